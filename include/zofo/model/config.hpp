@@ -9,17 +9,17 @@ namespace zofo::model {
 
 /// Sizes of a LLaMA-type transformer (RMSNorm, rotary positions, grouped-query attention, SwiGLU).
 struct Config {
-  std::uint32_t vocab = 0;      ///< tokens in the vocabulary
-  std::uint32_t width = 0;      ///< hidden size
-  std::uint32_t layers = 0;     ///< blocks
-  std::uint32_t heads = 0;      ///< query heads
-  std::uint32_t kv_heads = 0;   ///< key/value heads; divides `heads`
-  std::uint32_t head_dim = 0;   ///< entries of a head, even
-  std::uint32_t ffn = 0;        ///< hidden size of the SwiGLU layer
-  std::uint32_t context = 0;    ///< longest sequence
-  float rope_base = 10000.0F;   ///< base of the rotary frequencies
-  float norm_eps = 1e-5F;       ///< added to the mean square in RMSNorm
-  bool tied = true;             ///< output head shares the embedding
+  std::uint32_t vocab = 0;     ///< tokens in the vocabulary
+  std::uint32_t width = 0;     ///< hidden size
+  std::uint32_t layers = 0;    ///< blocks
+  std::uint32_t heads = 0;     ///< query heads
+  std::uint32_t kv_heads = 0;  ///< key/value heads; divides `heads`
+  std::uint32_t head_dim = 0;  ///< entries of a head, even
+  std::uint32_t ffn = 0;       ///< hidden size of the SwiGLU layer
+  std::uint32_t context = 0;   ///< longest sequence
+  float rope_base = 10000.0F;  ///< base of the rotary frequencies
+  float norm_eps = 1e-5F;      ///< added to the mean square in RMSNorm
+  bool tied = true;            ///< output head shares the embedding
 
   /// Throws Error naming the first field out of range.
   void check() const {

@@ -1,0 +1,118 @@
+/// @file GGUF's primitive values, read with every length checked against the bytes that remain.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "zofo/core/error.hpp"
+
+namespace zofo::checkpoint {
+
+/// Value types of GGUF's metadata (ggml/docs/gguf.md, enum gguf_metadata_value_type).
+enum class GgufValue : std::uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64 };
+
+/// First four bytes of a file: "GGUF".
+inline constexpr std::uint32_t gguf_magic = 0x46554747u;
+/// Alignment of tensor data unless `general.alignment` says otherwise.
+inline constexpr std::uint32_t gguf_default_alignment = 32;
+
+namespace detail {
+
+/// Length of the UTF-8 sequence at the front of `text`, 0 when it is malformed (Unicode 15, table 3-7).
+inline std::size_t utf8_length(std::string_view text) {
+  const auto at = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((at(i) & 0xC0u) != 0x80u) return 0;
+  const unsigned second = at(1);
+  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
+  const bool surrogate = lead == 0xED && second >= 0xA0;
+  const bool beyond = lead == 0xF4 && second >= 0x90;
+  return overlong || surrogate || beyond ? 0 : length;
+}
+
+/// Whether `text` is UTF-8 without control characters, so that messages may show it.
+inline bool is_printable_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const auto lead = static_cast<unsigned char>(text.front());
+    if (length == 0 || lead < 0x20 || lead == 0x7F) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// Reads little-endian values one after the other; whatever would run past the end throws Error naming file,
+/// byte and what was read.
+class GgufCursor {
+ public:
+  GgufCursor(std::span<const std::byte> bytes, std::string_view file, std::uint64_t position = 0)
+      : bytes_(bytes), file_(file), position_(position) {}
+
+  /// Bytes read so far.
+  [[nodiscard]] std::uint64_t position() const { return position_; }
+  /// Bytes not read yet.
+  [[nodiscard]] std::uint64_t remaining() const { return bytes_.size() - position_; }
+
+  /// The next number.
+  template <class T>
+  T read(std::string_view what) {
+    T value;
+    std::memcpy(&value, take(sizeof(T), what), sizeof(T));
+    return value;
+  }
+
+  /// The next string: 64-bit length, bytes. The view lives as long as the bytes; any bytes are allowed.
+  std::string_view text(std::string_view what) {
+    const auto length = read<std::uint64_t>(what);
+    return {reinterpret_cast<const char*>(take(length, what)), static_cast<std::size_t>(length)};
+  }
+
+  /// The next string, which names something: 1 to 65535 bytes of UTF-8 without control characters.
+  std::string name(std::string_view what) {
+    const std::uint64_t at = position_;
+    const std::string_view value = text(what);
+    require(!value.empty() && value.size() <= 65535, "{}: byte {}: {} of {} bytes: must have 1 to 65535",
+            file_, at, what, value.size());
+    require(detail::is_printable_utf8(value), "{}: byte {}: {} must be UTF-8 without control characters",
+            file_, at, what);
+    return std::string(value);
+  }
+
+  /// Passes over `count` items of `size` bytes each.
+  void skip(std::uint64_t count, std::uint64_t size, std::string_view what) {
+    require(count <= remaining() / size, "{}: byte {}: {}: {} items of {} bytes, but {} bytes remain", file_,
+            position_, what, count, size, remaining());
+    position_ += count * size;
+  }
+
+  /// Checks a count before anything is allocated for it: each item takes at least `least` bytes.
+  void check_count(std::uint64_t count, std::uint64_t least, std::string_view what) const {
+    require(count <= remaining() / least, "{}: {} = {}: {} bytes remain, at least {} are needed for each",
+            file_, what, count, remaining(), least);
+  }
+
+ private:
+  const std::byte* take(std::uint64_t size, std::string_view what) {
+    require(size <= remaining(), "{}: byte {}: {} needs {} bytes, but {} remain", file_, position_, what,
+            size, remaining());
+    const std::byte* at = bytes_.data() + position_;
+    position_ += size;
+    return at;
+  }
+
+  std::span<const std::byte> bytes_;
+  std::string_view file_;
+  std::uint64_t position_;  ///< never past the end
+};
+
+}  // namespace zofo::checkpoint

@@ -1,0 +1,48 @@
+/// @file Observers: progress bars, logs, early stopping and checkpoints (DESIGN.md §3).
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+#include "zofo/core/report.hpp"
+
+namespace zofo {
+
+/// Sees each step's report; false ends the run after that step.
+template <class O>
+concept Observer = requires(O& observer, const StepReport& report) {
+  { observer(report) } -> std::convertible_to<bool>;
+};
+
+/// Sees nothing and lets the run go on.
+struct Silent {
+  bool operator()(const StepReport&) const { return true; }
+};
+
+/// Several observers as one: each sees every report, and any of them can end the run.
+template <Observer... Os>
+class Observers {
+ public:
+  explicit Observers(Os... observers) : observers_(std::move(observers)...) {}
+  bool operator()(const StepReport& report) {
+    // Not short-circuited: a log must see the report on which early stopping says no.
+    const auto all = [&report](Os&... o) {
+      bool go_on = true;
+      ((go_on = static_cast<bool>(o(report)) && go_on), ...);
+      return go_on;
+    };
+    return std::apply(all, observers_);
+  }
+  /// The i-th observer.
+  template <std::size_t I>
+  [[nodiscard]] auto& get() {
+    return std::get<I>(observers_);
+  }
+
+ private:
+  std::tuple<Os...> observers_;
+};
+
+}  // namespace zofo

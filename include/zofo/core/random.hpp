@@ -1,0 +1,199 @@
+/// @file The entries of random directions: pure functions of (direction, tensor, coordinate).
+///
+/// Any way of cutting a range into calls, threads or vector widths gives the same bits. Coordinate i of a
+/// tensor takes
+///   normals, uniforms: word i % 4 of Philox block i / 4; words (0, 1) and (2, 3) each make two normals
+///   (box_muller); rademacher:        bit i % 32 of word (i / 32) % 4 of block i / 128; a set bit is -1.
+/// Blocks are numbered in 32 bits: ranges end at coordinate 2^34 at most, else Error.
+/// Fused forms add with one rounding: x + a z is fma(a, z, x) and x - a z is fma(-a, z, x).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/core/direction.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/core/philox.hpp"
+#include "zofo/core/random_avx2.hpp"
+#include "zofo/core/random_portable.hpp"
+
+namespace zofo {
+
+namespace detail {
+
+#if defined(__AVX2__) && defined(__FMA__)
+using FastRandom = Avx2Random;
+#else
+using FastRandom = PortableRandom;
+#endif
+
+/// Coordinates a chunked kernel holds at once: 8 KiB of floats, and whole groups of every kernel.
+inline constexpr std::size_t kRandomChunk = 2048;
+
+inline void require_range(std::uint64_t offset, std::size_t n) {
+  constexpr std::uint64_t end = std::uint64_t{1} << 34;
+  require(offset <= end && n <= end - offset, "random range: offset = {}, n = {}: must end at or before 2^34",
+          offset, n);
+}
+
+/// Writes coordinates offset .. offset + n - 1; `group(block, out)` writes `blocks` whole blocks of
+/// `per_block` each.
+template <std::size_t per_block, std::size_t blocks, class Group>
+void fill_range(std::uint64_t offset, float* out, std::size_t n, const Group& group) {
+  constexpr std::size_t whole = per_block * blocks;
+  auto block = static_cast<std::uint32_t>(offset / per_block);
+  auto skip = static_cast<std::size_t>(offset % per_block);
+  while (n > 0) {
+    const std::size_t count = std::min(whole - skip, n);
+    if (count == whole) {
+      group(block, out);
+    } else {
+      std::array<float, whole> ends;
+      group(block, ends.data());
+      std::copy_n(ends.data() + skip, count, out);
+    }
+    out += count;
+    n -= count;
+    skip = 0;
+    block += static_cast<std::uint32_t>(blocks);
+  }
+}
+
+/// Standard normals by a chosen kernel.
+template <class Kernel>
+struct NormalLaw {
+  Kernel kernel;
+  void fill(std::uint64_t offset, float* z, std::size_t n) const {
+    fill_range<4, Kernel::kBlocks>(offset, z, n,
+                                   [this](std::uint32_t block, float* out) { kernel.normals(block, out); });
+  }
+};
+
+/// Random signs by a chosen kernel.
+template <class Kernel>
+struct SignLaw {
+  Kernel kernel;
+  void fill(std::uint64_t offset, float* z, std::size_t n) const {
+    fill_range<128, Kernel::kBlocks>(offset, z, n,
+                                     [this](std::uint32_t block, float* out) { kernel.signs(block, out); });
+  }
+};
+
+/// Calls use(z, start, count) on chunks of the range in order; chunks start at multiples of kRandomChunk.
+template <class Law, class Use>
+void for_chunks(const Law& law, std::uint64_t offset, std::size_t n, const Use& use) {
+  alignas(32) std::array<float, kRandomChunk> z;
+  for (std::size_t start = 0; start < n;) {
+    const auto inside = static_cast<std::size_t>((offset + start) % kRandomChunk);
+    const std::size_t count = std::min(kRandomChunk - inside, n - start);
+    law.fill(offset + start, z.data(), count);
+    use(z.data(), start, count);
+    start += count;
+  }
+}
+
+template <template <class> class Law>
+Law<FastRandom> fast(Direction direction, std::uint32_t tensor) {
+  return {FastRandom(PhiloxStream{direction, tensor})};
+}
+
+template <template <class> class Law>
+void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, float* z, std::size_t n) {
+  require_range(offset, n);
+  fast<Law>(direction, tensor).fill(offset, z, n);
+}
+
+template <template <class> class Law>
+void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, double* z, std::size_t n) {
+  require_range(offset, n);
+  for_chunks(fast<Law>(direction, tensor), offset, n,
+             [z](const float* values, std::size_t start, std::size_t count) {
+               std::copy_n(values, count, z + start);
+             });
+}
+
+template <template <class> class Law>
+void add(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, float* y, std::size_t n) {
+  require_range(offset, n);
+  for_chunks(fast<Law>(direction, tensor), offset, n,
+             [a, y](const float* z, std::size_t start, std::size_t count) {
+               FastRandom::add(a, z, y + start, count);
+             });
+}
+
+template <template <class> class Law>
+void perturb_pair(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, const float* x,
+                  float* plus, float* minus, std::size_t n) {
+  require_range(offset, n);
+  for_chunks(fast<Law>(direction, tensor), offset, n,
+             [a, x, plus, minus](const float* z, std::size_t start, std::size_t count) {
+               FastRandom::add_pair(a, z, x + start, plus + start, minus + start, count);
+             });
+}
+
+}  // namespace detail
+
+/// z[k] = standard normal of coordinate offset + k, k < n.
+inline void normals(Direction direction, std::uint32_t tensor, std::uint64_t offset, float* z,
+                    std::size_t n) {
+  detail::fill<detail::NormalLaw>(direction, tensor, offset, z, n);
+}
+
+/// The same float values widened.
+inline void normals(Direction direction, std::uint32_t tensor, std::uint64_t offset, double* z,
+                    std::size_t n) {
+  detail::fill<detail::NormalLaw>(direction, tensor, offset, z, n);
+}
+
+/// z[k] = +1 or -1 with equal odds for coordinate offset + k, k < n.
+inline void rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, float* z,
+                       std::size_t n) {
+  detail::fill<detail::SignLaw>(direction, tensor, offset, z, n);
+}
+
+/// The same signs as doubles.
+inline void rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, double* z,
+                       std::size_t n) {
+  detail::fill<detail::SignLaw>(direction, tensor, offset, z, n);
+}
+
+/// u[k] = (word + 1/2) / 2^32 of coordinate offset + k, k < n: inside (0, 1), ends excluded.
+inline void uniforms(Direction direction, std::uint32_t tensor, std::uint64_t offset, double* u,
+                     std::size_t n) {
+  detail::require_range(offset, n);
+  const PhiloxStream stream{direction, tensor};
+  for (std::size_t k = 0; k < n;) {
+    const auto words = stream.block(static_cast<std::uint32_t>((offset + k) / 4));
+    for (auto word = static_cast<std::size_t>((offset + k) % 4); word < 4 && k < n; ++word, ++k) {
+      u[k] = (words[word] + 0.5) * 0x1p-32;
+    }
+  }
+}
+
+/// y[k] += a z of coordinate offset + k, z from normals(), without storing z.
+inline void add_normals(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, float* y,
+                        std::size_t n) {
+  detail::add<detail::NormalLaw>(direction, tensor, offset, a, y, n);
+}
+
+/// y[k] += a z of coordinate offset + k, z from rademacher(), without storing z.
+inline void add_rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, float* y,
+                           std::size_t n) {
+  detail::add<detail::SignLaw>(direction, tensor, offset, a, y, n);
+}
+
+/// plus = x + a z and minus = x - a z, z from normals() made once. `plus` or `minus` may be `x` itself.
+inline void perturb_pair_normals(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a,
+                                 const float* x, float* plus, float* minus, std::size_t n) {
+  detail::perturb_pair<detail::NormalLaw>(direction, tensor, offset, a, x, plus, minus, n);
+}
+
+/// plus = x + a z and minus = x - a z, z from rademacher() made once. `plus` or `minus` may be `x` itself.
+inline void perturb_pair_rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a,
+                                    const float* x, float* plus, float* minus, std::size_t n) {
+  detail::perturb_pair<detail::SignLaw>(direction, tensor, offset, a, x, plus, minus, n);
+}
+
+}  // namespace zofo

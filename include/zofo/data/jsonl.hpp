@@ -1,0 +1,103 @@
+/// @file Rows of a JSON Lines file, each knowing the file and line it came from.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+
+namespace zofo::data {
+
+/// One JSON object of a file, and the place that error messages name.
+struct Row {
+  nlohmann::json fields;  ///< always an object
+  std::string file;
+  std::size_t line = 0;  ///< counted from 1
+
+  /// "file:line", the head of every message about this row.
+  std::string place() const { return fmt::format("{}:{}", file, line); }
+
+  /// The value of field `name`. Error when it is missing: names the field, the place and the fields there.
+  const nlohmann::json& at(const std::string& name) const {
+    const auto found = fields.find(name);
+    if (found == fields.end()) fail("{}: no field '{}'; fields there: {}", place(), name, field_names());
+    return *found;
+  }
+
+  /// Field `name` as text: strings as they are, numbers and booleans as JSON writes them. Error for null,
+  /// arrays and objects.
+  std::string text(const std::string& name) const {
+    const nlohmann::json& value = at(name);
+    if (value.is_string()) return value.get<std::string>();
+    require(value.is_number() || value.is_boolean(),
+            "{}: field '{}' is {}: must be a string, a number or a boolean", place(), name,
+            value.type_name());
+    return value.dump();
+  }
+
+  /// The names of the fields, quoted and separated by commas.
+  std::string field_names() const {
+    std::string names;
+    for (const auto& item : fields.items()) names += (names.empty() ? "'" : ", '") + item.key() + "'";
+    return names.empty() ? "none" : names;
+  }
+};
+
+namespace detail {
+
+/// The parser's reason, short and printable: it may quote a whole line, and bytes that are no text.
+inline std::string json_reason(const nlohmann::json::parse_error& error) {
+  std::string reason = error.what();
+  if (reason.find("ill-formed UTF-8") != std::string::npos) return "invalid UTF-8";
+  const std::string marker = "syntax error ";
+  if (const auto start = reason.find(marker); start != std::string::npos)
+    reason.erase(0, start + marker.size());
+  constexpr std::size_t longest = 160;
+  if (reason.size() > longest) reason = reason.substr(0, longest) + "...";
+  for (char& c : reason)
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  return reason;
+}
+
+/// Parses one line into a row; the parser itself rejects invalid UTF-8.
+inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
+  Row row{nullptr, file, line};
+  try {
+    row.fields = nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    fail("{}: broken JSON at byte {}: {}", row.place(), error.byte, json_reason(error));
+  } catch (const nlohmann::json::exception& error) {  // e.g. a number beyond double
+    fail("{}: {}", row.place(), error.what());
+  }
+  require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
+  return row;
+}
+
+}  // namespace detail
+
+/// All rows of a JSON Lines file, in order; blank lines are skipped, but counted. Error "file:line: ..." for
+/// a line that is no JSON object in UTF-8; Error when the file cannot be read or has no rows.
+inline std::vector<Row> read_jsonl(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  require(std::filesystem::exists(path), "{}: no such file", file);
+  require(!std::filesystem::is_directory(path), "{}: is a folder, must be a JSON Lines file", file);
+  std::ifstream input(path, std::ios::binary);
+  require(input.is_open(), "{}: cannot be opened", file);
+
+  std::vector<Row> rows;
+  std::string text;
+  for (std::size_t line = 1; std::getline(input, text); ++line) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    rows.push_back(detail::parse_row(text, file, line));
+  }
+  require(!input.bad(), "{}: reading failed", file);
+  require(!rows.empty(), "{}: empty, must have at least one row", file);
+  return rows;
+}
+
+}  // namespace zofo::data

@@ -1,0 +1,16 @@
+/// @file Clipping by the global norm.
+#pragma once
+
+#include "zofo/core/vector_space.hpp"
+
+namespace zofo::inner {
+
+/// Shortens `gradient` to `limit` if it is longer; 0 means no limit.
+template <VectorSpace P>
+void clip_norm(double limit, P& gradient) {
+  if (limit <= 0.0) return;
+  const double length = norm(gradient);
+  if (length > limit) scale(limit / length, gradient);
+}
+
+}  // namespace zofo::inner

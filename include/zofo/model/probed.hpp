@@ -1,0 +1,67 @@
+/// @file Weights at a probe, written to scratch just before they are used (DESIGN.md §1.2): θ itself is never
+/// touched.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "zofo/core/probe.hpp"
+
+namespace zofo::model {
+
+/// Stands for "no perturbation" where a call asks only for θ itself.
+struct NoPerturbation {
+  template <class T>
+  void fill(Direction, std::uint32_t, std::uint64_t, T* z, std::size_t n) const {
+    std::fill_n(z, n, T{0});
+  }
+};
+
+/// Consecutive probes of one direction: their noise is generated once.
+struct ProbeGroup {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+/// Splits probes into runs of one direction; probes of scale 0 stand alone, since they need no noise.
+inline std::vector<ProbeGroup> group_probes(std::span<const Probe> probes) {
+  std::vector<ProbeGroup> groups;
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    const bool joins = i > 0 && probes[i].scale != 0.0 && probes[i - 1].scale != 0.0 &&
+                       probes[i].direction == probes[i - 1].direction;
+    if (joins)
+      ++groups.back().count;
+    else
+      groups.push_back({i, 1});
+  }
+  return groups;
+}
+
+/// out[j][i] = x[i] + scales[j]·z[offset + i] for every probe j of a group; z is generated once, a cache
+/// line's worth of chunks at a time.
+template <class Law>
+void write_probed(const Law& law, std::span<const Probe> group, std::uint32_t stream, std::uint64_t offset,
+                  const float* x, std::size_t n, std::span<float* const> out) {
+  constexpr std::size_t chunk = 2048;
+  const std::size_t chunks = (n + chunk - 1) / chunk;
+#pragma omp parallel for schedule(static) if (chunks > 4)
+  for (std::size_t c = 0; c < chunks; ++c) {
+    std::array<float, chunk> z;
+    const std::size_t first = c * chunk;
+    const std::size_t count = std::min(chunk, n - first);
+    law.fill(group[0].direction, stream, offset + first, z.data(), count);
+    for (std::size_t j = 0; j < group.size(); ++j) {
+      const auto scale = static_cast<float>(group[j].scale);
+      float* y = out[j] + first;
+      const float* xi = x + first;
+#pragma omp simd
+      for (std::size_t i = 0; i < count; ++i) y[i] = xi[i] + scale * z[i];
+    }
+  }
+}
+
+}  // namespace zofo::model

@@ -1,0 +1,130 @@
+/// @file Low-rank adapters: where each A and B lies in one flat vector.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/random.hpp"
+#include "zofo/model/config.hpp"
+
+namespace zofo::peft {
+
+/// Projections of a block that may carry an adapter.
+enum class Projection : std::uint8_t { q, k, v, o, gate, up, down };
+inline constexpr std::array<std::string_view, 7> projection_names{"q", "k", "v", "o", "gate", "up", "down"};
+
+/// Rank r, scale α/r and projections of LoRA. Source: Hu et al. 2022.
+struct LoraOptions {
+  std::uint32_t rank = 8;
+  float alpha = 16.0F;
+  std::vector<std::string> targets{"q", "v"};
+
+  /// Throws Error naming the field out of range.
+  void check() const {
+    require(rank >= 1 && rank <= 1024, "lora rank = {}: must be in [1, 1024]", rank);
+    require_in("lora alpha", alpha, 1e-6, 1e6);
+    require(!targets.empty(), "lora targets: empty; name some of q, k, v, o, gate, up, down");
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      require(
+          std::find(projection_names.begin(), projection_names.end(), targets[i]) != projection_names.end(),
+          "lora targets: '{}' is not one of q, k, v, o, gate, up, down", targets[i]);
+      require(std::find(targets.begin(), targets.begin() + static_cast<std::ptrdiff_t>(i), targets[i]) ==
+                  targets.begin() + static_cast<std::ptrdiff_t>(i),
+              "lora targets: '{}' is named twice", targets[i]);
+    }
+  }
+};
+
+/// Layout of an adapter in a flat fp32 vector: layer by layer, target by target, A [rank, in] then B [out,
+/// rank].
+class Lora {
+ public:
+  /// One adapted projection: A at `a`, B at `b` of the flat vector.
+  struct Site {
+    std::size_t a = 0;
+    std::size_t b = 0;
+    std::uint32_t in = 0;
+    std::uint32_t out = 0;
+    bool used = false;
+  };
+
+  Lora(const model::Config& config, LoraOptions options)
+      : options_(std::move(options)), sites_(config.layers) {
+    options_.check();
+    for (auto& layer : sites_)
+      for (std::size_t p = 0; p < projection_names.size(); ++p)
+        if (std::find(options_.targets.begin(), options_.targets.end(), projection_names[p]) !=
+            options_.targets.end())
+          layer[p] = place(config, static_cast<Projection>(p));
+  }
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::uint32_t rank() const { return options_.rank; }
+  [[nodiscard]] float scale() const { return options_.alpha / static_cast<float>(options_.rank); }
+  [[nodiscard]] const LoraOptions& options() const { return options_; }
+  /// Where the projection's factors lie; `used` is false if it carries none.
+  [[nodiscard]] const Site& site(std::size_t layer, Projection projection) const {
+    return sites_[layer][static_cast<std::size_t>(projection)];
+  }
+
+  /// A uniform in ±1/√in (Kaiming with a = √5, the reference's start), B zero: the adapter starts as no
+  /// change.
+  [[nodiscard]] Eigen::VectorXf initial(std::uint64_t seed) const {
+    Eigen::VectorXf x = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(size_));
+    std::uint32_t stream = 0;
+    std::vector<double> u;
+    for (const auto& layer : sites_)
+      for (const Site& site : layer) {
+        if (!site.used) continue;
+        u.resize(std::size_t{site.in} * options_.rank);
+        uniforms(Direction{seed, 0, 0}, stream++, 0, u.data(), u.size());
+        const double bound = 1.0 / std::sqrt(static_cast<double>(site.in));
+        for (std::size_t i = 0; i < u.size(); ++i)
+          x[static_cast<Eigen::Index>(site.a + i)] = static_cast<float>((2.0 * u[i] - 1.0) * bound);
+      }
+    return x;
+  }
+
+ private:
+  Site place(const model::Config& c, Projection projection) {
+    const std::uint32_t queries = c.heads * c.head_dim;
+    const std::uint32_t keys = c.kv_heads * c.head_dim;
+    Site site;
+    site.used = true;
+    site.in = projection == Projection::o ? queries : projection == Projection::down ? c.ffn : c.width;
+    switch (projection) {
+      case Projection::q:
+        site.out = queries;
+        break;
+      case Projection::k:
+      case Projection::v:
+        site.out = keys;
+        break;
+      case Projection::gate:
+      case Projection::up:
+        site.out = c.ffn;
+        break;
+      case Projection::o:
+      case Projection::down:
+        site.out = c.width;
+        break;
+    }
+    site.a = size_;
+    site.b = site.a + std::size_t{site.in} * options_.rank;
+    size_ = site.b + std::size_t{site.out} * options_.rank;
+    return site;
+  }
+
+  LoraOptions options_;
+  std::size_t size_ = 0;
+  std::vector<std::array<Site, projection_names.size()>> sites_;
+};
+
+}  // namespace zofo::peft

@@ -1,0 +1,28 @@
+/// @file Random-sign directions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/core/random.hpp"
+#include "zofo/perturb/perturbation.hpp"
+
+namespace zofo {
+
+/// z with independent entries ±1: the least variance of the coordinatewise laws, and the cheapest.
+struct Rademacher {
+  /// z_i for i in [offset, offset + n) of one tensor; the same values however the range is split.
+  template <class T>
+  void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
+    rademacher(direction, tensor, offset, z, n);
+  }
+  /// θ ← θ + a z(direction).
+  template <HasTensors Theta>
+  void add(Theta& theta, Direction direction, double a) const {
+    add_coordinatewise(*this, theta, direction, a);
+  }
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (THEORY.md E3): d.
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
+};
+
+}  // namespace zofo

@@ -1,0 +1,320 @@
+/// @file One fine-tuning run: Bilevel-ZOFO, LoRA alone and MeZO are the same solver with parts switched off.
+#pragma once
+
+#include <Eigen/Core>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/solver.hpp"
+#include "zofo/data/batcher.hpp"
+#include "zofo/data/task.hpp"
+#include "zofo/estimate/central.hpp"
+#include "zofo/estimate/forward.hpp"
+#include "zofo/inner/adam.hpp"
+#include "zofo/outer/sgd.hpp"
+#include "zofo/peft/lora.hpp"
+#include "zofo/perturb/gaussian.hpp"
+#include "zofo/perturb/rademacher.hpp"
+#include "zofo/tune/encode_rows.hpp"
+#include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/language_problem.hpp"
+#include "zofo/tune/load_model.hpp"
+#include "zofo/tune/options.hpp"
+#include "zofo/tune/peak_memory.hpp"
+#include "zofo/tune/progress.hpp"
+#include "zofo/tune/run_folder.hpp"
+
+namespace zofo::tune {
+
+/// What a run comes to.
+struct MethodResult {
+  std::string method;
+  Scores scores;  ///< on the held-out rows, which no decision touched
+  std::uint32_t steps = 0;
+  double seconds = 0.0;  ///< of training
+  double passes = 0.0;   ///< forward-equivalents, one forward of `batch` rows each
+  double peak = 0.0;     ///< MiB
+  std::string served;    ///< "upper", "lower" or "backbone"
+  bool interrupted = false;
+};
+
+/// One entry of result.json's list `methods`.
+inline nlohmann::json to_json(const MethodResult& r) {
+  return {{"method", r.method},       {"accuracy", r.scores.accuracy}, {"macro_f1", r.scores.macro_f1},
+          {"loss", r.scores.loss},    {"rows", r.scores.rows},         {"seconds", r.seconds},
+          {"passes", r.passes},       {"peak_mib", r.peak},            {"steps", r.steps},
+          {"served", r.served},       {"interrupted", r.interrupted}};
+}
+
+/// Layout of the adapter that the options name.
+inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha, const std::string& targets) {
+  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
+}
+
+/// The training rows cut into the parts that a method uses.
+struct Split {
+  std::vector<EncodedRow> upper;     ///< D_f, what F is stepped on
+  std::vector<EncodedRow> lower;     ///< D_g
+  std::vector<EncodedRow> decision;  ///< a quarter of D_f that no step sees: decides what is served
+};
+
+/// Bilevel: D_g two thirds, D_f one third. LoRA alone: all rows are D_g. MeZO: all rows are D_f.
+/// The cut is a pure function of the seed. Throws Error on fewer rows than parts.
+inline Split split_rows(const std::string& method, std::vector<EncodedRow> rows, std::uint64_t seed) {
+  if (method == "lora") return {{}, std::move(rows), {}};
+  if (method == "mezo") return {std::move(rows), {}, {}};
+  constexpr std::uint64_t split_stream = 1000;  // far from the streams of the batches
+  const std::size_t n = rows.size();
+  require(n >= 6, "training rows: {}: bilevel needs at least 6 for D_g, D_f and the deciding rows", n);
+  const std::size_t upper = n / 3;
+  const std::size_t deciding = (upper + 3) / 4;
+  Split split;
+  std::size_t place = 0;
+  for (std::size_t i : data::shuffled(seed, split_stream, 0, n)) {
+    std::vector<EncodedRow>& part = place < deciding ? split.decision : place < upper ? split.upper : split.lower;
+    part.push_back(std::move(rows[i]));
+    ++place;
+  }
+  return split;
+}
+
+/// Runs one method and writes its run folder. Borrowed: all arguments must outlive it.
+class FineTuning {
+ public:
+  /// `interrupted` is asked after every step.
+  FineTuning(Model& model, const data::TaskData& data, const Options& options, const RunFolder& folder,
+             Progress& progress, std::function<bool()> interrupted)
+      : theta_(model.parameters),
+        options_(options),
+        folder_(folder),
+        progress_(progress),
+        interrupted_(std::move(interrupted)),
+        words_(encode_options(model, data.task.options)),
+        lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha, options.lora_targets)),
+        transformer_(model.parameters.config(), lora_),
+        split_(split_rows(options.method,
+                          encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
+                          options.seed)),
+        held_out_(encode_rows(model, data.task, words_, data.validation, options.validation_rows,
+                              "validation.jsonl")),
+        p_(lora_.initial(options.seed)),
+        s_(p_),
+        metrics_(folder.file("metrics.jsonl")),
+        trajectory_(folder.file("trajectory.jsonl")) {
+    options_.check();
+    folder_.write("options.toml", to_toml(options_));
+  }
+
+  /// Trains, decides what is served, scores it on the held-out rows and writes everything.
+  MethodResult run() {
+    MethodResult result;
+    result.method = options_.method;
+    with_law([&](auto law) { with_estimator([&](auto estimator) { train(law, estimator, result); }); });
+    const Served served = decide();
+    folder_.write("adapter.bin", to_bytes(served));
+    result.served = served.what;
+    result.interrupted = stopped_;
+    if (!stopped_) {
+      progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps, result.seconds,
+                                 held_out_.size()));
+      result.scores = score(served.adapter.size() > 0 ? &served.adapter : nullptr, held_out_);
+      curve_point(result.seconds, result.passes, result.scores, true);
+    } else if (last_point_) {
+      result.scores = *last_point_;
+    }
+    result.peak = peak_mib();
+    return result;
+  }
+
+  /// The backbone after the run.
+  [[nodiscard]] const model::Parameters& theta() const { return theta_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  template <class Use>
+  void with_law(Use&& use) {
+    if (options_.direction == "rademacher") use(Rademacher{});
+    else use(Gaussian{});
+  }
+  template <class Use>
+  void with_estimator(Use&& use) {
+    const EstimatorOptions estimator{options_.epsilon, options_.queries, options_.seed};
+    if (options_.one_sided) use(Forward{estimator});
+    else use(Central{estimator});
+  }
+
+  [[nodiscard]] BilevelOptions solver_options() const {
+    BilevelOptions o;
+    // Without a step limit time ends the run; the bound is that inner samples are numbered in 32 bits.
+    o.inner_steps = options_.method == "bilevel" ? options_.inner_steps : 1;
+    o.outer_steps = options_.steps > 0 ? options_.steps : std::numeric_limits<std::uint32_t>::max() / o.inner_steps;
+    o.penalty = options_.penalty;
+    o.upper_with_lower = options_.upper_with_lower;
+    o.seed = options_.seed;
+    if (options_.method == "mezo") return o.mezo();
+    if (options_.method == "lora") return o.adapter_alone();
+    return o;
+  }
+
+  template <class Law, class Estimator>
+  void train(Law law, Estimator estimator, MethodResult& result) {
+    using inner::Adam;
+    using outer::Sgd;
+    LanguageProblem problem(transformer_, {split_.upper, split_.lower, words_, options_.batch, !mezo()});
+    Solver<LanguageProblem, Law, Estimator, Sgd, Adam> solver(
+        problem, law, estimator, Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
+        Adam{{.rate = options_.upper_rate}}, solver_options());
+    if (options_.curve_points > 0) curve_point(0.0, 0.0, score_now(curve_rows()), false);
+    Clock::time_point start = Clock::now();
+    double before = 0.0;
+    solver.run(theta_, p_, s_, [&](const StepReport& report) {
+      const double now = std::chrono::duration<double>(Clock::now() - start).count();
+      result = {result.method, {}, report.step + 1, now, problem.work().passes, 0.0, {}, false};
+      record(report, result, problem.work());
+      progress_.step(report, position(result, problem.work()));
+      stopped_ = interrupted_();
+      const bool go_on = !stopped_ && fits(now, now - before);
+      before = now;
+      const Clock::time_point pause = Clock::now();  // the picture's points cost no training time
+      if (go_on && point_is_due(result)) curve_point(now, result.passes, score_now(curve_rows()), false);
+      start += Clock::now() - pause;
+      return go_on;
+    });
+  }
+
+  /// True if one more step like the last one ends within the budget: no method gets more time than it was given.
+  [[nodiscard]] bool fits(double now, double last) const {
+    return options_.seconds == 0.0 || now + last <= options_.seconds;
+  }
+  [[nodiscard]] double share_done(const MethodResult& result) const {
+    const double of_time = options_.seconds > 0.0 ? result.seconds / options_.seconds : 0.0;
+    const double of_steps = options_.steps > 0 ? static_cast<double>(result.steps) / options_.steps : 0.0;
+    return std::max(of_time, of_steps);
+  }
+  [[nodiscard]] Position position(const MethodResult& result, const Work& work) const {
+    const double share = share_done(result);
+    const double left = share > 0.0 ? result.seconds * (1.0 - share) / share : 0.0;
+    return {result.seconds, left, static_cast<double>(work.tokens) / std::max(result.seconds, 1e-9)};
+  }
+  [[nodiscard]] bool point_is_due(const MethodResult& result) {
+    if (options_.curve_points == 0) return false;
+    const auto point = static_cast<std::uint32_t>(share_done(result) * options_.curve_points);
+    if (point <= points_ || point >= options_.curve_points) return false;  // the last point is the final score
+    points_ = point;
+    return true;
+  }
+
+  void record(const StepReport& report, const MethodResult& result, const Work& work) {
+    for (const ZoTerm& term : report.gradient.terms) {
+      const double applied = -options_.theta_rate * term.coefficient;
+      if (applied != 0.0) trajectory_.line(to_line({term.direction, applied}));
+    }
+    metrics_.line(nlohmann::json{{"event", "step"},
+                                 {"step", report.step},
+                                 {"seconds", result.seconds},
+                                 {"passes", work.passes},
+                                 {"tokens", work.tokens},
+                                 {"upper", report.upper},
+                                 {"lower_p", report.lower_p},
+                                 {"lower_s", report.lower_s},
+                                 {"rho", report.projected_gradient},
+                                 {"inner_s", report.inner_value_s},
+                                 {"inner_p", report.inner_value_p}}
+                      .dump());
+  }
+  void curve_point(double seconds, double passes, const Scores& scores, bool final) {
+    last_point_ = scores;
+    metrics_.line(nlohmann::json{{"event", final ? "final" : "curve"},
+                                 {"seconds", seconds},
+                                 {"passes", passes},
+                                 {"accuracy", scores.accuracy},
+                                 {"macro_f1", scores.macro_f1},
+                                 {"loss", scores.loss},
+                                 {"rows", scores.rows}}
+                      .dump());
+  }
+
+  [[nodiscard]] bool mezo() const { return options_.method == "mezo"; }
+  [[nodiscard]] std::span<const EncodedRow> curve_rows() const {
+    return std::span(held_out_).first(std::min<std::size_t>(held_out_.size(), options_.curve_rows));
+  }
+  Scores score(const Eigen::VectorXf* adapter, std::span<const EncodedRow> rows) {
+    return evaluate(transformer_, theta_, adapter, rows, words_);
+  }
+  Scores score_now(std::span<const EncodedRow> rows) {
+    if (mezo()) return score(nullptr, rows);
+    return score(options_.method == "lora" ? &s_ : &p_, rows);
+  }
+
+  /// (θ, p) or (θ, s), whichever has the lower loss on the rows of D_f that no step saw.
+  Served decide() {
+    Served served;
+    served.direction = options_.direction;
+    served.lora_rank = options_.lora_rank;
+    served.lora_alpha = options_.lora_alpha;
+    served.lora_targets = options_.lora_targets;
+    if (mezo()) {
+      served.what = "backbone";
+      return served;
+    }
+    bool upper = false;
+    if (options_.method == "bilevel") {
+      served.upper_loss = score(&p_, split_.decision).loss;
+      served.lower_loss = score(&s_, split_.decision).loss;
+      served.decision_rows = split_.decision.size();
+      upper = served.upper_loss <= served.lower_loss;
+    }
+    served.what = upper ? "upper" : "lower";
+    served.adapter = upper ? p_ : s_;
+    return served;
+  }
+
+  model::Parameters& theta_;
+  const Options& options_;
+  const RunFolder& folder_;
+  Progress& progress_;
+  std::function<bool()> interrupted_;
+  OptionTokens words_;
+  peft::Lora lora_;
+  model::Transformer transformer_;
+  Split split_;
+  std::vector<EncodedRow> held_out_;
+  Eigen::VectorXf p_;
+  Eigen::VectorXf s_;
+  AppendFile metrics_;
+  AppendFile trajectory_;
+  std::optional<Scores> last_point_;
+  std::uint32_t points_ = 0;
+  bool stopped_ = false;
+};
+
+/// θ_K and the served adapter of a finished run, put onto θ_0 (which is moved).
+struct Restored {
+  Served served;
+  peft::Lora lora;
+  /// Null if the run serves the backbone alone.
+  [[nodiscard]] const Eigen::VectorXf* adapter() const { return served.adapter.size() > 0 ? &served.adapter : nullptr; }
+};
+
+/// Reads a run folder and replays its trajectory onto `theta`. Throws Error (file, field) if it doesn't fit the model.
+inline Restored restore(const std::filesystem::path& run, model::Parameters& theta) {
+  Served served = read_served(run / "adapter.bin");
+  peft::Lora lora = make_lora(theta.config(), served.lora_rank, served.lora_alpha, served.lora_targets);
+  const auto count = static_cast<std::size_t>(served.adapter.size());
+  require(count == 0 || count == lora.size(), "{}: count = {}: an adapter of this model has {} numbers",
+          (run / "adapter.bin").string(), count, lora.size());
+  const std::vector<ZoTerm> moves = read_trajectory(run / "trajectory.jsonl");
+  if (served.direction == "rademacher") replay(Rademacher{}, moves, theta);
+  else replay(Gaussian{}, moves, theta);
+  return {std::move(served), std::move(lora)};
+}
+
+}  // namespace zofo::tune

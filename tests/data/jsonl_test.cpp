@@ -1,0 +1,81 @@
+#include "zofo/data/jsonl.hpp"
+
+#include <algorithm>
+
+#include "catch.hpp"
+#include "temporary_folder.hpp"
+
+using zofo::data::read_jsonl;
+
+TEST_CASE("rows keep their values and know their lines") {
+  const TemporaryFolder folder;
+  // A mark of byte order, blank lines, CRLF and a last line without its end are all met in the wild.
+  const auto file = folder.write(
+      "a.jsonl", "\xEF\xBB\xBF{\"t\": \"caf\xC3\xA9 \\u00e9\\n\"}\r\n\n  \t\r\n{\"n\": 3, \"b\": true}");
+  const auto rows = read_jsonl(file);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].line == 1);
+  CHECK(rows[1].line == 4);
+  CHECK(rows[0].text("t") == "caf\xC3\xA9 \xC3\xA9\n");
+  CHECK(rows[1].text("n") == "3");
+  CHECK(rows[1].text("b") == "true");
+  CHECK(rows[1].place() == file.string() + ":4");
+}
+
+TEST_CASE("a broken line is named") {
+  const TemporaryFolder folder;
+  const std::string good = "{\"a\": 1}\n";
+  const std::string broken = GENERATE(
+      std::string("{\"a\": "), std::string("{\"a\": 1} {\"a\": 2}"), std::string("nonsense"),
+      std::string("{'a': 1}"), std::string("{\"a\": \"unclosed}"), std::string("\0", 1),
+      std::string("{\"a\": 1e999}"), std::string("[1]"), std::string("null"), std::string("\"text\""));
+  const auto file = folder.write("a.jsonl", good + broken + "\n" + good);
+  const std::string message = message_of([&] { read_jsonl(file); });
+  CHECK_THAT(message, StartsWith(file.string() + ":2: "));
+  CHECK(message.size() < file.string().size() + 300);
+}
+
+TEST_CASE("a long broken line is not quoted whole") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("a.jsonl", "{\"a\": \"" + std::string(100'000, 'x'));
+  CHECK(message_of([&] { read_jsonl(file); }).size() < file.string().size() + 300);
+}
+
+TEST_CASE("deep nesting is an error of the row, not of the stack") {
+  const TemporaryFolder folder;
+  const auto file = folder.write("a.jsonl", std::string(1'000'000, '[') + "\n");
+  CHECK_THAT(message_of([&] { read_jsonl(file); }), StartsWith(file.string() + ":1: "));
+}
+
+TEST_CASE("invalid UTF-8 is rejected with its place") {
+  const TemporaryFolder folder;
+  // The classes of ill-formed sequences of the Unicode standard, table 3-7.
+  const std::string bad = GENERATE(as<std::string>{}, "\x80", "\xC0\xAF", "\xC3", "\xE0\x80\x80",
+                                   "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF");
+  const auto file = folder.write("a.jsonl", "{\"a\": 1}\n{\"a\": \"" + bad + "\"}\n");
+  const std::string message = message_of([&] { read_jsonl(file); });
+  CHECK_THAT(message, StartsWith(file.string() + ":2: ") && ContainsSubstring("invalid UTF-8"));
+  // An escaped lone surrogate is no text either; bytes outside strings are broken JSON.
+  CHECK_THROWS_AS(read_jsonl(folder.write("b.jsonl", "{\"a\": \"\\ud800\"}\n")), zofo::Error);
+  const std::string outside = message_of([&] { read_jsonl(folder.write("c.jsonl", bad + "\n")); });
+  CHECK(std::all_of(outside.begin(), outside.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+}
+
+TEST_CASE("files without rows and files that are none are errors") {
+  const TemporaryFolder folder;
+  CHECK_THAT(message_of([&] { read_jsonl(folder.write("empty.jsonl", "")); }),
+             ContainsSubstring("empty.jsonl: empty"));
+  CHECK_THAT(message_of([&] { read_jsonl(folder.write("blank.jsonl", "\n \n")); }),
+             ContainsSubstring("blank.jsonl: empty"));
+  CHECK_THAT(message_of([&] { read_jsonl(folder.path() / "absent"); }), ContainsSubstring("no such file"));
+  CHECK_THAT(message_of([&] { read_jsonl(folder.path()); }), ContainsSubstring("is a folder"));
+}
+
+TEST_CASE("a field that is missing or no text is named") {
+  const zofo::data::Row row{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
+  CHECK(message_of([&] { row.text("d"); }) == "f.jsonl:7: no field 'd'; fields there: 'a', 'b', 'c'");
+  CHECK_THAT(message_of([&] { row.text("a"); }), ContainsSubstring("f.jsonl:7: field 'a' is null"));
+  CHECK_THAT(message_of([&] { row.text("b"); }), ContainsSubstring("is array"));
+  CHECK_THAT(message_of([&] { row.text("c"); }), ContainsSubstring("is object"));
+}

@@ -1,0 +1,22 @@
+# cmake -D COMPILER=… -D SOURCE=… -D INCLUDES=… -P check.cmake
+# SOURCE must not compile, and the compiler's output must hold what its first line says: // expect: substring
+file(STRINGS "${SOURCE}" first LIMIT_COUNT 1)
+if(NOT first MATCHES "^// expect: (.+)$")
+  message(FATAL_ERROR "${SOURCE}:1: the first line must be `// expect: substring`, not `${first}`")
+endif()
+string(STRIP "${CMAKE_MATCH_1}" expected)
+set(flags "")
+foreach(folder IN LISTS INCLUDES)
+  if(folder)
+    list(APPEND flags "-I${folder}")
+  endif()
+endforeach()
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 -fopenmp -fsyntax-only ${flags} "${SOURCE}"
+                RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(result EQUAL 0)
+  message(FATAL_ERROR "${SOURCE}: compiles, but must not")
+endif()
+string(FIND "${output}" "${expected}" place)
+if(place EQUAL -1)
+  message(FATAL_ERROR "${SOURCE}: the compiler did not say `${expected}` but:\n${output}")
+endif()
