@@ -24,13 +24,15 @@ inline OptionTokens encode_options(const Model& model, std::span<const std::stri
 }
 
 /// Throws Error unless prompt and longest option fit into the context; `place` heads the message.
-inline void check_length(const Model& model, std::size_t prompt, const OptionTokens& options, std::string_view place) {
+inline void check_length(const Model& model, std::size_t prompt, const OptionTokens& options,
+                         std::string_view place) {
   std::size_t longest = 1;
   for (const Tokens& option : options.options) longest = std::max(longest, option.size());
   const std::size_t context = model.parameters.config().context;
   require(prompt >= 1, "{}: prompt has zero tokens: must have at least 1", place);
-  require(prompt + longest - 1 <= context, "{}: prompt of {} tokens and option of {}: the model's context is {}", place,
-          prompt, longest, context);
+  require(prompt + longest - 1 <= context,
+          "{}: prompt of {} tokens and option of {}: the model's context is {}", place, prompt, longest,
+          context);
 }
 
 /// A prompt as ids, after the beginning-of-text token where the model has one.
@@ -41,7 +43,8 @@ inline Tokens encode_prompt(const Model& model, std::string_view text) {
 }
 
 /// The first `limit` examples (0: all) as ids. Throws Error (file, line) on a prompt longer than the context.
-inline std::vector<EncodedRow> encode_rows(const Model& model, const data::Task& task, const OptionTokens& options,
+inline std::vector<EncodedRow> encode_rows(const Model& model, const data::Task& task,
+                                           const OptionTokens& options,
                                            std::span<const data::Example> examples, std::size_t limit,
                                            std::string_view file) {
   if (limit != 0) examples = examples.first(std::min(limit, examples.size()));

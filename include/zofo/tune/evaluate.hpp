@@ -33,12 +33,14 @@ inline std::vector<double> log_probabilities(model::Transformer& transformer, co
   return transformer.log_probabilities(theta, batch, adapters);
 }
 
-/// Tokens after which a batch of rows is evaluated: enough to fill the matrix products, few enough for memory.
+/// Tokens after which a batch of rows is evaluated: enough to fill the matrix products, few enough for
+/// memory.
 inline constexpr std::size_t evaluation_tokens = 512;
 
 /// Scores (θ, adapter) on `rows`; a null adapter means θ alone. Throws Error if there are no rows.
-inline Scores evaluate(model::Transformer& transformer, const model::Parameters& theta, const Eigen::VectorXf* adapter,
-                       std::span<const EncodedRow> rows, const OptionTokens& options) {
+inline Scores evaluate(model::Transformer& transformer, const model::Parameters& theta,
+                       const Eigen::VectorXf* adapter, std::span<const EncodedRow> rows,
+                       const OptionTokens& options) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
   const auto start = std::chrono::steady_clock::now();
   Scores scores;
@@ -53,7 +55,8 @@ inline Scores evaluate(model::Transformer& transformer, const model::Parameters&
     const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
     scores.tokens += batch.tokens.size();
     for (std::size_t at = 0; row < end; ++row, at += options.targets()) {
-      const std::vector<double> sums = option_scores(std::span(logprobs).subspan(at, options.targets()), options);
+      const std::vector<double> sums =
+          option_scores(std::span(logprobs).subspan(at, options.targets()), options);
       labels.push_back(rows[row].label);
       predictions.push_back(static_cast<int>(std::ranges::max_element(sums) - sums.begin()));
       losses.push_back(choice_loss(sums, rows[row].label));

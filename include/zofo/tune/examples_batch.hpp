@@ -87,10 +87,11 @@ inline double choice_loss(std::span<const double> scores, int label, std::span<d
   return log_sum - scores[static_cast<std::size_t>(label)];
 }
 
-/// Mean choice loss of rows packed one after the other. `logprobs` holds labels.size() × options.targets() numbers;
-/// `slope`, if not empty, has the same length and gains weight × the gradient of that mean.
+/// Mean choice loss of rows packed one after the other. `logprobs` holds labels.size() × options.targets()
+/// numbers; `slope`, if not empty, has the same length and gains weight × the gradient of that mean.
 inline double mean_choice_loss(std::span<const double> logprobs, std::span<const int> labels,
-                               const OptionTokens& options, double weight = 1.0, std::span<double> slope = {}) {
+                               const OptionTokens& options, double weight = 1.0,
+                               std::span<double> slope = {}) {
   const std::size_t stride = options.targets();
   const auto rows = static_cast<double>(labels.size());
   std::vector<double> by_option(slope.empty() ? 0 : options.options.size());

@@ -24,8 +24,9 @@ struct Work {
   std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
 };
 
-/// F = mean choice loss over rows of D_f, G = the same over rows of D_g, both of θ (the backbone) and an adapter.
-/// With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem. Throws Error on an empty D_f and D_g.
+/// F = mean choice loss over rows of D_f, G = the same over rows of D_g, both of θ (the backbone) and an
+/// adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem. Throws Error on an empty
+/// D_f and D_g.
 class LanguageProblem {
  public:
   using Theta = model::Parameters;
@@ -36,8 +37,8 @@ class LanguageProblem {
     std::vector<EncodedRow> upper;  ///< D_f
     std::vector<EncodedRow> lower;  ///< D_g
     OptionTokens options;
-    std::size_t batch = 8;     ///< rows of a mini-batch
-    bool use_adapter = true;   ///< false: the backbone alone
+    std::size_t batch = 8;    ///< rows of a mini-batch
+    bool use_adapter = true;  ///< false: the backbone alone
   };
 
   LanguageProblem(model::Transformer& transformer, Setup setup)
@@ -48,9 +49,13 @@ class LanguageProblem {
   }
 
   /// F(θ, p) on the rows that `sample` draws from D_f.
-  double upper(const Theta& theta, const Lower& p, Sample sample) const { return value(theta, p, upper_rows(sample)); }
+  double upper(const Theta& theta, const Lower& p, Sample sample) const {
+    return value(theta, p, upper_rows(sample));
+  }
   /// G(θ, p) on the rows that `sample` draws from D_g.
-  double lower(const Theta& theta, const Lower& p, Sample sample) const { return value(theta, p, lower_rows(sample)); }
+  double lower(const Theta& theta, const Lower& p, Sample sample) const {
+    return value(theta, p, lower_rows(sample));
+  }
 
   /// F and its gradient in p.
   double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
@@ -95,8 +100,8 @@ class LanguageProblem {
 
   /// F(·,p) at every probe, for λ = 0 (MeZO).
   template <class Law>
-  std::vector<double> upper_values(const Theta& theta, const Law& law, std::span<const Probe> probes, const Lower& p,
-                                   Sample upper) const {
+  std::vector<double> upper_values(const Theta& theta, const Law& law, std::span<const Probe> probes,
+                                   const Lower& p, Sample upper) const {
     const Rows rows = upper_rows(upper);
     model::Batch batch;
     pack(batch, rows, adapter_index(0));
@@ -124,7 +129,8 @@ class LanguageProblem {
   [[nodiscard]] Rows draw(const std::vector<EncodedRow>& from, Sample sample) const {
     Rows rows;
     if (from.empty()) return rows;
-    for (std::size_t i : data::draw(sample, from.size(), std::min(setup_.batch, from.size()))) rows.push_back(&from[i]);
+    for (std::size_t i : data::draw(sample, from.size(), std::min(setup_.batch, from.size())))
+      rows.push_back(&from[i]);
     return rows;
   }
   [[nodiscard]] Rows upper_rows(Sample sample) const { return draw(setup_.upper, sample); }
@@ -166,7 +172,8 @@ class LanguageProblem {
   }
 
   /// Σ weight × mean loss of each part and its gradient in p, in one pass.
-  double gradient_of(const Theta& theta, const Lower& p, const std::vector<Part>& parts, Lower& gradient) const {
+  double gradient_of(const Theta& theta, const Lower& p, const std::vector<Part>& parts,
+                     Lower& gradient) const {
     model::Batch batch;
     std::size_t rows = 0;
     for (const Part& part : parts) {

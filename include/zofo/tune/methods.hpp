@@ -47,14 +47,22 @@ struct MethodResult {
 
 /// One entry of result.json's list `methods`.
 inline nlohmann::json to_json(const MethodResult& r) {
-  return {{"method", r.method},       {"accuracy", r.scores.accuracy}, {"macro_f1", r.scores.macro_f1},
-          {"loss", r.scores.loss},    {"rows", r.scores.rows},         {"seconds", r.seconds},
-          {"passes", r.passes},       {"peak_mib", r.peak},            {"steps", r.steps},
-          {"served", r.served},       {"interrupted", r.interrupted}};
+  return {{"method", r.method},
+          {"accuracy", r.scores.accuracy},
+          {"macro_f1", r.scores.macro_f1},
+          {"loss", r.scores.loss},
+          {"rows", r.scores.rows},
+          {"seconds", r.seconds},
+          {"passes", r.passes},
+          {"peak_mib", r.peak},
+          {"steps", r.steps},
+          {"served", r.served},
+          {"interrupted", r.interrupted}};
 }
 
 /// Layout of the adapter that the options name.
-inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha, const std::string& targets) {
+inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
+                            const std::string& targets) {
   return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
 }
 
@@ -78,7 +86,9 @@ inline Split split_rows(const std::string& method, std::vector<EncodedRow> rows,
   Split split;
   std::size_t place = 0;
   for (std::size_t i : data::shuffled(seed, split_stream, 0, n)) {
-    std::vector<EncodedRow>& part = place < deciding ? split.decision : place < upper ? split.upper : split.lower;
+    std::vector<EncodedRow>& part = place < deciding ? split.decision
+                                    : place < upper  ? split.upper
+                                                     : split.lower;
     part.push_back(std::move(rows[i]));
     ++place;
   }
@@ -97,11 +107,13 @@ class FineTuning {
         progress_(progress),
         interrupted_(std::move(interrupted)),
         words_(encode_options(model, data.task.options)),
-        lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha, options.lora_targets)),
+        lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
+                        options.lora_targets)),
         transformer_(model.parameters.config(), lora_),
-        split_(split_rows(options.method,
-                          encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
-                          options.seed)),
+        split_(
+            split_rows(options.method,
+                       encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
+                       options.seed)),
         held_out_(encode_rows(model, data.task, words_, data.validation, options.validation_rows,
                               "validation.jsonl")),
         p_(lora_.initial(options.seed)),
@@ -122,8 +134,8 @@ class FineTuning {
     result.served = served.what;
     result.interrupted = stopped_;
     if (!stopped_) {
-      progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps, result.seconds,
-                                 held_out_.size()));
+      progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps,
+                                 result.seconds, held_out_.size()));
       result.scores = score(served.adapter.size() > 0 ? &served.adapter : nullptr, held_out_);
       curve_point(result.seconds, result.passes, result.scores, true);
     } else if (last_point_) {
@@ -141,21 +153,26 @@ class FineTuning {
 
   template <class Use>
   void with_law(Use&& use) {
-    if (options_.direction == "rademacher") use(Rademacher{});
-    else use(Gaussian{});
+    if (options_.direction == "rademacher")
+      use(Rademacher{});
+    else
+      use(Gaussian{});
   }
   template <class Use>
   void with_estimator(Use&& use) {
     const EstimatorOptions estimator{options_.epsilon, options_.queries, options_.seed};
-    if (options_.one_sided) use(Forward{estimator});
-    else use(Central{estimator});
+    if (options_.one_sided)
+      use(Forward{estimator});
+    else
+      use(Central{estimator});
   }
 
   [[nodiscard]] BilevelOptions solver_options() const {
     BilevelOptions o;
     // Without a step limit time ends the run; the bound is that inner samples are numbered in 32 bits.
     o.inner_steps = options_.method == "bilevel" ? options_.inner_steps : 1;
-    o.outer_steps = options_.steps > 0 ? options_.steps : std::numeric_limits<std::uint32_t>::max() / o.inner_steps;
+    o.outer_steps =
+        options_.steps > 0 ? options_.steps : std::numeric_limits<std::uint32_t>::max() / o.inner_steps;
     o.penalty = options_.penalty;
     o.upper_with_lower = options_.upper_with_lower;
     o.seed = options_.seed;
@@ -190,7 +207,8 @@ class FineTuning {
     });
   }
 
-  /// True if one more step like the last one ends within the budget: no method gets more time than it was given.
+  /// True if one more step like the last one ends within the budget: no method gets more time than it was
+  /// given.
   [[nodiscard]] bool fits(double now, double last) const {
     return options_.seconds == 0.0 || now + last <= options_.seconds;
   }
@@ -207,7 +225,8 @@ class FineTuning {
   [[nodiscard]] bool point_is_due(const MethodResult& result) {
     if (options_.curve_points == 0) return false;
     const auto point = static_cast<std::uint32_t>(share_done(result) * options_.curve_points);
-    if (point <= points_ || point >= options_.curve_points) return false;  // the last point is the final score
+    if (point <= points_ || point >= options_.curve_points)
+      return false;  // the last point is the final score
     points_ = point;
     return true;
   }
@@ -232,14 +251,15 @@ class FineTuning {
   }
   void curve_point(double seconds, double passes, const Scores& scores, bool final) {
     last_point_ = scores;
-    metrics_.line(nlohmann::json{{"event", final ? "final" : "curve"},
-                                 {"seconds", seconds},
-                                 {"passes", passes},
-                                 {"accuracy", scores.accuracy},
-                                 {"macro_f1", scores.macro_f1},
-                                 {"loss", scores.loss},
-                                 {"rows", scores.rows}}
-                      .dump());
+    metrics_.line(nlohmann::json{
+        {"event", final ? "final" : "curve"},
+        {"seconds", seconds},
+        {"passes", passes},
+        {"accuracy", scores.accuracy},
+        {"macro_f1", scores.macro_f1},
+        {"loss", scores.loss},
+        {"rows",
+         scores.rows}}.dump());
   }
 
   [[nodiscard]] bool mezo() const { return options_.method == "mezo"; }
@@ -301,10 +321,13 @@ struct Restored {
   Served served;
   peft::Lora lora;
   /// Null if the run serves the backbone alone.
-  [[nodiscard]] const Eigen::VectorXf* adapter() const { return served.adapter.size() > 0 ? &served.adapter : nullptr; }
+  [[nodiscard]] const Eigen::VectorXf* adapter() const {
+    return served.adapter.size() > 0 ? &served.adapter : nullptr;
+  }
 };
 
-/// Reads a run folder and replays its trajectory onto `theta`. Throws Error (file, field) if it doesn't fit the model.
+/// Reads a run folder and replays its trajectory onto `theta`. Throws Error (file, field) if it doesn't fit
+/// the model.
 inline Restored restore(const std::filesystem::path& run, model::Parameters& theta) {
   Served served = read_served(run / "adapter.bin");
   peft::Lora lora = make_lora(theta.config(), served.lora_rank, served.lora_alpha, served.lora_targets);
@@ -312,8 +335,10 @@ inline Restored restore(const std::filesystem::path& run, model::Parameters& the
   require(count == 0 || count == lora.size(), "{}: count = {}: an adapter of this model has {} numbers",
           (run / "adapter.bin").string(), count, lora.size());
   const std::vector<ZoTerm> moves = read_trajectory(run / "trajectory.jsonl");
-  if (served.direction == "rademacher") replay(Rademacher{}, moves, theta);
-  else replay(Gaussian{}, moves, theta);
+  if (served.direction == "rademacher")
+    replay(Rademacher{}, moves, theta);
+  else
+    replay(Gaussian{}, moves, theta);
   return {std::move(served), std::move(lora)};
 }
 

@@ -51,7 +51,8 @@ struct Options {
 /// Calls visit(name, field, help) for every option; the command line turns '_' into '-'.
 template <class AnyOptions, class Visit>
 void for_each_option(AnyOptions& o, Visit&& visit) {
-  visit("method", o.method, "bilevel, lora (first-order adapter alone) or mezo (zeroth-order backbone alone)");
+  visit("method", o.method,
+        "bilevel, lora (first-order adapter alone) or mezo (zeroth-order backbone alone)");
   visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
   visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
   visit("epsilon", o.epsilon, "smoothing radius of the zeroth-order estimate");
@@ -77,15 +78,16 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
 
 namespace detail {
 
-inline void one_of(const char* field, const std::string& value, std::initializer_list<std::string_view> allowed) {
+inline void one_of(const char* field, const std::string& value,
+                   std::initializer_list<std::string_view> allowed) {
   for (std::string_view each : allowed)
     if (value == each) return;
   fail("{} = \"{}\": must be one of {}", field, value, fmt::join(allowed, ", "));
 }
 
 inline void above_zero(const char* field, double value, double high) {
-  require(std::isfinite(value) && value > 0.0 && value <= high, "{} = {}: must be a finite number in (0, {}]", field,
-          value, high);
+  require(std::isfinite(value) && value > 0.0 && value <= high, "{} = {}: must be a finite number in (0, {}]",
+          field, value, high);
 }
 
 inline void count_in(const char* field, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
@@ -126,8 +128,10 @@ inline std::vector<std::string> split_commas(const std::string& text) {
 inline std::string to_toml(const Options& options) {
   toml::table table;
   for_each_option(options, [&table]<class T>(const char* name, const T& value, const char*) {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) table.insert(name, static_cast<std::int64_t>(value));
-    else table.insert(name, value);
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+      table.insert(name, static_cast<std::int64_t>(value));
+    else
+      table.insert(name, value);
   });
   std::ostringstream out;
   out << table << '\n';
@@ -158,8 +162,8 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 
 }  // namespace detail
 
-/// Overwrites the fields that the TOML file names. Throws Error (file, line, field) on a syntax error, an unknown
-/// field or a wrong type.
+/// Overwrites the fields that the TOML file names. Throws Error (file, line, field) on a syntax error, an
+/// unknown field or a wrong type.
 inline void read_toml(Options& options, const std::filesystem::path& path) {
   toml::table table;
   try {

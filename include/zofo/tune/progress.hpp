@@ -27,7 +27,10 @@ class Progress {
  public:
   /// `every`: seconds between plain lines.
   explicit Progress(std::string title, std::FILE* out = stderr, double every = 15.0)
-      : title_(std::move(title)), out_(out), live_(out != nullptr && isatty(fileno(out)) != 0), every_(every) {}
+      : title_(std::move(title)),
+        out_(out),
+        live_(out != nullptr && isatty(fileno(out)) != 0),
+        every_(every) {}
 
   /// Shows a step.
   void step(const StepReport& report, const Position& now) {
@@ -58,7 +61,8 @@ class Progress {
     append(line, "G(s)", std::isnan(report.lower_s) ? report.inner_value_s : report.lower_s);
     append(line, "|rho|", report.projected_gradient);
     const auto left = static_cast<std::uint64_t>(std::max(0.0, now.left));
-    return line + fmt::format("  {:.0f} tokens/s  {}:{:02d} left", now.tokens_per_second, left / 60, left % 60);
+    return line +
+           fmt::format("  {:.0f} tokens/s  {}:{:02d} left", now.tokens_per_second, left / 60, left % 60);
   }
 
   std::string title_;

@@ -24,7 +24,8 @@ namespace zofo::tune {
 /// A file that grows line by line, each line flushed; throws Error when the disk refuses one.
 class AppendFile {
  public:
-  explicit AppendFile(std::filesystem::path path) : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ab")) {
+  explicit AppendFile(std::filesystem::path path)
+      : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ab")) {
     require(file_ != nullptr, "{}: cannot be opened for writing: {}", path_.string(), std::strerror(errno));
   }
   /// Appends `text` and a line end.
@@ -93,7 +94,8 @@ class RunFolder {
   std::filesystem::path path_;
 };
 
-/// The adapter a run serves and how to use it. Saved as: 8 bytes magic, 8 bytes header length, JSON header, floats.
+/// The adapter a run serves and how to use it. Saved as: 8 bytes magic, 8 bytes header length, JSON header,
+/// floats.
 struct Served {
   std::string what = "none";  ///< "upper" (θ, p), "lower" (θ, s) or "backbone" (θ alone)
   std::string direction = "gaussian";
@@ -110,9 +112,12 @@ inline constexpr std::string_view adapter_magic = "ZOFOADP1";
 
 /// Bytes of adapter.bin.
 inline std::string to_bytes(const Served& served) {
-  const nlohmann::json header = {{"served", served.what},           {"direction", served.direction},
-                                 {"lora_rank", served.lora_rank},   {"lora_alpha", served.lora_alpha},
-                                 {"lora_targets", served.lora_targets}, {"count", served.adapter.size()},
+  const nlohmann::json header = {{"served", served.what},
+                                 {"direction", served.direction},
+                                 {"lora_rank", served.lora_rank},
+                                 {"lora_alpha", served.lora_alpha},
+                                 {"lora_targets", served.lora_targets},
+                                 {"count", served.adapter.size()},
                                  {"decision",
                                   {{"upper_loss", served.upper_loss},
                                    {"lower_loss", served.lower_loss},
@@ -130,11 +135,12 @@ inline std::string to_bytes(const Served& served) {
 /// Reads adapter.bin; throws Error (file, field) unless it is complete and consistent.
 inline Served read_served(const std::filesystem::path& path) {
   const std::string bytes = read_all(path);
-  require(bytes.size() >= 16 && std::string_view(bytes).substr(0, 8) == adapter_magic, "{}: not an adapter file",
-          path.string());
+  require(bytes.size() >= 16 && std::string_view(bytes).substr(0, 8) == adapter_magic,
+          "{}: not an adapter file", path.string());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data() + 8, sizeof length);
-  require(length <= bytes.size() - 16, "{}: header length {} goes past the end of the file", path.string(), length);
+  require(length <= bytes.size() - 16, "{}: header length {} goes past the end of the file", path.string(),
+          length);
   Served served;
   std::uint64_t count = 0;
   try {
@@ -149,8 +155,8 @@ inline Served read_served(const std::filesystem::path& path) {
     fail("{}: header: {}", path.string(), error.what());
   }
   const std::uint64_t rest = bytes.size() - 16 - length;
-  require(rest % sizeof(float) == 0 && rest / sizeof(float) == count, "{}: count = {}: the file holds {} bytes of them",
-          path.string(), count, rest);
+  require(rest % sizeof(float) == 0 && rest / sizeof(float) == count,
+          "{}: count = {}: the file holds {} bytes of them", path.string(), count, rest);
   served.adapter.resize(static_cast<Eigen::Index>(count));
   if (rest > 0) std::memcpy(served.adapter.data(), bytes.data() + 16 + length, rest);
   return served;

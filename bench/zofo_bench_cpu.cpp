@@ -1,0 +1,198 @@
+// Times the CPU transformer against the BLAS's own speed on its shapes: `zofo_bench_cpu --json`.
+// Each measurement runs in a process of its own, so that its peak memory is its own.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench_normals.hpp"
+#include "cpu_work.hpp"
+
+namespace {
+
+using nlohmann::json;
+using Work = zofo::bench::CpuWork;
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// CPU seconds that all processes (jiffies of /proc/stat: user, nice, system, irq, softirq, steal) and this
+// one used so far.
+struct CpuTime {
+  double all = 0.0;
+  double own = 0.0;
+  static CpuTime now() {
+    CpuTime t;
+    std::ifstream stat("/proc/stat");
+    std::string word;
+    stat >> word;
+    std::array<double, 8> field{};
+    for (double& f : field) stat >> f;
+    t.all = (field[0] + field[1] + field[2] + field[5] + field[6] + field[7]) /
+            static_cast<double>(sysconf(_SC_CLK_TCK));
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto s = [](const timeval& v) {
+      return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec);
+    };
+    t.own = s(usage.ru_utime) + s(usage.ru_stime);
+    return t;
+  }
+};
+
+double peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+template <class Step>
+double median_seconds(int repeats, Step&& step) {
+  step();
+  std::vector<double> times;
+  for (int i = 0; i < repeats; ++i) {
+    const double start = seconds_now();
+    step();
+    times.push_back(seconds_now() - start);
+  }
+  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
+  return times[static_cast<std::size_t>(repeats / 2)];
+}
+
+json measure(const std::string& name, const std::string& direction, std::size_t batch, std::size_t seq,
+             int repeats) {
+  const bool gaussian = direction == "gaussian";
+  const CpuTime before = CpuTime::now();
+  const double start = seconds_now();
+  json line{{"name", name}};
+  if (name == "normals") {
+    line["per_second"] = zofo::bench::normals_per_second();
+  } else {
+    Work work(batch, seq);
+    double s = 0.0;
+    double forwards = 1.0;
+    if (name == "sgemm") s = median_seconds(repeats, [&] { work.sgemm(); });
+    if (name == "forward") s = median_seconds(repeats, [&] { work.forward(); });
+    if (name == "lora_step") s = median_seconds(repeats, [&] { work.lora_step(); });
+    if (name == "mezo_step")
+      s = median_seconds(
+          repeats, [&] { gaussian ? work.mezo_step(zofo::Gaussian{}) : work.mezo_step(zofo::Rademacher{}); });
+    if (name == "outer_step")
+      s = median_seconds(repeats, [&] {
+        gaussian ? work.outer_step(zofo::Gaussian{}) : work.outer_step(zofo::Rademacher{});
+      });
+    if (name == "lora_step" || name == "mezo_step") forwards = 2.0;
+    if (name == "outer_step") forwards = 6.0;
+    line["batch"] = batch;
+    line["seq"] = seq;
+    line["seconds"] = s;
+    line["gflops"] = forwards * 2.0 * 106.2e6 * static_cast<double>(batch * seq) / s / 1e9;
+    if (name == "mezo_step" || name == "outer_step") line["direction"] = direction;
+  }
+  line["peak_mib"] = peak_mib();
+  const CpuTime after = CpuTime::now();
+  const double wall = seconds_now() - start;
+  line["others_cpu"] = std::max(0.0, ((after.all - before.all) - (after.own - before.own)) / wall);
+  return line;
+}
+
+json run_alone(const std::string& self, const std::string& arguments) {
+  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(fmt::format("'{}' {}", self, arguments).c_str(), "r"),
+                                             pclose);
+  zofo::require(pipe != nullptr, "cannot start {}", self);
+  std::string text;
+  std::array<char, 512> buffer{};
+  while (fgets(buffer.data(), static_cast<int>(buffer.size()), pipe.get()) != nullptr) text += buffer.data();
+  zofo::require(!text.empty(), "the measurement '{}' printed nothing", arguments);
+  return json::parse(text);
+}
+
+// Ratio to the BLAS's speed where a step is arithmetic, to a forward's time where it is forwards plus noise.
+void add_ratio(json& line, double sgemm_gflops, double forward_seconds) {
+  const std::string name = line["name"];
+  if (name == "forward" || name == "lora_step") line["ratio"] = line["gflops"].get<double>() / sgemm_gflops;
+  if (name == "mezo_step" || name == "outer_step")
+    line["ratio"] = line["seconds"].get<double>() / forward_seconds;
+}
+
+void print(const json& line, bool as_json) {
+  if (as_json) {
+    fmt::print("{}\n", line.dump());
+  } else {
+    fmt::print("{:<11}", line["name"].get<std::string>());
+    for (const auto& [key, value] : line.items())
+      if (value.is_number()) fmt::print(" {} {:.4g}", key, value.get<double>());
+    if (line.contains("direction")) fmt::print(" {}", line["direction"].get<std::string>());
+    fmt::print("\n");
+  }
+  if (line["others_cpu"].get<double>() > 0.1)
+    fmt::print(stderr, "noisy: other processes used {:.0f} % of a core while {} was measured\n",
+               100.0 * line["others_cpu"].get<double>(), line["name"].get<std::string>());
+  std::fflush(stdout);
+}
+
+void run_all(const std::string& self, bool as_json, int repeats) {
+  for (const int seq : {32, 64}) {
+    const auto alone = [&](const std::string& name, const std::string& direction = "gaussian") {
+      return run_alone(self, fmt::format("--only {} --direction {} --batch 8 --seq {} --repeats {}", name,
+                                         direction, seq, repeats));
+    };
+    const json sgemm = alone("sgemm");
+    print(sgemm, as_json);
+    const double gflops = sgemm["gflops"];
+    double forward_seconds = 0.0;
+    const std::vector<std::pair<std::string, std::string>> works{
+        {"forward", "gaussian"},     {"lora_step", "gaussian"},  {"mezo_step", "gaussian"},
+        {"mezo_step", "rademacher"}, {"outer_step", "gaussian"}, {"outer_step", "rademacher"}};
+    for (const auto& [name, direction] : works) {
+      json line = alone(name, direction);
+      if (name == "forward") forward_seconds = line["seconds"];
+      add_ratio(line, gflops, forward_seconds);
+      print(line, as_json);
+    }
+  }
+  print(run_alone(self, "--only normals"), as_json);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app{"Times the CPU transformer on SmolLM2-135M's shape.\nExample: zofo_bench_cpu --json"};
+  bool as_json = false;
+  std::string only;
+  std::string direction = "gaussian";
+  std::size_t batch = 8;
+  std::size_t seq = 32;
+  int repeats = 7;
+  app.add_flag("--json", as_json, "one JSON object a line");
+  app.add_option("--only", only, "measure one thing in this process")
+      ->check(CLI::IsMember({"sgemm", "forward", "lora_step", "mezo_step", "outer_step", "normals"}));
+  app.add_option("--direction", direction, "law of the directions")
+      ->check(CLI::IsMember({"gaussian", "rademacher"}));
+  app.add_option("--batch", batch, "sequences")->check(CLI::Range(1, 1024));
+  app.add_option("--seq", seq, "tokens a sequence")->check(CLI::Range(1, 8192));
+  app.add_option("--repeats", repeats, "timed repetitions; the median counts")->check(CLI::Range(1, 1000));
+  CLI11_PARSE(app, argc, argv);
+  if (only.empty())
+    run_all(std::filesystem::read_symlink("/proc/self/exe").string(), as_json, repeats);
+  else
+    fmt::print("{}\n", measure(only, direction, batch, seq, repeats).dump());
+  return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "zofo_bench_cpu: error: {}\n", error.what());
+  return 2;
+}

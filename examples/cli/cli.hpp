@@ -1,0 +1,68 @@
+// What the subcommands of the program `zofo` share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "zofo/tune/options.hpp"
+
+namespace zofo::cli {
+
+// What a subcommand does after parsing; the value is the exit code.
+using Action = std::function<int()>;
+
+// Each adds its subcommand and sets `action` when it is chosen. `argv` is the whole command line.
+void add_finetune(CLI::App& app, Action& action);
+void add_evaluate(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_score(CLI::App& app, Action& action);
+void add_demo(CLI::App& app, Action& action);
+
+// SIGINT ends a run after its step. The handler only sets a flag.
+void catch_interrupt();
+bool interrupted();
+inline constexpr int exit_interrupted = 130;
+
+// The model, task and rows that a command works on.
+struct Place {
+  std::string model;
+  std::string task;
+  std::string data;
+  std::string tasks = ZOFO_SOURCE_DIR "/tasks";
+
+  [[nodiscard]] std::optional<std::filesystem::path> data_folder() const {
+    return data.empty() ? std::nullopt : std::optional<std::filesystem::path>(data);
+  }
+};
+
+inline void add_place(CLI::App& command, Place& place) {
+  command.add_option("--model", place.model, "GGUF file of the model")->required();
+  command.add_option("--task", place.task, "folder with task.toml, or the name of a definition")->required();
+  command.add_option("--data", place.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add_option("--tasks", place.tasks, "folder with the task definitions")->capture_default_str();
+}
+
+// "lower_rate" as "--lower-rate".
+inline std::string flag_of(std::string name) {
+  for (char& c : name)
+    if (c == '_') c = '-';
+  return "--" + name;
+}
+
+// Every option as a flag; a boolean takes true or false as well as its bare form.
+inline void add_options(CLI::App& command, tune::Options& options) {
+  tune::for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
+    if constexpr (std::is_same_v<T, bool>) {
+      const std::string flag = flag_of(name);
+      command.add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
+    } else {
+      command.add_option(flag_of(name), field, help)->capture_default_str()->group("Options of the run");
+    }
+  });
+}
+
+}  // namespace zofo::cli

@@ -1,0 +1,33 @@
+// Names of the methods and the learning curve that a run folder holds.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "zofo/tune/curve_svg.hpp"
+
+namespace zofo::cli {
+
+inline std::string title_of(const std::string& method) {
+  if (method == "bilevel") return "Bilevel-ZOFO";
+  if (method == "mezo") return "MeZO";
+  if (method == "lora") return "LoRA alone";
+  return "zero-shot";
+}
+
+// The points in a run's metrics.jsonl; a line that isn't whole (a killed run) is passed over. The last point
+// is the final score, on all held-out rows.
+inline tune::Curve read_curve(std::string name, const std::filesystem::path& run) {
+  tune::Curve curve{std::move(name), {}};
+  std::ifstream in(run / "metrics.jsonl");
+  for (std::string line; std::getline(in, line);) {
+    const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
+    if (row.is_discarded() || row.value("event", "") == "step") continue;
+    curve.points.push_back({row.value("seconds", 0.0), row.value("accuracy", 0.0), row.value("loss", 0.0)});
+  }
+  return curve;
+}
+
+}  // namespace zofo::cli

@@ -1,0 +1,64 @@
+// The program `zofo`: fine-tunes, evaluates and scores language models on the CPU.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli.hpp"
+#include "zofo/core/error.hpp"
+
+#ifndef ZOFO_VERSION
+#define ZOFO_VERSION "0.1.0"
+#endif
+
+namespace {
+
+std::atomic<bool> stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may touch nothing else
+extern "C" void on_interrupt(int) { stop = true; }
+
+int say(const char* message) {
+  std::fprintf(stderr, "zofo: error: %s\n", message);
+  return 2;
+}
+
+}  // namespace
+
+namespace zofo::cli {
+
+void catch_interrupt() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+bool interrupted() { return stop; }
+
+}  // namespace zofo::cli
+
+int main(int argc, char** argv) {
+  CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU", "zofo"};
+  app.set_version_flag("--version", ZOFO_VERSION);
+  app.require_subcommand(1);
+  app.footer("Example: zofo demo --tiny --out runs/tiny\nEach command explains itself: zofo finetune --help");
+  zofo::cli::Action action;
+  zofo::cli::add_demo(app, action);
+  zofo::cli::add_finetune(app, action);
+  zofo::cli::add_evaluate(app, action);
+  zofo::cli::add_score(app, action);
+  zofo::cli::add_tokenize(app, action);
+  try {
+    app.parse(argc, argv);
+    return action();
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& error) {
+    return say(error.what());
+  } catch (const std::bad_alloc&) {
+    return say("out of memory");
+  } catch (const std::exception& error) {
+    return say(error.what());
+  }
+}

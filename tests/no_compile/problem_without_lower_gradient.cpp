@@ -1,0 +1,19 @@
+// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient (concept BilevelProblem)
+#include "zofo/bilevel/solver.hpp"
+#include "zofo/estimate/central.hpp"
+#include "zofo/inner/sgd.hpp"
+#include "zofo/outer/sgd.hpp"
+#include "zofo/perturb/gaussian.hpp"
+
+struct Wrong {
+  using Theta = Eigen::VectorXd;
+  using Lower = Eigen::VectorXd;
+  double upper(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
+  double lower(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
+  double upper_gradient(const Theta&, const Lower&, zofo::Sample, Lower&) { return 0.0; }
+};
+
+int main() {
+  Wrong problem;
+  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}, {});
+}
