@@ -1,4 +1,5 @@
-// Four policies of one's own, a direction law, an estimator, an inner solver and an outer optimiser, in zofo's solver.
+// Four policies of one's own, a direction law, an estimator, an inner solver and an outer optimiser, in
+// zofo's solver.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -65,11 +66,12 @@ struct Shrinking {
 };
 
 int main() {
-  auto problem = zofo::problems::random_quadratic({VectorXd::LinSpaced(8, 1, 3), VectorXd::LinSpaced(5, 1, 10)}, 1);
+  auto problem =
+      zofo::problems::random_quadratic({VectorXd::LinSpaced(8, 1, 3), VectorXd::LinSpaced(5, 1, 10)}, 1);
   VectorXd theta = VectorXd::Zero(8), p = VectorXd::Zero(5), s = p;
   const zofo::BilevelOptions options{.outer_steps = 4000, .inner_steps = 5, .penalty = 100};
-  zofo::Solver solver(problem, Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5}, Nesterov{9e-4, 0.5},
-                      options);
+  zofo::Solver solver(problem, Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5},
+                      Nesterov{9e-4, 0.5}, options);
   const double before = problem.penalty_value_gradient(theta, options.penalty).norm();
   solver.run(theta, p, s);
   const double after = problem.penalty_value_gradient(theta, options.penalty).norm();

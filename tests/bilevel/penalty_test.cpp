@@ -29,8 +29,8 @@ struct Batched : Quadratic {
     ++terms_calls;
     return std::vector<PenaltyTerms>(probes.size(), {5.0, 3.0, 2.0});
   }
-  std::vector<double> upper_values(const VectorXd&, const Gaussian&, std::span<const Probe> probes, const VectorXd&,
-                                   Sample) {
+  std::vector<double> upper_values(const VectorXd&, const Gaussian&, std::span<const Probe> probes,
+                                   const VectorXd&, Sample) {
     ++values_calls;
     return std::vector<double>(probes.size(), 7.0);
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
 #include "zofo/inner/adam.hpp"
@@ -36,12 +37,14 @@ namespace {
 
 constexpr double kPenalty = 10.0;
 Quadratic quadratic() {
-  return zofo::problems::random_quadratic({VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 8);
+  return zofo::problems::random_quadratic(
+      {VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 8);
 }
 struct Point {
   VectorXd theta = VectorXd::Zero(6), p = VectorXd::Zero(4), s = VectorXd::Zero(4);
 };
-// The penalty's saddle from its first-order conditions in (θ, p), one dense linear system; G's θ-gradient at s* is 0.
+// The penalty's saddle from its first-order conditions in (θ, p), one dense linear system; G's θ-gradient at
+// s* is 0.
 Point saddle(const Quadratic& q, double penalty) {
   Eigen::MatrixXd K(10, 10);
   VectorXd right(10);
@@ -118,7 +121,8 @@ struct FloatAdapters {
 
 }  // namespace
 
-// Noise of the two-sided estimate vanishes with the gradient, so the end is reached to rounding, not to a ball.
+// Noise of the two-sided estimate vanishes with the gradient, so the end is reached to rounding, not to a
+// ball.
 TEST_CASE("the whole solver reaches the penalty's saddle", "[bilevel]") {
   Quadratic q = quadratic();
   const Point end = saddle(q, kPenalty);
@@ -148,7 +152,8 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
   }
   SECTION("Adam on both levels") {
     const zofo::inner::Adam adam{{.rate = 0.02}};
-    Solver solver(q, Gaussian{}, Central{{1e-3, 4, 5}}, outer::Adam{{.rate = 0.005}}, adam, adam, options(3000));
+    Solver solver(q, Gaussian{}, Central{{1e-3, 4, 5}}, outer::Adam{{.rate = 0.005}}, adam, adam,
+                  options(3000));
     solver.run(x.theta, x.p, x.s);
     CHECK((x.theta - end.theta).norm() < 0.05);
   }
@@ -189,7 +194,8 @@ TEST_CASE("an adapter alone is trained to p*(θ) and θ is left", "[bilevel]") {
   CHECK(std::isnan(report.upper));
 }
 
-TEST_CASE("probes of a step share one pair of samples; no two inner steps of a level share one", "[bilevel]") {
+TEST_CASE("probes of a step share one pair of samples; no two inner steps of a level share one",
+          "[bilevel]") {
   const bool with_lower = GENERATE(true, false);
   Recorder problem;
   BilevelOptions o = options(4);
@@ -199,9 +205,9 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   VectorXd theta = VectorXd::Ones(2), p = VectorXd::Ones(1), s = p;
   Solver solver(problem, Gaussian{}, Central{{1e-3, 2, 1}}, outer::Sgd{}, kLower, o);
   solver.run(theta, p, s);
-  CHECK(problem.uppers.size() == 16);       // 4 steps × 4 probes
-  CHECK(distinct(problem.uppers) == 4);     // one a step
-  CHECK(problem.lowers.size() == 32);       // at p and at s
+  CHECK(problem.uppers.size() == 16);    // 4 steps × 4 probes
+  CHECK(distinct(problem.uppers) == 4);  // one a step
+  CHECK(problem.lowers.size() == 32);    // at p and at s
   CHECK(distinct(problem.lowers) == 4);
   CHECK(problem.upper_steps.size() == (with_lower ? 12 : 4));
   CHECK(distinct(problem.upper_steps) == problem.upper_steps.size());
@@ -272,24 +278,24 @@ TEST_CASE("I4: warm starts keep s within a bounded distance of s*(θ) while θ d
 }
 
 TEST_CASE("options out of range are named", "[bilevel]") {
-  using Catch::Matchers::Contains;
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto with = [](auto change) {
     BilevelOptions o;
     change(o);
     return o;
   };
-  CHECK_THROWS_WITH(with([](auto& o) { o.inner_steps = 0; }).check(), Contains("inner_steps = 0"));
-  CHECK_THROWS_WITH(with([](auto& o) { o.outer_steps = 0; }).check(), Contains("outer_steps = 0"));
-  CHECK_THROWS_WITH(with([&](auto& o) { o.penalty = nan; }).check(), Contains("penalty = nan"));
-  CHECK_THROWS_WITH(with([](auto& o) { o.outer_steps = o.inner_steps = 1U << 20U; }).check(), Contains("2^32"));
-  CHECK_THROWS_WITH(
-      with([](auto& o) { o.train_upper = o.train_lower = o.move_backbone = false; }).check(), Contains("at least one"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.inner_steps = 0; }).check(), contains("inner_steps = 0"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.outer_steps = 0; }).check(), contains("outer_steps = 0"));
+  CHECK_THROWS_WITH(with([&](auto& o) { o.penalty = nan; }).check(), contains("penalty = nan"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.outer_steps = o.inner_steps = 1U << 20U; }).check(),
+                    contains("2^32"));
+  CHECK_THROWS_WITH(with([](auto& o) { o.train_upper = o.train_lower = o.move_backbone = false; }).check(),
+                    contains("at least one"));
   Quadratic q = quadratic();
   CHECK_THROWS_WITH(Solver(q, Gaussian{}, Central{}, outer::Sgd{{nan}}, kLower, BilevelOptions{}),
-                    Contains("rate = nan"));
+                    contains("rate = nan"));
   CHECK_THROWS_WITH(Solver(q, Gaussian{}, Central{{-1.0, 1, 0}}, outer::Sgd{}, kLower, BilevelOptions{}),
-                    Contains("epsilon = -1"));
+                    contains("epsilon = -1"));
 }
 
 TEST_CASE("a loss that is not a number ends the run with a message and leaves θ", "[bilevel]") {
@@ -298,6 +304,6 @@ TEST_CASE("a loss that is not a number ends the run with a message and leaves θ
   } q{quadratic()};
   Point x;
   Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, kUpper, options(1));
-  CHECK_THROWS_WITH(solver.run(x.theta, x.p, x.s), Catch::Matchers::Contains("step 0: the loss of probe 0 is nan"));
+  CHECK_THROWS_WITH(solver.run(x.theta, x.p, x.s), contains("step 0: the loss of probe 0 is nan"));
   CHECK(x.theta == VectorXd::Zero(6));
 }

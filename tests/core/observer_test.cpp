@@ -13,7 +13,8 @@ struct Count {
 struct Deaf {};
 }  // namespace
 
-static_assert(zofo::Observer<zofo::Silent> && zofo::Observer<Count> && zofo::Observer<zofo::Observers<Count, Count>>);
+static_assert(zofo::Observer<zofo::Silent> && zofo::Observer<Count> &&
+              zofo::Observer<zofo::Observers<Count, Count>>);
 static_assert(!zofo::Observer<Deaf>);
 
 TEST_CASE("every observer sees every report and any of them ends the run", "[core]") {

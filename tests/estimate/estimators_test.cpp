@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "estimate/statistics.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/estimate/central.hpp"
@@ -10,7 +11,6 @@
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
 
-using Catch::Matchers::Contains;
 using zofo::Central;
 using zofo::Forward;
 using zofo::Gaussian;
@@ -85,7 +85,8 @@ TEST_CASE("E3 and E4: second moments on a linear function", "[estimate]") {
   CHECK(statistics::moment_deviation(Central{{0.1, 1, 21}}, Gaussian{}, g, 12.0, draws) < 5.0);
   CHECK(statistics::moment_deviation(Central{{0.1, 1, 22}}, Rademacher{}, g, 10.0, draws) < 5.0);
   CHECK(statistics::moment_deviation(Forward{{0.1, 1, 23}}, Gaussian{}, g, 12.0, draws) < 5.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 4, 24}}, Gaussian{}, g, (10.0 + 4 + 1) / 4, draws / 4) < 5.0);
+  CHECK(statistics::moment_deviation(Central{{0.1, 4, 24}}, Gaussian{}, g, (10.0 + 4 + 1) / 4, draws / 4) <
+        5.0);
   // The check tells the two laws apart, and q = 4 from q = 3.
   CHECK(statistics::moment_deviation(Central{{0.1, 1, 21}}, Gaussian{}, g, 10.0, draws) > 5.0);
   CHECK(statistics::moment_deviation(Central{{0.1, 3, 24}}, Gaussian{}, g, 3.75, draws / 4) > 5.0);
@@ -115,10 +116,11 @@ TEST_CASE("probes come in a fixed order and combine to the numbers of a hand cal
 TEST_CASE("bad losses and options are named", "[estimate]") {
   const Central central{{1e-3, 1, 0}};
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0, nan}), Contains("step 7") && Contains("probe 1"));
-  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0}), Contains("1 losses given for 2 probes"));
+  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0, nan}),
+                    contains("step 7") && contains("probe 1"));
+  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0}), contains("1 losses given for 2 probes"));
   CHECK_THROWS_AS(Forward{}.combine(0, std::vector<double>{1.0}), zofo::Error);
-  CHECK_THROWS_WITH((zofo::EstimatorOptions{0.0, 1, 0}.check()), Contains("epsilon = 0"));
-  CHECK_THROWS_WITH((zofo::EstimatorOptions{nan, 1, 0}.check()), Contains("epsilon = nan"));
-  CHECK_THROWS_WITH((zofo::EstimatorOptions{1e-3, 0, 0}.check()), Contains("queries = 0"));
+  CHECK_THROWS_WITH((zofo::EstimatorOptions{0.0, 1, 0}.check()), contains("epsilon = 0"));
+  CHECK_THROWS_WITH((zofo::EstimatorOptions{nan, 1, 0}.check()), contains("epsilon = nan"));
+  CHECK_THROWS_WITH((zofo::EstimatorOptions{1e-3, 0, 0}.check()), contains("queries = 0"));
 }

@@ -23,7 +23,8 @@ Eigen::VectorXd estimate(const Estimator& estimator, const Law& law, const F& f,
     losses.push_back(f(x));
   }
   Eigen::VectorXd g = Eigen::VectorXd::Zero(theta.size());
-  for (const zofo::ZoTerm& term : estimator.combine(step, losses).terms) law.add(g, term.direction, term.coefficient);
+  for (const zofo::ZoTerm& term : estimator.combine(step, losses).terms)
+    law.add(g, term.direction, term.coefficient);
   return g;
 }
 

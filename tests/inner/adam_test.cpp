@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "inner/objectives.hpp"
 #include "zofo/core/error.hpp"
 
-using Catch::Matchers::Contains;
 using zofo::inner::Adam;
 static_assert(zofo::InnerSolver<Adam, objectives::Diagonal<Eigen::VectorXf>, Eigen::VectorXf>);
 
@@ -15,7 +15,8 @@ TEST_CASE("Adam moves by the moments written as sums over all gradients", "[inne
   // Kingma & Ba's closed form m_t = (1−β₁) Σ β₁^{t−i} gᵢ, without a recursion.
   const double rate = 0.05, b1 = 0.9, b2 = 0.99, eps = 1e-6;
   objectives::Script script;
-  for (int t = 0; t < 12; ++t) script.gradients.push_back(Eigen::Vector2d{std::sin(t + 1.0), std::cos(2.0 * t) - 0.3});
+  for (int t = 0; t < 12; ++t)
+    script.gradients.push_back(Eigen::Vector2d{std::sin(t + 1.0), std::cos(2.0 * t) - 0.3});
   const Adam solver{{.rate = rate, .beta1 = b1, .beta2 = b2, .epsilon = eps}};
   Adam::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::Vector2d{1.0, -1.0}, expected = x;
@@ -70,6 +71,6 @@ TEMPLATE_TEST_CASE("Adam reaches the minimum of a quadratic", "[inner]", Eigen::
 }
 
 TEST_CASE("Adam's options are checked by name", "[inner]") {
-  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.rate = -1.0}.check()), Contains("rate = -1"));
-  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.beta2 = 1.0}.check()), Contains("beta2 = 1"));
+  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.rate = -1.0}.check()), contains("rate = -1"));
+  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.beta2 = 1.0}.check()), contains("beta2 = 1"));
 }

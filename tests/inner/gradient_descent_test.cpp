@@ -13,7 +13,8 @@ static_assert(!zofo::InnerSolver<GradientDescent, int, Eigen::VectorXd>);
 TEST_CASE("I1: the distance contracts by 1 − μ/L at every step", "[inner]") {
   const double kappa = GENERATE(1.0, 10.0, 100.0, 1000.0);
   const double mu = 0.5, L = mu * kappa;
-  objectives::Diagonal<Eigen::VectorXd> g{Eigen::VectorXd::LinSpaced(8, mu, L), Eigen::VectorXd::LinSpaced(8, -1, 2)};
+  objectives::Diagonal<Eigen::VectorXd> g{Eigen::VectorXd::LinSpaced(8, mu, L),
+                                          Eigen::VectorXd::LinSpaced(8, -1, 2)};
   const GradientDescent solver{{1.0 / L}};
   GradientDescent::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::VectorXd::Constant(8, 5.0);
@@ -27,7 +28,8 @@ TEST_CASE("I1: the distance contracts by 1 − μ/L at every step", "[inner]") {
   CHECK(std::abs(x[0] - g.solution[0]) == Approx(std::pow(1.0 - 1.0 / kappa, 500) * 6.0).margin(1e-13));
 }
 
-TEMPLATE_TEST_CASE("solve takes the budget and reports where it ended", "[inner]", Eigen::VectorXd, Eigen::VectorXf) {
+TEMPLATE_TEST_CASE("solve takes the budget and reports where it ended", "[inner]", Eigen::VectorXd,
+                   Eigen::VectorXf) {
   objectives::Diagonal<TestType> g{TestType::Constant(3, 2), TestType::Constant(3, 1)};
   TestType x = TestType::Zero(3);
   GradientDescent::State<TestType> state;

@@ -4,10 +4,10 @@
 #include <limits>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "inner/objectives.hpp"
 #include "zofo/core/error.hpp"
 
-using Catch::Matchers::Contains;
 using zofo::inner::Sgd;
 static_assert(zofo::InnerSolver<Sgd, objectives::Diagonal<Eigen::VectorXf>, Eigen::VectorXf>);
 
@@ -49,7 +49,7 @@ TEST_CASE("weight decay shrinks x geometrically when the gradient is zero", "[in
 
 TEST_CASE("options of the inner SGD are checked by name", "[inner]") {
   CHECK_THROWS_WITH((zofo::inner::SgdOptions{.rate = std::numeric_limits<double>::quiet_NaN()}.check()),
-                    Contains("rate = nan"));
-  CHECK_THROWS_WITH((zofo::inner::SgdOptions{.momentum = 1.0}.check()), Contains("momentum = 1"));
+                    contains("rate = nan"));
+  CHECK_THROWS_WITH((zofo::inner::SgdOptions{.momentum = 1.0}.check()), contains("momentum = 1"));
   CHECK_NOTHROW(zofo::inner::SgdOptions{}.check());
 }

@@ -1,4 +1,5 @@
-// expect: zofo: outer::Adam needs a law with fill(direction, tensor, offset, z, n) (concept CoordinatewiseLaw)
+// expect: zofo: outer::Adam needs a law with fill(direction, tensor, offset, z, n) (concept
+// CoordinatewiseLaw)
 #include "zofo/outer/adam.hpp"
 
 struct OnlyAdds {

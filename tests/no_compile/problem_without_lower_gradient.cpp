@@ -1,4 +1,5 @@
-// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient (concept BilevelProblem)
+// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient (concept
+// BilevelProblem)
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "zofo/outer/adam.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -35,9 +36,7 @@ std::vector<double> dense(const ZoGradient& gradient, std::uint32_t tensor, std:
   }
   return sum;
 }
-ZoGradient estimate(std::uint32_t step) {
-  return {{{{5, step, 0}, 0.5 + step}, {{5, step, 1}, -2.0}}};
-}
+ZoGradient estimate(std::uint32_t step) { return {{{{5, step, 0}, 0.5 + step}, {{5, step, 1}, -2.0}}}; }
 }  // namespace
 
 TEST_CASE("SGD moves θ by −η Σ c z", "[outer]") {
@@ -45,7 +44,8 @@ TEST_CASE("SGD moves θ by −η Σ c z", "[outer]") {
   outer::Sgd::State<Eigen::VectorXd> state;
   outer::Sgd{{0.1}}.apply(theta, Gaussian{}, estimate(3), state);
   const auto g = dense(estimate(3), 0, 100);
-  for (Eigen::Index i = 0; i < 100; ++i) CHECK(theta[i] == Approx(1.0 - 0.1 * g[static_cast<std::size_t>(i)]));
+  for (Eigen::Index i = 0; i < 100; ++i)
+    CHECK(theta[i] == Approx(1.0 - 0.1 * g[static_cast<std::size_t>(i)]));
 }
 
 TEST_CASE("Adam moves θ by the moments written as sums over all estimates, tensor by tensor", "[outer]") {
@@ -75,7 +75,6 @@ TEST_CASE("Adam moves θ by the moments written as sums over all estimates, tens
 }
 
 TEST_CASE("outer options are checked by name", "[outer]") {
-  using Catch::Matchers::Contains;
-  CHECK_THROWS_WITH((outer::SgdOptions{std::nan("")}.check()), Contains("rate = nan"));
-  CHECK_THROWS_WITH((outer::AdamOptions{.beta1 = 2.0}.check()), Contains("beta1 = 2"));
+  CHECK_THROWS_WITH((outer::SgdOptions{std::nan("")}.check()), contains("rate = nan"));
+  CHECK_THROWS_WITH((outer::AdamOptions{.beta1 = 2.0}.check()), contains("beta1 = 2"));
 }

@@ -14,7 +14,8 @@ using zofo::Direction;
 using zofo::Gaussian;
 using zofo::Rademacher;
 
-static_assert(zofo::Perturbation<Gaussian, Eigen::VectorXd> && zofo::Perturbation<Rademacher, Eigen::MatrixXf>);
+static_assert(zofo::Perturbation<Gaussian, Eigen::VectorXd> &&
+              zofo::Perturbation<Rademacher, Eigen::MatrixXf>);
 static_assert(zofo::CoordinatewiseLaw<Gaussian> && zofo::CoordinatewiseLaw<Rademacher>);
 static_assert(!zofo::Perturbation<Gaussian, std::vector<float>>);
 
@@ -48,7 +49,8 @@ double deviation(const std::vector<double>& x, const std::vector<double>& y, dou
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("add writes a z of the generator, over chunks and blocks", "[perturb]", Gaussian, Rademacher) {
+TEMPLATE_TEST_CASE("add writes a z of the generator, over chunks and blocks", "[perturb]", Gaussian,
+                   Rademacher) {
   const TestType law;
   const Direction direction{42, 5, 1};
   const Eigen::Index n = 3 * 65536 + 1025;  // four chunks, the last one ragged
@@ -76,7 +78,8 @@ TEMPLATE_TEST_CASE("z does not depend on how its range is split", "[perturb]", G
 }
 
 #ifdef _OPENMP
-TEMPLATE_TEST_CASE("the update has the same bits on any number of threads", "[perturb]", Gaussian, Rademacher) {
+TEMPLATE_TEST_CASE("the update has the same bits on any number of threads", "[perturb]", Gaussian,
+                   Rademacher) {
   const int before = omp_get_max_threads();
   const TestType law;
   Eigen::VectorXf one = Eigen::VectorXf::LinSpaced(300000, -1.0F, 1.0F), three = one;
@@ -90,8 +93,8 @@ TEMPLATE_TEST_CASE("the update has the same bits on any number of threads", "[pe
 #endif
 
 // Five standard errors at fixed seeds: a false alarm in 6e-7 a check, 5 checks a law.
-TEMPLATE_TEST_CASE("entries have mean 0, variance 1, and no correlation across streams", "[perturb]", Gaussian,
-                   Rademacher) {
+TEMPLATE_TEST_CASE("entries have mean 0, variance 1, and no correlation across streams", "[perturb]",
+                   Gaussian, Rademacher) {
   const TestType law;
   const std::size_t n = 1000000;
   const auto z = draw(law, {7, 0, 0}, 0, n);

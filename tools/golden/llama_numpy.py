@@ -146,7 +146,6 @@ def loss(log_p):
 def gradients(c, w, case, adapters, h=1e-5):
     result = []
     for a, flat in enumerate(adapters):
-        # Only the sequences of this adapter move.
         g = np.empty_like(flat)
         for i in range(len(flat)):
             ends = []
@@ -241,10 +240,11 @@ def write_model(path):
     c = {"layers": field("llama.block_count"), "heads": heads, "kv_heads": field("llama.attention.head_count_kv"),
          "head_dim": field("llama.embedding_length") // heads, "rope_base": field("llama.rope.freq_base"),
          "norm_eps": field("llama.attention.layer_norm_rms_epsilon"), "tied": "output" not in w}
-    encode = token_ids.encoder(path)
+    vocabulary = token_ids.model_vocabulary(path)
+    tokenizer = token_ids.reference(vocabulary, vocabulary["pre"], parse_special=False)
     cases = []
     for prompt in PROMPTS:
-        tokens = encode(prompt)
+        tokens = tokenizer.encode(prompt).ids
         rows = forward(c, w, tokens)
         log_p = [rows[p, t] for p, t in enumerate(tokens[1:])]
         print(f"{np.mean(log_p):8.4f} mean log-probability: {prompt!r}")

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <limits>
 #include <sstream>
 #include <string>
@@ -78,11 +79,14 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
 
 namespace detail {
 
-inline void one_of(const char* field, const std::string& value,
+inline void one_of(const char* field, std::string_view value,
                    std::initializer_list<std::string_view> allowed) {
-  for (std::string_view each : allowed)
+  std::string list;
+  for (std::string_view each : allowed) {
     if (value == each) return;
-  fail("{} = \"{}\": must be one of {}", field, value, fmt::join(allowed, ", "));
+    list.append(list.empty() ? "" : ", ").append(each);
+  }
+  fail("{} = \"{}\": must be one of {}", field, value, list);
 }
 
 inline void above_zero(const char* field, double value, double high) {
@@ -124,18 +128,31 @@ inline std::vector<std::string> split_commas(const std::string& text) {
   return parts;
 }
 
-/// The options as TOML, one line a field.
+namespace detail {
+
+/// A value as TOML writes it; numbers in the fewest digits that read back to the same number.
+template <class T>
+std::string toml_text(const T& value) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    std::ostringstream quoted;
+    quoted << toml::value<std::string>(value);
+    return quoted.str();
+  } else {
+    std::string text = fmt::format("{}", value);
+    const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
+    return needs_point ? text + ".0" : text;
+  }
+}
+
+}  // namespace detail
+
+/// The options as TOML, one line a field, in the order of the list.
 inline std::string to_toml(const Options& options) {
-  toml::table table;
-  for_each_option(options, [&table]<class T>(const char* name, const T& value, const char*) {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      table.insert(name, static_cast<std::int64_t>(value));
-    else
-      table.insert(name, value);
+  std::string out;
+  for_each_option(options, [&out](const char* name, const auto& value, const char*) {
+    out += fmt::format("{} = {}\n", name, detail::toml_text(value));
   });
-  std::ostringstream out;
-  out << table << '\n';
-  return out.str();
+  return out;
 }
 
 namespace detail {

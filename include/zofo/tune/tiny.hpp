@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "zofo/checkpoint/gguf_writer.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/tokenize/byte_alphabet.hpp"
@@ -130,16 +132,21 @@ namespace detail {
 /// Rows in which one marker word among neutral ones decides the label.
 inline std::string tiny_rows(std::size_t rows, std::uint32_t seed) {
   std::mt19937 random(seed);
-  const auto pick = [&](const auto& words) { return std::string(words[random() % words.size()]); };
+  const auto pick = [&](const auto& words) { return words[random() % words.size()]; };
   std::string out;
   for (std::size_t row = 0; row < rows; ++row) {
     const bool good = random() % 2 == 1;
     const std::size_t length = 4 + random() % 4;
     const std::size_t marker = random() % length;
     std::string text;
-    for (std::size_t i = 0; i < length; ++i)
-      text += " " + (i == marker ? (good ? pick(tiny_good) : pick(tiny_bad)) : pick(tiny_words));
-    out += fmt::format("{{\"text\": \"{}\", \"label\": {}}}\n", text.substr(1), good ? 1 : 0);
+    for (std::size_t i = 0; i < length; ++i) {
+      if (i > 0) text += ' ';
+      if (i == marker)
+        text += good ? pick(tiny_good) : pick(tiny_bad);
+      else
+        text += pick(tiny_words);
+    }
+    out += fmt::format("{{\"text\": \"{}\", \"label\": {}}}\n", text, good ? 1 : 0);
   }
   return out;
 }

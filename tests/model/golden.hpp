@@ -1,0 +1,136 @@
+/// @file Tiny models of tests/golden/llama.json; their weights come from the formula that
+/// tools/golden/llama_numpy.py documents.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "zofo/model/transformer.hpp"
+
+namespace zofo::model::golden {
+
+/// The file lies beside this header's folder, so tests find it from any working directory.
+inline nlohmann::json load(const std::string& name) {
+  const auto path = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / name;
+  std::ifstream file(path);
+  require(file.is_open(), "{}: cannot be opened", path.string());
+  return nlohmann::json::parse(file);
+}
+
+/// In [−1, 1), a multiple of 2^−15: no language rounds it.
+inline float formula(std::uint64_t stream, std::uint64_t i) {
+  std::uint64_t x = (stream << 32U) + i + 0x9E3779B97F4A7C15U;
+  x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
+  x ^= x >> 31U;
+  return (static_cast<float>(x >> 48U) - 32768.0F) / 32768.0F;
+}
+
+inline Config config(const nlohmann::json& j) {
+  Config c;
+  c.vocab = j.at("vocab");
+  c.width = j.at("width");
+  c.layers = j.at("layers");
+  c.heads = j.at("heads");
+  c.kv_heads = j.at("kv_heads");
+  c.head_dim = j.at("head_dim");
+  c.ffn = j.at("ffn");
+  c.context = j.at("context");
+  c.rope_base = j.at("rope_base");
+  c.norm_eps = j.at("norm_eps");
+  c.tied = j.at("tied");
+  return c;
+}
+
+inline Parameters parameters(const Config& c) {
+  Parameters theta(c);
+  for (std::size_t s = 0; s < theta.tensors().size(); ++s) {
+    const auto& tensor = theta.tensors()[s];
+    for (std::uint64_t i = 0; i < tensor.size(); ++i) {
+      const float u = formula(s, i);
+      theta.data(s)[i] = tensor.name.ends_with("norm") ? 1.0F + u / 4 : s == 0 ? u : u / 2;
+    }
+  }
+  return theta;
+}
+
+inline Eigen::VectorXf adapter(std::uint64_t index, std::size_t size) {
+  Eigen::VectorXf x(static_cast<Eigen::Index>(size));
+  for (std::size_t i = 0; i < size; ++i) x[static_cast<Eigen::Index>(i)] = formula(1000 + index, i) / 4;
+  return x;
+}
+
+/// A model, its adapters and a batch, with what NumPy says of them.
+struct Case {
+  explicit Case(const nlohmann::json& j)
+      : name(j.at("name")),
+        shape(config(j.at("config"))),
+        lora(shape, {j.at("lora").at("rank"), j.at("lora").at("alpha"), j.at("lora").at("targets")}),
+        theta(parameters(shape)),
+        log_probabilities(j.at("log_probabilities")),
+        loss(j.at("loss")),
+        gradients(j.at("gradients")) {
+    for (std::uint64_t a = 0; a < j.at("adapters").get<std::uint64_t>(); ++a)
+      values.push_back(adapter(a, lora.size()));
+    for (const auto& s : j.at("sequences"))
+      batch.add(s.at("tokens").get<std::vector<int>>(), s.at("adapter"));
+    for (const auto& t : j.at("targets")) batch.targets.push_back({t[0], t[1], t[2]});
+  }
+
+  [[nodiscard]] std::vector<const Eigen::VectorXf*> adapters() const {
+    std::vector<const Eigen::VectorXf*> out;
+    for (const auto& v : values) out.push_back(&v);
+    return out;
+  }
+
+  std::string name;
+  Config shape;
+  peft::Lora lora;
+  Parameters theta;
+  std::vector<Eigen::VectorXf> values;
+  Batch batch;
+  std::vector<double> log_probabilities;
+  double loss;
+  std::vector<std::vector<double>> gradients;
+};
+
+/// One case by name.
+inline Case one(const std::string& name) {
+  const auto document = load("llama.json");
+  for (const auto& j : document.at("cases"))
+    if (j.at("name") == name) return Case(j);
+  fail("llama.json: no case '{}'", name);
+}
+
+/// The loss that the golden gradients are of; curved, so that targets' derivatives differ.
+inline double curved_loss(std::span<const double> log_p, std::span<double> d_log_p) {
+  double value = 0.0;
+  for (std::size_t t = 0; t < log_p.size(); ++t) {
+    const double weight = 1.0 + static_cast<double>(t % 3);
+    value += -weight * log_p[t] + 0.05 * log_p[t] * log_p[t];
+    d_log_p[t] = -weight + 0.1 * log_p[t];
+  }
+  return value;
+}
+
+/// max |a_i − b_i|; infinite if the sizes differ or an entry is not a number.
+template <class A, class B>
+double largest_difference(const A& a, const B& b) {
+  if (static_cast<std::size_t>(a.size()) != static_cast<std::size_t>(b.size())) return INFINITY;
+  double high = 0.0;
+  auto bi = b.begin();
+  for (auto ai = a.begin(); ai != a.end(); ++ai, ++bi) {
+    const double difference = std::abs(static_cast<double>(*ai) - static_cast<double>(*bi));
+    if (!(difference <= high)) high = std::isnan(difference) ? INFINITY : difference;
+  }
+  return high;
+}
+
+}  // namespace zofo::model::golden

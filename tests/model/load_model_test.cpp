@@ -1,0 +1,129 @@
+/// @file Models from GGUF files: what is written is what is loaded, and bad files are named.
+#include "zofo/tune/load_model.hpp"
+
+#include <unistd.h>
+
+#include "catch.hpp"
+#include "golden.hpp"
+#include "zofo/checkpoint/gguf_writer.hpp"
+
+using namespace zofo;
+using namespace zofo::model;
+
+namespace {
+
+/// A file that goes away with the test.
+struct TemporaryFile {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("zofo_load_model_" + std::to_string(::getpid()) + ".gguf");
+  ~TemporaryFile() { std::filesystem::remove(path); }
+};
+
+/// What a file says of its model, to be spoilt by a test.
+struct Spec {
+  Parameters theta;
+  std::string architecture = "llama";
+  std::uint32_t tokens;
+  std::uint32_t kv_heads;
+  std::string left_out;
+  std::string flattened;
+  bool bos = false;
+  explicit Spec(const Config& c) : theta(golden::parameters(c)), tokens(c.vocab), kv_heads(c.kv_heads) {}
+
+  void write(const std::filesystem::path& path) const {
+    const Config& c = theta.config();
+    checkpoint::GgufWriter file;
+    file.string("general.architecture", architecture);
+    file.unsigned_integer("llama.embedding_length", c.width);
+    file.unsigned_integer("llama.block_count", c.layers);
+    file.unsigned_integer("llama.attention.head_count", c.heads);
+    file.unsigned_integer("llama.attention.head_count_kv", kv_heads);
+    file.unsigned_integer("llama.attention.key_length", c.head_dim);
+    file.unsigned_integer("llama.feed_forward_length", c.ffn);
+    file.unsigned_integer("llama.context_length", c.context);
+    file.number("llama.attention.layer_norm_rms_epsilon", c.norm_eps);
+    file.number("llama.rope.freq_base", c.rope_base);
+    std::vector<std::string> words;
+    for (std::uint32_t i = 0; i < tokens; ++i) words.push_back("t" + std::to_string(i));
+    file.string("tokenizer.ggml.model", "gpt2");
+    file.string("tokenizer.ggml.pre", "smollm");
+    file.strings("tokenizer.ggml.tokens", words);
+    file.strings("tokenizer.ggml.merges", std::vector<std::string>{});
+    file.integers("tokenizer.ggml.token_type", std::vector<std::int32_t>(tokens, 1));
+    file.unsigned_integer("tokenizer.ggml.bos_token_id", 4);
+    if (bos) file.boolean("tokenizer.ggml.add_bos_token", true);
+    for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
+      const auto& t = theta.tensors()[i];
+      std::vector<std::uint64_t> shape{t.cols};
+      if (t.rows > 1) shape.push_back(t.rows);
+      if (t.name == flattened) shape = {t.size()};
+      if (t.name != left_out)
+        file.tensor(t.name + ".weight", shape, std::span(theta.data(i), static_cast<std::size_t>(t.size())));
+    }
+    file.write(path);
+  }
+};
+
+void check_refused(const Spec& spec, const std::string& part) {
+  const TemporaryFile file;
+  spec.write(file.path);
+  try {
+    tune::load_model(file.path);
+    FAIL("accepted, should name: " << part);
+  } catch (const Error& e) {
+    INFO(e.what());
+    CHECK(std::string(e.what()).find(part) != std::string::npos);
+    CHECK(std::string(e.what()).find(file.path.filename().string()) != std::string::npos);
+  }
+}
+
+Config shape() { return golden::one("no adapters").shape; }
+
+}  // namespace
+
+TEST_CASE("a model comes back from its file bit for bit", "[model]") {
+  for (const char* name : {"no adapters", "wide vocabulary"}) {
+    const Config c = golden::one(name).shape;
+    const Spec spec(c);
+    const TemporaryFile file;
+    spec.write(file.path);
+    const tune::Model m = tune::load_model(file.path);
+    const Config& got = m.parameters.config();
+    CHECK(got.vocab == c.vocab);
+    CHECK(got.context == c.context);
+    CHECK(got.head_dim == c.head_dim);
+    CHECK(got.rope_base == c.rope_base);
+    CHECK(got.norm_eps == c.norm_eps);
+    CHECK(got.tied == c.tied);
+    CHECK(std::equal(m.parameters.values().begin(), m.parameters.values().end(), spec.theta.values().begin(),
+                     spec.theta.values().end()));
+    CHECK(m.tokenizer.size() == c.vocab);
+    CHECK(!m.bos.has_value());
+  }
+}
+
+TEST_CASE("the first token is the file's where it asks for one", "[model]") {
+  Spec spec(shape());
+  spec.bos = true;
+  const TemporaryFile file;
+  spec.write(file.path);
+  CHECK(tune::load_model(file.path).bos == 4);
+}
+
+TEST_CASE("files of other models are refused by name", "[model]") {
+  Spec other(shape());
+  other.architecture = "mamba";
+  check_refused(other, "general.architecture = 'mamba'");
+  Spec missing(shape());
+  missing.left_out = "blk.1.ffn_up";
+  check_refused(missing, "blk.1.ffn_up.weight");
+  Spec flat(shape());
+  flat.flattened = "blk.0.attn_q";
+  check_refused(flat, "blk.0.attn_q.weight");
+  Spec keys(shape());
+  keys.kv_heads = 3;
+  check_refused(keys, "attn_k.weight");
+  Spec words(shape());
+  words.tokens = 62;
+  check_refused(words, "62 tokens");
+}

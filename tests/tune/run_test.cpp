@@ -1,0 +1,117 @@
+#include <fstream>
+
+#include "catch.hpp"
+#include "tiny_fixture.hpp"
+#include "zofo/tune/methods.hpp"
+
+using namespace zofo;
+using namespace zofo::tune;
+
+namespace {
+
+Options short_run(const std::string& method) {
+  Options options;
+  options.method = method;
+  options.steps = 3;
+  options.inner_steps = 2;
+  options.batch = 4;
+  options.queries = 2;
+  options.theta_rate = 1e-4;
+  options.curve_points = 0;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a run folder is never made over another", "[tune]") {
+  const testing::TinyFixture files("run_folder");
+  const RunFolder first(files.folder / "run");
+  first.write("kept", "as it was");
+  CHECK_THROWS_AS(RunFolder(files.folder / "run"), Error);
+  CHECK(read_all(files.folder / "run" / "kept") == "as it was");
+  CHECK_THROWS_AS(RunFolder(files.folder / "tiny.gguf"), Error);
+  CHECK_THROWS_AS(RunFolder(files.folder / "tiny.gguf" / "run"), Error);
+}
+
+TEST_CASE("a write that the disk refuses is an error", "[tune]") {
+  AppendFile full("/dev/full");
+  CHECK_THROWS_AS(full.line("text"), Error);
+}
+
+TEST_CASE("adapter files read back, and broken ones are refused", "[tune]") {
+  const testing::TinyFixture files("adapter");
+  Served written;
+  written.what = "upper";
+  written.adapter = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F);
+  const std::string bytes = to_bytes(written);
+  const auto path = files.folder / "adapter.bin";
+  write_atomically(path, bytes);
+  const Served read = read_served(path);
+  CHECK(read.what == "upper");
+  CHECK(read.adapter == written.adapter);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    write_atomically(path, std::string_view(bytes).substr(0, length));
+    CHECK_THROWS_AS(read_served(path), Error);
+  }
+  std::string hostile = bytes;
+  for (std::size_t i = 8; i < 16; ++i) hostile[i] = '\xff';
+  write_atomically(path, hostile);
+  CHECK_THROWS_AS(read_served(path), Error);
+}
+
+TEST_CASE("every method trains, and its trajectory replays to the same backbone", "[tune]") {
+  const testing::TinyFixture files("methods");
+  for (const char* method : {"bilevel", "lora", "mezo"})
+    for (const char* law : {"gaussian", "rademacher"}) {
+      Model model = files.model();
+      const data::TaskData data = files.data();
+      Options options = short_run(method);
+      options.direction = law;
+      options.one_sided = options.direction == "rademacher";
+      const RunFolder folder(files.folder / (std::string(method) + law));
+      Progress silent("test", nullptr);
+      FineTuning tuning(model, data, options, folder, silent, [] { return false; });
+      const MethodResult result = tuning.run();
+      CHECK(result.steps == 3);
+      CHECK(result.scores.rows == 12);
+
+      Model fresh = files.model();
+      const Restored restored = restore(folder.path(), fresh.parameters);
+      const auto trained = tuning.theta().values();
+      const auto replayed = fresh.parameters.values();
+      CHECK(std::equal(trained.begin(), trained.end(), replayed.begin()));
+      CHECK((restored.adapter() == nullptr) == (options.method == "mezo"));
+      CHECK(restored.served.what == result.served);
+    }
+}
+
+TEST_CASE("an interrupted run keeps what it has", "[tune]") {
+  const testing::TinyFixture files("interrupted");
+  Model model = files.model();
+  const data::TaskData data = files.data();
+  const RunFolder folder(files.folder / "run");
+  Progress silent("test", nullptr);
+  const Options options = short_run("bilevel");
+  FineTuning tuning(model, data, options, folder, silent, [] { return true; });
+  const MethodResult result = tuning.run();
+  CHECK(result.interrupted);
+  CHECK(result.steps == 1);
+  CHECK(std::filesystem::exists(folder.file("adapter.bin")));
+  CHECK(read_trajectory(folder.file("trajectory.jsonl")).size() == 2);
+}
+
+TEST_CASE("the split is disjoint, complete and a function of the seed", "[tune]") {
+  std::vector<EncodedRow> rows;
+  for (int i = 0; i < 30; ++i) rows.push_back({{i}, 0});
+  const Split split = split_rows("bilevel", rows, 5);
+  CHECK(split.lower.size() == 20);
+  CHECK(split.decision.size() == 3);
+  CHECK(split.upper.size() == 7);
+  std::vector<int> seen;
+  for (const auto* part : {&split.lower, &split.decision, &split.upper})
+    for (const EncodedRow& row : *part) seen.push_back(row.prompt.front());
+  std::ranges::sort(seen);
+  for (int i = 0; i < 30; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
+  CHECK(split_rows("bilevel", rows, 5).lower.front().prompt == split.lower.front().prompt);
+  CHECK_THROWS_AS(split_rows("bilevel", {{{1}, 0}}, 0), Error);
+}
