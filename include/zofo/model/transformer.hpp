@@ -38,6 +38,8 @@ class BasicTransformer {
         recompute_(recompute),
         shape_{config.heads, config.kv_heads, config.head_dim} {
     config_.check();
+    require(lora_.size() == peft::Lora(config_, lora_.options()).size(),
+            "transformer: the adapter layout is that of a model of another shape");
   }
 
   [[nodiscard]] const peft::Lora& lora() const { return lora_; }
@@ -131,8 +133,10 @@ class BasicTransformer {
   }
 
   void check(const Parameters& theta, const Batch& batch, AdapterList adapters) const {
-    require(theta.config().vocab == config_.vocab && theta.config().width == config_.width &&
-                theta.config().layers == config_.layers,
+    const Config& c = theta.config();
+    require(c.vocab == config_.vocab && c.width == config_.width && c.layers == config_.layers &&
+                c.heads == config_.heads && c.kv_heads == config_.kv_heads &&
+                c.head_dim == config_.head_dim && c.ffn == config_.ffn,
             "transformer: the weights are those of a model of another shape");
     require(batch.sequences() > 0, "transformer: the batch holds no sequence");
     for (std::size_t i = 0; i < batch.sequences(); ++i) {
