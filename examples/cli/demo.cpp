@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +46,8 @@ int run_self(const std::vector<std::string>& arguments, const std::filesystem::p
   if (child == 0) {
     const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (file < 0 || dup2(file, STDOUT_FILENO) < 0) _exit(2);
+    // Waiting OpenMP threads that spin keep the BLAS's own threads off the cores; a user's setting stands.
+    setenv("OMP_WAIT_POLICY", "passive", 0);
     execv("/proc/self/exe", argv.data());
     _exit(2);
   }

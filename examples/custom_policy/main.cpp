@@ -1,5 +1,4 @@
-// Four policies of one's own, a direction law, an estimator, an inner solver and an outer optimiser, in
-// zofo's solver.
+// A direction law, an estimator, an inner solver and an outer optimiser of one's own in zofo's solver.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -66,8 +65,8 @@ struct Shrinking {
 };
 
 int main() {
-  auto problem =
-      zofo::problems::random_quadratic({VectorXd::LinSpaced(8, 1, 3), VectorXd::LinSpaced(5, 1, 10)}, 1);
+  const VectorXd upper = VectorXd::LinSpaced(8, 1, 3), lower = VectorXd::LinSpaced(5, 1, 10);
+  auto problem = zofo::problems::random_quadratic({upper, lower}, 1);
   VectorXd theta = VectorXd::Zero(8), p = VectorXd::Zero(5), s = p;
   const zofo::BilevelOptions options{.outer_steps = 4000, .inner_steps = 5, .penalty = 100};
   zofo::Solver solver(problem, Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5},

@@ -1,5 +1,4 @@
-// expect: zofo: outer::Adam needs a law with fill(direction, tensor, offset, z, n) (concept
-// CoordinatewiseLaw)
+// expect: zofo: outer::Adam needs a law with fill(direction, tensor, offset, z, n)
 #include "zofo/outer/adam.hpp"
 
 struct OnlyAdds {

@@ -1,4 +1,4 @@
-// expect: VectorSpace
+// expect: required for the satisfaction of 'VectorSpace<
 #include <vector>
 
 #include "zofo/core/problem.hpp"

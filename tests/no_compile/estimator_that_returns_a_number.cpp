@@ -1,5 +1,4 @@
-// expect: zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses) -> ZoGradient
-// (concept OuterZOEstimator)
+// expect: zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses)
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"

@@ -1,5 +1,4 @@
-// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient (concept
-// BilevelProblem)
+// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"

@@ -10,7 +10,8 @@
 
 namespace zofo {
 
-/// Bad input: the message names the file, line, tensor or field, its value and what is allowed. Programs exit with code 2.
+/// Bad input: the message names the file, line, tensor or field, its value and what is allowed. Programs exit
+/// with code 2.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

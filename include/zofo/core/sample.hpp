@@ -5,7 +5,8 @@
 
 namespace zofo {
 
-/// Names a mini-batch: the same key draws the same rows, so "both sides see the same batch" shows in a call's arguments.
+/// Names a mini-batch: the same key draws the same rows, so "both sides see the same batch" shows in a call's
+/// arguments.
 struct Sample {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;

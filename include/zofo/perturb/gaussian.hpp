@@ -1,6 +1,7 @@
 /// @file Gaussian directions.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,6 +16,11 @@ struct Gaussian {
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     normals(direction, tensor, offset, z, n);
+  }
+  /// x_k ← x_k + a z_i on the same range without storing z; single precision has a kernel for it.
+  void add_range(Direction direction, std::uint32_t tensor, std::uint64_t offset, std::same_as<float> auto a,
+                 float* x, std::size_t n) const {
+    add_normals(direction, tensor, offset, a, x, n);
   }
   /// θ ← θ + a z(direction).
   template <HasTensors Theta>

@@ -31,30 +31,49 @@ namespace detail {
 inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates a thread takes at a time
 inline constexpr std::size_t kBlock = 1024;                   ///< noise kept at once: stays in the L1 cache
 
-/// Calls body(first, size) over [0, n) in blocks, chunks of blocks shared among OpenMP threads.
+/// Calls body(first, size) on chunks of [0, n), shared among OpenMP threads.
 template <class Body>
-void for_each_block(std::size_t n, const Body& body) {
+void for_each_chunk(std::size_t n, const Body& body) {
   const auto chunks = static_cast<std::int64_t>((n + kChunk - 1) / kChunk);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (chunks > 1)
 #endif
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::size_t begin = static_cast<std::size_t>(chunk) * kChunk;
-    const std::size_t end = std::min(begin + kChunk, n);
-    for (std::size_t first = begin; first < end; first += kBlock) body(first, std::min(kBlock, end - first));
+    const std::size_t first = static_cast<std::size_t>(chunk) * kChunk;
+    body(first, std::min(kChunk, n - first));
   }
 }
+
+/// Calls body(first, size) on blocks of the chunks of [0, n).
+template <class Body>
+void for_each_block(std::size_t n, const Body& body) {
+  for_each_chunk(n, [&body](std::size_t begin, std::size_t size) {
+    for (std::size_t done = 0; done < size; done += kBlock) body(begin + done, std::min(kBlock, size - done));
+  });
+}
+
+/// A law with a kernel of its own for x ← x + a z on a range.
+template <class Law, class T>
+concept HasFusedAdd = requires(const Law& law, Direction direction, T a, T* x, std::size_t n) {
+  law.add_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, n);
+};
 
 /// x ← x + a z for one tensor: noise is generated a block at a time beside the weights it moves.
 template <class Law, class T>
 void add_to_tensor(const Law& law, Direction direction, std::uint32_t tensor, double a, T* x, std::size_t n) {
   const T factor = static_cast<T>(a);
-  for_each_block(n, [&](std::size_t first, std::size_t size) {
-    alignas(64) T z[kBlock];
-    law.fill(direction, tensor, first, z, size);
-    T* const block = x + first;
-    for (std::size_t i = 0; i < size; ++i) block[i] += factor * z[i];
-  });
+  if constexpr (HasFusedAdd<Law, T>) {
+    for_each_chunk(n, [&](std::size_t first, std::size_t size) {
+      law.add_range(direction, tensor, first, factor, x + first, size);
+    });
+  } else {
+    for_each_block(n, [&](std::size_t first, std::size_t size) {
+      alignas(64) T z[kBlock];
+      law.fill(direction, tensor, first, z, size);
+      T* const block = x + first;
+      for (std::size_t i = 0; i < size; ++i) block[i] += factor * z[i];
+    });
+  }
 }
 
 }  // namespace detail
