@@ -46,8 +46,7 @@ class CpuWork {
     x_.resize(n * 3072);
     y_.resize(n * 3072);
     for (std::size_t l = 0; l < 30; ++l) {
-      const std::size_t first = model::Parameters::layer_first(l);
-      const auto w = model::LayerWeights::at(theta_, l, theta_.data(first));
+      const auto w = model::LayerWeights::of(theta_, l);
       multiply(n, 576, 960, w.qkv);
       multiply(n, 576, 576, w.o);
       multiply(n, 576, 3072, w.gate_up);
