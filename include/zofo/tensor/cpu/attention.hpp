@@ -27,32 +27,73 @@ struct HeadShape {
 
 namespace detail {
 
-// Keys transposed to [dim, length]: scores of a row are then sums of contiguous rows, which vectorise without
-// a reduction.
+// Eight floats at any address; the compiler splits them where registers are narrower.
+using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
+
+inline Lanes& lanes(float* p) { return *reinterpret_cast<Lanes*>(p); }
+inline const Lanes& lanes(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
+
+// out[c] (+)= Σ_j weights[j·weight_stride]·rows[j·row_stride + c]: the one product attention is made of. Sums
+// stay in registers, 32 columns at a time; a triangular product by a BLAS would compute its zeros.
+template <bool add>
+void weighted_sum(const float* weights, std::size_t weight_stride, const float* rows, std::size_t row_stride,
+                  std::size_t count, std::size_t columns, float* out) {
+  std::size_t c = 0;
+  for (; c + 32 <= columns; c += 32) {
+    Lanes a0{}, a1{}, a2{}, a3{};
+    for (std::size_t j = 0; j < count; ++j) {
+      const float w = weights[j * weight_stride];
+      const float* row = rows + j * row_stride + c;
+      a0 += w * lanes(row);
+      a1 += w * lanes(row + 8);
+      a2 += w * lanes(row + 16);
+      a3 += w * lanes(row + 24);
+    }
+    if constexpr (add) {
+      a0 += lanes(out + c);
+      a1 += lanes(out + c + 8);
+      a2 += lanes(out + c + 16);
+      a3 += lanes(out + c + 24);
+    }
+    lanes(out + c) = a0;
+    lanes(out + c + 8) = a1;
+    lanes(out + c + 16) = a2;
+    lanes(out + c + 24) = a3;
+  }
+  for (; c + 8 <= columns; c += 8) {
+    Lanes a{};
+    for (std::size_t j = 0; j < count; ++j)
+      a += weights[j * weight_stride] * lanes(rows + j * row_stride + c);
+    if constexpr (add) a += lanes(out + c);
+    lanes(out + c) = a;
+  }
+  for (; c < columns; ++c) {
+    float a = add ? out[c] : 0.0F;
+    for (std::size_t j = 0; j < count; ++j) a += weights[j * weight_stride] * rows[j * row_stride + c];
+    out[c] = a;
+  }
+}
+
+// One sequence and head: keys and values lie in columns of qkv, transposed copies [dim, length] in scratch,
+// so that a row of scores is a weighted sum of contiguous rows.
 inline void transpose(ConstView qkv, std::size_t column, std::size_t dim, float* out) {
   for (std::size_t j = 0; j < qkv.rows; ++j)
     for (std::size_t d = 0; d < dim; ++d) out[d * qkv.rows + j] = qkv.row(j)[column + d];
 }
 
-// softmax(scale·q kᵀ) of query i over keys 0..i, written to p[0..i].
+// softmax(q kᵀ/√dim) of query i over keys 0..i, written to p[0..i].
 inline void causal_row(const float* q, const float* keys, std::size_t length, std::size_t i, std::size_t dim,
                        float* p) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
   const std::size_t n = i + 1;
-  std::fill_n(p, n, 0.0F);
-  for (std::size_t d = 0; d < dim; ++d) {
-    const float qd = q[d] * scale;
-    const float* kd = keys + d * length;
-#pragma omp simd
-    for (std::size_t j = 0; j < n; ++j) p[j] += qd * kd[j];
-  }
+  weighted_sum<false>(q, 1, keys, length, dim, n, p);
   float high = p[0];
 #pragma omp simd reduction(max : high)
   for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
   float sum = 0.0F;
 #pragma omp simd reduction(+ : sum)
   for (std::size_t j = 0; j < n; ++j) {
-    p[j] = fast_exp(p[j] - high);
+    p[j] = fast_exp(scale * (p[j] - high));
     sum += p[j];
   }
   const float inverse = 1.0F / sum;
@@ -68,23 +109,21 @@ inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head
   float* keys = scratch.data();
   float* p = keys + length * dim;
   transpose(qkv, shape.k_at(head), dim, keys);
+  const float* values = qkv.data + shape.v_at(head);
   for (std::size_t i = 0; i < length; ++i) {
     causal_row(qkv.row(i) + shape.q_at(head), keys, length, i, dim, p);
-    float* o = out.row(i) + head * dim;
-    std::fill_n(o, dim, 0.0F);
-    for (std::size_t j = 0; j <= i; ++j) {
-      const float* v = qkv.row(j) + shape.v_at(head);
-#pragma omp simd
-      for (std::size_t d = 0; d < dim; ++d) o[d] += p[j] * v[d];
-    }
+    weighted_sum<false>(p, 1, values, qkv.stride, i + 1, dim, out.row(i) + head * dim);
   }
 }
 
-inline float dot(const float* a, const float* b, std::size_t n) {
-  float sum = 0.0F;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t d = 0; d < n; ++d) sum += a[d] * b[d];
-  return sum;
+// ds = gradient of the scaled scores of query i from its probabilities p and dp = its output gradient times
+// vᵀ.
+inline void score_gradient(const float* p, const float* dp, std::size_t n, float scale, float* ds) {
+  float mean = 0.0F;
+#pragma omp simd reduction(+ : mean)
+  for (std::size_t j = 0; j < n; ++j) mean += p[j] * dp[j];
+#pragma omp simd
+  for (std::size_t j = 0; j < n; ++j) ds[j] = p[j] * (dp[j] - mean) * scale;
 }
 
 inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape, std::size_t head,
@@ -92,34 +131,29 @@ inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape
   const std::size_t length = qkv.rows;
   const std::size_t dim = shape.dim;
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  scratch.resize(length * dim + 2 * length);
+  scratch.resize(2 * length * dim + 2 * length * length + length);
   float* keys = scratch.data();
-  float* p = keys + length * dim;
-  float* dp = p + length;
+  float* values = keys + length * dim;
+  float* p = values + length * dim;  // [query, key], lower triangle
+  float* ds = p + length * length;
+  float* dp = ds + length * length;
   transpose(qkv, shape.k_at(head), dim, keys);
+  transpose(qkv, shape.v_at(head), dim, values);
+  const float* q = qkv.data + shape.q_at(head);
+  const float* k = qkv.data + shape.k_at(head);
+  const float* go = d_out.data + head * dim;
   for (std::size_t i = 0; i < length; ++i) {
-    const float* q = qkv.row(i) + shape.q_at(head);
-    const float* go = d_out.row(i) + head * dim;
-    float* dq = d_qkv.row(i) + shape.q_at(head);
-    causal_row(q, keys, length, i, dim, p);
-    float mean = 0.0F;
-    for (std::size_t j = 0; j <= i; ++j) {
-      dp[j] = dot(go, qkv.row(j) + shape.v_at(head), dim);
-      mean += p[j] * dp[j];
-    }
-    for (std::size_t j = 0; j <= i; ++j) {
-      const float ds = p[j] * (dp[j] - mean) * scale;
-      const float pj = p[j];
-      const float* k = qkv.row(j) + shape.k_at(head);
-      float* dk = d_qkv.row(j) + shape.k_at(head);
-      float* dv = d_qkv.row(j) + shape.v_at(head);
-#pragma omp simd
-      for (std::size_t d = 0; d < dim; ++d) {
-        dq[d] += ds * k[d];
-        dk[d] += ds * q[d];
-        dv[d] += pj * go[d];
-      }
-    }
+    causal_row(q + i * qkv.stride, keys, length, i, dim, p + i * length);
+    weighted_sum<false>(go + i * d_out.stride, 1, values, length, dim, i + 1, dp);
+    score_gradient(p + i * length, dp, i + 1, scale, ds + i * length);
+    weighted_sum<true>(ds + i * length, 1, k, qkv.stride, i + 1, dim, d_qkv.row(i) + shape.q_at(head));
+  }
+  for (std::size_t j = 0; j < length; ++j) {  // sums over the queries that saw key j
+    const std::size_t column = j * length + j;
+    weighted_sum<true>(ds + column, length, q + j * qkv.stride, qkv.stride, length - j, dim,
+                       d_qkv.row(j) + shape.k_at(head));
+    weighted_sum<true>(p + column, length, go + j * d_out.stride, d_out.stride, length - j, dim,
+                       d_qkv.row(j) + shape.v_at(head));
   }
 }
 
