@@ -1,13 +1,18 @@
 // What the subcommands of the program `zofo` share.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 
+#include "zofo/core/error.hpp"
 #include "zofo/tune/options.hpp"
 
 namespace zofo::cli {
@@ -26,6 +31,19 @@ void add_demo(CLI::App& app, Action& action);
 void catch_interrupt();
 bool interrupted();
 inline constexpr int exit_interrupted = 130;
+
+// Sends what was printed on its way; throws Error when standard output refuses it (a full disk), now or
+// earlier: C flushes by itself too, and then only the stream's error flag tells.
+inline void flush_output() {
+  require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, "standard output: write failed");
+}
+
+// Prints to standard output; throws Error when it refuses. main() flushes what is left.
+template <class... Args>
+void write_out(fmt::format_string<Args...> format, Args&&... args) {
+  const std::string text = fmt::format(format, std::forward<Args>(args)...);
+  require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size(), "standard output: write failed");
+}
 
 // The model, task and rows that a command works on.
 struct Place {
@@ -53,6 +71,13 @@ inline std::string flag_of(std::string name) {
   return "--" + name;
 }
 
+// CLI11 reads "-1" as an unsigned number far above all others.
+inline CLI::Option* not_negative(CLI::Option* option) {
+  return option->check([](const std::string& text) {
+    return text.starts_with('-') ? fmt::format("{}: must not be negative", text) : std::string();
+  });
+}
+
 // Every option as a flag; a boolean takes true or false as well as its bare form.
 inline void add_options(CLI::App& command, tune::Options& options) {
   tune::for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
@@ -60,7 +85,9 @@ inline void add_options(CLI::App& command, tune::Options& options) {
       const std::string flag = flag_of(name);
       command.add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
     } else {
-      command.add_option(flag_of(name), field, help)->capture_default_str()->group("Options of the run");
+      CLI::Option* option = command.add_option(flag_of(name), field, help);
+      option->capture_default_str()->group("Options of the run");
+      if constexpr (std::is_unsigned_v<T>) not_negative(option);
     }
   });
 }

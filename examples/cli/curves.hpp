@@ -17,14 +17,14 @@ inline std::string title_of(const std::string& method) {
   return "zero-shot";
 }
 
-// The points in a run's metrics.jsonl; a line that isn't whole (a killed run) is passed over. The last point
-// is the final score, on all held-out rows.
+// The points in a run's metrics.jsonl; a line that isn't whole (a killed run) is passed over. All
+// points are of the same held-out rows; the final score, on all of them, is in result.json.
 inline tune::Curve read_curve(std::string name, const std::filesystem::path& run) {
   tune::Curve curve{std::move(name), {}};
   std::ifstream in(run / "metrics.jsonl");
   for (std::string line; std::getline(in, line);) {
     const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
-    if (row.is_discarded() || row.value("event", "") == "step") continue;
+    if (row.is_discarded() || row.value("event", "") != "curve") continue;
     curve.points.push_back({row.value("seconds", 0.0), row.value("accuracy", 0.0), row.value("loss", 0.0)});
   }
   return curve;

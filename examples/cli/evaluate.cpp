@@ -31,10 +31,10 @@ int run(const Arguments& arguments) {
     const nlohmann::json report = {{"accuracy", scores.accuracy}, {"macro_f1", scores.macro_f1},
                                    {"loss", scores.loss},         {"rows", scores.rows},
                                    {"seconds", scores.seconds},   {"peak_mib", tune::peak_mib()}};
-    fmt::print("{}\n", report.dump());
+    write_out("{}\n", report.dump());
   } else {
-    fmt::print("accuracy {:.4f}\nmacro-F1 {:.4f}\nloss     {:.4f}\nrows     {}\n", scores.accuracy,
-               scores.macro_f1, scores.loss, scores.rows);
+    write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\nloss     {:.4f}\nrows     {}\n", scores.accuracy,
+              scores.macro_f1, scores.loss, scores.rows);
   }
   return 0;
 }
@@ -47,7 +47,8 @@ void add_evaluate(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   add_place(*command, arguments->place);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  command->add_option("--rows", arguments->rows, "score the first rows only, 0: all")->capture_default_str();
+  not_negative(command->add_option("--rows", arguments->rows, "score the first rows only, 0: all")
+                   ->capture_default_str());
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json");

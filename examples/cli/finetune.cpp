@@ -62,9 +62,9 @@ int run(const Arguments& arguments, const tune::Options& options) {
     }
     folder.mark_done();
     if (arguments.json)
-      fmt::print("{}\n", to_json(result).dump());
+      write_out("{}\n", to_json(result).dump());
     else
-      fmt::print(
+      write_out(
           "{}: accuracy {:.3f}, macro-F1 {:.3f}, loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n",
           title_of(options.method), result.scores.accuracy, result.scores.macro_f1, result.scores.loss,
           result.scores.rows, result.served, result.seconds, result.steps);

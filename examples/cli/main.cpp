@@ -1,9 +1,13 @@
 // The program `zofo`: fine-tunes, evaluates and scores language models on the CPU.
+#include <fmt/format.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "cli.hpp"
 #include "zofo/core/error.hpp"
@@ -30,6 +34,7 @@ namespace zofo::cli {
 void catch_interrupt() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;  // no write is to fail because of it
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
 }
@@ -51,9 +56,15 @@ int main(int argc, char** argv) {
   zofo::cli::add_tokenize(app, action);
   try {
     app.parse(argc, argv);
-    return action();
+    const int code = action();
+    zofo::cli::flush_output();
+    return code;
   } catch (const CLI::Success& done) {
     return app.exit(done);
+  } catch (const CLI::RequiredError& error) {  // what is missing may be there, misspelt
+    const std::vector<std::string> rest = app.remaining(true);
+    if (rest.empty()) return say(error.what());
+    return say(fmt::format("{}; not understood: {}", error.what(), fmt::join(rest, " ")).c_str());
   } catch (const CLI::ParseError& error) {
     return say(error.what());
   } catch (const std::bad_alloc&) {

@@ -1,7 +1,4 @@
 // zofo score: log-probabilities of options, one JSON object a line.
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <iostream>
 
 #include "cli.hpp"
@@ -21,9 +18,9 @@ int run(const std::string& model_file, const std::string& run_folder) {
   for (std::string line; std::getline(std::cin, line);) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    fmt::print("{}\n", tune::score_line(model, transformer, restored ? restored->adapter() : nullptr, line,
-                                        "stdin", number));
-    require(std::fflush(stdout) == 0, "stdout: write failed");
+    write_out("{}\n", tune::score_line(model, transformer, restored ? restored->adapter() : nullptr, line,
+                                       "stdin", number));
+    flush_output();  // whoever asks line by line waits for it
   }
   return 0;
 }

@@ -1,29 +1,26 @@
 // zofo tokenize: lines of text in, JSON arrays of token ids out.
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
-#include "zofo/checkpoint/gguf.hpp"
-#include "zofo/tokenize/byte_bpe.hpp"
+#include "zofo/tune/load_model.hpp"
 
 namespace zofo::cli {
 namespace {
 
 int run(const std::string& model, bool special) {
-  const tokenize::ByteBpe tokenizer = tokenize::from_gguf(checkpoint::GgufFile(model));
+  const tokenize::ByteBpe tokenizer = tune::load_tokenizer(checkpoint::GgufFile(model));
   std::size_t number = 0;
   for (std::string line; std::getline(std::cin, line);) {
     ++number;
+    std::vector<std::int32_t> ids;
     try {
-      fmt::print("{}\n", nlohmann::json(tokenizer.encode(line, special)).dump());
+      ids = tokenizer.encode(line, special);
     } catch (const Error& error) {
       fail("stdin:{}: {}", number, error.what());
     }
+    write_out("{}\n", nlohmann::json(ids).dump());
   }
-  require(std::fflush(stdout) == 0, "stdout: write failed");
   return 0;
 }
 

@@ -74,7 +74,8 @@ class Head {
     std::vector<double> log_sums(rows_.size());
     for (std::size_t r = 0; r < rows_.size(); ++r) {
       RunningSum sum;
-      sum.add(logits.row(r), c.vocab);
+      for (std::size_t first = 0; first < c.vocab; first += slice)
+        sum.add(logits.row(r) + first, std::min(slice, c.vocab - first));
       log_sums[r] = sum.log();
     }
     std::vector<double> log_p(batch.targets.size(), 0.0);

@@ -1,9 +1,14 @@
 /// @file A model from a GGUF file: shape, weights in fp32, tokenizer.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/model/parameters.hpp"
@@ -86,26 +91,58 @@ inline void check_shapes(const checkpoint::GgufFile& file, const model::Config& 
   if (!c.tied) expect("output.weight", c.vocab, c.width);
 }
 
+// A damaged file may hold NaN or infinity, which would make every later number meaningless. The exponent's
+// bits are compared, and every value looked at, so that the loop vectorises.
+inline void check_finite(std::span<const float> values, const std::string& place) {
+  constexpr std::uint32_t exponent = 0x7F800000U;
+  const auto broken = [](float value) {
+    return (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
+  };
+  std::uint32_t any = 0;
+  for (const float value : values) any |= std::uint32_t{broken(value)};
+  if (any == 0) return;
+  const auto at = std::ranges::find_if(values, broken);
+  fail("{}: value {} = {}: must be finite", place, at - values.begin(), *at);
+}
+
+// What `read` returns; its errors name the file, which the checks of values alone don't know.
+template <class Read>
+auto naming(const std::filesystem::path& path, Read&& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(path.string())) throw;
+    fail("{}: {}", path.string(), error.what());
+  }
+}
+
 }  // namespace detail
 
 /// The backbone of a GGUF file, dequantised to fp32. Throws Error naming the file and the tensor or key at
 /// fault.
 inline model::Parameters load_parameters(const checkpoint::GgufFile& file) {
   const model::Config config = detail::read_config(file);
-  config.check();
+  detail::naming(file.path(), [&] { config.check(); });
   detail::check_shapes(file, config);
   model::Parameters theta(config);
   for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
     const auto& tensor = theta.tensors()[i];
-    file.read(tensor.name + ".weight", std::span(theta.data(i), static_cast<std::size_t>(tensor.size())));
+    const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
+    file.read(tensor.name + ".weight", values);
+    detail::check_finite(values, fmt::format("{}: tensor '{}.weight'", file.path().string(), tensor.name));
   }
   return theta;
+}
+
+/// The tokenizer of a GGUF file. Throws Error naming the file and the key or token at fault.
+inline tokenize::ByteBpe load_tokenizer(const checkpoint::GgufFile& file) {
+  return detail::naming(file.path(), [&] { return tokenize::from_gguf(file); });
 }
 
 /// Opens a GGUF file, reads weights and tokenizer, and lets the file go.
 inline Model load_model(const std::filesystem::path& path) {
   const checkpoint::GgufFile file(path);
-  auto tokenizer = tokenize::from_gguf(file);
+  auto tokenizer = load_tokenizer(file);
   auto parameters = load_parameters(file);
   require(tokenizer.size() <= parameters.config().vocab,
           "{}: tokenizer.ggml.tokens has {} tokens but token_embd.weight only {} rows", path.string(),
@@ -113,6 +150,9 @@ inline Model load_model(const std::filesystem::path& path) {
   std::optional<std::int32_t> bos;
   if (file.has("tokenizer.ggml.add_bos_token") && file.boolean("tokenizer.ggml.add_bos_token"))
     bos = static_cast<std::int32_t>(detail::small(file, "tokenizer.ggml.bos_token_id"));
+  const auto vocab = static_cast<std::int32_t>(parameters.config().vocab);
+  require(!bos || (*bos >= 0 && *bos < vocab), "{}: tokenizer.ggml.bos_token_id = {}: must be in [0, {})",
+          path.string(), bos.value_or(0), vocab);
   return {std::move(parameters), std::move(tokenizer), bos};
 }
 

@@ -137,6 +137,8 @@ class FineTuning {
       progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps,
                                  result.seconds, held_out_.size()));
       result.scores = score(served.adapter.size() > 0 ? &served.adapter : nullptr, held_out_);
+      if (options_.curve_points > 0)
+        curve_point(result.seconds, result.passes, score_now(curve_rows()), false);
       curve_point(result.seconds, result.passes, result.scores, true);
     } else if (last_point_) {
       result.scores = *last_point_;

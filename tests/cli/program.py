@@ -1,0 +1,166 @@
+"""What the end-to-end tests of the program `zofo` share: running it, a tiny model and task, what a refusal looks like.
+
+Each test file is a program of its own: python3 NAME_test.py PATH_OF_ZOFO [unittest's arguments].
+"""
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = ""  # main() sets it
+# Threads that spin while they wait would make every tiny job wait on a busy machine.
+ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+
+RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter.bin", "result.json", "curve.svg", "done"}
+TASK = """name = "tiny"
+prompt = " {text} :"
+options = [" no", " yes"]
+label_field = "label"
+[label_map]
+0 = 0
+1 = 1
+"""
+
+
+@dataclass
+class Result:
+    """How the program ended. A negative code is the signal that killed it."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+    def lines(self) -> list:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def zofo(*arguments, stdin="", timeout=60, **options) -> Result:
+    """Runs `zofo ARGUMENTS` to its end. `stdin` is text or bytes; `options` go to subprocess.run."""
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, **options}
+    done = subprocess.run([PROGRAM, *map(str, arguments)], input=given, timeout=timeout, check=False, **options)
+    text = [(stream or b"").decode(errors="replace") for stream in (done.stdout, done.stderr)]
+    return Result(done.returncode, *text)
+
+
+@functools.cache
+def tiny() -> Path:
+    """The folder of `zofo demo --tiny`, made once: it holds tiny.gguf and tiny_task."""
+    folder = Path(tempfile.mkdtemp(prefix="zofo-cli-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = zofo("demo", "--tiny", "--seconds", 0.1, "--out", folder / "demo")
+    if made.code != 0:
+        sys.exit(f"zofo demo --tiny: exit {made.code}\n{made.out}{made.err}")
+    return folder / "demo"
+
+
+def rows(path: Path) -> list:
+    """The objects of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own (`here`), the tiny model and a small task."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.model = tiny() / "tiny.gguf"
+
+    def setUp(self):
+        self.here = Path(tempfile.mkdtemp(prefix="zofo-cli-"))
+        self.addCleanup(shutil.rmtree, self.here, ignore_errors=True)
+        self.task = self.make_task("task")
+
+    def make_task(self, name: str, train=60, validation=24, toml=TASK) -> Path:
+        """A task folder with the first rows of the generated ones."""
+        folder = self.here / name
+        folder.mkdir()
+        (folder / "task.toml").write_text(toml)
+        for file, count in (("train.jsonl", train), ("validation.jsonl", validation)):
+            lines = (tiny() / "tiny_task" / file).read_text().splitlines(keepends=True)
+            (folder / file).write_text("".join(lines[:count]))
+        return folder
+
+    def finetune(self, out, *arguments, model=None, task=None, **options) -> Result:
+        """Runs `zofo finetune`, in three steps unless told otherwise."""
+        bound = () if {"--steps", "--seconds", "--config"} & set(arguments) else ("--steps", 3)
+        return zofo("finetune", "--model", model or self.model, "--task", task or self.task, "--out", out, *bound,
+                    *arguments, **options)
+
+    def evaluate(self, *arguments, model=None, task=None, **options) -> Result:
+        return zofo("evaluate", "--json", "--model", model or self.model, "--task", task or self.task, *arguments,
+                    **options)
+
+    def score(self, requests, *arguments, model=None) -> Result:
+        """Scores a list of (prompt, options)."""
+        text = "".join(json.dumps({"prompt": p, "options": o}) + "\n" for p, o in requests)
+        return zofo("score", "--model", model or self.model, *arguments, stdin=text)
+
+    def ids(self, text: str) -> list:
+        """The token ids of a text without line ends."""
+        return self.good(zofo("tokenize", "--model", self.model, stdin=text + "\n")).json()
+
+    def good(self, result: Result) -> Result:
+        self.assertEqual(result.code, 0, result.err)
+        return result
+
+    def refused(self, result: Result, *parts: str):
+        """Exit code 2 and a message that has all `parts`."""
+        self.assertEqual(result.code, 2, result.out + result.err)
+        head, _, message = result.err.rpartition("zofo: error: ")
+        self.assertTrue(head == "" or head.endswith("\n"), result.err)
+        for part in parts:
+            self.assertIn(part, message)
+
+
+class Running:
+    """The program at work in a process group of its own, killed with everything in it on exit."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], env=ENVIRONMENT, start_new_session=True,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.communicate()
+
+    def wait_for(self, condition, seconds=30):
+        """Waits until condition() holds; fails if the program ends first."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.process.poll() is not None:
+                raise AssertionError(f"ended with {self.process.returncode}: {self.process.stderr.read().decode()}")
+            if time.monotonic() > end:
+                raise AssertionError("waited in vain")
+            time.sleep(0.01)
+
+    def end(self, seconds=30) -> Result:
+        out, err = self.process.communicate(timeout=seconds)
+        return Result(self.process.returncode, out.decode(), err.decode())
+
+
+def main():
+    global PROGRAM
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} PATH_OF_ZOFO [unittest's arguments]")
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main(module="__main__", verbosity=2)
