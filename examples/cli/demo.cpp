@@ -27,7 +27,7 @@ struct Arguments {
   std::string task = "movies";
   std::string tasks = ZOFO_SOURCE_DIR "/tasks";
   std::string out;
-  double seconds = 150.0;
+  double seconds = 120.0;
   std::uint64_t seed = 0;
   bool tiny = false;
 };
@@ -202,7 +202,7 @@ class Demo {
 };
 
 int run(Arguments arguments) {
-  if (arguments.tiny && arguments.seconds == 150.0) arguments.seconds = 10.0;
+  if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
   require_in("seconds", arguments.seconds, 0.1, 1e6);
   require(arguments.tiny || (!arguments.model.empty() && !arguments.data.empty()),
           "demo: --model and --data must be given, or --tiny");
