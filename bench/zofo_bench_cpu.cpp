@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -60,50 +60,74 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 template <class Step>
-double median_seconds(int repeats, Step&& step) {
+double seconds_of(Step&& step) {
+  const double start = seconds_now();
   step();
-  std::vector<double> times;
+  return seconds_now() - start;
+}
+
+// Floating-point operations of `name` in units of one forward pass.
+double forwards_of(const std::string& name) {
+  if (name == "lora_step" || name == "mezo_step") return 2.0;
+  return name == "outer_step" ? 6.0 : 1.0;
+}
+
+void do_work(Work& work, const std::string& name, bool gaussian) {
+  if (name == "sgemm") work.sgemm();
+  if (name == "forward") work.forward();
+  if (name == "lora_step") work.lora_step();
+  if (name == "mezo_step") gaussian ? work.mezo_step(zofo::Gaussian{}) : work.mezo_step(zofo::Rademacher{});
+  if (name == "outer_step")
+    gaussian ? work.outer_step(zofo::Gaussian{}) : work.outer_step(zofo::Rademacher{});
+}
+
+// Times `name`, and beside each repetition what its ratio is against: the BLAS's speed where a step is
+// arithmetic, a forward's time where it is forwards plus noise. A virtual machine's speed drifts, so the two
+// are neighbours in time. The peak is read before the other work starts.
+void time_work(const std::string& name, bool gaussian, std::size_t batch, std::size_t seq, int repeats,
+               json& line) {
+  Work work(batch, seq);
+  const bool arithmetic = name == "forward" || name == "lora_step";
+  const bool noise = name == "mezo_step" || name == "outer_step";
+  for (int warm_up = 0; warm_up < 2; ++warm_up) do_work(work, name, gaussian);
+  line["peak_mib"] = peak_mib();
+  if (arithmetic) work.sgemm();
+  if (noise) work.forward();
+  std::vector<double> seconds, ratios;
   for (int i = 0; i < repeats; ++i) {
-    const double start = seconds_now();
-    step();
-    times.push_back(seconds_now() - start);
+    const double limit = arithmetic ? seconds_of([&] { work.sgemm(); })
+                         : noise    ? seconds_of([&] { work.forward(); })
+                                    : 0.0;
+    seconds.push_back(seconds_of([&] { do_work(work, name, gaussian); }));
+    ratios.push_back(arithmetic ? forwards_of(name) * limit / seconds.back() : seconds.back() / limit);
   }
-  std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());
-  return times[static_cast<std::size_t>(repeats / 2)];
+  const double s = median(seconds);
+  line["batch"] = batch;
+  line["seq"] = seq;
+  line["seconds"] = s;
+  line["gflops"] = forwards_of(name) * 2.0 * 106.2e6 * static_cast<double>(batch * seq) / s / 1e9;
+  if (arithmetic || noise) line["ratio"] = median(ratios);
+  if (noise) line["direction"] = gaussian ? "gaussian" : "rademacher";
 }
 
 json measure(const std::string& name, const std::string& direction, std::size_t batch, std::size_t seq,
              int repeats) {
-  const bool gaussian = direction == "gaussian";
   const CpuTime before = CpuTime::now();
   const double start = seconds_now();
   json line{{"name", name}};
   if (name == "normals") {
     line["per_second"] = zofo::bench::normals_per_second();
+    line["peak_mib"] = peak_mib();
   } else {
-    Work work(batch, seq);
-    double s = 0.0;
-    double forwards = 1.0;
-    if (name == "sgemm") s = median_seconds(repeats, [&] { work.sgemm(); });
-    if (name == "forward") s = median_seconds(repeats, [&] { work.forward(); });
-    if (name == "lora_step") s = median_seconds(repeats, [&] { work.lora_step(); });
-    if (name == "mezo_step")
-      s = median_seconds(
-          repeats, [&] { gaussian ? work.mezo_step(zofo::Gaussian{}) : work.mezo_step(zofo::Rademacher{}); });
-    if (name == "outer_step")
-      s = median_seconds(repeats, [&] {
-        gaussian ? work.outer_step(zofo::Gaussian{}) : work.outer_step(zofo::Rademacher{});
-      });
-    if (name == "lora_step" || name == "mezo_step") forwards = 2.0;
-    if (name == "outer_step") forwards = 6.0;
-    line["batch"] = batch;
-    line["seq"] = seq;
-    line["seconds"] = s;
-    line["gflops"] = forwards * 2.0 * 106.2e6 * static_cast<double>(batch * seq) / s / 1e9;
-    if (name == "mezo_step" || name == "outer_step") line["direction"] = direction;
+    time_work(name, direction == "gaussian", batch, seq, repeats, line);
   }
-  line["peak_mib"] = peak_mib();
   const CpuTime after = CpuTime::now();
   const double wall = seconds_now() - start;
   line["others_cpu"] = std::max(0.0, ((after.all - before.all) - (after.own - before.own)) / wall);
@@ -119,14 +143,6 @@ json run_alone(const std::string& self, const std::string& arguments) {
   while (fgets(buffer.data(), static_cast<int>(buffer.size()), pipe.get()) != nullptr) text += buffer.data();
   zofo::require(!text.empty(), "the measurement '{}' printed nothing", arguments);
   return json::parse(text);
-}
-
-// Ratio to the BLAS's speed where a step is arithmetic, to a forward's time where it is forwards plus noise.
-void add_ratio(json& line, double sgemm_gflops, double forward_seconds) {
-  const std::string name = line["name"];
-  if (name == "forward" || name == "lora_step") line["ratio"] = line["gflops"].get<double>() / sgemm_gflops;
-  if (name == "mezo_step" || name == "outer_step")
-    line["ratio"] = line["seconds"].get<double>() / forward_seconds;
 }
 
 void print(const json& line, bool as_json) {
@@ -145,14 +161,16 @@ void print(const json& line, bool as_json) {
   std::fflush(stdout);
 }
 
-// The medians of several rounds: a virtual machine's speed drifts over minutes, so each round times
-// everything once.
+// The medians of several rounds, each in a process of its own, far enough apart for the drift to show.
 json over_rounds(std::vector<json> lines) {
-  const auto by_seconds = [](const json& a, const json& b) {
-    return a["seconds"].get<double>() < b["seconds"].get<double>();
+  const auto middle_of = [&lines](const char* key) {
+    std::vector<double> values;
+    for (const json& each : lines) values.push_back(each[key].get<double>());
+    return median(values);
   };
-  std::sort(lines.begin(), lines.end(), by_seconds);
-  json line = lines[lines.size() / 2];
+  json line = lines.front();
+  for (const char* key : {"seconds", "gflops", "ratio"})
+    if (line.contains(key)) line[key] = middle_of(key);
   for (const json& each : lines) {
     line["peak_mib"] = std::max(line["peak_mib"].get<double>(), each["peak_mib"].get<double>());
     line["others_cpu"] = std::max(line["others_cpu"].get<double>(), each["others_cpu"].get<double>());
@@ -172,13 +190,7 @@ void run_all(const std::string& self, bool as_json, int rounds, int repeats) {
         lines[i].push_back(
             run_alone(self, fmt::format("--only {} --direction {} --batch 8 --seq {} --repeats {}",
                                         works[i].first, works[i].second, seq, repeats)));
-    const double gflops = over_rounds(lines[0])["gflops"];
-    const double forward_seconds = over_rounds(lines[1])["seconds"];
-    for (std::vector<json>& each : lines) {
-      json line = over_rounds(std::move(each));
-      add_ratio(line, gflops, forward_seconds);
-      print(line, as_json);
-    }
+    for (std::vector<json>& each : lines) print(over_rounds(std::move(each)), as_json);
   }
   print(run_alone(self, "--only normals"), as_json);
 }

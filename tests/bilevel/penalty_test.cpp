@@ -59,7 +59,8 @@ const Gaussian kLaw;
 TEST_CASE("the penalty at a probe is F(p) + λ (G(p) − G(s)) at the moved θ", "[bilevel]") {
   Quadratic q = quadratic();
   const VectorXd theta = VectorXd::LinSpaced(4, -1, 1), p = VectorXd::Constant(3, 0.5), s = VectorXd::Zero(3);
-  zofo::PenaltyObjective<Quadratic, Gaussian> objective{q, kLaw, p, s, 7.0};
+  zofo::PenaltyWorkspace<VectorXd> memory;
+  zofo::PenaltyObjective<Quadratic, Gaussian> objective{q, kLaw, p, s, 7.0, memory};
   const auto losses = objective.evaluate(theta, kProbes, Sample{});
   VectorXd z(4);
   zofo::normals({1, 0, 0}, 0, 0, z.data(), 4);
@@ -74,9 +75,10 @@ TEST_CASE("the penalty at a probe is F(p) + λ (G(p) − G(s)) at the moved θ",
 TEST_CASE("the batched forms are used where they are offered", "[bilevel]") {
   Batched batched{quadratic()};
   const VectorXd theta = VectorXd::Zero(4), p = VectorXd::Zero(3);
-  zofo::PenaltyObjective<Batched, Gaussian> penalty{batched, kLaw, p, p, 10.0};
+  zofo::PenaltyWorkspace<VectorXd> memory;
+  zofo::PenaltyObjective<Batched, Gaussian> penalty{batched, kLaw, p, p, 10.0, memory};
   CHECK(penalty.evaluate(theta, kProbes, Sample{}) == std::vector<double>(3, 15.0));
-  zofo::PenaltyObjective<Batched, Gaussian> mezo{batched, kLaw, p, p, 0.0};
+  zofo::PenaltyObjective<Batched, Gaussian> mezo{batched, kLaw, p, p, 0.0, memory};
   CHECK(mezo.evaluate(theta, kProbes, Sample{}) == std::vector<double>(3, 7.0));
   VectorXd g(3);
   zofo::UpperObjective<Batched> upper{batched, theta, 10.0, {}};
@@ -89,8 +91,9 @@ TEST_CASE("the batched forms are used where they are offered", "[bilevel]") {
 TEST_CASE("with λ = 0 the lower level is not evaluated", "[bilevel]") {
   NoLower q{quadratic()};
   const VectorXd theta = VectorXd::Zero(4), p = VectorXd::Zero(3);
-  zofo::PenaltyObjective<NoLower, Gaussian> objective{q, kLaw, p, p, 0.0};
-  std::vector<PenaltyTerms> terms;
+  zofo::PenaltyWorkspace<VectorXd> memory;
+  zofo::PenaltyObjective<NoLower, Gaussian> objective{q, kLaw, p, p, 0.0, memory};
+  std::span<const PenaltyTerms> terms;
   CHECK_NOTHROW(terms = objective.terms(theta, kProbes, {}));
   CHECK(std::isnan(terms[0].lower_p));
   CHECK(terms[2].upper == Approx(q.upper(theta, p)));

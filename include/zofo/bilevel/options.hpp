@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "zofo/core/error.hpp"
+#include "zofo/core/schedule.hpp"
 
 namespace zofo {
 
@@ -12,7 +13,8 @@ namespace zofo {
 struct BilevelOptions {
   std::uint32_t outer_steps = 100;
   std::uint32_t inner_steps = 5;  ///< T
-  double penalty = 10.0;          ///< λ; 0 leaves F alone
+  Schedule penalty = 10.0;        ///< λ; 0 leaves F alone
+  double inner_tolerance = 0.0;   ///< gradient norm at which a round's inner steps end early; 0: never
   bool upper_with_lower = true;   ///< p is stepped with every s step; else once an outer step
   bool train_upper = true;        ///< first-order steps on p
   bool train_lower = true;        ///< first-order steps on s
@@ -41,7 +43,8 @@ struct BilevelOptions {
     // Inner samples are numbered outer_step · T + t in 32 bits; past them the batches would repeat.
     require(std::uint64_t{outer_steps} * inner_steps <= std::numeric_limits<std::uint32_t>::max(),
             "outer_steps * inner_steps = {}: must be below 2^32", std::uint64_t{outer_steps} * inner_steps);
-    require_in("penalty", penalty, 0.0, 1e12);
+    penalty.check("penalty", 0.0, 1e12);
+    require_in("inner_tolerance", inner_tolerance, 0.0, 1e300);
     require(train_upper || train_lower || move_backbone,
             "train_upper, train_lower, move_backbone: at least one must be true");
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "zofo/core/zo_gradient.hpp"
 
@@ -16,6 +17,7 @@ struct InnerReport {
   std::uint32_t steps = 0;
   double value = kNotEvaluated;          ///< objective at the returned point
   double gradient_norm = kNotEvaluated;  ///< gradient norm at the returned point
+  bool converged = false;                ///< that norm is at most the budget's tolerance
 };
 
 /// One outer step. Losses of parts that are switched off are NaN (kNotEvaluated).
@@ -27,7 +29,19 @@ struct StepReport {
   double projected_gradient = kNotEvaluated;  ///< mean |ρ| over the queries
   double inner_value_s = kNotEvaluated;       ///< G(θ, s) before the last inner step on s
   double inner_value_p = kNotEvaluated;       ///< (F + λG)(θ, p) before the last inner step on p
+  double inner_gradient_s = kNotEvaluated;    ///< gradient norm there, if the inner solver says it
+  double inner_gradient_p = kNotEvaluated;    ///< gradient norm there, if the inner solver says it
+  bool inner_converged = false;               ///< both gradient norms reached BilevelOptions::inner_tolerance
   ZoGradient gradient;                        ///< what θ was updated by: the step's entry in the trajectory
+
+  /// An empty report of step `number`; the list of terms keeps its memory.
+  void clear(std::uint32_t number) {
+    ZoGradient kept = std::move(gradient);
+    kept.terms.clear();
+    *this = {};
+    step = number;
+    gradient = std::move(kept);
+  }
 };
 
 }  // namespace zofo

@@ -10,6 +10,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
+#include "zofo/core/schedule.hpp"
 #include "zofo/core/zo_gradient.hpp"
 
 namespace zofo {
@@ -21,19 +22,45 @@ concept OuterZOEstimator = requires(const E& e, std::uint32_t step, std::span<co
   { e.combine(step, losses) } -> std::same_as<ZoGradient>;
 };
 
+/// Refinement: writes both into memory that the caller keeps, so that a step allocates nothing.
+template <class E>
+concept WritesInPlace = OuterZOEstimator<E> &&
+    requires(const E& e, std::uint32_t step, std::span<const double> losses, std::vector<Probe>& probes,
+             ZoGradient& estimate) {
+  e.write_probes(step, probes);
+  e.write_estimate(step, losses, estimate);
+};
+
 /// Options that the estimators share.
 struct EstimatorOptions {
-  double epsilon = 1e-3;      ///< smoothing radius ε
+  Schedule epsilon = 1e-3;    ///< smoothing radius ε
   std::uint32_t queries = 1;  ///< q, independent directions averaged in a step
   std::uint64_t seed = 0;     ///< seed of the directions
 
   /// Throws Error naming the field out of range.
   void check() const {
-    require(std::isfinite(epsilon) && epsilon > 0.0, "epsilon = {}: must be a positive finite number",
-            epsilon);
+    epsilon.check("epsilon", 1e-300, 1e300);
     require(queries >= 1 && queries <= 65536, "queries = {}: must be in [1, 65536]", queries);
   }
 };
+
+/// The probes of a step written over `probes`, by whichever form the estimator has.
+template <OuterZOEstimator E>
+void list_probes(const E& estimator, std::uint32_t step, std::vector<Probe>& probes) {
+  if constexpr (WritesInPlace<E>)
+    estimator.write_probes(step, probes);
+  else
+    probes = estimator.probes(step);
+}
+/// The estimate of a step written over `estimate`, by whichever form the estimator has.
+template <OuterZOEstimator E>
+void combine_losses(const E& estimator, std::uint32_t step, std::span<const double> losses,
+                    ZoGradient& estimate) {
+  if constexpr (WritesInPlace<E>)
+    estimator.write_estimate(step, losses, estimate);
+  else
+    estimate = estimator.combine(step, losses);
+}
 
 namespace detail {
 
@@ -44,6 +71,14 @@ inline void check_losses(std::uint32_t step, std::size_t wanted, std::span<const
     require(std::isfinite(losses[i]),
             "step {}: the loss of probe {} is {}: must be finite (a lower rate may help)", step, i,
             losses[i]);
+}
+
+/// θ itself once, then +ε of each query: what the one-sided estimators ask for.
+inline void write_one_sided(const EstimatorOptions& options, std::uint32_t step, std::vector<Probe>& list) {
+  list.clear();
+  list.push_back({{options.seed, step, 0}, 0.0});
+  for (std::uint32_t query = 0; query < options.queries; ++query)
+    list.push_back({{options.seed, step, query}, options.epsilon.at(step)});
 }
 
 }  // namespace detail

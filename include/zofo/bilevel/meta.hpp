@@ -1,0 +1,200 @@
+/// @file Meta-training: one backbone over many tasks, a pair of adapters a task.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/inner_round.hpp"
+#include "zofo/bilevel/options.hpp"
+#include "zofo/bilevel/outer_evaluation.hpp"
+#include "zofo/core/observer.hpp"
+#include "zofo/core/philox.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/outer/outer_optimizer.hpp"
+
+namespace zofo {
+
+/// Options of meta-training; those of the loop count for every task.
+struct MetaOptions {
+  BilevelOptions loop;
+  std::uint32_t tasks_per_step = 0;  ///< tasks of an outer step, drawn without repetition; 0: all
+  /// Throws Error naming the field out of range for `tasks` tasks.
+  void check(std::size_t tasks) const {
+    loop.check();
+    require(tasks >= 1, "tasks: 0: must be at least 1");
+    require(tasks_per_step <= tasks, "tasks_per_step = {}: must be at most the {} tasks", tasks_per_step,
+            tasks);
+  }
+};
+
+/// A task's adapters; p_τ is stepped on F_τ + λG_τ, s_τ on G_τ.
+template <class P>
+struct AdapterPair {
+  P p, s;
+};
+
+/// min_θ mean_τ F_τ(θ, p*_τ(θ)): each outer step takes the inner steps of its tasks, each on adapters and
+/// moments of its own, and moves θ by one estimate of the mean of their penalties, all of the same
+/// directions. A task's gradient never touches another's adapters. Source: Shirkavand et al. 2025, §3.3. The
+/// tasks are borrowed and must outlive the solver.
+template <class Task, class Law, class Estimator, class Outer, class Inner>
+class MetaSolver {
+ public:
+  using Theta = typename Task::Theta;
+  using P = typename Task::Lower;
+  static_assert(
+      Perturbation<Law, Theta>,
+      "zofo: Law needs add(theta, direction, a) and second_moment_factor(d) (concept Perturbation)");
+  static_assert(OuterZOEstimator<Estimator>,
+                "zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses) -> ZoGradient "
+                "(concept OuterZOEstimator)");
+  static_assert(
+      OuterOptimizer<Outer, Theta, Law>,
+      "zofo: Outer needs State<Theta> and apply(theta, law, gradient, state) (concept OuterOptimizer)");
+
+  /// All that a run carries from step to step beside θ and the adapters.
+  struct State {
+    std::uint32_t step = 0;
+    std::vector<InnerStates<Inner, P>> inner;
+    typename Outer::template State<Theta> outer;
+  };
+
+  /// Throws Error when an option is out of range.
+  MetaSolver(std::vector<Task>& tasks, Law law, Estimator estimator, Outer outer, Inner inner_lower,
+             Inner inner_upper, MetaOptions options)
+      : tasks_(tasks),
+        estimator_(estimator),
+        outer_level_(std::move(law), std::move(estimator)),
+        outer_(std::move(outer)),
+        inner_(std::move(inner_lower), std::move(inner_upper)),
+        options_(options) {
+    options_.check(tasks_.size());
+    outer_level_.check();
+    inner_.check();
+    if constexpr (requires { outer_.options.check(); }) outer_.options.check();
+    state_.inner.resize(tasks_.size());
+  }
+  /// One inner solver for both.
+  MetaSolver(std::vector<Task>& tasks, Law law, Estimator estimator, Outer outer, Inner inner,
+             MetaOptions options)
+      : MetaSolver(tasks, std::move(law), std::move(estimator), std::move(outer), inner, inner, options) {}
+
+  /// One outer step; adapters[τ] belong to task τ. An exception leaves θ, the adapters and the state as they
+  /// were. Throws Error when there is not one pair a task.
+  const StepReport& step(Theta& theta, std::vector<AdapterPair<P>>& adapters) {
+    require(adapters.size() == tasks_.size(), "adapters: {} pairs for {} tasks", adapters.size(),
+            tasks_.size());
+    draw_tasks();
+    save(adapters);
+    try {
+      report_.clear(state_.step);
+      for (const std::size_t task : drawn_) inner_round(task, theta, adapters[task]);
+      if (options_.loop.move_backbone) step_backbone(theta, adapters);
+    } catch (...) {
+      restore(adapters);
+      throw;
+    }
+    ++state_.step;
+    return report_;
+  }
+
+  /// Outer steps until there were `outer_steps` or the observer says stop; returns the last one's report.
+  template <class O = Silent>
+  StepReport run(Theta& theta, std::vector<AdapterPair<P>>& adapters, O&& observer = {}) {
+    static_assert(Observer<O>,
+                  "zofo: the observer needs operator()(const StepReport&) -> bool (concept Observer)");
+    while (state_.step < options_.loop.outer_steps)
+      if (!observer(step(theta, adapters))) break;
+    return report_;
+  }
+
+  /// The tasks of the latest step.
+  [[nodiscard]] std::span<const std::size_t> drawn() const { return drawn_; }
+  [[nodiscard]] const State& state() const { return state_; }
+  [[nodiscard]] State& state() { return state_; }
+
+ private:
+  // Samples of two tasks at one step must differ: the task's number goes into the upper half of the seed.
+  [[nodiscard]] std::uint64_t seed_of(std::size_t task) const {
+    return options_.loop.seed + (static_cast<std::uint64_t>(task) << 32U);
+  }
+  void inner_round(std::size_t task, const Theta& theta, AdapterPair<P>& pair) {
+    inner_.run(tasks_[task], theta, pair.p, pair.s, state_.inner[task], options_.loop, seed_of(task),
+               report_);
+  }
+  // θ ← OuterOptimizer(θ, combine(mean over the tasks of ℓ)), the same directions for all of them
+  void step_backbone(Theta& theta, const std::vector<AdapterPair<P>>& adapters) {
+    list_probes(estimator_, state_.step, probes_);
+    losses_.assign(probes_.size(), 0.0);
+    const double penalty = options_.loop.penalty.at(state_.step);
+    PenaltyTerms sum;
+    for (const std::size_t task : drawn_) {
+      const SamplePair samples{{seed_of(task), state_.step, kProbeUpper},
+                               {seed_of(task), state_.step, kProbeLower}};
+      const auto terms = outer_level_.terms(tasks_[task], theta, adapters[task].p, adapters[task].s, penalty,
+                                            probes_, samples);
+      for (std::size_t i = 0; i < terms.size(); ++i) {
+        losses_[i] +=
+            (penalty == 0.0 ? terms[i].upper : terms[i].value(penalty)) / static_cast<double>(drawn_.size());
+        sum.upper += terms[i].upper;
+        sum.lower_p += terms[i].lower_p;
+        sum.lower_s += terms[i].lower_s;
+      }
+    }
+    combine_losses(estimator_, state_.step, losses_, report_.gradient);
+    outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
+    const auto count = static_cast<double>(drawn_.size() * probes_.size());
+    report_.upper = sum.upper / count;
+    report_.lower_p = sum.lower_p / count;
+    report_.lower_s = sum.lower_s / count;
+    report_.projected_gradient = 0.0;
+    for (const ZoTerm& term : report_.gradient.terms)
+      report_.projected_gradient += std::abs(term.coefficient);
+  }
+  // A partial shuffle (Fisher & Yates) keyed by (seed, step).
+  void draw_tasks() {
+    drawn_.resize(tasks_.size());
+    std::iota(drawn_.begin(), drawn_.end(), std::size_t{0});
+    if (options_.tasks_per_step == 0) return;
+    const PhiloxStream stream{{options_.loop.seed, state_.step, 0}, kTaskStream};
+    for (std::uint32_t i = 0; i < options_.tasks_per_step; ++i) {
+      const std::uint64_t left = drawn_.size() - i;
+      const std::uint64_t pick = (std::uint64_t{stream.block(i)[0]} * left) >> 32U;
+      std::swap(drawn_[i], drawn_[i + static_cast<std::size_t>(pick)]);
+    }
+    drawn_.resize(options_.tasks_per_step);
+  }
+  void save(const std::vector<AdapterPair<P>>& adapters) {
+    backup_.resize(drawn_.size());
+    for (std::size_t i = 0; i < drawn_.size(); ++i)
+      backup_[i] = {adapters[drawn_[i]], state_.inner[drawn_[i]]};
+  }
+  void restore(std::vector<AdapterPair<P>>& adapters) {
+    for (std::size_t i = 0; i < drawn_.size(); ++i) {
+      adapters[drawn_[i]] = backup_[i].first;
+      state_.inner[drawn_[i]] = backup_[i].second;
+    }
+  }
+
+  static constexpr std::uint32_t kTaskStream = 0xFFFF0001U;  // no tensor has this number
+
+  std::vector<Task>& tasks_;
+  Estimator estimator_;
+  OuterEvaluation<Task, Law, Estimator> outer_level_;
+  Outer outer_;
+  InnerRound<Task, Inner> inner_;
+  MetaOptions options_;
+  State state_;
+  StepReport report_;
+  std::vector<std::size_t> drawn_;
+  std::vector<Probe> probes_;
+  std::vector<double> losses_;
+  std::vector<std::pair<AdapterPair<P>, InnerStates<Inner, P>>> backup_;
+};
+
+}  // namespace zofo
