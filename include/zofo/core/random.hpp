@@ -124,6 +124,16 @@ void add(Direction direction, std::uint32_t tensor, std::uint64_t offset, float 
 }
 
 template <template <class> class Law>
+void perturb(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, const float* x,
+             float* out, std::size_t n) {
+  require_range(offset, n);
+  for_chunks(fast<Law>(direction, tensor), offset, n,
+             [a, x, out](const float* z, std::size_t start, std::size_t count) {
+               FastRandom::add_to(a, z, x + start, out + start, count);
+             });
+}
+
+template <template <class> class Law>
 void perturb_pair(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, const float* x,
                   float* plus, float* minus, std::size_t n) {
   require_range(offset, n);
@@ -182,6 +192,18 @@ inline void add_normals(Direction direction, std::uint32_t tensor, std::uint64_t
 inline void add_rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a, float* y,
                            std::size_t n) {
   detail::add<detail::SignLaw>(direction, tensor, offset, a, y, n);
+}
+
+/// out = x + a z, z from normals(), without storing z. `out` may be `x`.
+inline void perturb_normals(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a,
+                            const float* x, float* out, std::size_t n) {
+  detail::perturb<detail::NormalLaw>(direction, tensor, offset, a, x, out, n);
+}
+
+/// out = x + a z, z from rademacher(), without storing z. `out` may be `x`.
+inline void perturb_rademacher(Direction direction, std::uint32_t tensor, std::uint64_t offset, float a,
+                               const float* x, float* out, std::size_t n) {
+  detail::perturb<detail::SignLaw>(direction, tensor, offset, a, x, out, n);
 }
 
 /// plus = x + a z and minus = x - a z, z from normals() made once. `plus` or `minus` may be `x` itself.

@@ -196,6 +196,16 @@ class Avx2Random {
     PortableRandom::add(a, z + i, y + i, n - i);
   }
 
+  /// out = x + a z.
+  static void add_to(float a, const float* z, const float* x, float* out, std::size_t n) {
+    const __m256 scale = _mm256_set1_ps(a);
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+      _mm256_storeu_ps(out + i, _mm256_fmadd_ps(scale, _mm256_loadu_ps(z + i), _mm256_loadu_ps(x + i)));
+    }
+    PortableRandom::add_to(a, z + i, x + i, out + i, n - i);
+  }
+
   /// plus = x + a z, minus = x - a z.
   static void add_pair(float a, const float* z, const float* x, float* plus, float* minus, std::size_t n) {
     const __m256 scale = _mm256_set1_ps(a);

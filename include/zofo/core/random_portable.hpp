@@ -71,6 +71,11 @@ class PortableRandom {
     for (std::size_t i = 0; i < n; ++i) y[i] = std::fma(a, z[i], y[i]);
   }
 
+  /// out = x + a z.
+  static void add_to(float a, const float* z, const float* x, float* out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = std::fma(a, z[i], x[i]);
+  }
+
   /// plus = x + a z, minus = x - a z.
   static void add_pair(float a, const float* z, const float* x, float* plus, float* minus, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {

@@ -58,6 +58,22 @@ void for_each_tensor(V& theta, F&& f) {
   f(std::uint32_t{0}, theta.data(), static_cast<std::size_t>(theta.size()));
 }
 
+/// Calls f(stream, data, rows, cols, row_stride, col_stride) for each matrix of θ: entry (i, j) lies at
+/// data[i row_stride + j col_stride]. An Eigen object is one matrix; one row or one column is a vector.
+template <EigenPlain V, class F>
+void for_each_matrix(V& theta, F&& f) {
+  f(std::uint32_t{0}, theta.data(), static_cast<std::size_t>(theta.rows()),
+    static_cast<std::size_t>(theta.cols()), static_cast<std::size_t>(theta.rowStride()),
+    static_cast<std::size_t>(theta.colStride()));
+}
+/// The same for a θ that is only read.
+template <EigenPlain V, class F>
+void for_each_matrix(const V& theta, F&& f) {
+  f(std::uint32_t{0}, theta.data(), static_cast<std::size_t>(theta.rows()),
+    static_cast<std::size_t>(theta.cols()), static_cast<std::size_t>(theta.rowStride()),
+    static_cast<std::size_t>(theta.colStride()));
+}
+
 /// All coordinates of x as one contiguous range.
 template <EigenPlain V>
 [[nodiscard]] std::span<typename V::Scalar> coordinates(V& x) {
@@ -84,6 +100,14 @@ concept VectorSpace = requires(const V& x, V& y, double a) {
 template <class Theta>
 concept HasTensors = requires(Theta& theta) {
   for_each_tensor(theta, [](std::uint32_t, auto* /*data*/, std::size_t) {});
+};
+
+/// θ whose matrices have shapes that a law can use: `for_each_matrix(theta, f)`. Tensors that it leaves out
+/// are vectors.
+template <class Theta>
+concept HasMatrices = HasTensors<Theta> && requires(Theta& theta) {
+  for_each_matrix(theta,
+                  [](std::uint32_t, auto* /*data*/, std::size_t, std::size_t, std::size_t, std::size_t) {});
 };
 
 /// x whose coordinates lie in one range: `coordinates(x)`.

@@ -100,5 +100,22 @@ void for_each_tensor(const Parameters& theta, Function&& f) {
   for (std::size_t i = 0; i < theta.tensors().size(); ++i)
     f(static_cast<std::uint32_t>(i), theta.data(i), static_cast<std::size_t>(theta.tensors()[i].size()));
 }
+/// Calls f(stream, data, rows, cols, row_stride, col_stride) for every weight; norms are 1 x width.
+template <class Function>
+void for_each_matrix(Parameters& theta, Function&& f) {
+  for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
+    const Parameters::Tensor& t = theta.tensors()[i];
+    f(static_cast<std::uint32_t>(i), theta.data(i), std::size_t{t.rows}, std::size_t{t.cols},
+      std::size_t{t.cols}, std::size_t{1});
+  }
+}
+template <class Function>
+void for_each_matrix(const Parameters& theta, Function&& f) {
+  for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
+    const Parameters::Tensor& t = theta.tensors()[i];
+    f(static_cast<std::uint32_t>(i), theta.data(i), std::size_t{t.rows}, std::size_t{t.cols},
+      std::size_t{t.cols}, std::size_t{1});
+  }
+}
 
 }  // namespace zofo::model

@@ -17,6 +17,7 @@
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/probed.hpp"
 #include "zofo/peft/lora.hpp"
+#include "zofo/perturb/perturbation.hpp"
 #include "zofo/tensor/cpu/backend.hpp"
 
 namespace zofo::model {
@@ -47,15 +48,22 @@ class BasicTransformer {
 
   /// log P of each target at each probe, [probe][target]. The noise of a block's stage is generated
   /// once for all neighbouring probes of one direction, into a scratch of the stage's size; all sequences and
-  /// adapters of the batch go through it in one packed pass.
+  /// adapters of the batch go through it in one packed pass. A law that must see θ's shape is bound to each
+  /// such direction once.
   template <class Law>
   std::vector<std::vector<double>> log_probabilities(const Parameters& theta, const Law& law,
                                                      std::span<const Probe> probes, const Batch& batch,
                                                      AdapterList adapters) {
     begin(theta, batch, adapters);
     std::vector<std::vector<double>> result(probes.size());
-    for (const ProbeGroup& g : group_probes(probes))
-      group_pass(theta, law, probes.subspan(g.first, g.count), batch, adapters, &result[g.first]);
+    for (const ProbeGroup& g : group_probes(probes)) {
+      const auto group = probes.subspan(g.first, g.count);
+      if (group[0].scale == 0.0)
+        group_pass(theta, NoPerturbation{}, group, batch, adapters, &result[g.first]);
+      else
+        group_pass(theta, zofo::bind(law, theta, group[0].direction), group, batch, adapters,
+                   &result[g.first]);
+    }
     return result;
   }
 

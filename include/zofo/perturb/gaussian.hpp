@@ -22,6 +22,16 @@ struct Gaussian {
                  float* x, std::size_t n) const {
     add_normals(direction, tensor, offset, a, x, n);
   }
+  /// out_k ← x_k + a z_i on the same range.
+  void write_range(Direction direction, std::uint32_t tensor, std::uint64_t offset,
+                   std::same_as<float> auto a, const float* x, float* out, std::size_t n) const {
+    perturb_normals(direction, tensor, offset, a, x, out, n);
+  }
+  /// plus_k ← x_k + a z_i and minus_k ← x_k − a z_i on the same range, z made once.
+  void pair_range(Direction direction, std::uint32_t tensor, std::uint64_t offset, std::same_as<float> auto a,
+                  const float* x, float* plus, float* minus, std::size_t n) const {
+    perturb_pair_normals(direction, tensor, offset, a, x, plus, minus, n);
+  }
   /// θ ← θ + a z(direction).
   template <HasTensors Theta>
   void add(Theta& theta, Direction direction, double a) const {

@@ -1,13 +1,14 @@
-/// @file Concepts of direction laws, and the fused update that coordinatewise ones share.
+/// @file Concepts of direction laws, and what every law does to θ: move it, or write moved copies of it.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 
 #include "zofo/core/direction.hpp"
 #include "zofo/core/vector_space.hpp"
+#include "zofo/perturb/moves.hpp"
+#include "zofo/perturb/tensors.hpp"
 
 namespace zofo {
 
@@ -26,57 +27,29 @@ concept CoordinatewiseLaw = requires(const D& law, Direction direction, std::uin
   law.fill(direction, tensor, offset, wide, n);
 };
 
-namespace detail {
-
-inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates a thread takes at a time
-inline constexpr std::size_t kBlock = 1024;                   ///< noise kept at once: stays in the L1 cache
-
-/// Calls body(first, size) on chunks of [0, n), shared among OpenMP threads.
-template <class Body>
-void for_each_chunk(std::size_t n, const Body& body) {
-  const auto chunks = static_cast<std::int64_t>((n + kChunk - 1) / kChunk);
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) if (chunks > 1)
-#endif
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::size_t first = static_cast<std::size_t>(chunk) * kChunk;
-    body(first, std::min(kChunk, n - first));
-  }
-}
-
-/// Calls body(first, size) on blocks of the chunks of [0, n).
-template <class Body>
-void for_each_block(std::size_t n, const Body& body) {
-  for_each_chunk(n, [&body](std::size_t begin, std::size_t size) {
-    for (std::size_t done = 0; done < size; done += kBlock) body(begin + done, std::min(kBlock, size - done));
-  });
-}
-
-/// A law with a kernel of its own for x ← x + a z on a range.
-template <class Law, class T>
-concept HasFusedAdd = requires(const Law& law, Direction direction, T a, T* x, std::size_t n) {
-  law.add_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, n);
+/// `bind(θ, direction)`: a coordinatewise law that is z(direction) on θ's shape, for laws whose entries hang
+/// together. It is asked about that direction only.
+template <class D, class Theta>
+concept BindableLaw = requires(const D& law, const Theta& theta, Direction direction) {
+  { law.bind(theta, direction) } -> CoordinatewiseLaw;
 };
 
-/// x ← x + a z for one tensor: noise is generated a block at a time beside the weights it moves.
-template <class Law, class T>
-void add_to_tensor(const Law& law, Direction direction, std::uint32_t tensor, double a, T* x, std::size_t n) {
-  const T factor = static_cast<T>(a);
-  if constexpr (HasFusedAdd<Law, T>) {
-    for_each_chunk(n, [&](std::size_t first, std::size_t size) {
-      law.add_range(direction, tensor, first, factor, x + first, size);
-    });
-  } else {
-    for_each_block(n, [&](std::size_t first, std::size_t size) {
-      alignas(64) T z[kBlock];
-      law.fill(direction, tensor, first, z, size);
-      T* const block = x + first;
-      for (std::size_t i = 0; i < size; ++i) block[i] += factor * z[i];
-    });
-  }
-}
+/// A law whose z can be had piece by piece on θ, at once or after `bind`.
+template <class D, class Theta>
+concept FillableLaw = BindableLaw<D, Theta> || CoordinatewiseLaw<D>;
 
-}  // namespace detail
+/// The law as a coordinatewise one for this direction on θ's shape: a copy of the law itself where it is one.
+/// Only shapes are read, not θ's values. Call it as zofo::bind: for a θ with a standard type among its
+/// template arguments the bare name would find std::bind too.
+template <class Law, class Theta>
+requires FillableLaw<Law, Theta>
+[[nodiscard]] auto bind(const Law& law, [[maybe_unused]] const Theta& theta,
+                        [[maybe_unused]] Direction direction) {
+  if constexpr (BindableLaw<Law, Theta>)
+    return law.bind(theta, direction);
+  else
+    return law;
+}
 
 /// θ ← θ + a z(direction), fused with generation; what a coordinatewise law's `add` does.
 template <CoordinatewiseLaw Law, HasTensors Theta>
@@ -84,6 +57,56 @@ void add_coordinatewise(const Law& law, Theta& theta, Direction direction, doubl
   for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
     detail::add_to_tensor(law, direction, tensor, a, x, n);
   });
+}
+
+/// θ ← θ + a z(direction) by any law that fills or binds; what its `add` does.
+template <class Law, HasTensors Theta>
+requires FillableLaw<Law, Theta>
+void add_bound(const Law& law, Theta& theta, Direction direction, double a) {
+  add_coordinatewise(zofo::bind(law, theta, direction), theta, direction, a);
+}
+
+/// out ← θ + a z(direction) in one pass; `out` has θ's shape and may be θ. OpenMP-parallel, the same bits on
+/// any number of threads, no allocation unless `bind` needs it. A law that only adds costs a copy and an
+/// `add`. Throws Error when `out` has another shape.
+template <class Law, class Theta>
+void write_perturbed(const Law& law, const Theta& theta, Direction direction, double a, Theta& out) {
+  if constexpr (HasTensors<Theta> && FillableLaw<Law, Theta>) {
+    const auto bound = zofo::bind(law, theta, direction);
+    detail::walk_beside(
+        theta,
+        [&](std::uint32_t tensor, const auto* x, std::size_t n, const auto& outs) {
+          detail::write_tensor(bound, direction, tensor, a, x, outs[0], n);
+        },
+        out);
+  } else {
+    out = theta;
+    law.add(out, direction, a);
+  }
+}
+
+/// plus ← θ + a z(direction) and minus ← θ − a z(direction), z made once; otherwise as write_perturbed. One
+/// of `plus` and `minus` may be θ itself.
+template <class Law, class Theta>
+void write_perturbed_pair(const Law& law, const Theta& theta, Direction direction, double a, Theta& plus,
+                          Theta& minus) {
+  if constexpr (HasTensors<Theta> && FillableLaw<Law, Theta>) {
+    const auto bound = zofo::bind(law, theta, direction);
+    detail::walk_beside(
+        theta,
+        [&](std::uint32_t tensor, const auto* x, std::size_t n, const auto& outs) {
+          detail::write_tensor_pair(bound, direction, tensor, a, x, outs[0], outs[1], n);
+        },
+        plus, minus);
+  } else {
+    Theta& last = &plus == &theta ? plus : minus;  // θ is read twice: what is θ itself is written last
+    Theta& early = &plus == &theta ? minus : plus;
+    const double sign = &plus == &theta ? -1.0 : 1.0;
+    early = theta;
+    law.add(early, direction, sign * a);
+    last = theta;
+    law.add(last, direction, -sign * a);
+  }
 }
 
 }  // namespace zofo

@@ -1,0 +1,52 @@
+/// @file A random choice of coordinates.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/random.hpp"
+#include "zofo/perturb/streams.hpp"
+#include "zofo/perturb/tensors.hpp"
+
+namespace zofo {
+
+/// Keeps each coordinate with the odds `fraction`, independently: those whose uniform number of
+/// ExtraStream::mask is below it, at the key (seed, step / hold). All queries of a step share the mask.
+struct RandomMask {
+  double fraction = 0.1;   ///< in (0, 1]
+  std::uint64_t seed = 0;  ///< of the mask; may be that of the directions
+  std::uint32_t hold = 1;  ///< steps that share one mask; 0: all steps
+
+  /// Throws Error naming the field out of range.
+  void check() const {
+    require(fraction > 0.0 && fraction <= 1.0, "fraction = {}: must be in (0, 1]", fraction);
+  }
+  /// Throws Error when a tensor's stream leaves no stream for its mask.
+  template <HasTensors Theta>
+  void check_shape(const Theta& theta) const {
+    detail::list_tensors(theta, [](std::uint32_t tensor, const auto*, std::size_t) {
+      static_cast<void>(extra_stream(ExtraStream::mask, tensor));
+    });
+  }
+  /// Sets the entries of z off the mask to zero.
+  template <class T>
+  void apply(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
+    const Direction key{seed, hold == 0 ? 0 : direction.step / hold, 0};
+    const std::uint32_t stream = extra_stream(ExtraStream::mask, tensor);
+    constexpr std::size_t piece = 512;
+    for (std::size_t first = 0; first < n; first += piece) {
+      double u[piece];
+      const std::size_t size = std::min(piece, n - first);
+      uniforms(key, stream, offset + first, u, size);
+      for (std::size_t i = 0; i < size; ++i) z[first + i] = u[i] < fraction ? z[first + i] : T{0};
+    }
+  }
+  /// Kept coordinates of d in the mean, given that one of them is kept.
+  [[nodiscard]] double company(std::size_t d) const {
+    return 1.0 + fraction * (static_cast<double>(d) - 1.0);
+  }
+};
+
+}  // namespace zofo
