@@ -16,6 +16,7 @@ struct InnerReport {
   std::uint32_t steps = 0;
   double value = kNotEvaluated;          ///< objective at the returned point
   double gradient_norm = kNotEvaluated;  ///< gradient norm at the returned point
+  bool converged = false;                ///< that norm is at most the budget's tolerance
 };
 
 /// One outer step. Losses of parts that are switched off are NaN (kNotEvaluated).
