@@ -2,10 +2,16 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cmath>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
+#include "zofo/core/vector_space.hpp"
+
 namespace objectives {
+
+using zofo::coordinates;  // Eigen's; a type of one's own brings its own
 
 // ½ Σ hᵢ (xᵢ − x*ᵢ)².
 template <class P>
@@ -14,6 +20,30 @@ struct Diagonal {
   double value_and_gradient(const P& x, P& gradient) {
     gradient = curvature.cwiseProduct(x - solution);
     return 0.5 * static_cast<double>((x - solution).dot(gradient));
+  }
+  void minimiser(P& x) const { x = solution; }
+};
+
+// ½ Σ (i + 1) (xᵢ − 1)² over the coordinates of any vector type, counting its evaluations.
+template <class P>
+struct Numbered {
+  std::size_t calls = 0;
+  double value_and_gradient(const P& x, P& gradient) {
+    ++calls;
+    const auto from = coordinates(x);
+    auto to = coordinates(gradient);
+    using Scalar = std::remove_cvref_t<decltype(to[0])>;
+    double value = 0.0;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const double h = static_cast<double>(i) + 1.0, error = static_cast<double>(from[i]) - 1.0;
+      to[i] = static_cast<Scalar>(h * error);
+      value += 0.5 * h * error * error;
+    }
+    return value;
+  }
+  void minimiser(P& x) const {
+    auto to = coordinates(x);
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = 1;
   }
 };
 

@@ -3,10 +3,11 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
+#include <type_traits>
 
 #include "zofo/core/error.hpp"
+#include "zofo/core/schedule.hpp"
 #include "zofo/inner/clip.hpp"
 #include "zofo/inner/inner_solver.hpp"
 
@@ -14,7 +15,7 @@ namespace zofo::inner {
 
 /// Options of Adam.
 struct AdamOptions {
-  double rate = 1e-3;
+  Schedule rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
@@ -22,7 +23,7 @@ struct AdamOptions {
   double clip = 0.0;          ///< longest gradient, 0 for no limit
   /// Throws Error naming the field out of range.
   void check() const {
-    require_in("rate", rate, 0.0, 1e12);
+    rate.check("rate", 0.0, 1e12);
     require_in("beta1", beta1, 0.0, 0.9999999);
     require_in("beta2", beta2, 0.0, 0.9999999);
     require_in("epsilon", epsilon, 0.0, 1.0);
@@ -36,46 +37,47 @@ struct AdamOptions {
 struct Adam {
   using Options = AdamOptions;
   template <class P>
-  struct State {
-    std::uint64_t steps = 0;
+  struct State : GradientState<P> {
     std::optional<P> first;   ///< mean of gradients; empty before the first step
     std::optional<P> second;  ///< mean of their squares
   };
   Options options;
 
-  /// One step; returns the value before it.
+  /// One step; returns value and gradient norm before it. Throws Error, x and state as before, if they are
+  /// not finite.
   template <VectorSpace P, InnerObjective<P> Objective>
-  requires HasCoordinates<P>
-  double step(Objective& objective, P& x, State<P>& state) const {
-    P gradient = zeros_like(x);
-    const double value = objective.value_and_gradient(x, gradient);
-    clip_norm(options.clip, gradient);
-    if (!state.first) state.first = state.second = zeros_like(x);
+  InnerStep step(Objective& objective, P& x, State<P>& state) const {
+    static_assert(HasCoordinates<P>,
+                  "zofo: inner::Adam needs coordinates(x) with size() and [i] (concept HasCoordinates)");
+    const InnerStep seen = evaluate(objective, x, state);
+    memory_like(x, state.first);
+    memory_like(x, state.second);
+    clip_norm(options.clip, seen.gradient_norm, *state.gradient);
+    move(x, state);
     ++state.steps;
-    move(x, gradient, state);
-    return value;
+    return seen;
   }
-  /// Takes the budget's steps and reports where they end.
+  /// Steps until the budget ends and reports where (inner_solve).
   template <VectorSpace P, InnerObjective<P> Objective>
-  requires HasCoordinates<P> InnerReport solve(Objective& objective, P& x, State<P>& state,
-                                               InnerBudget budget)
-  const { return inner_solve(*this, objective, x, state, budget); }
+  InnerReport solve(Objective& objective, P& x, State<P>& state, InnerBudget budget) const {
+    return inner_solve(*this, objective, x, state, budget);
+  }
 
  private:
   template <class P>
-  void move(P& x, const P& gradient, State<P>& state) const {
-    const auto g = coordinates(gradient);
+  void move(P& x, State<P>& state) const {
+    const auto g = coordinates(*state.gradient);
     const auto value = coordinates(x);
     const auto m = coordinates(*state.first);
     const auto v = coordinates(*state.second);
-    using Scalar = typename decltype(v)::value_type;
-    const double t = static_cast<double>(state.steps);
+    using Scalar = std::remove_cvref_t<decltype(v[0])>;
+    const double t = static_cast<double>(state.steps) + 1.0, rate_now = options.rate.at(state.steps);
     const auto as_scalar = [](double number) { return static_cast<Scalar>(number); };
     const Scalar b1 = as_scalar(options.beta1), b2 = as_scalar(options.beta2),
                  eps = as_scalar(options.epsilon);
-    const Scalar rate = as_scalar(options.rate / (1.0 - std::pow(options.beta1, t)));
+    const Scalar rate = as_scalar(rate_now / (1.0 - std::pow(options.beta1, t)));
     const Scalar bias2 = as_scalar(1.0 / (1.0 - std::pow(options.beta2, t)));
-    const Scalar keep = as_scalar(1.0 - options.rate * options.weight_decay);
+    const Scalar keep = as_scalar(1.0 - rate_now * options.weight_decay);
     for (std::size_t i = 0; i < v.size(); ++i) {
       m[i] = b1 * m[i] + (1 - b1) * g[i];
       v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];

@@ -5,12 +5,10 @@
 
 namespace zofo::inner {
 
-/// Shortens `gradient` to `limit` if it is longer; 0 means no limit.
+/// Shortens `gradient`, which is `length` long, to `limit` if it is longer; 0 means no limit.
 template <VectorSpace P>
-void clip_norm(double limit, P& gradient) {
-  if (limit <= 0.0) return;
-  const double length = norm(gradient);
-  if (length > limit) scale(limit / length, gradient);
+void clip_norm(double limit, double length, P& gradient) {
+  if (limit > 0.0 && length > limit) scale(limit / length, gradient);
 }
 
 }  // namespace zofo::inner
