@@ -97,9 +97,7 @@ class Ridge {
   }
   /// φ(θ) = F(θ, p*(θ)).
   [[nodiscard]] double phi(const Vector& theta) const {
-    const Vector p = lower_solution(theta);
-    return (validation_.features * p - validation_.targets).squaredNorm() /
-           (2.0 * static_cast<double>(validation_.size()));
+    return full_loss(validation_, lower_solution(theta));
   }
   /// ∂φ/∂θ_k = −e^{θ_k} Σ_{j in k} pⱼqⱼ, q = (XᵀX/n + D)⁻¹ ∇_pF at p = p*(θ).
   [[nodiscard]] Vector phi_gradient(const Vector& theta) const {
@@ -145,8 +143,9 @@ class Ridge {
   [[nodiscard]] const PenaltyGroups& groups() const { return groups_; }
 
  private:
-  static Matrix gram_of(const Matrix& x) { return x.transpose() * x / static_cast<double>(x.rows()); }
-  static Matrix gram(const RealRows& rows) { return gram_of(rows.features); }
+  static Matrix gram(const RealRows& rows) {
+    return rows.features.transpose() * rows.features / static_cast<double>(rows.size());
+  }
   static Vector moment(const RealRows& rows) {
     return rows.features.transpose() * rows.targets / static_cast<double>(rows.size());
   }
@@ -157,21 +156,18 @@ class Ridge {
   }
   [[nodiscard]] Matrix batch_gram(const RealRows& rows, const Matrix& full, Sample sample) const {
     if (batch_ == 0) return full;
-    return detail::on_batch(rows, batch_, sample, [](const Matrix& x, const Vector&) { return gram_of(x); });
-  }
-  static double squares(const Matrix& x, const Vector& y, const Vector& p, Vector* gradient) {
-    const auto n = static_cast<double>(x.rows());
-    const Vector residual = x * p - y;
-    if (gradient) *gradient = x.transpose() * residual / n;
-    return residual.squaredNorm() / (2 * n);
+    const Vector weights = detail::row_weights(rows.size(), batch_, sample);
+    return rows.features.transpose() * weights.asDiagonal() * rows.features;
   }
   static double full_loss(const RealRows& rows, const Vector& p) {
-    return squares(rows.features, rows.targets, p, nullptr);
+    return (rows.features * p - rows.targets).squaredNorm() / (2.0 * static_cast<double>(rows.size()));
   }
   double loss(const RealRows& rows, const Vector& p, Sample sample, Vector* gradient) const {
-    return detail::on_batch(rows, batch_, sample, [&](const Matrix& x, const Vector& y) {
-      return squares(x, y, p, gradient);
-    });
+    const Vector weights = detail::row_weights(rows.size(), batch_, sample);
+    const Vector residual = rows.features * p - rows.targets;
+    const Vector weighted = weights.cwiseProduct(residual);
+    if (gradient) *gradient = rows.features.transpose() * weighted;
+    return 0.5 * weighted.dot(residual);
   }
 
   RealRows train_, validation_;

@@ -76,14 +76,12 @@ inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
 
 namespace detail {
 
-/// use(features, targets) on the sample's rows, or on all of them without a copy when batch is 0.
-template <class Use>
-auto on_batch(const RealRows& rows, Eigen::Index batch, Sample sample, Use&& use) {
-  if (batch == 0) return use(rows.features, rows.targets);
-  const auto drawn = draw_rows(sample, rows.size(), batch);
-  const Eigen::MatrixXd features = rows.features(drawn, Eigen::all);
-  const Eigen::VectorXd targets = rows.targets(drawn);
-  return use(features, targets);
+/// Weights of the rows in a mean: 1/n each, or the share of the sample's draws that fell on the row.
+[[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, Sample sample) {
+  if (batch == 0) return Eigen::VectorXd::Constant(rows, 1.0 / static_cast<double>(rows));
+  Eigen::VectorXd weights = Eigen::VectorXd::Zero(rows);
+  for (const Eigen::Index i : draw_rows(sample, rows, batch)) weights[i] += 1.0 / static_cast<double>(batch);
+  return weights;
 }
 
 /// Standard normals as a matrix; `tensor` tells the matrices of one seed apart.
