@@ -15,11 +15,11 @@ namespace zofo::problems {
 /// Constants of G, F and φ that rates are stated in; NaN where a problem has no such number.
 ///
 /// They are bounds that hold at every p, and at every θ unless the problem offers `constants(theta)`: then
-/// `constants()` are those at `start().theta`. On the quadratic and on a task of linear meta-learning they are
-/// attained.
+/// `constants()` are those at `start().theta`. On the quadratic and on a task of linear meta-learning they
+/// are attained.
 struct Constants {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  double mu = kNone;                ///< μ: ∂²G/∂p² ≽ μI (strong convexity; the PL constant where it says so)
+  double mu = kNone;  ///< μ: ∂²G/∂p² ≽ μI (strong convexity; the PL constant where it says so)
   double smoothness = kNone;        ///< L: ‖∂²G/∂p²‖₂ ≤ L
   double condition = kNone;         ///< κ = L/μ
   double upper_smoothness = kNone;  ///< ‖∂²F/∂p²‖₂; F + λG is (upper_smoothness + λL)-smooth in p

@@ -23,9 +23,9 @@ namespace zofo::problems {
 /// G = (1/n) Σᵢ σ(θᵢ) ℓᵢ(p) + ½μ‖p‖² over the noisy training rows, F = mean of ℓ over clean validation rows;
 /// ℓ the cross-entropy, p ∈ R^{f·K} the weights of K classes, θ ∈ R^n.
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (bilevel/reference.hpp). φ's infimum may lie at infinite
-/// θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With batch > 0 values and
-/// derivatives are of `batch` rows drawn by the sample.
+/// No closed form: p*, p_λ and ∇φ come from `reference` (bilevel/reference.hpp). φ's infimum may lie at
+/// infinite θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With batch > 0
+/// values and derivatives are of `batch` rows drawn by the sample.
 class HyperCleaning {
  public:
   using Vector = Eigen::VectorXd;
@@ -167,7 +167,8 @@ class HyperCleaning {
     bad += tied_bad;
     good += tied_good;
   }
-  require(bad > 0 && good > 0, "auc: {} corrupted and {} clean rows: must have at least 1 of each", bad, good);
+  require(bad > 0 && good > 0, "auc: {} corrupted and {} clean rows: must have at least 1 of each", bad,
+          good);
   return wins / (bad * good);
 }
 

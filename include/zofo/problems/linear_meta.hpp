@@ -22,19 +22,21 @@ struct LinearRows {
   [[nodiscard]] Eigen::Index size() const { return inputs.rows(); }
 };
 
-/// A task: outputs ≈ (W + ABᵀ) inputs. θ = W (o×i) the backbone, p = A (o×r) the task's adapter, and B (i×r) a
-/// right factor that is given with the task, so that the lower level is a ridge regression:
+/// A task: outputs ≈ (W + ABᵀ) inputs. θ = W (o×i) the backbone, p = A (o×r) the task's adapter, and B (i×r)
+/// a right factor that is given with the task, so that the lower level is a ridge regression:
 ///   G(W, A) = 1/(2k) ‖Y − X(W + ABᵀ)ᵀ‖² + ½μ‖A‖²   over k support rows,
 ///   F(W, A) = 1/(2n) ‖Y' − X'(W + ABᵀ)ᵀ‖²          over n query rows.
-/// With Z = XB, Z' = X'B and K = ZᵀZ/k + μI: p*(W) = (Y − XWᵀ)ᵀ Z K⁻¹/k, affine in W, and φ is a least-squares
-/// loss in W. Samples are ignored. Matrices are read as vectors column by column (Hessians, cross terms).
+/// With Z = XB, Z' = X'B and K = ZᵀZ/k + μI: p*(W) = (Y − XWᵀ)ᵀ Z K⁻¹/k, affine in W, and φ is a
+/// least-squares loss in W. Samples are ignored. Matrices are read as vectors column by column (Hessians,
+/// cross terms).
 class LinearMetaTask {
  public:
   using Matrix = Eigen::MatrixXd;
   using Theta = Matrix;
   using Lower = Matrix;
 
-  /// Throws Error when rows are empty, shapes do not fit, an entry is not finite or `ridge` (μ) is not positive.
+  /// Throws Error when rows are empty, shapes do not fit, an entry is not finite or `ridge` (μ) is not
+  /// positive.
   LinearMetaTask(LinearRows support, LinearRows query, Matrix right_factor, double ridge)
       : support_(std::move(support)), query_(std::move(query)), B_(std::move(right_factor)), ridge_(ridge) {
     check("support", support_);
@@ -148,9 +150,9 @@ class LinearMetaTask {
     require(eigen.eigenvalues().minCoeff() > 1e-12 * eigen.eigenvalues().maxCoeff(),
             "best_low_rank: the {} support rows must span the {} inputs", support_.size(), C.rows());
     const Matrix full = C.llt().solve(support_.inputs.transpose() * support_residual(W) / k()).transpose();
-    const Eigen::JacobiSVD<Matrix> svd(full * eigen.operatorSqrt(), Eigen::ComputeThinU | Eigen::ComputeThinV);
-    const Matrix truncated = svd.matrixU().leftCols(rank) *
-                             svd.singularValues().head(rank).asDiagonal() *
+    const Eigen::JacobiSVD<Matrix> svd(full * eigen.operatorSqrt(),
+                                       Eigen::ComputeThinU | Eigen::ComputeThinV);
+    const Matrix truncated = svd.matrixU().leftCols(rank) * svd.singularValues().head(rank).asDiagonal() *
                              svd.matrixV().leftCols(rank).transpose();
     return truncated * eigen.operatorInverseSqrt();
   }

@@ -17,15 +17,15 @@ namespace zofo::problems {
 
 /// What `linear_meta_family` is made from.
 struct LinearMetaOptions {
-  Eigen::Index inputs = 8, outputs = 4;    ///< i, o
-  Eigen::Index rank = 2;                   ///< r
-  Eigen::Index support = 10, query = 20;   ///< rows of a task, k and n
-  Eigen::Index training = 12, unseen = 20; ///< tasks
-  double shift = 1.0;                      ///< standard deviation of U's entries
-  double shift_mean = 0.0;                 ///< their mean; not 0: shifts do not cancel over tasks
-  bool shared_factor = false;              ///< one V for all tasks, else a V a task
-  double noise = 0.1;                      ///< standard deviation added to the outputs
-  double ridge = 1e-2;                     ///< μ
+  Eigen::Index inputs = 8, outputs = 4;     ///< i, o
+  Eigen::Index rank = 2;                    ///< r
+  Eigen::Index support = 10, query = 20;    ///< rows of a task, k and n
+  Eigen::Index training = 12, unseen = 20;  ///< tasks
+  double shift = 1.0;                       ///< standard deviation of U's entries
+  double shift_mean = 0.0;                  ///< their mean; not 0: shifts do not cancel over tasks
+  bool shared_factor = false;               ///< one V for all tasks, else a V a task
+  double noise = 0.1;                       ///< standard deviation added to the outputs
+  double ridge = 1e-2;                      ///< μ
   /// Throws Error naming the field out of range.
   void check() const {
     require(inputs >= 1, "inputs = {}: must be at least 1", inputs);
@@ -47,7 +47,8 @@ struct MadeTask {
   Eigen::MatrixXd truth;
 };
 
-/// Tasks y = (W* + U_τV_τᵀ)x + noise with x ~ N(0, I), V_τ with orthonormal columns and given to the task as B.
+/// Tasks y = (W* + U_τV_τᵀ)x + noise with x ~ N(0, I), V_τ with orthonormal columns and given to the task as
+/// B.
 struct LinearMetaFamily {
   using Matrix = Eigen::MatrixXd;
   Matrix backbone;  ///< W*
@@ -65,8 +66,8 @@ struct LinearMetaFamily {
     for (const MadeTask& task : training) sum += task.problem.phi_gradient(W);
     return sum / static_cast<double>(training.size());
   }
-  /// argmin of the mean φ: the least-squares map of all adapted rows (LinearMetaTask::adapted_rows), each task's
-  /// divided by its number. Throws Error when the minimum is not unique (too few query rows).
+  /// argmin of the mean φ: the least-squares map of all adapted rows (LinearMetaTask::adapted_rows), each
+  /// task's divided by its number. Throws Error when the minimum is not unique (too few query rows).
   [[nodiscard]] Matrix phi_minimiser() const {
     return least_squares([](const LinearMetaTask& task) { return task.adapted_rows(); });
   }
@@ -80,8 +81,8 @@ struct LinearMetaFamily {
       return all;
     });
   }
-  /// Expected ½‖error‖² on a fresh row without noise, x ~ N(0, I), after the adapter was fitted to the support
-  /// rows: mean over the unseen tasks of ½‖W + p*_τ(W)Bᵀ − (W* + U_τV_τᵀ)‖²_F.
+  /// Expected ½‖error‖² on a fresh row without noise, x ~ N(0, I), after the adapter was fitted to the
+  /// support rows: mean over the unseen tasks of ½‖W + p*_τ(W)Bᵀ − (W* + U_τV_τᵀ)‖²_F.
   [[nodiscard]] double adapted_error(const Matrix& W) const {
     require(!unseen.empty(), "adapted_error: there are 0 unseen tasks: must be at least 1");
     double sum = 0;

@@ -16,9 +16,9 @@
 
 namespace zofo::problems {
 
-/// G = mean cross-entropy of the training rows + ½ Σ e^{θ_{g(j)}} p²; F = mean cross-entropy of the validation
-/// rows; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of features (shared by the
-/// classes).
+/// G = mean cross-entropy of the training rows + ½ Σ e^{θ_{g(j)}} p²; F = mean cross-entropy of the
+/// validation rows; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of features
+/// (shared by the classes).
 ///
 /// No closed form: p*, p_λ and ∇φ come from `reference` (bilevel/reference.hpp). With batch > 0 values and
 /// derivatives are of `batch` rows drawn by the sample.
@@ -59,8 +59,7 @@ class Logistic {
   }
   /// G(θ, p), and ∇_p G in g.
   double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
-    g = loss(train_).gradient(weights(train_, sample), p) +
-        groups_.weights(theta, classes_).cwiseProduct(p);
+    g = loss(train_).gradient(weights(train_, sample), p) + groups_.weights(theta, classes_).cwiseProduct(p);
     return lower(theta, p, sample);
   }
   /// ∇_θ F = 0.
@@ -169,8 +168,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// Rows whose classes follow a softmax of true weights, one log-penalty a feature; the same seed gives the same
-/// problem.
+/// Rows whose classes follow a softmax of true weights, one log-penalty a feature; the same seed gives the
+/// same problem.
 [[nodiscard]] inline Logistic random_logistic(const LogisticOptions& options, std::uint64_t seed) {
   options.check();
   const Eigen::MatrixXd truth =

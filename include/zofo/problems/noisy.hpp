@@ -73,8 +73,8 @@ struct Noisy {
   [[nodiscard]] Lower lower_solution(const Theta& theta) const requires HasExactInner<Problem> {
     return problem.lower_solution(theta);
   }
-  [[nodiscard]] Lower penalty_solution(const Theta& theta, double penalty) const
-      requires HasExactInner<Problem> {
+  [[nodiscard]] Lower penalty_solution(const Theta& theta,
+                                       double penalty) const requires HasExactInner<Problem> {
     return problem.penalty_solution(theta, penalty);
   }
   [[nodiscard]] double phi(const Theta& theta) const requires HasHypergradient<Problem> {

@@ -38,8 +38,8 @@ struct Cosines {
 /// G of `Quadratic`; F = F of `Quadratic` + α Σᵢ cos(ωθᵢ) + β Σⱼ cos(νpⱼ). Samples are ignored.
 ///
 /// p*(θ) = Aθ + b, φ and ∇φ are closed form for every α and β; φ is not convex when αω² exceeds the least
-/// eigenvalue of the quadratic part's Hessian where the cosine peaks. p_λ is closed form when β = 0, else found
-/// by Newton's method to rounding.
+/// eigenvalue of the quadratic part's Hessian where the cosine peaks. p_λ is closed form when β = 0, else
+/// found by Newton's method to rounding.
 struct NonconvexUpper {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
@@ -102,7 +102,8 @@ struct NonconvexUpper {
 
   /// p*(θ) = Aθ + b.
   [[nodiscard]] Vector lower_solution(const Vector& theta) const { return base.lower_solution(theta); }
-  /// p_λ(θ) = argmin_p (F + λG)(θ, p). Throws Error unless λμ + λ_min(R) > βν², which makes the minimum unique.
+  /// p_λ(θ) = argmin_p (F + λG)(θ, p). Throws Error unless λμ + λ_min(R) > βν², which makes the minimum
+  /// unique.
   [[nodiscard]] Vector penalty_solution(const Vector& theta, double penalty) const {
     if (adapter_waves.amplitude == 0.0) return base.penalty_solution(theta, penalty);
     const double convexity = detail::extreme_eigenvalues(base.R + penalty * base.H).low;
@@ -139,8 +140,8 @@ struct NonconvexUpper {
     return upper_theta_gradient(theta, p) + penalty * lower_theta_gradient(theta, p);
   }
 
-  /// φ's stationary points in [low, high] when d = 1, to rounding, in ascending order (scan_stationary: choose n
-  /// for the shortest wave). Throws Error when d is not 1.
+  /// φ's stationary points in [low, high] when d = 1, to rounding, in ascending order (scan_stationary:
+  /// choose n for the shortest wave). Throws Error when d is not 1.
   [[nodiscard]] std::vector<StationaryPoint> stationary_points(double low, double high,
                                                                std::size_t n = 10000) const {
     require(base.a.size() == 1, "stationary_points: theta has {} entries: must have 1", base.a.size());

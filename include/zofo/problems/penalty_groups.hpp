@@ -8,8 +8,8 @@
 
 namespace zofo::problems {
 
-/// ½ Σⱼ e^{θ_{g(j)}} pⱼ²: which log-penalty each feature has. For K classes p holds K columns of features, and
-/// all columns share the groups.
+/// ½ Σⱼ e^{θ_{g(j)}} pⱼ²: which log-penalty each feature has. For K classes p holds K columns of features,
+/// and all columns share the groups.
 struct PenaltyGroups {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
@@ -34,7 +34,8 @@ struct PenaltyGroups {
       require(of[j] >= 0 && of[j] < count, "groups.of[{}] = {}: must be in [0, {})", j, of[j], count);
   }
 
-  /// e^{θ_{g(j)}} of each feature, repeated for `columns` classes. Throws Error when θ has not `count` entries.
+  /// e^{θ_{g(j)}} of each feature, repeated for `columns` classes. Throws Error when θ has not `count`
+  /// entries.
   [[nodiscard]] Vector weights(const Vector& theta, Eigen::Index columns = 1) const {
     require(theta.size() == count, "theta has {} entries: must have {}, one a group", theta.size(), count);
     Vector w(of.size() * columns);

@@ -85,8 +85,8 @@ struct PlLower {
             theta[0]);
     return -theta;
   }
-  /// p_λ(x): the lowest of the stationary points of f + λg in y, each to rounding. As g ≥ w² and the wave of f
-  /// moves by 2σ at most, all candidates have w² ≤ 2σ/λ. Throws Error unless λ > 0.
+  /// p_λ(x): the lowest of the stationary points of f + λg in y, each to rounding. As g ≥ w² and the wave of
+  /// f moves by 2σ at most, all candidates have w² ≤ 2σ/λ. Throws Error unless λ > 0.
   [[nodiscard]] Vector penalty_solution(const Vector& theta, double penalty) const {
     require(std::isfinite(penalty) && penalty > 0, "penalty = {}: must be finite and above 0", penalty);
     const double x = theta[0], width = std::sqrt(2 * sigmoid(4 * x - 2) / penalty) * 1.01 + 1e-12;

@@ -142,7 +142,8 @@ struct Quadratic {
   }
   /// Source.
   [[nodiscard]] std::string_view citation() const {
-    return "Quadratic upper and lower level, the standard test of penalty methods; P1 to P3 on it after Kwon, "
+    return "Quadratic upper and lower level, the standard test of penalty methods; P1 to P3 on it after "
+           "Kwon, "
            "Kwon, Wright, Nowak, A fully first-order method for stochastic bilevel optimization, ICML 2023.";
   }
 

@@ -16,11 +16,11 @@
 
 namespace zofo::problems {
 
-/// G = 1/(2n) ‖Xp − y‖² + ½ Σⱼ e^{θ_{g(j)}} pⱼ² on the training rows, F = 1/(2v) ‖X'p − y'‖² on the validation
-/// rows; p ∈ R^f the weights, θ ∈ R^d the log-penalties of d groups of features.
+/// G = 1/(2n) ‖Xp − y‖² + ½ Σⱼ e^{θ_{g(j)}} pⱼ² on the training rows, F = 1/(2v) ‖X'p − y'‖² on the
+/// validation rows; p ∈ R^f the weights, θ ∈ R^d the log-penalties of d groups of features.
 ///
-/// p* and p_λ solve linear systems; ∇φ is closed form. With batch > 0 values and gradients are of `batch` rows
-/// drawn by the sample; closed forms are of all rows.
+/// p* and p_λ solve linear systems; ∇φ is closed form. With batch > 0 values and gradients are of `batch`
+/// rows drawn by the sample; closed forms are of all rows.
 class Ridge {
  public:
   using Vector = Eigen::VectorXd;
@@ -109,8 +109,8 @@ class Ridge {
   /// L*_λ(θ) = (F + λG)(θ, p_λ) − λG(θ, s*), on all rows.
   [[nodiscard]] double penalty_value(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty), s = lower_solution(theta);
-    const double gap = full_loss(train_, p) + groups_.value(theta, p) - full_loss(train_, s) -
-                       groups_.value(theta, s);
+    const double gap =
+        full_loss(train_, p) + groups_.value(theta, p) - full_loss(train_, s) - groups_.value(theta, s);
     return full_loss(validation_, p) + penalty * gap;
   }
   /// ∇L*_λ(θ) by Danskin's theorem (THEORY.md P3).
@@ -195,7 +195,8 @@ struct RidgeOptions {
   }
 };
 
-/// Normal features, a sparse true weight vector, one log-penalty a feature; the same seed gives the same problem.
+/// Normal features, a sparse true weight vector, one log-penalty a feature; the same seed gives the same
+/// problem.
 [[nodiscard]] inline Ridge random_ridge(const RidgeOptions& options, std::uint64_t seed) {
   options.check();
   Eigen::VectorXd truth = detail::normal_matrix(seed, 0, options.features, 1);

@@ -61,8 +61,8 @@ inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
 
 }  // namespace detail
 
-/// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over them
-/// is an unbiased estimate of the mean over all rows.
+/// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over
+/// them is an unbiased estimate of the mean over all rows.
 [[nodiscard]] inline std::vector<Eigen::Index> draw_rows(Sample sample, Eigen::Index rows,
                                                          Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));

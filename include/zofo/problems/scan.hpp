@@ -33,9 +33,9 @@ double bisect(const F& f, double a, double b) {
 
 }  // namespace detail
 
-/// Zeros of `derivative` in [low, high] that show as a change of sign between two of n + 1 equidistant points,
-/// in ascending order. Two zeros within one interval of the grid are missed: choose n for the shortest wave.
-/// Throws Error unless low < high, both finite, and n ≥ 1.
+/// Zeros of `derivative` in [low, high] that show as a change of sign between two of n + 1 equidistant
+/// points, in ascending order. Two zeros within one interval of the grid are missed: choose n for the
+/// shortest wave. Throws Error unless low < high, both finite, and n ≥ 1.
 template <class Value, class Slope>
 [[nodiscard]] std::vector<StationaryPoint> scan_stationary(const Value& value, const Slope& derivative,
                                                            double low, double high, std::size_t n) {

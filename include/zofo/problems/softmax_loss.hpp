@@ -11,8 +11,8 @@ namespace zofo::problems {
 /// Σᵢ wᵢ ℓᵢ(p), ℓᵢ = ln Σ_c e^{xᵢᵀp_c} − xᵢᵀp_{yᵢ}; X is n×f, y holds classes in [0, classes), w one weight a
 /// row. p stacks the K columns p_c of f weights (K = classes).
 ///
-/// Its Hessian Σᵢ wᵢ (diag(π) − ππᵀ) ⊗ xxᵀ is positive semidefinite and at most ½ Σᵢ wᵢ xᵢxᵢᵀ; moving every p_c
-/// by one vector changes nothing, so it needs a penalty to be strongly convex.
+/// Its Hessian Σᵢ wᵢ (diag(π) − ππᵀ) ⊗ xxᵀ is positive semidefinite and at most ½ Σᵢ wᵢ xᵢxᵢᵀ; moving every
+/// p_c by one vector changes nothing, so it needs a penalty to be strongly convex.
 struct SoftmaxLoss {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
@@ -75,8 +75,9 @@ struct SoftmaxLoss {
 
  private:
   [[nodiscard]] Eigen::Map<const Matrix> matrix(const Vector& p) const {
-    require(p.size() == features.cols() * classes, "p has {} entries: must have {} = {} features x {} classes",
-            p.size(), features.cols() * classes, features.cols(), classes);
+    require(p.size() == features.cols() * classes,
+            "p has {} entries: must have {} = {} features x {} classes", p.size(), features.cols() * classes,
+            features.cols(), classes);
     return {p.data(), features.cols(), classes};
   }
   [[nodiscard]] Matrix probabilities(const Vector& p) const {
