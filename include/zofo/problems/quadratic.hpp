@@ -7,14 +7,17 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/core/sample.hpp"
+#include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
 
 /// G = ½(p−Aθ−b)ᵀH(p−Aθ−b), F = ½(θ−a)ᵀQ(θ−a) + ½(p−c)ᵀR(p−c) + θᵀSp; θ ∈ R^d, p ∈ R^m. Samples are ignored.
+/// φ and L*_λ are quadratic too.
 struct Quadratic {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
@@ -29,9 +32,11 @@ struct Quadratic {
   Vector a;     ///< d
   Vector b, c;  ///< m
 
-  /// Throws Error when a shape is wrong or H is not positive definite.
+  /// Throws Error when a shape is wrong, a vector is empty or H is not positive definite.
   void check() const {
     const auto d = a.size(), m = b.size();
+    require(d >= 1, "quadratic: a has {} entries: must have at least 1", d);
+    require(m >= 1, "quadratic: b has {} entries: must have at least 1", m);
     shape("A", A, m, d);
     shape("H", H, m, m);
     shape("Q", Q, d, d);
@@ -62,12 +67,26 @@ struct Quadratic {
     return lower(theta, p, sample);
   }
   /// ∇_θ F(θ, p).
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p,
+                                            Sample /*sample*/ = {}) const {
     return Q * (theta - a) + S * p;
   }
   /// ∇_θ G(θ, p).
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p,
+                                            Sample /*sample*/ = {}) const {
     return -A.transpose() * (H * (p - lower_solution(theta)));
+  }
+  /// ∂²G/∂p² = H.
+  [[nodiscard]] Matrix lower_hessian(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+    return H;
+  }
+  /// ∂²G/∂p∂θ = −HA, m×d.
+  [[nodiscard]] Matrix lower_cross(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+    return -H * A;
+  }
+  /// ∂²F/∂p² = R.
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+    return R;
   }
 
   /// p*(θ) = Aθ + b.
@@ -84,6 +103,18 @@ struct Quadratic {
     const Vector p = lower_solution(theta);
     return upper_theta_gradient(theta, p) + A.transpose() * (R * (p - c) + S.transpose() * theta);
   }
+  /// ∇²φ = Q + AᵀRA + SA + AᵀSᵀ, the same at every θ.
+  [[nodiscard]] Matrix phi_hessian() const {
+    const Matrix coupling = S * A;
+    return Q + A.transpose() * R * A + coupling + coupling.transpose();
+  }
+  /// θ* = argmin φ = (∇²φ)⁻¹ (Qa − AᵀR(b−c) − Sb). Throws Error when φ has no unique minimum.
+  [[nodiscard]] Vector phi_minimiser() const {
+    const Eigen::LLT<Matrix> factor(phi_hessian());
+    require(factor.info() == Eigen::Success,
+            "quadratic: the Hessian of phi must be positive definite for a minimiser to exist");
+    return factor.solve(Q * a - A.transpose() * (R * (b - c)) - S * b);
+  }
   /// L*_λ(θ) = (F + λG)(θ, p_λ(θ)) − λ G(θ, s*(θ)), and G(θ, s*(θ)) = 0 here.
   [[nodiscard]] double penalty_value(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty);
@@ -95,6 +126,25 @@ struct Quadratic {
     const Vector difference =
         lower_theta_gradient(theta, p) - lower_theta_gradient(theta, lower_solution(theta));
     return upper_theta_gradient(theta, p) + penalty * difference;
+  }
+
+  /// θ_0 = 0, p_0 = s_0 = 0.
+  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+    return {Vector::Zero(a.size()), Vector::Zero(b.size()), Vector::Zero(b.size())};
+  }
+  /// All attained; effective_rank is that of ∇²φ, which is Q's when A = 0.
+  [[nodiscard]] Constants constants() const {
+    Constants k;
+    detail::set_lower(k, detail::extreme_eigenvalues(H));
+    k.upper_smoothness = detail::extreme_eigenvalues(R).high;
+    detail::set_phi(k, phi_hessian());
+    return k;
+  }
+  /// Source.
+  [[nodiscard]] std::string_view citation() const {
+    return "Quadratic upper and lower level, the standard test of penalty methods; P1 to P3 on it after "
+           "Kwon, "
+           "Kwon, Wright, Nowak, A fully first-order method for stochastic bilevel optimization, ICML 2023.";
   }
 
  private:

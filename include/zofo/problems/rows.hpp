@@ -1,0 +1,96 @@
+/// @file Data sets as plain matrices, and mini-batches of their rows keyed by a Sample.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/random.hpp"
+#include "zofo/core/sample.hpp"
+
+namespace zofo::problems {
+
+/// Rows of features (n×f) and a real target for each.
+struct RealRows {
+  Eigen::MatrixXd features;
+  Eigen::VectorXd targets;
+  [[nodiscard]] Eigen::Index size() const { return features.rows(); }
+};
+
+/// Rows of features (n×f) and a class in [0, classes) for each.
+struct ClassRows {
+  Eigen::MatrixXd features;
+  Eigen::VectorXi labels;
+  [[nodiscard]] Eigen::Index size() const { return features.rows(); }
+};
+
+namespace detail {
+
+inline void check_features(std::string_view field, const Eigen::MatrixXd& features, Eigen::Index answers) {
+  require(features.rows() >= 1 && features.cols() >= 1, "{}.features is {}x{}: must be at least 1x1", field,
+          features.rows(), features.cols());
+  require(answers == features.rows(), "{} has {} answers: must have one for each of the {} rows", field,
+          answers, features.rows());
+  require(features.allFinite(), "{}.features has an entry that is not finite: all must be", field);
+}
+inline void check_rows(std::string_view field, const RealRows& rows) {
+  check_features(field, rows.features, rows.targets.size());
+  require(rows.targets.allFinite(), "{}.targets has an entry that is not finite: all must be", field);
+}
+inline void check_rows(std::string_view field, const ClassRows& rows, int classes) {
+  require(classes >= 2, "classes = {}: must be at least 2", classes);
+  check_features(field, rows.features, rows.labels.size());
+  for (Eigen::Index i = 0; i < rows.size(); ++i)
+    require(rows.labels[i] >= 0 && rows.labels[i] < classes, "{}.labels[{}] = {}: must be in [0, {})", field,
+            i, rows.labels[i], classes);
+}
+inline void check_same_features(const Eigen::MatrixXd& train, const Eigen::MatrixXd& validation) {
+  require(train.cols() == validation.cols(), "validation.features has {} columns: must have {} as train has",
+          validation.cols(), train.cols());
+}
+inline void check_batch(Eigen::Index batch) {
+  require(batch >= 0, "batch = {}: must be 0 (all rows) or more", batch);
+}
+
+// Apart from every stream of directions: a sample and a direction of the same seed share no numbers.
+inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
+
+}  // namespace detail
+
+/// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over
+/// them is an unbiased estimate of the mean over all rows.
+[[nodiscard]] inline std::vector<Eigen::Index> draw_rows(Sample sample, Eigen::Index rows,
+                                                         Eigen::Index batch) {
+  std::vector<double> u(static_cast<std::size_t>(batch));
+  uniforms(Direction{sample.seed ^ detail::kRowsKey, sample.step, sample.stream}, 0, 0, u.data(), u.size());
+  std::vector<Eigen::Index> drawn;
+  drawn.reserve(u.size());
+  for (const double x : u)
+    drawn.push_back(std::min(static_cast<Eigen::Index>(x * static_cast<double>(rows)), rows - 1));
+  return drawn;
+}
+
+namespace detail {
+
+/// Weights of the rows in a mean: 1/n each, or the share of the sample's draws that fell on the row.
+[[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, Sample sample) {
+  if (batch == 0) return Eigen::VectorXd::Constant(rows, 1.0 / static_cast<double>(rows));
+  Eigen::VectorXd weights = Eigen::VectorXd::Zero(rows);
+  for (const Eigen::Index i : draw_rows(sample, rows, batch)) weights[i] += 1.0 / static_cast<double>(batch);
+  return weights;
+}
+
+/// Standard normals as a matrix; `tensor` tells the matrices of one seed apart.
+[[nodiscard]] inline Eigen::MatrixXd normal_matrix(std::uint64_t seed, std::uint32_t tensor,
+                                                   Eigen::Index rows, Eigen::Index cols) {
+  Eigen::MatrixXd x(rows, cols);
+  normals(Direction{seed, 0, 0}, tensor, 0, x.data(), static_cast<std::size_t>(x.size()));
+  return x;
+}
+
+}  // namespace detail
+}  // namespace zofo::problems
