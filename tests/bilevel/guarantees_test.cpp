@@ -132,10 +132,14 @@ TEST_CASE("sizes that do not fit are named before the first step", "[bilevel]") 
   Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{{0.1}}, options(1));
   Point x;
   VectorXd wrong = VectorXd::Zero(3), none;
-  CHECK_THROWS_WITH(solver.run(x.theta, x.p, wrong), contains("p has 4 coordinates and s has 3"));
-  CHECK_THROWS_WITH(solver.run(none, x.p, x.s), contains("theta"));
-  CHECK_THROWS_WITH(solver.run(wrong, x.p, x.s), contains("theta has 3"));
-  CHECK_THROWS_WITH(solver.run(x.theta, wrong, wrong), contains("p has 3"));
+  CHECK_THROWS_WITH(solver.run(x.theta, x.p, wrong), contains("s is 3x1: must be 4x1"));
+  CHECK_THROWS_WITH(solver.run(wrong, x.p, x.s), contains("theta is 3x1: must be 6x1"));
+  CHECK_THROWS_WITH(solver.run(none, x.p, x.s), contains("theta is 0x1: must be 6x1"));
+  CHECK_THROWS_WITH(solver.run(x.theta, wrong, wrong), contains("p is 3x1: must be 4x1"));
+  auto anything = zofo::single_level<VectorXd>([](const VectorXd& theta) { return theta.sum(); });
+  Solver plain(anything, Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{}, options(1).mezo());
+  zofo::NoAdapter p, s;
+  CHECK_THROWS_WITH(plain.run(none, p, s), contains("theta has no coordinates"));
 }
 
 TEST_CASE("inner steps end at the tolerance, and a round that does not get there says so", "[bilevel]") {

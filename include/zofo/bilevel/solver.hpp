@@ -116,12 +116,26 @@ class Solver {
     }
   };
 
+  // A problem says what fits it by check_point, or by a start of the right shapes.
   void check_point(const Theta& theta, const P& p, const P& s) const {
-    if constexpr (requires { problem_.check_point(theta, p, s); }) problem_.check_point(theta, p, s);
+    if constexpr (requires { problem_.check_point(theta, p, s); })
+      problem_.check_point(theta, p, s);
+    else if constexpr (requires { problem_.start().theta.size() == problem_.start().p.size(); }) {
+      const auto fit = problem_.start();
+      same_size("theta", theta, fit.theta);
+      same_size("p", p, fit.p);
+    }
     if constexpr (requires { theta.size(); })
       require(!options_.move_backbone || theta.size() > 0, "theta has no coordinates: nothing to move");
-    if constexpr (requires { p.size(); })
-      require(p.size() == s.size(), "p has {} coordinates and s has {}: must be equal", p.size(), s.size());
+    same_size("s", s, p);
+  }
+  template <class V>
+  static void same_size(const char* name, const V& x, const V& fit) {
+    if constexpr (requires { x.rows() + x.cols(); })
+      require(x.rows() == fit.rows() && x.cols() == fit.cols(), "{} is {}x{}: must be {}x{}", name, x.rows(),
+              x.cols(), fit.rows(), fit.cols());
+    else if constexpr (requires { x.size() == fit.size(); })
+      require(x.size() == fit.size(), "{} has {} coordinates: must have {}", name, x.size(), fit.size());
   }
 
   Problem& problem_;

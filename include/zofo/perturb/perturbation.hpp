@@ -51,11 +51,6 @@ requires FillableLaw<Law, Theta>
     return law;
 }
 
-template <CoordinatewiseLaw Law, class Theta>
-const Law& bind(const Law& law, const Theta&, Direction) {
-  return law;
-}
-
 /// θ ← θ + a z(direction), fused with generation; what a coordinatewise law's `add` does.
 template <CoordinatewiseLaw Law, HasTensors Theta>
 void add_coordinatewise(const Law& law, Theta& theta, Direction direction, double a) {
