@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace zofo::detail {
 
@@ -43,7 +43,8 @@ template <class Sum, class Body>
 void accumulate_blocks(std::size_t n, const Sum& zero, Sum& total, const Body& body) {
   const std::size_t chunks = (n + kChunk - 1) / kChunk;
   const auto lanes = static_cast<std::int64_t>(std::min(chunks, kLanes));
-  std::vector<Sum> partial(static_cast<std::size_t>(lanes), zero);
+  std::array<Sum, kLanes> partial;
+  partial.fill(zero);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (lanes > 1)
 #endif
@@ -55,7 +56,7 @@ void accumulate_blocks(std::size_t n, const Sum& zero, Sum& total, const Body& b
                         [&](std::size_t at, std::size_t size) { body(at, size, sum); });
     }
   }
-  for (const Sum& sum : partial) total += sum;
+  for (std::int64_t lane = 0; lane < lanes; ++lane) total += partial[static_cast<std::size_t>(lane)];
 }
 
 }  // namespace zofo::detail

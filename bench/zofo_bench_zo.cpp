@@ -1,0 +1,147 @@
+// What a zeroth-order step costs outside the user's function, against two passes of copy over θ in the same
+// run; and how it grows with d, q and T. `zofo_bench_zo --benchmark_format=json`.
+#include <benchmark/benchmark.h>
+
+#include <Eigen/Core>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "zofo/bilevel/single_level.hpp"
+#include "zofo/bilevel/solver.hpp"
+#include "zofo/estimate/central.hpp"
+#include "zofo/inner/gradient_descent.hpp"
+#include "zofo/outer/sgd.hpp"
+#include "zofo/perturb/gaussian.hpp"
+#include "zofo/perturb/perturbation.hpp"
+#include "zofo/perturb/rademacher.hpp"
+
+namespace {
+
+using Eigen::VectorXf;
+using Clock = std::chrono::steady_clock;
+
+// The user's function costs nothing: what is timed is the library.
+struct Free {
+  double operator()(const VectorXf& theta) const { return static_cast<double>(theta[0]); }
+};
+
+// out ← x by all threads: the memory's speed, which a step is held against.
+void copy(const VectorXf& x, VectorXf& out) {
+  constexpr std::int64_t chunk = 1 << 16;
+  const std::int64_t n = x.size();
+#pragma omp parallel for schedule(static)
+  for (std::int64_t first = 0; first < n; first += chunk)
+    std::memcpy(out.data() + first, x.data() + first,
+                sizeof(float) * static_cast<std::size_t>(std::min(chunk, n - first)));
+}
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class Law>
+auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queries) {
+  return zofo::Solver(problem, Law{}, zofo::Central{{.epsilon = 1e-3, .queries = queries}},
+                      zofo::outer::Sgd{{.rate = 1e-9}}, zofo::inner::GradientDescent{},
+                      zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
+}
+
+// Both sides of a probe written, θ updated: `ratio` is over two passes of copy, timed beside each step.
+template <class Law>
+void step_against_copy(benchmark::State& state) {
+  const auto d = static_cast<Eigen::Index>(state.range(0));
+  VectorXf theta = VectorXf::Ones(d), other = VectorXf::Zero(d);
+  auto problem = zofo::single_level<VectorXf>(Free{});
+  auto solver = make_solver<Law>(problem, 1);
+  zofo::NoAdapter p, s;
+  solver.step(theta, p, s);
+  copy(theta, other);
+  double of_steps = 0.0, of_copies = 0.0;
+  for (auto _ : state) {
+    const auto start = Clock::now();
+    copy(theta, other);
+    copy(theta, other);
+    of_copies += seconds_since(start);
+    const auto middle = Clock::now();
+    solver.step(theta, p, s);
+    const double seconds = seconds_since(middle);
+    of_steps += seconds;
+    state.SetIterationTime(seconds);
+  }
+  state.counters["ratio"] = of_steps / of_copies;
+  state.counters["copy_gb_per_second"] =
+      16.0 * static_cast<double>(d) * static_cast<double>(state.iterations()) / of_copies / 1e9;
+}
+
+// A step of q queries; its time is to grow as q.
+void step_of_queries(benchmark::State& state) {
+  VectorXf theta = VectorXf::Ones(1 << 20);
+  auto problem = zofo::single_level<VectorXf>(Free{});
+  auto solver = make_solver<zofo::Rademacher>(problem, static_cast<std::uint32_t>(state.range(0)));
+  zofo::NoAdapter p, s;
+  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, p, s));
+}
+
+// G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p, whose time is to grow as T.
+struct Adapters {
+  using Theta = VectorXf;
+  using Lower = VectorXf;
+  static double upper(const Theta&, const Lower& p, zofo::Sample) { return 0.5 * p.squaredNorm(); }
+  static double lower(const Theta& theta, const Lower& p, zofo::Sample) {
+    return 0.5 * (p.array() - theta[0]).matrix().squaredNorm();
+  }
+  static double upper_gradient(const Theta&, const Lower& p, zofo::Sample, Lower& g) {
+    g = p;
+    return 0.5 * p.squaredNorm();
+  }
+  static double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample, Lower& g) {
+    g.array() = p.array() - theta[0];
+    return 0.5 * g.squaredNorm();
+  }
+};
+void step_of_inner_steps(benchmark::State& state) {
+  VectorXf theta = VectorXf::Ones(1), p = VectorXf::Ones(1 << 20), s = p;
+  Adapters problem;
+  zofo::Solver solver(problem, zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{},
+                      zofo::inner::GradientDescent{{.rate = 0.01}},
+                      zofo::BilevelOptions{.outer_steps = 1U << 20U,
+                                           .inner_steps = static_cast<std::uint32_t>(state.range(0))});
+  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, p, s));
+}
+
+}  // namespace
+
+BENCHMARK(step_against_copy<zofo::Gaussian>)
+    ->Name("step/gaussian")
+    ->Arg(10000)
+    ->Arg(100000)
+    ->Arg(1000000)
+    ->Arg(10000000)
+    ->Arg(100000000)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(step_against_copy<zofo::Rademacher>)
+    ->Name("step/rademacher")
+    ->Arg(10000)
+    ->Arg(100000)
+    ->Arg(1000000)
+    ->Arg(10000000)
+    ->Arg(100000000)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(step_of_queries)
+    ->Name("queries")
+    ->RangeMultiplier(2)
+    ->Range(1, 32)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(step_of_inner_steps)
+    ->Name("inner_steps")
+    ->RangeMultiplier(2)
+    ->Range(1, 32)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_MAIN();
