@@ -1,32 +1,40 @@
 /// @file Zeroth-order gradient descent.
 #pragma once
 
-#include "zofo/core/error.hpp"
+#include <cstdint>
+
+#include "zofo/core/schedule.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
 
 namespace zofo::outer {
 
 /// Options of Sgd.
 struct SgdOptions {
-  double rate = 1e-6;
+  Schedule rate = 1e-6;
   /// Throws Error naming the field out of range.
-  void check() const { require_in("rate", rate, 0.0, 1e12); }
+  void check() const { rate.check("rate", 0.0, 1e12); }
 };
 
-/// θ ← θ − η ĝ, one fused pass over the weights a term; no memory beside θ.
+/// θ ← θ − η ĝ, one fused pass over the weights a term; no memory beside θ (Malladi et al. 2023,
+/// algorithm 1).
 struct Sgd {
   using Options = SgdOptions;
   template <class Theta>
-  struct State {};
+  struct State {
+    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+  };
   Options options;
 
-  /// Moves θ.
+  /// Moves θ. Throws Error, nothing changed, when a coefficient is not finite.
   template <class Theta, Perturbation<Theta> Law>
-  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& /*state*/) const {
+  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
+    check_estimate(state.steps, gradient);
+    const double rate = options.rate.at(state.steps);
     for (const ZoTerm& term : gradient.terms) {
-      const double step = -options.rate * term.coefficient;
+      const double step = -rate * term.coefficient;
       if (step != 0.0) law.add(theta, term.direction, step);
     }
+    ++state.steps;
   }
 };
 
