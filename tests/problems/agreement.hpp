@@ -37,8 +37,8 @@ void check_derivatives(const Problem& problem, const typename Problem::Theta& th
   CHECK(check.passed());
 }
 
-// p*, p_λ, φ, ∇φ, L*_λ and ∇L*_λ to 1e-12 of Newton's method and implicit differentiation on the problem's own
-// oracles, and of the same from values and p-gradients alone to what differences allow.
+// p*, p_λ, φ, ∇φ, L*_λ and ∇L*_λ to 1e-12 of Newton's method and implicit differentiation on the problem's
+// own oracles, and of the same from values and p-gradients alone to what differences allow.
 template <class Problem>
 void check_closed_forms(const Problem& problem, const typename Problem::Theta& theta, double penalty) {
   for (const bool own : {true, false})

@@ -16,8 +16,8 @@ using zofo::problems::Quadratic;
 
 namespace {
 
-const Quadratic kQuadratic = zofo::problems::random_quadratic(
-    {VectorXd::LinSpaced(4, 1.0, 2.0), VectorXd::LinSpaced(3, 1.0, 3.0)}, 5);
+const Quadratic kQuadratic =
+    zofo::problems::random_quadratic({VectorXd::LinSpaced(4, 1.0, 2.0), VectorXd::LinSpaced(3, 1.0, 3.0)}, 5);
 const Noisy kNoisy{kQuadratic, Noise{0.5, 0.3, 0.2}, Noise{0.1, 0.7, 0.0}};
 const VectorXd kTheta = VectorXd::LinSpaced(4, -1, 1), kP = VectorXd::LinSpaced(3, 0.5, 1.5);
 static_assert(zofo::BilevelProblem<Noisy<Quadratic>> && zofo::HasExactInner<Noisy<Quadratic>> &&
@@ -71,12 +71,14 @@ TEST_CASE("the noise of the gradient is the gradient of the noise", "[problems]"
     CHECK(kNoisy.upper_gradient(kTheta, kP, sample, g) == Approx(kNoisy.upper(kTheta, kP, sample)));
     for (Eigen::Index i = 0; i < 3; ++i) {
       const VectorXd e = 1e-3 * VectorXd::Unit(3, i);
-      CHECK(g[i] == Approx((kNoisy.upper(kTheta, kP + e, sample) - kNoisy.upper(kTheta, kP - e, sample)) / 2e-3));
+      CHECK(g[i] ==
+            Approx((kNoisy.upper(kTheta, kP + e, sample) - kNoisy.upper(kTheta, kP - e, sample)) / 2e-3));
     }
     CHECK(kNoisy.lower_gradient(kTheta, kP, sample, g) == Approx(kNoisy.lower(kTheta, kP, sample)));
     for (Eigen::Index i = 0; i < 3; ++i) {
       const VectorXd e = 1e-3 * VectorXd::Unit(3, i);
-      CHECK(g[i] == Approx((kNoisy.lower(kTheta, kP + e, sample) - kNoisy.lower(kTheta, kP - e, sample)) / 2e-3));
+      CHECK(g[i] ==
+            Approx((kNoisy.lower(kTheta, kP + e, sample) - kNoisy.lower(kTheta, kP - e, sample)) / 2e-3));
     }
   }
   const auto zeta = moments([&](std::uint32_t k) {

@@ -98,7 +98,8 @@ TEST_CASE("p_λ, φ and ∇φ agree with the reference and with a dense scan", "
       if (f(x, y) + penalty * g(x, y) < f(x, best) + penalty * g(x, best)) best = y;
     CHECK(std::abs(p - best) < 2e-4);
   }
-  CHECK_THROWS_WITH(kProblem.penalty_solution(one(1), 0.0), contains("penalty = 0: must be finite and above 0"));
+  CHECK_THROWS_WITH(kProblem.penalty_solution(one(1), 0.0),
+                    contains("penalty = 0: must be finite and above 0"));
 }
 
 TEST_CASE("the global minimum is that of a dense scan, and the start is in another basin", "[problems]") {

@@ -151,10 +151,11 @@ TEST_CASE("φ's minimiser and Hessian are those of φ", "[problems]") {
   const Quadratic q = problem();
   const VectorXd best = q.phi_minimiser();
   CHECK(differences([&](const VectorXd& x) { return q.phi(x); }, best).norm() < 1e-9);
-  const auto hessian =
-      zofo::difference_jacobian([&](const VectorXd& x) -> VectorXd {
+  const auto hessian = zofo::difference_jacobian(
+      [&](const VectorXd& x) -> VectorXd {
         return differences([&](const VectorXd& y) { return q.phi(y); }, x, 1e-2);
-      }, best);
+      },
+      best);
   CHECK(hessian.value.isApprox(q.phi_hessian(), 1e-8));
   for (std::uint32_t k = 0; k < 10; ++k) CHECK(q.phi(best + 0.1 * point(5, 100 + k)) > q.phi(best));
   Quadratic saddle = q;

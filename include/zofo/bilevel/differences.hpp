@@ -26,10 +26,10 @@ inline double size_of(const Eigen::VectorXd& x) { return x.norm(); }
 /// Step of `derivative` that balances its two errors for a function of unit scale.
 inline constexpr double kDifferenceStep = 0x1p-5;
 
-/// f'(0) for f: double → double or VectorXd, from central differences at h, h/2, h/4 and h/8 with the h², h⁴ and
-/// h⁶ terms removed: what is left is of order h⁸ f⁽⁹⁾(0)/1e12, and rounding of about 2ε|f|/(h/8), some 1e-13 |f|
-/// at the default step. The reported error is the last correction, the size of the h⁶ term and so too large
-/// rather than too small, plus the rounding.
+/// f'(0) for f: double → double or VectorXd, from central differences at h, h/2, h/4 and h/8 with the h², h⁴
+/// and h⁶ terms removed: what is left is of order h⁸ f⁽⁹⁾(0)/1e12, and rounding of about 2ε|f|/(h/8), some
+/// 1e-13 |f| at the default step. The reported error is the last correction, the size of the h⁶ term and so
+/// too large rather than too small, plus the rounding.
 template <class F>
 [[nodiscard]] auto derivative(const F& f, double h = kDifferenceStep) {
   using T = std::decay_t<decltype(f(0.0))>;
