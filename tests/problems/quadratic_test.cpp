@@ -8,12 +8,15 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
+#include "problems/agreement.hpp"
 #include "zofo/core/problem.hpp"
 
 using Eigen::VectorXd;
 using zofo::problems::Quadratic;
 static_assert(zofo::BilevelProblem<Quadratic> && zofo::HasExactInner<Quadratic> &&
               zofo::HasHypergradient<Quadratic>);
+static_assert(zofo::problems::AnalyticProblem<Quadratic> && zofo::HasSecondOrder<Quadratic> &&
+              zofo::HasThetaGradients<Quadratic>);
 
 namespace {
 
@@ -133,4 +136,48 @@ TEST_CASE("the spectra are the caller's and wrong shapes are named", "[problems]
   bad = q;
   bad.H = -bad.H;
   CHECK_THROWS_WITH(bad.check(), contains("H must be positive definite"));
+  CHECK_THROWS_WITH(Quadratic{}.check(), contains("a has 0 entries: must have at least 1"));
+}
+
+TEST_CASE("the quadratic's closed forms agree with the reference", "[problems]") {
+  for (std::uint32_t k = 0; k < 3; ++k) {
+    const Quadratic q = problem(k);
+    agreement::check_derivatives(q, point(5, 80 + k), 90 + k);
+    for (const double penalty : {1.0, 100.0}) agreement::check_closed_forms(q, point(5, 80 + k), penalty);
+  }
+}
+
+TEST_CASE("φ's minimiser and Hessian are those of φ", "[problems]") {
+  const Quadratic q = problem();
+  const VectorXd best = q.phi_minimiser();
+  CHECK(differences([&](const VectorXd& x) { return q.phi(x); }, best).norm() < 1e-9);
+  const auto hessian = zofo::difference_jacobian(
+      [&](const VectorXd& x) -> VectorXd {
+        return differences([&](const VectorXd& y) { return q.phi(y); }, x, 1e-2);
+      },
+      best);
+  CHECK(hessian.value.isApprox(q.phi_hessian(), 1e-8));
+  for (std::uint32_t k = 0; k < 10; ++k) CHECK(q.phi(best + 0.1 * point(5, 100 + k)) > q.phi(best));
+  Quadratic saddle = q;
+  saddle.Q = -5 * saddle.Q;
+  CHECK_THROWS_WITH(saddle.phi_minimiser(), contains("Hessian of phi must be positive definite"));
+}
+
+TEST_CASE("the quadratic's constants are attained", "[problems]") {
+  const Quadratic q = problem(4);
+  const auto k = q.constants();
+  const VectorXd theta = point(5, 120);
+  const auto g = agreement::curvature(q, theta, true, point(4, 121));
+  const auto f = agreement::curvature(q, theta, false, point(4, 122));
+  const auto phi = agreement::phi_curvature(q, theta);
+  CHECK(k.mu == Approx(g.low));
+  CHECK(k.mu == Approx(0.5));
+  CHECK(k.smoothness == Approx(g.high));
+  CHECK(k.condition == Approx(10.0));
+  CHECK(k.upper_smoothness == Approx(f.high));
+  CHECK(k.phi_mu == Approx(phi.low));
+  CHECK(k.phi_smoothness == Approx(phi.high));
+  Quadratic plain = q;  // A = 0: φ's Hessian is Q, with tr Q = 11.25 and ‖Q‖ = 4
+  plain.A.setZero();
+  CHECK(plain.constants().effective_rank == Approx(11.25 / 4));
 }

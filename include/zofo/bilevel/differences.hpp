@@ -3,7 +3,9 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <type_traits>
 
@@ -22,27 +24,34 @@ inline double size_of(const Eigen::VectorXd& x) { return x.norm(); }
 }  // namespace detail
 
 /// Step of `derivative` that balances its two errors for a function of unit scale.
-inline constexpr double kDifferenceStep = 0x1p-6;
+inline constexpr double kDifferenceStep = 0x1p-5;
 
-/// f'(0) for f: double → double or VectorXd, from central differences at h, h/2 and h/4 with the h² and h⁴
-/// terms removed: the error is h⁶ f⁽⁷⁾(0)/322560 and rounding of about 2ε|f|/(h/4), some 1e-13 |f| at the
-/// default step. The reported error is the last correction, which is the size of the h⁴ term and so too large
-/// rather than too small, plus the rounding.
+/// f'(0) for f: double → double or VectorXd, from central differences at h, h/2, h/4 and h/8 with the h², h⁴
+/// and h⁶ terms removed: what is left is of order h⁸ f⁽⁹⁾(0)/1e12, and rounding of about 2ε|f|/(h/8), some
+/// 1e-13 |f| at the default step. The reported error is the last correction, the size of the h⁶ term and so
+/// too large rather than too small, plus the rounding.
 template <class F>
 [[nodiscard]] auto derivative(const F& f, double h = kDifferenceStep) {
   using T = std::decay_t<decltype(f(0.0))>;
-  double largest = 0.0;
-  const auto central = [&](double step) -> T {
+  constexpr std::size_t kLevels = 4;
+  std::array<T, kLevels> table{};
+  double largest = 0.0, step = h;
+  for (std::size_t level = 0; level < kLevels; ++level, step /= 2) {
     const T plus = f(step), minus = f(-step);
     largest = std::max({largest, detail::size_of(plus), detail::size_of(minus)});
-    return (plus - minus) / (2 * step);
-  };
-  const T whole = central(h), half = central(h / 2), quarter = central(h / 4);
-  const T first = (4 * half - whole) / 3, second = (4 * quarter - half) / 3;
-  const T value = (16 * second - first) / 15;
-  const T correction = value - second;
-  const double rounding = 2 * std::numeric_limits<double>::epsilon() * largest / (h / 4);
-  return Derivative<T>{value, detail::size_of(correction) + rounding};
+    table[level] = (plus - minus) / (2 * step);
+  }
+  T correction{};
+  double factor = 1.0;
+  for (std::size_t column = 1; column < kLevels; ++column) {
+    factor *= 4;
+    for (std::size_t level = kLevels - 1; level >= column; --level) {
+      correction = (table[level] - table[level - 1]) / (factor - 1);
+      table[level] += correction;
+    }
+  }
+  const double rounding = 2 * std::numeric_limits<double>::epsilon() * largest / (h / 8);
+  return Derivative<T>{table[kLevels - 1], detail::size_of(correction) + rounding};
 }
 
 /// Gradient of a scalar f(x) by `derivative` along each coordinate, steps scaled with max(1, |xᵢ|).

@@ -106,6 +106,7 @@ NewtonEnd newton(Oracles<Problem>& oracles, LevelWeights w, Eigen::VectorXd p, d
     const Eigen::VectorXd d = newton_direction(oracles, w, p, g, solver);
     const double slope = g.dot(d);
     // Where values no longer tell two points apart, the gradient's norm does.
+    const double before = g.norm();
     const bool near = std::abs(slope) <= 1e-12 * std::max(1.0, std::abs(value));
     bool moved = false;
     for (double t = 1.0; t > 1e-12 && !moved; t *= 0.5) {
@@ -119,7 +120,7 @@ NewtonEnd newton(Oracles<Problem>& oracles, LevelWeights w, Eigen::VectorXd p, d
       value = next_value;
       g = next_g;
     }
-    if (!moved) break;
+    if (!moved || (near && g.norm() > 0.5 * before)) break;
   }
   const double scale = std::max(at_start, oracles.hessian_times(w, p, p).norm());
   return {p, g.norm(), tolerance * scale, steps, g.norm() <= tolerance * scale};
