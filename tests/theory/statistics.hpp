@@ -197,6 +197,26 @@ inline Comparison slope_is(std::string what, double predicted, const Fit& fit, d
           .widest = 4.0 * tolerance};
 }
 
+// A mean over independent runs that must lie on one side of a limit, with the normal tail's probability that another
+// seed would put it on the other.
+inline Comparison mean_at_most(std::string what, double limit, const Moments& m) {
+  return {.what = std::move(what),
+          .predicted = fmt::format("<= {:g}", limit),
+          .measured = m.mean(),
+          .low = m.mean() - kSigmas * m.error(),
+          .high = m.mean() + kSigmas * m.error(),
+          .allowed_low = -kInfinity,
+          .allowed_high = limit,
+          .false_alarm = normal_tail((limit - m.mean()) / m.error())};
+}
+inline Comparison mean_at_least(std::string what, double limit, const Moments& m) {
+  Comparison c = mean_at_most(std::move(what), kInfinity, m);
+  c.predicted = fmt::format(">= {:g}", limit);
+  c.allowed_low = limit;
+  c.false_alarm = normal_tail((m.mean() - limit) / m.error());
+  return c;
+}
+
 // A number that no randomness enters, at most `limit`.
 inline Comparison at_most(std::string what, double limit, double value) {
   return {.what = std::move(what),

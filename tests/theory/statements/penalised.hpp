@@ -3,7 +3,6 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <Eigen/Eigenvalues>
 #include <cstdint>
 #include <vector>
 
@@ -17,9 +16,14 @@ namespace theory {
 
 using zofo::problems::Quadratic;
 
+// Largest eigenvalues of H and of R below.
+inline constexpr double kLowerSmoothness = 6.0, kUpperSmoothness = 1.0;
+
 inline Quadratic penalty_problem(std::uint64_t seed) {
   return zofo::problems::random_quadratic(
-      {Eigen::VectorXd::LinSpaced(5, 0.5, 4.0), Eigen::VectorXd::LinSpaced(4, 2.0, 6.0), 1.0, 1.0}, seed);
+      {Eigen::VectorXd::LinSpaced(5, 0.5, 4.0), Eigen::VectorXd::LinSpaced(4, 2.0, kLowerSmoothness), 1.0,
+       kUpperSmoothness},
+      seed);
 }
 inline Eigen::VectorXd penalty_point(std::uint64_t seed, std::uint32_t stream) {
   Eigen::VectorXd x(5);
@@ -48,12 +52,12 @@ class Penalised {
   // s*(θ): gradient descent on the library's G(θ, ·), to rounding.
   [[nodiscard]] Eigen::VectorXd lower(const Eigen::VectorXd& theta) {
     zofo::LowerObjective<Problem> objective{problem_, theta, {}};
-    return descend(objective, curvature(0.0, 1.0));
+    return descend(objective, kLowerSmoothness);
   }
   // p_λ(θ): gradient descent on the library's (F + λG)(θ, ·), to rounding.
   [[nodiscard]] Eigen::VectorXd upper(const Eigen::VectorXd& theta) {
     zofo::UpperObjective<Problem> objective{problem_, theta, penalty_, {}};
-    return descend(objective, curvature(1.0, penalty_));
+    return descend(objective, kUpperSmoothness + penalty_ * kLowerSmoothness);
   }
   // L_λ(θ, p, s).
   [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, const Eigen::VectorXd& s) {
@@ -74,10 +78,6 @@ class Penalised {
   }
 
  private:
-  [[nodiscard]] double curvature(double of_upper, double of_lower) const {
-    const Eigen::MatrixXd hessian = of_upper * problem_.R + of_lower * problem_.H;
-    return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(hessian, Eigen::EigenvaluesOnly).eigenvalues().maxCoeff();
-  }
   template <class Objective>
   Eigen::VectorXd descend(Objective& objective, double smoothness) const {
     const zofo::inner::GradientDescent solver{{.rate = 1.0 / smoothness}};
