@@ -38,7 +38,8 @@ Eigen::VectorXd flat(const V& x) {
 
 // ĝ of one step for a plain function f(θ): the probes are realised in a copy, as Solver does.
 template <class Estimator, class Law, class F, class Theta>
-Theta estimate(const Estimator& estimator, const Law& law, const F& f, const Theta& theta, std::uint32_t step) {
+Theta estimate(const Estimator& estimator, const Law& law, const F& f, const Theta& theta,
+               std::uint32_t step) {
   using zofo::zeros_like;
   std::vector<double> losses;
   Theta x = theta;

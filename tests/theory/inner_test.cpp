@@ -11,7 +11,8 @@ TEST_CASE("I1: gradient descent contracts by 1 − 1/κ a step", "[theory]") {
   theory::check_passed(theory::i1(Effort{}));
 }
 TEST_CASE("I1 fails on a step that is too short, too long, uphill or not taken", "[theory]") {
-  for (const double rate : {0.9, 1.1, 0.0}) CHECK_FALSE(theory::i1_with(GradientDescent{{.rate = rate}}, Effort{}).passed);
+  for (const double rate : {0.9, 1.1, 0.0})
+    CHECK_FALSE(theory::i1_with(GradientDescent{{.rate = rate}}, Effort{}).passed);
   struct Uphill : GradientDescent {
     double step(theory::Conditioned& objective, Eigen::VectorXd& x, State<Eigen::VectorXd>&) const {
       Eigen::VectorXd g;
@@ -30,5 +31,6 @@ TEST_CASE("I3 fails on a rate that is squared, doubled, or beside a momentum", "
   using zofo::inner::Sgd;
   CHECK_FALSE(theory::i3_with([](double rate) { return Sgd{{.rate = 4.0 * rate * rate}}; }, Effort{}).passed);
   CHECK_FALSE(theory::i3_with([](double rate) { return Sgd{{.rate = 2.0 * rate}}; }, Effort{}).passed);
-  CHECK_FALSE(theory::i3_with([](double rate) { return Sgd{{.rate = rate, .momentum = 0.5}}; }, Effort{}).passed);
+  CHECK_FALSE(
+      theory::i3_with([](double rate) { return Sgd{{.rate = rate, .momentum = 0.5}}; }, Effort{}).passed);
 }

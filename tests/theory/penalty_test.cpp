@@ -1,4 +1,5 @@
-// P1–P3 at the fast effort, and that each fails on a penalty put together wrongly. No randomness: no false alarms.
+// P1–P3 at the fast effort, and that each fails on a penalty put together wrongly. No randomness: no false
+// alarms.
 #include "catch.hpp"
 #include "theory/check.hpp"
 #include "theory/statements/p1.hpp"

@@ -1,5 +1,5 @@
-// Means, fits and intervals of the statements, and the comparisons made from them. The generator is the standard
-// library's: a fault of zofo's numbers must not reach the arithmetic that judges them.
+// Means, fits and intervals of the statements, and the comparisons made from them. The generator is the
+// standard library's: a fault of zofo's numbers must not reach the arithmetic that judges them.
 #pragma once
 
 #include <fmt/format.h>
@@ -54,8 +54,8 @@ class Moments {
   double count_ = 0.0;
 };
 
-// Sums body(k, moments) over k < n in 64 blocks shared among threads and merged in order: the same bits on any
-// number of threads.
+// Sums body(k, moments) over k < n in 64 blocks shared among threads and merged in order: the same bits on
+// any number of threads.
 template <class Body>
 Moments over_draws(std::uint32_t n, Eigen::Index d, const Body& body) {
   constexpr std::uint32_t blocks = 64;
@@ -93,8 +93,8 @@ struct Fit {
   Interval interval;    // of the slope
 };
 
-// Least-squares line y ≈ intercept + slope·x. With standard errors of y the slope's error follows from them and
-// the interval is ± 5 of it; without, from the residuals, and the interval is Student's at 95 %.
+// Least-squares line y ≈ intercept + slope·x. With standard errors of y the slope's error follows from them
+// and the interval is ± 5 of it; without, from the residuals, and the interval is Student's at 95 %.
 inline Fit line_fit(const std::vector<double>& x, const std::vector<double>& y,
                     const std::vector<double>& y_error = {}) {
   const auto n = static_cast<Eigen::Index>(x.size());
@@ -147,10 +147,11 @@ inline Interval bootstrap_median(const std::vector<double>& values, std::uint64_
   return {medians[resamples / 40], medians[resamples - 1 - resamples / 40]};
 }
 
-// ---- comparisons -----------------------------------------------------------------------------------------------------
+// ---- comparisons
+// -----------------------------------------------------------------------------------------------------
 
-// A mean within five standard errors of `predicted`, its interval at most `resolution` · |predicted| to either
-// side: a mean too noisy to tell a broken library from a correct one fails.
+// A mean within five standard errors of `predicted`, its interval at most `resolution` · |predicted| to
+// either side: a mean too noisy to tell a broken library from a correct one fails.
 inline Comparison mean_is(std::string what, double predicted, double mean, double error, double resolution) {
   const double half = kSigmas * error;
   return {.what = std::move(what),
@@ -183,7 +184,8 @@ inline Comparison means_are(std::string what, const Moments& moments, const Eige
 }
 
 // A fitted slope within `tolerance` of the prediction. With errors from replicates, a correct library whose
-// slope is the predicted one fails with the normal tail's probability; a fit of deterministic numbers never does.
+// slope is the predicted one fails with the normal tail's probability; a fit of deterministic numbers never
+// does.
 inline Comparison slope_is(std::string what, double predicted, const Fit& fit, double tolerance,
                            bool statistical = true) {
   return {.what = std::move(what),
@@ -197,8 +199,8 @@ inline Comparison slope_is(std::string what, double predicted, const Fit& fit, d
           .widest = 4.0 * tolerance};
 }
 
-// A mean over independent runs that must lie on one side of a limit, with the normal tail's probability that another
-// seed would put it on the other.
+// A mean over independent runs that must lie on one side of a limit, with the normal tail's probability that
+// another seed would put it on the other.
 inline Comparison mean_at_most(std::string what, double limit, const Moments& m) {
   return {.what = std::move(what),
           .predicted = fmt::format("<= {:g}", limit),

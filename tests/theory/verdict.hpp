@@ -24,7 +24,8 @@ struct Effort {
   }
 };
 
-// One curve of a figure; `slope` is the predicted log-log slope, drawn through the points' centre (NaN: none).
+// One curve of a figure; `slope` is the predicted log-log slope, drawn through the points' centre (NaN:
+// none).
 struct Series {
   std::string label;
   std::vector<double> x, y, error = {};
@@ -38,8 +39,8 @@ struct Figure {
 };
 
 // One number against its prediction. `low`, `high`: confidence interval. `false_alarm`: probability that a
-// correct library falls outside [allowed_low, allowed_high]. An interval wider than `widest` decides nothing and
-// fails.
+// correct library falls outside [allowed_low, allowed_high]. An interval wider than `widest` decides nothing
+// and fails.
 struct Comparison {
   std::string what, predicted;
   double measured = kNaN, low = kNaN, high = kNaN;
@@ -49,13 +50,14 @@ struct Comparison {
 
   // Written so that a NaN anywhere is a failure.
   [[nodiscard]] bool passed() const {
-    return std::isfinite(measured) && measured >= allowed_low && measured <= allowed_high && low <= measured &&
-           measured <= high && high - low <= widest;
+    return std::isfinite(measured) && measured >= allowed_low && measured <= allowed_high &&
+           low <= measured && measured <= high && high - low <= widest;
   }
 };
 
-// The verdict on a statement: passed when it holds at least one comparison and all of them passed. The numbers
-// are those of the first comparison that failed, else of the first; `false_alarm` is the union bound over all.
+// The verdict on a statement: passed when it holds at least one comparison and all of them passed. The
+// numbers are those of the first comparison that failed, else of the first; `false_alarm` is the union bound
+// over all.
 struct Verdict {
   std::string id, statement, predicted;
   double measured = kNaN, low = kNaN, high = kNaN;

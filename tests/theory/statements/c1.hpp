@@ -1,4 +1,5 @@
-// C1: ZO gradient descent on an ℓ-smooth f with step 1/(4(d+4)ℓ): min_{k<K} E‖∇f‖² ≤ 8(d+4)ℓ (f0 − f*)/K + O(ε²).
+// C1: ZO gradient descent on an ℓ-smooth f with step 1/(4(d+4)ℓ): min_{k<K} E‖∇f‖² ≤ 8(d+4)ℓ (f0 − f*)/K +
+// O(ε²).
 #pragma once
 
 #include <fmt/format.h>
@@ -28,8 +29,8 @@ struct Wells {
   }
 };
 
-// (1 + ‖x‖²)^(−1/4): the infimum 0 is reached only at infinity, ℓ = 1/2. Its gradient flow has ‖∇f‖² ∝ t^(−6/5),
-// close to the worst that the bound allows.
+// (1 + ‖x‖²)^(−1/4): the infimum 0 is reached only at infinity, ℓ = 1/2. Its gradient flow has ‖∇f‖² ∝
+// t^(−6/5), close to the worst that the bound allows.
 struct Slope {
   static constexpr double kSmoothness = 0.5;
   static constexpr const char* kName = "endless slope";
@@ -46,7 +47,8 @@ void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
   const double top = effort.draws(20000.0, 300000.0), smoothness = F::kSmoothness;
   std::vector<double> grid;
   for (double k = 1.0; k < top; k = std::ceil(k * 1.2)) grid.push_back(k);
-  const Eigen::VectorXd start = Eigen::VectorXd::LinSpaced(d, 0.4, 1.6) / (smoothness < 1.0 ? std::sqrt(8.0) : 1.0);
+  const Eigen::VectorXd start =
+      Eigen::VectorXd::LinSpaced(d, 0.4, 1.6) / (smoothness < 1.0 ? std::sqrt(8.0) : 1.0);
   const double rate = 1.0 / (4.0 * (d + 4) * smoothness), allowed = 8.0 * (d + 4) * smoothness * f(start);
   const std::uint32_t batches = 8, runs = effort.draws(2U, 8U);
   std::vector<Eigen::ArrayXd> curves(batches, Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(grid.size())));
@@ -60,7 +62,8 @@ void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
                        runs;
   Moments bounds, slopes, mean(static_cast<Eigen::Index>(grid.size()));
   for (Eigen::ArrayXd& curve : curves) {
-    for (Eigen::Index i = 1; i < curve.size(); ++i) curve[i] = std::isnan(curve[i]) ? kNaN : std::min(curve[i], curve[i - 1]);
+    for (Eigen::Index i = 1; i < curve.size(); ++i)
+      curve[i] = std::isnan(curve[i]) ? kNaN : std::min(curve[i], curve[i - 1]);
     double worst = 0.0;
     std::vector<double> x, y;
     for (std::size_t i = 0; i < grid.size(); ++i) {
@@ -105,7 +108,12 @@ Verdict c1_with(const Law& law, const MakeEstimator& make, const Effort& effort)
 }
 
 inline Verdict c1(const Effort& effort) {
-  return c1_with(zofo::Gaussian{}, [](std::uint64_t seed) { return zofo::Central{{1e-4, 1, seed}}; }, effort);
+  return c1_with(
+      zofo::Gaussian{},
+      [](std::uint64_t seed) {
+        return zofo::Central{{1e-4, 1, seed}};
+      },
+      effort);
 }
 
 }  // namespace theory

@@ -21,7 +21,8 @@ Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort)
   v.id = "C2";
   v.statement = "isotropic Hessian: steps to a fixed accuracy grow like d";
   v.figure = {.x_label = "d", .y_label = "steps until f ≤ f₀/100"};
-  Series s{.label = "isotropic", .x = {8, 16, 32, 64, 128, 256, 512, 1024}, .y = {}, .error = {}, .slope = 1.0};
+  Series s{
+      .label = "isotropic", .x = {8, 16, 32, 64, 128, 256, 512, 1024}, .y = {}, .error = {}, .slope = 1.0};
   for (const double dimension : s.x) {
     const auto d = static_cast<Eigen::Index>(dimension);
     const DiagonalQuadratic f{Eigen::VectorXd::Ones(d)};
@@ -38,19 +39,26 @@ Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort)
   constexpr Eigen::Index d = 32;
   const DiagonalQuadratic f{Eigen::VectorXd::Ones(d)};
   const Moments once = over_draws(effort.draws(4000U, 100000U), 1, [&](std::uint32_t run, Moments& part) {
-    zo_descent(f, law, make(effort.seed + 7 + run), 1.0 / (d + 2), Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(d)),
+    zo_descent(f, law, make(effort.seed + 7 + run), 1.0 / (d + 2),
+               Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(d)),
                [&](std::uint32_t k, const Eigen::VectorXd& x) {
                  if (k == d + 2) part.add(x.squaredNorm());
                  return k < d + 2;
                });
   });
-  v.add(mean_is("E f after d+2 steps over f0, d = 32", std::pow(1.0 - 1.0 / (d + 2), d + 2), once.mean(), once.error(), 0.1));
+  v.add(mean_is("E f after d+2 steps over f0, d = 32", std::pow(1.0 - 1.0 / (d + 2), d + 2), once.mean(),
+                once.error(), 0.1));
   v.series = {s};
   return v;
 }
 
 inline Verdict c2(const Effort& effort) {
-  return c2_with(zofo::Gaussian{}, [](std::uint64_t seed) { return zofo::Central{{1e-3, 1, seed}}; }, effort);
+  return c2_with(
+      zofo::Gaussian{},
+      [](std::uint64_t seed) {
+        return zofo::Central{{1e-3, 1, seed}};
+      },
+      effort);
 }
 
 }  // namespace theory

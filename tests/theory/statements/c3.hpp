@@ -17,13 +17,14 @@ namespace theory {
 // Half of the trace lies on r/2 eigenvalues 1, the other half is spread over all other coordinates.
 inline DiagonalQuadratic effective_rank(Eigen::Index d, Eigen::Index r) {
   const Eigen::Index top = r / 2;
-  Eigen::VectorXd h = Eigen::VectorXd::Constant(d, static_cast<double>(r - top) / static_cast<double>(d - top));
+  Eigen::VectorXd h =
+      Eigen::VectorXd::Constant(d, static_cast<double>(r - top) / static_cast<double>(d - top));
   h.head(top).setOnes();
   return {h};
 }
 
-// Steps until ‖∇f‖² ≤ ‖∇f(x_0)‖²/20, x_0 on the leading eigenvectors. `rate(d, r)` is 1/((r+2)ℓ) for a correct
-// library.
+// Steps until ‖∇f‖² ≤ ‖∇f(x_0)‖²/20, x_0 on the leading eigenvectors. `rate(d, r)` is 1/((r+2)ℓ) for a
+// correct library.
 template <class Law, class Rate>
 Moments c3_steps(const Law& law, const Rate& rate, Eigen::Index d, Eigen::Index r, const Effort& effort) {
   const DiagonalQuadratic f = effective_rank(d, r);
@@ -42,7 +43,8 @@ Verdict c3_with(const Law& law, const Rate& rate, const Effort& effort) {
   v.id = "C3";
   v.statement = "fixed effective rank r: steps grow with r, not with d";
   v.figure = {.x_label = "d (r = 8), or r (d = 4096)", .y_label = "steps until ‖∇f‖² ≤ ‖∇f₀‖²/20"};
-  Series in_d{.label = "against d", .x = {64, 256, 1024, 4096, 16384, 65536}, .y = {}, .error = {}, .slope = 0.0};
+  Series in_d{
+      .label = "against d", .x = {64, 256, 1024, 4096, 16384, 65536}, .y = {}, .error = {}, .slope = 0.0};
   Series in_r{.label = "against r", .x = {8, 16, 32, 64}, .y = {}, .error = {}, .slope = 1.0};
   for (const double d : in_d.x) {
     const Moments m = c3_steps(law, rate, static_cast<Eigen::Index>(d), 8, effort);
@@ -61,7 +63,8 @@ Verdict c3_with(const Law& law, const Rate& rate, const Effort& effort) {
 }
 
 inline Verdict c3(const Effort& effort) {
-  return c3_with(zofo::Gaussian{}, [](double, double r) { return 1.0 / (r + 2.0); }, effort);
+  return c3_with(
+      zofo::Gaussian{}, [](double, double r) { return 1.0 / (r + 2.0); }, effort);
 }
 
 }  // namespace theory

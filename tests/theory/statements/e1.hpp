@@ -22,7 +22,8 @@ struct DenseQuadratic {
   DenseQuadratic() : hessian(6, 6), linear(6) {
     for (Eigen::Index i = 0; i < 6; ++i)
       for (Eigen::Index j = 0; j < 6; ++j)
-        hessian(i, j) = (i == j ? 1.0 + 0.5 * static_cast<double>(i) : 0.0) + 0.3 / static_cast<double>(1 + i + j);
+        hessian(i, j) =
+            (i == j ? 1.0 + 0.5 * static_cast<double>(i) : 0.0) + 0.3 / static_cast<double>(1 + i + j);
     linear << 0.3, -1.0, 2.0, 0.7, -0.4, 1.1;
   }
   template <class Theta>
@@ -38,8 +39,8 @@ inline TwoTensors e1_pair() { return {e1_point().head(3), e1_point().tail(3)}; }
 
 // Two comparisons: every coordinate of the mean, and the mean along ∇f, which shows the scale.
 template <class Theta, class Estimator, class Law>
-void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law, const Theta& theta,
-                std::uint32_t draws) {
+void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law,
+                const Theta& theta, std::uint32_t draws) {
   const DenseQuadratic f;
   const Eigen::VectorXd g = f.gradient(flat(theta));
   const Moments m = over_draws(draws, g.size() + 1, [&](std::uint32_t k, Moments& part) {
@@ -76,8 +77,8 @@ template <class Law>
 Verdict e1_with(const Law& law, const Effort& effort) {
   Verdict v = e1_blank();
   for (const double epsilon : {1e-3, 10.0})
-    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{{epsilon, 1, effort.seed}}, law, e1_pair(),
-               effort.draws(100000U, 1000000U));
+    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{{epsilon, 1, effort.seed}}, law,
+               e1_pair(), effort.draws(100000U, 1000000U));
   return v;
 }
 
@@ -85,9 +86,12 @@ inline Verdict e1(const Effort& effort) {
   Verdict v = e1_with(zofo::Gaussian{}, effort);
   const std::uint32_t draws = effort.draws(100000U, 1000000U);
   const Eigen::VectorXf single = e1_point().cast<float>();
-  e1_compare(v, "single precision", zofo::Central{{0.1, 1, effort.seed + 1}}, zofo::Gaussian{}, single, draws);
-  e1_compare(v, "four queries", zofo::Central{{0.1, 4, effort.seed + 2}}, zofo::Gaussian{}, e1_pair(), draws / 4);
-  e1_compare(v, "random signs", zofo::Central{{0.1, 1, effort.seed + 3}}, zofo::Rademacher{}, e1_pair(), draws);
+  e1_compare(v, "single precision", zofo::Central{{0.1, 1, effort.seed + 1}}, zofo::Gaussian{}, single,
+             draws);
+  e1_compare(v, "four queries", zofo::Central{{0.1, 4, effort.seed + 2}}, zofo::Gaussian{}, e1_pair(),
+             draws / 4);
+  e1_compare(v, "random signs", zofo::Central{{0.1, 1, effort.seed + 3}}, zofo::Rademacher{}, e1_pair(),
+             draws);
   return v;
 }
 

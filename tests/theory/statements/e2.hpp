@@ -28,10 +28,11 @@ struct BiasCurve {
   std::vector<double> spread, spread_error;  // mean square of ĝ − ⟨∇f, z⟩z, relative to ‖∇f‖²
 };
 
-// ĝ − ⟨∇f, z⟩ z, whose mean is the bias since E zzᵀ = I: what is left of ĝ's variance when that of its linear part
-// is gone, so that a bias of 1e-4 shows.
+// ĝ − ⟨∇f, z⟩ z, whose mean is the bias since E zzᵀ = I: what is left of ĝ's variance when that of its linear
+// part is gone, so that a bias of 1e-4 shows.
 template <class Make, class Law>
-BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& epsilons, std::uint32_t draws) {
+BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& epsilons,
+                   std::uint32_t draws) {
   const Exponentials f;
   const Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(5, -0.4, 0.4), g = f.gradient(theta);
   BiasCurve curve;
@@ -68,8 +69,10 @@ Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, 
   v.add(slope_is("bias, two-sided", 2.0, log_log_fit(epsilons, two.mean, two.mean_error), 0.2));
   const double exact = std::expm1(epsilons.back() * epsilons.back() / 2.0);
   v.add(mean_is("bias at eps = 0.32: exp(eps²/2) − 1", exact, two.mean.back(), two.mean_error.back(), 0.2));
-  v.add(slope_is("error of one draw, two-sided", 2.0, log_log_fit(epsilons, two.spread, two.spread_error), 0.2));
-  v.add(slope_is("error of one draw, one-sided", 1.0, log_log_fit(epsilons, one.spread, one.spread_error), 0.2));
+  v.add(slope_is("error of one draw, two-sided", 2.0, log_log_fit(epsilons, two.spread, two.spread_error),
+                 0.2));
+  v.add(slope_is("error of one draw, one-sided", 1.0, log_log_fit(epsilons, one.spread, one.spread_error),
+                 0.2));
   v.series.push_back({"bias, two-sided", epsilons, two.mean, two.mean_error, 2.0});
   v.series.push_back({"one draw, two-sided", epsilons, two.spread, two.spread_error, 2.0});
   v.series.push_back({"one draw, one-sided", epsilons, one.spread, one.spread_error, 1.0});
@@ -78,8 +81,14 @@ Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, 
 
 inline Verdict e2(const Effort& effort) {
   const std::uint64_t seed = effort.seed;
-  return e2_with([seed](double epsilon) { return zofo::Central{{epsilon, 1, seed}}; },
-                 [seed](double epsilon) { return zofo::Forward{{epsilon, 1, seed}}; }, zofo::Gaussian{}, effort);
+  return e2_with(
+      [seed](double epsilon) {
+        return zofo::Central{{epsilon, 1, seed}};
+      },
+      [seed](double epsilon) {
+        return zofo::Forward{{epsilon, 1, seed}};
+      },
+      zofo::Gaussian{}, effort);
 }
 
 }  // namespace theory

@@ -18,8 +18,9 @@
 
 namespace theory {
 
-// f(θ) = ⟨g, θ⟩ + 2 at θ = 1 …: neither f(θ) nor f's constant is zero, so an estimator that forgets to subtract shows.
-// `expected` is the number of the theory, written at the call; Theta may be a vector or a matrix.
+// f(θ) = ⟨g, θ⟩ + 2 at θ = 1 …: neither f(θ) nor f's constant is zero, so an estimator that forgets to
+// subtract shows. `expected` is the number of the theory, written at the call; Theta may be a vector or a
+// matrix.
 template <class Theta, class Estimator, class Law>
 Moments second_moment(const Estimator& estimator, const Law& law, const Theta& g, std::uint32_t draws) {
   const auto f = [&g](const Theta& x) { return zofo::dot(g, x) + 2.0; };
@@ -35,8 +36,8 @@ inline Eigen::VectorXd e3_gradient() { return Eigen::VectorXd::LinSpaced(16, -1.
 
 // The measured factor, and the one that the law states of itself.
 template <class Theta, class Estimator, class Law>
-void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law, const Theta& g,
-                double expected, const Effort& effort) {
+void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law,
+                const Theta& g, double expected, const Effort& effort) {
   const Moments m = second_moment(estimator, law, g, effort.draws(100000U, 1000000U));
   v.add(mean_is(what, expected, m.mean(), m.error(), 0.15));
   const double stated = law.second_moment_factor(static_cast<std::size_t>(g.size()));
@@ -69,8 +70,8 @@ inline Verdict e3(const Effort& effort) {
   e3_compare(v, "Gaussian", central, zofo::Gaussian{}, g, d + 2, effort);
   e3_compare(v, "random signs", central, zofo::Rademacher{}, g, d, effort);
   e3_compare(v, "Gaussian, one-sided", forward, zofo::Gaussian{}, g, d + 2, effort);
-  e3_compare(v, "Gaussian, single precision", central, zofo::Gaussian{}, Eigen::VectorXf(g.cast<float>()), d + 2,
-             effort);
+  e3_compare(v, "Gaussian, single precision", central, zofo::Gaussian{}, Eigen::VectorXf(g.cast<float>()),
+             d + 2, effort);
   e3_diagonal(v);
   return v;
 }

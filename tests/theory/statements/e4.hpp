@@ -36,7 +36,11 @@ Verdict e4_with(const Make& make, const Law& law, const Effort& effort) {
 }
 
 inline Verdict e4(const Effort& effort) {
-  return e4_with([&](std::uint32_t q) { return zofo::Central{{0.1, q, effort.seed}}; }, zofo::Gaussian{}, effort);
+  return e4_with(
+      [&](std::uint32_t q) {
+        return zofo::Central{{0.1, q, effort.seed}};
+      },
+      zofo::Gaussian{}, effort);
 }
 
 }  // namespace theory

@@ -26,7 +26,9 @@ struct NoisyLinear {
   Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 1.0);
   double sigma = 0.5;
 
-  double upper(const Theta& theta, const Lower&, zofo::Sample sample) { return g.dot(theta) + sigma * noise(sample); }
+  double upper(const Theta& theta, const Lower&, zofo::Sample sample) {
+    return g.dot(theta) + sigma * noise(sample);
+  }
   double lower(const Theta&, const Lower& p, zofo::Sample sample) {
     return 0.5 * p.squaredNorm() + sigma * noise(sample);
   }
@@ -95,9 +97,11 @@ Verdict e5_with(const Problem& common, const Effort& effort) {
     shared.y.push_back(std::abs(of_common.back().mean() - 1.0));
     shared.error.push_back(of_common.back().error());
   }
-  v.add(slope_is("excess, independent batches", -2.0, log_log_fit(epsilons, independent.y, independent.error), 0.2));
+  v.add(slope_is("excess, independent batches", -2.0, log_log_fit(epsilons, independent.y, independent.error),
+                 0.2));
   const double excess = own.sigma * own.sigma / (2.0 * epsilons[0] * epsilons[0]) / own.g.squaredNorm();
-  v.add(mean_is("excess at eps = 0.001: sigma²/(2 eps²)", excess, independent.y[0], independent.error[0], 0.2));
+  v.add(
+      mean_is("excess at eps = 0.001: sigma²/(2 eps²)", excess, independent.y[0], independent.error[0], 0.2));
   for (std::size_t i = 0; i < epsilons.size(); ++i)
     v.add(mean_is(fmt::format("common batches, eps = {:g}", epsilons[i]), 1.0, of_common[i].mean(),
                   of_common[i].error(), 0.2));

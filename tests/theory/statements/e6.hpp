@@ -1,4 +1,5 @@
-// E6: every direction is a pure function of (seed, step, query, tensor, coordinate), on any number of threads.
+// E6: every direction is a pure function of (seed, step, query, tensor, coordinate), on any number of
+// threads.
 #pragma once
 
 #include <Eigen/Core>
@@ -49,7 +50,8 @@ struct NormalReference {
     const double u = (static_cast<float>(w[pair] / 2) + 0.5F) * 0x1p-31;
     const double r = std::sqrt(-2.0 * std::log(u));
     const double angle = static_cast<std::int32_t>(w[pair + 1]) * 0x1p-31 * std::numbers::pi / 4;
-    const double sine = r * std::sin(angle), cosine = r * std::cos(angle) * ((w[pair + 1] & 1U) != 0 ? -1 : 1);
+    const double sine = r * std::sin(angle),
+                 cosine = r * std::cos(angle) * ((w[pair + 1] & 1U) != 0 ? -1 : 1);
     return ((w[pair + 1] & 2U) != 0) == (i % 2 == 0) ? sine : cosine;
   }
 };
@@ -59,7 +61,8 @@ struct SignReference {
   }
 };
 
-// Words that differ from the published known answers (Random123 1.14, kat_vectors) and from the second Philox.
+// Words that differ from the published known answers (Random123 1.14, kat_vectors) and from the second
+// Philox.
 inline std::size_t wrong_words() {
   constexpr std::uint32_t all = 0xFFFFFFFFU;
   struct Known {
@@ -67,14 +70,16 @@ inline std::size_t wrong_words() {
     std::array<std::uint32_t, 2> key;
     Words answer;
   };
-  const std::array<Known, 3> known{{{{0, 0, 0, 0}, {0, 0}, {0x6627E8D5U, 0xE169C58DU, 0xBC57AC4CU, 0x9B00DBD8U}},
-                                    {{all, all, all, all}, {all, all}, {0x408F276DU, 0x41C83B0EU, 0xA20BC7C6U, 0x6D5451FDU}},
-                                    {{0x243F6A88U, 0x85A308D3U, 0x13198A2EU, 0x03707344U},
-                                     {0xA4093822U, 0x299F31D0U},
-                                     {0xD16CFE09U, 0x94FDCCEBU, 0x5001E420U, 0x24126EA1U}}}};
+  const std::array<Known, 3> known{
+      {{{0, 0, 0, 0}, {0, 0}, {0x6627E8D5U, 0xE169C58DU, 0xBC57AC4CU, 0x9B00DBD8U}},
+       {{all, all, all, all}, {all, all}, {0x408F276DU, 0x41C83B0EU, 0xA20BC7C6U, 0x6D5451FDU}},
+       {{0x243F6A88U, 0x85A308D3U, 0x13198A2EU, 0x03707344U},
+        {0xA4093822U, 0x299F31D0U},
+        {0xD16CFE09U, 0x94FDCCEBU, 0x5001E420U, 0x24126EA1U}}}};
   std::size_t wrong = 0;
   for (const Known& k : known) {
-    const Words again = philox_again(k.counter, k.key[0], k.key[1]), ours = zofo::philox4x32_10(k.counter, k.key);
+    const Words again = philox_again(k.counter, k.key[0], k.key[1]),
+                ours = zofo::philox4x32_10(k.counter, k.key);
     for (std::size_t i = 0; i < 4; ++i) wrong += (ours[i] != k.answer[i]) + (again[i] != k.answer[i]);
   }
   const zofo::Direction direction{0x0123456789ABCDEFU, 11, 5};
@@ -89,7 +94,8 @@ inline std::size_t wrong_words() {
 template <class Reference, class Law>
 double worst_entry(const Law& law, std::uint64_t seed) {
   double worst = 0.0;
-  const zofo::Direction keys[] = {{seed, 0, 0}, {seed + 1, 0, 0}, {seed, 1, 0}, {seed, 0, 1}, {seed ^ (1ULL << 40U), 7, 9}};
+  const zofo::Direction keys[] = {
+      {seed, 0, 0}, {seed + 1, 0, 0}, {seed, 1, 0}, {seed, 0, 1}, {seed ^ (1ULL << 40U), 7, 9}};
   for (const zofo::Direction key : keys) {
     TwoTensors z{Eigen::VectorXd::Zero(5000), Eigen::VectorXd::Zero(5000)};
     law.add(z, key, 1.0);

@@ -66,8 +66,8 @@ Verdict i1_with(const Solver& solver, const Effort& effort) {
     v.add(at_most(fmt::format("kappa = {:g}: largest distance − bound", condition), 1e-12, excess));
     if (condition > 1.0) {
       const double exact = 1.0 - 1.0 / condition;
-      v.add(at_most(fmt::format("kappa = {:g}: |last contraction − (1 − 1/kappa)|", condition), 1e-2 / condition,
-                    std::abs(last - exact)));
+      v.add(at_most(fmt::format("kappa = {:g}: |last contraction − (1 − 1/kappa)|", condition),
+                    1e-2 / condition, std::abs(last - exact)));
       Series line{.label = "", .x = s.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
       for (const double t : line.x) line.y.push_back(std::pow(exact, t));
       v.series.push_back(std::move(line));

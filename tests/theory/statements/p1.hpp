@@ -12,8 +12,8 @@
 
 namespace theory {
 
-// ∇φ is the problem's closed form; ∇L*_λ comes from the library's penalty and inner solvers. `Problem` is made from
-// a Quadratic and may break it.
+// ∇φ is the problem's closed form; ∇L*_λ comes from the library's penalty and inner solvers. `Problem` is
+// made from a Quadratic and may break it.
 template <class Problem>
 Verdict p1_with(const Effort& effort) {
   Verdict v;

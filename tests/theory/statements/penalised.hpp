@@ -1,5 +1,5 @@
-// The penalty of a quadratic problem as the library's own pieces see it: inner solvers find s* and p_λ on its inner
-// objectives, values come from PenaltyObjective, gradients from differences of those values.
+// The penalty of a quadratic problem as the library's own pieces see it: inner solvers find s* and p_λ on its
+// inner objectives, values come from PenaltyObjective, gradients from differences of those values.
 #pragma once
 
 #include <Eigen/Core>
@@ -60,13 +60,16 @@ class Penalised {
     return descend(objective, kUpperSmoothness + penalty_ * kLowerSmoothness);
   }
   // L_λ(θ, p, s).
-  [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, const Eigen::VectorXd& s) {
+  [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p,
+                             const Eigen::VectorXd& s) {
     const zofo::Gaussian law;
     zofo::PenaltyObjective<Problem, zofo::Gaussian> objective{problem_, law, p, s, penalty_};
     return objective.evaluate(theta, std::vector<zofo::Probe>{zofo::Probe{}}, {}).at(0);
   }
   // L*_λ(θ).
-  [[nodiscard]] double value(const Eigen::VectorXd& theta) { return value(theta, upper(theta), lower(theta)); }
+  [[nodiscard]] double value(const Eigen::VectorXd& theta) {
+    return value(theta, upper(theta), lower(theta));
+  }
   // ∇_θ L_λ at p_λ and s* held in place: Danskin's right-hand side.
   [[nodiscard]] Eigen::VectorXd danskin(const Eigen::VectorXd& theta) {
     const Eigen::VectorXd p = upper(theta), s = lower(theta);
