@@ -1,0 +1,100 @@
+// Policies broken on purpose: what the statements must see.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/probe.hpp"
+#include "zofo/core/vector_space.hpp"
+#include "zofo/core/zo_gradient.hpp"
+
+namespace theory::broken {
+
+// z is `factor` times too long: ĝ is factor² times too large.
+template <class Law>
+struct Scaled {
+  Law law;
+  double factor = 1.05;
+  template <class Theta>
+  void add(Theta& theta, zofo::Direction d, double a) const {
+    law.add(theta, d, factor * a);
+  }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+};
+
+// Every entry of z has mean `shift`.
+template <class Law>
+struct Biased {
+  Law law;
+  double shift = 0.1;
+  template <class Theta>
+  void add(Theta& theta, zofo::Direction d, double a) const {
+    law.add(theta, d, a);
+    using zofo::for_each_tensor;
+    for_each_tensor(theta, [&](std::uint32_t, auto* x, std::size_t n) {
+      for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<std::decay_t<decltype(*x)>>(shift * a);
+    });
+  }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+};
+
+// Every step takes one of `seeds` directions.
+template <class Law>
+struct ReusedSeed {
+  Law law;
+  std::uint32_t seeds = 100;
+  template <class Theta>
+  void add(Theta& theta, zofo::Direction d, double a) const {
+    d.step %= seeds;
+    law.add(theta, d, a);
+  }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+};
+
+// All queries of a step take one direction.
+template <class Law>
+struct OneQuery {
+  Law law;
+  template <class Theta>
+  void add(Theta& theta, zofo::Direction d, double a) const {
+    d.query = 0;
+    law.add(theta, d, a);
+  }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+};
+
+// Both tensors of TwoTensors get the noise of stream 0.
+template <class Law>
+struct SharedNoise {
+  Law law;
+  template <class Theta>
+  void add(Theta& theta, zofo::Direction d, double a) const {
+    using zofo::for_each_tensor;
+    for_each_tensor(theta, [&](std::uint32_t, auto* x, std::size_t n) {
+      using T = std::decay_t<decltype(*x)>;
+      std::vector<T> z(n);
+      law.fill(d, 0, 0, z.data(), n);
+      for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<T>(a) * z[i];
+    });
+  }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+};
+
+// The coefficients are `factor` times what they should be; −1 is the wrong sign.
+template <class Estimator>
+struct Multiplied {
+  Estimator estimator;
+  double factor = -1.0;
+  [[nodiscard]] std::vector<zofo::Probe> probes(std::uint32_t step) const { return estimator.probes(step); }
+  [[nodiscard]] zofo::ZoGradient combine(std::uint32_t step, std::span<const double> losses) const {
+    zofo::ZoGradient g = estimator.combine(step, losses);
+    for (zofo::ZoTerm& term : g.terms) term.coefficient *= factor;
+    return g;
+  }
+};
+
+}  // namespace theory::broken

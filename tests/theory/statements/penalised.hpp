@@ -1,0 +1,102 @@
+// The penalty of a quadratic problem as the library's own pieces see it: inner solvers find s* and p_λ on its
+// inner objectives, values come from PenaltyObjective, gradients from differences of those values.
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <vector>
+
+#include "zofo/bilevel/penalty.hpp"
+#include "zofo/core/probe.hpp"
+#include "zofo/inner/gradient_descent.hpp"
+#include "zofo/perturb/gaussian.hpp"
+#include "zofo/problems/quadratic.hpp"
+
+namespace theory {
+
+using zofo::problems::Quadratic;
+
+// Largest eigenvalues of H and of R below.
+inline constexpr double kLowerSmoothness = 6.0, kUpperSmoothness = 1.0;
+
+inline Quadratic penalty_problem(std::uint64_t seed) {
+  return zofo::problems::random_quadratic(
+      {Eigen::VectorXd::LinSpaced(5, 0.5, 4.0), Eigen::VectorXd::LinSpaced(4, 2.0, kLowerSmoothness), 1.0,
+       kUpperSmoothness},
+      seed);
+}
+inline Eigen::VectorXd penalty_point(std::uint64_t seed, std::uint32_t stream) {
+  Eigen::VectorXd x(5);
+  zofo::normals({seed, 1, 0}, stream, 0, x.data(), 5);
+  return x;
+}
+
+// Central differences: exact but for rounding on a quadratic, whatever the step.
+template <class F>
+Eigen::VectorXd differences(const F& f, const Eigen::VectorXd& x, double h = 0.25) {
+  Eigen::VectorXd g(x.size());
+  for (Eigen::Index i = 0; i < x.size(); ++i) {
+    Eigen::VectorXd plus = x, minus = x;
+    plus[i] += h;
+    minus[i] -= h;
+    g[i] = (f(plus) - f(minus)) / (2.0 * h);
+  }
+  return g;
+}
+
+template <class Problem = Quadratic>
+class Penalised {
+ public:
+  Penalised(const Problem& problem, double penalty) : problem_(problem), penalty_(penalty) {}
+
+  // s*(θ): gradient descent on the library's G(θ, ·), to rounding.
+  [[nodiscard]] Eigen::VectorXd lower(const Eigen::VectorXd& theta) {
+    zofo::LowerObjective<Problem> objective{problem_, theta, {}};
+    return descend(objective, kLowerSmoothness);
+  }
+  // p_λ(θ): gradient descent on the library's (F + λG)(θ, ·), to rounding.
+  [[nodiscard]] Eigen::VectorXd upper(const Eigen::VectorXd& theta) {
+    zofo::UpperObjective<Problem> objective{problem_, theta, penalty_, {}};
+    return descend(objective, kUpperSmoothness + penalty_ * kLowerSmoothness);
+  }
+  // L_λ(θ, p, s).
+  [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p,
+                             const Eigen::VectorXd& s) {
+    const zofo::Gaussian law;
+    zofo::PenaltyObjective<Problem, zofo::Gaussian> objective{problem_, law, p, s, penalty_};
+    return objective.evaluate(theta, std::vector<zofo::Probe>{zofo::Probe{}}, {}).at(0);
+  }
+  // L*_λ(θ).
+  [[nodiscard]] double value(const Eigen::VectorXd& theta) {
+    return value(theta, upper(theta), lower(theta));
+  }
+  // ∇_θ L_λ at p_λ and s* held in place: Danskin's right-hand side.
+  [[nodiscard]] Eigen::VectorXd danskin(const Eigen::VectorXd& theta) {
+    const Eigen::VectorXd p = upper(theta), s = lower(theta);
+    return differences([&](const Eigen::VectorXd& x) { return value(x, p, s); }, theta);
+  }
+  // ∇L*_λ with p_λ and s* solved again at every point.
+  [[nodiscard]] Eigen::VectorXd total(const Eigen::VectorXd& theta) {
+    return differences([this](const Eigen::VectorXd& x) { return value(x); }, theta);
+  }
+
+ private:
+  template <class Objective>
+  Eigen::VectorXd descend(Objective& objective, double smoothness) const {
+    const zofo::inner::GradientDescent solver{{.rate = 1.0 / smoothness}};
+    zofo::inner::GradientDescent::State<Eigen::VectorXd> state;
+    Eigen::VectorXd x = Eigen::VectorXd::Zero(problem_.c.size());
+    for (int t = 0; t < 150; ++t) solver.step(objective, x, state);  // (2/3)^150 = 4e-27
+    return x;
+  }
+
+  Problem problem_;
+  double penalty_;
+};
+
+inline const std::vector<double>& penalties() {
+  static const std::vector<double> list{1e1, 3e1, 1e2, 3e2, 1e3, 3e3, 1e4, 3e4, 1e5};
+  return list;
+}
+
+}  // namespace theory
