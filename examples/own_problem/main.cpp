@@ -1,4 +1,6 @@
 // A bilevel problem of one's own: pick the weight decay θ of each feature on validation rows; p are the weights.
+#include <fmt/ranges.h>
+
 #include "zofo/zofo.hpp"
 
 using Vector = Eigen::VectorXd;
