@@ -71,9 +71,9 @@ int main() {
   const zofo::BilevelOptions options{.outer_steps = 4000, .inner_steps = 5, .penalty = 100};
   zofo::Solver solver(problem, Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5},
                       Nesterov{9e-4, 0.5}, options);
-  const double before = problem.penalty_value_gradient(theta, options.penalty).norm();
+  const double before = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();
   solver.run(theta, p, s);
-  const double after = problem.penalty_value_gradient(theta, options.penalty).norm();
+  const double after = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();
   std::printf("gradient norm of the penalty: %.3g before, %.3g after\n", before, after);
   return after < 1e-4 * before ? 0 : 1;
 }
