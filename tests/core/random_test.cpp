@@ -219,6 +219,41 @@ TEST_CASE("signs are the documented bits", "[random]") {
   CHECK(correlation_sigmas({many.begin() + 1, many.end()}, {many.begin(), many.end() - 1}) < kSigmas);
 }
 
+TEST_CASE("coordinates kept at random are those of small uniforms, however the range is cut", "[random]") {
+  for (const double fraction : {0.0, 1e-9, 0.37, 0.5, 1.0}) {
+    const std::size_t n = 20000;
+    std::vector<double> u(n), z(n, 2.0);
+    zofo::uniforms(kDirection, kTensor, 4321, u.data(), n);
+    zofo::keep_at_random(kDirection, kTensor, 4321, fraction, z.data(), n);
+    bool same = true;
+    for (std::size_t k = 0; k < n; ++k) same = same && z[k] == (u[k] < fraction ? 2.0 : 0.0);
+    CHECK(same);
+    const auto pieces = in_pieces(
+        [&](std::uint64_t offset, float* out, std::size_t count) {
+          std::fill_n(out, count, 2.0f);
+          zofo::keep_at_random(kDirection, kTensor, offset, fraction, out, count);
+        },
+        4321, n);
+    CHECK(std::equal(z.begin(), z.end(), pieces.begin()));
+  }
+}
+
+TEST_CASE("out-of-place moves have the bits of moves in place", "[random]") {
+  const std::size_t n = 5003;
+  std::vector<float> x(n), sum(n), out(n), plus(n), minus(n);
+  for (std::size_t k = 0; k < n; ++k) x[k] = static_cast<float>(k) * 1e-3f;
+  sum = x;
+  zofo::add_normals(kDirection, kTensor, 77, 0.25f, sum.data(), n);
+  zofo::perturb_normals(kDirection, kTensor, 77, 0.25f, x.data(), out.data(), n);
+  zofo::perturb_pair_normals(kDirection, kTensor, 77, 0.25f, x.data(), plus.data(), minus.data(), n);
+  CHECK((same_bits(sum, out) && same_bits(plus, out)));
+  sum = x;
+  zofo::add_rademacher(kDirection, kTensor, 77, 0.25f, sum.data(), n);
+  zofo::perturb_rademacher(kDirection, kTensor, 77, 0.25f, x.data(), out.data(), n);
+  zofo::perturb_pair_rademacher(kDirection, kTensor, 77, 0.25f, x.data(), plus.data(), minus.data(), n);
+  CHECK((same_bits(sum, out) && same_bits(plus, out)));
+}
+
 TEST_CASE("uniforms stay inside (0, 1), with the moments of their law", "[random]") {
   std::vector<double> u(1 << 20), part(1001);
   zofo::uniforms(kDirection, kTensor, 0, u.data(), u.size());

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -68,6 +70,16 @@ struct NormalLaw {
   void fill(std::uint64_t offset, float* z, std::size_t n) const {
     fill_range<4, Kernel::kBlocks>(offset, z, n,
                                    [this](std::uint32_t block, float* out) { kernel.normals(block, out); });
+  }
+};
+
+/// The generator's words by a chosen kernel, as the bits of floats.
+template <class Kernel>
+struct WordLaw {
+  Kernel kernel;
+  void fill(std::uint64_t offset, float* bits, std::size_t n) const {
+    fill_range<4, Kernel::kBlocks>(offset, bits, n,
+                                   [this](std::uint32_t block, float* out) { kernel.words(block, out); });
   }
 };
 
@@ -180,6 +192,20 @@ inline void uniforms(Direction direction, std::uint32_t tensor, std::uint64_t of
       u[k] = (words[word] + 0.5) * 0x1p-32;
     }
   }
+}
+
+/// z[k] = 0 unless coordinate offset + k is kept, k < n: where uniforms() is below `fraction`, in [0, 1].
+template <class T>
+void keep_at_random(Direction direction, std::uint32_t tensor, std::uint64_t offset, double fraction, T* z,
+                    std::size_t n) {
+  detail::require_range(offset, n);
+  // (word + 1/2) / 2^32 < fraction, in integers.
+  const auto end = static_cast<std::uint64_t>(std::ceil(std::max(fraction * 0x1p32 - 0.5, 0.0)));
+  detail::for_chunks(detail::fast<detail::WordLaw>(direction, tensor), offset, n,
+                     [end, z](const float* bits, std::size_t start, std::size_t count) {
+                       for (std::size_t i = 0; i < count; ++i)
+                         if (std::bit_cast<std::uint32_t>(bits[i]) >= end) z[start + i] = T{0};
+                     });
 }
 
 /// y[k] += a z of coordinate offset + k, z from normals(), without storing z.

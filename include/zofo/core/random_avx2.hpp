@@ -172,6 +172,16 @@ class Avx2Random {
     }
   }
 
+  /// The 64 words of blocks first .. first + 15, as the bits of floats.
+  void words(std::uint32_t first, float* bits) const {
+    for (const Avx2Words& half : philox_.words(first)) {
+      store_in_order({_mm256_castsi256_ps(half.word[0]), _mm256_castsi256_ps(half.word[1]),
+                      _mm256_castsi256_ps(half.word[2]), _mm256_castsi256_ps(half.word[3])},
+                     bits);
+      bits += 32;
+    }
+  }
+
   /// The 2048 signs of blocks first .. first + 15: -1 where the bit is set.
   void signs(std::uint32_t first, float* z) const {
     for (const Avx2Words& half : philox_.words(first)) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "zofo/core/philox.hpp"
 #include "zofo/core/random_box_muller.hpp"
@@ -58,6 +59,12 @@ class PortableRandom {
       z[pair] = normal.first;
       z[pair + 1] = normal.second;
     }
+  }
+
+  /// The 4 words of block `index`, as the bits of floats.
+  void words(std::uint32_t index, float* bits) const {
+    const auto words = stream_.block(index);
+    std::memcpy(bits, words.data(), sizeof words);
   }
 
   /// The 128 signs of block `index`: -1 where the bit is set.

@@ -51,8 +51,11 @@ class MagnitudeMask {
   template <class T>
   void apply(Direction /*direction*/, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     const Bits* bits = find(tensor);
-    for (std::size_t i = 0; i < n; ++i)
-      if (bits == nullptr || !bits->at(offset + i)) z[i] = T{0};
+    if (bits == nullptr) {
+      std::fill_n(z, n, T{0});
+      return;
+    }
+    for (std::size_t i = 0; i < n; ++i) z[i] = bits->at(offset + i) ? z[i] : T{0};
   }
   /// Whether coordinate `index` of a tensor is kept.
   [[nodiscard]] bool keeps(std::uint32_t tensor, std::uint64_t index) const {

@@ -1,7 +1,6 @@
 /// @file A random choice of coordinates.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -34,14 +33,7 @@ struct RandomMask {
   template <class T>
   void apply(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     const Direction key{seed, hold == 0 ? 0 : direction.step / hold, 0};
-    const std::uint32_t stream = extra_stream(ExtraStream::mask, tensor);
-    constexpr std::size_t piece = 512;
-    for (std::size_t first = 0; first < n; first += piece) {
-      double u[piece];
-      const std::size_t size = std::min(piece, n - first);
-      uniforms(key, stream, offset + first, u, size);
-      for (std::size_t i = 0; i < size; ++i) z[first + i] = u[i] < fraction ? z[first + i] : T{0};
-    }
+    keep_at_random(key, extra_stream(ExtraStream::mask, tensor), offset, fraction, z, n);
   }
   /// Kept coordinates of d in the mean, given that one of them is kept.
   [[nodiscard]] double company(std::size_t d) const {

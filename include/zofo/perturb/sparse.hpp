@@ -38,8 +38,11 @@ struct MaskedLaw {
 
 /// z of another law, zero off a mask (Liu et al., "Sparse MeZO: Less parameters for better performance in
 /// zeroth-order LLM fine-tuning", 2024, whose mask is MagnitudeMask). Kept entries are those of the base law.
-template <class Base, DirectionMask Mask>
+template <class Base, class Mask>
 struct Sparse {
+  static_assert(DirectionMask<Mask>,
+                "zofo: Mask needs apply(direction, tensor, offset, z, n), company(d) and check() (concept "
+                "DirectionMask)");
   Base base;
   Mask mask;
 
