@@ -13,20 +13,20 @@
 
 namespace zofo::outer {
 
-/// A law any piece of whose z can be made on its own once it is bound to θ's shape (`zofo::bind`).
+/// A law any piece of whose z can be made on its own, once it is bound to θ's shape (`zofo::bind`).
 template <class Law, class Theta>
-concept BlockwiseLaw = CoordinatewiseLaw<Law> || requires(const Law& law, const Theta& theta, Direction z) {
+concept BlockwiseLaw = requires(const Law& law, const Theta& theta, Direction z) {
   requires CoordinatewiseLaw<std::remove_cvref_t<decltype(::zofo::bind(law, theta, z))>>;
 };
 
-/// ĝ = Σ cᵢ zᵢ on blocks of θ. Borrows the law and the estimate; a law that is coordinatewise by itself costs
-/// no memory, any other one binding a term.
+/// ĝ = Σ cᵢ zᵢ on blocks of θ. Borrows the law and the estimate. A law without `bind(θ, direction)` costs no
+/// memory, any other one binding a term.
 template <class Law, class Theta>
 class BoundEstimate {
  public:
   BoundEstimate(const Law& law, const ZoGradient& gradient, const Theta& theta)
       : law_(law), gradient_(gradient) {
-    if constexpr (!CoordinatewiseLaw<Law>) {
+    if constexpr (kBinds) {
       bound_.reserve(gradient.terms.size());
       for (const ZoTerm& term : gradient.terms) bound_.push_back(::zofo::bind(law, theta, term.direction));
     }
@@ -45,20 +45,17 @@ class BoundEstimate {
   }
 
  private:
-  static auto binding() {
-    if constexpr (CoordinatewiseLaw<Law>)
-      return std::type_identity<Law>{};
-    else
-      return std::type_identity<std::remove_cvref_t<decltype(::zofo::bind(
-          std::declval<const Law&>(), std::declval<const Theta&>(), Direction{}))>>{};
-  }
-  using Bound = typename decltype(binding())::type;
+  static constexpr bool kBinds = requires(const Law& law, const Theta& theta, Direction z) {
+    law.bind(theta, z);
+  };
+  using Bound = std::remove_cvref_t<decltype(::zofo::bind(std::declval<const Law&>(),
+                                                          std::declval<const Theta&>(), Direction{}))>;
 
   [[nodiscard]] const Bound& law([[maybe_unused]] std::size_t term) const {
-    if constexpr (CoordinatewiseLaw<Law>)
-      return law_;
-    else
+    if constexpr (kBinds)
       return bound_[term];
+    else
+      return law_;
   }
 
   const Law& law_;
