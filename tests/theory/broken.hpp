@@ -26,11 +26,11 @@ struct Scaled {
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
 };
 
-// Every entry of z has mean `shift`.
+// Every entry of z has mean `shift`. A two-sided estimate is even in z: it sees the shift's square, in E zzᵀ.
 template <class Law>
 struct Biased {
   Law law;
-  double shift = 0.1;
+  double shift = 0.3;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
     law.add(theta, d, a);

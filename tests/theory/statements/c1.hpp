@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -20,7 +21,11 @@ namespace theory {
 // Σ x²/(1 + x²): not convex, ℓ = 2, f* = 0; converges faster than the bound in the end.
 struct Wells {
   static constexpr double kSmoothness = 2.0;
+  static constexpr bool kSlow = false;
   static constexpr const char* kName = "wells";
+  [[nodiscard]] static Eigen::VectorXd start(Eigen::Index d) {
+    return Eigen::VectorXd::LinSpaced(d, 0.4, 1.6);
+  }
   double operator()(const Eigen::VectorXd& x) const {
     return (x.array().square() / (1.0 + x.array().square())).sum();
   }
@@ -33,59 +38,82 @@ struct Wells {
 // t^(−6/5), close to the worst that the bound allows.
 struct Slope {
   static constexpr double kSmoothness = 0.5;
+  static constexpr bool kSlow = true;
   static constexpr const char* kName = "endless slope";
+  [[nodiscard]] static Eigen::VectorXd start(Eigen::Index d) {
+    return Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(static_cast<double>(d)));
+  }
   double operator()(const Eigen::VectorXd& x) const { return std::pow(1.0 + x.squaredNorm(), -0.25); }
   [[nodiscard]] double gradient_squared(const Eigen::VectorXd& x) const {
     return 0.25 * x.squaredNorm() * std::pow(1.0 + x.squaredNorm(), -2.5);
   }
 };
 
-// Running minimum over K of the mean of ‖∇f‖², by batches of runs: a bound and a slope from each.
+// What a batch of runs shows: the mean of ‖∇f‖² at the steps of the grid, and the mean of f at its end.
+struct C1Batch {
+  Eigen::ArrayXd gradients;
+  double last = 0.0;
+};
 template <class F, class Law, class MakeEstimator>
-void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& make, const Effort& effort) {
-  constexpr Eigen::Index d = 8;
-  const double top = effort.draws(20000.0, 300000.0), smoothness = F::kSmoothness;
-  std::vector<double> grid;
-  for (double k = 1.0; k < top; k = std::ceil(k * 1.2)) grid.push_back(k);
-  const Eigen::VectorXd start =
-      Eigen::VectorXd::LinSpaced(d, 0.4, 1.6) / (smoothness < 1.0 ? std::sqrt(8.0) : 1.0);
-  const double rate = 1.0 / (4.0 * (d + 4) * smoothness), allowed = 8.0 * (d + 4) * smoothness * f(start);
+std::vector<C1Batch> c1_batches(const F& f, const Law& law, const MakeEstimator& make, double rate,
+                                const Eigen::VectorXd& start, const std::vector<double>& grid,
+                                const Effort& effort) {
   const std::uint32_t batches = 8, runs = effort.draws(2U, 8U);
-  std::vector<Eigen::ArrayXd> curves(batches, Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(grid.size())));
+  std::vector<C1Batch> all(batches, {Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(grid.size()))});
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic)
 #endif
   for (std::uint32_t batch = 0; batch < batches; ++batch)
-    for (std::uint32_t run = 0; run < runs; ++run)
-      curves[batch] += run_curve(f, law, make(effort.seed + batch * runs + run), rate, start, grid,
-                                 [&](const Eigen::VectorXd& x) { return f.gradient_squared(x); }) /
-                       runs;
-  Moments bounds, slopes, mean(static_cast<Eigen::Index>(grid.size()));
-  for (Eigen::ArrayXd& curve : curves) {
-    for (Eigen::Index i = 1; i < curve.size(); ++i)
-      curve[i] = std::isnan(curve[i]) ? kNaN : std::min(curve[i], curve[i - 1]);
-    double worst = 0.0;
-    std::vector<double> x, y;
-    for (std::size_t i = 0; i < grid.size(); ++i) {
-      const double value = curve[static_cast<Eigen::Index>(i)], ratio = value * grid[i] / allowed;
-      worst = worst > ratio ? worst : ratio;
-      if (grid[i] >= top / 30.0 && value > 1e-25) {
-        x.push_back(grid[i]);
-        y.push_back(value);
-      }
+    for (std::uint32_t run = 0; run < runs; ++run) {
+      double last = kNaN;
+      all[batch].gradients += run_curve(f, law, make(effort.seed + batch * runs + run), rate, start, grid,
+                                        [&](const Eigen::VectorXd& x) {
+                                          last = f(x);
+                                          return f.gradient_squared(x);
+                                        }) /
+                              runs;
+      all[batch].last += last / runs;
     }
-    bounds.add(curve.allFinite() ? worst : kNaN);
-    slopes.add(curve.allFinite() && x.size() < 3 ? -kInfinity : log_log_fit(x, y).slope);
+  return all;
+}
+
+// The running minimum over K: NaN from the first NaN on.
+inline Eigen::ArrayXd running_minimum(Eigen::ArrayXd curve) {
+  for (Eigen::Index i = 1; i < curve.size(); ++i)
+    curve[i] = std::isnan(curve[i]) ? kNaN : std::min(curve[i], curve[i - 1]);
+  return curve;
+}
+
+// The bound, that f went down (at a maximum and far away the gradient vanishes too: the bound alone cannot
+// tell descent from ascent), and on the slow function the rate.
+template <class F, class Law, class MakeEstimator>
+void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& make, const Effort& effort) {
+  constexpr Eigen::Index d = 8;
+  const double top = effort.draws(20000.0, 300000.0);
+  std::vector<double> grid;
+  for (double k = 1.0; k < top; k = std::ceil(k * 1.2)) grid.push_back(k);
+  const Eigen::ArrayXd steps =
+      Eigen::Map<const Eigen::ArrayXd>(grid.data(), static_cast<Eigen::Index>(grid.size()));
+  const Eigen::VectorXd start = F::start(d);
+  const double rate = 1.0 / (4.0 * (d + 4) * F::kSmoothness),
+               allowed = 8.0 * (d + 4) * F::kSmoothness * f(start);
+  const Eigen::Index tail = (steps < top / 30.0).count();
+  Moments bounds, slopes, ends, mean(steps.size());
+  for (const C1Batch& batch : c1_batches(f, law, make, rate, start, grid, effort)) {
+    const Eigen::ArrayXd curve = running_minimum(batch.gradients);
+    bounds.add(curve.allFinite() ? (curve * steps).maxCoeff() / allowed : kNaN);
+    slopes.add(log_log_fit({grid.begin() + tail, grid.end()}, {curve.begin() + tail, curve.end()}).slope);
+    ends.add(batch.last / f(start));
     mean.add(curve);
   }
   const std::string name = F::kName;
   v.add(mean_at_most(name + ": largest K · min E|grad|² / (8(d+4)l(f0−f*))", 1.0, bounds));
-  if (smoothness < 1.0) v.add(mean_at_most(name + ": slope in K over the last factor 30", -0.9, slopes));
+  v.add(mean_at_most(name + ": E f at the end / f0", 1.0, ends));
+  if (F::kSlow) v.add(mean_at_most(name + ": slope in K over the last factor 30", -0.9, slopes));
   Series s{.label = name, .x = {}, .y = {}, .error = {}};
-  Series line{.label = name + ", bound", .x = {}, .y = {}, .error = {}, .slope = kNaN, .line = true};
+  Series line{.label = name + ", bound", .x = grid, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const double value = mean.means()[static_cast<Eigen::Index>(i)];
-    line.x.push_back(grid[i]);
     line.y.push_back(allowed / grid[i]);
     if (!(value > 1e-12)) continue;
     s.x.push_back(grid[i]);

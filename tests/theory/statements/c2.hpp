@@ -29,7 +29,7 @@ Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort)
     const Eigen::VectorXd start = Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(dimension));
     const Moments m = over_draws(effort.draws(16U, 128U), 1, [&](std::uint32_t run, Moments& part) {
       part.add(steps_until(f, law, make(effort.seed + 1000 * run + static_cast<std::uint64_t>(d)),
-                           1.0 / (dimension + 2), start, static_cast<std::uint32_t>(20 * (d + 2)),
+                           1.0 / (dimension + 2), start, static_cast<std::uint32_t>(12 * (d + 2)),
                            [&](const Eigen::VectorXd& x) { return x.squaredNorm() <= 1e-2; }));
     });
     s.y.push_back(m.mean());

@@ -43,7 +43,9 @@ BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& 
       Eigen::VectorXd z = Eigen::VectorXd::Zero(5);
       law.add(z, estimator.probes(first + k).back().direction, 1.0);
       const Eigen::VectorXd rest = estimate(estimator, law, f, theta, first + k) - g.dot(z) * z;
-      part.add(Eigen::Array2d{rest.dot(g), rest.squaredNorm()} / g.squaredNorm());
+      Eigen::ArrayXd row(2);
+      row << rest.dot(g), rest.squaredNorm();
+      part.add(row / g.squaredNorm());
     });
     first += draws;
     curve.mean.push_back(m.means()[0]);
