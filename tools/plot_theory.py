@@ -83,17 +83,21 @@ def number(x) -> str:
     return "–" if x is None else f"{x:.4g}"
 
 
+def escaped(text: str) -> str:
+    """Text as a cell of a Markdown table."""
+    return re.sub(r"([|*])", r"\\\1", text)
+
+
 def rows(statement: dict) -> list[str]:
     """One row for the statement and one for each comparison."""
     name = statement["id"]
     word = "passed" if statement["passed"] else "**FAILED**"
-    out = [f"| [{name}](#{name.lower()}) | {statement['statement']} | | | false alarm {statement['false_alarm'] or 0:.0e} "
+    out = [f"| [{name}](#{name.lower()}) | {escaped(statement['statement'])} | | | false alarm {statement['false_alarm'] or 0:.0e} "
            f"| {word} |"]
     for c in statement["comparisons"]:
         interval = "exact" if c["low"] == c["high"] else f"[{number(c['low'])}, {number(c['high'])}]"
         mark = "" if c["passed"] else "**failed**"
-        what = c["what"].replace("|", "\\|")
-        out.append(f"| | {what} | {c['predicted']} | {number(c['measured'])} | {interval} | {mark} |")
+        out.append(f"| | {escaped(c['what'])} | {c['predicted']} | {number(c['measured'])} | {interval} | {mark} |")
     return out
 
 

@@ -73,8 +73,9 @@ inline std::string interval(double low, double high) {
 inline std::string table(const std::vector<Verdict>& verdicts) {
   std::string out = row("statement", "predicted", "measured", "interval", "verdict");
   for (const Verdict& v : verdicts) {
-    out += row(v.id + "  " + v.statement, "", "", fmt::format("false alarm {:.1e}", v.false_alarm),
-               fmt::format("{} ({:.1f} s)", word(v.passed), v.seconds));
+    out += cell(v.id + "  " + v.statement, 97) + " | " +
+           cell(fmt::format("false alarm {:.1e}", v.false_alarm), 25) +
+           fmt::format(" | {} ({:.1f} s)\n", word(v.passed), v.seconds);
     if (!v.message.empty()) out += "    " + v.message + "\n";
     for (const Comparison& c : v.comparisons)
       out += row("    " + c.what, c.predicted, fmt::format("{:.5g}", c.measured), interval(c.low, c.high),

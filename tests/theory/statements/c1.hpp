@@ -89,7 +89,7 @@ inline Eigen::ArrayXd running_minimum(Eigen::ArrayXd curve) {
 template <class F, class Law, class MakeEstimator>
 void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& make, const Effort& effort) {
   constexpr Eigen::Index d = 8;
-  const double top = effort.draws(20000.0, 300000.0);
+  const double top = effort.draws(20000.0, 100000.0);
   std::vector<double> grid;
   for (double k = 1.0; k < top; k = std::ceil(k * 1.2)) grid.push_back(k);
   const Eigen::ArrayXd steps =

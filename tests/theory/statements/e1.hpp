@@ -57,7 +57,7 @@ void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator,
   Series points{.label = what, .x = {}, .y = {}, .error = {}};
   for (std::size_t i = 0; i < d; ++i) {
     const auto at = static_cast<Eigen::Index>(i);
-    points.x.push_back(static_cast<double>(i + 1));
+    points.x.push_back(static_cast<double>(i + 1) + 0.1 * static_cast<double>(v.series.size()));
     points.y.push_back((m.means()[at] - g[at]) / m.errors()[at]);
     points.error.push_back(1.0);
   }

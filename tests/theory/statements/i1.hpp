@@ -58,7 +58,7 @@ Verdict i1_with(const Solver& solver, const Effort& effort) {
       excess = std::isnan(above) ? kNaN : std::max(excess, above);
       last = distance / before;
       before = distance;
-      if (step % std::max(1, static_cast<int>(condition) / 10) == 0 && s.x.size() < 100 && distance > 1e-16) {
+      if (step % std::max(1, static_cast<int>(condition) / 4) == 0 && s.x.size() < 45 && distance > 1e-16) {
         s.x.push_back(step);
         s.y.push_back(distance);
       }
