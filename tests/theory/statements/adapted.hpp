@@ -5,8 +5,6 @@
 #include <Eigen/LU>
 #include <cmath>
 #include <cstdint>
-#include <utility>
-#include <vector>
 
 #include "zofo/core/random.hpp"
 #include "zofo/problems/quadratic.hpp"
@@ -22,7 +20,7 @@ struct AdaptedModel {
   zofo::problems::Quadratic problem;
   double offset = 0.0;         // the squared loss is F + offset
   double strong = 1.0;         // ‖∇²_θF‖
-  double lower_smoothness = 2.0;  // of G and of F in p
+  double lower_smoothness = 1.25;  // of G and of F in p; μ = 1
   double start_loss = 0.0;     // at θ = 0, p = 0
   double fixed_floor = 0.0;    // min over θ with p = 0
   double adapted_floor = 0.0;  // min over θ of φ
@@ -43,9 +41,9 @@ inline AdaptedModel adapted_model(double strong, Eigen::Index extra, std::uint64
   MatrixXd C = MatrixXd::Zero(n, d), B = MatrixXd::Zero(n, m);
   C.diagonal().setOnes();
   C.diagonal().head(k).setConstant(std::sqrt(strong));
-  // B mixes its outputs by a reflection and gives them curvatures of 1 to 2.
+  // B mixes its outputs by a reflection and gives them curvatures of 1 to 1.25.
   const VectorXd u = normal(0, m).normalized();
-  const MatrixXd mixed = VectorXd::LinSpaced(m, 1.0, std::sqrt(2.0)).asDiagonal() *
+  const MatrixXd mixed = VectorXd::LinSpaced(m, 1.0, std::sqrt(1.25)).asDiagonal() *
                          (MatrixXd::Identity(m, m) - 2.0 * u * u.transpose());
   B.topRows(k) = mixed.topRows(k);
   B.bottomRows(extra) = mixed.bottomRows(extra);
