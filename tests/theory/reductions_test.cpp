@@ -90,11 +90,15 @@ bool e7_fails() {
 TEST_CASE("E7: SVRG is unbiased and its variance vanishes at the anchor", "[theory]") {
   theory::check_passed(theory::e7(Effort{}));
 }
-TEST_CASE("E7 fails with another batch at the anchor, without the full part, without a reduction", "[theory]") {
+TEST_CASE("E7 fails with another batch at the anchor, without the full part, without a reduction",
+          "[theory]") {
   CHECK(e7_fails<OtherBatch>());
   CHECK(e7_fails<NoFullPart>());
-  CHECK_FALSE(theory::e7_with([](std::uint32_t, std::uint64_t seed) { return Central{{1e-4, 1, seed}}; },
-                              Effort{})
+  CHECK_FALSE(theory::e7_with(
+                  [](std::uint32_t, std::uint64_t seed) {
+                    return Central{{1e-4, 1, seed}};
+                  },
+                  Effort{})
                   .passed);
 }
 
@@ -104,7 +108,9 @@ TEST_CASE("E8: low-rank directions are unbiased, their second moment tends to th
 TEST_CASE("E8 fails when the rank is not the rank and when UVᵀ is divided by r", "[theory]") {
   CHECK_FALSE(theory::e8_with([](std::uint32_t r) { return LowRank{.rank = 2 * r}; }, Effort{}).passed);
   struct DividedByRank : LowRank {
-    void add(Eigen::MatrixXd& x, zofo::Direction d, double a) const { LowRank::add(x, d, a / std::sqrt(rank)); }
+    void add(Eigen::MatrixXd& x, zofo::Direction d, double a) const {
+      LowRank::add(x, d, a / std::sqrt(rank));
+    }
   };
   CHECK_FALSE(theory::e8_with([](std::uint32_t r) { return DividedByRank{{.rank = r}}; }, Effort{}).passed);
 }

@@ -18,14 +18,14 @@ namespace theory {
 struct AdaptedModel {
   static constexpr Eigen::Index kStrong = 4, kBackbone = 24;
   zofo::problems::Quadratic problem;
-  double offset = 0.0;         // the squared loss is F + offset
-  double strong = 1.0;         // ‖∇²_θF‖
+  double offset = 0.0;             // the squared loss is F + offset
+  double strong = 1.0;             // ‖∇²_θF‖
   double lower_smoothness = 1.25;  // of G and of F in p; μ = 1
-  double start_loss = 0.0;     // at θ = 0, p = 0
-  double fixed_floor = 0.0;    // min over θ with p = 0
-  double adapted_floor = 0.0;  // min over θ of φ
-  Eigen::VectorXd weak;        // the start's residuals of curvature 1, and
-  Eigen::VectorXd stiff;       // those of curvature `strong`
+  double start_loss = 0.0;         // at θ = 0, p = 0
+  double fixed_floor = 0.0;        // min over θ with p = 0
+  double adapted_floor = 0.0;      // min over θ of φ
+  Eigen::VectorXd weak;            // the start's residuals of curvature 1, and
+  Eigen::VectorXd stiff;           // those of curvature `strong`
 };
 
 inline AdaptedModel adapted_model(double strong, Eigen::Index extra, std::uint64_t seed) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -64,8 +65,8 @@ inline C5Case<BilevelSlope> c5_slope(Eigen::Index d) {
 }
 inline C5Case<zofo::problems::NonconvexUpper> c5_waves(std::uint64_t seed) {
   const auto problem = zofo::problems::random_nonconvex_upper(
-      {Eigen::VectorXd::LinSpaced(4, 0.5, 2.0), Eigen::VectorXd::LinSpaced(4, 1.0, 3.0)}, {0.3, 2.0}, {0.1, 1.0},
-      seed);
+      {Eigen::VectorXd::LinSpaced(4, 0.5, 2.0), Eigen::VectorXd::LinSpaced(4, 1.0, 3.0)}, {0.3, 2.0},
+      {0.1, 1.0}, seed);
   const auto k = problem.constants();
   auto start = problem.start();
   start.theta.setConstant(4.0);
@@ -79,6 +80,7 @@ struct C5Parameters {
   double penalty = 0.0;
   std::uint32_t inner_steps = 1;
   double rate = 0.0;
+  double most = kInfinity;  // steps, where fewer than the bound's are to be enough
 };
 template <class P>
 C5Parameters c5_parameters(const C5Case<P>& c, double epsilon) {
@@ -94,18 +96,20 @@ double c5_bound(const C5Case<P>& c, double epsilon) {
   return 8.0 * (static_cast<double>(c.theta.size()) + 4.0) * c.phi_smoothness * c.drop / (epsilon * epsilon);
 }
 
-// Outer steps until ‖∇φ(θ)‖ ≤ ε, by the closed form; NaN when the bound's number is not enough.
+// Outer steps until ‖∇φ(θ)‖ ≤ ε, by the closed form; NaN when as many as are allowed are not enough.
 template <class P, class Law>
-double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, double epsilon, std::uint64_t seed) {
+double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, double epsilon,
+                std::uint64_t seed) {
   using zofo::inner::GradientDescent;
   zofo::BilevelOptions options;
   options.inner_steps = parameters.inner_steps;
   options.penalty = parameters.penalty;
-  zofo::Solver solver(c.problem, law, zofo::Central{{1e-4, 1, seed}},
-                      zofo::outer::Sgd{{parameters.rate}}, GradientDescent{{1.0 / c.smoothness}},
-                      GradientDescent{{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}}, options);
+  zofo::Solver solver(c.problem, law, zofo::Central{{1e-4, 1, seed}}, zofo::outer::Sgd{{parameters.rate}},
+                      GradientDescent{{1.0 / c.smoothness}},
+                      GradientDescent{{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}},
+                      options);
   Eigen::VectorXd s = c.p;
-  const double most = c5_bound(c, epsilon);
+  const double most = std::min(c5_bound(c, epsilon), parameters.most);
   for (std::uint32_t k = 0; k < most; ++k) {
     const double size = c.problem.phi_gradient(c.theta).norm();
     if (size <= epsilon) return k;
@@ -164,7 +168,8 @@ Verdict c5_with(const Law& law, const Choose& choose, const Effort& effort) {
   for (const double d : {4.0, 8.0, 16.0, 32.0}) {
     const auto c = c5_slope(static_cast<Eigen::Index>(d));
     const Moments m = over_draws(effort.draws(16U, 128U), 1, [&](std::uint32_t run, Moments& part) {
-      part.add(c5_steps(c, law, choose(c, 0.25), 0.25, effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
+      part.add(
+          c5_steps(c, law, choose(c, 0.25), 0.25, effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
     });
     x.push_back(d + 4.0);
     y.push_back(m.mean());
@@ -175,7 +180,8 @@ Verdict c5_with(const Law& law, const Choose& choose, const Effort& effort) {
 }
 
 inline Verdict c5(const Effort& effort) {
-  return c5_with(zofo::Gaussian{}, [](const auto& c, double epsilon) { return c5_parameters(c, epsilon); }, effort);
+  return c5_with(
+      zofo::Gaussian{}, [](const auto& c, double epsilon) { return c5_parameters(c, epsilon); }, effort);
 }
 
 }  // namespace theory

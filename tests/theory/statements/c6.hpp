@@ -1,5 +1,5 @@
-// C6: function evaluations to a target, the whole algorithm against single-level ZO on θ alone (p fixed at its
-// start, MeZO's setting).
+// C6: function evaluations to a target, the whole algorithm against single-level ZO on θ alone (p fixed at
+// its start, MeZO's setting).
 #pragma once
 
 #include <fmt/format.h>
@@ -30,7 +30,8 @@ struct C6Setting {
     return 2 + static_cast<std::uint32_t>(std::ceil(std::log(strong) / std::log(5.0)));
   }
   [[nodiscard]] zofo::BilevelOptions options(double strong) const {
-    return {.inner_steps = inner_steps(strong), .penalty = penalty, .train_upper = train, .train_lower = train};
+    return {
+        .inner_steps = inner_steps(strong), .penalty = penalty, .train_upper = train, .train_lower = train};
   }
   // Values a step: three losses at two probes and, an inner step, three gradients of two values.
   [[nodiscard]] static double cost(double strong) { return 6.0 + 6.0 * inner_steps(strong); }
@@ -45,14 +46,15 @@ inline double c6_rate_adapted() { return 1.0 / (AdaptedModel::kBackbone - Adapte
 
 // Evaluations until the loss of what is served, (θ, p), is at most `target`; NaN if `most` steps do not do.
 template <class Law>
-double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::BilevelOptions& options, double rate,
-                      double target, std::uint32_t most, std::uint64_t seed) {
+double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::BilevelOptions& options,
+                      double rate, double target, std::uint32_t most, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
   zofo::Counted<zofo::problems::Quadratic> counted{problem};
   const double smoothness = model.lower_smoothness;
   zofo::Solver solver(counted, law, zofo::Central{{1e-3, 1, seed}}, zofo::outer::Sgd{{rate}},
                       zofo::inner::GradientDescent{{1.0 / smoothness}},
-                      zofo::inner::GradientDescent{{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}}, options);
+                      zofo::inner::GradientDescent{{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}},
+                      options);
   auto [theta, p, s] = problem.start();
   for (std::uint32_t k = 0; k < most; ++k) {
     solver.step(theta, p, s);
@@ -63,8 +65,8 @@ double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::Bil
   return kNaN;
 }
 
-// Steps until E loss ≤ target by the exact recursion of the second moments, E ĝĝᵀ = ‖g‖² I + 2ggᵀ: for a mode of
-// curvature h, v ← (1 − 2ηh + 2η²h²) v + η² Σ h_j² v_j. `stiff` and `weak` are the squared residuals of
+// Steps until E loss ≤ target by the exact recursion of the second moments, E ĝĝᵀ = ‖g‖² I + 2ggᵀ: for a mode
+// of curvature h, v ← (1 − 2ηh + 2η²h²) v + η² Σ h_j² v_j. `stiff` and `weak` are the squared residuals of
 // curvature h and 1.
 inline double c6_predicted(double h, double stiff, double weak, double floor, double rate, double target) {
   double v_stiff = stiff / h, v_weak = weak;
@@ -72,7 +74,8 @@ inline double c6_predicted(double h, double stiff, double weak, double floor, do
   for (int k = 0; k < 10000000; ++k) {
     if (0.5 * (h * v_stiff + v_weak) + floor <= target) return k;
     const double size = h * h * v_stiff + v_weak;
-    v_stiff = (1.0 - 2.0 * rate * h + 2.0 * rate * rate * h * h) * v_stiff + (stiff > 0.0 ? many : 0.0) * rate * rate * size;
+    v_stiff = (1.0 - 2.0 * rate * h + 2.0 * rate * rate * h * h) * v_stiff +
+              (stiff > 0.0 ? many : 0.0) * rate * rate * size;
     v_weak = (1.0 - 2.0 * rate + 2.0 * rate * rate) * v_weak + rest * rate * rate * size;
   }
   return kNaN;
@@ -88,7 +91,8 @@ C6Ratio c6_ratio(double strong, const Law& law, const C6Setting& setting, std::u
   const double target = model.fixed_floor + 0.02 * (model.start_loss - model.fixed_floor);
   const zofo::BilevelOptions ours = setting.options(strong);
   const double fixed_rate = c6_rate_fixed(model), adapted_rate = c6_rate_adapted();
-  const double fixed = c6_evaluations(model, zofo::Gaussian{}, ours.mezo(), fixed_rate, target, 1000000, seed);
+  const double fixed =
+      c6_evaluations(model, zofo::Gaussian{}, ours.mezo(), fixed_rate, target, 1000000, seed);
   const double adapted = c6_evaluations(model, law, ours, adapted_rate, target, 100000, seed + 1);
   const double weak = model.weak.squaredNorm(), stiff = model.stiff.squaredNorm();
   const double fixed_steps = c6_predicted(strong, stiff, weak, 0.0, fixed_rate, target);
@@ -96,9 +100,10 @@ C6Ratio c6_ratio(double strong, const Law& law, const C6Setting& setting, std::u
   return {adapted / fixed, C6Setting::cost(strong) * adapted_steps / (2.0 * fixed_steps)};
 }
 
-// Ratio < 1 where `allowed_high` is 1, > 1 where `allowed_low` is: median and its bootstrap interval. The chance
-// of a false alarm is that of the ratios' mean logarithm, taken as normal.
-inline Comparison c6_side(std::string what, const std::vector<double>& ratios, bool below, std::uint64_t seed) {
+// Ratio < 1 where `allowed_high` is 1, > 1 where `allowed_low` is: median and its bootstrap interval. The
+// chance of a false alarm is that of the ratios' mean logarithm, taken as normal.
+inline Comparison c6_side(std::string what, const std::vector<double>& ratios, bool below,
+                          std::uint64_t seed) {
   Moments logs;
   for (const double r : ratios) logs.add(std::log(r));
   const Interval interval = bootstrap_median(ratios, seed);
@@ -116,19 +121,23 @@ template <class Law>
 Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) {
   Verdict v;
   v.id = "C6";
-  v.statement = "evaluations to a target against theta alone: fewer where the adapters take the strong curvature";
-  v.figure = {.x_label = "curvature that the adapters take, over the rest", .y_label = "evaluations, ours / θ alone"};
+  v.statement =
+      "evaluations to a target against theta alone: fewer where the adapters take the strong curvature";
+  v.figure = {.x_label = "curvature that the adapters take, over the rest",
+              .y_label = "evaluations, ours / θ alone"};
   const std::uint32_t seeds = effort.draws(20U, 60U);
   Series measured{.label = "median over the seeds", .x = {1, 10, 100, 1000}, .y = {}, .error = {}};
   if (effort.full) measured.x.push_back(10000);
-  Series predicted{.label = "second-moment recursion", .x = measured.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
+  Series predicted{
+      .label = "second-moment recursion", .x = measured.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (const double strong : measured.x) {
     std::vector<double> ratios(seeds), expected(seeds);
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic)
 #endif
     for (std::uint32_t i = 0; i < seeds; ++i) {
-      const C6Ratio r = c6_ratio(strong, law, setting, effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
+      const C6Ratio r =
+          c6_ratio(strong, law, setting, effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
       ratios[i] = r.measured;
       expected[i] = r.predicted;
     }
@@ -138,12 +147,14 @@ Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) 
     measured.y.push_back(median(ratios));
     measured.error.push_back(0.5 * (interval.high - interval.low));
     predicted.y.push_back(median(expected));
-    v.add(mean_at_most(fmt::format("curvature {:g}: mean log(ratio / predicted)", strong), std::log(1.4), against));
+    v.add(mean_at_most(fmt::format("curvature {:g}: mean log(ratio / predicted)", strong), std::log(1.4),
+                       against));
     v.add(mean_at_least(fmt::format("curvature {:g}: the same from below", strong), -std::log(1.4), against));
     if (strong == 1.0)
       v.add(c6_side("curvature 1: median ratio, lower end", ratios, false, effort.seed));
     else if (strong >= 1000.0)
-      v.add(c6_side(fmt::format("curvature {:g}: median ratio, upper end", strong), ratios, true, effort.seed));
+      v.add(
+          c6_side(fmt::format("curvature {:g}: median ratio, upper end", strong), ratios, true, effort.seed));
   }
   // With outputs that θ does not reach, θ alone never comes to a target that ours does.
   const zofo::BilevelOptions ours = setting.options(100.0);

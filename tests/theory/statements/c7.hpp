@@ -37,11 +37,10 @@ inline Eigen::VectorXd c7_gradient(const zofo::problems::Quadratic& q, const C7P
 // The point after T inner steps of the library at rest.
 inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std::uint32_t inner_steps) {
   zofo::problems::Quadratic problem = model.problem;
-  zofo::Solver solver(
-      problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{},
-      zofo::inner::GradientDescent{{1.0 / model.smoothness}},
-      zofo::inner::GradientDescent{{1.0 / (model.smoothness * (1.0 + penalty))}},
-      {.inner_steps = inner_steps, .penalty = penalty, .move_backbone = false});
+  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{},
+                      zofo::inner::GradientDescent{{1.0 / model.smoothness}},
+                      zofo::inner::GradientDescent{{1.0 / (model.smoothness * (1.0 + penalty))}},
+                      {.inner_steps = inner_steps, .penalty = penalty, .move_backbone = false});
   if (inner_steps > 0) solver.step(x.theta, x.p, x.s);
   return x;
 }
@@ -91,7 +90,8 @@ C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model, c
   // At the exact solutions, not where the inner loop ended: that it ends there is part of the statement.
   const zofo::problems::Quadratic& q = model.problem;
   const C7Point exact{start.theta, q.penalty_solution(start.theta, penalty), q.lower_solution(start.theta)};
-  const double of_a = c7_gradient(q, exact, penalty).squaredNorm(), of_b = c7_gradient(q, before, penalty).squaredNorm();
+  const double of_a = c7_gradient(q, exact, penalty).squaredNorm(),
+               of_b = c7_gradient(q, before, penalty).squaredNorm();
   r.predicted = of_a / of_b;
   Moments m;
   for (const double x : b) m.add(x / (of_b * static_cast<double>(start.theta.size() + 1)));
@@ -104,7 +104,8 @@ template <class Law>
 Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort) {
   Verdict v;
   v.id = "C7";
-  v.statement = "Var of the estimate is (d+1)|grad_theta L(theta,p,s)|²; the inner loop lowers it where it lowers that";
+  v.statement =
+      "Var of the estimate is (d+1)|grad_theta L(theta,p,s)|²; the inner loop lowers it where it lowers that";
   v.figure = {.x_label = "λ", .y_label = "Var ĝ after the inner loop / before"};
   const AdaptedModel adapted = adapted_model(10.0, 0, effort.seed);
   const C7Problem model{adapted.problem, adapted.lower_smoothness};
@@ -129,8 +130,9 @@ Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort)
   const zofo::problems::Quadratic& q = unrelated.problem;
   const auto other = q.start();
   const Eigen::VectorXd fitted = q.Q.ldlt().solve(q.Q * q.a - q.S * other.p);
-  const C7Ratio fixed = c7_ratio(v, "0.1 from argmin F(., p_0)", unrelated, law,
-                                 {(fitted.array() + 0.1).matrix(), other.p, other.s}, 10.0, inner_steps, effort);
+  const C7Ratio fixed =
+      c7_ratio(v, "0.1 from argmin F(., p_0)", unrelated, law,
+               {(fitted.array() + 0.1).matrix(), other.p, other.s}, 10.0, inner_steps, effort);
   v.add({.what = "0.1 from argmin F(., p_0): ratio, lower end",
          .predicted = "> 1",
          .measured = fixed.ratio - kSigmas * fixed.error,
@@ -149,11 +151,13 @@ Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort)
                                {zero.theta, p, -p}, penalty, inner_steps, effort);
     apart.y.push_back(r.ratio);
     apart.error.push_back(r.error);
-    const C7Ratio t = c7_ratio(unused, "", model, law, {zero.theta, zero.p, zero.s}, penalty, inner_steps, effort);
+    const C7Ratio t =
+        c7_ratio(unused, "", model, law, {zero.theta, zero.p, zero.s}, penalty, inner_steps, effort);
     together.y.push_back(t.ratio);
     together.error.push_back(t.error);
   }
-  v.add(slope_is("p and s apart: ratio against the penalty", -2.0, log_log_fit(apart.x, apart.y, apart.error), 0.2));
+  v.add(slope_is("p and s apart: ratio against the penalty", -2.0, log_log_fit(apart.x, apart.y, apart.error),
+                 0.2));
   v.series = {apart, together};
   return v;
 }

@@ -28,8 +28,8 @@ struct C8Setting {
   bool adapters = true;  // else θ alone is trained: joint training by zeroth-order steps
 };
 
-// Errors on unseen tasks, in the terms of LinearMetaFamily::adapted_error, after each tenth of the outer steps;
-// and those of the start, of joint training's limit and of the best backbone for the training tasks.
+// Errors on unseen tasks, in the terms of LinearMetaFamily::adapted_error, after each tenth of the outer
+// steps; and those of the start, of joint training's limit and of the best backbone for the training tasks.
 struct C8Errors {
   std::vector<double> along;
   double start = kNaN, joint = kNaN, best = kNaN;
@@ -65,7 +65,9 @@ C8Errors c8_errors(const Law& law, const C8Setting& setting, std::uint64_t seed)
                           zofo::MetaOptions{options});
   const Matrix none = Matrix::Zero(theta.rows(), tasks[0].right_factor().cols());
   std::vector<zofo::AdapterPair<Matrix>> adapters(tasks.size(), {none, none});
-  C8Errors errors{{}, family.adapted_error(theta), family.adapted_error(family.joint_minimiser()),
+  C8Errors errors{{},
+                  family.adapted_error(theta),
+                  family.adapted_error(family.joint_minimiser()),
                   family.adapted_error(family.phi_minimiser())};
   for (std::uint32_t k = 0; k < setting.outer_steps; ++k) {
     solver.step(theta, adapters);

@@ -61,7 +61,8 @@ void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator,
 inline Verdict e3_blank() {
   Verdict v;
   v.id = "E3";
-  v.statement = "second moment on a linear function: Gaussian d+2; signs, sphere, coordinate d; u vT (m+2)(n+2)";
+  v.statement =
+      "second moment on a linear function: Gaussian d+2; signs, sphere, coordinate d; u vT (m+2)(n+2)";
   v.figure = {.x_label = "predicted E‖ĝ‖²/‖∇f‖²", .y_label = "measured", .log_x = false, .log_y = false};
   return v;
 }
@@ -90,7 +91,8 @@ inline Verdict e3(const Effort& effort) {
   e3_compare(v, "random signs", central, zofo::Rademacher{}, g, d, effort);
   e3_compare(v, "sphere", central, zofo::Sphere{}, g, d, effort);
   e3_compare(v, "coordinate", central, zofo::Coordinate{}, g, d, effort);
-  e3_compare(v, "rank 1 on 4 x 3", central, zofo::LowRank{.rank = 1}, e3_matrix(), (4.0 + 2) * (3.0 + 2), effort);
+  e3_compare(v, "rank 1 on 4 x 3", central, zofo::LowRank{.rank = 1}, e3_matrix(), (4.0 + 2) * (3.0 + 2),
+             effort);
   e3_compare(v, "Gaussian, one-sided", forward, zofo::Gaussian{}, g, d + 2, effort);
   e3_compare(v, "Gaussian, single precision", central, zofo::Gaussian{}, Eigen::VectorXf(g.cast<float>()),
              d + 2, effort);

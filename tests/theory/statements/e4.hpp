@@ -33,7 +33,8 @@ void e4_orthogonal(Verdict& v, const Make& make, const MakeLaw& orthogonal, cons
   const auto f = [&g](const Eigen::VectorXd& x) { return zofo::dot(g, x) + 2.0; };
   double worst = 0.0;
   for (std::uint32_t k = 0; k < effort.draws(20U, 200U); ++k) {
-    const double error = (estimate(make(d), orthogonal(d), f, Eigen::VectorXd::Ones(d).eval(), k) - g).norm() / g.norm();
+    const double error =
+        (estimate(make(d), orthogonal(d), f, Eigen::VectorXd::Ones(d).eval(), k) - g).norm() / g.norm();
     worst = error <= worst ? worst : error;  // a NaN stays
   }
   v.add(at_most("orthogonal, q = d: largest |estimate − gradient| / |gradient|", 1e-10, worst));
@@ -72,11 +73,10 @@ Verdict e4_with(const Make& make, const Law& law, const Effort& effort) {
 }
 
 inline Verdict e4(const Effort& effort) {
-  const auto make = [&](std::uint32_t q) {
-    return zofo::Central{{0.1, q, effort.seed}};
-  };
+  const auto make = [&](std::uint32_t q) { return zofo::Central{{0.1, q, effort.seed}}; };
   Verdict v = e4_with(make, zofo::Gaussian{}, effort);
-  e4_orthogonal(v, make, [](std::uint32_t q) { return zofo::Orthogonal{q}; }, effort);
+  e4_orthogonal(
+      v, make, [](std::uint32_t q) { return zofo::Orthogonal{q}; }, effort);
   return v;
 }
 

@@ -119,7 +119,8 @@ Verdict e7_with(const Make& make, const Effort& effort) {
     plain.y.push_back(
         spread_of(e7_estimates(zofo::Central{{1e-4, 1, seed}}, distance, false, draws, seed)).mean());
   }
-  v.add(slope_is("variance against the distance", 2.0, log_log_fit(reduced.x, reduced.y, reduced.error), 0.2));
+  v.add(
+      slope_is("variance against the distance", 2.0, log_log_fit(reduced.x, reduced.y, reduced.error), 0.2));
   const std::uint64_t seed = effort.seed + 10;
   const double at_anchor = spread_of(e7_estimates(make(never, seed), 0.0, false, 1000, seed)).mean();
   v.add(at_most("variance at the anchor / without", 1e-20, at_anchor / plain.y[0]));

@@ -38,7 +38,8 @@ Verdict e8_with(const Make& make, const Effort& effort) {
     Eigen::ArrayXd expected(7);
     expected.head(6) = flat(g).array();
     expected[6] = dense + 2.0 * (m + n + 1.0) / r;
-    v.add(means_are(fmt::format("r = {:g}: mean against the gradient, and second moment", r), both, expected));
+    v.add(
+        means_are(fmt::format("r = {:g}: mean against the gradient, and second moment", r), both, expected));
     v.add(mean_is(fmt::format("r = {:g}: second moment", r), expected[6], both.means()[6], both.errors()[6],
                   0.15));
     v.add(at_most(fmt::format("r = {:g}: |stated − predicted|", r), 1e-9,

@@ -40,7 +40,9 @@ struct WarmRounds {
   WarmRounds(Problem& problem, Inner lower, Inner upper, std::uint32_t steps, double penalty)
       : solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, lower, upper,
                {.inner_steps = steps, .penalty = penalty, .move_backbone = false}) {}
-  void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) { solver.step(theta, p, s); }
+  void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) {
+    solver.step(theta, p, s);
+  }
 };
 
 // Largest over the rounds: distance of s from s*(θ) and of p from p_λ(θ) after a round, over the farthest
@@ -55,7 +57,9 @@ Lag i4_lag(zofo::problems::Quadratic problem, double condition, std::uint32_t st
            std::uint64_t seed, Series* curve) {
   constexpr double penalty = 10.0;
   const Eigen::MatrixXd upper = problem.R + penalty * problem.H;
-  const auto top = [](const Eigen::MatrixXd& m) { return Eigen::JacobiSVD<Eigen::MatrixXd>(m).singularValues()[0]; };
+  const auto top = [](const Eigen::MatrixXd& m) {
+    return Eigen::JacobiSVD<Eigen::MatrixXd>(m).singularValues()[0];
+  };
   Rounds rounds(problem, {{1.0 / top(problem.H)}}, {{1.0 / top(upper)}}, steps, penalty);
   const double farthest = top(problem.H * problem.A) * condition / top(problem.H);  // L/μ, times δ = 1
   Eigen::VectorXd theta = problem.start().theta;
@@ -107,14 +111,14 @@ Verdict i4_with(double share_of_steps, const Effort& effort) {
     const Eigen::VectorXd along = problem.A.lu().solve(flattest).normalized();
     const auto steps = static_cast<std::uint32_t>(std::ceil(share_of_steps * halving_steps(condition)));
     for (const bool straight : {true, false}) {
-      const std::string where = fmt::format("kappa = {:g}, T = {}, {} drift: ", condition, steps,
-                                            straight ? "straight" : "random");
+      const std::string where =
+          fmt::format("kappa = {:g}, T = {}, {} drift: ", condition, steps, straight ? "straight" : "random");
       Series curve{.label = fmt::format("κ = {:g}, {} drift", condition, straight ? "straight" : "random"),
                    .x = {1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 700, 1000},
                    .y = {},
                    .error = {}};
-      const Lag lag =
-          i4_lag<Rounds>(problem, condition, steps, straight ? along : Eigen::VectorXd{}, effort.seed, &curve);
+      const Lag lag = i4_lag<Rounds>(problem, condition, steps, straight ? along : Eigen::VectorXd{},
+                                     effort.seed, &curve);
       v.add(at_most(where + "largest error of s / move of s*", 1.0, lag.s));
       v.add(at_most(where + "largest error of p / move of p_lambda", 1.0, lag.p));
       v.add(at_most(where + "move of s* / ((L/mu) delta)", 1.0 + 1e-9, lag.moved));
