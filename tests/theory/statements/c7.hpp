@@ -36,12 +36,13 @@ inline Eigen::VectorXd c7_gradient(const zofo::problems::Quadratic& q, const C7P
 }
 // The point after T inner steps of the library at rest.
 inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std::uint32_t inner_steps) {
+  if (inner_steps == 0) return x;
   zofo::problems::Quadratic problem = model.problem;
   zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{},
                       zofo::inner::GradientDescent{{1.0 / model.smoothness}},
                       zofo::inner::GradientDescent{{1.0 / (model.smoothness * (1.0 + penalty))}},
                       {.inner_steps = inner_steps, .penalty = penalty, .move_backbone = false});
-  if (inner_steps > 0) solver.step(x.theta, x.p, x.s);
+  solver.step(x.theta, x.p, x.s);
   return x;
 }
 // ‖ĝ − ∇_θL_λ‖² of the solver's steps, θ held in place; the seeds of two points agree, so the draws pair.
