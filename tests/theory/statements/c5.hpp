@@ -132,7 +132,7 @@ void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const L
   double worst = 0.0;
   for (double epsilon = 1.0; epsilon >= 0.03; epsilon *= 0.5) {
     const Moments m = over_draws(effort.draws(8U, 64U), 1, [&](std::uint32_t run, Moments& part) {
-      part.add(c5_steps(c, law, choose(c, epsilon), epsilon, effort.seed + 100 * run));
+      part.add(c5_steps(c, law, choose(c, epsilon), epsilon, effort.seed + 100 * run + 7));
     });
     steps.x.push_back(1.0 / epsilon);
     steps.y.push_back(m.mean());

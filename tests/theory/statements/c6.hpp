@@ -92,8 +92,8 @@ C6Ratio c6_ratio(double strong, const Law& law, const C6Setting& setting, std::u
   const zofo::BilevelOptions ours = setting.options(strong);
   const double fixed_rate = c6_rate_fixed(model), adapted_rate = c6_rate_adapted();
   const double fixed =
-      c6_evaluations(model, zofo::Gaussian{}, ours.mezo(), fixed_rate, target, 1000000, seed);
-  const double adapted = c6_evaluations(model, law, ours, adapted_rate, target, 100000, seed + 1);
+      c6_evaluations(model, zofo::Gaussian{}, ours.mezo(), fixed_rate, target, 1000000, seed + 500);
+  const double adapted = c6_evaluations(model, law, ours, adapted_rate, target, 100000, seed + 501);
   const double weak = model.weak.squaredNorm(), stiff = model.stiff.squaredNorm();
   const double fixed_steps = c6_predicted(strong, stiff, weak, 0.0, fixed_rate, target);
   const double adapted_steps = c6_predicted(strong, 0.0, weak, model.adapted_floor, adapted_rate, target);
@@ -162,7 +162,8 @@ Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) 
   for (std::uint32_t i = 0; i < 20; ++i) {
     const AdaptedModel model = adapted_model(100.0, 4, effort.seed + 1000 * i);
     const double target = 0.5 * (model.fixed_floor + model.adapted_floor);
-    const double n = c6_evaluations(model, law, ours, c6_rate_adapted(), target, 20000, effort.seed + i);
+    const double n =
+        c6_evaluations(model, law, ours, c6_rate_adapted(), target, 20000, effort.seed + 1000 * i + 500);
     most = n <= most ? most : n;  // a NaN stays
     least = std::min(least, model.fixed_floor / target);
   }
