@@ -11,5 +11,6 @@ std::vector<Statement> penalty_statements();
 std::vector<Statement> inner_statements();
 std::vector<Statement> estimator_statements();
 std::vector<Statement> descent_statements();
+std::vector<Statement> algorithm_statements();
 
 }  // namespace theory

@@ -16,7 +16,7 @@ namespace {
 std::vector<theory::Statement> all_statements() {
   std::vector<theory::Statement> all;
   for (const auto group : {theory::penalty_statements, theory::inner_statements, theory::estimator_statements,
-                           theory::descent_statements})
+                           theory::descent_statements, theory::algorithm_statements})
     for (theory::Statement& statement : group()) all.push_back(std::move(statement));
   return all;
 }

@@ -13,8 +13,11 @@
 #include "theory/statistics.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
+#include "zofo/perturb/coordinate.hpp"
 #include "zofo/perturb/gaussian.hpp"
+#include "zofo/perturb/low_rank.hpp"
 #include "zofo/perturb/rademacher.hpp"
+#include "zofo/perturb/sphere.hpp"
 
 namespace theory {
 
@@ -34,13 +37,23 @@ Moments second_moment(const Estimator& estimator, const Law& law, const Theta& g
 
 inline Eigen::VectorXd e3_gradient() { return Eigen::VectorXd::LinSpaced(16, -1.0, 2.0); }
 
+// What the law says of itself, of a matrix where it tells matrices from vectors.
+template <class Law, class Theta>
+double stated_factor(const Law& law, const Theta& g) {
+  const auto rows = static_cast<std::size_t>(g.rows()), cols = static_cast<std::size_t>(g.cols());
+  if constexpr (!Theta::IsVectorAtCompileTime && requires { law.rank; })
+    return law.second_moment_factor(rows, cols);
+  else
+    return law.second_moment_factor(rows * cols);
+}
+
 // The measured factor, and the one that the law states of itself.
 template <class Theta, class Estimator, class Law>
 void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law,
                 const Theta& g, double expected, const Effort& effort) {
   const Moments m = second_moment(estimator, law, g, effort.draws(100000U, 1000000U));
   v.add(mean_is(what, expected, m.mean(), m.error(), 0.15));
-  const double stated = law.second_moment_factor(static_cast<std::size_t>(g.size()));
+  const double stated = stated_factor(law, g);
   v.add(at_most(what + ": |stated − predicted|", 1e-9, std::abs(stated - expected)));
   v.series.push_back({what, {expected}, {m.mean()}, {kSigmas * m.error()}});
 }
@@ -48,7 +61,8 @@ void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator,
 inline Verdict e3_blank() {
   Verdict v;
   v.id = "E3";
-  v.statement = "second moment on a linear function: Gaussian d+2, random signs d";
+  v.statement =
+      "second moment on a linear function: Gaussian d+2; signs, sphere, coordinate d; u vT (m+2)(n+2)";
   v.figure = {.x_label = "predicted E‖ĝ‖²/‖∇f‖²", .y_label = "measured", .log_x = false, .log_y = false};
   return v;
 }
@@ -61,6 +75,12 @@ inline void e3_diagonal(Verdict& v) {
   v.series.push_back(std::move(line));
 }
 
+inline Eigen::MatrixXd e3_matrix() {
+  Eigen::MatrixXd g(4, 3);
+  g.reshaped() = Eigen::VectorXd::LinSpaced(12, -1.0, 2.0);
+  return g;
+}
+
 inline Verdict e3(const Effort& effort) {
   Verdict v = e3_blank();
   const Eigen::VectorXd g = e3_gradient();
@@ -69,6 +89,10 @@ inline Verdict e3(const Effort& effort) {
   const zofo::Forward forward{{0.1, 1, effort.seed + 1}};
   e3_compare(v, "Gaussian", central, zofo::Gaussian{}, g, d + 2, effort);
   e3_compare(v, "random signs", central, zofo::Rademacher{}, g, d, effort);
+  e3_compare(v, "sphere", central, zofo::Sphere{}, g, d, effort);
+  e3_compare(v, "coordinate", central, zofo::Coordinate{}, g, d, effort);
+  e3_compare(v, "rank 1 on 4 x 3", central, zofo::LowRank{.rank = 1}, e3_matrix(), (4.0 + 2) * (3.0 + 2),
+             effort);
   e3_compare(v, "Gaussian, one-sided", forward, zofo::Gaussian{}, g, d + 2, effort);
   e3_compare(v, "Gaussian, single precision", central, zofo::Gaussian{}, Eigen::VectorXf(g.cast<float>()),
              d + 2, effort);

@@ -63,7 +63,7 @@ class Penalised {
   [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p,
                              const Eigen::VectorXd& s) {
     const zofo::Gaussian law;
-    zofo::PenaltyObjective<Problem, zofo::Gaussian> objective{problem_, law, p, s, penalty_};
+    zofo::PenaltyObjective<Problem, zofo::Gaussian> objective{problem_, law, p, s, penalty_, workspace_};
     return objective.evaluate(theta, std::vector<zofo::Probe>{zofo::Probe{}}, {}).at(0);
   }
   // L*_λ(θ).
@@ -92,6 +92,7 @@ class Penalised {
 
   Problem problem_;
   double penalty_;
+  zofo::PenaltyWorkspace<Eigen::VectorXd> workspace_;
 };
 
 inline const std::vector<double>& penalties() {
