@@ -1,0 +1,61 @@
+/// @file A run's curve: how far it has come against the evaluations spent, on a grid shared by all runs.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace zofo::bench {
+
+inline constexpr double kNever = std::numeric_limits<double>::infinity();
+
+/// Evaluation counts at which all runs of a problem are judged: `ratio` apart, from 4 to the budget.
+[[nodiscard]] inline std::vector<double> evaluation_grid(double budget, double ratio = 1.12) {
+  std::vector<double> grid;
+  for (double at = 4; at < budget; at *= ratio) grid.push_back(std::round(at));
+  grid.push_back(budget);
+  return grid;
+}
+
+/// Judges a run at the first step past each point of the grid. A step that crosses several of them is given to
+/// the last; before it the run stood where it was judged last.
+class Recorder {
+ public:
+  Recorder(const std::vector<double>& grid, double target, double start, bool stop_at_target)
+      : grid_(grid), target_(target), last_(start), stop_(stop_at_target) {}
+
+  /// Call after each step; `judge()` says how far the run is (1 at the start, NaN counts as never). False: the
+  /// run is over.
+  template <class Judge>
+  bool operator()(double evaluations, Judge&& judge) {
+    if (evaluations < grid_[curve_.size()]) return true;
+    const double now = judge();
+    while (curve_.size() < grid_.size() && grid_[curve_.size()] <= evaluations) {
+      const bool last = curve_.size() + 1 == grid_.size() || grid_[curve_.size() + 1] > evaluations;
+      curve_.push_back(last ? now : last_);
+    }
+    last_ = std::isnan(now) ? kNever : now;
+    if (std::isnan(curve_.back())) curve_.back() = kNever;
+    if (hit_ == kNever && last_ <= target_ && evaluations <= 1.02 * grid_.back()) hit_ = evaluations;
+    return curve_.size() < grid_.size() && !(stop_ && hit_ != kNever);
+  }
+  /// The run cannot go on: it stays where it was, or nowhere if it blew up.
+  void end(bool blew_up) {
+    curve_.resize(grid_.size(), blew_up ? kNever : last_);
+  }
+
+  [[nodiscard]] double hit() const { return hit_; }  ///< evaluations to the target, kNever if not reached
+  [[nodiscard]] double last() const { return curve_.empty() ? last_ : curve_.back(); }
+  [[nodiscard]] const std::vector<double>& curve() const { return curve_; }  ///< one number a grid point
+
+ private:
+  const std::vector<double>& grid_;
+  std::vector<double> curve_;
+  double target_, last_;
+  bool stop_;
+  double hit_ = kNever;
+};
+
+}  // namespace zofo::bench
