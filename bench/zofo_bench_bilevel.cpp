@@ -44,12 +44,17 @@ bool picked(const std::vector<std::string>& wanted, std::string_view name) {
 json run(const Options& options, const std::vector<bench::Case>& cases) {
   bench::Effort effort;
   if (options.fast)
-    effort = {.seeds = 5, .search_seeds = 1, .budget_share = 0.2, .powers = {-3, -1, 1}, .beyond = 2};
+    effort = {.seeds = 5, .search_seeds = 3, .budget_share = 0.25, .powers = {-4, -2, 0, 2}, .beyond = 3};
   if (options.seeds > 0) effort.seeds = options.seeds;
   std::vector<std::string> methods;
-  json result{{"seeds", effort.seeds}, {"search_seeds", effort.search_seeds}, {"fast", options.fast},
-              {"cost", {{"value", 1}, {"gradient", bench::kGradient}, {"second_order_product", bench::kSecondOrder}}},
-              {"methods", json::object()}, {"problems", json::array()}, {"skipped", json::array()}};
+  json result{
+      {"seeds", effort.seeds},
+      {"search_seeds", effort.search_seeds},
+      {"fast", options.fast},
+      {"cost", {{"value", 1}, {"gradient", bench::kGradient}, {"second_order_product", bench::kSecondOrder}}},
+      {"methods", json::object()},
+      {"problems", json::array()},
+      {"skipped", json::array()}};
   for (const bench::MethodInfo& method : bench::kMethods)
     if (picked(options.methods, method.name)) {
       methods.emplace_back(method.name);
@@ -60,7 +65,8 @@ json run(const Options& options, const std::vector<bench::Case>& cases) {
     const std::string& name = each.settings.name;
     if (!picked(options.problems, name)) continue;
     if (each.text && options.data.empty()) {
-      fmt::print(stderr, "{}: skipped, it needs real data: give --data FOLDER (with sst2/train.jsonl)\n", name);
+      fmt::print(stderr, "{}: skipped, it needs real data: give --data FOLDER (with sst2/train.jsonl)\n",
+                 name);
       result["skipped"].push_back(name);
       continue;
     }
@@ -82,19 +88,22 @@ int say(const char* message) {
 
 int main(int argc, char** argv) try {
   const std::vector<bench::Case> cases = bench::all_cases();
-  CLI::App app{"Bilevel problems solved by several methods side by side.\n"
-               "Example: zofo_bench_bilevel --problem quadratic --json out.json"};
+  CLI::App app{
+      "Bilevel problems solved by several methods side by side.\n"
+      "Example: zofo_bench_bilevel --problem quadratic --json out.json"};
   Options options;
   app.add_option("--problem", options.problems, "problems, separated by commas, or all")
       ->delimiter(',')
       ->check(CLI::IsMember(names_with_all(cases, [](const auto& c) { return c.settings.name; })));
   app.add_option("--method", options.methods, "methods, separated by commas, or all")
       ->delimiter(',')
-      ->check(CLI::IsMember(names_with_all(bench::kMethods, [](const auto& m) { return std::string(m.name); })));
-  app.add_option("--seeds", options.seeds, "runs of each method (20; with --fast 5)")->check(CLI::Range(1, 1000));
+      ->check(
+          CLI::IsMember(names_with_all(bench::kMethods, [](const auto& m) { return std::string(m.name); })));
+  app.add_option("--seeds", options.seeds, "runs of each method (20; with --fast 5)")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--json", options.out, "file for the result; - or none: standard output");
   app.add_option("--data", options.data, "folder with sst2/train.jsonl and sst2/validation.jsonl");
-  app.add_flag("--fast", options.fast, "a fifth of the budgets, 5 seeds, a coarse search of the rates");
+  app.add_flag("--fast", options.fast, "a quarter of the budgets, 5 seeds, a coarse search of the rates");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

@@ -97,12 +97,14 @@ template <class Problem>
   };
   const auto gradient = [=](const Vector& p, Vector& g, const auto& f) {
     g.resize(p.size());
-    return mean(p, [&](const AnyProblem& task, const Vector& own, std::size_t t) {
-             Vector part;
-             const double value = f(task, own, part);
-             g.segment(static_cast<Eigen::Index>(t) * adapter, adapter) = part / n;
-             return value;
-           }) / n;
+    return mean(p,
+                [&](const AnyProblem& task, const Vector& own, std::size_t t) {
+                  Vector part;
+                  const double value = f(task, own, part);
+                  g.segment(static_cast<Eigen::Index>(t) * adapter, adapter) = part / n;
+                  return value;
+                }) /
+           n;
   };
   AnyProblem any;
   any.upper_of = [=](const Vector& w, const Vector& p) {
@@ -122,14 +124,14 @@ template <class Problem>
     });
   };
   any.upper_theta_gradient = [=](const Vector& w, const Vector& p) -> Vector {
-    return mean(p, [&](const AnyProblem& t, const Vector& a, std::size_t) {
-             return t.upper_theta_gradient(w, a);
-           }) / n;
+    return mean(p, [&](const AnyProblem& t, const Vector& a,
+                       std::size_t) { return t.upper_theta_gradient(w, a); }) /
+           n;
   };
   any.lower_theta_gradient = [=](const Vector& w, const Vector& p) -> Vector {
-    return mean(p, [&](const AnyProblem& t, const Vector& a, std::size_t) {
-             return t.lower_theta_gradient(w, a);
-           }) / n;
+    return mean(p, [&](const AnyProblem& t, const Vector& a,
+                       std::size_t) { return t.lower_theta_gradient(w, a); }) /
+           n;
   };
   any.lower_hessian = [=](const Vector& w, const Vector& p) {
     Matrix h = Matrix::Zero(p.size(), p.size());

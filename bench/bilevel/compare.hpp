@@ -25,11 +25,11 @@ namespace zofo::bench {
 
 /// How much is run.
 struct Effort {
-  std::uint32_t seeds = 20;         ///< seeds 1, 2, … of the runs that count
-  std::uint32_t search_seeds = 3;   ///< seeds 1001, 1002, … of the search
-  double budget_share = 1.0;        ///< of each problem's budget
-  std::vector<int> powers{-3, -2, -1, 0, 1, 2};  ///< rates are 4^power units; beyond where the best is at an end
-  int beyond = 4;                   ///< at most so many more on either side
+  std::uint32_t seeds = 20;                      ///< seeds 1, 2, … of the runs that count
+  std::uint32_t search_seeds = 3;                ///< seeds 1001, 1002, … of the search
+  double budget_share = 1.0;                     ///< of each problem's budget
+  std::vector<int> powers{-6, -4, -2, 0, 2, 4};  ///< rates are 2^power units; then best ± 1
+  int beyond = 8;  ///< powers tried past an end of the list while the best lies there
 };
 
 /// Sorted quartiles with linear interpolation; one that falls on a run that never came is kNever.
@@ -52,7 +52,8 @@ using nlohmann::json;
 inline json number_or_null(double x) { return std::isfinite(x) ? json(x) : json(nullptr); }
 inline json numbers(const std::vector<double>& list) {
   json out = json::array();
-  for (const double x : list) out.push_back(std::isfinite(x) ? json(std::stod(fmt::format("{:.5g}", x))) : json(nullptr));
+  for (const double x : list)
+    out.push_back(std::isfinite(x) ? json(std::stod(fmt::format("{:.5g}", x))) : json(nullptr));
   return out;
 }
 
@@ -91,18 +92,13 @@ class Comparison {
   /// Settings, and for each of the methods its rate, hits, quartiles, curve and extras.
   [[nodiscard]] nlohmann::json run(const std::vector<std::string>& methods) {
     const Instance& first = instances_.front();
-    nlohmann::json said{{"name", settings_.name},
-                        {"title", settings_.title},
-                        {"citation", settings_.citation},
-                        {"judged_by", settings_.by_gradient ? "gradient" : "gap"},
-                        {"target", settings_.target},
-                        {"budget", settings_.budget},
-                        {"penalty", settings_.penalty},
-                        {"inner_steps", settings_.inner_steps},
-                        {"theta_size", first.theta.size()},
-                        {"adapter_size", first.p.size()},
-                        {"real_data", case_.text},
-                        {"evaluations", grid_}};
+    nlohmann::json said{
+        {"name", settings_.name},           {"title", settings_.title},
+        {"citation", settings_.citation},   {"judged_by", settings_.by_gradient ? "gradient" : "gap"},
+        {"target", settings_.target},       {"budget", settings_.budget},
+        {"penalty", settings_.penalty},     {"inner_steps", settings_.inner_steps},
+        {"theta_size", first.theta.size()}, {"adapter_size", first.p.size()},
+        {"real_data", case_.text},          {"evaluations", grid_}};
     if (first.extras) said["extras_at_start"] = median_extras([](const Instance& i) { return i.theta; });
     for (const std::string& method : methods) {
       said["methods"].push_back(one(method));
@@ -132,12 +128,13 @@ class Comparison {
     const Instance& instance = instances_[i];
     Outcome outcome;
     outcome.theta = run_method(
-        method, {instance, settings_, instance.rate_unit * std::pow(4.0, power), seed_of(i)}, recorder);
+        method, {instance, settings_, instance.rate_unit * std::pow(2.0, power), seed_of(i)}, recorder);
     outcome.hit = recorder.hit();
     outcome.last = recorder.last();
     outcome.curve = recorder.curve();
     return outcome;
   }
+  // The worst of the search seeds, as a rate at the edge of stability may do well on some.
   [[nodiscard]] Score score(const std::string& method, int power) const {
     std::vector<double> hits(effort_.search_seeds), lasts(hits);
     detail::in_parallel(hits.size(), [&](std::size_t k) {
@@ -145,7 +142,7 @@ class Comparison {
       hits[k] = outcome.hit;
       lasts[k] = outcome.last;
     });
-    return {quartiles(hits)[1], quartiles(lasts)[1]};
+    return {*std::max_element(hits.begin(), hits.end()), *std::max_element(lasts.begin(), lasts.end())};
   }
   // The power of the best rate; the grid is followed on where the best lies at an end.
   [[nodiscard]] std::pair<int, bool> search(const std::string& method) const {
@@ -157,15 +154,19 @@ class Comparison {
     };
     for (const int power : effort_.powers) attempt(power);
     const int low = tried.begin()->first - effort_.beyond, high = tried.rbegin()->first + effort_.beyond;
-    while (best == tried.rbegin()->first && best < high) attempt(best + 1);
-    while (best == tried.begin()->first && best > low) attempt(best - 1);
-    return {best, best == tried.begin()->first || best == tried.rbegin()->first};
+    const int step = effort_.powers[1] - effort_.powers[0];
+    while (best == tried.rbegin()->first && best < high) attempt(best + step);
+    while (best == tried.begin()->first && best > low) attempt(best - step);
+    const bool at_end = best == tried.begin()->first || best == tried.rbegin()->first;
+    for (const int power : {best - step / 2, best + step / 2}) attempt(power);
+    return {best, at_end};
   }
 
   [[nodiscard]] nlohmann::json one(const std::string& method) const {
     const auto [power, edge] = search(method);
     std::vector<Outcome> outcomes(effort_.seeds);
-    detail::in_parallel(outcomes.size(), [&, p = power](std::size_t i) { outcomes[i] = single(method, p, i, false); });
+    detail::in_parallel(outcomes.size(),
+                        [&, p = power](std::size_t i) { outcomes[i] = single(method, p, i, false); });
 
     std::vector<double> hits, lasts;
     for (const Outcome& outcome : outcomes) {
@@ -173,10 +174,8 @@ class Comparison {
       lasts.push_back(outcome.last);
     }
     const auto reached = std::count_if(hits.begin(), hits.end(), [](double hit) { return hit != kNever; });
-    nlohmann::json said{{"name", method},       {"rate_power", power},
-                        {"rate_at_end_of_grid", edge},
-                        {"reached", reached},   {"runs", effort_.seeds},
-                        {"hits", detail::numbers(hits)}};
+    nlohmann::json said{{"name", method},     {"rate_power", power},   {"rate_at_end_of_grid", edge},
+                        {"reached", reached}, {"runs", effort_.seeds}, {"hits", detail::numbers(hits)}};
     const auto hit = quartiles(hits), last = quartiles(lasts);
     said["quartiles"] = detail::numbers({hit.begin(), hit.end()});
     said["final"] = detail::numbers({last.begin(), last.end()});
@@ -211,9 +210,9 @@ class Comparison {
   }
   [[nodiscard]] std::string summary(const nlohmann::json& method) const {
     const auto& median = method["quartiles"][1];
-    const std::string reached =
-        median.is_null() ? fmt::format("not reached in {:.0f}", settings_.budget) : fmt::format("{:.0f}", median.get<double>());
-    return fmt::format("{:<24} ({} of {} runs; rate 4^{}{})", reached, method["reached"].get<int>(),
+    const std::string reached = median.is_null() ? fmt::format("not reached in {:.0f}", settings_.budget)
+                                                 : fmt::format("{:.0f}", median.get<double>());
+    return fmt::format("{:<24} ({} of {} runs; rate 2^{}{})", reached, method["reached"].get<int>(),
                        method["runs"].get<int>(), method["rate_power"].get<int>(),
                        method["rate_at_end_of_grid"].get<bool>() ? ", at an end of the grid" : "");
   }

@@ -29,7 +29,8 @@ namespace zofo::bench {
   bool inside = false;
   for (const char byte : text) {
     const char c = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) >= 128);
+    const bool word =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (static_cast<unsigned char>(c) >= 128);
     if (word && !inside) words.emplace_back();
     if (word) words.back().push_back(c);
     inside = word;

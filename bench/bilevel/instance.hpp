@@ -22,8 +22,9 @@ struct Instance {
   Vector theta, p;                ///< θ_0, p_0 = s_0
   Interval box;                   ///< θ is clamped to it after every step of every method
   double smoothness = 0;          ///< L of G(θ, ·) over the box
+  double convexity = 0;           ///< μ of G(θ, ·) over the box; L itself: no momentum
   double upper_smoothness = 0;    ///< of F(θ, ·)
-  double rate_unit = 1;           ///< rates of θ are powers of 4 times this
+  double rate_unit = 1;           ///< rates of θ are powers of 2 times this
   std::function<double(const Vector&)> phi;
   std::function<Vector(const Vector&)> phi_gradient;
   double lowest = std::numeric_limits<double>::quiet_NaN();  ///< φ*; NaN: judged by ‖∇φ‖
@@ -46,9 +47,9 @@ struct Instance {
 struct CaseSettings {
   std::string name, title, citation;
   bool by_gradient = false;  ///< judged by ‖∇φ‖, else by the gap
-  double target = 0.1;       ///< of the judged number's value at the start
-  double budget = 1e5;       ///< evaluations
-  double penalty = 20;       ///< λ
+  double target = 0.02;      ///< of the judged number's value at the start
+  double budget = 4e4;       ///< evaluations
+  double penalty = 50;       ///< λ
   std::uint32_t inner_steps = 5;
   std::uint32_t queries = 4;
 };

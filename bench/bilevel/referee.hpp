@@ -84,7 +84,8 @@ class Lbfgs {
                                        const std::function<Vector(const Vector&)>& phi_gradient,
                                        const Vector& theta, const Interval& box, int steps) {
   const bool bounded = box.bounded();
-  const double middle = bounded ? 0.5 * (box.low + box.high) : 0, half = bounded ? 0.5 * (box.high - box.low) : 1;
+  const double middle = bounded ? 0.5 * (box.low + box.high) : 0,
+               half = bounded ? 0.5 * (box.high - box.low) : 1;
   const auto theta_of = [=](const Vector& u) -> Vector {
     if (!bounded) return u;
     return (middle + half * u.array().tanh()).matrix();

@@ -36,13 +36,15 @@ namespace zofo::bench {
 struct TextData {
   problems::ClassRows train, test;
 
-  [[nodiscard]] static TextData read(const std::filesystem::path& folder, const HashingVectorizer& vectorizer) {
+  [[nodiscard]] static TextData read(const std::filesystem::path& folder,
+                                     const HashingVectorizer& vectorizer) {
     return {read_text_rows(folder / "sst2" / "train.jsonl", vectorizer),
             read_text_rows(folder / "sst2" / "validation.jsonl", vectorizer)};
   }
   /// Two sets of `n` training rows without a row in common, drawn by the seed. Error when there are too few.
   [[nodiscard]] std::vector<problems::ClassRows> split(Eigen::Index n, std::uint64_t seed) const {
-    require(train.size() >= 2 * n, "sst2/train.jsonl has {} rows: must have at least {}", train.size(), 2 * n);
+    require(train.size() >= 2 * n, "sst2/train.jsonl has {} rows: must have at least {}", train.size(),
+            2 * n);
     std::vector<Eigen::Index> order(static_cast<std::size_t>(train.size()));
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Eigen::Index>(i);
     std::vector<double> u(order.size());
