@@ -68,7 +68,7 @@ void learnt_weights(Instance& instance, double convexity, double smoothness, dou
   instance.smoothness = smoothness;
   instance.upper_smoothness = upper_smoothness;
   instance.rate_unit = 1 / instance.phi_gradient(instance.theta).norm();
-  instance.lowest = lowest_phi(instance.phi, instance.phi_gradient, instance.theta, instance.box, 100);
+  instance.lowest = lowest_phi(instance.phi, instance.phi_gradient, instance.theta, instance.box, 200);
   require(instance.lowest < instance.phi(instance.theta) - 1e-6,
           "referee: phi is at its lowest from the start");
 }

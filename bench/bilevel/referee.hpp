@@ -54,12 +54,15 @@ class Lbfgs {
 
  private:
   void add(const Vector& s, const Vector& y) {
-    if (s.dot(y) <= 1e-14 * s.norm() * y.norm()) return;
+    if (s.dot(y) <= 1e-8 * s.norm() * y.norm()) {  // φ is concave there: begin again
+      pairs_.clear();
+      return;
+    }
     pairs_.emplace_back(s, y);
     if (pairs_.size() > 10) pairs_.pop_front();
   }
   [[nodiscard]] Vector times(Vector g) const {
-    if (pairs_.empty()) return g / std::max(1.0, g.norm());
+    if (pairs_.empty()) return g / g.norm();  // a step of length 1
     std::vector<double> alpha(pairs_.size());
     for (std::size_t i = pairs_.size(); i-- > 0;) {
       const auto& [s, y] = pairs_[i];
