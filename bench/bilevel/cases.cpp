@@ -289,7 +289,7 @@ std::vector<Case> all_cases() {
                     .title = "Learn to regularise: logistic regression on SST-2",
                     .citation = cited(random_logistic({}, 0)),
                     .target = 0.1,
-                    .budget = 1e4},
+                    .budget = 2e4},
                    real(regularise_sst2),
                    true});
   cases.push_back({{.name = "hypercleaning_sst2",

@@ -26,7 +26,7 @@ namespace zofo::bench {
 /// How much is run.
 struct Effort {
   std::uint32_t seeds = 20;                      ///< seeds 1, 2, … of the runs that count
-  std::uint32_t search_seeds = 3;                ///< seeds 1001, 1002, … of the search
+  std::uint32_t search_seeds = 5;                ///< seeds 1001, 1002, … of the search
   double budget_share = 1.0;                     ///< of each problem's budget
   std::vector<int> powers{-6, -4, -2, 0, 2, 4};  ///< rates are 2^power units; then best ± 1
   int beyond = 8;  ///< powers tried past an end of the list while the best lies there
@@ -150,7 +150,8 @@ class Comparison {
     int best = effort_.powers.front();
     const auto attempt = [&](int power) {
       tried[power] = score(method, power);
-      if (tried[power].better_than(tried[best])) best = power;
+      const bool both_blew_up = tried[power].last == kNever && tried[best].last == kNever;
+      if (tried[power].better_than(tried[best]) || (both_blew_up && power < best)) best = power;
     };
     for (const int power : effort_.powers) attempt(power);
     const int low = tried.begin()->first - effort_.beyond, high = tried.rbegin()->first + effort_.beyond;

@@ -10,6 +10,9 @@
 namespace zofo::bench {
 
 inline constexpr double kNever = std::numeric_limits<double>::infinity();
+/// Times the start's: past it a run has blown up. Differences of huge losses round to 0, so it would stand
+/// still there.
+inline constexpr double kBlownUp = 1e3;
 
 /// Evaluation counts at which all runs of a problem are judged: `ratio` apart, from 4 to the budget.
 [[nodiscard]] inline std::vector<double> evaluation_grid(double budget, double ratio = 1.12) {
@@ -35,7 +38,7 @@ class Recorder {
   bool operator()(double evaluations, Judge&& judge) {
     if (evaluations < grid_[curve_.size()]) return true;
     const double judged = judge();
-    const double now = std::isnan(judged) ? kNever : judged;
+    const double now = judged < kBlownUp ? judged : kNever;  // not a number fails the comparison too
     while (curve_.size() < grid_.size() && grid_[curve_.size()] <= evaluations) {
       const bool last = curve_.size() + 1 == grid_.size() || grid_[curve_.size() + 1] > evaluations;
       curve_.push_back(last ? now : last_);
