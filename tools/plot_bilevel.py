@@ -48,7 +48,7 @@ def draw(problem: dict, path: Path) -> None:
             [max(v, FLOOR) if v is not None else float("nan") for v in method["curve"][k]]
             for k in ("lower", "median", "upper")
         )
-        axes.fill_between(grid, lower, upper, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(grid[::2], lower[::2], upper[::2], color=colour, alpha=0.15, linewidth=0)
         axes.plot(grid, median, color=colour, linewidth=1.4, label=method["name"])
         hit = method["quartiles"][1]
         if hit is not None:
@@ -92,7 +92,7 @@ def crossing(problem: dict, method: dict, level: float) -> str:
 def overview(result: dict) -> str:
     names = [p["name"] for p in result["problems"]]
     lines = ["| method | " + " | ".join(f"[{n}](#{n})" for n in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for method in result["methods"]:
+    for method in (m["name"] for m in result["problems"][0]["methods"]):
         cells = []
         for problem in result["problems"]:
             found = next(m for m in problem["methods"] if m["name"] == method)
