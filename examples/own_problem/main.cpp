@@ -1,41 +1,34 @@
-// A bilevel problem of one's own: pick the weight decay θ of each feature on validation rows; p are the weights.
-#include <fmt/ranges.h>
-
+// A bilevel problem of one's own: θ is the log weight decay of a linear model p, chosen on held-out rows.
 #include "zofo/zofo.hpp"
 
-using Vector = Eigen::VectorXd;
-using zofo::Sample;
-
 struct WeightDecay {
-  using Theta = Vector;  // log of the decay, one a feature
-  using Lower = Vector;  // the weights of a linear model
-  Eigen::MatrixXd train, held_out;
-  Vector train_y, held_out_y;
-
-  double upper(const Theta&, const Lower& p, Sample) const { return (held_out * p - held_out_y).squaredNorm(); }
-  double lower(const Theta& theta, const Lower& p, Sample) const {
-    return (train * p - train_y).squaredNorm() + theta.array().exp().matrix().dot(p.cwiseAbs2());
+  using Theta = Eigen::VectorXd;
+  using Lower = Eigen::VectorXd;
+  Eigen::MatrixXd train, held;
+  Eigen::VectorXd y, held_y;
+  double upper(const Theta&, const Lower& p, zofo::Sample) { return (held * p - held_y).squaredNorm(); }
+  double lower(const Theta& t, const Lower& p, zofo::Sample) {
+    return (train * p - y).squaredNorm() + std::exp(t[0]) * p.squaredNorm();
   }
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& g) const {
-    g = 2 * held_out.transpose() * (held_out * p - held_out_y);
-    return upper(theta, p, sample);
+  double upper_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
+    g = 2 * held.transpose() * (held * p - held_y);
+    return upper(t, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& g) const {
-    g = 2 * train.transpose() * (train * p - train_y) + 2 * theta.array().exp().matrix().cwiseProduct(p);
-    return lower(theta, p, sample);
+  double lower_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
+    g = 2 * train.transpose() * (train * p - y) + 2 * std::exp(t[0]) * p;
+    return lower(t, p, sample);
   }
 };
-
 int main() {
-  const Eigen::MatrixXd rows = Eigen::MatrixXd::Random(48, 8) / 7;  // only the first two features matter
-  const Vector y = rows.leftCols(2).rowwise().sum() + 0.05 * Vector::Random(48);
-  WeightDecay problem{rows.topRows(16), rows.bottomRows(32), y.head(16), y.tail(32)};
-  zofo::Solver solver{problem, zofo::Rademacher{}, zofo::Central{{.epsilon = 1e-3, .queries = 2}},
-                      zofo::outer::Sgd{{.rate = 3.0}}, zofo::inner::Nesterov{{.rate = 0.02}},
-                      zofo::BilevelOptions{.outer_steps = 500, .inner_steps = 20, .penalty = 10.0}};
-  Vector theta = Vector::Constant(8, -3.0), p = Vector::Zero(8), s = p;
-  const auto first = solver.step(theta, p, s), last = solver.run(theta, p, s);
-  fmt::print("held-out loss {:.4f} -> {:.4f}; log decay {:.1f}\n", first.upper, last.upper,
-             fmt::join(theta.begin(), theta.end(), " "));
-  return last.upper < first.upper ? 0 : 1;
+  const Eigen::MatrixXd rows = Eigen::MatrixXd::Random(40, 12);
+  const Eigen::VectorXd y = rows.col(0) + Eigen::VectorXd::Random(40);
+  WeightDecay problem{rows.topRows(20), rows.bottomRows(20), y.head(20), y.tail(20)};
+  zofo::Solver solver{problem,
+                      zofo::Rademacher{},
+                      zofo::Central{},
+                      zofo::outer::Sgd{{.rate = 0.01}},
+                      zofo::inner::GradientDescent{{.rate = 2e-3}},
+                      zofo::BilevelOptions{.outer_steps = 800}};
+  Eigen::VectorXd theta = Eigen::VectorXd::Constant(1, -3), p = Eigen::VectorXd::Zero(12), s = p;
+  fmt::print("held-out loss {:.2f}, log weight decay {:.2f}\n", solver.run(theta, p, s).upper, theta[0]);
 }
