@@ -161,6 +161,7 @@ def write_page(mutants: list[Mutant], outcomes: dict[str, Outcome]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="this mutant alone; may be repeated")
+    parser.add_argument("--slice", metavar="I/N", help="every N-th mutant, from the I-th (0 … N-1): what CI rotates through")
     parser.add_argument("--list", action="store_true", help="print the names")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="programs at a time")
@@ -177,6 +178,12 @@ def main() -> int:
         if options.write:
             parser.error("--write: wants all mutants, without --only")
         mutants = [m for m in mutants if m.name in options.only]
+
+    if options.slice:
+        first, _, step = options.slice.partition("/")
+        if not (first.isdecimal() and step.isdecimal() and int(first) < int(step)) or options.write or options.only:
+            parser.error(f"--slice {options.slice}: wants I/N with I < N, without --only and --write")
+        mutants = mutants[int(first)::int(step)]
 
     start = time.monotonic()
     with (tempfile.TemporaryDirectory(prefix="zofo-mutants-") as common,

@@ -33,7 +33,7 @@ TEST_CASE("ridge: closed forms agree with the reference", "[problems]") {
 
 TEST_CASE("ridge: one feature by hand", "[problems]") {
   // X = (1, 1)ᵀ, y = (2, 4)ᵀ, θ = ln 2: (1 + 2) p = 3, so p* = 1; at x' = 1, y' = 3: φ = ½(1 − 3)² = 2.
-  const Ridge problem({Eigen::MatrixXd::Ones(2, 1), Eigen::Vector2d(2, 4)},
+  const Ridge problem({Eigen::MatrixXd::Ones(2, 1), Eigen::VectorXd{{2, 4}}},
                       {Eigen::MatrixXd::Ones(1, 1), VectorXd::Constant(1, 3)}, PenaltyGroups::one(1));
   const VectorXd theta = VectorXd::Constant(1, std::log(2.0));
   CHECK(problem.lower_solution(theta)[0] == Approx(1));
