@@ -169,8 +169,10 @@ json over_rounds(std::vector<json> lines) {
     return median(values);
   };
   json line = lines.front();
-  for (const char* key : {"seconds", "gflops", "ratio"})
+  const double operations = line["gflops"].get<double>() * line["seconds"].get<double>();
+  for (const char* key : {"seconds", "ratio"})
     if (line.contains(key)) line[key] = middle_of(key);
+  line["gflops"] = operations / line["seconds"].get<double>();
   for (const json& each : lines) {
     line["peak_mib"] = std::max(line["peak_mib"].get<double>(), each["peak_mib"].get<double>());
     line["others_cpu"] = std::max(line["others_cpu"].get<double>(), each["others_cpu"].get<double>());
