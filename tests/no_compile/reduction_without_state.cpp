@@ -1,4 +1,4 @@
-// expect: zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses) -> ZoGradient (concept OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) (concept VarianceReduction)
+// expect: or State and estimate(step, evaluator, state, estimate) (concept VarianceReduction)
 #include "zofo/zofo.hpp"
 
 struct Forgetful {  // no State
