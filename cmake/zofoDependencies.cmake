@@ -21,6 +21,11 @@ macro(zofo_find_llm_dependencies)
                        zofo_blas::zofo_blas)
 endmacro()
 
+# For zofo::cuda.
+macro(zofo_find_cuda_dependencies)
+  find_package(CUDAToolkit 12.0 REQUIRED)
+endmacro()
+
 # Fails with the packages' names when one of the targets is missing.
 function(zofo_require_targets)
   set(missing "")

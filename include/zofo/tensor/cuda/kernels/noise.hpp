@@ -1,0 +1,85 @@
+/// @file Directions on the card: the entries that core/random.hpp defines, made in registers from the same
+/// Philox counters; probes written beside θ, and the outer update fused with generation.
+#pragma once
+
+#include "zofo/tensor/cuda/types.hpp"
+
+namespace zofo::tensor::cuda {
+
+/// Law of a dense direction's entries; `none` where a probe is θ itself.
+enum class Law : std::uint8_t { none, gaussian, rademacher };
+
+/// A probe as kernels read it, from the card's memory, so that a captured graph serves every step.
+struct ProbeArgument {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0, query = 0;
+  float scale = 0.0F;
+  std::uint32_t unused = 0;
+};
+
+/// A piece of one tensor: entries offset … offset + size − 1 of stream `tensor`; `from` where they lie and
+/// `to` where their probed copies go, in elements of the two base pointers of the call.
+struct Segment {
+  std::uint32_t tensor = 0;
+  std::uint64_t offset = 0, size = 0;
+  std::uint64_t from = 0, to = 0;
+};
+struct Segments {
+  static constexpr std::uint32_t most = 20;
+  Segment segment[most];
+  std::uint32_t count = 0;
+};
+
+/// out[j·out_stride + to + i] = x[from + i] + probes[j].scale·z(probes[0])[offset + i] for j < count, one
+/// kernel for all segments, z made once for all probes (they share a direction). One rounding each (fma in
+/// fp32, then to T).
+template <class T>
+void write_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+                  const Segments& segments, const T* x, T* out, std::size_t out_stride);
+
+/// Same, each probe with its own direction (vectors beside low-rank probes).
+template <class T>
+void write_own_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+                      const Segments& segments, const T* x, T* out, std::size_t out_stride);
+
+/// One term of an estimate as the update reads it: direction and −η·coefficient in `scale`.
+using UpdateTerm = ProbeArgument;
+
+/// x[from + i] += Σ_k terms[k].scale·z(terms[k])[offset + i], read and written once. fp32: term after term by
+/// fma, as the CPU does. bf16: summed in fp32 and rounded stochastically, to the upper neighbour with the
+/// probability that makes the rounding unbiased, by 16 bits of the stream extra_stream(rounding, tensor) of
+/// terms[0]'s direction (word i/2 % 4 of block i/8, its low half for even i); a sum that is a bf16 already
+/// stays as it is, so a zero update changes no bit. `terms` is on the card; segments' `to` is unused.
+template <class T>
+void update(cudaStream_t stream, Law law, const UpdateTerm* terms, std::uint32_t count,
+            const Segments& segments, T* x);
+
+/// Factors of a low-rank direction of one matrix (perturb/low_rank.hpp): u [rank, rows], v [rank, cols],
+/// dense. u from stream extra_stream(left, tensor) at the probe's direction, v from extra_stream(right,
+/// tensor) at the direction whose step is step / hold (0 if hold is 0).
+struct FactorPiece {
+  std::uint32_t tensor = 0, rows = 0, cols = 0;
+  std::uint64_t u_at = 0, v_at = 0;  ///< where they go, in floats from the probe's base
+};
+
+/// Writes the factors of `pieces` (on the card) for every probe: those of probe j from out + j·stride on.
+/// Entries in `out` beyond the pieces are left alone.
+void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count, std::uint32_t rank,
+                   std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
+                   std::uint64_t largest, float* out, std::size_t stride);
+
+/// x [rows, cols] += Σ_k terms[k].scale/√rank·U_k V_kᵀ with factors of write_factors; bf16 rounded
+/// stochastically as in `update`.
+template <class T>
+void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
+                     const FactorPiece& piece, const float* factors, std::size_t factors_stride,
+                     std::uint64_t from, T* x);
+
+/// Raw words, for tests: out[i] = word i % 4 of Philox block i / 4 of (probe's direction, tensor).
+void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
+                  std::size_t n, std::uint32_t* out);
+/// z[i] of a law in fp32, for tests and for laws' users.
+void fill(cudaStream_t stream, Law law, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
+          std::size_t n, float* out);
+
+}  // namespace zofo::tensor::cuda
