@@ -31,6 +31,9 @@ struct CpuBackend {
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
 
+  /// Tokens of a batch that fill the matrix products without straining the memory.
+  static constexpr std::size_t tokens_that_fill = 512;
+
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
 

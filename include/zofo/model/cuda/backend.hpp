@@ -55,6 +55,9 @@ class CudaBackend {
   using ConstView = tensor::MatrixView<const T>;
   using FloatView = tensor::MatrixView<float>;
 
+  /// Tokens of a batch that fill the card without straining its memory.
+  static constexpr std::size_t tokens_that_fill = 8192;
+
   explicit CudaBackend(tensor::cuda::Context& context) : state_(std::make_unique<State>(context)) {}
 
   [[nodiscard]] tensor::cuda::Context& context() const { return state_->context; }
