@@ -46,11 +46,8 @@ class CpuWork {
     x_.resize(n * 3072);
     y_.resize(n * 3072);
     for (std::size_t l = 0; l < 30; ++l) {
-      const auto w = model::LayerWeights::of(theta_, l);
-      multiply(n, 576, 960, w.qkv);
-      multiply(n, 576, 576, w.o);
-      multiply(n, 576, 3072, w.gate_up);
-      multiply(n, 1536, 576, w.down);
+      const auto w = model::LayerWeights<float>::of(theta_, l);
+      for (const auto& each : {w.qkv, w.o, w.ffn_in, w.down}) multiply(n, each.in, each.out, each.matrix.data);
     }
   }
   void forward() { transformer_.log_probabilities(theta_, plain_, {}); }

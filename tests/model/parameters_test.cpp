@@ -18,30 +18,30 @@ TEST_CASE("tensors fill the arena without gaps, in the order of the forward pass
       offset += tensor.size();
     }
     CHECK(offset == theta.values().size());
-    CHECK(theta.tensors()[theta.output_norm()].name == "output_norm");
-    CHECK(theta.tensors()[theta.head()].name == (theta.config().tied ? "token_embd" : "output"));
+    CHECK(theta.tensors()[theta.layout().output_norm()].name == "output_norm");
+    CHECK(theta.tensors()[theta.layout().head()].name == (theta.config().tied ? "token_embd" : "output"));
   }
 }
 
 TEST_CASE("a layer's tensors have the reference's names and shapes", "[model]") {
   const golden::Case c = golden::one("no adapters");
   const auto& tensors = c.theta.tensors();
-  const std::size_t first = Parameters::layer_first(1);
-  const auto is = [&](std::size_t i, const char* name, std::uint32_t rows, std::uint32_t cols) {
+  const Layout& layout = c.theta.layout();
+  const auto is = [&](Role role, const char* name, std::uint32_t rows, std::uint32_t cols) {
     INFO(name);
-    CHECK(tensors[first + i].name == std::string("blk.1.") + name);
-    CHECK(tensors[first + i].rows == rows);
-    CHECK(tensors[first + i].cols == cols);
+    CHECK(tensors[layout.tensor(1, role)].name == std::string("blk.1.") + name);
+    CHECK(tensors[layout.tensor(1, role)].rows == rows);
+    CHECK(tensors[layout.tensor(1, role)].cols == cols);
   };
-  is(Parameters::attn_norm, "attn_norm", 1, 12);
-  is(Parameters::q, "attn_q", 24, 12);
-  is(Parameters::k, "attn_k", 8, 12);
-  is(Parameters::v, "attn_v", 8, 12);
-  is(Parameters::o, "attn_output", 12, 24);
-  is(Parameters::ffn_norm, "ffn_norm", 1, 12);
-  is(Parameters::gate, "ffn_gate", 20, 12);
-  is(Parameters::up, "ffn_up", 20, 12);
-  is(Parameters::down, "ffn_down", 12, 20);
+  is(Role::attn_norm, "attn_norm", 1, 12);
+  is(Role::q, "attn_q", 24, 12);
+  is(Role::k, "attn_k", 8, 12);
+  is(Role::v, "attn_v", 8, 12);
+  is(Role::o, "attn_output", 12, 24);
+  is(Role::ffn_norm, "ffn_norm", 1, 12);
+  is(Role::gate, "ffn_gate", 20, 12);
+  is(Role::up, "ffn_up", 20, 12);
+  is(Role::down, "ffn_down", 12, 20);
 }
 
 TEST_CASE("weights are copied by clone alone, and a clone is its own", "[model]") {

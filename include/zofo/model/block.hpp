@@ -1,198 +1,138 @@
-/// @file One block of a LLaMA-type transformer: its forward pass in three stages, its backward pass to
-/// activations and adapters.
+/// @file One block of a transformer, LLaMA-type or OPT-type: its forward pass in three stages, its backward
+/// pass to activations and adapters. Written once; a backend says how each operation is done.
 #pragma once
 
-#include <Eigen/Core>
-#include <algorithm>
 #include <cstddef>
 
 #include "zofo/model/layer_weights.hpp"
-#include "zofo/model/lora_site.hpp"
-#include "zofo/model/packing.hpp"
-#include "zofo/peft/lora.hpp"
+#include "zofo/model/sites.hpp"
 
 namespace zofo::model {
 
-/// What every operation of a block is told: which one it is, its weights (at θ or at a probe), the batch's
-/// geometry and adapters.
-struct BlockCall {
-  std::size_t layer = 0;
-  LayerWeights weights;
-  const Packing& packing;
-  AdapterList adapters;
-};
-
-/// The operations of a block over workspaces that it keeps. Hidden states h are [tokens, width].
+/// The operations of a block over workspaces that it keeps. Hidden states are [rows, width], rows being the
+/// batch's tokens once a probe: `h` enters the block, `middle` lies between its halves, `out` leaves it; they
+/// may be one buffer, and must be three where a backward pass follows. The products that adapters add to o
+/// and down are left to the norm that reads the hidden states next.
 template <class Backend>
 class Block {
  public:
+  using Scalar = typename Backend::Scalar;
   using Buffer = typename Backend::Buffer;
-  using View = typename Backend::View;
-  using ConstView = typename Backend::ConstView;
+  using View = tensor::MatrixView<Scalar>;
+  using Call = typename Backend::Call;
+  using Weights = LayerWeights<Scalar>;
 
-  /// What the backward pass reads besides the block's input.
+  /// What the backward pass reads besides the hidden states.
   struct Kept {
-    Buffer qkv, attended, middle, gate_up;
+    Buffer qkv, attended, ffn_in;
+    typename Backend::FloatBuffer log_sums;
   };
 
-  Block(const Config& config, peft::Lora lora)
-      : config_(config), lora_(std::move(lora)), shape_{config.heads, config.kv_heads, config.head_dim} {}
+  explicit Block(const Config& config) : config_(config) {}
 
-  [[nodiscard]] const peft::Lora& lora() const { return lora_; }
-
-  /// All three stages.
-  void forward(const BlockCall& call, View h, Kept& keep) {
-    attention(call, h, keep);
-    gate_up(call, h, keep);
-    down(call, h, keep);
+  /// middle = h + attention(norm(h)); reads the weights of Stage::attention. `left` is what the block before
+  /// has left to add to h.
+  void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, Sites left, View h, View middle,
+                 Kept& keep) {
+    const View x = b.view(normed_, h.rows, config_.width);
+    b.norm(call, config_, left, w.attn_norm, h, x);
+    const View qkv = b.view(keep.qkv, h.rows, config_.qkv_width());
+    b.linear(call, x, w.qkv, qkv);
+    const Sites sites = Sites::qkv(layer);
+    b.low_rank_in(call, sites, x);
+    b.finish_qkv(call, config_, sites, qkv);
+    const View attended = b.view(keep.attended, h.rows, config_.query_width());
+    b.attention(call, config_, qkv, attended, keep.log_sums);
+    b.linear_residual(call, attended, w.o, h, middle);
+    b.low_rank_in(call, Sites::attention_out(layer), attended);
   }
 
-  /// h += attention(rms_norm(h)); reads the weights of attention_stage.
-  void attention(const BlockCall& call, View h, Kept& keep) {
-    const std::size_t tokens = call.packing.tokens();
-    const View x = Backend::view(normed_, tokens, config_.width);
-    Backend::rms_norm(h, call.weights.attn_norm, config_.norm_eps, x);
-    const View qkv = Backend::view(keep.qkv, tokens, qkv_width());
-    Backend::gemm_nt(1.0F, x, qkv_weight(call), 0.0F, qkv);
-    add_lora(call, Projection::q, x, q_of(qkv));
-    add_lora(call, Projection::k, x, k_of(qkv));
-    add_lora(call, Projection::v, x, v_of(qkv));
-    rotate(call, qkv, 1.0F);
-    const View attended = Backend::view(keep.attended, tokens, attended_width());
-    Backend::attention(qkv, shape_, call.packing.cu_seqlens(), attended);
-    Backend::gemm_nt(1.0F, attended, o_weight(call), 1.0F, h);
-    add_lora(call, Projection::o, attended, h);
+  /// keep.ffn_in = the projection of norm(middle) into the second half; reads the weights of Stage::ffn_in.
+  void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, Kept& keep) {
+    const View x = b.view(normed_, middle.rows, config_.width);
+    b.norm(call, config_, Sites::attention_out(layer), w.ffn_norm, middle, x);
+    const View pre = b.view(keep.ffn_in, middle.rows, config_.ffn_in());
+    const Sites sites = Sites::ffn_in(config_, layer);
+    if (!config_.gated() && !b.adapts(call, sites)) return b.linear_relu(call, x, w.ffn_in, pre);
+    b.linear(call, x, w.ffn_in, pre);
+    b.low_rank_in(call, sites, x);
+    b.activate(call, config_, sites, pre, activated(b, pre));
   }
 
-  /// keep.gate_up = [gate | up] of rms_norm(h); reads the weights of gate_up_stage and keeps h for the
-  /// backward pass.
-  void gate_up(const BlockCall& call, View h, Kept& keep) {
-    const std::size_t tokens = call.packing.tokens();
-    std::copy_n(h.data, tokens * config_.width, Backend::view(keep.middle, tokens, config_.width).data);
-    const View x = Backend::view(normed_, tokens, config_.width);
-    Backend::rms_norm(h, call.weights.ffn_norm, config_.norm_eps, x);
-    const View out = Backend::view(keep.gate_up, tokens, 2 * ffn());
-    Backend::gemm_nt(1.0F, x, gate_up_weight(call), 0.0F, out);
-    add_lora(call, Projection::gate, x, out.cols_from(0, ffn()));
-    add_lora(call, Projection::up, x, out.cols_from(ffn(), ffn()));
+  /// out = middle + down(activation); reads the weights of Stage::ffn_out.
+  void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
+               Kept& keep) {
+    const View act = activated(b, b.view(keep.ffn_in, middle.rows, config_.ffn_in()));
+    b.linear_residual(call, act, w.down, middle, out);
+    b.low_rank_in(call, Sites::down(layer), act);
   }
 
-  /// h += down(swiglu(keep.gate_up)); reads the weight of down_stage.
-  void down(const BlockCall& call, View h, Kept& keep) {
-    const std::size_t tokens = call.packing.tokens();
-    const View act = Backend::view(act_, tokens, ffn());
-    Backend::swiglu(Backend::view(keep.gate_up, tokens, 2 * ffn()), act);
-    Backend::gemm_nt(1.0F, act, down_weight(call), 1.0F, h);
-    add_lora(call, Projection::down, act, h);
-  }
-
-  /// dh: gradient of the block's output on entry, of its input on exit (left as it is below the first block,
-  /// where nothing is trained). gradients[i] gets adapter i's share, unless null. `input` is the block's
-  /// input.
-  void backward(const BlockCall& call, View input, View dh, GradientList gradients, Kept& keep) {
-    mlp_backward(call, dh, gradients, keep);
-    attention_backward(call, input, dh, gradients, keep);
+  /// dh: gradient of `out` on entry, of `h` on exit (left as it is below the first block, where nothing is
+  /// trained). Adapters' gradients go to the call.
+  void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View middle, View dh,
+                Kept& keep) {
+    ffn_backward(b, call, layer, w, middle, dh, keep);
+    attention_backward(b, call, layer, w, h, dh, keep);
   }
 
  private:
-  using Projection = peft::Projection;
+  // ReLU needs its result alone, so it is done in place.
+  View activated(Backend& b, View pre) { return config_.gated() ? b.view(act_, pre.rows, config_.ffn) : pre; }
 
-  [[nodiscard]] std::size_t ffn() const { return config_.ffn; }
-  [[nodiscard]] std::size_t attended_width() const { return std::size_t{config_.heads} * config_.head_dim; }
-  [[nodiscard]] std::size_t key_width() const { return std::size_t{config_.kv_heads} * config_.head_dim; }
-  [[nodiscard]] std::size_t qkv_width() const { return attended_width() + 2 * key_width(); }
-  View q_of(View qkv) const { return qkv.cols_from(0, attended_width()); }
-  View k_of(View qkv) const { return qkv.cols_from(attended_width(), key_width()); }
-  View v_of(View qkv) const { return qkv.cols_from(attended_width() + key_width(), key_width()); }
-
-  ConstView qkv_weight(const BlockCall& c) const { return matrix(c.weights.qkv, qkv_width(), config_.width); }
-  ConstView o_weight(const BlockCall& c) const {
-    return matrix(c.weights.o, config_.width, attended_width());
-  }
-  ConstView gate_up_weight(const BlockCall& c) const {
-    return matrix(c.weights.gate_up, 2 * ffn(), config_.width);
-  }
-  ConstView down_weight(const BlockCall& c) const { return matrix(c.weights.down, config_.width, ffn()); }
-  static ConstView matrix(const float* data, std::size_t rows, std::size_t cols) {
-    return {data, rows, cols, cols};
-  }
-
-  [[nodiscard]] bool uses(std::size_t layer, Projection projection) const {
-    return lora_.site(layer, projection).used;
-  }
-
-  void rotate(const BlockCall& call, View qkv, float direction) const {
-    Backend::rotary(qkv, std::size_t{config_.heads} + config_.kv_heads, config_.head_dim,
-                    call.packing.positions(), call.packing.cosines(), call.packing.sines(), direction);
-  }
-
-  void add_lora(const BlockCall& call, Projection projection, ConstView x, View y) {
-    for (const AdapterRun& run : call.packing.runs())
-      if (run.adapter >= 0)
-        lora_forward<Backend>(lora_, lora_.site(call.layer, projection),
-                              *call.adapters[static_cast<std::size_t>(run.adapter)], run, x, y, low_rank_);
-  }
-
-  void lora_gradient(const BlockCall& call, Projection projection, ConstView x, ConstView dy, View* dx,
-                     GradientList gradients) {
-    for (const AdapterRun& run : call.packing.runs())
-      if (run.adapter >= 0)
-        lora_backward<Backend>(
-            lora_, lora_.site(call.layer, projection), *call.adapters[static_cast<std::size_t>(run.adapter)],
-            gradients[static_cast<std::size_t>(run.adapter)], run, x, dy, dx, low_rank_, d_low_rank_);
-  }
-
-  void mlp_backward(const BlockCall& call, View dh, GradientList gradients, Kept& keep) {
-    const std::size_t tokens = call.packing.tokens();
-    const View gate_up = Backend::view(keep.gate_up, tokens, 2 * ffn());
-    const View middle = Backend::view(keep.middle, tokens, config_.width);
-    View d_act = Backend::view(act_, tokens, ffn());
-    Backend::gemm_nn(1.0F, dh, down_weight(call), 0.0F, d_act);
-    if (uses(call.layer, Projection::down)) {
-      const View act = Backend::view(act_again_, tokens, ffn());
-      Backend::swiglu(gate_up, act);
-      lora_gradient(call, Projection::down, act, dh, &d_act, gradients);
+  void ffn_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View dh,
+                    Kept& keep) {
+    const View pre = b.view(keep.ffn_in, dh.rows, config_.ffn_in());
+    const View d_act = b.view(d_act_, dh.rows, config_.ffn);
+    b.linear_backward(call, dh, w.down, d_act);
+    const Sites down = Sites::down(layer);
+    if (b.adapts(call, down)) {
+      const View act = activated(b, pre);
+      if (config_.gated()) b.activate(call, config_, Sites::none(), pre, act);
+      b.low_rank_gradient(call, down, act, dh);
     }
-    const View d_gate_up = Backend::view(d_gate_up_, tokens, 2 * ffn());
-    Backend::swiglu_backward(gate_up, d_act, d_gate_up);
-    View dx = Backend::view(d_normed_, tokens, config_.width);
-    Backend::gemm_nn(1.0F, d_gate_up, gate_up_weight(call), 0.0F, dx);
-    if (uses(call.layer, Projection::gate) || uses(call.layer, Projection::up)) {
-      const View x = Backend::view(normed_, tokens, config_.width);
-      Backend::rms_norm(middle, call.weights.ffn_norm, config_.norm_eps, x);
-      lora_gradient(call, Projection::gate, x, d_gate_up.cols_from(0, ffn()), &dx, gradients);
-      lora_gradient(call, Projection::up, x, d_gate_up.cols_from(ffn(), ffn()), &dx, gradients);
+    const View d_pre = b.view(d_ffn_in_, dh.rows, config_.ffn_in());
+    b.activate_backward(call, config_, pre, down, d_act, d_pre);
+    const View dx = b.view(d_normed_, dh.rows, config_.width);
+    b.linear_backward(call, d_pre, w.ffn_in, dx);
+    const Sites in = Sites::ffn_in(config_, layer);
+    if (b.adapts(call, in)) {
+      const View x = b.view(normed_, dh.rows, config_.width);
+      b.norm(call, config_, Sites::none(), w.ffn_norm, middle, x);
+      b.low_rank_gradient(call, in, x, d_pre);
     }
-    Backend::rms_norm_backward(middle, call.weights.ffn_norm, config_.norm_eps, dx, dh);
+    b.norm_backward(call, config_, w.ffn_norm, middle, in, dx, dh);
   }
 
-  void attention_backward(const BlockCall& call, View input, View dh, GradientList gradients, Kept& keep) {
-    const std::size_t tokens = call.packing.tokens();
-    const View qkv = Backend::view(keep.qkv, tokens, qkv_width());
-    const View attended = Backend::view(keep.attended, tokens, attended_width());
-    View d_attended = Backend::view(d_attended_, tokens, attended_width());
-    Backend::gemm_nn(1.0F, dh, o_weight(call), 0.0F, d_attended);
-    lora_gradient(call, Projection::o, attended, dh, &d_attended, gradients);
-    const View d_qkv = Backend::view(d_qkv_, tokens, qkv_width());
-    Backend::attention_backward(qkv, d_attended, shape_, call.packing.cu_seqlens(), d_qkv);
-    rotate(call, d_qkv, -1.0F);
-    const View x = Backend::view(normed_, tokens, config_.width);
-    Backend::rms_norm(input, call.weights.attn_norm, config_.norm_eps, x);
-    View dx = Backend::view(d_normed_, tokens, config_.width);
-    View* wanted = call.layer > 0 ? &dx : nullptr;
-    if (wanted != nullptr) Backend::gemm_nn(1.0F, d_qkv, qkv_weight(call), 0.0F, dx);
-    lora_gradient(call, Projection::q, x, q_of(d_qkv), wanted, gradients);
-    lora_gradient(call, Projection::k, x, k_of(d_qkv), wanted, gradients);
-    lora_gradient(call, Projection::v, x, v_of(d_qkv), wanted, gradients);
-    if (wanted != nullptr)
-      Backend::rms_norm_backward(input, call.weights.attn_norm, config_.norm_eps, dx, dh);
+  void attention_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View dh,
+                          Kept& keep) {
+    const View qkv = b.view(keep.qkv, dh.rows, config_.qkv_width());
+    const View attended = b.view(keep.attended, dh.rows, config_.query_width());
+    const View d_attended = b.view(d_attended_, dh.rows, config_.query_width());
+    b.linear_backward(call, dh, w.o, d_attended);
+    const Sites o = Sites::attention_out(layer);
+    if (b.adapts(call, o)) {
+      b.low_rank_gradient(call, o, attended, dh);
+      b.low_rank_back_in(call, o, d_attended);
+    }
+    const View d_qkv = b.view(d_qkv_, dh.rows, config_.qkv_width());
+    b.attention_backward(call, config_, qkv, attended, keep.log_sums, d_attended, d_qkv);
+    b.rotate_back(call, config_, d_qkv);
+    const Sites sites = Sites::qkv(layer);
+    const bool adapted = b.adapts(call, sites);
+    if (adapted) {
+      const View x = b.view(normed_, dh.rows, config_.width);
+      b.norm(call, config_, Sites::none(), w.attn_norm, h, x);
+      b.low_rank_gradient(call, sites, x, d_qkv);
+    }
+    if (layer == 0) return;
+    const View dx = b.view(d_normed_, dh.rows, config_.width);
+    b.linear_backward(call, d_qkv, w.qkv, dx);
+    b.norm_backward(call, config_, w.attn_norm, h, sites, dx, dh);
   }
 
   Config config_;
-  peft::Lora lora_;
-  typename Backend::HeadShape shape_;
-  Buffer normed_, act_, act_again_, low_rank_, d_low_rank_;
-  Buffer d_gate_up_, d_normed_, d_attended_, d_qkv_;
+  Buffer normed_, act_;
+  Buffer d_act_, d_ffn_in_, d_normed_, d_attended_, d_qkv_;
 };
 
 }  // namespace zofo::model

@@ -1,4 +1,4 @@
-/// @file Shape of a LLaMA-type transformer.
+/// @file Shape of a transformer.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,36 @@
 
 namespace zofo::model {
 
-/// Sizes of a LLaMA-type transformer (RMSNorm, rotary positions, grouped-query attention, SwiGLU).
+/// Kinds of block. llama: RMSNorm, rotary positions, SwiGLU, no biases (Touvron et al. 2023). opt: LayerNorm,
+/// learned positions, ReLU, biases on every projection (Zhang et al. 2022).
+enum class Family : std::uint8_t { llama, opt };
+
+/// Sizes of a transformer with grouped-query attention and norms before its two halves.
 struct Config {
+  Family family = Family::llama;
   std::uint32_t vocab = 0;     ///< tokens in the vocabulary
   std::uint32_t width = 0;     ///< hidden size
   std::uint32_t layers = 0;    ///< blocks
   std::uint32_t heads = 0;     ///< query heads
   std::uint32_t kv_heads = 0;  ///< key/value heads; divides `heads`
   std::uint32_t head_dim = 0;  ///< entries of a head, even
-  std::uint32_t ffn = 0;       ///< hidden size of the SwiGLU layer
+  std::uint32_t ffn = 0;       ///< hidden size of a block's second half
   std::uint32_t context = 0;   ///< longest sequence
   float rope_base = 10000.0F;  ///< base of the rotary frequencies
-  float norm_eps = 1e-5F;      ///< added to the mean square in RMSNorm
+  float norm_eps = 1e-5F;      ///< added to the mean square or variance in the norms
   bool tied = true;            ///< output head shares the embedding
+
+  /// OPT's table of positions begins with two rows for padding.
+  static constexpr std::uint32_t position_offset = 2;
+  [[nodiscard]] bool gated() const { return family == Family::llama; }
+  [[nodiscard]] bool rotary() const { return family == Family::llama; }
+  [[nodiscard]] bool biased() const { return family == Family::opt; }
+  /// Columns of the projection into a block's second half: gate and up side by side, or up alone.
+  [[nodiscard]] std::size_t ffn_in() const { return (gated() ? 2 : 1) * std::size_t{ffn}; }
+  [[nodiscard]] std::size_t query_width() const { return std::size_t{heads} * head_dim; }
+  [[nodiscard]] std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
+  [[nodiscard]] std::size_t qkv_width() const { return query_width() + 2 * key_width(); }
+  friend bool operator==(const Config&, const Config&) = default;
 
   /// Throws Error naming the first field out of range.
   void check() const {

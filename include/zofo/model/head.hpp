@@ -3,18 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <limits>
-#include <map>
-#include <span>
-#include <utility>
+#include <cstddef>
 #include <vector>
 
-#include "zofo/model/batch.hpp"
-#include "zofo/model/parameters.hpp"
-#include "zofo/model/probed.hpp"
-#include "zofo/tensor/cpu/elementwise.hpp"
+#include "zofo/model/layer_weights.hpp"
+#include "zofo/model/sites.hpp"
 
 namespace zofo::model {
 
@@ -23,166 +16,96 @@ namespace zofo::model {
 template <class Backend>
 class Head {
  public:
-  using View = typename Backend::View;
-  using ConstView = typename Backend::ConstView;
-  using Buffer = typename Backend::Buffer;
+  using Scalar = typename Backend::Scalar;
+  using View = tensor::MatrixView<Scalar>;
+  using Call = typename Backend::Call;
 
-  /// results[j][t] = log P of target t at probe j of a group (neighbouring probes of one direction);
-  /// hidden[j]: [tokens, width].
-  template <class Law>
-  void log_probabilities(const Parameters& theta, const Law& law, std::span<const Probe> group,
-                         const Batch& batch, std::span<const View> hidden, std::vector<double>* results) {
-    index_rows(batch);
-    const Config& c = theta.config();
-    std::vector<View> x(group.size());
-    normed_.resize(std::max(normed_.size(), group.size()));
-    const auto gains = probed(theta, law, group, theta.output_norm(), 0, c.width);
-    for (std::size_t j = 0; j < group.size(); ++j) {
-      const View rows = gather(hidden[j]);
-      x[j] = Backend::view(normed_[j], rows_.size(), c.width);
-      Backend::rms_norm(rows, gains[j], c.norm_eps, x[j]);
-      results[j].assign(batch.targets.size(), 0.0);
-    }
-    std::vector<std::vector<RunningSum>> sums(group.size(), std::vector<RunningSum>(rows_.size()));
-    for (std::size_t first = 0; first < c.vocab; first += slice) {
-      const std::size_t count = std::min(slice, c.vocab - first);
-      const auto w = probed(theta, law, group, theta.head(), first * c.width, count * c.width);
-      for (std::size_t j = 0; j < group.size(); ++j) {
-        const View logits = Backend::view(logits_, rows_.size(), count);
-        Backend::gemm_nt(1.0F, x[j], tensor::cpu::view(w[j], count, c.width), 0.0F, logits);
-        for (std::size_t r = 0; r < rows_.size(); ++r) sums[j][r].add(logits.row(r), count);
-        pick(batch, first, logits, results[j]);
-      }
-    }
-    for (std::size_t j = 0; j < group.size(); ++j)
-      for (std::size_t t = 0; t < batch.targets.size(); ++t) results[j][t] -= sums[j][row_of_[t]].log();
+  explicit Head(const Config& config) : config_(config) {}
+
+  /// The weights that log_probabilities reads, in its order: the norm's, then the head's slices of at most
+  /// `slice` rows.
+  static void append_ranges(const Layout& layout, std::size_t slice, std::vector<WeightRange>& ranges) {
+    ranges.push_back({layout.output_norm(), layout.config().biased() ? std::size_t{2} : std::size_t{1}});
+    const std::size_t vocab = layout.config().vocab;
+    for (std::size_t row = 0; row < vocab; row += slice)
+      ranges.push_back({layout.head(), 1, row, std::min(slice, vocab - row)});
   }
 
-  /// The loss's value; `h` holds the last hidden states on entry and their gradient on exit.
-  template <class Loss>
-  double value_and_gradient(const Parameters& theta, const Batch& batch, View h, Loss& loss) {
-    index_rows(batch);
-    const Config& c = theta.config();
-    if (normed_.empty()) normed_.resize(1);
-    const View rows = gather(h);
-    const View x = Backend::view(normed_[0], rows_.size(), c.width);
-    Backend::rms_norm(rows, theta.data(theta.output_norm()), c.norm_eps, x);
-    const ConstView w = tensor::cpu::view(theta.data(theta.head()), c.vocab, c.width);
-    const View logits = Backend::view(logits_, rows_.size(), c.vocab);
-    Backend::gemm_nt(1.0F, x, w, 0.0F, logits);
-
-    std::vector<double> log_sums(rows_.size());
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      RunningSum sum;
-      for (std::size_t first = 0; first < c.vocab; first += slice)
-        sum.add(logits.row(r) + first, std::min(slice, c.vocab - first));
-      log_sums[r] = sum.log();
+  /// Leaves log P of every target at every probe to the call; `weights` gives those of range i from `first`
+  /// on.
+  template <class Weights>
+  void log_probabilities(Backend& b, Call& call, const Layout& layout, Weights& weights, std::size_t first,
+                         View hidden) {
+    const View rows = gather(b, call, hidden);
+    const View x = b.view(normed_, rows.rows, config_.width);
+    b.norm(call, config_, Sites::none(), norm_weights(layout, weights.at(first)), rows, x);
+    b.begin_head(call);
+    for (std::size_t i = first + 1; i < weights.count(); ++i) {
+      const WeightRange& range = weights.range(i);
+      slice(b, call, x, weights.at(i)(layout.head()), range.row, range.rows);
     }
-    std::vector<double> log_p(batch.targets.size(), 0.0);
-    std::vector<double> d_log_p(batch.targets.size(), 0.0);
-    pick(batch, 0, logits, log_p);
-    for (std::size_t t = 0; t < log_p.size(); ++t) log_p[t] -= log_sums[row_of_[t]];
-    const double value = loss(std::span<const double>(log_p), std::span<double>(d_log_p));
-    logit_gradient(batch, log_sums, d_log_p, logits);
+    b.finish_head(call);
+  }
 
-    const View dx = Backend::view(d_normed_, rows_.size(), c.width);
-    Backend::gemm_nn(1.0F, logits, w, 0.0F, dx);
-    const View d_rows = Backend::view(d_rows_, rows_.size(), c.width);
-    std::fill_n(d_rows.data, rows_.size() * c.width, 0.0F);
-    Backend::rms_norm_backward(rows, theta.data(theta.output_norm()), c.norm_eps, dx, d_rows);
-    std::fill_n(h.data, h.rows * h.cols, 0.0F);
-    for (std::size_t r = 0; r < rows_.size(); ++r) std::copy_n(d_rows.row(r), c.width, h.row(rows_[r]));
-    return value;
+  /// The same at θ with the logits of all slices kept for `backward`.
+  template <class Theta>
+  void forward_and_keep(Backend& b, Call& call, const Theta& theta, View hidden) {
+    const View rows = gather(b, call, hidden);
+    const View x = b.view(normed_, rows.rows, config_.width);
+    const Layout& layout = theta.layout();
+    b.norm(call, config_, Sites::none(), norm_weights_of(theta), rows, x);
+    b.begin_head(call);
+    slice(b, call, x, {theta.data(layout.head()), 0}, 0, config_.vocab);
+    b.finish_head(call);
+  }
+
+  /// dh = the gradient in the last hidden states, given the loss's in each log-probability, which the call
+  /// holds.
+  template <class Theta>
+  void backward(Backend& b, Call& call, const Theta& theta, View dh) {
+    const std::size_t n = call.head_rows();
+    const Layout& layout = theta.layout();
+    const View rows = b.view(gathered_, n, config_.width);
+    const View d_logits = b.view(d_logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+    b.logit_gradient(
+        call, b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab), d_logits);
+    const View dx = b.view(normed_, n, config_.width);
+    b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.width}, dx);
+    const View d_rows = b.view(d_rows_, n, config_.width);
+    b.fill_zero(d_rows);
+    b.norm_backward(call, config_, norm_weights_of(theta), rows, Sites::none(), dx, d_rows);
+    b.scatter(call, d_rows, dh);
   }
 
  private:
-  // 2,048 rows of a 576-wide head are 4.5 MiB: they stay in the last-level cache between generation and
-  // product.
-  static constexpr std::size_t slice = 2048;
-
-  // log Σ exp over slices, stable by a running maximum.
-  struct RunningSum {
-    double high = -std::numeric_limits<double>::infinity();
-    double sum = 0.0;
-
-    void add(const float* x, std::size_t n) {
-      float top = x[0];
-#pragma omp simd reduction(max : top)
-      for (std::size_t i = 0; i < n; ++i) top = std::max(top, x[i]);
-      float part = 0.0F;
-#pragma omp simd reduction(+ : part)
-      for (std::size_t i = 0; i < n; ++i) part += tensor::cpu::fast_exp(x[i] - top);
-      const double both = std::max(high, static_cast<double>(top));
-      sum =
-          sum * std::exp(high - both) + static_cast<double>(part) * std::exp(static_cast<double>(top) - both);
-      high = both;
-    }
-    [[nodiscard]] double log() const { return high + std::log(sum); }
-  };
-
-  // Distinct (sequence, position) pairs become rows of the head's input.
-  void index_rows(const Batch& batch) {
-    rows_.clear();
-    row_of_.clear();
-    std::map<std::size_t, std::size_t> seen;
-    for (const Target& t : batch.targets) {
-      const std::size_t token = batch.cu_seqlens[t.sequence] + t.position;
-      const auto [place, fresh] = seen.try_emplace(token, rows_.size());
-      if (fresh) rows_.push_back(token);
-      row_of_.push_back(place->second);
-    }
-  }
-
-  View gather(ConstView h) {
-    const View rows = Backend::view(gathered_, rows_.size(), h.cols);
-    for (std::size_t r = 0; r < rows_.size(); ++r) std::copy_n(h.row(rows_[r]), h.cols, rows.row(r));
+  View gather(Backend& b, Call& call, View hidden) {
+    const View rows = b.view(gathered_, call.probes() * call.head_rows(), config_.width);
+    b.gather(call, hidden, rows);
     return rows;
   }
-
-  // A range of one tensor at each probe of the group.
-  template <class Law>
-  std::vector<const float*> probed(const Parameters& theta, const Law& law, std::span<const Probe> group,
-                                   std::size_t tensor, std::size_t offset, std::size_t n) {
-    const float* base = theta.data(tensor) + offset;
-    if (group[0].scale == 0.0) return {base};
-    // The norm's gain is read before the head's slices overwrite the scratch.
-    scratch_.resize(std::max(scratch_.size(), group.size()));
-    std::vector<float*> out(group.size());
-    for (std::size_t j = 0; j < group.size(); ++j) out[j] = Backend::view(scratch_[j], 1, n).data;
-    write_probed(law, group, static_cast<std::uint32_t>(tensor), offset, base, n, out);
-    return {out.begin(), out.end()};
+  template <class Placed>
+  NormWeights<Scalar> norm_weights(const Layout& layout, const Placed& weights) const {
+    NormWeights<Scalar> w{weights(layout.output_norm()), {}};
+    if (config_.biased()) w.bias = weights(layout.output_norm() + 1);
+    return w;
+  }
+  // The final norm's weights in θ itself.
+  template <class Theta>
+  NormWeights<Scalar> norm_weights_of(const Theta& theta) const {
+    return norm_weights(theta.layout(), [&](std::size_t i) {
+      return tensor::PerProbe<Scalar>{theta.data(i), 0};
+    });
+  }
+  void slice(Backend& b, Call& call, View x, tensor::PerProbe<Scalar> matrix, std::size_t first,
+             std::size_t count) {
+    const auto logits = b.float_view(logits_, x.rows, b.logit_stride(count)).cols_from(0, count);
+    b.logits(call, x, {matrix, {}, count, config_.width}, logits);
+    b.add_slice(call, logits, first);
   }
 
-  void pick(const Batch& batch, std::size_t first, ConstView logits, std::vector<double>& out) const {
-    for (std::size_t t = 0; t < batch.targets.size(); ++t) {
-      const auto token = static_cast<std::size_t>(batch.targets[t].token);
-      if (token >= first && token < first + logits.cols)
-        out[t] = static_cast<double>(logits.row(row_of_[t])[token - first]);
-    }
-  }
-
-  // logits become their own gradient: Σ_t d_t (onehot_t − softmax).
-  void logit_gradient(const Batch& batch, std::span<const double> log_sums, std::span<const double> d_log_p,
-                      View logits) const {
-    std::vector<double> total(rows_.size(), 0.0);
-    for (std::size_t t = 0; t < d_log_p.size(); ++t) total[row_of_[t]] += d_log_p[t];
-#pragma omp parallel for schedule(static)
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      float* row = logits.row(r);
-      const auto weight = static_cast<float>(-total[r]);
-      const auto shift = static_cast<float>(log_sums[r]);
-#pragma omp simd
-      for (std::size_t i = 0; i < logits.cols; ++i) row[i] = weight * tensor::cpu::fast_exp(row[i] - shift);
-    }
-    for (std::size_t t = 0; t < d_log_p.size(); ++t)
-      logits.row(row_of_[t])[static_cast<std::size_t>(batch.targets[t].token)] +=
-          static_cast<float>(d_log_p[t]);
-  }
-
-  std::vector<std::size_t> rows_;
-  std::vector<std::size_t> row_of_;
-  std::vector<Buffer> normed_, scratch_;
-  Buffer logits_, gathered_, d_normed_, d_rows_;
+  Config config_;
+  typename Backend::Buffer normed_, gathered_, d_rows_, d_logits_;
+  typename Backend::FloatBuffer logits_;
 };
 
 }  // namespace zofo::model

@@ -1,7 +1,6 @@
 /// @file What a packed batch looks like to a block: positions, runs of one adapter, rotary tables.
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -11,12 +10,9 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model/batch.hpp"
 #include "zofo/model/config.hpp"
-#include "zofo/model/lora_site.hpp"
+#include "zofo/model/sites.hpp"
 
 namespace zofo::model {
-
-using AdapterList = std::span<const Eigen::VectorXf* const>;
-using GradientList = std::span<Eigen::VectorXf* const>;
 
 /// Throws Error unless every sequence, adapter, token and target of the batch is within the model.
 inline void check_batch(const Config& config, const Batch& batch, std::size_t adapters) {
@@ -62,7 +58,7 @@ class Packing {
       else
         runs_.push_back({first, length, batch.adapter[i]});
     }
-    grow_rotary(config, longest);
+    if (config.rotary()) grow_rotary(config, longest);
   }
 
   [[nodiscard]] std::size_t tokens() const { return positions_.size(); }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "zofo/core/schedule.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
@@ -21,7 +23,8 @@ struct Sgd {
   using Options = SgdOptions;
   template <class Theta>
   struct State {
-    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+    std::uint64_t steps = 0;    ///< steps taken: the k of schedules
+    std::vector<ZoTerm> moves;  ///< memory only, for a θ that takes all terms at once
   };
   Options options;
 
@@ -30,9 +33,16 @@ struct Sgd {
   void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
     check_estimate(state.steps, gradient);
     const double rate = options.rate.at(state.steps);
-    for (const ZoTerm& term : gradient.terms) {
-      const double step = -rate * term.coefficient;
-      if (step != 0.0) law.add(theta, term.direction, step);
+    if constexpr (MovesAlong<Theta, Law>) {
+      state.moves.clear();
+      for (const ZoTerm& term : gradient.terms)
+        state.moves.push_back({term.direction, -rate * term.coefficient});
+      if (rate != 0.0) move_along(theta, law, std::span<const ZoTerm>(state.moves));
+    } else {
+      for (const ZoTerm& term : gradient.terms) {
+        const double step = -rate * term.coefficient;
+        if (step != 0.0) law.add(theta, term.direction, step);
+      }
     }
     ++state.steps;
   }

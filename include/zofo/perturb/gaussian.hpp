@@ -33,9 +33,13 @@ struct Gaussian {
     perturb_pair_normals(direction, tensor, offset, a, x, plus, minus, n);
   }
   /// θ ← θ + a z(direction).
-  template <HasTensors Theta>
+  template <class Theta>
+  requires HasTensors<Theta> || MovesAlong<Theta, Gaussian>
   void add(Theta& theta, Direction direction, double a) const {
-    add_coordinatewise(*this, theta, direction, a);
+    if constexpr (HasTensors<Theta>)
+      add_coordinatewise(*this, theta, direction, a);
+    else
+      move_one(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (THEORY.md E3): d + 2.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }

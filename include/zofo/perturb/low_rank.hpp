@@ -105,9 +105,13 @@ struct LowRank {
     return factors;
   }
   /// θ ← θ + a z(direction).
-  template <HasTensors Theta>
+  template <class Theta>
+  requires HasTensors<Theta> || MovesAlong<Theta, LowRank>
   void add(Theta& theta, Direction direction, double a) const {
-    add_bound(*this, theta, direction, a);
+    if constexpr (HasTensors<Theta>)
+      add_bound(*this, theta, direction, a);
+    else
+      move_one(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function (THEORY.md E3) of d coordinates that form vectors: d + 2, which is also
   /// the limit for matrices as r grows.

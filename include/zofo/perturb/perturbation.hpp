@@ -4,9 +4,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "zofo/core/direction.hpp"
 #include "zofo/core/vector_space.hpp"
+#include "zofo/core/zo_gradient.hpp"
 #include "zofo/perturb/moves.hpp"
 #include "zofo/perturb/tensors.hpp"
 
@@ -18,6 +20,20 @@ concept Perturbation = requires(const D& law, Theta& theta, Direction direction,
   law.add(theta, direction, a);
   { law.second_moment_factor(d) } -> std::convertible_to<double>;
 };
+
+/// θ that a law moves where it lies, off the CPU: `move_along(θ, law, terms)`, θ ← θ + Σ coefficient
+/// z(direction), read and written once.
+template <class Theta, class Law>
+concept MovesAlong = requires(Theta& theta, const Law& law, std::span<const ZoTerm> terms) {
+  move_along(theta, law, terms);
+};
+
+/// θ ← θ + a z(direction) by move_along.
+template <class Theta, class Law>
+void move_one(Theta& theta, const Law& law, Direction direction, double a) {
+  const ZoTerm term{direction, a};
+  move_along(theta, law, std::span(&term, 1));
+}
 
 /// `fill(direction, tensor, offset, z, n)`: any piece of z, of any tensor, on its own.
 template <class D>

@@ -5,38 +5,13 @@
 
 #include <cstddef>
 
+#include "zofo/tensor/view.hpp"
+
 namespace zofo::tensor::cpu {
-
-/// A matrix somebody else owns: row i starts at data + i·stride.
-template <class T>
-struct MatrixView {
-  T* data = nullptr;
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  std::size_t stride = 0;
-
-  /// `count` rows from row `first` on.
-  [[nodiscard]] MatrixView rows_from(std::size_t first, std::size_t count) const {
-    return {data + first * stride, count, cols, stride};
-  }
-  /// `count` columns from column `first` on.
-  [[nodiscard]] MatrixView cols_from(std::size_t first, std::size_t count) const {
-    return {data + first, rows, count, stride};
-  }
-  [[nodiscard]] T* row(std::size_t i) const { return data + i * stride; }
-  operator MatrixView<const T>() const {
-    return {data, rows, cols, stride};
-  }  // NOLINT(google-explicit-constructor)
-};
 
 using View = MatrixView<float>;
 using ConstView = MatrixView<const float>;
-
-/// A dense view: stride = cols.
-inline View view(float* data, std::size_t rows, std::size_t cols) { return {data, rows, cols, cols}; }
-inline ConstView view(const float* data, std::size_t rows, std::size_t cols) {
-  return {data, rows, cols, cols};
-}
+using tensor::view;
 
 namespace detail {
 inline void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, std::size_t inner, float alpha, ConstView a,

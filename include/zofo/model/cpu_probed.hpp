@@ -1,0 +1,93 @@
+/// @file Weights at probes on the CPU: written to scratch just before they are used (DESIGN.md §1.2).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/probe.hpp"
+#include "zofo/model/cpu_call.hpp"
+#include "zofo/model/layer_weights.hpp"
+#include "zofo/model/parameters.hpp"
+#include "zofo/model/probed.hpp"
+
+namespace zofo::model {
+
+/// Ranges of θ at the probes of one direction, in the order that the forward pass asks for them: θ's own
+/// where no noise is asked for, else scratch, which the next range overwrites. Borrows all it is given.
+template <class Law>
+class CpuProbed {
+ public:
+  CpuProbed(const Parameters& theta, Law law, std::span<const Probe> group, std::vector<float>& scratch)
+      : theta_(theta), law_(std::move(law)), group_(group), scratch_(scratch) {}
+
+  void set_ranges(std::vector<WeightRange> ranges) { ranges_ = std::move(ranges); }
+  [[nodiscard]] std::size_t count() const { return ranges_.size(); }
+  [[nodiscard]] const WeightRange& range(std::size_t i) const { return ranges_[i]; }
+  void begin(CpuCall& /*call*/) const {}
+
+  /// Range i at each probe; valid until the next range is asked for.
+  PlacedRange<float> at(std::size_t i) {
+    const Layout& layout = theta_.layout();
+    const WeightRange& range = ranges_[i];
+    const float* base = theta_.values().data() + range.offset(layout);
+    if (at_theta()) return {&layout, range, {base, 0}};
+    const auto size = static_cast<std::size_t>(range.size(layout));
+    if (scratch_.size() < size * group_.size()) scratch_.resize(size * group_.size());
+    std::vector<float*> out(group_.size());
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] = scratch_.data() + j * size;
+    for (std::size_t t = range.first; t < range.first + range.count; ++t) {
+      const Tensor& tensor = layout.tensors()[t];
+      const std::size_t n =
+          range.rows > 0 ? range.rows * tensor.cols : static_cast<std::size_t>(tensor.size());
+      write_probed(law_, group_, static_cast<std::uint32_t>(t), std::uint64_t{range.row} * tensor.cols, base,
+                   n, out);
+      base += n;
+      for (float*& o : out) o += n;
+    }
+    return {&layout, range, {scratch_.data(), size}};
+  }
+
+  /// h = the tokens' rows of the embedding at each probe, plus their positions' where positions are learned.
+  void embed(const CpuCall& call, tensor::MatrixView<float> h) const {
+    const Layout& layout = theta_.layout();
+    const std::size_t probes = call.probes(), tokens = call.tokens(), width = h.cols;
+    const auto ids = std::span(call.batch().tokens);
+    const auto positions = call.packing().positions();
+#pragma omp parallel for schedule(static)
+    for (std::size_t row = 0; row < probes * tokens; ++row) {
+      std::vector<float> z(at_theta() ? 0 : width);
+      const std::size_t token = row % tokens, probe = row / tokens;
+      std::fill_n(h.row(row), width, 0.0F);
+      add_row(layout.embedding(), static_cast<std::size_t>(ids[token]), probe, z, h.row(row));
+      if (layout.positions() != Layout::none)
+        add_row(layout.positions(), positions[token] + Config::position_offset, probe, z, h.row(row));
+    }
+  }
+
+ private:
+  [[nodiscard]] bool at_theta() const { return group_.empty() || group_[0].scale == 0.0; }
+
+  void add_row(std::size_t tensor, std::size_t row, std::size_t probe, std::vector<float>& z,
+               float* out) const {
+    const std::size_t width = theta_.tensors()[tensor].cols, offset = row * width;
+    const float* x = theta_.data(tensor) + offset;
+    if (at_theta()) {
+      for (std::size_t i = 0; i < width; ++i) out[i] += x[i];
+      return;
+    }
+    law_.fill(group_[probe].direction, static_cast<std::uint32_t>(tensor), offset, z.data(), width);
+    const auto scale = static_cast<float>(group_[probe].scale);
+    for (std::size_t i = 0; i < width; ++i) out[i] += x[i] + scale * z[i];
+  }
+
+  const Parameters& theta_;
+  Law law_;
+  std::span<const Probe> group_;
+  std::vector<float>& scratch_;
+  std::vector<WeightRange> ranges_;
+};
+
+}  // namespace zofo::model

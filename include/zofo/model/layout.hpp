@@ -1,0 +1,139 @@
+/// @file Which weights a model has and where they lie in its arena.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/model/config.hpp"
+
+namespace zofo::model {
+
+/// One weight: its place in the arena and its size; its index is its stream of random numbers.
+struct Tensor {
+  std::string name;
+  std::uint64_t offset = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t cols = 0;
+  [[nodiscard]] std::uint64_t size() const { return std::uint64_t{rows} * cols; }
+};
+
+/// A tensor's role in a block; those of a family come in this order, so that the tensors that one step of the
+/// forward pass reads are neighbours, and q|k|v and gate|up are one matrix each.
+enum class Role : std::uint8_t {
+  attn_norm,
+  attn_norm_bias,
+  q,
+  k,
+  v,
+  q_bias,
+  k_bias,
+  v_bias,
+  o,
+  o_bias,
+  ffn_norm,
+  ffn_norm_bias,
+  gate,
+  up,
+  up_bias,
+  down,
+  down_bias,
+  count
+};
+
+/// Names, sizes and places of all weights of a config, row-major [out, in] a matrix, in the order of the
+/// forward pass.
+class Layout {
+ public:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  /// Throws Error if the config is out of range.
+  explicit Layout(const Config& config) : config_(config) {
+    config.check();
+    add("token_embd", config.vocab, config.width);
+    if (!config.rotary()) add("position_embd", config.context + Config::position_offset, config.width);
+    first_layer_ = tensors_.size();
+    for (std::uint32_t i = 0; i < config.layers; ++i) add_block(i);
+    output_norm_ = tensors_.size();
+    add("output_norm", 1, config.width);
+    if (config.biased()) add("output_norm.bias", 1, config.width);
+    if (!config.tied) add("output", config.vocab, config.width);
+  }
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const std::vector<Tensor>& tensors() const { return tensors_; }
+  /// Weights in all.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  [[nodiscard]] std::size_t embedding() const { return 0; }
+  /// The table of learned positions; `none` in a rotary model.
+  [[nodiscard]] std::size_t positions() const { return config_.rotary() ? none : 1; }
+  [[nodiscard]] std::size_t output_norm() const { return output_norm_; }
+  /// The head's matrix: the embedding where tied.
+  [[nodiscard]] std::size_t head() const { return config_.tied ? embedding() : tensors_.size() - 1; }
+  /// First tensor of a block.
+  [[nodiscard]] std::size_t layer_first(std::size_t layer) const {
+    return first_layer_ + layer * layer_count_;
+  }
+  /// A block's tensor, counted from the block's first; `none` if the family has no such tensor.
+  [[nodiscard]] std::size_t in_layer(Role role) const { return place_[static_cast<std::size_t>(role)]; }
+  /// A block's tensor as an index of tensors(); `none` if the family has no such tensor.
+  [[nodiscard]] std::size_t tensor(std::size_t layer, Role role) const {
+    const std::size_t place = in_layer(role);
+    return place == none ? none : layer_first(layer) + place;
+  }
+
+ private:
+  void add(std::string name, std::uint32_t rows, std::uint32_t cols) {
+    tensors_.push_back({std::move(name), size_, rows, cols});
+    size_ += tensors_.back().size();
+  }
+  void add_block(std::uint32_t layer) {
+    const Config& c = config_;
+    const auto queries = static_cast<std::uint32_t>(c.query_width());
+    const auto keys = static_cast<std::uint32_t>(c.key_width());
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    const std::size_t first = tensors_.size();
+    const auto put = [&](Role role, const char* name, std::uint32_t rows, std::uint32_t cols) {
+      place_[static_cast<std::size_t>(role)] = tensors_.size() - first;
+      add(block + name, rows, cols);
+    };
+    const auto put_bias = [&](Role role, const char* name, std::uint32_t cols) {
+      if (c.biased()) put(role, name, 1, cols);
+    };
+    put(Role::attn_norm, "attn_norm", 1, c.width);
+    put_bias(Role::attn_norm_bias, "attn_norm.bias", c.width);
+    put(Role::q, "attn_q", queries, c.width);
+    put(Role::k, "attn_k", keys, c.width);
+    put(Role::v, "attn_v", keys, c.width);
+    put_bias(Role::q_bias, "attn_q.bias", queries);
+    put_bias(Role::k_bias, "attn_k.bias", keys);
+    put_bias(Role::v_bias, "attn_v.bias", keys);
+    put(Role::o, "attn_output", c.width, queries);
+    put_bias(Role::o_bias, "attn_output.bias", c.width);
+    put(Role::ffn_norm, "ffn_norm", 1, c.width);
+    put_bias(Role::ffn_norm_bias, "ffn_norm.bias", c.width);
+    if (c.gated()) put(Role::gate, "ffn_gate", c.ffn, c.width);
+    put(Role::up, "ffn_up", c.ffn, c.width);
+    put_bias(Role::up_bias, "ffn_up.bias", c.ffn);
+    put(Role::down, "ffn_down", c.width, c.ffn);
+    put_bias(Role::down_bias, "ffn_down.bias", c.width);
+    layer_count_ = tensors_.size() - first;
+  }
+  static std::array<std::size_t, static_cast<std::size_t>(Role::count)> no_places() {
+    std::array<std::size_t, static_cast<std::size_t>(Role::count)> places{};
+    places.fill(none);
+    return places;
+  }
+
+  Config config_;
+  std::vector<Tensor> tensors_;
+  std::uint64_t size_ = 0;
+  std::size_t first_layer_ = 0, layer_count_ = 0, output_norm_ = 0;
+  std::array<std::size_t, static_cast<std::size_t>(Role::count)> place_ = no_places();
+};
+
+}  // namespace zofo::model

@@ -1,0 +1,53 @@
+/// @file Which adapted projections read one input, and where in a packed row their products go.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "zofo/model/config.hpp"
+#include "zofo/peft/lora.hpp"
+
+namespace zofo::model {
+
+/// Neighbouring tokens of one adapter (−1: none).
+struct AdapterRun {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  int adapter = -1;
+};
+
+/// The projections of a block that read one input.
+struct Sites {
+  std::size_t layer = 0;
+  std::array<peft::Projection, 3> projection{};
+  std::size_t count = 0;
+
+  static Sites qkv(std::size_t layer) {
+    return {layer, {peft::Projection::q, peft::Projection::k, peft::Projection::v}, 3};
+  }
+  static Sites attention_out(std::size_t layer) { return {layer, {peft::Projection::o}, 1}; }
+  static Sites ffn_in(const Config& config, std::size_t layer) {
+    if (config.gated()) return {layer, {peft::Projection::gate, peft::Projection::up}, 2};
+    return {layer, {peft::Projection::up}, 1};
+  }
+  static Sites down(std::size_t layer) { return {layer, {peft::Projection::down}, 1}; }
+  /// No projection: nothing is added.
+  static Sites none() { return {}; }
+};
+
+/// First column of a projection's product in the row that it is added to: q, k, v and gate, up lie side by
+/// side.
+inline std::size_t output_column(const Config& config, peft::Projection projection) {
+  switch (projection) {
+    case peft::Projection::k:
+      return config.query_width();
+    case peft::Projection::v:
+      return config.query_width() + config.key_width();
+    case peft::Projection::up:
+      return config.gated() ? config.ffn : 0;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace zofo::model
