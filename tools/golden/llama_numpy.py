@@ -131,7 +131,7 @@ def forward(c, w, tokens, lora=None, flat=None):
     return log_softmax(x @ w["token_embd" if c["tied"] else "output"].T)
 
 
-def target_log_probabilities(c, w, case, adapters):
+def target_log_probabilities(c, w, case, adapters, forward=forward):
     rows = [forward(c, w, s["tokens"], case["lora"], None if s["adapter"] < 0 else adapters[s["adapter"]])
             for s in case["sequences"]]
     return np.array([rows[s][position, token] for s, position, token in case["targets"]])
@@ -143,7 +143,7 @@ def loss(log_p):
     return float(np.sum(-weight * log_p + 0.05 * log_p**2))
 
 
-def gradients(c, w, case, adapters, h=1e-5):
+def gradients(c, w, case, adapters, forward=forward, h=1e-5):
     result = []
     for a, flat in enumerate(adapters):
         g = np.empty_like(flat)
@@ -152,10 +152,24 @@ def gradients(c, w, case, adapters, h=1e-5):
             for sign in (1, -1):
                 moved = [x.copy() for x in adapters]
                 moved[a][i] += sign * h
-                ends.append(loss(target_log_probabilities(c, w, case, moved)))
+                ends.append(loss(target_log_probabilities(c, w, case, moved, forward)))
             g[i] = (ends[0] - ends[1]) / (2 * h)
         result.append(g)
     return result
+
+
+def tiny_case(name, c, lengths, which, lora):
+    """Sequences of these lengths under these adapters (−1: none), with tokens by the formula."""
+    sequences, targets, at = [], [], 0
+    for i, (n, adapter) in enumerate(zip(lengths, which)):
+        tokens = [splitmix64((2000 << 32) + at + j) % c["vocab"] for j in range(n)]
+        sequences.append({"tokens": tokens, "adapter": adapter})
+        at += n
+        # Every position's next token, then three options at the last position (one row, many targets).
+        targets += [[i, p, tokens[p + 1]] for p in range(n - 1)]
+        targets += [[i, n - 1, token] for token in (0, c["vocab"] // 2, c["vocab"] - 1)]
+    return {"name": name, "config": c, "lora": lora, "adapters": max(which) + 1, "sequences": sequences,
+            "targets": targets}
 
 
 def tiny_cases():
@@ -165,31 +179,12 @@ def tiny_cases():
     wide = dict(small, vocab=4100, width=8, layers=1, heads=2, kv_heads=2, head_dim=6, ffn=12, tied=True,
                 rope_base=100.0)
 
-    def sequences(c, lengths, adapters):
-        out, at = [], 0
-        for n, a in zip(lengths, adapters):
-            out.append({"tokens": [splitmix64((2000 << 32) + at + i) % c["vocab"] for i in range(n)],
-                        "adapter": a})
-            at += n
-        return out
-
-    def targets(c, seqs):
-        """Every position's next token, then three options at the last position (one row, many targets)."""
-        out = []
-        for i, s in enumerate(seqs):
-            t = s["tokens"]
-            out += [[i, p, t[p + 1]] for p in range(len(t) - 1)]
-            out += [[i, len(t) - 1, token] for token in (0, c["vocab"] // 2, c["vocab"] - 1)]
-        return out
-
     for name, c, lengths, which, lora in [
             ("no adapters", small, [5, 1, 9], [-1, -1, -1], {"rank": 2, "alpha": 3.0, "targets": ["q", "v"]}),
             ("two adapters", small, [4, 7, 1, 3, 5], [0, 1, -1, 1, 0],
              {"rank": 2, "alpha": 3.0, "targets": PROJECTIONS}),
             ("wide vocabulary", wide, [3, 6], [-1, 0], {"rank": 3, "alpha": 4.0, "targets": ["v", "down"]})]:
-        seqs = sequences(c, lengths, which)
-        yield {"name": name, "config": c, "lora": lora, "adapters": max(which) + 1, "sequences": seqs,
-               "targets": targets(c, seqs)}
+        yield tiny_case(name, c, lengths, which, lora)
 
 
 def write(path, document):
