@@ -35,6 +35,7 @@ inline float formula(std::uint64_t stream, std::uint64_t i) {
 
 inline Config config(const nlohmann::json& j) {
   Config c;
+  if (j.contains("family")) c.family = j.at("family") == "opt" ? Family::opt : Family::llama;
   c.vocab = j.at("vocab");
   c.width = j.at("width");
   c.layers = j.at("layers");
@@ -43,7 +44,7 @@ inline Config config(const nlohmann::json& j) {
   c.head_dim = j.at("head_dim");
   c.ffn = j.at("ffn");
   c.context = j.at("context");
-  c.rope_base = j.at("rope_base");
+  if (c.rotary()) c.rope_base = j.at("rope_base");
   c.norm_eps = j.at("norm_eps");
   c.tied = j.at("tied");
   return c;
@@ -55,7 +56,10 @@ inline Parameters parameters(const Config& c) {
     const auto& tensor = theta.tensors()[s];
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
       const float u = formula(s, i);
-      theta.data(s)[i] = tensor.name.ends_with("norm") ? 1.0F + u / 4 : s == 0 ? u : u / 2;
+      theta.data(s)[i] = tensor.name.ends_with("norm")   ? 1.0F + u / 4
+                         : tensor.name.ends_with("bias") ? u / 4
+                         : tensor.name.ends_with("embd") ? u
+                                                         : u / 2;
     }
   }
   return theta;
@@ -67,10 +71,16 @@ inline Eigen::VectorXf adapter(std::uint64_t index, std::size_t size) {
   return x;
 }
 
+/// A case's name, which begins with its family where that is not LLaMA.
+inline std::string case_name(const nlohmann::json& j) {
+  const std::string name = j.at("name");
+  return config(j.at("config")).family == Family::opt ? "opt, " + name : name;
+}
+
 /// A model, its adapters and a batch, with what NumPy says of them.
 struct Case {
   explicit Case(const nlohmann::json& j)
-      : name(j.at("name")),
+      : name(case_name(j)),
         shape(config(j.at("config"))),
         lora(shape, {j.at("lora").at("rank"), j.at("lora").at("alpha"), j.at("lora").at("targets")}),
         theta(parameters(shape)),
@@ -101,12 +111,27 @@ struct Case {
   std::vector<std::vector<double>> gradients;
 };
 
+/// The files of cases, one a family.
+inline constexpr const char* files[] = {"llama.json", "opt.json"};
+
 /// One case by name.
 inline Case one(const std::string& name) {
-  const auto document = load("llama.json");
-  for (const auto& j : document.at("cases"))
-    if (j.at("name") == name) return Case(j);
-  fail("llama.json: no case '{}'", name);
+  for (const char* file : files) {
+    const auto document = load(file);
+    for (const auto& j : document.at("cases"))
+      if (case_name(j) == name) return Case(j);
+  }
+  fail("tests/golden: no case '{}'", name);
+}
+
+/// All cases of all families.
+inline std::vector<Case> all() {
+  std::vector<Case> cases;
+  for (const char* file : files) {
+    const auto document = load(file);
+    for (const auto& j : document.at("cases")) cases.emplace_back(j);
+  }
+  return cases;
 }
 
 /// The loss that the golden gradients are of; curved, so that targets' derivatives differ.
