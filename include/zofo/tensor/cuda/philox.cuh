@@ -113,8 +113,13 @@ __device__ inline float2 on_circle(float r, std::uint32_t word) {
   const float sine = __fmul_rn(__fmul_rn(r, t), sine_by_t);
   const float cosine = __fmul_rn(r, __fmaf_rn(__fmaf_rn(__fmaf_rn(c3, square, c2), square, c1), square, c0));
   const float signed_cosine = __uint_as_float(__float_as_uint(cosine) ^ (word << 31U));
-  const bool swap = (word & 2U) != 0;
-  return make_float2(swap ? sine : signed_cosine, swap ? signed_cosine : sine);
+  // As it would be written in C++, the compiler spends three instructions on the test of the bit.
+  float2 point;
+  asm("{ .reg .b32 bit; .reg .pred swap; and.b32 bit, %4, 2; setp.ne.b32 swap, bit, 0;"
+      " selp.f32 %0, %2, %3, swap; selp.f32 %1, %3, %2, swap; }"
+      : "=f"(point.x), "=f"(point.y)
+      : "f"(sine), "f"(signed_cosine), "r"(word));
+  return point;
 }
 
 /// The four normals of a block's words.
