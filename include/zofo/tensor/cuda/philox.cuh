@@ -25,38 +25,49 @@ class PhiloxStream {
       key1_[round] = high + round * zofo::detail::kPhiloxKeyStep1;
     }
     // Only counter word 0 differs between blocks, so half of rounds 1 and 2 is the same for all of them.
-    const std::uint64_t step = product(kMultiplier1, probe.step);
-    const std::uint64_t second = product(kMultiplier0, high_half(step) ^ tensor ^ key0_[0]);
+    const WideProduct step = product(kMultiplier1, probe.step);
+    const WideProduct second = product(kMultiplier0, step.high ^ tensor ^ key0_[0]);
     round1_c2_ = probe.query ^ key1_[0];
-    round2_c0_ = low_half(step) ^ key0_[1];
-    round2_c2_ = high_half(second) ^ key1_[1];
-    round2_c3_ = low_half(second);
+    round2_c0_ = step.low ^ key0_[1];
+    round2_c2_ = second.high ^ key1_[1];
+    round2_c3_ = second.low;
+  }
+
+  /// Keeps the rounds' keys in registers: otherwise the compiler makes them again for every block, which a
+  /// loop over blocks feels.
+  __device__ void keep_keys() {
+#pragma unroll
+    for (std::uint32_t round = 2; round < kRounds; ++round) asm("" : "+r"(key0_[round]), "+r"(key1_[round]));
   }
 
   /// The four words of a block.
   __device__ uint4 block(std::uint32_t index) const {
-    const std::uint64_t first = product(kMultiplier0, index);
-    const std::uint64_t second = product(kMultiplier1, high_half(first) ^ round1_c2_);
-    uint4 c = make_uint4(high_half(second) ^ round2_c0_, low_half(second), low_half(first) ^ round2_c2_,
-                         round2_c3_);
+    const WideProduct first = product(kMultiplier0, index);
+    const WideProduct second = product(kMultiplier1, first.high ^ round1_c2_);
+    uint4 c = make_uint4(second.high ^ round2_c0_, second.low, first.low ^ round2_c2_, round2_c3_);
 #pragma unroll
     for (std::uint32_t round = 2; round < kRounds; ++round) {
-      const std::uint64_t a = product(kMultiplier0, c.x);
-      const std::uint64_t b = product(kMultiplier1, c.z);
-      c = make_uint4(high_half(b) ^ c.y ^ key0_[round], low_half(b), high_half(a) ^ c.w ^ key1_[round],
-                     low_half(a));
+      const WideProduct a = product(kMultiplier0, c.x);
+      const WideProduct b = product(kMultiplier1, c.z);
+      c = make_uint4(b.high ^ c.y ^ key0_[round], b.low, a.high ^ c.w ^ key1_[round], a.low);
     }
     return c;
   }
 
  private:
+  using WideProduct = zofo::detail::WideProduct;
   static constexpr std::uint32_t kRounds = zofo::detail::kPhiloxRounds;
   static constexpr std::uint32_t kMultiplier0 = zofo::detail::kPhiloxMultiplier0;
   static constexpr std::uint32_t kMultiplier1 = zofo::detail::kPhiloxMultiplier1;
 
-  __device__ static std::uint64_t product(std::uint32_t a, std::uint32_t b) { return std::uint64_t{a} * b; }
-  __device__ static std::uint32_t high_half(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32U); }
-  __device__ static std::uint32_t low_half(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+  // Left to itself the compiler adds the product of the operands' upper halves, which are 0.
+  __device__ static WideProduct product(std::uint32_t a, std::uint32_t b) {
+    WideProduct p;
+    asm("{ .reg .b64 wide; mul.wide.u32 wide, %2, %3; mov.b64 {%0, %1}, wide; }"
+        : "=r"(p.low), "=r"(p.high)
+        : "r"(a), "r"(b));
+    return p;
+  }
 
   std::uint32_t key0_[kRounds];
   std::uint32_t key1_[kRounds];
@@ -129,6 +140,18 @@ __device__ inline float4 normals_of(uint4 words) {
   return make_float4(front.x, front.y, back.x, back.y);
 }
 
+/// Word 0 … 3.
+__device__ inline std::uint32_t word_of(uint4 words, std::uint32_t index) {
+  const std::uint32_t front = (index & 1U) != 0 ? words.y : words.x;
+  const std::uint32_t back = (index & 1U) != 0 ? words.w : words.z;
+  return (index & 2U) != 0 ? back : front;
+}
+
+/// −1 where the bit is set, else 1.
+__device__ inline float sign_of(std::uint32_t word, std::uint32_t bit) {
+  return __uint_as_float(0x3F800000U | (word >> bit) << 31U);
+}
+
 }  // namespace detail
 
 /// The four Philox words of a block of (probe's direction, tensor). Several blocks of one stream cost less
@@ -144,10 +167,7 @@ __device__ inline float4 normals4(ProbeArgument probe, std::uint32_t tensor, std
 
 /// The random sign of bit 0 … 127 of a block: that of coordinate 128·block + bit; −1 where the bit is set.
 __device__ inline float sign_of(uint4 words, std::uint32_t bit) {
-  const std::uint32_t front = (bit & 32U) != 0 ? words.y : words.x;
-  const std::uint32_t back = (bit & 32U) != 0 ? words.w : words.z;
-  const std::uint32_t word = (bit & 64U) != 0 ? back : front;
-  return __uint_as_float(0x3F800000U | (word >> (bit & 31U)) << 31U);
+  return detail::sign_of(detail::word_of(words, bit / 32), bit % 32);
 }
 
 }  // namespace zofo::tensor::cuda

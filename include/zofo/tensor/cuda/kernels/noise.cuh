@@ -26,11 +26,11 @@ __global__ void __launch_bounds__(kNoiseThreads)
     fill_kernel(const __grid_constant__ SegmentPlan plan, ProbeArgument probe, float* out) {
   const Share share = share_of(plan);
   const Entries<law> entries(probe, share.segment.tensor);
+  float* const to = origin(out, 0, share.segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
-    const GroupPart part = part_of(share.segment, group);
     float z[kGroup] = {};
     entries.eight(group, z);
-    store(out + part.shift, part, round_to_nearest<float>(z));
+    store(to + std::size_t{group} * kGroup, share, group, round_to_nearest<float>(z));
   }
 }
 

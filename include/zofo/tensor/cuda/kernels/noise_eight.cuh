@@ -69,6 +69,17 @@ __device__ bool aligned(const void* p) {
   return reinterpret_cast<std::uintptr_t>(p) % bytes == 0;
 }
 
+// One instruction each: the compiler takes ordinary stores of so many bytes apart where branches meet.
+__device__ inline void store_at_once(void* p, uint4 x) {
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)), "r"(x.x),
+               "r"(x.y), "r"(x.z), "r"(x.w)
+               : "memory");
+}
+__device__ inline void store_at_once(void* p, uint2 x) {
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(__cvta_generic_to_global(p)), "r"(x.x), "r"(x.y)
+               : "memory");
+}
+
 template <class T>
 __device__ Eight<T> load_whole(const T* p) {
   Eight<T> x;
@@ -85,7 +96,8 @@ template <class T>
 __device__ void store_whole(T* p, const Eight<T>& x) {
 #pragma unroll
   for (std::uint32_t k = 0; k < Eight<T>::words; k += 4)
-    reinterpret_cast<uint4*>(p)[k / 4] = make_uint4(x.word[k], x.word[k + 1], x.word[k + 2], x.word[k + 3]);
+    store_at_once(reinterpret_cast<uint4*>(p) + k / 4,
+                  make_uint4(x.word[k], x.word[k + 1], x.word[k + 2], x.word[k + 3]));
 }
 
 /// Whether the lower or upper four of a group are all there and lie as one access needs them.
@@ -94,10 +106,11 @@ __device__ bool four_at_once(const T* p, const GroupPart& part, std::int32_t fir
   return part.begin <= first && first + 4 <= part.end && aligned<4 * sizeof(T)>(p + first);
 }
 
-/// Elements part.begin … part.end − 1 from p; the others are zero.
+/// The segment's elements of a group that is at p; the others are zero.
 template <class T>
-__device__ Eight<T> load(const T* p, const GroupPart& part) {
-  if (part.begin == 0 && part.end == kGroup && aligned<16>(p)) return load_whole(p);
+__device__ Eight<T> load(const T* p, const Share& share, std::uint32_t group) {
+  if (share.whole(group) && aligned<16>(p)) return load_whole(p);
+  const GroupPart part = part_of(share.segment, group);
   Eight<T> x = {};
 #pragma unroll
   for (std::int32_t half = 0; half < 2; ++half) {
@@ -123,19 +136,20 @@ __device__ Eight<T> load(const T* p, const GroupPart& part) {
   return x;
 }
 
-/// Elements part.begin … part.end − 1 to p.
+/// The segment's elements of a group that is at p.
 template <class T>
-__device__ void store(T* p, const GroupPart& part, const Eight<T>& x) {
-  if (part.begin == 0 && part.end == kGroup && aligned<16>(p)) return store_whole(p, x);
+__device__ void store(T* p, const Share& share, std::uint32_t group, const Eight<T>& x) {
+  if (share.whole(group) && aligned<16>(p)) return store_whole(p, x);
+  const GroupPart part = part_of(share.segment, group);
 #pragma unroll
   for (std::int32_t half = 0; half < 2; ++half) {
     const std::uint32_t* const word = x.word + half * static_cast<std::int32_t>(Eight<T>::words / 2);
     const std::int32_t first = 4 * half;
     if (four_at_once(p, part, first)) {
       if constexpr (std::is_same_v<T, float>) {
-        *reinterpret_cast<uint4*>(p + first) = make_uint4(word[0], word[1], word[2], word[3]);
+        store_at_once(p + first, make_uint4(word[0], word[1], word[2], word[3]));
       } else {
-        *reinterpret_cast<uint2*>(p + first) = make_uint2(word[0], word[1]);
+        store_at_once(p + first, make_uint2(word[0], word[1]));
       }
       continue;
     }
@@ -157,6 +171,8 @@ class Entries {
  public:
   __device__ Entries(const ProbeArgument& probe, std::uint32_t tensor) : stream_(probe, tensor) {}
 
+  /// For a loop over many groups.
+  __device__ void keep_keys() { stream_.keep_keys(); }
   /// Entries 8·group … 8·group + 7.
   __device__ void eight(std::uint32_t group, float (&z)[kGroup]) const {
     if constexpr (law == Law::gaussian) {
@@ -166,10 +182,9 @@ class Entries {
       z[4] = back.x, z[5] = back.y, z[6] = back.z, z[7] = back.w;
     } else {
       // A block has the signs of 16 groups: this group's are a byte of one of its words.
-      const uint4 words = stream_.block(group / 16);
-      const std::uint32_t first = group % 16 * kGroup;
+      const std::uint32_t word = word_of(stream_.block(group / 16), group / 4 % 4) >> (group % 4 * kGroup);
 #pragma unroll
-      for (std::uint32_t i = 0; i < kGroup; ++i) z[i] = sign_of(words, first + i);
+      for (std::uint32_t i = 0; i < kGroup; ++i) z[i] = detail::sign_of(word, i);
     }
   }
 
@@ -182,6 +197,7 @@ template <>
 class Entries<Law::none> {
  public:
   __device__ Entries(const ProbeArgument&, std::uint32_t) {}
+  __device__ void keep_keys() {}
   __device__ void eight(std::uint32_t, float (&)[kGroup]) const {}
 };
 

@@ -28,7 +28,8 @@ static __global__ void __launch_bounds__(kFactorThreads)
     const float4 z = normals_of(stream.block(static_cast<std::uint32_t>(block)));
     float* const at = to + 4 * block;
     if (4 * block + 4 <= size && aligned<16>(at)) {
-      *reinterpret_cast<float4*>(at) = z;
+      store_at_once(at, make_uint4(__float_as_uint(z.x), __float_as_uint(z.y), __float_as_uint(z.z),
+                                   __float_as_uint(z.w)));
       continue;
     }
     const float four[4] = {z.x, z.y, z.z, z.w};
@@ -118,11 +119,9 @@ __global__ void __launch_bounds__(kTileThreads, 4) update_low_rank_tiles(const L
 
 /// x rounded as `update` rounds coordinate i.
 __device__ inline bf16 round_one(float x, const PhiloxStream& rounding, std::uint64_t i) {
+  const auto within = static_cast<std::uint32_t>(i % kGroup);
   const uint4 words = rounding.block(static_cast<std::uint32_t>(i / kGroup));
-  const auto half = static_cast<std::uint32_t>(i % kGroup);
-  const std::uint32_t front = half / 2 % 2 == 0 ? words.x : words.y;
-  const std::uint32_t back = half / 2 % 2 == 0 ? words.z : words.w;
-  const std::uint32_t random = (half / 4 == 0 ? front : back) >> (half % 2 * 16) & 0xFFFFU;
+  const std::uint32_t random = word_of(words, within / 2) >> (within % 2 * 16) & 0xFFFFU;
   return __ushort_as_bfloat16(static_cast<unsigned short>(carry_stochastically(x, random) >> 16U));
 }
 

@@ -43,10 +43,12 @@ __global__ void __launch_bounds__(kNoiseThreads)
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
   const Probes<known> probes(probe_arguments, count);
-  const Entries<law> shared(probes[0], segment.tensor);
+  Entries<law> shared(probes[0], segment.tensor);
+  if constexpr (!own) shared.keep_keys();
+  const T* const from = origin(x, segment.from, segment);
+  T* const to = origin(out, segment.to, segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
-    const GroupPart part = part_of(segment, group);
-    const Eight<T> theta = load(x + segment.from + part.shift, part);
+    const Eight<T> theta = load(from + std::size_t{group} * kGroup, share, group);
     float z[kGroup];
     if constexpr (!own) shared.eight(group, z);
 #pragma unroll(known == 0 ? 1 : known)
@@ -56,7 +58,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
       float probed[kGroup];
 #pragma unroll
       for (std::uint32_t i = 0; i < kGroup; ++i) probed[i] = moved<law>(scale, z[i], value(theta, i));
-      store(out + j * out_stride + segment.to + part.shift, part, round_to_nearest<T>(probed));
+      store(to + j * out_stride + std::size_t{group} * kGroup, share, group, round_to_nearest<T>(probed));
     }
   }
 }

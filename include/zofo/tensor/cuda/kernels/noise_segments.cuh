@@ -49,8 +49,9 @@ inline SegmentPlan plan_segments(const Segments& segments) {
 /// The segment of this block, and the groups of this thread: group, group + kNoiseThreads, … below `end`.
 struct Share {
   const Segment& segment;
-  std::uint32_t group;
-  std::uint32_t end;
+  std::uint32_t group, end;
+  std::uint32_t first_whole, end_whole;  ///< groups of which the segment has all eight coordinates
+  __device__ bool whole(std::uint32_t g) const { return first_whole <= g && g < end_whole; }
 };
 
 __device__ inline Share share_of(const SegmentPlan& plan) {
@@ -60,23 +61,33 @@ __device__ inline Share share_of(const SegmentPlan& plan) {
   const std::uint32_t block = blockIdx.x - (k == 0 ? 0 : plan.end[k - 1]);
   const auto first =
       static_cast<std::uint32_t>(segment.offset / kGroup) + block * kNoiseThreads * plan.rounds;
-  const auto end = static_cast<std::uint32_t>((segment.offset + segment.size + kGroup - 1) / kGroup);
-  return {segment, first + threadIdx.x, min(end, first + kNoiseThreads * plan.rounds)};
+  const std::uint64_t after = segment.offset + segment.size;
+  const auto end = static_cast<std::uint32_t>((after + kGroup - 1) / kGroup);
+  return {segment, first + threadIdx.x, min(end, first + kNoiseThreads * plan.rounds),
+          static_cast<std::uint32_t>((segment.offset + kGroup - 1) / kGroup),
+          static_cast<std::uint32_t>(after / kGroup)};
 }
 
-/// The part of a group that lies in a segment: coordinates begin … end − 1 of its eight. Coordinate 0 is
-/// element `shift` past the segment's first one: less than 0 if it lies before the segment.
+/// The coordinates of a group that lie in a segment: begin … end − 1 of its eight.
 struct GroupPart {
-  std::int64_t shift;
   std::int32_t begin, end;
 };
 
 __device__ inline GroupPart part_of(const Segment& segment, std::uint32_t group) {
-  const auto shift =
-      static_cast<std::int64_t>(std::uint64_t{group} * kGroup) - static_cast<std::int64_t>(segment.offset);
-  const std::int64_t left = static_cast<std::int64_t>(segment.size) - shift;
-  return {shift, shift < 0 ? static_cast<std::int32_t>(-shift) : 0,
-          left < kGroup ? static_cast<std::int32_t>(left) : static_cast<std::int32_t>(kGroup)};
+  const std::int64_t begin =
+      static_cast<std::int64_t>(segment.offset) - static_cast<std::int64_t>(std::uint64_t{group} * kGroup);
+  const std::int64_t end = begin + static_cast<std::int64_t>(segment.size);
+  return {begin > 0 ? static_cast<std::int32_t>(begin) : 0,
+          end < kGroup ? static_cast<std::int32_t>(end) : static_cast<std::int32_t>(kGroup)};
+}
+
+/// Where coordinate 0 of the segment's tensor would be if the segment lies at element `first` and the rest of
+/// the tensor around it. Group g is 8 g elements further on, even if it begins before the segment.
+template <class T>
+__device__ T* origin(T* base, std::uint64_t first, const Segment& segment) {
+  T* p = base + (static_cast<std::int64_t>(first) - static_cast<std::int64_t>(segment.offset));
+  asm("" : "+l"(p));  // one number in the loop over groups instead of the three that it comes from
+  return p;
 }
 
 }  // namespace detail

@@ -34,10 +34,10 @@ __global__ void __launch_bounds__(kNoiseThreads)
                   float* x) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
+  float* const from = origin(x, segment.from, segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
-    const GroupPart part = part_of(segment, group);
-    float* const at = x + segment.from + part.shift;
-    const Eight<float> theta = load(at, part);
+    float* const at = from + std::size_t{group} * kGroup;
+    const Eight<float> theta = load(at, share, group);
     float moved[kGroup];
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) moved[i] = value(theta, i);
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
 #pragma unroll
       for (std::uint32_t i = 0; i < kGroup; ++i) moved[i] = __fmaf_rn(term.scale, z[i], moved[i]);
     }
-    store(at, part, round_to_nearest<float>(moved));
+    store(at, share, group, round_to_nearest<float>(moved));
   }
 }
 
@@ -59,16 +59,16 @@ __global__ void __launch_bounds__(kNoiseThreads)
                   bf16* x) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
+  bf16* const from = origin(x, segment.from, segment);
   const PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, segment.tensor));
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
-    const GroupPart part = part_of(segment, group);
-    bf16* const at = x + segment.from + part.shift;
-    const Eight<bf16> theta = load(at, part);
+    bf16* const at = from + std::size_t{group} * kGroup;
+    const Eight<bf16> theta = load(at, share, group);
     float sum[kGroup];
     if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) sum[i] = __fadd_rn(value(theta, i), sum[i]);
-    store(at, part, round_stochastically<bf16>(sum, rounding.block(group)));
+    store(at, share, group, round_stochastically<bf16>(sum, rounding.block(group)));
   }
 }
 
