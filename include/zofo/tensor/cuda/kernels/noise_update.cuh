@@ -53,23 +53,54 @@ __global__ void __launch_bounds__(kNoiseThreads)
 }
 
 /// bf16: the terms' sum, small beside x, is made on its own before x takes it, then rounded stochastically.
-template <Law law>
+/// `one`: there is one term, whose stream a thread prepares once.
+template <Law law, bool one>
 __global__ void __launch_bounds__(kNoiseThreads)
-    update_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms, std::uint32_t count,
-                  bf16* x) {
+    update_rounded_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms,
+                          std::uint32_t count, bf16* x) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
+  const UpdateTerm first = terms[0];
+  if (one && first.scale == 0.0F) return;
+  Entries<law> only(first, segment.tensor);
+  if constexpr (one) only.keep_keys();
+  PhiloxStream rounding(first, extra_stream_of(kRoundingStream, segment.tensor));
+  rounding.keep_keys();
   bf16* const from = origin(x, segment.from, segment);
-  const PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, segment.tensor));
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
     bf16* const at = from + std::size_t{group} * kGroup;
     const Eight<bf16> theta = load(at, share, group);
     float sum[kGroup];
-    if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
+    if constexpr (one) {
+      only.eight(group, sum);
+#pragma unroll
+      for (float& s : sum) s = __fmul_rn(first.scale, s);
+    } else {
+      if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
+    }
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) sum[i] = __fadd_rn(value(theta, i), sum[i]);
     store(at, share, group, round_stochastically<bf16>(sum, rounding.block(group)));
   }
+}
+
+template <Law law>
+void launch_update(cudaStream_t stream, const SegmentPlan& plan, const UpdateTerm* terms, std::uint32_t count,
+                   bf16* x) {
+  const std::uint32_t blocks = plan.blocks();
+  if (count == 1) {
+    update_rounded_kernel<law, true><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
+  } else {
+    update_rounded_kernel<law, false><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
+  }
+  launched("update");
+}
+
+template <Law law>
+void launch_update(cudaStream_t stream, const SegmentPlan& plan, const UpdateTerm* terms, std::uint32_t count,
+                   float* x) {
+  update_kernel<law><<<plan.blocks(), kNoiseThreads, 0, stream>>>(plan, terms, count, x);
+  launched("update");
 }
 
 }  // namespace detail
@@ -79,14 +110,8 @@ void update(cudaStream_t stream, Law law, const UpdateTerm* terms, std::uint32_t
             const Segments& segments, T* x) {
   const detail::SegmentPlan plan = detail::plan_segments(segments);
   if (plan.blocks() == 0 || count == 0 || law == Law::none) return;
-  if (law == Law::gaussian) {
-    detail::update_kernel<Law::gaussian>
-        <<<plan.blocks(), detail::kNoiseThreads, 0, stream>>>(plan, terms, count, x);
-  } else {
-    detail::update_kernel<Law::rademacher>
-        <<<plan.blocks(), detail::kNoiseThreads, 0, stream>>>(plan, terms, count, x);
-  }
-  launched("update");
+  if (law == Law::gaussian) return detail::launch_update<Law::gaussian>(stream, plan, terms, count, x);
+  detail::launch_update<Law::rademacher>(stream, plan, terms, count, x);
 }
 
 }  // namespace zofo::tensor::cuda
