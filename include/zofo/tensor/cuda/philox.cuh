@@ -1,5 +1,5 @@
 /// @file The random entries of core/random.hpp made in a kernel's registers: the same words to the bit, and
-/// the same normals, since every operation is one that core performs, rounded as core's is.
+/// core's normals, since every operation but the square root is core's own, rounded as core's is.
 #pragma once
 
 #include <cstdint>
@@ -74,8 +74,9 @@ class PhiloxStream {
   std::uint32_t round1_c2_, round2_c0_, round2_c2_, round2_c3_;
 };
 
-/// sqrt x, correctly rounded, for x = ±0 and for normal x far from the ends of the range: Newton's step from
-/// the card's 1/√x, as the library's own square root does, without its test for other arguments.
+/// sqrt x for x = ±0 and for normal x far from the ends of the range: Newton's step from the card's 1/√x, as
+/// the library's own square root does, without its test for other arguments. Correctly rounded but for some in
+/// ten million, which are the float next to it (counted on the CPU with 1/√x an ulp off).
 __device__ inline float square_root(float x) {
   float inverse;
   // 1e-30 is nothing beside the least positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
