@@ -372,17 +372,17 @@ TEST_CASE("a zero update changes no bit", "[cuda]") {
 }
 
 TEST_CASE("sums that are bf16 stay; infinities and NaN do", "[cuda]") {
-  const std::vector<UpdateTerm> half{probe_of(0, 0.5F)};
-  const auto z = entries(Law::rademacher, direction_of(half[0]), 1, 0, 1000);
-  const auto got = to_float(
-      updated(Law::rademacher, half, one_segment(1, 1000), std::vector<bf16>(1000, __float2bfloat16(-3.0F))));
+  const std::vector<UpdateTerm> halves{probe_of(0, 0.5F)};
+  const auto z = entries(Law::rademacher, direction_of(halves[0]), 1, 0, 1000);
+  const auto got = to_float(updated(Law::rademacher, halves, one_segment(1, 1000),
+                                    std::vector<bf16>(1000, __float2bfloat16(-3.0F))));
   for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == -3.0F + 0.5F * z[i]);
 
   const float infinity = std::numeric_limits<float>::infinity();
   std::vector<float> special;
   for (std::size_t i = 0; i < 300; ++i)
     special.push_back(i % 3 == 0 ? infinity : i % 3 == 1 ? -infinity : std::nanf(""));
-  const auto kept = to_float(updated(Law::gaussian, half, one_segment(1, 300), to_bf16(special)));
+  const auto kept = to_float(updated(Law::gaussian, halves, one_segment(1, 300), to_bf16(special)));
   for (std::size_t i = 0; i < kept.size(); ++i)
     REQUIRE((std::isnan(special[i]) ? std::isnan(kept[i]) : kept[i] == special[i]));
 }

@@ -6,11 +6,9 @@
 #include <cstdint>
 
 #include "zofo/tensor/cuda/kernels/noise.hpp"
+#include "zofo/tensor/cuda/launch_check.hpp"
 
 namespace zofo::tensor::cuda {
-
-/// Throws Error when the last launch failed, naming the kernel (launch_check.hpp).
-void launched(const char* kernel);
 
 namespace detail {
 
