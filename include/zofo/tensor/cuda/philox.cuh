@@ -75,8 +75,8 @@ class PhiloxStream {
 };
 
 /// sqrt x for x = ±0 and for normal x far from the ends of the range: Newton's step from the card's 1/√x, as
-/// the library's own square root does, without its test for other arguments. Correctly rounded but for some in
-/// ten million, which are the float next to it (counted on the CPU with 1/√x an ulp off).
+/// the library's own square root does, without its test for other arguments. Correctly rounded but for some
+/// in ten million, which are the float next to it (counted on the CPU with 1/√x an ulp off).
 __device__ inline float square_root(float x) {
   float inverse;
   // 1e-30 is nothing beside the least positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
