@@ -9,7 +9,9 @@ void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32
                    std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
                    std::uint64_t largest, float* out, std::size_t stride) {
   if (count == 0 || piece_count == 0 || rank == 0 || largest == 0) return;
-  constexpr std::uint64_t per_block = 4 * detail::kFactorThreads, most = 65535;
+  // Most factors are far smaller than the largest, an embedding's: blocks that find nothing to do cost more
+  // than the largest factor's threads going round some more often.
+  constexpr std::uint64_t per_block = 4 * detail::kFactorThreads, most = 32;
   const auto across = static_cast<std::uint32_t>(std::min((largest + per_block - 1) / per_block, most));
   detail::write_factors_kernel<<<dim3(across, 2 * piece_count, count), detail::kFactorThreads, 0, stream>>>(
       probes, rank, hold, pieces, out, stride);

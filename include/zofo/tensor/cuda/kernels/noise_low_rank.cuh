@@ -17,14 +17,14 @@ static __global__ void __launch_bounds__(kFactorThreads)
                          const FactorPiece* pieces, float* out, std::size_t stride) {
   const FactorPiece piece = pieces[blockIdx.y / 2];
   const bool left = blockIdx.y % 2 == 0;
+  const std::uint64_t size = std::uint64_t{rank} * (left ? piece.rows : piece.cols);
+  std::uint64_t block = std::uint64_t{blockIdx.x} * kFactorThreads + threadIdx.x;
+  if (4 * block >= size) return;
   ProbeArgument probe = probes[blockIdx.z];
   if (!left) probe.step = hold == 0 ? 0 : probe.step / hold;
   const PhiloxStream stream(probe, extra_stream_of(left ? kLeftStream : kRightStream, piece.tensor));
-  const std::uint64_t size = std::uint64_t{rank} * (left ? piece.rows : piece.cols);
   float* const to = out + blockIdx.z * stride + (left ? piece.u_at : piece.v_at);
-  const std::uint64_t step = std::uint64_t{gridDim.x} * kFactorThreads;
-  for (std::uint64_t block = std::uint64_t{blockIdx.x} * kFactorThreads + threadIdx.x; 4 * block < size;
-       block += step) {
+  for (; 4 * block < size; block += std::uint64_t{gridDim.x} * kFactorThreads) {
     const float4 z = normals_of(stream.block(static_cast<std::uint32_t>(block)));
     float* const at = to + 4 * block;
     if (4 * block + 4 <= size && aligned<16>(at)) {
