@@ -71,6 +71,15 @@ inline Eigen::VectorXf adapter(std::uint64_t index, std::size_t size) {
   return x;
 }
 
+/// Matrices times √(16 / width), so that wide models' activations stay moderate.
+inline Parameters scaled(Parameters theta, std::uint32_t width) {
+  for (std::size_t s = 0; s < theta.tensors().size(); ++s)
+    if (theta.tensors()[s].rows > 1 && !theta.tensors()[s].name.ends_with("embd"))
+      for (std::uint64_t i = 0; i < theta.tensors()[s].size(); ++i)
+        theta.data(s)[i] *= std::sqrt(16.0F / static_cast<float>(width));
+  return theta;
+}
+
 /// A case's name, which begins with its family where that is not LLaMA.
 inline std::string case_name(const nlohmann::json& j) {
   const std::string name = j.at("name");
@@ -94,11 +103,28 @@ struct Case {
     for (const auto& t : j.at("targets")) batch.targets.push_back({t[0], t[1], t[2]});
   }
 
+  /// The case's batch, options of adapters and formula on another shape; without golden values.
+  template <class Change>
+  [[nodiscard]] Case with_shape(Change&& change) const {
+    Config other = shape;
+    change(other);
+    Case made(name, other, peft::Lora(other, lora.options()), batch);
+    for (std::uint64_t a = 0; a < values.size(); ++a) made.values.push_back(adapter(a, made.lora.size()));
+    return made;
+  }
+
   [[nodiscard]] std::vector<const Eigen::VectorXf*> adapters() const {
     std::vector<const Eigen::VectorXf*> out;
     for (const auto& v : values) out.push_back(&v);
     return out;
   }
+
+  Case(std::string other_name, const Config& other, peft::Lora other_lora, Batch other_batch)
+      : name(std::move(other_name)),
+        shape(other),
+        lora(std::move(other_lora)),
+        theta(scaled(parameters(other), other.width)),
+        batch(std::move(other_batch)) {}
 
   std::string name;
   Config shape;
@@ -107,7 +133,7 @@ struct Case {
   std::vector<Eigen::VectorXf> values;
   Batch batch;
   std::vector<double> log_probabilities;
-  double loss;
+  double loss = 0.0;
   std::vector<std::vector<double>> gradients;
 };
 

@@ -2,9 +2,12 @@
 /// model/block.hpp and model/head.hpp give.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>

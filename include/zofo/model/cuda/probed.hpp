@@ -64,19 +64,22 @@ class CudaDense {
     stride_ = static_cast<std::size_t>((largest + 63) / 64 * 64);
     for (auto& half : scratch_.ring) scratch_.grow(theta_.context(), half, stride_ * call.probes());
   }
-  void begin(const CudaCall& call) {
-    call_ = &call;
-    if (law_ != tensor::cuda::Law::none) write(0, call.stream());
-  }
+  void begin(const CudaCall& call) { call_ = &call; }
   /// Range i at each probe; valid until the range after the next is asked for.
   PlacedRange<T> at(std::size_t i) {
     const WeightRange& range = ranges_[i];
     const Layout& layout = theta_.layout();
     if (law_ == tensor::cuda::Law::none) return {&layout, range, {theta_.data() + range.offset(layout), 0}};
-    if (i > 0) theta_.context().join();
-    if (i + 1 < ranges_.size()) {
-      theta_.context().fork();
-      write(i + 1, theta_.context().side_stream());
+    tensor::cuda::Context& context = theta_.context();
+    if (!context.capturing()) {  // a pass run at once may search products, which needs the card for itself
+      write(i, context.stream());
+    } else {
+      if (i == 0) write(0, context.stream());
+      if (i > 0) context.join();
+      if (i + 1 < ranges_.size()) {
+        context.fork();
+        write(i + 1, context.side_stream());
+      }
     }
     return {&layout, range, {scratch_.ring[i % 2].data(), stride_}};
   }
