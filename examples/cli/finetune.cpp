@@ -44,6 +44,8 @@ void add_finetune(CLI::App& app, Action& action) {
   command->add_option("--out", arguments->run.out, "run folder to make; must not exist")->required();
   command->add_option("--config", arguments->config, "TOML file with options of the run; flags win");
   command->add_flag("--json", arguments->run.json, "print the result as one JSON object");
+  command->add_flag("--memory-plan", arguments->run.memory_plan,
+                    "print what the run will hold in the card's memory, and stop");
   arguments->run.options.seconds = 0.0;
   add_options(*command, arguments->run.options);
   command->footer(

@@ -15,6 +15,7 @@ struct Finetune {
   Place place;
   std::string out;
   bool json = false;
+  bool memory_plan = false;  // print what the card will hold, and stop
   tune::Options options;
 
   // Returns the exit code. The folder is made first, and removed if the run never began.
@@ -27,6 +28,7 @@ struct Finetune {
       tune::Model model = tune::load_model(place.model);
       const data::TaskData data = data::load_task(place.task, place.data_folder(), place.tasks);
       tune::FineTuning tuning(device, model, data, options, folder, progress, interrupted);
+      if (memory_plan) return say_plan(device, folder);
       const tune::MethodResult result = tuning.run();
       write_results(folder, result);
       if (result.interrupted) {
@@ -52,6 +54,15 @@ struct Finetune {
     folder.write("result.json", report.dump(2) + "\n");
     folder.write("curve.svg", tune::curve_svg(fmt::format("{} on {}", options.method, place.task),
                                               {read_curve(title_of(options.method), folder.path())}));
+  }
+  template <class Device>
+  int say_plan(const Device& device, const tune::RunFolder& folder) const {
+    std::filesystem::remove_all(folder.path());  // this process made it
+    if constexpr (requires { device.plan(); })
+      write_out("{}", device.plan().table());
+    else
+      fail("--memory-plan: only a card's memory is planned (--device cuda)");
+    return 0;
   }
   void say(const tune::MethodResult& result) const {
     if (json) return write_out("{}\n", to_json(result).dump());

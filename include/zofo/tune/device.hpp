@@ -6,6 +6,7 @@
 
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/transformer.hpp"
+#include "zofo/tune/extents.hpp"
 #include "zofo/tune/peak_memory.hpp"
 
 namespace zofo::tune {
@@ -21,6 +22,9 @@ struct CpuDevice {
   /// An adapter on the device, and back.
   static Eigen::VectorXf vector(Eigen::VectorXf x) { return x; }
   static Eigen::VectorXf host(const Eigen::VectorXf& x) { return x; }
+  /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
+  static void expect(const model::Config& /*config*/, const peft::Lora& /*lora*/, const RowExtent& /*row*/,
+                     const PassRows& /*rows*/) {}
   /// The most memory that the run has held on the device, in MiB.
   static double peak_mib() { return tune::peak_mib(); }
 };

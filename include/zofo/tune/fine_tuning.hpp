@@ -24,6 +24,7 @@
 #include "zofo/tune/device.hpp"
 #include "zofo/tune/encode_rows.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/extents.hpp"
 #include "zofo/tune/language_problem.hpp"
 #include "zofo/tune/load_model.hpp"
 #include "zofo/tune/method_result.hpp"
@@ -66,6 +67,7 @@ class FineTuning {
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
     options_.check();
+    device_.expect(theta_.config(), lora_, row_extent(), pass_rows());
     folder_.write("options.toml", to_toml(options_));
   }
 
@@ -210,6 +212,19 @@ class FineTuning {
          scores.rows}}.dump());
   }
 
+  [[nodiscard]] RowExtent row_extent() const {
+    RowExtent extent;
+    for (const std::vector<EncodedRow>* rows : {&split_.upper, &split_.lower, &split_.decision, &held_out_})
+      extent.cover(*rows, words_);
+    return extent;
+  }
+  [[nodiscard]] PassRows pass_rows() const {
+    const std::size_t f = std::min<std::size_t>(options_.batch, split_.upper.size());
+    const std::size_t g = std::min<std::size_t>(options_.batch, split_.lower.size());
+    if (mezo()) return {f, 0};
+    if (options_.method == "lora") return {0, g};
+    return {f + 2 * g, f + g};
+  }
   [[nodiscard]] bool mezo() const { return options_.method == "mezo"; }
   [[nodiscard]] std::span<const EncodedRow> curve_rows() const {
     return std::span(held_out_).first(std::min<std::size_t>(held_out_.size(), options_.curve_rows));
