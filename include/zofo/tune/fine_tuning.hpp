@@ -64,10 +64,10 @@ class FineTuning {
                               "validation.jsonl")),
         p_(device.vector(lora_.initial(options.seed))),
         s_(p_),
+        fits_((device.expect(theta_.config(), lora_, row_extent(), pass_rows()), true)),
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
     options_.check();
-    device_.expect(theta_.config(), lora_, row_extent(), pass_rows());
     folder_.write("options.toml", to_toml(options_));
   }
 
@@ -278,6 +278,7 @@ class FineTuning {
   std::vector<EncodedRow> held_out_;
   Vector p_;
   Vector s_;
+  bool fits_;  // before the files, so that a run that cannot fit leaves none
   AppendFile metrics_;
   AppendFile trajectory_;
   std::optional<Scores> last_point_;
