@@ -36,7 +36,9 @@ class DeviceArray {
     must(cudaDeviceSynchronize());
   }
   explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    if (size_ > 0) must(cudaMemcpy(data_, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice));
+    if (size_ == 0) return;
+    must(cudaMemcpy(data_, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice));
+    must(cudaDeviceSynchronize());  // non-blocking streams do not wait for the copy
   }
   DeviceArray(DeviceArray&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
