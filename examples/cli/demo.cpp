@@ -29,6 +29,7 @@ struct Arguments {
   std::string out;
   double seconds = 120.0;
   std::uint64_t seed = 0;
+  std::string device = "auto";
   bool tiny = false;
 };
 
@@ -93,8 +94,8 @@ class Demo {
   }
 
   [[nodiscard]] std::vector<std::string> place() const {
-    std::vector<std::string> out{"--model",       arguments_.model, "--task",
-                                 arguments_.task, "--tasks",        arguments_.tasks};
+    std::vector<std::string> out{"--model", arguments_.model, "--task",   arguments_.task,
+                                 "--tasks", arguments_.tasks, "--device", arguments_.device};
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
   }
@@ -224,6 +225,8 @@ void add_demo(CLI::App& app, Action& action) {
   command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
       ->capture_default_str();
   not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
+  command->add_option("--device", a->device, "auto (a GPU if there is one), cpu or cuda")
+      ->capture_default_str();
   command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");
   command->footer("Example: zofo demo --tiny --out runs/tiny");
   command->callback([a, &action] { action = [a] { return run(*a); }; });

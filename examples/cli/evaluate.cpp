@@ -1,58 +1,64 @@
-// zofo evaluate: accuracy, macro-F1 and loss on a task's held-out rows.
-#include <nlohmann/json.hpp>
-
-#include "cli.hpp"
-#include "zofo/tune/methods.hpp"
+// zofo evaluate and zofo score: what a model, or a run, says of rows.
+#include "device.hpp"
+#include "score.hpp"
 
 namespace zofo::cli {
 namespace {
 
-struct Arguments {
-  Place place;
-  std::string run;
-  std::size_t rows = 0;
-  bool json = false;
-};
+struct Precision {
+  std::string device = "auto";
+  std::string precision = "auto";
 
-int run(const Arguments& arguments) {
-  tune::Model model = tune::load_model(arguments.place.model);
-  const data::TaskData data =
-      data::load_task(arguments.place.task, arguments.place.data_folder(), arguments.place.tasks);
-  std::optional<tune::Restored> restored;
-  if (!arguments.run.empty()) restored.emplace(tune::restore(arguments.run, model.parameters));
-  model::Transformer transformer(model.parameters.config(),
-                                 restored ? restored->lora : peft::Lora(model.parameters.config(), {}));
-  const tune::OptionTokens options = tune::encode_options(model, data.task.options);
-  const std::vector<tune::EncodedRow> rows =
-      tune::encode_rows(model, data.task, options, data.validation, arguments.rows, "validation.jsonl");
-  const tune::Scores scores =
-      tune::evaluate(transformer, model.parameters, restored ? restored->adapter() : nullptr, rows, options);
-  if (arguments.json) {
-    const nlohmann::json report = {{"accuracy", scores.accuracy}, {"macro_f1", scores.macro_f1},
-                                   {"loss", scores.loss},         {"rows", scores.rows},
-                                   {"seconds", scores.seconds},   {"peak_mib", tune::peak_mib()}};
-    write_out("{}\n", report.dump());
-  } else {
-    write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\nloss     {:.4f}\nrows     {}\n", scores.accuracy,
-              scores.macro_f1, scores.loss, scores.rows);
+  void add(CLI::App& command) {
+    command.add_option("--device", device, "auto (a GPU if there is one), cpu or cuda")
+        ->capture_default_str();
+    command.add_option("--precision", precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32")
+        ->capture_default_str();
   }
-  return 0;
-}
+  [[nodiscard]] Device choose() const {
+    tune::Options options;
+    options.steps = 1;
+    options.device = device;
+    options.precision = precision;
+    options.check();
+    return choose_device(device, precision);
+  }
+};
 
 }  // namespace
 
 void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("evaluate", "Accuracy, macro-F1 and loss on a task's validation rows");
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<Evaluate>();
+  auto where = std::make_shared<Precision>();
   add_place(*command, arguments->place);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
   not_negative(command->add_option("--rows", arguments->rows, "score the first rows only, 0: all")
                    ->capture_default_str());
   command->add_flag("--json", arguments->json, "print one JSON object");
+  where->add(*command);
   command->footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json");
-  command->callback([arguments, &action] { action = [arguments] { return run(*arguments); }; });
+  command->callback(
+      [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
+}
+
+void add_score(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("score", "Log-probabilities of options after a prompt");
+  auto arguments = std::make_shared<Score>();
+  auto where = std::make_shared<Precision>();
+  command->add_option("--model", arguments->model, "GGUF file of the model")->required();
+  command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
+  where->add(*command);
+  command->footer(
+      "Reads {\"prompt\": TEXT, \"options\": [TEXT, ...]} a line from standard input and prints\n"
+      "{\"logprobs\": [...], \"tokens\": [...], \"best\": i}: sums of log-probabilities and numbers of "
+      "tokens.\n"
+      "Example: echo '{\"prompt\": \"A fine film. It was\", \"options\": [\" terrible\", \" great\"]}' | \\\n"
+      "           zofo score --model model.gguf --run runs/sst2");
+  command->callback(
+      [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
 }
 
 }  // namespace zofo::cli

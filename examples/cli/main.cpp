@@ -1,4 +1,4 @@
-// The program `zofo`: fine-tunes, evaluates and scores language models on the CPU.
+// The program `zofo`: fine-tunes, evaluates and scores language models on the CPU and on CUDA cards.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -44,7 +44,7 @@ bool interrupted() { return stop; }
 }  // namespace zofo::cli
 
 int main(int argc, char** argv) {
-  CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU", "zofo"};
+  CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
   app.set_version_flag("--version", ZOFO_VERSION);
   app.require_subcommand(1);
   app.footer("Example: zofo demo --tiny --out runs/tiny\nEach command explains itself: zofo finetune --help");

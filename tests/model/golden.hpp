@@ -35,6 +35,7 @@ inline float formula(std::uint64_t stream, std::uint64_t i) {
 
 inline Config config(const nlohmann::json& j) {
   Config c;
+  if (j.contains("family")) c.family = j.at("family") == "opt" ? Family::opt : Family::llama;
   c.vocab = j.at("vocab");
   c.width = j.at("width");
   c.layers = j.at("layers");
@@ -43,7 +44,7 @@ inline Config config(const nlohmann::json& j) {
   c.head_dim = j.at("head_dim");
   c.ffn = j.at("ffn");
   c.context = j.at("context");
-  c.rope_base = j.at("rope_base");
+  if (c.rotary()) c.rope_base = j.at("rope_base");
   c.norm_eps = j.at("norm_eps");
   c.tied = j.at("tied");
   return c;
@@ -55,7 +56,10 @@ inline Parameters parameters(const Config& c) {
     const auto& tensor = theta.tensors()[s];
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
       const float u = formula(s, i);
-      theta.data(s)[i] = tensor.name.ends_with("norm") ? 1.0F + u / 4 : s == 0 ? u : u / 2;
+      theta.data(s)[i] = tensor.name.ends_with("norm")   ? 1.0F + u / 4
+                         : tensor.name.ends_with("bias") ? u / 4
+                         : tensor.name.ends_with("embd") ? u
+                                                         : u / 2;
     }
   }
   return theta;
@@ -67,10 +71,25 @@ inline Eigen::VectorXf adapter(std::uint64_t index, std::size_t size) {
   return x;
 }
 
+/// Matrices times √(16 / width), so that wide models' activations stay moderate.
+inline Parameters scaled(Parameters theta, std::uint32_t width) {
+  for (std::size_t s = 0; s < theta.tensors().size(); ++s)
+    if (theta.tensors()[s].rows > 1 && !theta.tensors()[s].name.ends_with("embd"))
+      for (std::uint64_t i = 0; i < theta.tensors()[s].size(); ++i)
+        theta.data(s)[i] *= std::sqrt(16.0F / static_cast<float>(width));
+  return theta;
+}
+
+/// A case's name, which begins with its family where that is not LLaMA.
+inline std::string case_name(const nlohmann::json& j) {
+  const std::string name = j.at("name");
+  return config(j.at("config")).family == Family::opt ? "opt, " + name : name;
+}
+
 /// A model, its adapters and a batch, with what NumPy says of them.
 struct Case {
   explicit Case(const nlohmann::json& j)
-      : name(j.at("name")),
+      : name(case_name(j)),
         shape(config(j.at("config"))),
         lora(shape, {j.at("lora").at("rank"), j.at("lora").at("alpha"), j.at("lora").at("targets")}),
         theta(parameters(shape)),
@@ -84,11 +103,28 @@ struct Case {
     for (const auto& t : j.at("targets")) batch.targets.push_back({t[0], t[1], t[2]});
   }
 
+  /// The case's batch, options of adapters and formula on another shape; without golden values.
+  template <class Change>
+  [[nodiscard]] Case with_shape(Change&& change) const {
+    Config other = shape;
+    change(other);
+    Case made(name, other, peft::Lora(other, lora.options()), batch);
+    for (std::uint64_t a = 0; a < values.size(); ++a) made.values.push_back(adapter(a, made.lora.size()));
+    return made;
+  }
+
   [[nodiscard]] std::vector<const Eigen::VectorXf*> adapters() const {
     std::vector<const Eigen::VectorXf*> out;
     for (const auto& v : values) out.push_back(&v);
     return out;
   }
+
+  Case(std::string other_name, const Config& other, peft::Lora other_lora, Batch other_batch)
+      : name(std::move(other_name)),
+        shape(other),
+        lora(std::move(other_lora)),
+        theta(scaled(parameters(other), other.width)),
+        batch(std::move(other_batch)) {}
 
   std::string name;
   Config shape;
@@ -97,16 +133,31 @@ struct Case {
   std::vector<Eigen::VectorXf> values;
   Batch batch;
   std::vector<double> log_probabilities;
-  double loss;
+  double loss = 0.0;
   std::vector<std::vector<double>> gradients;
 };
 
+/// The files of cases, one a family.
+inline constexpr const char* files[] = {"llama.json", "opt.json"};
+
 /// One case by name.
 inline Case one(const std::string& name) {
-  const auto document = load("llama.json");
-  for (const auto& j : document.at("cases"))
-    if (j.at("name") == name) return Case(j);
-  fail("llama.json: no case '{}'", name);
+  for (const char* file : files) {
+    const auto document = load(file);
+    for (const auto& j : document.at("cases"))
+      if (case_name(j) == name) return Case(j);
+  }
+  fail("tests/golden: no case '{}'", name);
+}
+
+/// All cases of all families.
+inline std::vector<Case> all() {
+  std::vector<Case> cases;
+  for (const char* file : files) {
+    const auto document = load(file);
+    for (const auto& j : document.at("cases")) cases.emplace_back(j);
+  }
+  return cases;
 }
 
 /// The loss that the golden gradients are of; curved, so that targets' derivatives differ.

@@ -49,17 +49,20 @@ void check_against_clones(const golden::Case& c, const Law& law, bool felt = tru
 }  // namespace
 
 TEST_CASE("probes equal moved clones, Gaussian", "[model]") {
-  for (const char* name : {"no adapters", "two adapters", "wide vocabulary"})
+  for (const char* name :
+       {"no adapters", "two adapters", "wide vocabulary", "opt, every projection", "opt, wide vocabulary"})
     check_against_clones(golden::one(name), Gaussian{});
 }
 
 TEST_CASE("probes equal moved clones, Rademacher", "[model]") {
-  for (const char* name : {"no adapters", "two adapters", "wide vocabulary"})
+  for (const char* name :
+       {"no adapters", "two adapters", "wide vocabulary", "opt, every projection", "opt, wide vocabulary"})
     check_against_clones(golden::one(name), Rademacher{});
 }
 
 TEST_CASE("probes equal moved clones for laws that are bound first", "[model]") {
-  for (const char* name : {"no adapters", "two adapters", "wide vocabulary"}) {
+  for (const char* name :
+       {"no adapters", "two adapters", "wide vocabulary", "opt, every projection", "opt, wide vocabulary"}) {
     const golden::Case c = golden::one(name);
     check_against_clones(c, Sphere{});
     check_against_clones(c, Orthogonal{2});

@@ -1,5 +1,5 @@
-/// @file The transformer against tests/golden/llama.json, written by an independent float64 NumPy LLaMA
-/// (tools/golden/llama_numpy.py).
+/// @file The transformer against tests/golden/llama.json and opt.json, written by independent float64 NumPy
+/// models (tools/golden/llama_numpy.py, opt_numpy.py).
 #include "zofo/model/transformer.hpp"
 
 #include <cstdlib>
@@ -26,9 +26,7 @@ Batch alone(const Batch& batch, std::uint32_t i) {
 }  // namespace
 
 TEST_CASE("log-probabilities equal the NumPy reference", "[model]") {
-  const auto document = golden::load("llama.json");
-  for (const auto& j : document.at("cases")) {
-    const golden::Case c(j);
+  for (const golden::Case& c : golden::all()) {
     INFO(c.name);
     Transformer transformer(c.shape, c.lora);
     const auto log_p = transformer.log_probabilities(c.theta, c.batch, c.adapters());

@@ -1,5 +1,5 @@
 /// @file Gradients of adapters against float64 central differences of the NumPy reference
-/// (tests/golden/llama.json).
+/// (tests/golden/llama.json, opt.json).
 #include "../model/golden.hpp"
 #include "catch.hpp"
 
@@ -25,8 +25,9 @@ Result gradient(const golden::Case& c, bool recompute) {
 
 }  // namespace
 
-TEST_CASE("gradients of all seven projections equal central differences", "[peft]") {
-  for (const char* name : {"two adapters", "wide vocabulary"}) {
+TEST_CASE("gradients of all projections equal central differences", "[peft]") {
+  for (const char* name : {"two adapters", "wide vocabulary", "opt, several adapters",
+                           "opt, every projection", "opt, wide vocabulary"}) {
     const golden::Case c = golden::one(name);
     const Result r = gradient(c, false);
     CHECK(r.value == Approx(c.loss).epsilon(1e-6));
@@ -52,7 +53,8 @@ TEST_CASE("gradients of all seven projections equal central differences", "[peft
 }
 
 TEST_CASE("recomputed activations give the same gradients", "[peft]") {
-  for (const char* name : {"two adapters", "wide vocabulary"}) {
+  for (const char* name : {"two adapters", "wide vocabulary", "opt, several adapters",
+                           "opt, every projection", "opt, wide vocabulary"}) {
     const golden::Case c = golden::one(name);
     const Result kept = gradient(c, false), again = gradient(c, true);
     CHECK(kept.value == again.value);

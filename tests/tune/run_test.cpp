@@ -2,7 +2,8 @@
 
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
-#include "zofo/tune/methods.hpp"
+#include "zofo/tune/fine_tuning.hpp"
+#include "zofo/tune/restore.hpp"
 
 using namespace zofo;
 using namespace zofo::tune;
@@ -70,7 +71,8 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       options.one_sided = options.direction == "rademacher";
       const RunFolder folder(files.folder / (std::string(method) + law));
       Progress silent("test", nullptr);
-      FineTuning tuning(model, data, options, folder, silent, [] { return false; });
+      CpuDevice device;
+      FineTuning tuning(device, model, data, options, folder, silent, [] { return false; });
       const MethodResult result = tuning.run();
       CHECK(result.steps == 3);
       CHECK(result.scores.rows == 12);
@@ -92,7 +94,8 @@ TEST_CASE("an interrupted run keeps what it has", "[tune]") {
   const RunFolder folder(files.folder / "run");
   Progress silent("test", nullptr);
   const Options options = short_run("bilevel");
-  FineTuning tuning(model, data, options, folder, silent, [] { return true; });
+  CpuDevice device;
+  FineTuning tuning(device, model, data, options, folder, silent, [] { return true; });
   const MethodResult result = tuning.run();
   CHECK(result.interrupted);
   CHECK(result.steps == 1);

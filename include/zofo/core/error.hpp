@@ -1,21 +1,15 @@
-/// @file The library's exception: bad input, named field by field.
+/// @file Throwing the library's exception: bad input, named field by field.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <cmath>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
-namespace zofo {
+#include "zofo/core/error_type.hpp"
 
-/// Bad input: the message names the file, line, tensor or field, its value and what is allowed. Programs exit
-/// with code 2.
-class Error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+namespace zofo {
 
 /// Throws Error with a formatted message.
 template <class... Args>

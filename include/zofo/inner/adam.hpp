@@ -32,6 +32,21 @@ struct AdamOptions {
   }
 };
 
+/// The numbers of one step of Adam.
+struct AdamNumbers {
+  double beta1, beta2, epsilon;
+  double rate;   ///< divided by 1 − β₁ᵗ
+  double bias2;  ///< 1 / (1 − β₂ᵗ)
+  double keep;   ///< 1 − rate · weight_decay
+};
+
+/// x whose coordinates lie elsewhere and that takes a step of Adam by itself: `adam_move(numbers, gradient,
+/// first, second, x)`.
+template <class P>
+concept MovesByAdam = requires(const AdamNumbers& numbers, const P& gradient, P& x) {
+  adam_move(numbers, gradient, x, x, x);
+};
+
 /// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019) and clipping by the global
 /// norm.
 struct Adam {
@@ -47,7 +62,7 @@ struct Adam {
   /// not finite.
   template <VectorSpace P, InnerObjective<P> Objective>
   InnerStep step(Objective& objective, P& x, State<P>& state) const {
-    static_assert(HasCoordinates<P>,
+    static_assert(HasCoordinates<P> || MovesByAdam<P>,
                   "zofo: inner::Adam needs coordinates(x) with size() and [i] (concept HasCoordinates)");
     const InnerStep seen = evaluate(objective, x, state);
     memory_like(x, state.first);
@@ -66,18 +81,30 @@ struct Adam {
  private:
   template <class P>
   void move(P& x, State<P>& state) const {
+    const double t = static_cast<double>(state.steps) + 1.0, rate = options.rate.at(state.steps);
+    const AdamNumbers numbers{options.beta1,
+                              options.beta2,
+                              options.epsilon,
+                              rate / (1.0 - std::pow(options.beta1, t)),
+                              1.0 / (1.0 - std::pow(options.beta2, t)),
+                              1.0 - rate * options.weight_decay};
+    if constexpr (MovesByAdam<P>)
+      adam_move(numbers, *state.gradient, *state.first, *state.second, x);
+    else
+      move_coordinates(numbers, x, state);
+  }
+  template <class P>
+  static void move_coordinates(const AdamNumbers& numbers, P& x, State<P>& state) {
     const auto g = coordinates(*state.gradient);
     const auto value = coordinates(x);
     const auto m = coordinates(*state.first);
     const auto v = coordinates(*state.second);
     using Scalar = std::remove_cvref_t<decltype(v[0])>;
-    const double t = static_cast<double>(state.steps) + 1.0, rate_now = options.rate.at(state.steps);
     const auto as_scalar = [](double number) { return static_cast<Scalar>(number); };
-    const Scalar b1 = as_scalar(options.beta1), b2 = as_scalar(options.beta2),
-                 eps = as_scalar(options.epsilon);
-    const Scalar rate = as_scalar(rate_now / (1.0 - std::pow(options.beta1, t)));
-    const Scalar bias2 = as_scalar(1.0 / (1.0 - std::pow(options.beta2, t)));
-    const Scalar keep = as_scalar(1.0 - rate_now * options.weight_decay);
+    const Scalar b1 = as_scalar(numbers.beta1), b2 = as_scalar(numbers.beta2),
+                 eps = as_scalar(numbers.epsilon);
+    const Scalar rate = as_scalar(numbers.rate), bias2 = as_scalar(numbers.bias2),
+                 keep = as_scalar(numbers.keep);
     for (std::size_t i = 0; i < v.size(); ++i) {
       m[i] = b1 * m[i] + (1 - b1) * g[i];
       v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];

@@ -31,6 +31,9 @@ struct CpuBackend {
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
 
+  /// Tokens of a batch that fill the matrix products without straining the memory.
+  static constexpr std::size_t tokens_that_fill = 512;
+
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
 
@@ -199,8 +202,11 @@ struct CpuBackend {
     for (std::size_t r = 0; r < d.rows; ++r) std::copy_n(d.row(r), d.cols, dh.row(call.head_tokens()[r]));
   }
   void begin_head(Call& call) const { call.sums().assign(call.probes() * call.head_rows(), {}); }
-  void logits(Call& call, ConstView x, const LinearWeights<float>& w, View y) const { linear(call, x, w, y); }
   /// Logits of the vocabulary's entries from `first` on.
+  void logits(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*first*/, View y) const {
+    linear(call, x, w, y);
+  }
+  /// Takes them into the running sums, and those of targets.
   void add_slice(Call& call, ConstView logits, std::size_t first) const {
     for (std::size_t r = 0; r < logits.rows; ++r) call.sums()[r].add(logits.row(r), logits.cols);
     for (std::size_t j = 0; j < call.probes(); ++j)

@@ -99,7 +99,7 @@ class Head {
   void slice(Backend& b, Call& call, View x, tensor::PerProbe<Scalar> matrix, std::size_t first,
              std::size_t count) {
     const auto logits = b.float_view(logits_, x.rows, b.logit_stride(count)).cols_from(0, count);
-    b.logits(call, x, {matrix, {}, count, config_.width}, logits);
+    b.logits(call, x, {matrix, {}, count, config_.width}, first, logits);
     b.add_slice(call, logits, first);
   }
 

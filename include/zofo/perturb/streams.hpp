@@ -8,7 +8,7 @@
 namespace zofo {
 
 /// What an extra stream is for. θ's tensors have streams below 2^28; the rest of the numbers is the laws'.
-enum class ExtraStream : std::uint32_t { coordinate = 1, mask = 2, left = 3, right = 4 };
+enum class ExtraStream : std::uint32_t { coordinate = 1, mask = 2, left = 3, right = 4, rounding = 5 };
 
 /// The stream of extra numbers of a tensor: no tensor uses it. Throws Error for a tensor's stream of 2^28 or
 /// more.

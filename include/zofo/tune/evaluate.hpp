@@ -1,7 +1,6 @@
 /// @file Accuracy, macro-F1 and loss of a model on labelled rows.
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -26,21 +25,21 @@ struct Scores {
 };
 
 /// Log-probabilities asked for by `batch` under one adapter, or under none if it is null.
-inline std::vector<double> log_probabilities(model::Transformer& transformer, const model::Parameters& theta,
-                                             const Eigen::VectorXf* adapter, const model::Batch& batch) {
+template <class Backend>
+std::vector<double> log_probabilities(model::BasicTransformer<Backend>& transformer,
+                                      const typename Backend::Theta& theta,
+                                      const typename Backend::Vector* adapter, const model::Batch& batch) {
   if (adapter == nullptr) return transformer.log_probabilities(theta, batch, {});
-  const Eigen::VectorXf* const adapters[] = {adapter};
+  const typename Backend::Vector* const adapters[] = {adapter};
   return transformer.log_probabilities(theta, batch, adapters);
 }
 
-/// Tokens after which a batch of rows is evaluated: enough to fill the matrix products, few enough for
-/// memory.
-inline constexpr std::size_t evaluation_tokens = 512;
-
-/// Scores (θ, adapter) on `rows`; a null adapter means θ alone. Throws Error if there are no rows.
-inline Scores evaluate(model::Transformer& transformer, const model::Parameters& theta,
-                       const Eigen::VectorXf* adapter, std::span<const EncodedRow> rows,
-                       const OptionTokens& options) {
+/// Scores (θ, adapter) on `rows`, as many at a time as fill the backend's processor; a null adapter means θ
+/// alone. Throws Error if there are no rows.
+template <class Backend>
+Scores evaluate(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
+                const typename Backend::Vector* adapter, std::span<const EncodedRow> rows,
+                const OptionTokens& options) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
   const auto start = std::chrono::steady_clock::now();
   Scores scores;
@@ -50,7 +49,7 @@ inline Scores evaluate(model::Transformer& transformer, const model::Parameters&
   for (std::size_t row = 0; row < rows.size();) {
     model::Batch batch;
     std::size_t end = row;
-    while (end < rows.size() && batch.tokens.size() < evaluation_tokens)
+    while (end < rows.size() && batch.tokens.size() < Backend::tokens_that_fill)
       pack_row(batch, rows[end++].prompt, options, adapter == nullptr ? -1 : 0);
     const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
     scores.tokens += batch.tokens.size();

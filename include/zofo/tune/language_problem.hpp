@@ -27,10 +27,12 @@ struct Work {
 /// F = mean choice loss over rows of D_f, G = the same over rows of D_g, both of θ (the backbone) and an
 /// adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem. Throws Error on an empty
 /// D_f and D_g.
-class LanguageProblem {
+template <class Backend>
+class BasicLanguageProblem {
  public:
-  using Theta = model::Parameters;
-  using Lower = Eigen::VectorXf;
+  using Theta = typename Backend::Theta;
+  using Lower = typename Backend::Vector;
+  using Transformer = model::BasicTransformer<Backend>;
 
   /// The rows of both levels and how they are drawn.
   struct Setup {
@@ -41,7 +43,7 @@ class LanguageProblem {
     bool use_adapter = true;  ///< false: the backbone alone
   };
 
-  LanguageProblem(model::Transformer& transformer, Setup setup)
+  BasicLanguageProblem(Transformer& transformer, Setup setup)
       : transformer_(&transformer), setup_(std::move(setup)) {
     setup_.options.check();
     require(setup_.batch >= 1, "batch = {}: must be at least 1", setup_.batch);
@@ -180,8 +182,10 @@ class LanguageProblem {
       pack(batch, part.rows, 0);
       rows += part.rows.size();
     }
-    gradient.setZero(p.size());
-    if (rows == 0) return 0.0;
+    if (rows == 0) {
+      gradient = zeros_like(p);
+      return 0.0;
+    }
     const auto loss = [&](std::span<const double> logprobs, std::span<double> slope) {
       std::ranges::fill(slope, 0.0);
       double sum = 0.0;
@@ -201,9 +205,12 @@ class LanguageProblem {
     return transformer_->value_and_gradient(theta, batch, adapters, loss, gradients);
   }
 
-  model::Transformer* transformer_;
+  Transformer* transformer_;
   Setup setup_;
   mutable Work work_;  // a tally, no part of the value
 };
+
+/// The problem on the CPU.
+using LanguageProblem = BasicLanguageProblem<model::CpuBackend>;
 
 }  // namespace zofo::tune

@@ -44,6 +44,9 @@ struct Options {
   std::uint32_t curve_points = 6;
   std::uint32_t curve_rows = 96;
   std::uint64_t seed = 0;
+  std::string device = "auto";
+  std::string precision = "auto";
+  bool deterministic = false;
 
   /// Throws Error naming the first field that is out of range, its value and what is allowed.
   void check() const;
@@ -75,6 +78,10 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("curve_points", o.curve_points, "learning-curve points taken during training, 0: none");
   visit("curve_rows", o.curve_rows, "held-out rows of a learning-curve point");
   visit("seed", o.seed, "seed of directions, batches, split and adapters");
+  visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
+  visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");
+  visit("deterministic", o.deterministic,
+        "the same bits in every run on the same GPU, at some cost in speed");
 }
 
 namespace detail {
@@ -103,6 +110,9 @@ inline void count_in(const char* field, std::uint64_t value, std::uint64_t low, 
 inline void Options::check() const {
   detail::one_of("method", method, {"bilevel", "lora", "mezo"});
   detail::one_of("direction", direction, {"gaussian", "rademacher"});
+  detail::one_of("device", device, {"auto", "cpu", "cuda"});
+  detail::one_of("precision", precision, {"auto", "bf16", "fp32"});
+  require(device != "cpu" || precision != "bf16", "precision = \"bf16\": the CPU computes in fp32 alone");
   detail::count_in("inner_steps", inner_steps, 1, 1'000'000);
   require_in("penalty", penalty, 0.0, 1e9);
   detail::above_zero("epsilon", epsilon, 1.0);

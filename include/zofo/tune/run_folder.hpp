@@ -18,6 +18,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/zo_gradient.hpp"
+#include "zofo/perturb/perturbation.hpp"
 
 namespace zofo::tune {
 
@@ -190,10 +191,21 @@ inline std::vector<ZoTerm> read_trajectory(const std::filesystem::path& path) {
   return moves;
 }
 
-/// Moves θ_0 along a trajectory: θ_K to the bit, since each line is the same update in the same order.
+/// Moves θ_0 along a trajectory: θ_K to the bit, since each line is the same update in the same order. A θ
+/// that takes all terms of a step at once gets those of one step together, as it did in the run.
 template <class Law, class Theta>
 void replay(const Law& law, const std::vector<ZoTerm>& moves, Theta& theta) {
-  for (const ZoTerm& move : moves) law.add(theta, move.direction, move.coefficient);
+  if constexpr (MovesAlong<Theta, Law>) {
+    const std::span<const ZoTerm> all(moves);
+    for (std::size_t first = 0; first < all.size();) {
+      std::size_t end = first + 1;
+      while (end < all.size() && all[end].direction.step == all[first].direction.step) ++end;
+      move_along(theta, law, all.subspan(first, end - first));
+      first = end;
+    }
+  } else {
+    for (const ZoTerm& move : moves) law.add(theta, move.direction, move.coefficient);
+  }
 }
 
 }  // namespace zofo::tune

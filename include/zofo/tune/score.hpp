@@ -16,9 +16,10 @@ namespace zofo::tune {
 /// Answers {"prompt": …, "options": […]} with {"logprobs": […], "tokens": […], "best": i}: the summed
 /// log-probability and the number of tokens of each option, and the index of the highest sum. Throws Error
 /// headed by `place`.
-inline std::string score_line(const Model& model, model::Transformer& transformer,
-                              const Eigen::VectorXf* adapter, const std::string& line, std::string_view file,
-                              std::size_t number) {
+template <class Backend>
+std::string score_line(const Model& model, model::BasicTransformer<Backend>& transformer,
+                       const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
+                       const std::string& line, std::string_view file, std::size_t number) {
   const data::Row row = data::detail::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
@@ -39,7 +40,7 @@ inline std::string score_line(const Model& model, model::Transformer& transforme
   model::Batch batch;
   pack_row(batch, ids, options, adapter == nullptr ? -1 : 0);
   const std::vector<double> sums =
-      option_scores(log_probabilities(transformer, model.parameters, adapter, batch), options);
+      option_scores(log_probabilities(transformer, theta, adapter, batch), options);
   std::vector<std::size_t> counts;
   for (const Tokens& option : options.options) counts.push_back(option.size());
   return nlohmann::json{

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/tensor/view.hpp"
+
 namespace zofo::tensor::cuda {
 
 /// Brain floating point, the scalar of weights and activations on the card.
@@ -21,13 +23,7 @@ struct Rows {
   [[nodiscard]] std::size_t count() const { return std::size_t{tokens} * probes; }
 };
 
-/// A weight of each probe: that of probe j starts at data + j·stride; stride 0 where all probes share it.
-/// Null data: there is no such weight.
-template <class T>
-struct PerProbe {
-  const T* data = nullptr;
-  std::size_t stride = 0;
-};
+using tensor::PerProbe;
 
 /// The packed batch on the card; arrays have one entry a token (padding included) unless said.
 struct PackedTokens {

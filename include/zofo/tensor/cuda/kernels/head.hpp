@@ -28,13 +28,14 @@ void add_slice(cudaStream_t stream, const float* logits, std::uint32_t stride, s
                std::uint32_t count, std::uint32_t rows, std::uint32_t probes, const TargetArgument* targets,
                std::uint32_t target_count, const std::uint32_t* used, RunningSum* sums, float* picked);
 
-/// log_p[probe, t] = picked − log Σ exp, in double.
+/// log_p[probe, t] = picked − log Σ exp, in double; 0 where t is padding.
 void finish_log_probabilities(cudaStream_t stream, const RunningSum* sums, std::uint32_t rows,
                               std::uint32_t probes, const TargetArgument* targets, std::uint32_t target_count,
                               const std::uint32_t* used, const float* picked, double* log_p);
 
 /// d_logits[row, v] = Σ_t of the row d_log_p[t] (onehot_t − softmax) in T, for all `vocab` columns; one
-/// probe. Deterministic. logits: [rows, stride] as add_slice saw them; d_logits has the same shape.
+/// probe. Deterministic. logits: [rows, stride] as add_slice saw them; d_logits has the same shape and is
+/// left alone beyond `vocab`.
 template <class T>
 void logit_gradient(cudaStream_t stream, const float* logits, std::uint32_t stride, std::uint32_t vocab,
                     std::uint32_t rows, const RunningSum* sums, const TargetArgument* targets,

@@ -1,5 +1,6 @@
 /// @file Products of adapters and of low-rank probes in one packed pass, and adapters' gradients. x and y are
-/// T (bf16 or float), t and factors fp32.
+/// T (bf16 or float), t and factors fp32. All sites of a call have one `in`; in, out, y_at and strides of y
+/// are multiples of 8, and x and y start on 16 bytes.
 #pragma once
 
 #include "zofo/tensor/cuda/types.hpp"
@@ -7,7 +8,7 @@
 namespace zofo::tensor::cuda {
 
 /// t[row, t_at … ] = x[row] A_iᵀ for every site; rows without an adapter get 0 at by-adapter sites. x: [rows,
-/// in], t: [rows, sites.t_width].
+/// in], t: [rows, sites.t_width]. For bf16 x the factors count to 2⁻¹⁸ of themselves; sums are fp32.
 template <class T>
 void low_rank_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
                  const std::int32_t* adapter, const T* x, float* t);

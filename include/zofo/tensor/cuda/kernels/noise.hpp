@@ -18,7 +18,8 @@ struct ProbeArgument {
 };
 
 /// A piece of one tensor: entries offset … offset + size − 1 of stream `tensor`; `from` where they lie and
-/// `to` where their probed copies go, in elements of the two base pointers of the call.
+/// `to` where their probed copies go, in elements of the two base pointers of the call. Entries end at 2^34
+/// at most, which is not checked here. Fast where entry 0 would lie on a multiple of 16 bytes.
 struct Segment {
   std::uint32_t tensor = 0;
   std::uint64_t offset = 0, size = 0;
@@ -48,8 +49,10 @@ using UpdateTerm = ProbeArgument;
 /// x[from + i] += Σ_k terms[k].scale·z(terms[k])[offset + i], read and written once. fp32: term after term by
 /// fma, as the CPU does. bf16: summed in fp32 and rounded stochastically, to the upper neighbour with the
 /// probability that makes the rounding unbiased, by 16 bits of the stream extra_stream(rounding, tensor) of
-/// terms[0]'s direction (word i/2 % 4 of block i/8, its low half for even i); a sum that is a bf16 already
-/// stays as it is, so a zero update changes no bit. `terms` is on the card; segments' `to` is unused.
+/// terms[0]'s direction (word i/2 % 4 of block i/8, its low half for even i, where i counts as the
+/// direction's coordinates do: from the tensor's beginning); a sum that is a bf16 already stays as it is, and
+/// terms of scale 0 are left out, so a zero update changes no bit. `terms` is on the card; segments' `to` is
+/// unused.
 template <class T>
 void update(cudaStream_t stream, Law law, const UpdateTerm* terms, std::uint32_t count,
             const Segments& segments, T* x);
@@ -63,13 +66,15 @@ struct FactorPiece {
 };
 
 /// Writes the factors of `pieces` (on the card) for every probe: those of probe j from out + j·stride on.
-/// Entries in `out` beyond the pieces are left alone.
+/// Entries in `out` beyond the pieces are left alone. `largest`: the most floats that any one factor has,
+/// rank·rows or rank·cols, which sizes the grid; a wrong number costs time only.
 void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count, std::uint32_t rank,
                    std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
                    std::uint64_t largest, float* out, std::size_t stride);
 
-/// x [rows, cols] += Σ_k terms[k].scale/√rank·U_k V_kᵀ with factors of write_factors; bf16 rounded
-/// stochastically as in `update`.
+/// x [rows, cols], by rows from x + from on, += Σ_k terms[k].scale/√rank·U_k V_kᵀ with the factors that
+/// write_factors made of terms[k]; summed in fp32, then added with one rounding, which for bf16 is stochastic
+/// as in `update`. Fast where rows and cols are multiples of 8 and x + from and the factors lie on 16 bytes.
 template <class T>
 void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
                      const FactorPiece& piece, const float* factors, std::size_t factors_stride,

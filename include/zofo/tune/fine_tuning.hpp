@@ -1,7 +1,6 @@
 /// @file One fine-tuning run: Bilevel-ZOFO, LoRA alone and MeZO are the same solver with parts switched off.
 #pragma once
 
-#include <Eigen/Core>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,86 +21,33 @@
 #include "zofo/peft/lora.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
+#include "zofo/tune/device.hpp"
 #include "zofo/tune/encode_rows.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/extents.hpp"
 #include "zofo/tune/language_problem.hpp"
 #include "zofo/tune/load_model.hpp"
+#include "zofo/tune/method_result.hpp"
 #include "zofo/tune/options.hpp"
-#include "zofo/tune/peak_memory.hpp"
 #include "zofo/tune/progress.hpp"
 #include "zofo/tune/run_folder.hpp"
+#include "zofo/tune/split.hpp"
 
 namespace zofo::tune {
 
-/// What a run comes to.
-struct MethodResult {
-  std::string method;
-  Scores scores;  ///< on the held-out rows, which no decision touched
-  std::uint32_t steps = 0;
-  double seconds = 0.0;  ///< of training
-  double passes = 0.0;   ///< forward-equivalents, one forward of `batch` rows each
-  double peak = 0.0;     ///< MiB
-  std::string served;    ///< "upper", "lower" or "backbone"
-  bool interrupted = false;
-};
-
-/// One entry of result.json's list `methods`.
-inline nlohmann::json to_json(const MethodResult& r) {
-  return {{"method", r.method},
-          {"accuracy", r.scores.accuracy},
-          {"macro_f1", r.scores.macro_f1},
-          {"loss", r.scores.loss},
-          {"rows", r.scores.rows},
-          {"seconds", r.seconds},
-          {"passes", r.passes},
-          {"peak_mib", r.peak},
-          {"steps", r.steps},
-          {"served", r.served},
-          {"interrupted", r.interrupted}};
-}
-
-/// Layout of the adapter that the options name.
-inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
-                            const std::string& targets) {
-  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
-}
-
-/// The training rows cut into the parts that a method uses.
-struct Split {
-  std::vector<EncodedRow> upper;     ///< D_f, what F is stepped on
-  std::vector<EncodedRow> lower;     ///< D_g
-  std::vector<EncodedRow> decision;  ///< a quarter of D_f that no step sees: decides what is served
-};
-
-/// Bilevel: D_g two thirds, D_f one third. LoRA alone: all rows are D_g. MeZO: all rows are D_f.
-/// The cut is a pure function of the seed. Throws Error on fewer rows than parts.
-inline Split split_rows(const std::string& method, std::vector<EncodedRow> rows, std::uint64_t seed) {
-  if (method == "lora") return {{}, std::move(rows), {}};
-  if (method == "mezo") return {std::move(rows), {}, {}};
-  constexpr std::uint64_t split_stream = 1000;  // far from the streams of the batches
-  const std::size_t n = rows.size();
-  require(n >= 6, "training rows: {}: bilevel needs at least 6 for D_g, D_f and the deciding rows", n);
-  const std::size_t upper = n / 3;
-  const std::size_t deciding = (upper + 3) / 4;
-  Split split;
-  std::size_t place = 0;
-  for (std::size_t i : data::shuffled(seed, split_stream, 0, n)) {
-    std::vector<EncodedRow>& part = place < deciding ? split.decision
-                                    : place < upper  ? split.upper
-                                                     : split.lower;
-    part.push_back(std::move(rows[i]));
-    ++place;
-  }
-  return split;
-}
-
-/// Runs one method and writes its run folder. Borrowed: all arguments must outlive it.
+/// Runs one method on a device (tune/device.hpp) and writes its run folder. Borrowed: all arguments must
+/// outlive it.
+template <class Device>
 class FineTuning {
  public:
+  using Backend = typename Device::Backend;
+  using Vector = typename Backend::Vector;
+
   /// `interrupted` is asked after every step.
-  FineTuning(Model& model, const data::TaskData& data, const Options& options, const RunFolder& folder,
-             Progress& progress, std::function<bool()> interrupted)
-      : theta_(model.parameters),
+  FineTuning(Device& device, Model& model, const data::TaskData& data, const Options& options,
+             const RunFolder& folder, Progress& progress, std::function<bool()> interrupted)
+      : device_(device),
+        theta_(device.place(model.parameters)),
         options_(options),
         folder_(folder),
         progress_(progress),
@@ -109,15 +55,16 @@ class FineTuning {
         words_(encode_options(model, data.task.options)),
         lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
                         options.lora_targets)),
-        transformer_(model.parameters.config(), lora_),
+        transformer_(device.backend(), model.parameters.config(), lora_),
         split_(
             split_rows(options.method,
                        encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
                        options.seed)),
         held_out_(encode_rows(model, data.task, words_, data.validation, options.validation_rows,
                               "validation.jsonl")),
-        p_(lora_.initial(options.seed)),
+        p_(device.vector(lora_.initial(options.seed))),
         s_(p_),
+        fits_((device.expect(theta_.config(), lora_, row_extent(), pass_rows()), true)),
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
     options_.check();
@@ -136,19 +83,19 @@ class FineTuning {
     if (!stopped_) {
       progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps,
                                  result.seconds, held_out_.size()));
-      result.scores = score(served.adapter.size() > 0 ? &served.adapter : nullptr, held_out_);
+      result.scores = score(served_vector(served), held_out_);
       if (options_.curve_points > 0)
         curve_point(result.seconds, result.passes, score_now(curve_rows()), false);
       curve_point(result.seconds, result.passes, result.scores, true);
     } else if (last_point_) {
       result.scores = *last_point_;
     }
-    result.peak = peak_mib();
+    result.peak = device_.peak_mib();
     return result;
   }
 
   /// The backbone after the run.
-  [[nodiscard]] const model::Parameters& theta() const { return theta_; }
+  [[nodiscard]] const typename Backend::Theta& theta() const { return theta_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -187,8 +134,9 @@ class FineTuning {
   void train(Law law, Estimator estimator, MethodResult& result) {
     using inner::Adam;
     using outer::Sgd;
-    LanguageProblem problem(transformer_, {split_.upper, split_.lower, words_, options_.batch, !mezo()});
-    Solver<LanguageProblem, Law, Estimator, Sgd, Adam> solver(
+    using Problem = BasicLanguageProblem<Backend>;
+    Problem problem(transformer_, {split_.upper, split_.lower, words_, options_.batch, !mezo()});
+    Solver<Problem, Law, Estimator, Sgd, Adam> solver(
         problem, law, estimator, Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
         Adam{{.rate = options_.upper_rate}}, solver_options());
     if (options_.curve_points > 0) curve_point(0.0, 0.0, score_now(curve_rows()), false);
@@ -264,11 +212,24 @@ class FineTuning {
          scores.rows}}.dump());
   }
 
+  [[nodiscard]] RowExtent row_extent() const {
+    RowExtent extent;
+    for (const std::vector<EncodedRow>* rows : {&split_.upper, &split_.lower, &split_.decision, &held_out_})
+      extent.cover(*rows, words_);
+    return extent;
+  }
+  [[nodiscard]] PassRows pass_rows() const {
+    const std::size_t f = std::min<std::size_t>(options_.batch, split_.upper.size());
+    const std::size_t g = std::min<std::size_t>(options_.batch, split_.lower.size());
+    if (mezo()) return {f, 0};
+    if (options_.method == "lora") return {0, g};
+    return {f + 2 * g, f + g};
+  }
   [[nodiscard]] bool mezo() const { return options_.method == "mezo"; }
   [[nodiscard]] std::span<const EncodedRow> curve_rows() const {
     return std::span(held_out_).first(std::min<std::size_t>(held_out_.size(), options_.curve_rows));
   }
-  Scores score(const Eigen::VectorXf* adapter, std::span<const EncodedRow> rows) {
+  Scores score(const Vector* adapter, std::span<const EncodedRow> rows) {
     return evaluate(transformer_, theta_, adapter, rows, words_);
   }
   Scores score_now(std::span<const EncodedRow> rows) {
@@ -295,53 +256,34 @@ class FineTuning {
       upper = served.upper_loss <= served.lower_loss;
     }
     served.what = upper ? "upper" : "lower";
-    served.adapter = upper ? p_ : s_;
+    served.adapter = device_.host(upper ? p_ : s_);
     return served;
   }
 
-  model::Parameters& theta_;
+  const Vector* served_vector(const Served& served) const {
+    if (served.what == "backbone") return nullptr;
+    return served.what == "upper" ? &p_ : &s_;
+  }
+
+  Device& device_;
+  typename Backend::Theta& theta_;
   const Options& options_;
   const RunFolder& folder_;
   Progress& progress_;
   std::function<bool()> interrupted_;
   OptionTokens words_;
   peft::Lora lora_;
-  model::Transformer transformer_;
+  model::BasicTransformer<Backend> transformer_;
   Split split_;
   std::vector<EncodedRow> held_out_;
-  Eigen::VectorXf p_;
-  Eigen::VectorXf s_;
+  Vector p_;
+  Vector s_;
+  bool fits_;  // before the files, so that a run that cannot fit leaves none
   AppendFile metrics_;
   AppendFile trajectory_;
   std::optional<Scores> last_point_;
   std::uint32_t points_ = 0;
   bool stopped_ = false;
 };
-
-/// θ_K and the served adapter of a finished run, put onto θ_0 (which is moved).
-struct Restored {
-  Served served;
-  peft::Lora lora;
-  /// Null if the run serves the backbone alone.
-  [[nodiscard]] const Eigen::VectorXf* adapter() const {
-    return served.adapter.size() > 0 ? &served.adapter : nullptr;
-  }
-};
-
-/// Reads a run folder and replays its trajectory onto `theta`. Throws Error (file, field) if it doesn't fit
-/// the model.
-inline Restored restore(const std::filesystem::path& run, model::Parameters& theta) {
-  Served served = read_served(run / "adapter.bin");
-  peft::Lora lora = make_lora(theta.config(), served.lora_rank, served.lora_alpha, served.lora_targets);
-  const auto count = static_cast<std::size_t>(served.adapter.size());
-  require(count == 0 || count == lora.size(), "{}: count = {}: an adapter of this model has {} numbers",
-          (run / "adapter.bin").string(), count, lora.size());
-  const std::vector<ZoTerm> moves = read_trajectory(run / "trajectory.jsonl");
-  if (served.direction == "rademacher")
-    replay(Rademacher{}, moves, theta);
-  else
-    replay(Gaussian{}, moves, theta);
-  return {std::move(served), std::move(lora)};
-}
 
 }  // namespace zofo::tune

@@ -1,0 +1,19 @@
+// Evaluating and scoring on a card in bf16.
+#include "../device.hpp"
+#include "../score.hpp"
+#include "zofo/tune/cuda/device.hpp"
+
+namespace zofo::cli {
+
+template <>
+int on_cuda_bf16(const Evaluate& command) {
+  tune::CudaDevice<tensor::cuda::bf16> device;
+  return command.on(device);
+}
+template <>
+int on_cuda_bf16(const Score& command) {
+  tune::CudaDevice<tensor::cuda::bf16> device;
+  return command.on(device);
+}
+
+}  // namespace zofo::cli

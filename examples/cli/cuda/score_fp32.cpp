@@ -1,0 +1,19 @@
+// Evaluating and scoring on a card in fp32.
+#include "../device.hpp"
+#include "../score.hpp"
+#include "zofo/tune/cuda/device.hpp"
+
+namespace zofo::cli {
+
+template <>
+int on_cuda_fp32(const Evaluate& command) {
+  tune::CudaDevice<float> device;
+  return command.on(device);
+}
+template <>
+int on_cuda_fp32(const Score& command) {
+  tune::CudaDevice<float> device;
+  return command.on(device);
+}
+
+}  // namespace zofo::cli

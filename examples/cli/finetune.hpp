@@ -1,0 +1,76 @@
+// One fine-tuning run on a device.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli.hpp"
+#include "curves.hpp"
+#include "zofo/tune/fine_tuning.hpp"
+
+namespace zofo::cli {
+
+// What `zofo finetune` does once its arguments are read.
+struct Finetune {
+  Place place;
+  std::string out;
+  bool json = false;
+  bool memory_plan = false;  // print what the card will hold, and stop
+  tune::Options options;
+
+  // Returns the exit code. The folder is made first, and removed if the run never began.
+  template <class Device>
+  int on(Device& device) const {
+    const tune::RunFolder folder(out);
+    catch_interrupt();
+    tune::Progress progress(title_of(options.method));
+    try {
+      tune::Model model = tune::load_model(place.model);
+      const data::TaskData data = data::load_task(place.task, place.data_folder(), place.tasks);
+      tune::FineTuning tuning(device, model, data, options, folder, progress, interrupted);
+      if (memory_plan) return say_plan(device, folder);
+      const tune::MethodResult result = tuning.run();
+      write_results(folder, result);
+      if (result.interrupted) {
+        progress.note(fmt::format("interrupted after step {}; {} holds the run so far", result.steps, out));
+        return exit_interrupted;
+      }
+      folder.mark_done();
+      say(result);
+      return 0;
+    } catch (...) {
+      // A run that never began leaves nothing behind; the folder is this process's own, and only removed if
+      // empty.
+      std::error_code ignored;
+      std::filesystem::remove(folder.path(), ignored);
+      throw;
+    }
+  }
+
+ private:
+  void write_results(const tune::RunFolder& folder, const tune::MethodResult& result) const {
+    const nlohmann::json report = {
+        {"model", place.model}, {"task", place.task}, {"seed", options.seed}, {"methods", {to_json(result)}}};
+    folder.write("result.json", report.dump(2) + "\n");
+    folder.write("curve.svg", tune::curve_svg(fmt::format("{} on {}", options.method, place.task),
+                                              {read_curve(title_of(options.method), folder.path())}));
+  }
+  template <class Device>
+  int say_plan(const Device& device, const tune::RunFolder& folder) const {
+    std::filesystem::remove_all(folder.path());  // this process made it
+    if constexpr (requires { device.plan(); })
+      write_out("{}", device.plan().table());
+    else
+      fail("--memory-plan: only a card's memory is planned (--device cuda)");
+    return 0;
+  }
+  void say(const tune::MethodResult& result) const {
+    if (json) return write_out("{}\n", to_json(result).dump());
+    write_out(
+        "{}: accuracy {:.3f}, macro-F1 {:.3f}, loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n",
+        title_of(options.method), result.scores.accuracy, result.scores.macro_f1, result.scores.loss,
+        result.scores.rows, result.served, result.seconds, result.steps);
+  }
+};
+
+}  // namespace zofo::cli

@@ -1,0 +1,19 @@
+// Evaluating and scoring on the CPU.
+#include "device.hpp"
+#include "score.hpp"
+#include "zofo/tune/device.hpp"
+
+namespace zofo::cli {
+
+template <>
+int on_cpu(const Evaluate& command) {
+  tune::CpuDevice device;
+  return command.on(device);
+}
+template <>
+int on_cpu(const Score& command) {
+  tune::CpuDevice device;
+  return command.on(device);
+}
+
+}  // namespace zofo::cli

@@ -1,0 +1,15 @@
+/// @file The library's exception alone, for code that cannot include fmt (what nvcc compiles).
+#pragma once
+
+#include <stdexcept>
+
+namespace zofo {
+
+/// Bad input: the message names the file, line, tensor or field, its value and what is allowed. Programs exit
+/// with code 2.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace zofo

@@ -1,0 +1,242 @@
+/// @file Activations of the feed-forward half: SwiGLU (Shazeer 2020) and ReLU, and their gradients.
+#pragma once
+
+#include <type_traits>
+
+#include "zofo/tensor/cuda/kernels/row_products.cuh"
+#include "zofo/tensor/cuda/kernels/rows.hpp"
+
+namespace zofo::tensor::cuda {
+
+namespace detail {
+
+/// 1 / (1 + e^−x), to the precision that T deserves.
+template <class T>
+__device__ inline float logistic(float x) {
+  if constexpr (std::is_same_v<T, float>)
+    return 1.0F / (1.0F + expf(-x));
+  else
+    return __fdividef(1.0F, 1.0F + __expf(-x));
+}
+
+/// max(x, 0), but a NaN stays one, so that a diverged run is seen.
+__device__ inline float rectified(float x) { return x < 0.0F ? 0.0F : x; }
+
+/// A row of what the activation reads: `stride` entries, the gate (or relu's input) first, up from `up_at`
+/// on.
+struct ActivationRow {
+  std::uint32_t stride, up_at;
+};
+
+/// y = activation of `size` neighbouring columns; `up` is unused by relu.
+template <class T, Activation kind, int size>
+__device__ inline void activate_values(const float (&gate)[size], const float (&up)[size], float (&y)[size]) {
+#pragma unroll
+  for (int i = 0; i < size; ++i)
+    y[i] = kind == Activation::swiglu ? gate[i] * logistic<T>(gate[i]) * up[i] : rectified(gate[i]);
+}
+
+/// (gate, up) = their gradients for the output gradient dy.
+template <class T, Activation kind, int size>
+__device__ inline void activation_gradient(const float (&dy)[size], float (&gate)[size], float (&up)[size]) {
+#pragma unroll
+  for (int i = 0; i < size; ++i) {
+    const float g = gate[i];
+    if constexpr (kind == Activation::swiglu) {
+      const float sigma = logistic<T>(g);
+      const float by_gate = dy[i] * up[i] * sigma * (1.0F + g * (1.0F - sigma));
+      up[i] = dy[i] * g * sigma;
+      gate[i] = by_gate;
+    } else {
+      gate[i] = g > 0.0F ? dy[i] : 0.0F;
+    }
+  }
+}
+
+/// One pack of a row a thread. y may be pre.
+template <class T, Activation kind>
+__global__ void __launch_bounds__(256) activate_kernel(std::uint32_t ffn, const T* pre, T* y) {
+  constexpr bool gated = kind == Activation::swiglu;
+  const std::uint32_t column = 8 * (blockIdx.y * blockDim.x + threadIdx.x);
+  if (column >= ffn) return;
+  const T* const from = pre + std::size_t{blockIdx.x} * (gated ? 2 * ffn : ffn) + column;
+  float gate[8], up[8], result[8];
+  load_values(from, gate);
+  if constexpr (gated) load_values(from + ffn, up);
+  activate_values<T, kind>(gate, up, result);
+  store_values(result, y + std::size_t{blockIdx.x} * ffn + column);
+}
+
+template <class T, Activation kind>
+__global__ void __launch_bounds__(256)
+    activate_backward_kernel(std::uint32_t ffn, const T* pre, const T* dy, T* d_pre) {
+  constexpr bool gated = kind == Activation::swiglu;
+  const std::uint32_t column = 8 * (blockIdx.y * blockDim.x + threadIdx.x);
+  if (column >= ffn) return;
+  const std::size_t at = std::size_t{blockIdx.x} * (gated ? 2 * ffn : ffn) + column;
+  float slope[8], gate[8], up[8];
+  load_values(dy + std::size_t{blockIdx.x} * ffn + column, slope);
+  load_values(pre + at, gate);
+  if constexpr (gated) load_values(pre + at + ffn, up);
+  activation_gradient<T, kind>(slope, gate, up);
+  store_values(gate, d_pre + at);
+  if constexpr (gated) store_values(up, d_pre + at + ffn);
+}
+
+/// value = what T would hold of it.
+template <class T, int size>
+__device__ inline void round_values(float (&value)[size]) {
+  unpack(rounded(value, static_cast<const T*>(nullptr)), value);
+}
+
+/// The activation with products. What is activated is what T holds, kept or not, so that the passes with and
+/// without a backward pass agree.
+template <class T, Activation kind, int ranks>
+__global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
+    activate_products_kernel(Rows rows, std::uint32_t ffn, T* pre, const __grid_constant__ LowRankSites sites,
+                             const std::int32_t* adapter, const float* t, bool keep_pre, std::uint32_t groups,
+                             T* y) {
+  constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
+  constexpr bool gated = kind == Activation::swiglu;
+  const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
+  if (column >= ffn) return;
+  const std::size_t stride = gated ? 2 * ffn : ffn;
+  FactorTile<columns, ranks> gate_tile, up_tile;
+  for (std::uint32_t g = 0; g < groups; ++g) {
+    const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
+    if (first >= rows.tokens * rows.probes) return;
+    const RowGroup<group_rows> group = row_group<group_rows>(rows, adapter, first);
+    T* const from = pre + std::size_t{first} * stride + column;
+    float gate[group_rows][columns], up[group_rows][columns];
+#pragma unroll
+    for (std::uint32_t r = 0; r < group_rows; ++r) {
+      set_zero(gate[r]);
+      set_zero(up[r]);
+      if (r >= group.count) continue;
+      load_values(from + r * stride, gate[r]);
+      if constexpr (gated) load_values(from + r * stride + ffn, up[r]);
+    }
+    add_products(sites, group, t, column, gate_tile, gate);
+    if constexpr (gated) add_products(sites, group, t, column + ffn, up_tile, up);
+#pragma unroll
+    for (std::uint32_t r = 0; r < group_rows; ++r) {
+      if (r >= group.count) continue;
+      round_values<T>(gate[r]);
+      round_values<T>(up[r]);
+      if (keep_pre) {
+        store_values(gate[r], from + r * stride);
+        if constexpr (gated) store_values(up[r], from + r * stride + ffn);
+      }
+      float result[columns];
+      activate_values<T, kind>(gate[r], up[r], result);
+      store_values(result, y + (std::size_t{first} + r) * ffn + column);
+    }
+  }
+}
+
+template <class T, Activation kind, int ranks>
+__global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
+    activate_backward_products_kernel(Rows rows, std::uint32_t ffn, const T* pre, const T* dy,
+                                      const __grid_constant__ LowRankSites sites, const std::int32_t* adapter,
+                                      const float* dt, std::uint32_t groups, T* d_pre) {
+  constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
+  constexpr bool gated = kind == Activation::swiglu;
+  const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
+  if (column >= ffn) return;
+  const std::size_t stride = gated ? 2 * ffn : ffn;
+  FactorTile<columns, ranks> tile;
+  for (std::uint32_t g = 0; g < groups; ++g) {
+    const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
+    if (first >= rows.tokens * rows.probes) return;
+    const RowGroup<group_rows> group = row_group<group_rows>(rows, adapter, first);
+    float slope[group_rows][columns];
+#pragma unroll
+    for (std::uint32_t r = 0; r < group_rows; ++r) {
+      set_zero(slope[r]);
+      if (r < group.count) load_values(dy + (std::size_t{first} + r) * ffn + column, slope[r]);
+    }
+    add_products(sites, group, dt, column, tile, slope);
+#pragma unroll
+    for (std::uint32_t r = 0; r < group_rows; ++r) {
+      if (r >= group.count) continue;
+      const std::size_t at = (std::size_t{first} + r) * stride + column;
+      float gate[columns], up[columns];
+      load_values(pre + at, gate);
+      if constexpr (gated) load_values(pre + at + ffn, up);
+      activation_gradient<T, kind>(slope[r], gate, up);
+      store_values(gate, d_pre + at);
+      if constexpr (gated) store_values(up, d_pre + at + ffn);
+    }
+  }
+}
+
+/// The grid of kernels that give each thread one pack of a row.
+struct PackGrid {
+  unsigned threads;
+  dim3 blocks;
+  PackGrid(std::size_t rows, std::uint32_t width)
+      : threads(threads_for(width / 8, 256)),
+        blocks(static_cast<unsigned>(rows), blocks_of(width / 8, threads)) {}
+};
+
+template <class T, Activation kind>
+void launch_activate(cudaStream_t stream, const Rows& rows, std::uint32_t ffn, T* pre,
+                     const LowRankSites& sites, const std::int32_t* adapter, const float* t, bool keep_pre,
+                     T* y) {
+  if (sites.count == 0) {
+    const PackGrid grid(rows.count(), ffn);
+    activate_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, y);
+    return;
+  }
+  const ColumnWalk walk(rows.count(), ffn);
+  const auto kernel =
+      tile_ranks(sites) == 4 ? &activate_products_kernel<T, kind, 4> : &activate_products_kernel<T, kind, 8>;
+  kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, sites, adapter, t, keep_pre,
+                                                        walk.groups, y);
+}
+
+template <class T, Activation kind>
+void launch_activate_backward(cudaStream_t stream, const Rows& rows, std::uint32_t ffn, const T* pre,
+                              const T* dy, const LowRankSites& low_rank, const std::int32_t* adapter,
+                              const float* dt, T* d_pre) {
+  if (low_rank.count == 0) {
+    const PackGrid grid(rows.count(), ffn);
+    activate_backward_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, dy, d_pre);
+    return;
+  }
+  const ColumnWalk walk(rows.count(), ffn);
+  const LowRankSites sites = turned_to_input(low_rank);
+  const auto kernel = tile_ranks(sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
+                                             : &activate_backward_products_kernel<T, kind, 8>;
+  kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, dy, sites, adapter, dt, walk.groups,
+                                                        d_pre);
+}
+
+}  // namespace detail
+
+template <class T>
+void activate(cudaStream_t stream, Activation kind, const Rows& rows, std::uint32_t ffn, T* pre,
+              const LowRankSites& sites, const std::int32_t* adapter, const float* t, bool keep_pre, T* y) {
+  if (rows.count() == 0) return;
+  if (kind == Activation::swiglu)
+    detail::launch_activate<T, Activation::swiglu>(stream, rows, ffn, pre, sites, adapter, t, keep_pre, y);
+  else
+    detail::launch_activate<T, Activation::relu>(stream, rows, ffn, pre, sites, adapter, t, keep_pre, y);
+  launched("activate");
+}
+
+template <class T>
+void activate_backward(cudaStream_t stream, Activation kind, const Rows& rows, std::uint32_t ffn,
+                       const T* pre, const T* dy, const LowRankSites& low_rank, const std::int32_t* adapter,
+                       const float* dt, T* d_pre) {
+  if (rows.count() == 0) return;
+  if (kind == Activation::swiglu)
+    detail::launch_activate_backward<T, Activation::swiglu>(stream, rows, ffn, pre, dy, low_rank, adapter, dt,
+                                                            d_pre);
+  else
+    detail::launch_activate_backward<T, Activation::relu>(stream, rows, ffn, pre, dy, low_rank, adapter, dt,
+                                                          d_pre);
+  launched("activate_backward");
+}
+
+}  // namespace zofo::tensor::cuda

@@ -1,0 +1,122 @@
+/// @file The one place where the backend takes memory, on the card and pinned beside it, and counts it.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "zofo/core/error.hpp"
+#include "zofo/tensor/cuda/error.hpp"
+#include "zofo/tensor/memory_plan.hpp"
+
+namespace zofo::tensor::cuda {
+
+/// What a context has been asked for since it was opened. A steady step changes only `graph_launches` and, by
+/// one, `synchronisations`.
+struct Counters {
+  std::uint64_t allocations = 0;       ///< of memory on the card and pinned memory
+  std::uint64_t synchronisations = 0;  ///< times that the CPU waited for the card
+  std::uint64_t graph_launches = 0;
+  std::uint64_t kernels_captured = 0;  ///< kernels in all graphs captured
+  std::uint64_t bytes = 0;             ///< held on the card now
+  std::uint64_t peak_bytes = 0;        ///< the most that was held on the card
+  std::uint64_t pinned_bytes = 0;      ///< held in pinned memory now
+};
+
+/// A block of the card's memory, aligned to 256 bytes; its contents are undefined.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  /// Throws Error that says how much was asked for and how much is free where it does not fit.
+  DeviceMemory(std::shared_ptr<Counters> counters, std::size_t bytes)
+      : counters_(std::move(counters)), bytes_(bytes) {
+    if (bytes_ == 0) return;
+    const cudaError_t status = cudaMalloc(&data_, bytes_);
+    if (status == cudaErrorMemoryAllocation) refuse();
+    check(status, "allocating memory on the card");
+    ++counters_->allocations;
+    counters_->bytes += bytes_;
+    counters_->peak_bytes = std::max(counters_->peak_bytes, counters_->bytes);
+  }
+  DeviceMemory(DeviceMemory&& other) noexcept { swap(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+    DeviceMemory(std::move(other)).swap(*this);  // frees what was held here at once
+    return *this;
+  }
+  ~DeviceMemory() {
+    if (data_ == nullptr) return;
+    cudaFree(data_);
+    counters_->bytes -= bytes_;
+  }
+
+  [[nodiscard]] void* data() const { return data_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  void swap(DeviceMemory& other) noexcept {
+    std::swap(counters_, other.counters_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+  }
+  [[noreturn]] void refuse() const {
+    cudaGetLastError();
+    std::size_t free = 0, all = 0;
+    cudaMemGetInfo(&free, &all);
+    fail("CUDA: out of memory: asked for {}, of the card's {} {} are free (this program holds {})",
+         bytes_text(bytes_), bytes_text(all), bytes_text(free), bytes_text(counters_->bytes));
+  }
+
+  std::shared_ptr<Counters> counters_;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// A block of host memory that the card reads and writes directly; its contents are undefined.
+class PinnedMemory {
+ public:
+  PinnedMemory() = default;
+  /// Throws Error that says how much was asked for where it does not fit.
+  PinnedMemory(std::shared_ptr<Counters> counters, std::size_t bytes)
+      : counters_(std::move(counters)), bytes_(bytes) {
+    if (bytes_ == 0) return;
+    const cudaError_t status = cudaMallocHost(&data_, bytes_);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      fail("CUDA: out of pinned host memory: asked for {} (this program holds {})", bytes_text(bytes_),
+           bytes_text(counters_->pinned_bytes));
+    }
+    check(status, "allocating pinned host memory");
+    ++counters_->allocations;
+    counters_->pinned_bytes += bytes_;
+  }
+  PinnedMemory(PinnedMemory&& other) noexcept { swap(other); }
+  PinnedMemory& operator=(PinnedMemory&& other) noexcept {
+    PinnedMemory(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~PinnedMemory() {
+    if (data_ == nullptr) return;
+    cudaFreeHost(data_);
+    counters_->pinned_bytes -= bytes_;
+  }
+
+  [[nodiscard]] void* data() const { return data_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  void swap(PinnedMemory& other) noexcept {
+    std::swap(counters_, other.counters_);
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+  }
+
+  std::shared_ptr<Counters> counters_;
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace zofo::tensor::cuda

@@ -1,0 +1,32 @@
+/// @file Where a run computes: what fine-tuning asks of a device, and the CPU.
+#pragma once
+
+#include <Eigen/Core>
+#include <utility>
+
+#include "zofo/model/parameters.hpp"
+#include "zofo/model/transformer.hpp"
+#include "zofo/tune/extents.hpp"
+#include "zofo/tune/peak_memory.hpp"
+
+namespace zofo::tune {
+
+/// The CPU, in fp32. Another device has the same members over a backend of its own.
+struct CpuDevice {
+  using Backend = model::CpuBackend;
+
+  /// The operations of a transformer on this device.
+  [[nodiscard]] Backend backend() const { return {}; }
+  /// The backbone where the device can move it: here the model's own weights.
+  static model::Parameters& place(model::Parameters& theta) { return theta; }
+  /// An adapter on the device, and back.
+  static Eigen::VectorXf vector(Eigen::VectorXf x) { return x; }
+  static Eigen::VectorXf host(const Eigen::VectorXf& x) { return x; }
+  /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
+  static void expect(const model::Config& /*config*/, const peft::Lora& /*lora*/, const RowExtent& /*row*/,
+                     const PassRows& /*rows*/) {}
+  /// The most memory that the run has held on the device, in MiB.
+  static double peak_mib() { return tune::peak_mib(); }
+};
+
+}  // namespace zofo::tune

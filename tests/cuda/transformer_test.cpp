@@ -1,0 +1,236 @@
+/// @file The transformer on the card: fp32 against the golden values of independent NumPy models and against
+/// the CPU, at θ, at probes and in its gradients; graphs, counters, θ's bits.
+#include "zofo/model/transformer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../model/golden.hpp"
+#include "catch.hpp"
+#include "device.hpp"
+#include "zofo/model/cuda/backend.hpp"
+
+using namespace zofo;
+using namespace zofo::model;
+using tensor::cuda::bf16;
+using tensor::cuda::Context;
+using tensor::cuda::Vector;
+
+namespace {
+
+/// A golden case with its weights, adapters and a transformer on the card.
+template <class T>
+struct OnCard {
+  explicit OnCard(const golden::Case& c, bool recompute = false)
+      : theta(context, c.theta), transformer(CudaBackend<T>(context), c.shape, c.lora, recompute) {
+    for (const auto& v : c.values) values.emplace_back(context, v);
+    for (const auto& v : values) adapters.push_back(&v);
+  }
+  Context context;
+  CudaParameters<T> theta;
+  BasicTransformer<CudaBackend<T>> transformer;
+  std::vector<Vector> values;
+  std::vector<const Vector*> adapters;
+};
+
+/// Shapes that the CUDA backend takes: widths in eights.
+bool fits(const Config& c) { return c.width % 8 == 0 && c.head_dim % 8 == 0 && c.ffn % 8 == 0; }
+
+/// A model of either family in a shape that every kernel path takes, with two adapters and ragged sequences.
+golden::Case made(Family family, std::uint32_t head_dim) {
+  const golden::Case from = golden::one("two adapters");
+  golden::Case c = from.with_shape([&](Config& shape) {
+    shape.family = family;
+    shape.vocab = 211;
+    shape.heads = 4;
+    shape.kv_heads = family == Family::opt ? 4 : 2;
+    shape.head_dim = head_dim;
+    shape.width = 4 * head_dim;
+    shape.ffn = 3 * head_dim;
+    shape.layers = 2;
+    shape.context = 128;
+    shape.rope_base = 10000.0F;
+    shape.tied = true;
+  });
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("log-probabilities on the card equal the NumPy references", "[cuda]") {
+  std::size_t taken = 0;
+  for (const golden::Case& c : golden::all()) {
+    if (!fits(c.shape)) continue;
+    ++taken;
+    INFO(c.name);
+    OnCard<float> card(c);
+    for (int again = 0; again < 3; ++again)  // at once, recorded, replayed
+      CHECK(golden::largest_difference(card.transformer.log_probabilities(card.theta, c.batch, card.adapters),
+                                       c.log_probabilities) < 2e-5);
+  }
+  CHECK(taken >= 3);
+}
+
+TEST_CASE("adapters' gradients on the card equal central differences of the NumPy references", "[cuda]") {
+  std::size_t taken = 0;
+  for (const golden::Case& c : golden::all()) {
+    if (!fits(c.shape) || c.gradients.empty()) continue;
+    ++taken;
+    INFO(c.name);
+    for (const bool recompute : {false, true}) {
+      OnCard<float> card(c, recompute);
+      std::vector<Vector> gradients;
+      std::vector<Vector*> pointers;
+      for (const auto& v : card.values) gradients.push_back(zeros_like(v));
+      for (auto& g : gradients) pointers.push_back(&g);
+      for (int again = 0; again < 3; ++again) {
+        const double value = card.transformer.value_and_gradient(card.theta, c.batch, card.adapters,
+                                                                 golden::curved_loss, pointers);
+        CHECK(value == Approx(c.loss).epsilon(2e-6));
+        for (std::size_t a = 0; a < gradients.size(); ++a) {
+          const Eigen::VectorXf got = gradients[a].host();
+          double high = 0.0, worst = 0.0;
+          for (std::size_t i = 0; i < c.gradients[a].size(); ++i) {
+            high = std::max(high, std::abs(c.gradients[a][i]));
+            worst = std::max(
+                worst, std::abs(static_cast<double>(got[static_cast<Eigen::Index>(i)]) - c.gradients[a][i]));
+          }
+          INFO("adapter " << a << ", recompute " << recompute << ", time " << again);
+          CHECK(worst < 2e-5 * std::max(high, 1.0));
+        }
+      }
+    }
+  }
+  CHECK(taken >= 2);
+}
+
+namespace {
+
+std::vector<Probe> probes() {
+  const Direction a{11, 3, 0}, b{11, 3, 1};
+  return {{a, 1e-2}, {a, -1e-2}, {b, 2e-2}, {b, -2e-2}, {a, 0.0}, {a, 5e-3}};
+}
+
+template <class Law>
+void compare_probes(const golden::Case& c, const Law& law) {
+  INFO(c.name);
+  OnCard<float> card(c);
+  Transformer cpu(c.shape, c.lora);
+  const auto list = probes();
+  const auto expected = cpu.log_probabilities(c.theta, law, list, c.batch, c.adapters());
+  const Parameters before = card.theta.download();
+  for (int again = 0; again < 3; ++again) {
+    const auto got = card.transformer.log_probabilities(card.theta, law, list, c.batch, card.adapters);
+    REQUIRE(got.size() == list.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      INFO("probe " << i << ", time " << again);
+      // Normals differ by 1e-6, sums by their order: as far as fp32 goes on values of about 5.
+      CHECK(golden::largest_difference(got[i], expected[i]) < 1e-4);
+    }
+  }
+  const Parameters after = card.theta.download();
+  CHECK(std::memcmp(before.values().data(), after.values().data(), before.values().size_bytes()) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("probes on the card equal the CPU's, for every law that the card makes", "[cuda]") {
+  for (const golden::Case& c : golden::all()) {
+    if (!fits(c.shape)) continue;
+    compare_probes(c, Gaussian{});
+    compare_probes(c, Rademacher{});
+    compare_probes(c, LowRank{1, 1});
+    compare_probes(c, LowRank{3, 2});
+  }
+}
+
+TEST_CASE("a step along a direction moves the card's weights as the CPU's", "[cuda]") {
+  const golden::Case c = golden::one("opt, every projection");
+  OnCard<float> card(c);
+  Parameters cpu = c.theta.clone();
+  const auto both = [&](const auto& law, Direction direction) {
+    law.add(cpu, direction, 0.01);
+    law.add(card.theta, direction, 0.01);
+  };
+  both(Gaussian{}, {5, 1, 0});
+  both(Rademacher{}, {5, 2, 0});
+  both(LowRank{2, 1}, {5, 3, 0});
+  const Parameters moved = card.theta.download();
+  for (std::size_t i = 0; i < cpu.values().size(); ++i)
+    REQUIRE(moved.values()[i] == Approx(cpu.values()[i]).margin(2e-7));
+}
+
+TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[cuda]") {
+  const golden::Case c = golden::one("opt, every projection");
+  OnCard<bf16> card(c);
+  const Parameters before = card.theta.download();
+  for (std::uint32_t k = 0; k < 1000; ++k) {
+    const Direction d{3, k, 0};
+    const std::vector<Probe> pair{{d, 1e-3}, {d, -1e-3}};
+    card.transformer.log_probabilities(card.theta, Gaussian{}, pair, c.batch, card.adapters);
+    Gaussian{}.add(card.theta, d, 0.0);
+  }
+  const Parameters after = card.theta.download();
+  CHECK(std::memcmp(before.values().data(), after.values().data(), before.values().size_bytes()) == 0);
+}
+
+TEST_CASE("a steady step allocates nothing and waits once", "[cuda]") {
+  const golden::Case c = golden::one("opt, every projection");
+  OnCard<bf16> card(c);
+  const auto step = [&](std::uint32_t k) {
+    const Direction d{3, k, 0};
+    const std::vector<Probe> pair{{d, 1e-3}, {d, -1e-3}};
+    card.transformer.log_probabilities(card.theta, Gaussian{}, pair, c.batch, card.adapters);
+    Gaussian{}.add(card.theta, d, 1e-6);
+  };
+  for (std::uint32_t k = 0; k < 3; ++k) step(k);
+  const auto before = card.context.counters();
+  for (std::uint32_t k = 3; k < 13; ++k) step(k);
+  const auto after = card.context.counters();
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.synchronisations == before.synchronisations + 10);
+  CHECK(after.graph_launches == before.graph_launches + 10);
+}
+
+TEST_CASE("head dimensions of the models, in fp32 against the CPU", "[cuda]") {
+  for (const Family family : {Family::llama, Family::opt})
+    for (const std::uint32_t head_dim : {64U, 80U, 96U, 128U}) {
+      const golden::Case c = made(family, head_dim);
+      INFO("head_dim " << head_dim << ", family " << static_cast<int>(family));
+      OnCard<float> card(c);
+      Transformer cpu(c.shape, c.lora);
+      std::vector<Eigen::VectorXf> expected(c.values.size());
+      std::vector<Eigen::VectorXf*> expected_pointers;
+      std::vector<Vector> got;
+      std::vector<Vector*> got_pointers;
+      for (const auto& v : card.values) got.push_back(zeros_like(v));
+      for (auto& g : got) got_pointers.push_back(&g);
+      for (auto& e : expected) expected_pointers.push_back(&e);
+      const double on_cpu =
+          cpu.value_and_gradient(c.theta, c.batch, c.adapters(), golden::curved_loss, expected_pointers);
+      const double on_card = card.transformer.value_and_gradient(card.theta, c.batch, card.adapters,
+                                                                 golden::curved_loss, got_pointers);
+      CHECK(on_card == Approx(on_cpu).epsilon(1e-5));
+      for (std::size_t a = 0; a < got.size(); ++a)
+        CHECK((got[a].host() - expected[a]).norm() < 2e-5F * expected[a].norm());
+    }
+}
+
+TEST_CASE("bf16 follows fp32 as closely as its rounding lets it", "[cuda]") {
+  for (const Family family : {Family::llama, Family::opt}) {
+    const golden::Case c = made(family, 64);
+    OnCard<float> exact(c);
+    // The same weights, rounded: what is left is the rounding of activations.
+    OnCard<bf16> rounded(c);
+    exact.theta.upload(rounded.theta.download());
+    const auto a = exact.transformer.log_probabilities(exact.theta, c.batch, exact.adapters);
+    const auto b = rounded.transformer.log_probabilities(rounded.theta, c.batch, rounded.adapters);
+    double difference = 0.0, size = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += (a[i] - b[i]) * (a[i] - b[i]);
+      size += a[i] * a[i];
+    }
+    // Two layers of about ten roundings of 2^-9 each, on logits a few times the log-probabilities' size.
+    CHECK(std::sqrt(difference / size) < 0.05);
+  }
+}
