@@ -55,14 +55,14 @@ json measure(const Options& options, const std::string& step, const zofo::bench:
             {"dtype", options.fp32 ? "fp32" : "bf16"},
             {"deterministic", options.deterministic},
             {"median_ms", ms},
-            {"peak_gib", static_cast<double>(context.peak_bytes()) / (1024.0 * 1024.0 * 1024.0)},
+            {"peak_gib", static_cast<double>(context.counters().peak_bytes) * 0x1p-30},
             {"floor_ms", gemm_ms + bytes_ms},
             {"ratio_to_floor", ms / (gemm_ms + bytes_ms)},
             {"gemm_ms_at_peak", gemm_ms},
             {"bytes_ms", bytes_ms},
             {"peak_tflops", limits.flops * 1e-12},
             {"copy_gbs", limits.bandwidth * 1e-9},
-            {"device", zofo::bench::card_name()}};
+            {"device", limits.card}};
   if (step.ends_with("low_rank")) line["rank"] = options.low_rank.rank;
   return line;
 }
@@ -85,8 +85,8 @@ void run(const Options& options) {
     return zofo::bench::measure_limits<T>(context);
   }();
   if (!options.as_json)
-    fmt::print("{}, {} {} x {}: products {:.0f} TFLOP/s, copy {:.0f} GB/s\n", zofo::bench::card_name(),
-               options.shape, options.batch, options.seq, limits.flops * 1e-12, limits.bandwidth * 1e-9);
+    fmt::print("{}, {} {} x {}: products {:.0f} TFLOP/s, copy {:.0f} GB/s\n", limits.card, options.shape,
+               options.batch, options.seq, limits.flops * 1e-12, limits.bandwidth * 1e-9);
   for (const std::string& step : options.only) print(measure<T>(options, step, limits), options.as_json);
 }
 

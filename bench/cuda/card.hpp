@@ -18,42 +18,23 @@
 
 namespace zofo::bench {
 
-/// The current card's name.
-inline std::string card_name() {
-  cudaDeviceProp properties{};
-  int device = 0;
-  tensor::cuda::check(cudaGetDevice(&device), "asking for the card");
-  tensor::cuda::check(cudaGetDeviceProperties(&properties, device), "asking for the card's name");
-  return properties.name;
-}
-
 /// Two events around a piece of work on one stream.
 class CardTimer {
  public:
-  CardTimer() {
-    tensor::cuda::check(cudaEventCreate(&begin_), "making an event");
-    tensor::cuda::check(cudaEventCreate(&end_), "making an event");
-  }
-  CardTimer(const CardTimer&) = delete;
-  CardTimer& operator=(const CardTimer&) = delete;
-  ~CardTimer() {
-    cudaEventDestroy(begin_);
-    cudaEventDestroy(end_);
-  }
   /// Milliseconds from the card's reaching the work's begin to its reaching its end.
   template <class Work>
   double operator()(cudaStream_t stream, Work&& work) {
-    tensor::cuda::check(cudaEventRecord(begin_, stream), "recording an event");
+    tensor::cuda::check(cudaEventRecord(begin_.get(), stream), "recording an event");
     work();
-    tensor::cuda::check(cudaEventRecord(end_, stream), "recording an event");
-    tensor::cuda::check(cudaEventSynchronize(end_), "waiting for an event");
+    tensor::cuda::check(cudaEventRecord(end_.get(), stream), "recording an event");
+    tensor::cuda::check(cudaEventSynchronize(end_.get()), "waiting for an event");
     float ms = 0.0F;
-    tensor::cuda::check(cudaEventElapsedTime(&ms, begin_, end_), "reading a time");
+    tensor::cuda::check(cudaEventElapsedTime(&ms, begin_.get(), end_.get()), "reading a time");
     return static_cast<double>(ms);
   }
 
  private:
-  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+  tensor::cuda::Event begin_ = tensor::cuda::make_event(true), end_ = tensor::cuda::make_event(true);
 };
 
 /// Median milliseconds of n runs after three to warm up.
@@ -72,6 +53,7 @@ double median_ms(cudaStream_t stream, std::size_t n, Work&& work) {
 struct CardLimits {
   double flops = 0.0;
   double bandwidth = 0.0;
+  std::string card;  ///< its name
 };
 
 /// Normals of a stream in T; a product of zeros would run at a higher clock than any real one.
@@ -94,6 +76,7 @@ tensor::cuda::Buffer<T> normals_on_card(tensor::cuda::Context& context, std::uin
 template <class T>
 CardLimits measure_limits(tensor::cuda::Context& context) {
   CardLimits limits;
+  limits.card = context.name();
   {
     const std::size_t n = 8192;
     const auto x = normals_on_card<T>(context, 0, n * n), w = normals_on_card<T>(context, 1, n * n);

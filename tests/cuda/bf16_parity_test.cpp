@@ -256,7 +256,7 @@ class Entry {
 
 TEST_CASE("bf16 operations are no further from exact than twice PyTorch's", "[cuda]") {
   const json document = zofo::model::golden::load("bf16_error.json");
-  Context context({});
+  Context context;
   for (const json& each : document.at("entries")) {
     Entry entry(document, each, context);
     const double error = entry.error();
