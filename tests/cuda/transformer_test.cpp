@@ -145,7 +145,7 @@ TEST_CASE("probes on the card equal the CPU's, for every law that the card makes
 }
 
 TEST_CASE("a step along a direction moves the card's weights as the CPU's", "[cuda]") {
-  const golden::Case c = golden::one("opt, every projection");
+  const golden::Case c = made(Family::opt, 16);
   OnCard<float> card(c);
   Parameters cpu = c.theta.clone();
   const auto both = [&](const auto& law, Direction direction) {
@@ -161,7 +161,7 @@ TEST_CASE("a step along a direction moves the card's weights as the CPU's", "[cu
 }
 
 TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[cuda]") {
-  const golden::Case c = golden::one("opt, every projection");
+  const golden::Case c = made(Family::opt, 16);
   OnCard<bf16> card(c);
   const Parameters before = card.theta.download();
   for (std::uint32_t k = 0; k < 1000; ++k) {
@@ -175,7 +175,7 @@ TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[c
 }
 
 TEST_CASE("a steady step allocates nothing and waits once", "[cuda]") {
-  const golden::Case c = golden::one("opt, every projection");
+  const golden::Case c = made(Family::opt, 16);
   OnCard<bf16> card(c);
   const auto step = [&](std::uint32_t k) {
     const Direction d{3, k, 0};

@@ -179,7 +179,11 @@ def tiny_cases():
     wide = dict(small, vocab=4100, width=8, layers=1, heads=2, kv_heads=2, head_dim=6, ffn=12, tied=True,
                 rope_base=100.0)
 
+    # Widths in eights, as GPUs take them, with grouped heads.
+    eights = dict(small, width=16, heads=4, head_dim=8, ffn=24, layers=2)
+
     for name, c, lengths, which, lora in [
+            ("eights", eights, [4, 1, 6], [1, -1, 0], {"rank": 2, "alpha": 3.0, "targets": PROJECTIONS}),
             ("no adapters", small, [5, 1, 9], [-1, -1, -1], {"rank": 2, "alpha": 3.0, "targets": ["q", "v"]}),
             ("two adapters", small, [4, 7, 1, 3, 5], [0, 1, -1, 1, 0],
              {"rank": 2, "alpha": 3.0, "targets": PROJECTIONS}),
