@@ -6,26 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "model_shapes.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
 
 namespace zofo::bench {
-
-/// SmolLM2-135M.
-inline model::Config smollm2() {
-  model::Config c;
-  c.vocab = 49152;
-  c.width = 576;
-  c.layers = 30;
-  c.heads = 9;
-  c.kv_heads = 3;
-  c.head_dim = 64;
-  c.ffn = 1536;
-  c.context = 8192;
-  c.rope_base = 100000.0F;
-  return c;
-}
 
 /// A model, two adapters and a batch of one length; each member function does one step of its name.
 class CpuWork {
@@ -47,7 +33,8 @@ class CpuWork {
     y_.resize(n * 3072);
     for (std::size_t l = 0; l < 30; ++l) {
       const auto w = model::LayerWeights<float>::of(theta_, l);
-      for (const auto& each : {w.qkv, w.o, w.ffn_in, w.down}) multiply(n, each.in, each.out, each.matrix.data);
+      for (const auto& each : {w.qkv, w.o, w.ffn_in, w.down})
+        multiply(n, each.in, each.out, each.matrix.data);
     }
   }
   void forward() { transformer_.log_probabilities(theta_, plain_, {}); }
