@@ -1,0 +1,378 @@
+/// @file Low-rank products of adapters and probes, and adapters' gradients, against double sums.
+#include "zofo/tensor/cuda/kernels/low_rank.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "../catch.hpp"
+#include "device.hpp"
+
+using namespace zofo::tensor::cuda;
+
+namespace {
+
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+// fp32 results. With bf16 x the factors count to 2⁻¹⁸ = 3.8e-6 of themselves.
+constexpr double fp32_error = 1e-5;
+
+template <class T>
+std::vector<T> as(const std::vector<float>& values) {
+  if constexpr (std::is_same_v<T, bf16>)
+    return to_bf16(values);
+  else
+    return values;
+}
+template <class T>
+std::vector<double> exact(const std::vector<T>& values) {
+  std::vector<double> out;
+  for (const T v : values) out.push_back(static_cast<double>(static_cast<float>(v)));
+  return out;
+}
+// One rounding of y to bf16 is at most 2⁻⁹ of it.
+template <class T>
+constexpr double rounding = std::is_same_v<T, bf16> ? 4e-3 : fp32_error;
+
+struct SiteSpec {
+  std::uint32_t rank, out, y_at;
+  bool by_probe;
+  bool rank_first = false;  // B stored as [rank, out]
+};
+
+// Everything that a call is given, and the definitions in double.
+struct Problem {
+  Rows rows;
+  std::uint32_t in = 0, y_stride = 0;
+  std::vector<std::int32_t> adapter;  // of each token
+  std::vector<SiteSpec> specs;
+  std::uint32_t adapters = 0;
+  std::size_t shift = 0;  // floats by which factors miss their alignment
+
+  std::vector<float> factors, scales;
+  std::size_t stride = 0;
+  LowRankSites sites;  // pointers count from null: they are offsets in floats
+
+  void build(std::uint64_t seed) {
+    sites = {};
+    std::size_t at = shift;
+    for (const SiteSpec& spec : specs) {
+      LowRankSite& site = sites.site[sites.count++];
+      site.rank = spec.rank;
+      site.in = in;
+      site.out = spec.out;
+      site.y_at = spec.y_at;
+      site.t_at = sites.t_width;
+      sites.t_width += spec.rank;
+      site.b_row = spec.rank_first ? 1 : spec.rank;
+      site.b_col = spec.rank_first ? spec.out : 1;
+      site.by_probe = spec.by_probe;
+      site.scale = 0.5F + 0.25F * static_cast<float>(sites.count);
+      a_at.push_back(at);
+      at += std::size_t{in} * spec.rank;
+      b_at.push_back(at);
+      at += std::size_t{spec.out} * spec.rank;
+    }
+    stride = at;
+    factors = random_values(seed, stride * std::max(adapters, rows.probes), 0.5F);
+    scales = random_values(seed + 1, rows.probes, 1.0F);
+  }
+  std::vector<std::size_t> a_at, b_at;
+
+  [[nodiscard]] LowRankSites on_card(const float* memory, const float* scales_memory) const {
+    LowRankSites list = sites;
+    for (std::uint32_t s = 0; s < list.count; ++s) {
+      list.site[s].a = memory + a_at[s];
+      list.site[s].b = memory + b_at[s];
+      list.site[s].stride = stride;
+      if (list.site[s].by_probe) list.site[s].scales = scales_memory;
+    }
+    return list;
+  }
+
+  [[nodiscard]] std::int32_t index(std::uint32_t s, std::size_t row) const {
+    return specs[s].by_probe ? static_cast<std::int32_t>(row / rows.tokens) : adapter[row % rows.tokens];
+  }
+  [[nodiscard]] double a(std::uint32_t s, std::int32_t i, std::size_t l, std::size_t k) const {
+    return static_cast<double>(factors[static_cast<std::size_t>(i) * stride + a_at[s] + l * in + k]);
+  }
+  [[nodiscard]] double b(std::uint32_t s, std::int32_t i, std::size_t o, std::size_t l) const {
+    return static_cast<double>(factors[static_cast<std::size_t>(i) * stride + b_at[s] +
+                                       o * sites.site[s].b_row + l * sites.site[s].b_col]);
+  }
+  [[nodiscard]] double scale(std::uint32_t s, std::int32_t i) const {
+    return static_cast<double>(sites.site[s].scale) *
+           (specs[s].by_probe ? static_cast<double>(scales[static_cast<std::size_t>(i)]) : 1.0);
+  }
+
+  // f(site, index, row, l, place of the entry in t)
+  template <class F>
+  void each(F&& f) const {
+    for (std::size_t row = 0; row < rows.count(); ++row)
+      for (std::uint32_t s = 0; s < sites.count; ++s)
+        for (std::size_t l = 0; l < specs[s].rank; ++l)
+          if (index(s, row) >= 0) f(s, index(s, row), row, l, row * sites.t_width + sites.site[s].t_at + l);
+  }
+  [[nodiscard]] std::vector<double> t(const std::vector<double>& x) const {
+    std::vector<double> out(rows.count() * sites.t_width, 0.0);
+    each([&](auto s, auto i, auto row, auto l, auto at) {
+      for (std::size_t k = 0; k < in; ++k) out[at] += x[row * in + k] * a(s, i, l, k);
+    });
+    return out;
+  }
+  [[nodiscard]] std::vector<double> y(const std::vector<double>& given, std::vector<double> y) const {
+    each([&](auto s, auto i, auto row, auto l, auto at) {
+      for (std::size_t o = 0; o < specs[s].out; ++o)
+        y[row * y_stride + specs[s].y_at + o] += scale(s, i) * given[at] * b(s, i, o, l);
+    });
+    return y;
+  }
+  [[nodiscard]] std::vector<double> dt(const std::vector<double>& dy) const {
+    std::vector<double> out(rows.count() * sites.t_width, 0.0);
+    each([&](auto s, auto i, auto row, auto l, auto at) {
+      for (std::size_t o = 0; o < specs[s].out; ++o)
+        out[at] += scale(s, i) * dy[row * y_stride + specs[s].y_at + o] * b(s, i, o, l);
+    });
+    return out;
+  }
+  [[nodiscard]] std::vector<double> dx(const std::vector<double>& given, std::vector<double> dx) const {
+    each([&](auto s, auto i, auto row, auto l, auto at) {
+      for (std::size_t k = 0; k < in; ++k) dx[row * in + k] += given[at] * a(s, i, l, k);
+    });
+    return dx;
+  }
+  // Laid out as the factors are, adapter after adapter; by-probe sites have none.
+  [[nodiscard]] std::vector<double> gradients(const std::vector<double>& x, const std::vector<double>& t,
+                                              const std::vector<double>& dy,
+                                              const std::vector<double>& dt) const {
+    std::vector<double> out(adapters * stride, 0.0);
+    each([&](auto s, auto i, auto row, auto l, auto at) {
+      if (specs[s].by_probe) return;
+      const std::size_t base = static_cast<std::size_t>(i) * stride;
+      for (std::size_t k = 0; k < in; ++k) out[base + a_at[s] + l * in + k] += dt[at] * x[row * in + k];
+      for (std::size_t o = 0; o < specs[s].out; ++o)
+        out[base + b_at[s] + o * specs[s].rank + l] +=
+            scale(s, i) * t[at] * dy[row * y_stride + specs[s].y_at + o];
+    });
+    return out;
+  }
+};
+
+// The first share of the tokens adapter 0's, the next adapter 1's and so on, the rest no adapter's.
+std::vector<std::int32_t> runs(std::uint32_t tokens, const std::vector<std::uint32_t>& lengths) {
+  std::vector<std::int32_t> adapter(tokens, -1);
+  std::uint32_t at = 0;
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    for (std::uint32_t n = 0; n < lengths[i] && at < tokens; ++n)
+      adapter[at++] = static_cast<std::int32_t>(i);
+  return adapter;
+}
+
+Problem lora(std::uint32_t tokens, std::uint32_t probes, std::uint32_t in,
+             std::vector<std::int32_t> adapter) {
+  Problem p;
+  p.rows = {tokens, probes};
+  p.in = in;
+  p.y_stride = in + 48;
+  p.adapter = std::move(adapter);
+  p.adapters = 3;
+  p.specs = {{8, in, 0, false}, {8, 24, in + 24, false}};
+  p.build(tokens + in);
+  return p;
+}
+
+Problem adapters_and_probes(std::uint32_t tokens, std::uint32_t probes, std::uint32_t rank) {
+  Problem p;
+  p.rows = {tokens, probes};
+  p.in = 40;
+  p.y_stride = 104;
+  p.adapter = runs(tokens, {tokens / 2, tokens / 3});
+  p.adapters = 2;
+  p.specs = {{8, 56, 0, false},         {8, 24, 56, false},         {8, 24, 80, false},
+             {rank, 56, 0, true, true}, {rank, 24, 56, true, true}, {rank, 24, 80, true, true}};
+  p.build(tokens);
+  return p;
+}
+
+template <class T>
+void check_forward(const Problem& p) {
+  const DeviceArray<float> factors(p.factors), scales(p.scales);
+  const DeviceArray<std::int32_t> adapter(p.adapter);
+  const LowRankSites sites = p.on_card(factors.data(), scales.data());
+  const auto x = as<T>(random_values(1, p.rows.count() * p.in, 1.0F));
+  const DeviceArray<T> x_card(x);
+  DeviceArray<float> t(p.rows.count() * sites.t_width);
+  low_rank_in<T>(nullptr, p.rows, sites, adapter.data(), x_card.data(), t.data());
+  const auto t_host = t.host();
+  CHECK(relative_error(t_host, p.t(exact(x))) < fp32_error);
+  for (std::size_t row = 0; row < p.rows.count(); ++row)
+    for (std::uint32_t s = 0; s < sites.count; ++s)
+      if (p.index(s, row) < 0) REQUIRE(t_host[row * sites.t_width + sites.site[s].t_at] == 0.0F);
+
+  const auto y = as<T>(random_values(2, p.rows.count() * p.y_stride, 1.0F));
+  DeviceArray<T> y_card(y);
+  low_rank_out<T>(nullptr, p.rows, sites, adapter.data(), t.data(), y_card.data(), p.y_stride);
+  CHECK(relative_error(y_card.host(), p.y(exact(t_host), exact(y))) < rounding<T>);
+}
+
+template <class T>
+void check_backward(const Problem& p) {
+  const DeviceArray<float> factors(p.factors), scales(p.scales);
+  const DeviceArray<std::int32_t> adapter(p.adapter);
+  const LowRankSites sites = p.on_card(factors.data(), scales.data());
+  const auto dy = as<T>(random_values(3, p.rows.count() * p.y_stride, 1.0F));
+  const DeviceArray<T> dy_card(dy);
+  DeviceArray<float> dt(p.rows.count() * sites.t_width);
+  low_rank_back<T>(nullptr, p.rows, sites, adapter.data(), dy_card.data(), p.y_stride, dt.data());
+  const auto dt_host = dt.host();
+  CHECK(relative_error(dt_host, p.dt(exact(dy))) < fp32_error);
+
+  const auto dx = as<T>(random_values(4, p.rows.count() * p.in, 1.0F));
+  DeviceArray<T> dx_card(dx);
+  low_rank_back_in<T>(nullptr, p.rows, sites, adapter.data(), dt.data(), dx_card.data());
+  CHECK(relative_error(dx_card.host(), p.dx(exact(dt_host), exact(dx))) < rounding<T>);
+}
+
+// Random t and dt: their kernels are tested apart. Rows without an adapter hold NaN, which must not spread.
+template <class T>
+void check_gradients(const Problem& p) {
+  const DeviceArray<float> factors(p.factors);
+  const DeviceArray<std::int32_t> adapter(p.adapter);
+  const LowRankSites sites = p.on_card(factors.data(), nullptr);
+  auto x = random_values(5, p.rows.count() * p.in), dy = random_values(6, p.rows.count() * p.y_stride);
+  for (std::size_t row = 0; row < p.rows.count(); ++row)
+    if (p.adapter[row] < 0) {
+      std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(row * p.in), p.in, not_a_number);
+      std::fill_n(dy.begin() + static_cast<std::ptrdiff_t>(row * p.y_stride), p.y_stride, not_a_number);
+    }
+  const auto t = random_values(7, p.rows.count() * sites.t_width);
+  const auto dt = random_values(8, p.rows.count() * sites.t_width);
+  const DeviceArray<T> x_card(as<T>(x)), dy_card(as<T>(dy));
+  const DeviceArray<float> t_card(t), dt_card(dt);
+  const std::size_t floats = low_rank_gradients_workspace(p.rows, sites, p.adapters);
+  const auto compute = [&] {
+    DeviceArray<float> out(p.adapters * p.stride), workspace(floats);
+    std::vector<LowRankGradient> to(sites.count);
+    for (std::uint32_t s = 0; s < sites.count; ++s)
+      if (!p.specs[s].by_probe) to[s] = {out.data() + p.a_at[s], out.data() + p.b_at[s], p.stride};
+    low_rank_gradients<T>(nullptr, p.rows, sites, p.adapters, adapter.data(), x_card.data(), t_card.data(),
+                          dy_card.data(), p.y_stride, dt_card.data(), to.data(), workspace.data());
+    return out.host();
+  };
+  auto got = compute();
+  const auto expected = p.gradients(exact(as<T>(x)), exact(t), exact(as<T>(dy)), exact(dt));
+  const auto again = compute();
+  CHECK(std::memcmp(got.data(), again.data(), got.size() * sizeof(float)) == 0);
+  // what lies before the first factor and at by-probe sites belongs to nobody
+  for (std::uint32_t i = 0; i < p.adapters; ++i) {
+    std::fill_n(got.begin() + static_cast<std::ptrdiff_t>(i * p.stride), p.shift, 0.0F);
+    for (std::uint32_t s = 0; s < sites.count; ++s)
+      if (p.specs[s].by_probe)
+        std::fill_n(got.begin() + static_cast<std::ptrdiff_t>(i * p.stride + p.a_at[s]),
+                    std::size_t{p.specs[s].rank} * (p.in + p.specs[s].out), 0.0F);
+  }
+  CHECK(relative_error(got, expected) < fp32_error);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("adapters' products equal their definition", "[cuda]", bf16, float) {
+  SECTION("two adapters in runs, padding, a width of no whole number of steps") {
+    const Problem p = lora(192, 1, 584, runs(192, {101, 70}));
+    check_forward<TestType>(p);
+    check_backward<TestType>(p);
+  }
+  SECTION("two probes") { check_forward<TestType>(lora(67, 2, 576, runs(67, {30, 30}))); }
+  SECTION("another adapter in every row") {
+    std::vector<std::int32_t> adapter(53);
+    for (std::size_t i = 0; i < adapter.size(); ++i) adapter[i] = static_cast<std::int32_t>(i * 7 % 4) - 1;
+    const Problem p = lora(53, 1, 64, adapter);
+    check_forward<TestType>(p);
+    check_backward<TestType>(p);
+  }
+  SECTION("one row") { check_forward<TestType>(lora(1, 1, 8, {2})); }
+  SECTION("no row has an adapter") {
+    const Problem p = lora(40, 1, 32, runs(40, {}));
+    check_backward<TestType>(p);
+    DeviceArray<float> factors(p.factors), t(40 * 16);
+    const DeviceArray<std::int32_t> adapter(p.adapter);
+    const DeviceArray<TestType> x(as<TestType>(random_values(1, 40 * 32)));
+    low_rank_in<TestType>(nullptr, p.rows, p.on_card(factors.data(), nullptr), adapter.data(), x.data(),
+                          t.data());
+    CHECK(t.host() == std::vector<float>(40 * 16, 0.0F));
+  }
+  SECTION("long rows of few tokens") { check_forward<TestType>(lora(24, 1, 4096, runs(24, {20}))); }
+}
+
+TEMPLATE_TEST_CASE("low-rank products with more rows a block", "[cuda]", bf16, float) {
+  check_forward<TestType>(lora(2500, 2, 40, runs(2500, {1201, 1100})));  // 32 rows
+  check_backward<TestType>(lora(2501, 1, 72, runs(2501, {1201, 1100})));
+  check_forward<TestType>(lora(8500, 2, 32, runs(8500, {4203, 4100})));  // 64 rows
+  check_forward<TestType>(adapters_and_probes(4300, 2, 4));              // 64 rows of more columns
+  check_forward<TestType>(adapters_and_probes(2200, 2, 4));              // 32 of them
+}
+
+TEMPLATE_TEST_CASE("adapters' and probes' products share a pass", "[cuda]", bf16, float) {
+  for (const std::uint32_t rank : {1U, 2U, 3U, 4U, 8U}) {
+    const Problem p = adapters_and_probes(71, 2, rank);
+    check_forward<TestType>(p);
+    check_backward<TestType>(p);
+  }
+}
+
+TEMPLATE_TEST_CASE("low-rank probes without adapters", "[cuda]", bf16, float) {
+  Problem p = adapters_and_probes(45, 3, 4);
+  p.specs.erase(p.specs.begin(), p.specs.begin() + 3);
+  p.adapter.assign(45, -1);
+  p.a_at.clear();
+  p.b_at.clear();
+  p.build(9);
+  check_forward<TestType>(p);
+  check_backward<TestType>(p);
+}
+
+TEMPLATE_TEST_CASE("large and odd ranks, and factors that are not aligned", "[cuda]", bf16, float) {
+  for (const std::uint32_t rank : {5U, 20U}) {
+    Problem p = adapters_and_probes(50, 1, 1);
+    p.specs = {{rank, 56, 0, false}, {rank, 24, 56, false}, {rank + 1, 24, 80, false}};
+    p.shift = 1;
+    p.a_at.clear();
+    p.b_at.clear();
+    p.build(10);
+    check_forward<TestType>(p);
+    check_backward<TestType>(p);
+    check_gradients<TestType>(p);
+  }
+}
+
+TEMPLATE_TEST_CASE("a diverged adapter or row spoils no other row", "[cuda]", bf16, float) {
+  Problem p = lora(40, 1, 64, runs(40, {25, 10}));
+  auto spoilt = p.factors;
+  std::fill_n(spoilt.begin() + static_cast<std::ptrdiff_t>(p.stride), p.stride, not_a_number);
+  auto x = random_values(1, 40 * 64);
+  std::fill_n(x.begin() + 3 * 64, 64, not_a_number);
+  const DeviceArray<float> factors(spoilt);
+  const DeviceArray<std::int32_t> adapter(p.adapter);
+  const DeviceArray<TestType> x_card(as<TestType>(x));
+  DeviceArray<float> t(40 * 16);
+  low_rank_in<TestType>(nullptr, p.rows, p.on_card(factors.data(), nullptr), adapter.data(), x_card.data(),
+                        t.data());
+  const auto got = t.host();
+  for (std::size_t row = 0; row < 40; ++row)
+    for (std::size_t c = 0; c < 16; ++c)
+      CHECK(std::isnan(got[row * 16 + c]) == (row == 3 || (row >= 25 && row < 35)));
+}
+
+TEMPLATE_TEST_CASE("adapters' gradients equal their definition", "[cuda]", bf16, float) {
+  SECTION("runs, padding, an adapter without rows") {
+    check_gradients<TestType>(lora(1003, 1, 72, runs(1003, {501, 400})));
+  }
+  SECTION("another adapter in every row") {
+    std::vector<std::int32_t> adapter(150);
+    for (std::size_t i = 0; i < adapter.size(); ++i) adapter[i] = static_cast<std::int32_t>(i * 5 % 4) - 1;
+    check_gradients<TestType>(lora(150, 1, 520, adapter));
+  }
+  SECTION("probes' sites have no gradient") { check_gradients<TestType>(adapters_and_probes(65, 1, 4)); }
+  SECTION("one row") { check_gradients<TestType>(lora(1, 1, 8, {1})); }
+}
