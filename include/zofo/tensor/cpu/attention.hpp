@@ -25,6 +25,22 @@ struct HeadShape {
   [[nodiscard]] std::size_t v_at(std::size_t head) const { return (heads + kv_heads + head / group()) * dim; }
 };
 
+/// Keys and values that come before each sequence's own (prefix tuning): those of adapter i start at
+/// keys + i·stride and values + i·stride, [length, kv_heads·dim] each. All queries see them.
+struct AttentionPrefix {
+  const float* keys = nullptr;
+  const float* values = nullptr;
+  std::size_t stride = 0;
+  std::size_t length = 0;
+  std::span<const std::int32_t> adapter;  ///< of each sequence; −1: it has no prefix
+};
+
+/// Gradients of a prefix, laid out as the prefix; added to.
+struct PrefixGradient {
+  float* keys = nullptr;
+  float* values = nullptr;
+};
+
 namespace detail {
 
 // Eight floats at any address; the compiler splits them where registers are narrower.
@@ -74,19 +90,47 @@ void weighted_sum(const float* weights, std::size_t weight_stride, const float* 
   }
 }
 
-// One sequence and head: keys and values lie in columns of qkv, transposed copies [dim, length] in scratch,
-// so that a row of scores is a weighted sum of contiguous rows.
-inline void transpose(ConstView qkv, std::size_t column, std::size_t dim, float* out) {
-  for (std::size_t j = 0; j < qkv.rows; ++j)
-    for (std::size_t d = 0; d < dim; ++d) out[d * qkv.rows + j] = qkv.row(j)[column + d];
+// The prefix of one sequence and head: row j starts at keys + j·stride.
+struct HeadPrefix {
+  const float* keys = nullptr;
+  const float* values = nullptr;
+  float* d_keys = nullptr;
+  float* d_values = nullptr;
+  std::size_t stride = 0;
+  std::size_t length = 0;
+};
+
+inline HeadPrefix head_prefix(const AttentionPrefix& prefix, const PrefixGradient& gradient,
+                              const HeadShape& shape, std::size_t sequence, std::size_t head) {
+  if (prefix.length == 0 || prefix.adapter[sequence] < 0) return {};
+  const std::size_t at =
+      static_cast<std::size_t>(prefix.adapter[sequence]) * prefix.stride + head / shape.group() * shape.dim;
+  const auto from = [&](float* data) -> float* { return data == nullptr ? nullptr : data + at; };
+  return {prefix.keys + at,      prefix.values + at,         from(gradient.keys),
+          from(gradient.values), shape.kv_heads * shape.dim, prefix.length};
 }
 
-// softmax(q kᵀ/√dim) of query i over keys 0..i, written to p[0..i].
-inline void causal_row(const float* q, const float* keys, std::size_t length, std::size_t i, std::size_t dim,
+// Row j of `rows` becomes column j of out, whose rows are out_stride long.
+inline void transpose(const float* rows, std::size_t stride, std::size_t count, std::size_t dim, float* out,
+                      std::size_t out_stride) {
+  for (std::size_t j = 0; j < count; ++j)
+    for (std::size_t d = 0; d < dim; ++d) out[d * out_stride + j] = rows[j * stride + d];
+}
+
+// Keys (or values) of one sequence and head, [dim, prefix + length], so that a row of scores is a weighted
+// sum of contiguous rows.
+inline void gather(const float* prefix, const HeadPrefix& shape, ConstView qkv, std::size_t column,
+                   std::size_t dim, float* out) {
+  const std::size_t total = shape.length + qkv.rows;
+  transpose(prefix, shape.stride, shape.length, dim, out, total);
+  transpose(qkv.data + column, qkv.stride, qkv.rows, dim, out + shape.length, total);
+}
+
+// softmax(q kᵀ/√dim) of a query over the first n of `total` keys, written to p[0..n−1].
+inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
                        float* p) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  const std::size_t n = i + 1;
-  weighted_sum<false>(q, 1, keys, length, dim, n, p);
+  weighted_sum<false>(q, 1, keys, total, dim, n, p);
   float high = p[0];
 #pragma omp simd reduction(max : high)
   for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
@@ -101,18 +145,21 @@ inline void causal_row(const float* q, const float* keys, std::size_t length, st
   for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
 }
 
-inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head, View out,
-                         std::vector<float>& scratch) {
+inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head, const HeadPrefix& prefix,
+                         View out, std::vector<float>& scratch) {
   const std::size_t length = qkv.rows;
+  const std::size_t total = prefix.length + length;
   const std::size_t dim = shape.dim;
-  scratch.resize(length * dim + length);
+  scratch.resize(total * dim + total);
   float* keys = scratch.data();
-  float* p = keys + length * dim;
-  transpose(qkv, shape.k_at(head), dim, keys);
+  float* p = keys + total * dim;
+  gather(prefix.keys, prefix, qkv, shape.k_at(head), dim, keys);
   const float* values = qkv.data + shape.v_at(head);
   for (std::size_t i = 0; i < length; ++i) {
-    causal_row(qkv.row(i) + shape.q_at(head), keys, length, i, dim, p);
-    weighted_sum<false>(p, 1, values, qkv.stride, i + 1, dim, out.row(i) + head * dim);
+    float* to = out.row(i) + head * dim;
+    causal_row(qkv.row(i) + shape.q_at(head), keys, total, prefix.length + i + 1, dim, p);
+    weighted_sum<false>(p + prefix.length, 1, values, qkv.stride, i + 1, dim, to);
+    if (prefix.length > 0) weighted_sum<true>(p, 1, prefix.values, prefix.stride, prefix.length, dim, to);
   }
 }
 
@@ -126,78 +173,124 @@ inline void score_gradient(const float* p, const float* dp, std::size_t n, float
   for (std::size_t j = 0; j < n; ++j) ds[j] = p[j] * (dp[j] - mean) * scale;
 }
 
+// What one head leaves of its backward pass: probabilities and gradients of the scores, [query, key], keys of
+// the prefix first; the part right of the diagonal is not set.
+struct HeadScores {
+  const float* p = nullptr;
+  const float* ds = nullptr;
+  std::size_t total = 0;
+};
+
+// d_keys += dSᵀQ and d_values += Pᵀ dO of key `column` of the scores over the `count` queries from `first`
+// on.
+inline void key_gradient(const HeadScores& scores, std::size_t column, std::size_t first, std::size_t count,
+                         ConstView q, ConstView d_out, float* d_key, float* d_value) {
+  const std::size_t at = first * scores.total + column;
+  weighted_sum<true>(scores.ds + at, scores.total, q.row(first), q.stride, count, q.cols, d_key);
+  weighted_sum<true>(scores.p + at, scores.total, d_out.row(first), d_out.stride, count, q.cols, d_value);
+}
+
 inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape, std::size_t head,
-                          View d_qkv, std::vector<float>& scratch) {
+                          const HeadPrefix& prefix, View d_qkv, std::vector<float>& scratch) {
   const std::size_t length = qkv.rows;
+  const std::size_t total = prefix.length + length;
   const std::size_t dim = shape.dim;
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  scratch.resize(2 * length * dim + 2 * length * length + length);
+  scratch.resize(2 * total * dim + 2 * length * total + total);
   float* keys = scratch.data();
-  float* values = keys + length * dim;
-  float* p = values + length * dim;  // [query, key], lower triangle
-  float* ds = p + length * length;
-  float* dp = ds + length * length;
-  transpose(qkv, shape.k_at(head), dim, keys);
-  transpose(qkv, shape.v_at(head), dim, values);
-  const float* q = qkv.data + shape.q_at(head);
+  float* values = keys + total * dim;
+  float* p = values + total * dim;
+  float* ds = p + length * total;
+  float* dp = ds + length * total;
+  gather(prefix.keys, prefix, qkv, shape.k_at(head), dim, keys);
+  gather(prefix.values, prefix, qkv, shape.v_at(head), dim, values);
+  const ConstView q = qkv.cols_from(shape.q_at(head), dim);
+  const ConstView go = d_out.cols_from(head * dim, dim);
   const float* k = qkv.data + shape.k_at(head);
-  const float* go = d_out.data + head * dim;
   for (std::size_t i = 0; i < length; ++i) {
-    causal_row(q + i * qkv.stride, keys, length, i, dim, p + i * length);
-    weighted_sum<false>(go + i * d_out.stride, 1, values, length, dim, i + 1, dp);
-    score_gradient(p + i * length, dp, i + 1, scale, ds + i * length);
-    weighted_sum<true>(ds + i * length, 1, k, qkv.stride, i + 1, dim, d_qkv.row(i) + shape.q_at(head));
+    const std::size_t n = prefix.length + i + 1;
+    float* d_query = d_qkv.row(i) + shape.q_at(head);
+    causal_row(q.row(i), keys, total, n, dim, p + i * total);
+    weighted_sum<false>(go.row(i), 1, values, total, dim, n, dp);
+    score_gradient(p + i * total, dp, n, scale, ds + i * total);
+    weighted_sum<true>(ds + i * total + prefix.length, 1, k, qkv.stride, i + 1, dim, d_query);
+    if (prefix.length > 0)
+      weighted_sum<true>(ds + i * total, 1, prefix.keys, prefix.stride, prefix.length, dim, d_query);
   }
-  for (std::size_t j = 0; j < length; ++j) {  // sums over the queries that saw key j
-    const std::size_t column = j * length + j;
-    weighted_sum<true>(ds + column, length, q + j * qkv.stride, qkv.stride, length - j, dim,
-                       d_qkv.row(j) + shape.k_at(head));
-    weighted_sum<true>(p + column, length, go + j * d_out.stride, d_out.stride, length - j, dim,
-                       d_qkv.row(j) + shape.v_at(head));
-  }
+  const HeadScores scores{p, ds, total};
+  for (std::size_t j = 0; j < length; ++j)
+    key_gradient(scores, prefix.length + j, j, length - j, q, go, d_qkv.row(j) + shape.k_at(head),
+                 d_qkv.row(j) + shape.v_at(head));
+  if (length == 0 || prefix.d_keys == nullptr) return;
+  for (std::size_t j = 0; j < prefix.length; ++j)
+    key_gradient(scores, j, 0, length, q, go, prefix.d_keys + j * prefix.stride,
+                 prefix.d_values + j * prefix.stride);
 }
 
 }  // namespace detail
 
-/// out = causal attention of each sequence by itself. qkv: [tokens, (heads + 2 kv_heads)·dim], out: [tokens,
-/// heads·dim]; sequence i holds the rows cu_seqlens[i] … cu_seqlens[i+1]−1. Source: Vaswani et al. 2017, eq.
-/// 1; Ainslie et al. 2023 (groups).
-inline void attention(ConstView qkv, const HeadShape& shape, std::span<const std::uint32_t> cu_seqlens,
-                      View out) {
+/// attention() with a prefix before the keys and values of each sequence. Source: Li & Liang 2021.
+inline void prefixed_attention(ConstView qkv, const HeadShape& shape,
+                               std::span<const std::uint32_t> cu_seqlens, const AttentionPrefix& prefix,
+                               View out) {
   const std::size_t tasks = (cu_seqlens.size() - 1) * shape.heads;
 #pragma omp parallel
   {
     std::vector<float> scratch;
 #pragma omp for schedule(dynamic)
     for (std::size_t t = 0; t < tasks; ++t) {
-      const std::size_t first = cu_seqlens[t / shape.heads];
-      const std::size_t length = cu_seqlens[t / shape.heads + 1] - first;
-      detail::head_forward(qkv.rows_from(first, length), shape, t % shape.heads, out.rows_from(first, length),
-                           scratch);
+      const std::size_t sequence = t / shape.heads, head = t % shape.heads;
+      const std::size_t first = cu_seqlens[sequence];
+      const std::size_t length = cu_seqlens[sequence + 1] - first;
+      detail::head_forward(qkv.rows_from(first, length), shape, head,
+                           detail::head_prefix(prefix, {}, shape, sequence, head),
+                           out.rows_from(first, length), scratch);
     }
   }
 }
 
-/// d_qkv = the gradient of attention() for the output gradient d_out; probabilities are computed again.
-/// Heads of one group share keys, so a task is a whole group: no two threads write one row's keys.
-inline void attention_backward(ConstView qkv, ConstView d_out, const HeadShape& shape,
-                               std::span<const std::uint32_t> cu_seqlens, View d_qkv) {
-  const std::size_t tasks = (cu_seqlens.size() - 1) * shape.kv_heads;
+/// out = causal attention of each sequence by itself. qkv: [tokens, (heads + 2 kv_heads)·dim], out: [tokens,
+/// heads·dim]; sequence i holds the rows cu_seqlens[i] … cu_seqlens[i+1]−1. Source: Vaswani et al. 2017, eq.
+/// 1; Ainslie et al. 2023 (groups).
+inline void attention(ConstView qkv, const HeadShape& shape, std::span<const std::uint32_t> cu_seqlens,
+                      View out) {
+  prefixed_attention(qkv, shape, cu_seqlens, {}, out);
+}
+
+/// d_qkv = the gradient of prefixed_attention() for the output gradient d_out, and d_prefix (if its pointers
+/// are not null) += the prefix's; probabilities are computed again. Deterministic: heads of one group share
+/// keys and sequences of one adapter share a prefix, so a task is a group of one sequence, or of all of them
+/// in their order if there is a prefix.
+inline void prefixed_attention_backward(ConstView qkv, ConstView d_out, const HeadShape& shape,
+                                        std::span<const std::uint32_t> cu_seqlens,
+                                        const AttentionPrefix& prefix, View d_qkv,
+                                        const PrefixGradient& d_prefix) {
+  const std::size_t sequences = cu_seqlens.size() - 1;
+  const std::size_t at_once = prefix.length > 0 && d_prefix.keys != nullptr ? sequences : 1;
+  const std::size_t tasks = sequences == 0 ? 0 : sequences / at_once * shape.kv_heads;
 #pragma omp parallel
   {
     std::vector<float> scratch;
 #pragma omp for schedule(static)
     for (std::size_t i = 0; i < d_qkv.rows; ++i) std::fill_n(d_qkv.row(i), d_qkv.cols, 0.0F);
 #pragma omp for schedule(dynamic)
-    for (std::size_t t = 0; t < tasks; ++t) {
-      const std::size_t first = cu_seqlens[t / shape.kv_heads];
-      const std::size_t length = cu_seqlens[t / shape.kv_heads + 1] - first;
-      for (std::size_t h = 0; h < shape.group(); ++h)
-        detail::head_backward(qkv.rows_from(first, length), d_out.rows_from(first, length), shape,
-                              (t % shape.kv_heads) * shape.group() + h, d_qkv.rows_from(first, length),
-                              scratch);
-    }
+    for (std::size_t t = 0; t < tasks; ++t)
+      for (std::size_t i = 0; i < at_once * shape.group(); ++i) {
+        const std::size_t sequence = t / shape.kv_heads * at_once + i / shape.group();
+        const std::size_t head = t % shape.kv_heads * shape.group() + i % shape.group();
+        const std::size_t first = cu_seqlens[sequence];
+        const std::size_t length = cu_seqlens[sequence + 1] - first;
+        detail::head_backward(qkv.rows_from(first, length), d_out.rows_from(first, length), shape, head,
+                              detail::head_prefix(prefix, d_prefix, shape, sequence, head),
+                              d_qkv.rows_from(first, length), scratch);
+      }
   }
+}
+
+/// d_qkv = the gradient of attention() for the output gradient d_out.
+inline void attention_backward(ConstView qkv, ConstView d_out, const HeadShape& shape,
+                               std::span<const std::uint32_t> cu_seqlens, View d_qkv) {
+  prefixed_attention_backward(qkv, d_out, shape, cu_seqlens, {}, d_qkv, {});
 }
 
 }  // namespace zofo::tensor::cpu

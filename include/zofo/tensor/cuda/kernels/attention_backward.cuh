@@ -63,7 +63,7 @@ constexpr int query_entries = (2 * tile_rows + 4 * loop_rows<dim>)*pitch<dim>;
 
 /// dQ of 64 queries of a head, and their D. Grid: heads, query tiles of the longest sequence, spans.
 template <int dim>
-__global__ void __launch_bounds__(attention_threads, 2)
+__global__ void __launch_bounds__(attention_threads, dim == 80 ? 2 : 3)
     attention_query_kernel(AttentionProblem<bf16> problem, BackwardArrays arrays) {
   constexpr int keys_at_once = loop_rows<dim>;
   constexpr int tile = keys_at_once * pitch<dim>;
@@ -225,7 +225,7 @@ __device__ inline void store_partials(const float (&sums)[dim / 8][4], float sca
 /// dK and dV of 64 keys, summed over the group's heads; sets padding to 0. `whole`: a sequence's keys are no
 /// more than 64 and the block makes dQ as well. Grid: kv_heads, key tiles of the longest sequence, spans.
 template <int dim, bool whole>
-__global__ void __launch_bounds__(attention_threads, 2)
+__global__ void __launch_bounds__(attention_threads, dim == 64 && !whole ? 3 : 2)
     attention_key_kernel(AttentionProblem<bf16> problem, BackwardArrays arrays) {
   using Memory = KeyMemory<dim, whole>;
   constexpr int queries_at_once = Memory::queries;

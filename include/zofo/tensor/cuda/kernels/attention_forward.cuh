@@ -72,7 +72,7 @@ constexpr int forward_entries = (tile_rows + 4 * loop_rows<dim>)*pitch<dim>;
 
 /// Grid: heads, query tiles of the longest sequence, spans.
 template <int dim>
-__global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 2)
+__global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 3)
     attention_forward_kernel(AttentionProblem<bf16> problem, bf16* __restrict__ out,
                              float* __restrict__ lse) {
   constexpr int keys_at_once = loop_rows<dim>;
