@@ -108,7 +108,9 @@ struct Case {
   [[nodiscard]] Case with_shape(Change&& change) const {
     Config other = shape;
     change(other);
-    Case made(name, other, peft::Lora(other, lora.options()), batch);
+    peft::LoraOptions options = lora.options();
+    if (!other.gated()) std::erase(options.targets, "gate");
+    Case made(name, other, peft::Lora(other, options), batch);
     for (std::uint64_t a = 0; a < values.size(); ++a) made.values.push_back(adapter(a, made.lora.size()));
     return made;
   }

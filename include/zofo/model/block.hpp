@@ -36,12 +36,13 @@ class Block {
                  Kept& keep) {
     const View x = b.view(normed_, h.rows, config_.width);
     b.norm(call, config_, left, w.attn_norm, h, x);
-    const View qkv = b.view(keep.qkv, h.rows, config_.qkv_width());
+    // Where nothing is kept, what is dead lends its memory: ffn_in's to qkv, x's to attended.
+    const View qkv = b.view(call.keeps() ? keep.qkv : keep.ffn_in, h.rows, config_.qkv_width());
     b.linear(call, x, w.qkv, qkv);
     const Sites sites = Sites::qkv(layer);
     b.low_rank_in(call, sites, x);
     b.finish_qkv(call, config_, sites, qkv);
-    const View attended = b.view(keep.attended, h.rows, config_.query_width());
+    const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
     b.attention(call, config_, qkv, attended, keep.log_sums);
     b.linear_residual(call, attended, w.o, h, middle);
     b.low_rank_in(call, Sites::attention_out(layer), attended);

@@ -51,6 +51,7 @@ class CpuCall {
     lora_ = &lora;
     adapters_.assign(adapters.begin(), adapters.end());
     probes_ = probes.size();
+    keeps_ = keeps;
     index_rows();
     log_p_.assign(probes_, std::vector<double>(batch.targets.size(), 0.0));
     gradients_.resize(keeps ? adapters.size() : 0);
@@ -73,6 +74,8 @@ class CpuCall {
   [[nodiscard]] const Batch& batch() const { return *batch_; }
   [[nodiscard]] const peft::Lora& lora() const { return *lora_; }
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
+  /// A backward pass follows.
+  [[nodiscard]] bool keeps() const { return keeps_; }
   [[nodiscard]] std::size_t probes() const { return probes_; }
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
   /// Distinct positions that targets ask for.
@@ -107,6 +110,7 @@ class CpuCall {
   std::vector<const Eigen::VectorXf*> adapters_;
   std::vector<Eigen::VectorXf> gradients_;
   std::size_t probes_ = 1;
+  bool keeps_ = false;
   std::vector<std::size_t> head_tokens_, row_of_;
   std::vector<RunningSum> sums_;  // [probe][head row]
   std::vector<std::vector<double>> log_p_;

@@ -41,8 +41,10 @@ class CudaPlan {
     const std::size_t rows = tokens * e.probes;
     const std::size_t head_rows = CallShape::bucket(std::max<std::size_t>(e.head_rows, 1), 8);
     const std::size_t copies = e.keeps && !e.recompute ? c.layers : 1;
-    const std::size_t kept = rows * (c.qkv_width() + c.query_width() + c.ffn_in()) * sizeof(T);
-    raise(activations_, copies * kept + rows * (2 * c.width + (c.gated() ? c.ffn : 0)) * sizeof(T));
+    const std::size_t one = e.keeps ? c.qkv_width() + c.query_width() + c.ffn_in()
+                                    : std::max(c.qkv_width(), c.ffn_in());  // they share their memory
+    const std::size_t normed = e.keeps ? c.width : std::max<std::size_t>(c.width, c.query_width());
+    raise(activations_, rows * (copies * one + c.width + normed + (c.gated() ? c.ffn : 0)) * sizeof(T));
     if (e.keeps) {
       const std::size_t sums = copies * rows * c.heads * sizeof(float);
       const std::size_t states = (c.layers + copies) * rows * c.width * sizeof(T);

@@ -153,7 +153,8 @@ class Blas {
             key.product.rows, key.product.out, key.product.in);
   }
 
-  // The arrays with another y, aligned like the real one: with beta a run changes what it adds to.
+  // The real arrays, whose y the product is about to overwrite; with beta a run changes what it adds to, and
+  // then another y, aligned like the real one.
   struct Scratch {
     Buffer<unsigned char> memory;
     Arrays arrays;
@@ -162,6 +163,7 @@ class Blas {
                                                     const Arrays& arrays) const {
     constexpr std::size_t granule = 256;
     const Product& p = key.product;
+    if (p.beta == 0.0F || !key.in_place) return Scratch{{}, arrays};
     const std::size_t element = key.out_type == CUDA_R_32F ? sizeof(float) : sizeof(bf16);
     const std::size_t bytes = ((p.batch - 1) * p.y_stride + (p.rows - 1) * p.y_ld + p.out) * element;
     if (bytes + 2 * granule > Context::free_memory()) return std::nullopt;
