@@ -226,7 +226,8 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions) {
     for (std::size_t i = 0; i < width; ++i) {
       double noise = double{z[i]};
       for (std::size_t l = 0; l < low_rank; ++l)
-        noise += double{u[l * table_rows + row]} * double{v[l * width + i]} / std::sqrt(double{low_rank});
+        noise += double{u[l * table_rows + row]} * double{v[l * width + i]} /
+                 std::sqrt(static_cast<double>(low_rank));
       expected[r * width + i] += entries[row * width + i] + double{p.scale} * noise;
     }
   };
