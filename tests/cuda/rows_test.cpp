@@ -2,8 +2,9 @@
 /// the card was given. Limits: 1e-5 in fp32; 4e-3 in bf16, whose one rounding of the output is 2^-9 at most.
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "../catch.hpp"
 #include "device.hpp"
@@ -226,7 +227,8 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions) {
     for (std::size_t i = 0; i < width; ++i) {
       double noise = double{z[i]};
       for (std::size_t l = 0; l < low_rank; ++l)
-        noise += double{u[l * table_rows + row]} * double{v[l * width + i]} / std::sqrt(double{low_rank});
+        noise += double{u[l * table_rows + row]} * double{v[l * width + i]} /
+                 std::sqrt(static_cast<double>(low_rank));
       expected[r * width + i] += entries[row * width + i] + double{p.scale} * noise;
     }
   };
