@@ -2,8 +2,9 @@
 /// the card was given. Limits: 1e-5 in fp32; 4e-3 in bf16, whose one rounding of the output is 2^-9 at most.
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "../catch.hpp"
 #include "device.hpp"

@@ -35,7 +35,8 @@ enum class Norm : std::uint8_t { rms, layer };
 
 /// x[row] = norm(h[row])·gain (+ bias). Where `pending.count` > 0, first h[row] += the pending low-rank
 /// products of t (what the projection before left to add), written back. h, x: [rows, width]; t: [rows,
-/// pending.t_width] fp32.
+/// pending.t_width] fp32. Throws std::invalid_argument above 16,384 columns, which registers do not hold; so
+/// does norm_backward.
 template <class T>
 void norm(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32_t width, T* h,
           const LowRankSites& pending, const std::int32_t* adapter, const float* t, PerProbe<T> gain,
@@ -61,7 +62,8 @@ void finish_qkv(cudaStream_t stream, const Rows& rows, const PackedTokens& packe
 /// Which activation: swiglu takes [gate | up] rows of 2·ffn, relu rows of ffn.
 enum class Activation : std::uint8_t { swiglu, relu };
 
-/// Adds the low-rank products of t (if any) to `pre` (written back only if `keep_pre`), y = activation(pre).
+/// Adds the low-rank products of t (if any) to `pre` (written back only if `keep_pre`), y = activation(pre)
+/// of the sum as T holds it. For relu y may be `pre`.
 template <class T>
 void activate(cudaStream_t stream, Activation kind, const Rows& rows, std::uint32_t ffn, T* pre,
               const LowRankSites& sites, const std::int32_t* adapter, const float* t, bool keep_pre, T* y);
