@@ -44,7 +44,7 @@ class Block {
     b.finish_qkv(call, config_, sites, qkv);
     const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
     b.attention(call, config_, qkv, attended, keep.log_sums);
-    b.linear_residual(call, attended, w.o, h, middle);
+    b.linear_residual(call, attended, w.o, h, middle, qkv);
     b.low_rank_in(call, Sites::attention_out(layer), attended);
   }
 
@@ -64,7 +64,7 @@ class Block {
   void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
                Kept& keep) {
     const View act = activated(b, b.view(keep.ffn_in, middle.rows, config_.ffn_in()));
-    b.linear_residual(call, act, w.down, middle, out);
+    b.linear_residual(call, act, w.down, middle, out, b.view(normed_, middle.rows, config_.width));
     b.low_rank_in(call, Sites::down(layer), act);
   }
 

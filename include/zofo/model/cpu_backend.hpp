@@ -96,9 +96,9 @@ struct CpuBackend {
     product(call, x, w, 0.0F, y);
     tensor::cpu::relu(y, y);
   }
-  /// to = from + x Wᵀ + b; `to` may be `from`.
-  void linear_residual(Call& call, ConstView x, const LinearWeights<float>& w, ConstView from,
-                       View to) const {
+  /// to = from + x Wᵀ + b; `to` may be `from`. The last view's memory is free to be used.
+  void linear_residual(Call& call, ConstView x, const LinearWeights<float>& w, ConstView from, View to,
+                       View /*spare*/) const {
     if (from.data != to.data) std::copy_n(from.data, from.rows * from.cols, to.data);
     product(call, x, w, 1.0F, to);
   }

@@ -113,10 +113,12 @@ class CudaBackend {
     else
       return CudaDense<T>(theta, law_of(law), state_->probes);
   }
-  /// Rows of the head whose weights at two probes take about as much scratch as a stage of a block.
+  /// Rows of the head at a time: half a stage's weights, or four million where that is more, so that probed
+  /// ones fit into the ring and logits stay small.
   static std::size_t head_slice(const Config& c) {
-    const std::size_t stage = std::max(c.qkv_width() + c.query_width(), c.ffn_in());
-    return std::max<std::size_t>((stage + 63) / 64 * 64, 8192);
+    const std::size_t half_a_stage = std::max(c.qkv_width() + c.query_width(), c.ffn_in()) / 2;
+    const std::size_t four_million = (std::size_t{1} << 22U) / c.width;
+    return (std::max(half_a_stage, four_million) + 63) / 64 * 64;
   }
 
   /// Runs a pass whose weights are θ's own.
@@ -156,10 +158,12 @@ class CudaBackend {
     p.relu = true;
     state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, y.data);
   }
-  void linear_residual(Call& call, ConstView x, const LinearWeights<T>& w, View from, View to) {
+  void linear_residual(Call& call, ConstView x, const LinearWeights<T>& w, View from, View to, View spare) {
     tensor::cuda::Product p = product(call, x, w, to.stride);
     p.beta = 1.0F;
+    state_->blas.lend(spare.data, spare.rows * spare.stride * sizeof(T));
     state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, from.data, to.data);
+    state_->blas.lend(nullptr, 0);
   }
   void linear_backward(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
     tensor::cuda::Product p;

@@ -69,6 +69,10 @@ class Blas {
                from + i * p.y_stride, y + i * p.y_stride);
   }
 
+  /// Memory that a search may overwrite until the next call of this; else one that needs a second y allocates
+  /// it.
+  void lend(void* memory, std::size_t bytes) { lent_ = {memory, bytes}; }
+
   /// Shapes whose algorithm was chosen.
   [[nodiscard]] std::size_t shapes() const { return plans_.size(); }
 
@@ -166,6 +170,13 @@ class Blas {
     if (p.beta == 0.0F || !key.in_place) return Scratch{{}, arrays};
     const std::size_t element = key.out_type == CUDA_R_32F ? sizeof(float) : sizeof(bf16);
     const std::size_t bytes = ((p.batch - 1) * p.y_stride + (p.rows - 1) * p.y_ld + p.out) * element;
+    if (bytes <= lent_.bytes && reinterpret_cast<std::uintptr_t>(lent_.memory) % granule ==
+                                    reinterpret_cast<std::uintptr_t>(arrays.y) % granule) {
+      Scratch lent{{}, arrays};
+      lent.arrays.y = lent_.memory;
+      lent.arrays.from = lent_.memory;
+      return lent;
+    }
     if (bytes + 2 * granule > Context::free_memory()) return std::nullopt;
     Scratch scratch{Buffer<unsigned char>(*context_, bytes + granule), arrays};
     scratch.arrays.y = scratch.memory.data() + reinterpret_cast<std::uintptr_t>(arrays.y) % granule;
@@ -214,7 +225,13 @@ class Blas {
     return milliseconds;
   }
 
+  struct Lent {
+    void* memory = nullptr;
+    std::size_t bytes = 0;
+  };
+
   Context* context_;
+  Lent lent_;
   Event start_, end_;
   std::unordered_map<detail::ProductKey, detail::ProductPlan, detail::ProductKeyHash> plans_;
 };
