@@ -24,16 +24,15 @@ inline model::Config smollm2() {
   return c;
 }
 
-/// Llama-2-7B.
-inline model::Config llama2_7b() {
+/// A LLaMA of this width and depth with heads of 128 and no groups.
+inline model::Config llama(std::uint32_t width, std::uint32_t layers, std::uint32_t ffn) {
   model::Config c;
   c.vocab = 32000;
-  c.width = 4096;
-  c.layers = 32;
-  c.heads = 32;
-  c.kv_heads = 32;
+  c.width = width;
+  c.layers = layers;
   c.head_dim = 128;
-  c.ffn = 11008;
+  c.heads = c.kv_heads = width / c.head_dim;
+  c.ffn = ffn;
   c.context = 4096;
   c.tied = false;
   return c;
@@ -53,16 +52,18 @@ inline model::Config opt(std::uint32_t width, std::uint32_t layers) {
   return c;
 }
 
-inline constexpr std::array<std::string_view, 4> shape_names{"opt-1.3b", "llama2-7b", "smollm2-135m",
-                                                             "opt-125m"};
+inline constexpr std::array<std::string_view, 6> shape_names{"opt-1.3b", "llama2-7b",  "smollm2-135m",
+                                                             "opt-125m", "llama2-13b", "llama-33b"};
 
 /// The shape of a name. Throws Error that lists the names if there is none.
 inline model::Config shape(std::string_view name) {
   if (name == "opt-1.3b") return opt(2048, 24);
-  if (name == "llama2-7b") return llama2_7b();
+  if (name == "llama2-7b") return llama(4096, 32, 11008);
+  if (name == "llama2-13b") return llama(5120, 40, 13824);
+  if (name == "llama-33b") return llama(6656, 60, 17920);
   if (name == "smollm2-135m") return smollm2();
   if (name == "opt-125m") return opt(768, 12);
-  fail("shape = '{}': must be opt-1.3b, llama2-7b, smollm2-135m or opt-125m", name);
+  fail("shape = '{}': must be opt-1.3b, llama2-7b, smollm2-135m, opt-125m, llama2-13b or llama-33b", name);
 }
 
 }  // namespace zofo::bench

@@ -25,7 +25,8 @@ struct Options {
   std::size_t seq = 64;
   std::size_t n = 20;
   std::vector<std::string> only;
-  zofo::LowRank low_rank{4, 1};
+  zofo::bench::LlmWorkOptions work;
+  std::uint32_t layers = 0;
   bool deterministic = false;
   bool fp32 = false;
   bool as_json = false;
@@ -39,9 +40,10 @@ zofo::tensor::cuda::ContextOptions context_options(const Options& options) {
 
 template <class T>
 json measure(const Options& options, const std::string& step, const zofo::bench::CardLimits& limits) {
-  const zofo::model::Config config = zofo::bench::shape(options.shape);
+  zofo::model::Config config = zofo::bench::shape(options.shape);
+  if (options.layers > 0) config.layers = options.layers;
   zofo::tensor::cuda::Context context(context_options(options));
-  zofo::bench::LlmWork<T> work(context, config, options.batch, options.seq, options.low_rank);
+  zofo::bench::LlmWork<T> work(context, config, options.batch, options.seq, options.work);
   const double ms = zofo::bench::median_ms(context.stream(), options.n, [&] { work.run(step); });
   const zofo::bench::Cost cost =
       zofo::bench::LlmCost(config, options.batch, options.seq, zofo::bench::targets_of_a_sequence, sizeof(T))
@@ -63,7 +65,9 @@ json measure(const Options& options, const std::string& step, const zofo::bench:
             {"peak_tflops", limits.flops * 1e-12},
             {"copy_gbs", limits.bandwidth * 1e-9},
             {"device", limits.card}};
-  if (step.ends_with("low_rank")) line["rank"] = options.low_rank.rank;
+  if (options.work.recompute) line["recompute"] = true;
+  if (options.layers > 0) line["layers"] = options.layers;
+  if (step.ends_with("low_rank")) line["rank"] = options.work.low_rank.rank;
   return line;
 }
 
@@ -99,7 +103,7 @@ int main(int argc, char** argv) try {
   Options options;
   const std::vector<std::string> shapes(zofo::bench::shape_names.begin(), zofo::bench::shape_names.end());
   const std::vector<std::string> steps(zofo::bench::step_names.begin(), zofo::bench::step_names.end());
-  options.only = steps;
+  options.only.assign(steps.begin(), steps.end() - 1);  // bilevel_step is the others' sum
   app.add_option("--shape", options.shape, "model")->check(CLI::IsMember(shapes));
   app.add_option("--batch", options.batch, "sequences")->check(CLI::Range(1, 1024));
   app.add_option("--seq", options.seq, "tokens a sequence")->check(CLI::Range(5, 8192));
@@ -107,8 +111,12 @@ int main(int argc, char** argv) try {
   app.add_option("--only", options.only, "steps to measure, separated by commas")
       ->delimiter(',')
       ->check(CLI::IsMember(steps));
-  app.add_option("--low-rank", options.low_rank.rank, "rank of the low-rank directions")
+  app.add_option("--low-rank", options.work.low_rank.rank, "rank of the low-rank directions")
       ->check(CLI::Range(1, 64));
+  app.add_option("--layers", options.layers, "blocks, in place of the shape's");
+  app.add_flag("--recompute", options.work.recompute, "recompute activations for the backward pass");
+  app.add_option("--overlap-below", options.work.overlap_below,
+                 "write a stage's probes beside the stage before where it has fewer weights");
   app.add_flag("--deterministic", options.deterministic, "the same bits in every run");
   app.add_flag("--fp32", options.fp32, "weights and activations in fp32 instead of bf16");
   app.add_flag("--json", options.as_json, "one JSON object a line");

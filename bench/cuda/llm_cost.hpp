@@ -41,6 +41,7 @@ class LlmCost {
     if (step == "outer_step_low_rank") return 6.0 * forward() + update();
     if (step == "lora_step") return forward() + backward();
     if (step == "probes16_low_rank") return 16.0 * forward();
+    if (step == "bilevel_step") return 3.0 * (forward() + backward()) + of("outer_step");
     fail("step = '{}': no such step", step);
   }
 

@@ -18,8 +18,16 @@
 
 namespace zofo::bench {
 
-inline constexpr std::array<std::string_view, 6> step_names{
-    "forward", "mezo_step", "outer_step", "outer_step_low_rank", "lora_step", "probes16_low_rank"};
+inline constexpr std::array<std::string_view, 7> step_names{
+    "forward",   "mezo_step",         "outer_step",  "outer_step_low_rank",
+    "lora_step", "probes16_low_rank", "bilevel_step"};
+
+/// What a measurement may change about a model's work.
+struct LlmWorkOptions {
+  LowRank low_rank{4, 1};
+  bool recompute = false;  ///< activations for the backward pass
+  std::size_t overlap_below = model::CudaBackendOptions{}.overlap_below;
+};
 
 /// Targets a sequence: the last tokens, as an answer to a prompt has.
 inline constexpr std::size_t targets_of_a_sequence = 4;
@@ -31,18 +39,20 @@ class LlmWork {
  public:
   /// Throws Error if the card's memory is short or a sequence has no room for the targets.
   LlmWork(tensor::cuda::Context& context, const model::Config& config, std::size_t batch, std::size_t seq,
-          LowRank low_rank)
-      : low_rank_(low_rank),
+          const LlmWorkOptions& options)
+      : low_rank_(options.low_rank),
         batch_(batch),
         seq_(seq),
         theta_(context, config),
-        transformer_(model::CudaBackend<T>(context), config, peft::Lora(config, {})),
+        transformer_(model::CudaBackend<T>(context, {options.overlap_below}), config, peft::Lora(config, {}),
+                     options.recompute),
         p_(context, transformer_.lora().initial(1)),
         s_(context, transformer_.lora().initial(2)) {
     require(seq > targets_of_a_sequence && seq <= config.context, "seq = {}: must be in [{}, {}]", seq,
             targets_of_a_sequence + 1, config.context);
     theta_.fill_random(1, 0.02F);
     plain_ = packed({-1});
+    both_ = packed({0, 0});
     adapted_ = packed({0});
     penalty_ = packed({0, 0, 1});
   }
@@ -55,6 +65,7 @@ class LlmWork {
     if (step == "outer_step_low_rank") descend(low_rank_, penalty_);
     if (step == "lora_step") lora_step();
     if (step == "probes16_low_rank") probes16();
+    if (step == "bilevel_step") bilevel_step();
   }
 
  private:
@@ -63,11 +74,11 @@ class LlmWork {
   // −Σ log P of the adapted batch as an objective of p.
   struct Objective {
     LlmWork& work;
+    const model::Batch& batch;
     double value_and_gradient(const Vector& p, Vector& gradient) {
       const Vector* const adapter = &p;
       Vector* const to = &gradient;
-      return work.transformer_.value_and_gradient(work.theta_, work.adapted_, {&adapter, 1}, Cross{},
-                                                  {&to, 1});
+      return work.transformer_.value_and_gradient(work.theta_, batch, {&adapter, 1}, Cross{}, {&to, 1});
     }
   };
   struct Cross {
@@ -95,8 +106,15 @@ class LlmWork {
     law.add(theta_, d, -1e-9 * (l[0][0] - l[1][0]));
   }
   void lora_step() {
-    Objective objective{*this};
-    adam_.step(objective, p_, adam_state_);
+    Objective objective{*this, adapted_};
+    adam_.step(objective, p_, upper_state_);
+  }
+  // A step of s on G, one of p on F + λG, and the outer step on θ.
+  void bilevel_step() {
+    Objective lower{*this, adapted_}, upper{*this, both_};
+    adam_.step(lower, s_, lower_state_);
+    adam_.step(upper, p_, upper_state_);
+    descend(Gaussian{}, penalty_);
   }
   void probes16() {
     ++step_;
@@ -127,8 +145,8 @@ class LlmWork {
   model::BasicTransformer<model::CudaBackend<T>> transformer_;
   Vector p_, s_;
   inner::Adam adam_{};
-  inner::Adam::State<Vector> adam_state_;
-  model::Batch plain_, adapted_, penalty_;
+  inner::Adam::State<Vector> lower_state_, upper_state_;
+  model::Batch plain_, adapted_, both_, penalty_;
   std::uint32_t step_ = 0;
 };
 

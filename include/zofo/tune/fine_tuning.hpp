@@ -55,7 +55,7 @@ class FineTuning {
         words_(encode_options(model, data.task.options)),
         lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
                         options.lora_targets)),
-        transformer_(device.backend(), model.parameters.config(), lora_),
+        transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         split_(
             split_rows(options.method,
                        encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
@@ -64,7 +64,7 @@ class FineTuning {
                               "validation.jsonl")),
         p_(device.vector(lora_.initial(options.seed))),
         s_(p_),
-        fits_((device.expect(theta_.config(), lora_, row_extent(), pass_rows()), true)),
+        fits_((device.expect(theta_.config(), lora_, row_extent(), pass_rows(), options.recompute), true)),
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
     options_.check();

@@ -47,6 +47,7 @@ struct Options {
   std::string device = "auto";
   std::string precision = "auto";
   bool deterministic = false;
+  bool recompute = false;
 
   /// Throws Error naming the first field that is out of range, its value and what is allowed.
   void check() const;
@@ -80,6 +81,8 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("seed", o.seed, "seed of directions, batches, split and adapters");
   visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
   visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");
+  visit("recompute", o.recompute,
+        "recompute activations for the adapters' gradients instead of keeping them: less memory, more time");
   visit("deterministic", o.deterministic,
         "the same bits in every run on the same GPU, at some cost in speed");
 }

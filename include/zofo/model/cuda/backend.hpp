@@ -42,6 +42,12 @@ struct CudaWorkspace {
   tensor::cuda::Buffer<T> memory;
 };
 
+/// How the backend goes about its work.
+struct CudaBackendOptions {
+  /// Probes of a stage of fewer weights are written while the stage before computes (CudaDense).
+  std::size_t overlap_below = std::size_t{1} << 23U;
+};
+
 /// bf16 (sums in fp32) or fp32 on one card. All operations are queued; only reading results waits. A pass is
 /// recorded into a graph when it comes a second time in the same shape, and replayed from then on. Borrows
 /// the context.
@@ -61,7 +67,8 @@ class CudaBackend {
   /// Tokens of a batch that fill the card without straining its memory.
   static constexpr std::size_t tokens_that_fill = 8192;
 
-  explicit CudaBackend(tensor::cuda::Context& context) : state_(std::make_unique<State>(context)) {}
+  explicit CudaBackend(tensor::cuda::Context& context, CudaBackendOptions options = {})
+      : state_(std::make_unique<State>(context, options)) {}
 
   [[nodiscard]] tensor::cuda::Context& context() const { return state_->context; }
 
@@ -111,7 +118,7 @@ class CudaBackend {
     if constexpr (std::is_same_v<Law, LowRank>)
       return CudaLowRank<T>(theta, law, state_->probes);
     else
-      return CudaDense<T>(theta, law_of(law), state_->probes);
+      return CudaDense<T>(theta, law_of(law), state_->probes, state_->options.overlap_below);
   }
   /// Rows of the head at a time: half a stage's weights, or four million where that is more, so that probed
   /// ones fit into the ring and logits stay small.
@@ -290,8 +297,9 @@ class CudaBackend {
 
  private:
   struct State {
-    explicit State(tensor::cuda::Context& c) : context(c), blas(c) {}
+    State(tensor::cuda::Context& c, CudaBackendOptions o) : context(c), options(o), blas(c) {}
     tensor::cuda::Context& context;
+    CudaBackendOptions options;
     tensor::cuda::Blas blas;
     tensor::cuda::GraphCache graphs;
     ProbeScratch<T> probes;

@@ -100,7 +100,8 @@ class CudaPlan {
         std::uint64_t{std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab)} * c.width;
     for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
       largest = std::max(largest, stage_range(layout_, 0, stage).size(layout_));
-    raise(probes_, 2 * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
+    const std::size_t halves = largest < CudaBackendOptions{}.overlap_below ? 2 : 1;
+    raise(probes_, halves * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
   }
 
   Layout layout_;

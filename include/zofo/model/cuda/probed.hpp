@@ -46,8 +46,10 @@ struct ProbeScratch {
 template <class T>
 class CudaDense {
  public:
-  CudaDense(const CudaParameters<T>& theta, tensor::cuda::Law law, ProbeScratch<T>& scratch)
-      : theta_(theta), law_(law), scratch_(scratch) {}
+  /// `overlap_below`: stages of fewer weights are written ahead.
+  CudaDense(const CudaParameters<T>& theta, tensor::cuda::Law law, ProbeScratch<T>& scratch,
+            std::size_t overlap_below)
+      : theta_(theta), law_(law), scratch_(scratch), overlap_below_(overlap_below) {}
 
   void set_ranges(std::vector<WeightRange> ranges) { ranges_ = std::move(ranges); }
   [[nodiscard]] std::size_t count() const { return ranges_.size(); }
@@ -62,7 +64,9 @@ class CudaDense {
     std::uint64_t largest = 0;
     for (const WeightRange& r : ranges_) largest = std::max(largest, r.size(theta_.layout()));
     stride_ = static_cast<std::size_t>((largest + 63) / 64 * 64);
-    for (auto& half : scratch_.ring) scratch_.grow(theta_.context(), half, stride_ * call.probes());
+    overlaps_ = largest < overlap_below_;
+    for (std::size_t i = 0; i < (overlaps_ ? 2U : 1U); ++i)
+      scratch_.grow(theta_.context(), scratch_.ring[i], stride_ * call.probes());
   }
   void begin(const CudaCall& call) { call_ = &call; }
   /// Range i at each probe; valid until the range after the next is asked for.
@@ -71,7 +75,8 @@ class CudaDense {
     const Layout& layout = theta_.layout();
     if (law_ == tensor::cuda::Law::none) return {&layout, range, {theta_.data() + range.offset(layout), 0}};
     tensor::cuda::Context& context = theta_.context();
-    if (!context.capturing()) {  // a pass run at once may search products, which needs the card for itself
+    if (!overlaps_ ||
+        !context.capturing()) {  // a pass run at once may search products, which needs the card for itself
       write(i, context.stream());
     } else {
       if (i == 0) write(0, context.stream());
@@ -81,7 +86,7 @@ class CudaDense {
         write(i + 1, context.side_stream());
       }
     }
-    return {&layout, range, {scratch_.ring[i % 2].data(), stride_}};
+    return {&layout, range, {half(i), stride_}};
   }
 
   void embed(const CudaCall& call, tensor::MatrixView<T> h) const {
@@ -115,12 +120,16 @@ class CudaDense {
     }
     tensor::cuda::write_probes<T>(stream, law_, call_->probe_arguments(),
                                   static_cast<std::uint32_t>(call_->probes()), segments, theta_.data(),
-                                  scratch_.ring[i % 2].data(), stride_);
+                                  half(i), stride_);
   }
+
+  [[nodiscard]] T* half(std::size_t i) const { return scratch_.ring[overlaps_ ? i % 2 : 0].data(); }
 
   const CudaParameters<T>& theta_;
   tensor::cuda::Law law_;
   ProbeScratch<T>& scratch_;
+  std::size_t overlap_below_;
+  bool overlaps_ = false;
   std::vector<WeightRange> ranges_;
   std::size_t stride_ = 0;
   const CudaCall* call_ = nullptr;

@@ -29,8 +29,8 @@ class CudaDevice {
   [[nodiscard]] static Eigen::VectorXf host(const tensor::cuda::Vector& x) { return x.host(); }
   /// Plans the memory of a run whose passes are as large as told. Throws Error that says what to change where
   /// the card is too small.
-  void expect(const model::Config& config, const peft::Lora& lora, const RowExtent& row,
-              const PassRows& rows) {
+  void expect(const model::Config& config, const peft::Lora& lora, const RowExtent& row, const PassRows& rows,
+              bool recompute) {
     const auto extent = [&](std::size_t count) {
       model::Extent e;
       e.tokens = count * row.tokens;
@@ -52,6 +52,7 @@ class CudaDevice {
     if (rows.gradient > 0) {
       model::Extent gradient = extent(rows.gradient);
       gradient.keeps = true;
+      gradient.recompute = recompute;
       plan.pass(gradient);
       plan.vectors(2 * (2 + 2 * 3) +
                    3);  // p and s with gradient and moments, all once more to fall back on; a pass's
