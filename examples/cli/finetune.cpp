@@ -32,7 +32,11 @@ int run(const CLI::App& command, const Arguments& arguments) {
   Finetune run = arguments.run;
   run.options = merged(command, arguments);
   run.options.check();
-  return on_device(choose_device(run.options.device, run.options.precision), run);
+  const Device device = choose_device(run.options.device, run.options.precision);
+  // The run's record says what "auto" came to.
+  run.options.device = device == Device::cpu ? "cpu" : "cuda";
+  run.options.precision = device == Device::cuda_bf16 ? "bf16" : "fp32";
+  return on_device(device, run);
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ struct Sgd {
     if constexpr (MovesAlong<Theta, Law>) {
       state.moves.clear();
       for (const ZoTerm& term : gradient.terms)
-        state.moves.push_back({term.direction, -rate * term.coefficient});
-      if (rate != 0.0) move_along(theta, law, std::span<const ZoTerm>(state.moves));
+        if (rate * term.coefficient != 0.0) state.moves.push_back({term.direction, -rate * term.coefficient});
+      if (!state.moves.empty()) move_along(theta, law, std::span<const ZoTerm>(state.moves));
     } else {
       for (const ZoTerm& term : gradient.terms) {
         const double step = -rate * term.coefficient;

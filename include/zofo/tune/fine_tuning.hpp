@@ -47,7 +47,6 @@ class FineTuning {
   FineTuning(Device& device, Model& model, const data::TaskData& data, const Options& options,
              const RunFolder& folder, Progress& progress, std::function<bool()> interrupted)
       : device_(device),
-        theta_(device.place(model.parameters)),
         options_(options),
         folder_(folder),
         progress_(progress),
@@ -55,16 +54,16 @@ class FineTuning {
         words_(encode_options(model, data.task.options)),
         lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
                         options.lora_targets)),
-        transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         split_(
             split_rows(options.method,
                        encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
                        options.seed)),
         held_out_(encode_rows(model, data.task, words_, data.validation, options.validation_rows,
                               "validation.jsonl")),
+        theta_(place(model.parameters)),
+        transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         p_(device.vector(lora_.initial(options.seed))),
         s_(p_),
-        fits_((device.expect(theta_.config(), lora_, row_extent(), pass_rows(), options.recompute), true)),
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
     options_.check();
@@ -260,25 +259,29 @@ class FineTuning {
     return served;
   }
 
+  // The memory of the whole run is planned before any of it is taken.
+  typename Backend::Theta& place(model::Parameters& theta) {
+    device_.expect(theta.config(), lora_, row_extent(), pass_rows(), options_.recompute);
+    return device_.place(theta);
+  }
   const Vector* served_vector(const Served& served) const {
     if (served.what == "backbone") return nullptr;
     return served.what == "upper" ? &p_ : &s_;
   }
 
   Device& device_;
-  typename Backend::Theta& theta_;
   const Options& options_;
   const RunFolder& folder_;
   Progress& progress_;
   std::function<bool()> interrupted_;
   OptionTokens words_;
   peft::Lora lora_;
-  model::BasicTransformer<Backend> transformer_;
   Split split_;
   std::vector<EncodedRow> held_out_;
+  typename Backend::Theta& theta_;
+  model::BasicTransformer<Backend> transformer_;
   Vector p_;
   Vector s_;
-  bool fits_;  // before the files, so that a run that cannot fit leaves none
   AppendFile metrics_;
   AppendFile trajectory_;
   std::optional<Scores> last_point_;

@@ -82,6 +82,9 @@ class CudaBackend {
     eights("width", c.width);
     eights("head_dim", c.head_dim);
     eights("ffn", c.ffn);
+    require(c.width <= 16384,
+            "model config: width = {}: the CUDA backend takes at most 16384 (--device cpu takes any)",
+            c.width);
     require(c.head_dim <= 256,
             "model config: head_dim = {}: the CUDA backend takes at most 256 (--device cpu takes any)",
             c.head_dim);
