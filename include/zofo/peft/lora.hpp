@@ -58,8 +58,8 @@ class Lora {
   Lora(const model::Config& config, LoraOptions options)
       : options_(std::move(options)), sites_(config.layers) {
     options_.check();
-    require(config.gated() || std::find(options_.targets.begin(), options_.targets.end(), "gate") ==
-                                  options_.targets.end(),
+    require(config.gated() ||
+                std::find(options_.targets.begin(), options_.targets.end(), "gate") == options_.targets.end(),
             "lora targets: 'gate': a model of the OPT family has no gate; name some of q, k, v, o, up, down");
     for (auto& layer : sites_)
       for (std::size_t p = 0; p < projection_names.size(); ++p)
