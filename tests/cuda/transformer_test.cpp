@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <string>
 
 #include "../model/golden.hpp"
 #include "catch.hpp"
@@ -158,6 +160,22 @@ TEST_CASE("a step along a direction moves the card's weights as the CPU's", "[cu
   const Parameters moved = card.theta.download();
   for (std::size_t i = 0; i < cpu.values().size(); ++i)
     REQUIRE(moved.values()[i] == Approx(cpu.values()[i]).margin(2e-7));
+}
+
+TEST_CASE("a weight that is not finite on the card is refused by its tensor's name", "[cuda]") {
+  const golden::Case c = made(Family::opt, 16);
+  Context context;
+  for (const float wrong :
+       {std::numeric_limits<float>::quiet_NaN(), 3.4e38F}) {  // the second is infinite in bf16
+    Parameters theta = c.theta.clone();
+    theta.data(theta.layout().tensor(1, Role::up))[5] = wrong;
+    try {
+      const CudaParameters<bf16> refused(context, theta);
+      FAIL("taken");
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find("blk.1.ffn_up") != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[cuda]") {

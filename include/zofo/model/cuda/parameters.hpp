@@ -104,7 +104,7 @@ class CudaParameters {
           "copying the weights");
     return copy;
   }
-  /// Sets the weights, rounded to T. Throws Error if the shapes differ.
+  /// Sets the weights, rounded to T. Throws Error if the shapes differ or one is not finite in T.
   void upload(const Parameters& theta) {
     require(theta.config() == config(),
             "theta on the card: the weights are those of a model of another shape");
@@ -118,6 +118,7 @@ class CudaParameters {
         tensor::cuda::narrow(context_->stream(), n, staging, data() + first);
       context_->synchronise();
     });
+    check_finite();
   }
   /// The weights as fp32 on the CPU.
   [[nodiscard]] Parameters download() const {
@@ -173,6 +174,18 @@ class CudaParameters {
  private:
   static constexpr std::size_t most_terms = 64;
 
+  // One that is not would make every later number meaningless.
+  void check_finite() const {
+    tensor::cuda::Buffer<std::uint32_t> found(*context_, 1);
+    for (const Tensor& t : tensors()) {
+      tensor::cuda::check(cudaMemsetAsync(found.data(), 0, sizeof(std::uint32_t), context_->stream()),
+                          "clearing");
+      tensor::cuda::find_not_finite(context_->stream(), static_cast<std::size_t>(t.size()), data() + t.offset,
+                                    found.data());
+      require(found.download(*context_)[0] == 0, "tensor '{}': a weight is not finite as {}", t.name,
+              std::is_same_v<T, float> ? "fp32" : "bf16");
+    }
+  }
   template <class Use>
   void pieces(Use&& use) const {
     constexpr std::size_t most = std::size_t{1} << 24U;
