@@ -37,8 +37,8 @@ class Devices(Case):
         run = self.here / "run"
         self.good(self.finetune(run))
         options = (run / "options.toml").read_text()
-        self.assertIn('device = "cpu"', options)
-        self.assertIn('precision = "fp32"', options)
+        self.assertIn("device = 'cpu'", options)
+        self.assertIn("precision = 'fp32'", options)
         self.assertGreater(json.loads((run / "result.json").read_text())["methods"][0]["rows"], 0)
 
 
