@@ -35,9 +35,29 @@ __device__ inline void load_strip(const StripLane& lane, const bf16* from, std::
   }
 }
 
-/// Four neighbouring ranks of one site; `site` LowRankSites::most: none.
+/// Four neighbouring ranks of one site, or its last ones.
 struct RankQuad {
-  std::uint32_t site = LowRankSites::most, rank_at = 0;
+  std::uint32_t site = LowRankSites::most;
+  std::uint32_t at = 0;    ///< first column of t
+  std::uint32_t left = 0;  ///< ranks of the site from the first on; 0: there is no such quad
+  std::uint32_t kind = 0;  ///< bits: aligned, by_probe
+
+  static constexpr std::uint32_t aligned = 1;   ///< four coefficients may be loaded at once
+  static constexpr std::uint32_t by_probe = 2;  ///< else by adapter
+
+  __device__ std::int32_t index(const RowKey& key) const {
+    return left == 0 ? -1 : (kind & by_probe) != 0 ? key.probe : key.adapter;
+  }
+  /// t of a row; zeros where there is no quad.
+  __device__ float4 coefficients(const float* row) const {
+    float4 quad{0.0F, 0.0F, 0.0F, 0.0F};
+    if ((kind & aligned) != 0) return *reinterpret_cast<const float4*>(row + at);
+    if (left > 0) quad.x = row[at];
+    if (left > 1) quad.y = row[at + 1];
+    if (left > 2) quad.z = row[at + 2];
+    if (left > 3) quad.w = row[at + 3];
+    return quad;
+  }
 };
 
 /// What a warp's strip of columns gets from the sites: y += t B, four quads of ranks (a step of the tensor
@@ -56,8 +76,7 @@ class StripProducts {
       : strip_(strip) {
     for (std::uint32_t s = 0; s < sites.count; ++s)
       if (reaches(sites.site[s], strip, StripLane::columns)) quads += (sites.site[s].rank + 3) / 4;
-    first_ = quad(sites, lane.q);
-    aligned_ = sites.t_width % 4 == 0 && holds_quads(t);
+    first_ = quad(sites, t, lane.q);
   }
 
   /// t of the lane's quad of the first step; zeros where there is none.
@@ -66,8 +85,8 @@ class StripProducts {
     return coefficients(sites, t, row, total, first_);
   }
 
-  /// value += t B for the eight rows from `row` on, of which row g has the key `key` and the first
-  /// coefficients `first`.
+  /// value += t B for the eight rows from `row` on, of which row g has the key `key` and, if the factors are
+  /// held, the first coefficients `first`.
   __device__ void add(const StripLane& lane, const LowRankSites& sites, const float* t, std::uint32_t row,
                       std::uint32_t total, const RowKey& key, const float4& first, StripValues& value) {
     if (quads == 0) return;
@@ -82,7 +101,6 @@ class StripProducts {
  private:
   std::uint32_t strip_;
   RankQuad first_;
-  bool aligned_;
   RowKey held_{-2, -2};  // what the fragments are of
   std::uint32_t held_at_ = 0;
 
@@ -90,11 +108,16 @@ class StripProducts {
     return {__shfl_sync(all_lanes, key.adapter, lane), __shfl_sync(all_lanes, key.probe, lane)};
   }
 
-  __device__ RankQuad quad(const LowRankSites& sites, std::uint32_t wanted) const {
+  __device__ RankQuad quad(const LowRankSites& sites, const float* t, std::uint32_t wanted) const {
     for (std::uint32_t s = 0; s < sites.count; ++s) {
       if (!reaches(sites.site[s], strip_, StripLane::columns)) continue;
-      const std::uint32_t count = (sites.site[s].rank + 3) / 4;
-      if (wanted < count) return {s, 4 * wanted};
+      const LowRankSite& site = sites.site[s];
+      const std::uint32_t count = (site.rank + 3) / 4, at = site.t_at + 4 * wanted,
+                          left = site.rank - 4 * wanted;
+      if (wanted < count) {
+        const bool aligned = left >= 4 && (at | sites.t_width) % 4 == 0 && holds_quads(t);
+        return {s, at, left, (aligned ? RankQuad::aligned : 0) | (site.by_probe ? RankQuad::by_probe : 0)};
+      }
       wanted -= count;
     }
     return {};
@@ -102,14 +125,8 @@ class StripProducts {
 
   __device__ float4 coefficients(const LowRankSites& sites, const float* t, std::uint32_t row,
                                  std::uint32_t total, const RankQuad& quad) const {
-    float value[4] = {};
-    if (quad.site != LowRankSites::most && row < total) {
-      const LowRankSite& site = sites.site[quad.site];
-      const std::uint32_t at = site.t_at + quad.rank_at, left = site.rank - quad.rank_at;
-      load_coefficients(t + std::size_t{row} * sites.t_width + at, aligned_ && left >= 4 && at % 4 == 0, left,
-                        1.0F, value);
-    }
-    return {value[0], value[1], value[2], value[3]};
+    if (row >= total) return {0.0F, 0.0F, 0.0F, 0.0F};
+    return quad.coefficients(t + std::size_t{row} * sites.t_width);
   }
 
   // Half the strip's columns of a lane, two of them a fragment.
@@ -121,11 +138,11 @@ class StripProducts {
 #pragma unroll
     for (int c = 0; c < 4; ++c) set_zero(tile.value[c]);
     float scale = 0.0F;
-    const std::int32_t index = index_of(sites, key, wanted);
+    const std::int32_t index = wanted.index(key);
     if (index >= 0) {
       const LowRankSite& site = sites.site[wanted.site];
       scale = site.scales != nullptr ? site.scale * site.scales[index] : site.scale;
-      tile.hold(sites, wanted.site, index, lane.column(strip_) + 4 * half, wanted.rank_at);
+      tile.hold(sites, wanted.site, index, lane.column(strip_) + 4 * half, site.rank - wanted.left);
     }
     __syncwarp();
 #pragma unroll
@@ -139,16 +156,12 @@ class StripProducts {
       }
   }
 
-  __device__ static std::int32_t index_of(const LowRankSites& sites, const RowKey& key,
-                                          const RankQuad& quad) {
-    return quad.site == LowRankSites::most ? -1 : key.index(sites.site[quad.site]);
-  }
-
-  __device__ void hold(const StripLane& lane, const LowRankSites& sites, const RowKey& key,
-                       const RankQuad& wanted, std::uint32_t quad_at) {
+  __device__ void hold(const StripLane& lane, const LowRankSites& sites, const float* t, const RowKey& key,
+                       std::uint32_t quad_at) {
     if (key == held_ && quad_at == held_at_) return;
     held_ = key;
     held_at_ = quad_at;
+    const RankQuad wanted = quad(sites, t, quad_at + lane.q);
 #pragma unroll
     for (std::uint32_t half = 0; half < 2; ++half) load_half(lane, sites, key, wanted, half, fragment_[half]);
   }
@@ -185,10 +198,10 @@ class StripProducts {
                            const float4& first, StripValues& value) {
     if (key.adapter < 0 && key.probe < 0) return;
     for (std::uint32_t at = 0; at < quads; at += step) {
-      const RankQuad here = at == 0 ? first_ : quad(sites, at + lane.q);
-      if constexpr (held) hold(lane, sites, key, here, at);
-      float4 coefficient = at == 0 ? first : coefficients(sites, t, row + lane.g, total, here);
-      if (!mine || index_of(sites, key, here) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
+      const RankQuad here = at == 0 ? first_ : quad(sites, t, at + lane.q);
+      if constexpr (held) hold(lane, sites, t, key, at);
+      float4 coefficient = held && at == 0 ? first : coefficients(sites, t, row + lane.g, total, here);
+      if (!mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
       const SplitPair low = split(coefficient.x, coefficient.y), high = split(coefficient.z, coefficient.w);
 #pragma unroll
       for (std::uint32_t half = begin; half < end; ++half) {
@@ -255,12 +268,13 @@ struct StripWalk {
     const std::size_t enough = 2000;
     while (groups < 8 && blocks_of(row_count, std::size_t{rows} * groups * 2) * std::size_t{across} >= enough)
       groups *= 2;
-    grid = dim3(blocks_of(row_count, std::size_t{rows} * groups), across);
+    // Neighbouring blocks take the columns of the same rows, so that memory is read along its pages.
+    grid = dim3(across, blocks_of(row_count, std::size_t{rows} * groups));
   }
 
   /// The calling warp's strip.
   __device__ static std::uint32_t strip() {
-    return blockIdx.y * block_columns + threadIdx.x / 32 * StripLane::columns;
+    return blockIdx.x * block_columns + threadIdx.x / 32 * StripLane::columns;
   }
 };
 

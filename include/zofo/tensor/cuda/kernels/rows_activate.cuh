@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu
   const RowKeys keys(rows, sites, adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < groups; ++i) {
-    const std::uint32_t first = StripWalk::rows * (blockIdx.x * groups + i);
+    const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
     if (first >= total) return;
     const LoadedStrips gates(lane, gate_products, sites, t, pre, stride, first, total, column, ffn);
     // relu has no second half: an empty one
@@ -238,7 +238,7 @@ __global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
   const RowKeys keys(rows, sites, adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < StripWalk::together * groups; ++i) {
-    const std::uint32_t first = StripLane::rows * (blockIdx.x * StripWalk::together * groups + i);
+    const std::uint32_t first = StripLane::rows * (blockIdx.y * StripWalk::together * groups + i);
     if (first >= total) return;
     StripPacks slope_pack, gate_pack, up_pack;
     load_strip(lane, dy, ffn, first, total, column, ffn, slope_pack);

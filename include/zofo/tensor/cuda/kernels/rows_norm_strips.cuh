@@ -111,11 +111,10 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     StripProducts<false> products(lane, pending, place.strip(s), t);
-    const float4 coefficient = products.coefficients(pending, t, place.first + lane.g, place.total);
     StripValues value;
 #pragma unroll
     for (int r = 0; r < 2; ++r) unpack(pack[s][r], value[r]);
-    products.add(lane, pending, t, place.first, place.total, key, coefficient, value);
+    products.add(lane, pending, t, place.first, place.total, key, {}, value);
 #pragma unroll
     for (std::uint32_t r = 0; r < 2; ++r) {
       // What is normed is what is stored.
@@ -193,10 +192,9 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     StripProducts<false> products(lane, sites, place.strip(s), dt);
-    const float4 coefficient = products.coefficients(sites, dt, place.first + lane.g, place.total);
 #pragma unroll
     for (int r = 0; r < 2; ++r) unpack(slope_pack[s][r], slope[s][r]);
-    products.add(lane, sites, dt, place.first, place.total, key, coefficient, slope[s]);
+    products.add(lane, sites, dt, place.first, place.total, key, {}, slope[s]);
   }
   if (accumulate) place.load(dh, sum_pack);
 

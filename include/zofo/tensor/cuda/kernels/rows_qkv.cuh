@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::res
   const RowKeys keys(rows, sites, adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < groups; ++i) {
-    const std::uint32_t first = StripWalk::rows * (blockIdx.x * groups + i);
+    const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
     if (first >= total) return;
     const LoadedStrips loaded(lane, products, sites, t, qkv, stride, first, total, column, stride);
     RowKey key[together];
