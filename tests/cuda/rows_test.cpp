@@ -498,7 +498,7 @@ TEST_CASE("a diverged adapter spoils no other row that shares its tile", "[cuda]
   const std::uint32_t width = 136;
   const auto adapter = adapters_of(rows.tokens, 2);
   const DeviceArray<std::int32_t> adapter_card(adapter);
-  const TestSites sites({{8, 16, width, 0, false, false, 2.0F}}, 1, 95);  // the second copy is not there:
+  const TestSites sites({{8, 16, width, 0, false, false, 2.0F}}, 1, 95);  // with other factors below
   LowRankSites list = sites.on_card();
   const std::size_t stride = list.site[0].stride;
   auto factors = random_values(96, 2 * stride);

@@ -35,6 +35,30 @@ __device__ inline void load_strip(const StripLane& lane, const bf16* from, std::
   }
 }
 
+/// Four of the lane's columns, from memory or as it shall be there.
+template <std::uint32_t half>
+__device__ inline void unpack_half(const StripPacks& pack, StripValues& value) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r)
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      const std::uint32_t word = pack[r].word[2 * half + i];
+      value[r][4 * half + 2 * i] = __uint_as_float(word << 16U);
+      value[r][4 * half + 2 * i + 1] = __uint_as_float(word & 0xFFFF0000U);
+    }
+}
+template <std::uint32_t half>
+__device__ inline void round_half(const StripValues& value, StripPacks& pack) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const float four[4] = {value[r][4 * half], value[r][4 * half + 1], value[r][4 * half + 2],
+                           value[r][4 * half + 3]};
+    const RowPack<bf16, 4> both = rounded(four, static_cast<const bf16*>(nullptr));
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) pack[r].word[2 * half + i] = both.word[i];
+  }
+}
+
 /// Four neighbouring ranks of one site, or its last ones.
 struct RankQuad {
   std::uint32_t site = LowRankSites::most;
@@ -85,17 +109,20 @@ class StripProducts {
     return coefficients(sites, t, row, total, first_);
   }
 
-  /// value += t B for the eight rows from `row` on, of which row g has the key `key` and, if the factors are
-  /// held, the first coefficients `first`.
+  /// value += t B for the eight rows from `row` on, of which row g has the key `key` and the first
+  /// coefficients `first`.
   __device__ void add(const StripLane& lane, const LowRankSites& sites, const float* t, std::uint32_t row,
-                      std::uint32_t total, const RowKey& key, const float4& first, StripValues& value) {
-    if (quads == 0) return;
-    if constexpr (held) {
-      add_halves<0, 2>(lane, sites, t, row, total, key, first, value);
-    } else {  // fewer registers
-      add_halves<0, 1>(lane, sites, t, row, total, key, first, value);
-      add_halves<1, 2>(lane, sites, t, row, total, key, first, value);
-    }
+                      std::uint32_t total, const RowKey& key, const float4& first,
+                      StripValues& value) requires held {
+    if (quads > 0) add_halves<0, 2>(lane, sites, t, row, total, key, first, value);
+  }
+
+  /// The same for the first or the last four of the lane's columns, which takes fewer registers.
+  template <std::uint32_t half>
+  __device__ void add_half(const StripLane& lane, const LowRankSites& sites, const float* t,
+                           std::uint32_t row, std::uint32_t total, const RowKey& key,
+                           StripValues& value) requires(!held) {
+    if (quads > 0) add_halves<half, half + 1>(lane, sites, t, row, total, key, {}, value);
   }
 
  private:

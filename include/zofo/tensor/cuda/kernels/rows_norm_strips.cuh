@@ -73,14 +73,15 @@ struct StripRows {
   }
 };
 
-/// A norm's weight as a lane reads it: that of its first row's probe early, so that the load overlaps the
-/// sums.
+/// A norm's weight as a lane reads it: that of its first row's probe early, so that the load overlaps what is
+/// done before it is needed.
 template <int strips>
 struct StripWeight {
   PerProbe<bf16> weight;
   RowPack<bf16, 8> early[strips];
 
-  __device__ StripWeight(const StripRows<strips>& place, PerProbe<bf16> from) : weight(from) {
+  __device__ explicit StripWeight(PerProbe<bf16> from) : weight(from) {}
+  __device__ void load(const StripRows<strips>& place) {
 #pragma unroll
     for (int s = 0; s < strips; ++s) {
       if (weight.data != nullptr && place.has(s))
@@ -111,18 +112,22 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     StripProducts<false> products(lane, pending, place.strip(s), t);
-    StripValues value;
+    const auto raise = [&](auto half) {
+      StripValues value;
+      unpack_half<decltype(half)::value>(pack[s], value);
+      products.template add_half<decltype(half)::value>(lane, pending, t, place.first, place.total, key,
+                                                        value);
+      round_half<decltype(half)::value>(value, pack[s]);  // what is normed is what is stored
+    };
+    raise(std::integral_constant<std::uint32_t, 0>{});
+    raise(std::integral_constant<std::uint32_t, 1>{});
 #pragma unroll
-    for (int r = 0; r < 2; ++r) unpack(pack[s][r], value[r]);
-    products.add(lane, pending, t, place.first, place.total, key, {}, value);
-#pragma unroll
-    for (std::uint32_t r = 0; r < 2; ++r) {
-      // What is normed is what is stored.
-      pack[s][r] = rounded(value[r], static_cast<const T*>(nullptr));
+    for (std::uint32_t r = 0; r < 2; ++r)
       if (place.has(s, r)) store_pack(pack[s][r], h + place.at(s, r));
-    }
   }
-  const StripWeight<strips> gains(place, gain), biases(place, bias);
+  StripWeight<strips> gains(gain), biases(bias);
+  gains.load(place);
+  biases.load(place);
 
   __shared__ StripSum<1> mean_sum, square_sum;
   const float share = 1.0F / static_cast<float>(width);
@@ -185,18 +190,26 @@ __global__ void __launch_bounds__(512)
   const StripLane& lane = place.lane;
   StripPacks slope_pack[strips], pack[strips], sum_pack[strips] = {};
   place.load(dx, slope_pack);
-  place.load(h, pack);
+  if (strips == 1) place.load(h, pack);
   const RowKey key = RowKeys(rows, sites, adapter).of(place.first + lane.g);
-  const StripWeight<strips> gains(place, gain);
+  StripWeight<strips> gains(gain);
+  if (strips == 1) gains.load(place);
   StripValues slope[strips];  // of the normed row
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     StripProducts<false> products(lane, sites, place.strip(s), dt);
-#pragma unroll
-    for (int r = 0; r < 2; ++r) unpack(slope_pack[s][r], slope[s][r]);
-    products.add(lane, sites, dt, place.first, place.total, key, {}, slope[s]);
+    const auto raise = [&](auto half) {
+      unpack_half<decltype(half)::value>(slope_pack[s], slope[s]);
+      products.template add_half<decltype(half)::value>(lane, sites, dt, place.first, place.total, key,
+                                                        slope[s]);
+    };
+    raise(std::integral_constant<std::uint32_t, 0>{});
+    raise(std::integral_constant<std::uint32_t, 1>{});
   }
-  if (accumulate) place.load(dh, sum_pack);
+  if (strips > 1) {  // not before: registers run out
+    place.load(h, pack);
+    gains.load(place);
+  }
 
   __shared__ StripSum<2> mean_sum, moment_sum;
   float mean[2][2] = {}, moment[2][2] = {};  // of values, then of slopes; squares, then products of both
@@ -237,6 +250,7 @@ __global__ void __launch_bounds__(512)
       }
     }
   }
+  if (accumulate) place.load(dh, sum_pack);
   strip_sum(lane, moment, moment_sum);
 
 #pragma unroll
