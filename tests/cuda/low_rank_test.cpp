@@ -376,4 +376,23 @@ TEMPLATE_TEST_CASE("adapters' gradients equal their definition", "[cuda]", bf16,
   }
   SECTION("probes' sites have no gradient") { check_gradients<TestType>(adapters_and_probes(65, 1, 4)); }
   SECTION("one row") { check_gradients<TestType>(lora(1, 1, 8, {1})); }
+  SECTION("one adapter and padding") {
+    Problem p = lora(530, 1, 136, runs(530, {520}));
+    p.adapters = 1;
+    check_gradients<TestType>(p);
+  }
+  SECTION("more rows than a slice") {
+    check_gradients<TestType>(lora(2100, 1, 40, runs(2100, {900, 800, 390})));
+  }
+  SECTION("small ranks, and more than a block's") {
+    for (const std::uint32_t rank : {1U, 2U, 12U, 24U}) {
+      Problem p = lora(300, 1, 72, runs(300, {140, 100}));
+      p.specs = {{rank, 72, 0, false}, {rank + 1, 24, 96, false}};
+      p.a_at.clear();
+      p.b_at.clear();
+      p.build(rank);
+      check_gradients<TestType>(p);
+      check_forward<TestType>(p);
+    }
+  }
 }

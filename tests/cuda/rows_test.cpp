@@ -302,7 +302,7 @@ TEST_CASE("rms norm and its gradient equal the CPU's", "[cuda]") {
 }
 
 TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", float, bf16) {
-  for (const std::uint32_t width : {24U, 576U, 4096U, 4104U})
+  for (const std::uint32_t width : {24U, 576U, 1088U, 2048U, 4096U, 4104U})
     for (const Norm kind : {Norm::rms, Norm::layer}) {
       const Rows rows{11, 2};  // the second probe starts inside a group of four rows
       const auto adapter = adapters_of(rows.tokens, 2);
@@ -325,7 +325,7 @@ TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", fl
 }
 
 TEMPLATE_TEST_CASE("norm_backward equals its formula, added or overwritten", "[cuda]", float, bf16) {
-  for (const std::uint32_t width : {8U, 264U, 576U, 768U, 1024U, 1032U, 4096U, 4104U})
+  for (const std::uint32_t width : {8U, 264U, 576U, 768U, 1024U, 1032U, 2048U, 4096U, 4104U})
     for (const Norm kind : {Norm::rms, Norm::layer})
       for (const bool adapted : {false, true}) {
         const Rows rows{7, 1};
@@ -382,7 +382,7 @@ TEST_CASE("rotation equals the CPU's and direction -1 undoes it", "[cuda]") {
 TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16) {
   for (const std::uint32_t dim : {64U, 128U, 10U})
     for (const bool rotary : {true, false})
-      for (const std::uint32_t rank : {8U, 4U, 3U}) {
+      for (const std::uint32_t rank : {8U, 4U, 3U, 1U, 2U, 12U, 16U}) {
         const Rows rows{21, 2};
         const std::uint32_t heads = 4, kv = 2, stride = (heads + 2 * kv) * dim;
         const auto adapter = adapters_of(rows.tokens, 3);
@@ -460,6 +460,61 @@ TEMPLATE_TEST_CASE("a long batch is walked in groups of rows", "[cuda]", float, 
                      adapter_card.data(), t.card.data(), true, y.data());
   CHECK(relative_error(pre.card.host(), expected) < limit<TestType>);
   CHECK(relative_error(y.host(), activated(Activation::relu, expected, width)) < limit<TestType>);
+}
+
+TEMPLATE_TEST_CASE("many rows and columns: adapters and low-rank probes over q, k and v", "[cuda]", float,
+                   bf16) {
+  for (const std::uint32_t rank : {1U, 2U, 4U}) {
+    const Rows rows{2051, 2};  // the second probe starts inside a tile, and so do the adapters
+    const std::uint32_t q = 200, kv = 72, stride = q + 2 * kv;
+    std::vector<std::int32_t> adapter(rows.tokens, -1);
+    for (std::size_t i = 0; i < 2040; ++i) adapter[i] = i < 1000 ? 0 : i < 1500 ? 1 : i % 2 == 0 ? 1 : 2;
+    const DeviceArray<std::int32_t> adapter_card(adapter);
+    const TestSites sites({{8, 16, q, 0, false, false, 2.0F},
+                           {8, 16, kv, q + kv, false, false, 2.0F},
+                           {rank, 16, q, 0, true, true, 0.5F},
+                           {rank, 16, kv, q, true, true, 0.5F},
+                           {rank, 16, kv, q + kv, true, true, 0.5F}},
+                          3, 85);
+    const Both<float> t(31, rows.count() * sites.t_width());
+    Both<TestType> qkv(32, rows.count() * stride), pre(32, rows.count() * stride);
+    PackedTokens packed;
+    packed.adapter = adapter_card.data();
+    finish_qkv<TestType>(nullptr, rows, packed, 0, 8, stride, sites.on_card(), t.card.data(), nullptr,
+                         nullptr, 1.0F, qkv.card.data());
+    auto expected = qkv.exact;
+    sites.add_products(rows, adapter, t.host, expected, stride);
+    INFO("rank " << rank);
+    CHECK(relative_error(qkv.card.host(), expected) < limit<TestType>);
+    // In place, as a pass without a use for `pre` does.
+    activate<TestType>(nullptr, Activation::relu, rows, stride, pre.card.data(), sites.on_card(),
+                       adapter_card.data(), t.card.data(), false, pre.card.data());
+    CHECK(relative_error(pre.card.host(), activated(Activation::relu, wide(qkv.card.host()), stride)) == 0.0);
+  }
+}
+
+TEST_CASE("a diverged adapter spoils no other row that shares its tile", "[cuda]") {
+  const Rows rows{30, 1};
+  const std::uint32_t width = 136;
+  const auto adapter = adapters_of(rows.tokens, 2);
+  const DeviceArray<std::int32_t> adapter_card(adapter);
+  const TestSites sites({{8, 16, width, 0, false, false, 2.0F}}, 1, 95);  // with other factors below
+  LowRankSites list = sites.on_card();
+  const std::size_t stride = list.site[0].stride;
+  auto factors = random_values(96, 2 * stride);
+  std::fill(factors.begin() + static_cast<std::ptrdiff_t>(stride), factors.end(), NAN);
+  const DeviceArray<float> factors_card(factors);
+  list.site[0].a = factors_card.data();
+  list.site[0].b = factors_card.data() + 8 * 16;
+  const Both<float> t(33, rows.count() * sites.t_width());
+  Both<bf16> y(34, rows.count() * width);
+  PackedTokens packed;
+  packed.adapter = adapter_card.data();
+  finish_qkv<bf16>(nullptr, rows, packed, 0, 8, width, list, t.card.data(), nullptr, nullptr, 1.0F,
+                   y.card.data());
+  const auto got = wide(y.card.host());
+  for (std::size_t r = 0; r < rows.count(); ++r)
+    for (std::size_t i = 0; i < width; ++i) CHECK(std::isnan(got[r * width + i]) == (adapter[r] == 1));
 }
 
 TEST_CASE("swiglu and its gradient equal the CPU's", "[cuda]") {

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "zofo/tensor/cuda/kernels/row_products.cuh"
+#include "zofo/tensor/cuda/kernels/row_strips.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
@@ -170,6 +171,98 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   }
 }
 
+/// activate_products_kernel for bf16.
+template <class T, Activation kind>
+__global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu ? 2 : StripWalk::resident)
+    activate_strips_kernel(Rows rows, std::uint32_t ffn, T* pre, const __grid_constant__ LowRankSites sites,
+                           const std::int32_t* adapter, const float* t, bool keep_pre, std::uint32_t groups,
+                           T* y) {
+  constexpr bool gated = kind == Activation::swiglu;
+  constexpr std::uint32_t together = StripWalk::together;
+  const StripLane lane;
+  const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
+  if (strip >= ffn) return;
+  const std::size_t stride = gated ? 2 * ffn : ffn;
+  StripProducts<true> gate_products(lane, sites, strip, t);
+  StripProducts<true> up_products(lane, sites, gated ? strip + ffn : strip, t);
+  const RowKeys keys(rows, sites, adapter);
+  const std::uint32_t total = keys.total();
+  for (std::uint32_t i = 0; i < groups; ++i) {
+    const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
+    if (first >= total) return;
+    const LoadedStrips gates(lane, gate_products, sites, t, pre, stride, first, total, column, ffn);
+    // relu has no second half: an empty one
+    const LoadedStrips ups(lane, up_products, sites, t, pre + (gated ? ffn : 0), stride, first,
+                           gated ? total : 0, column, ffn);
+    RowKey key[together];
+#pragma unroll
+    for (std::uint32_t k = 0; k < together; ++k) key[k] = keys.of(first + StripLane::rows * k + lane.g);
+#pragma unroll
+    for (std::uint32_t k = 0; k < together; ++k) {
+      const std::uint32_t row = first + StripLane::rows * k;
+      StripValues gate, up;
+      gates.get(k, gate);
+      ups.get(k, up);
+      gate_products.add(lane, sites, t, row, total, key[k], gates.coefficient[k], gate);
+      if constexpr (gated) up_products.add(lane, sites, t, row, total, key[k], ups.coefficient[k], up);
+#pragma unroll
+      for (std::uint32_t r = 0; r < 2; ++r) {
+        const std::uint32_t at = row + 2 * lane.q + r;
+        if (at >= total || column >= ffn) continue;
+        round_values<T>(gate[r]);
+        round_values<T>(up[r]);
+        if (keep_pre) {
+          store_values(gate[r], pre + at * stride + column);
+          if constexpr (gated) store_values(up[r], pre + at * stride + ffn + column);
+        }
+        float result[8];
+        activate_values<T, kind>(gate[r], up[r], result);
+        store_values(result, y + std::size_t{at} * ffn + column);
+      }
+    }
+  }
+}
+
+/// activate_backward_products_kernel for bf16.
+template <class T, Activation kind>
+__global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
+    activate_backward_strips_kernel(Rows rows, std::uint32_t ffn, const T* pre, const T* dy,
+                                    const __grid_constant__ LowRankSites sites, const std::int32_t* adapter,
+                                    const float* dt, std::uint32_t groups, T* d_pre) {
+  constexpr bool gated = kind == Activation::swiglu;
+  const StripLane lane;
+  const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
+  if (strip >= ffn) return;
+  const std::size_t stride = gated ? 2 * ffn : ffn;
+  StripProducts<true> products(lane, sites, strip, dt);
+  const RowKeys keys(rows, sites, adapter);
+  const std::uint32_t total = keys.total();
+  for (std::uint32_t i = 0; i < StripWalk::together * groups; ++i) {
+    const std::uint32_t first = StripLane::rows * (blockIdx.y * StripWalk::together * groups + i);
+    if (first >= total) return;
+    StripPacks slope_pack, gate_pack, up_pack;
+    load_strip(lane, dy, ffn, first, total, column, ffn, slope_pack);
+    load_strip(lane, pre, stride, first, total, column, ffn, gate_pack);
+    load_strip(lane, pre + (gated ? ffn : 0), stride, first, gated ? total : 0, column, ffn, up_pack);
+    const float4 coefficient = products.coefficients(sites, dt, first + lane.g, total);
+    StripValues slope;
+#pragma unroll
+    for (int r = 0; r < 2; ++r) unpack(slope_pack[r], slope[r]);
+    products.add(lane, sites, dt, first, total, keys.of(first + lane.g), coefficient, slope);
+#pragma unroll
+    for (std::uint32_t r = 0; r < 2; ++r) {
+      const std::uint32_t at = first + 2 * lane.q + r;
+      if (at >= total || column >= ffn) continue;
+      float gate[8], up[8];
+      unpack(gate_pack[r], gate);
+      unpack(up_pack[r], up);
+      activation_gradient<T, kind>(slope[r], gate, up);
+      store_values(gate, d_pre + at * stride + column);
+      if constexpr (gated) store_values(up, d_pre + at * stride + ffn + column);
+    }
+  }
+}
+
 /// The grid of kernels that give each thread one pack of a row.
 struct PackGrid {
   unsigned threads;
@@ -188,11 +281,17 @@ void launch_activate(cudaStream_t stream, const Rows& rows, std::uint32_t ffn, T
     activate_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, y);
     return;
   }
-  const ColumnWalk walk(rows.count(), ffn);
-  const auto kernel =
-      tile_ranks(sites) == 4 ? &activate_products_kernel<T, kind, 4> : &activate_products_kernel<T, kind, 8>;
-  kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, sites, adapter, t, keep_pre,
-                                                        walk.groups, y);
+  if constexpr (std::is_same_v<T, bf16>) {
+    const StripWalk walk(rows.count(), ffn);
+    activate_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(
+        rows, ffn, pre, sites, adapter, t, keep_pre, walk.groups, y);
+  } else {
+    const ColumnWalk walk(rows.count(), ffn);
+    const auto kernel = tile_ranks(sites) == 4 ? &activate_products_kernel<T, kind, 4>
+                                               : &activate_products_kernel<T, kind, 8>;
+    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, sites, adapter, t, keep_pre,
+                                                          walk.groups, y);
+  }
 }
 
 template <class T, Activation kind>
@@ -204,12 +303,18 @@ void launch_activate_backward(cudaStream_t stream, const Rows& rows, std::uint32
     activate_backward_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, dy, d_pre);
     return;
   }
-  const ColumnWalk walk(rows.count(), ffn);
   const LowRankSites sites = turned_to_input(low_rank);
-  const auto kernel = tile_ranks(sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
-                                             : &activate_backward_products_kernel<T, kind, 8>;
-  kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, dy, sites, adapter, dt, walk.groups,
-                                                        d_pre);
+  if constexpr (std::is_same_v<T, bf16>) {
+    const StripWalk walk(rows.count(), ffn);
+    activate_backward_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(
+        rows, ffn, pre, dy, sites, adapter, dt, walk.groups, d_pre);
+  } else {
+    const ColumnWalk walk(rows.count(), ffn);
+    const auto kernel = tile_ranks(sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
+                                               : &activate_backward_products_kernel<T, kind, 8>;
+    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, dy, sites, adapter, dt, walk.groups,
+                                                          d_pre);
+  }
 }
 
 }  // namespace detail

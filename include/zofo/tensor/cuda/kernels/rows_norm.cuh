@@ -3,9 +3,11 @@
 #pragma once
 
 #include <stdexcept>
+#include <type_traits>
 
 #include "zofo/tensor/cuda/kernels/row_products.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
+#include "zofo/tensor/cuda/kernels/rows_norm_strips.cuh"
 
 namespace zofo::tensor::cuda {
 
@@ -306,6 +308,14 @@ void norm(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32_t width,
           PerProbe<T> bias, float eps, T* x) {
   if (rows.count() == 0) return;
   const PerProbe<T> used_bias = kind == Norm::layer ? bias : PerProbe<T>{};
+  if constexpr (std::is_same_v<T, bf16>) {
+    const auto strips = [&](auto each, unsigned threads) {
+      detail::norm_strips_kernel<decltype(each)::value, T>
+          <<<detail::blocks_of(rows.count(), detail::StripLane::rows), threads, 0, stream>>>(
+              kind, rows, width, h, pending, adapter, t, gain, used_bias, eps, x);
+    };
+    if (pending.count > 0 && detail::with_strips<4>(width, strips)) return launched("norm");
+  }
   detail::with_norm_team(rows.count(), width, pending.count > 0,
                          [&](auto team, unsigned blocks, unsigned threads) {
                            detail::norm_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(
@@ -320,6 +330,14 @@ void norm_backward(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32
                    const std::int32_t* adapter, const float* dt, bool accumulate, T* dh) {
   if (rows.count() == 0) return;
   const LowRankSites sites = detail::turned_to_input(low_rank);
+  if constexpr (std::is_same_v<T, bf16>) {
+    const auto strips = [&](auto each, unsigned threads) {
+      detail::norm_backward_strips_kernel<decltype(each)::value, T>
+          <<<detail::blocks_of(rows.count(), detail::StripLane::rows), threads, 0, stream>>>(
+              kind, rows, width, h, gain, eps, dx, sites, adapter, dt, accumulate, dh);
+    };
+    if (sites.count > 0 && detail::with_strips<2>(width, strips)) return launched("norm_backward");
+  }
   detail::with_norm_team(rows.count(), width, sites.count > 0,
                          [&](auto team, unsigned blocks, unsigned threads) {
                            detail::norm_backward_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(

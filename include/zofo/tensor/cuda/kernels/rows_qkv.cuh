@@ -2,7 +2,10 @@
 /// position (Su et al. 2021, eq. 34), in one pass.
 #pragma once
 
+#include <type_traits>
+
 #include "zofo/tensor/cuda/kernels/row_products.cuh"
+#include "zofo/tensor/cuda/kernels/row_strips.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
@@ -96,6 +99,45 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   }
 }
 
+/// The same for bf16.
+template <class T, bool turns>
+__global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::resident)
+    finish_qkv_strips_kernel(Rows rows, const std::uint32_t* position, const std::int32_t* adapter,
+                             Rotation rotation, std::uint32_t stride,
+                             const __grid_constant__ LowRankSites sites, const float* t, std::uint32_t groups,
+                             T* qkv) {
+  constexpr std::uint32_t together = StripWalk::together;
+  const StripLane lane;
+  const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
+  if (strip >= stride) return;
+  StripProducts<true> products(lane, sites, strip, t);
+  if (products.quads == 0 && !(turns && strip < rotation.columns)) return;
+  const RowKeys keys(rows, sites, adapter);
+  const std::uint32_t total = keys.total();
+  for (std::uint32_t i = 0; i < groups; ++i) {
+    const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
+    if (first >= total) return;
+    const LoadedStrips loaded(lane, products, sites, t, qkv, stride, first, total, column, stride);
+    RowKey key[together];
+#pragma unroll
+    for (std::uint32_t k = 0; k < together; ++k) key[k] = keys.of(first + StripLane::rows * k + lane.g);
+#pragma unroll
+    for (std::uint32_t k = 0; k < together; ++k) {
+      const std::uint32_t row = first + StripLane::rows * k;
+      StripValues value;
+      loaded.get(k, value);
+      products.add(lane, sites, t, row, total, key[k], loaded.coefficient[k], value);
+#pragma unroll
+      for (std::uint32_t r = 0; r < 2; ++r) {
+        const std::uint32_t at = row + 2 * lane.q + r;
+        if (at >= total || column >= stride) continue;
+        if (turns && column < rotation.columns) turn(rotation, position[at % rows.tokens], column, value[r]);
+        store_values(value[r], qkv + std::size_t{at} * stride + column);
+      }
+    }
+  }
+}
+
 }  // namespace detail
 
 template <class T>
@@ -110,6 +152,12 @@ void finish_qkv(cudaStream_t stream, const Rows& rows, const PackedTokens& packe
     const unsigned threads = detail::threads_for(detail::blocks_of(rotation.columns, 8), 256);
     detail::rotate_kernel<T><<<static_cast<unsigned>(rows.count()), threads, 0, stream>>>(
         rows.tokens, packed.position, rotation, stride, qkv);
+  } else if constexpr (std::is_same_v<T, bf16>) {
+    const detail::StripWalk walk(rows.count(), stride);
+    const auto kernel = rotation.columns > 0 ? &detail::finish_qkv_strips_kernel<T, true>
+                                             : &detail::finish_qkv_strips_kernel<T, false>;
+    kernel<<<walk.grid, detail::StripWalk::threads, 0, stream>>>(
+        rows, packed.position, packed.adapter, rotation, stride, sites, t, walk.groups, qkv);
   } else {
     const detail::ColumnWalk walk(rows.count(), stride);
     const auto kernel =
