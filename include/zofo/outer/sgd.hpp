@@ -33,17 +33,17 @@ struct Sgd {
   void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
     check_estimate(state.steps, gradient);
     const double rate = options.rate.at(state.steps);
-    if constexpr (MovesAlong<Theta, Law>) {
-      state.moves.clear();
-      for (const ZoTerm& term : gradient.terms)
-        if (rate * term.coefficient != 0.0) state.moves.push_back({term.direction, -rate * term.coefficient});
-      if (!state.moves.empty()) move_along(theta, law, std::span<const ZoTerm>(state.moves));
-    } else {
-      for (const ZoTerm& term : gradient.terms) {
-        const double step = -rate * term.coefficient;
-        if (step != 0.0) law.add(theta, term.direction, step);
-      }
+    state.moves.clear();
+    for (const ZoTerm& term : gradient.terms) {
+      const double step = -rate * term.coefficient;
+      if (step == 0.0) continue;
+      if constexpr (MovesAlong<Theta, Law>)
+        state.moves.push_back({term.direction, step});
+      else
+        law.add(theta, term.direction, step);
     }
+    if constexpr (MovesAlong<Theta, Law>)
+      if (!state.moves.empty()) move_along(theta, law, std::span<const ZoTerm>(state.moves));
     ++state.steps;
   }
 };
