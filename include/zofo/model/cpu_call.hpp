@@ -5,12 +5,12 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <map>
 #include <span>
 #include <vector>
 
 #include "zofo/core/probe.hpp"
 #include "zofo/model/batch.hpp"
+#include "zofo/model/head_rows.hpp"
 #include "zofo/model/packing.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
@@ -52,7 +52,7 @@ class CpuCall {
     adapters_.assign(adapters.begin(), adapters.end());
     probes_ = probes.size();
     keeps_ = keeps;
-    index_rows();
+    head_rows_.set(batch);
     log_p_.assign(probes_, std::vector<double>(batch.targets.size(), 0.0));
     gradients_.resize(keeps ? adapters.size() : 0);
     for (Eigen::VectorXf& g : gradients_) g.setZero(static_cast<Eigen::Index>(lora.size()));
@@ -79,9 +79,9 @@ class CpuCall {
   [[nodiscard]] std::size_t probes() const { return probes_; }
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
   /// Distinct positions that targets ask for.
-  [[nodiscard]] std::size_t head_rows() const { return head_tokens_.size(); }
-  [[nodiscard]] std::span<const std::size_t> head_tokens() const { return head_tokens_; }
-  [[nodiscard]] std::size_t head_row(std::size_t target) const { return row_of_[target]; }
+  [[nodiscard]] std::size_t head_rows() const { return head_rows_.tokens.size(); }
+  [[nodiscard]] std::span<const std::uint32_t> head_tokens() const { return head_rows_.tokens; }
+  [[nodiscard]] std::size_t head_row(std::size_t target) const { return head_rows_.row_of[target]; }
   [[nodiscard]] std::span<const double> slopes() const { return slopes_; }
   [[nodiscard]] std::vector<std::vector<double>>& log_p() { return log_p_; }
   [[nodiscard]] std::vector<RunningSum>& sums() { return sums_; }
@@ -91,18 +91,6 @@ class CpuCall {
   [[nodiscard]] Eigen::VectorXf& gradient(int index) { return gradients_[static_cast<std::size_t>(index)]; }
 
  private:
-  void index_rows() {
-    head_tokens_.clear();
-    row_of_.clear();
-    std::map<std::size_t, std::size_t> seen;
-    for (const Target& t : batch_->targets) {
-      const std::size_t token = batch_->cu_seqlens[t.sequence] + t.position;
-      const auto [place, fresh] = seen.try_emplace(token, head_tokens_.size());
-      if (fresh) head_tokens_.push_back(token);
-      row_of_.push_back(place->second);
-    }
-  }
-
   Config config_;
   Packing packing_;
   const Batch* batch_ = nullptr;
@@ -111,7 +99,7 @@ class CpuCall {
   std::vector<Eigen::VectorXf> gradients_;
   std::size_t probes_ = 1;
   bool keeps_ = false;
-  std::vector<std::size_t> head_tokens_, row_of_;
+  HeadRows head_rows_;
   std::vector<RunningSum> sums_;  // [probe][head row]
   std::vector<std::vector<double>> log_p_;
   std::vector<double> slopes_;

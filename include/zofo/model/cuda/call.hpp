@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <span>
 #include <vector>
 
 #include "zofo/core/probe.hpp"
 #include "zofo/model/batch.hpp"
+#include "zofo/model/head_rows.hpp"
 #include "zofo/model/packing.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/tensor/cuda/buffer.hpp"
@@ -52,7 +52,7 @@ class CudaCall {
     config_ = config;
     keeps_ = keeps;
     packing_.set(config, batch);
-    index_rows(batch);
+    head_rows_.set(batch);
     targets_ = batch.targets.size();
     adapted_ = std::ranges::any_of(packing_.runs(), [](const AdapterRun& run) { return run.adapter >= 0; });
     set_shape(batch, adapters.size(), probes.size());
@@ -151,18 +151,6 @@ class CudaCall {
     std::size_t tokens, positions, adapters, cu_seqlens, head_tokens, targets, used, probes, scales, end;
   };
 
-  void index_rows(const Batch& batch) {
-    head_tokens_.clear();
-    row_of_.clear();
-    std::map<std::size_t, std::uint32_t> seen;
-    for (const Target& t : batch.targets) {
-      const std::uint32_t token = batch.cu_seqlens[t.sequence] + t.position;
-      const auto [place, fresh] = seen.try_emplace(token, static_cast<std::uint32_t>(head_tokens_.size()));
-      if (fresh) head_tokens_.push_back(token);
-      row_of_.push_back(place->second);
-    }
-  }
-
   void set_shape(const Batch& batch, std::size_t adapters, std::size_t probes) {
     std::size_t longest = 1;
     for (std::size_t i = 0; i < batch.sequences(); ++i)
@@ -170,7 +158,7 @@ class CudaCall {
     shape_ = {CallShape::bucket(batch.tokens.size(), 64),
               CallShape::bucket(batch.sequences(), 8),
               CallShape::bucket(longest, 32),
-              CallShape::bucket(std::max<std::size_t>(head_tokens_.size(), 1), 8),
+              CallShape::bucket(std::max<std::size_t>(head_rows_.tokens.size(), 1), 8),
               CallShape::bucket(std::max<std::size_t>(targets_, 1), 8),
               static_cast<std::uint32_t>(probes),
               static_cast<std::uint32_t>(adapters)};
@@ -208,10 +196,10 @@ class CudaCall {
     std::uint32_t* cu = host<std::uint32_t>(places_.cu_seqlens);
     std::fill_n(cu, shape_.sequences + 1, static_cast<std::uint32_t>(batch.tokens.size()));
     std::ranges::copy(batch.cu_seqlens, cu);
-    std::ranges::copy(head_tokens_, host<std::uint32_t>(places_.head_tokens));
+    std::ranges::copy(head_rows_.tokens, host<std::uint32_t>(places_.head_tokens));
     auto* targets = host<tensor::cuda::TargetArgument>(places_.targets);
-    for (std::size_t t = 0; t < targets_; ++t) targets[t] = {row_of_[t], batch.targets[t].token};
-    host<std::uint32_t>(places_.used)[0] = static_cast<std::uint32_t>(head_tokens_.size());
+    for (std::size_t t = 0; t < targets_; ++t) targets[t] = {head_rows_.row_of[t], batch.targets[t].token};
+    host<std::uint32_t>(places_.used)[0] = static_cast<std::uint32_t>(head_rows_.tokens.size());
     host<std::uint32_t>(places_.used)[1] = static_cast<std::uint32_t>(targets_);
     for (std::size_t j = 0; j < probes.size(); ++j) {
       const Probe& p = probes[j];
@@ -276,7 +264,7 @@ class CudaCall {
   const peft::Lora* lora_ = nullptr;
   Config config_;
   Packing packing_;
-  std::vector<std::uint32_t> head_tokens_, row_of_;
+  HeadRows head_rows_;
   std::size_t targets_ = 0, rotary_sent_ = 0;
   bool adapted_ = false, keeps_ = false;
   CallShape shape_;

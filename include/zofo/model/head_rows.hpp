@@ -1,0 +1,31 @@
+/// @file The positions of a batch that its targets ask for, each once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "zofo/model/batch.hpp"
+
+namespace zofo::model {
+
+/// Distinct (sequence, position) pairs become rows of the head's input, in the order of the targets.
+struct HeadRows {
+  std::vector<std::uint32_t> tokens;  ///< packed token of each row
+  std::vector<std::uint32_t> row_of;  ///< row of each target
+
+  /// Takes up the targets of a batch that check_batch has passed.
+  void set(const Batch& batch) {
+    tokens.clear();
+    row_of.clear();
+    std::map<std::uint32_t, std::uint32_t> seen;
+    for (const Target& t : batch.targets) {
+      const std::uint32_t token = batch.cu_seqlens[t.sequence] + t.position;
+      const auto [place, fresh] = seen.try_emplace(token, static_cast<std::uint32_t>(tokens.size()));
+      if (fresh) tokens.push_back(token);
+      row_of.push_back(place->second);
+    }
+  }
+};
+
+}  // namespace zofo::model
