@@ -4,35 +4,18 @@
 #include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "zofo/tensor/cuda/kernels/low_rank_dots.cuh"
 #include "zofo/tensor/cuda/kernels/low_rank_gradients.cuh"
+#include "zofo/tensor/cuda/kernels/row_products.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
 
-namespace detail {
-
-/// The sites with A in the place of B and x in that of y: what is then read or added to lies in x's columns.
-/// The scale stays with B.
-inline LowRankSites turned(LowRankSites sites) {
-  for (std::uint32_t s = 0; s < sites.count; ++s) {
-    LowRankSite& site = sites.site[s];
-    site.b = site.a;
-    site.b_row = 1;
-    site.b_col = site.in;
-    site.out = site.in;
-    site.y_at = 0;
-    site.scale = 1.0F;
-    site.scales = nullptr;
-  }
-  return sites;
-}
-
-}  // namespace detail
+namespace detail {}  // namespace detail
 
 template <class T>
 void low_rank_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
                  const std::int32_t* adapter, const T* x, float* t) {
   if (sites.count == 0) return;
-  detail::dots<T>({stream, rows, detail::turned(sites), adapter, x, sites.site[0].in, t});
+  detail::dots<T>({stream, rows, detail::turned_to_input(sites), adapter, x, sites.site[0].in, t});
   launched("low_rank_in");
 }
 
@@ -58,7 +41,7 @@ template <class T>
 void low_rank_back_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
                       const std::int32_t* adapter, const float* dt, T* dx) {
   if (sites.count == 0) return;
-  low_rank_out<T>(stream, rows, detail::turned(sites), adapter, dt, dx, sites.site[0].in);
+  low_rank_out<T>(stream, rows, detail::turned_to_input(sites), adapter, dt, dx, sites.site[0].in);
 }
 
 }  // namespace zofo::tensor::cuda
