@@ -171,10 +171,28 @@ void check_probes(Law law, std::uint32_t count, bool own, std::size_t stride) {
   CHECK(largest <= (sizeof(T) == 4 ? 1e-6 : 0.016));
 }
 
-// The rounding that the header describes, coordinate i of `tensor`.
-bf16 rounded_stochastically(float sum, Direction direction, std::uint32_t tensor, std::uint64_t i) {
-  const zofo::PhiloxStream stream{direction, zofo::extra_stream(ExtraStream::rounding, tensor)};
-  const std::uint32_t word = stream.block(static_cast<std::uint32_t>(i / 8))[i / 2 % 4];
+// The words that round coordinates 8·group … 8·group + 7 of `tensor`, as the header describes them.
+std::array<std::uint32_t, 4> rounding_words(Direction direction, std::uint32_t tensor, std::uint32_t group,
+                                            bool one_gaussian) {
+  if (!one_gaussian)
+    return zofo::PhiloxStream{direction, zofo::extra_stream(ExtraStream::rounding, tensor)}.block(group);
+  const zofo::PhiloxStream own{direction, tensor};
+  auto c = own.block(2 * group);
+  const auto back = own.block(2 * group + 1);
+  for (std::size_t i = 0; i < 4; ++i) c[i] ^= back[i];
+  for (int round = 0; round < 2; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53U} * c[0];
+    const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * c[2];
+    c = {static_cast<std::uint32_t>(b >> 32U) ^ c[1], static_cast<std::uint32_t>(b),
+         static_cast<std::uint32_t>(a >> 32U) ^ c[3], static_cast<std::uint32_t>(a)};
+  }
+  return c;
+}
+
+bf16 rounded_stochastically(float sum, Direction direction, std::uint32_t tensor, std::uint64_t i,
+                            bool one_gaussian = false) {
+  const std::uint32_t word =
+      rounding_words(direction, tensor, static_cast<std::uint32_t>(i / 8), one_gaussian)[i / 2 % 4];
   const std::uint32_t random = i % 2 == 0 ? word & 0xFFFFU : word >> 16U;
   return bf16_of(static_cast<std::uint16_t>((bits_of(sum) + random) >> 16U));
 }
@@ -387,7 +405,7 @@ TEST_CASE("sums that are bf16 stay; infinities and NaN do", "[cuda]") {
     REQUIRE((std::isnan(special[i]) ? std::isnan(kept[i]) : kept[i] == special[i]));
 }
 
-TEST_CASE("bf16 updates round by the bits of the rounding stream", "[cuda]") {
+TEST_CASE("bf16 updates round by the bits that the header names", "[cuda]") {
   const auto x = weights<bf16>(kFrom);
   const Segments segments = awkward_segments();
   for (const std::uint32_t count : {1U, 4U})
@@ -402,8 +420,9 @@ TEST_CASE("bf16 updates round by the bits of the rounding stream", "[cuda]") {
           for (std::size_t i = 0; i < s.size; ++i) sum[i] = std::fma(term.scale, z[i], sum[i]);
         }
         for (std::size_t i = 0; i < s.size; ++i)
-          expected[s.from + i] = rounded_stochastically(widened(x[s.from + i]) + sum[i],
-                                                        direction_of(terms[0]), s.tensor, s.offset + i);
+          expected[s.from + i] =
+              rounded_stochastically(widened(x[s.from + i]) + sum[i], direction_of(terms[0]), s.tensor,
+                                     s.offset + i, count == 1 && law == Law::gaussian);
       }
       const auto got = updated(law, terms, segments, x);
       CHECK(different_bits(got, x) > 3000);
@@ -415,15 +434,48 @@ TEST_CASE("bf16 updates round by the bits of the rounding stream", "[cuda]") {
 TEST_CASE("stochastic rounding is unbiased", "[cuda]") {
   constexpr std::size_t n = std::size_t{1} << 20U;
   const auto x = weights<bf16>(n);
-  const std::vector<UpdateTerm> terms = some_terms(2, 3e-3F);
-  std::vector<double> sums;
-  for (const bf16 value : x) sums.push_back(static_cast<double>(widened(value)));
-  for (const UpdateTerm& term : terms) {
-    const auto z = entries(Law::gaussian, direction_of(term), 6, 0, n);
-    for (std::size_t i = 0; i < n; ++i)
-      sums[i] += static_cast<double>(term.scale) * static_cast<double>(z[i]);
+  for (const std::uint32_t count : {1U, 2U}) {
+    const std::vector<UpdateTerm> terms = some_terms(count, 3e-3F);
+    std::vector<double> sums;
+    for (const bf16 value : x) sums.push_back(static_cast<double>(widened(value)));
+    for (const UpdateTerm& term : terms) {
+      const auto z = entries(Law::gaussian, direction_of(term), 6, 0, n);
+      for (std::size_t i = 0; i < n; ++i)
+        sums[i] += static_cast<double>(term.scale) * static_cast<double>(z[i]);
+    }
+    CHECK(rounding_deviation(updated(Law::gaussian, terms, one_segment(6, n), x), sums) < 5.0);
   }
-  CHECK(rounding_deviation(updated(Law::gaussian, terms, one_segment(6, n), x), sums) < 5.0);
+}
+
+// A rounding that knew of z would move θ along z, or along a function of it, by more than was asked for.
+TEST_CASE("the errors of rounding along one Gaussian direction are not correlated with it", "[cuda]") {
+  constexpr std::size_t n = std::size_t{1} << 22U;
+  constexpr float step = 0x1p-17F;  // far below half a step of bf16 at 1
+  const std::vector<UpdateTerm> terms{probe_of(0, step)};
+  const auto got = to_float(
+      updated(Law::gaussian, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
+  const auto z = entries(Law::gaussian, direction_of(terms[0]), 6, 0, n);
+  // Sums over entries of error·f(z) for f = 1, z, |z|, z², z of the neighbour, of the other block; each with
+  // the variance that independent roundings give.
+  const auto check = [&](auto&& f) {
+    double total = 0.0, variance = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double sum = static_cast<double>(1.0F + step * z[i]);
+      const double unit = sum >= 1.0 ? 0x1p-7 : 0x1p-8;
+      const double fraction = std::abs(sum - 1.0) / unit;
+      total += (static_cast<double>(got[i]) - sum) * f(i);
+      variance += fraction * (1.0 - fraction) * unit * unit * f(i) * f(i);
+    }
+    CHECK(std::abs(total) < 5.0 * std::sqrt(variance));  // false alarms: 6e-7 each
+  };
+  const auto at = [&](std::size_t i) { return static_cast<double>(z[i]); };
+  check([](std::size_t) { return 1.0; });
+  check([&](std::size_t i) { return at(i); });
+  check([&](std::size_t i) { return std::abs(at(i)); });
+  check([&](std::size_t i) { return at(i) * at(i); });
+  check([&](std::size_t i) { return at(i ^ 1U); });
+  check([&](std::size_t i) { return at(i ^ 4U); });
+  check([&](std::size_t i) { return at(i) * at(i ^ 4U); });
 }
 
 TEST_CASE("an update far below half a bf16 step moves the mean by the right amount", "[cuda]") {

@@ -12,6 +12,15 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
+/// Left to itself the compiler adds the product of the operands' upper halves, which are 0.
+__device__ inline zofo::detail::WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
+  zofo::detail::WideProduct p;
+  asm("{ .reg .b64 wide; mul.wide.u32 wide, %2, %3; mov.b64 {%0, %1}, wide; }"
+      : "=r"(p.low), "=r"(p.high)
+      : "r"(a), "r"(b));
+  return p;
+}
+
 /// The words of one (direction, tensor): what core's PhiloxStream computes for each block, less the work that
 /// all blocks share. Twenty-odd registers: make one outside a loop over blocks.
 class PhiloxStream {
@@ -25,8 +34,8 @@ class PhiloxStream {
       key1_[round] = high + round * zofo::detail::kPhiloxKeyStep1;
     }
     // Only counter word 0 differs between blocks, so half of rounds 1 and 2 is the same for all of them.
-    const WideProduct step = product(kMultiplier1, probe.step);
-    const WideProduct second = product(kMultiplier0, step.high ^ tensor ^ key0_[0]);
+    const WideProduct step = wide_product(kMultiplier1, probe.step);
+    const WideProduct second = wide_product(kMultiplier0, step.high ^ tensor ^ key0_[0]);
     round1_c2_ = probe.query ^ key1_[0];
     round2_c0_ = step.low ^ key0_[1];
     round2_c2_ = second.high ^ key1_[1];
@@ -42,13 +51,13 @@ class PhiloxStream {
 
   /// The four words of a block.
   __device__ uint4 block(std::uint32_t index) const {
-    const WideProduct first = product(kMultiplier0, index);
-    const WideProduct second = product(kMultiplier1, first.high ^ round1_c2_);
+    const WideProduct first = wide_product(kMultiplier0, index);
+    const WideProduct second = wide_product(kMultiplier1, first.high ^ round1_c2_);
     uint4 c = make_uint4(second.high ^ round2_c0_, second.low, first.low ^ round2_c2_, round2_c3_);
 #pragma unroll
     for (std::uint32_t round = 2; round < kRounds; ++round) {
-      const WideProduct a = product(kMultiplier0, c.x);
-      const WideProduct b = product(kMultiplier1, c.z);
+      const WideProduct a = wide_product(kMultiplier0, c.x);
+      const WideProduct b = wide_product(kMultiplier1, c.z);
       c = make_uint4(b.high ^ c.y ^ key0_[round], b.low, a.high ^ c.w ^ key1_[round], a.low);
     }
     return c;
@@ -59,15 +68,6 @@ class PhiloxStream {
   static constexpr std::uint32_t kRounds = zofo::detail::kPhiloxRounds;
   static constexpr std::uint32_t kMultiplier0 = zofo::detail::kPhiloxMultiplier0;
   static constexpr std::uint32_t kMultiplier1 = zofo::detail::kPhiloxMultiplier1;
-
-  // Left to itself the compiler adds the product of the operands' upper halves, which are 0.
-  __device__ static WideProduct product(std::uint32_t a, std::uint32_t b) {
-    WideProduct p;
-    asm("{ .reg .b64 wide; mul.wide.u32 wide, %2, %3; mov.b64 {%0, %1}, wide; }"
-        : "=r"(p.low), "=r"(p.high)
-        : "r"(a), "r"(b));
-    return p;
-  }
 
   std::uint32_t key0_[kRounds];
   std::uint32_t key1_[kRounds];
@@ -84,6 +84,19 @@ __device__ inline float square_root(float x) {
   const float root = __fmul_rn(x, inverse);
   const float half = __fmul_rn(inverse, 0.5F);
   return __fmaf_rn(__fmaf_rn(-root, root, x), half, root);
+}
+
+/// Four words made of two blocks of one stream: their exclusive or, which is independent of either of them,
+/// through two more of Philox's rounds.
+__device__ inline uint4 mixed(uint4 a, uint4 b) {
+  uint4 c = make_uint4(a.x ^ b.x, a.y ^ b.y, a.z ^ b.z, a.w ^ b.w);
+#pragma unroll
+  for (int round = 0; round < 2; ++round) {
+    const auto first = wide_product(zofo::detail::kPhiloxMultiplier0, c.x);
+    const auto second = wide_product(zofo::detail::kPhiloxMultiplier1, c.z);
+    c = make_uint4(second.high ^ c.y, second.low, first.high ^ c.w, first.low);
+  }
+  return c;
 }
 
 /// core's `radius` for one lane: sqrt(-2 log u) with u from the upper 31 bits of the word.

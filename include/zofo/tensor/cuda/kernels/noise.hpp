@@ -50,7 +50,9 @@ using UpdateTerm = ProbeArgument;
 /// fma, as the CPU does. bf16: summed in fp32 and rounded stochastically, to the upper neighbour with the
 /// probability that makes the rounding unbiased, by 16 bits of the stream extra_stream(rounding, tensor) of
 /// terms[0]'s direction (word i/2 % 4 of block i/8, its low half for even i, where i counts as the
-/// direction's coordinates do: from the tensor's beginning); a sum that is a bf16 already stays as it is, and
+/// direction's coordinates do: from the tensor's beginning). A single Gaussian term is rounded by words made
+/// of the two blocks that its own entries i/8·8 … i/8·8 + 7 come from: their exclusive or, which knows
+/// nothing of either, through two Philox rounds of key 0. A sum that is a bf16 already stays as it is, and
 /// terms of scale 0 are left out, so a zero update changes no bit. `terms` is on the card; segments' `to` is
 /// unused.
 template <class T>

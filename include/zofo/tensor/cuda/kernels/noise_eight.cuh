@@ -46,12 +46,21 @@ __device__ Eight<T> round_to_nearest(const float (&x)[kGroup]) {
 
 /// The bits of x, whose upper half is x rounded to a bf16: away from zero with the probability that makes the
 /// rounding unbiased. A number of [0, 2^16) that is added to the magnitude's lower half carries into the
-/// upper half just so often. Infinities have no lower half; only a NaN could become something else.
+/// upper half just so often. Infinities have no lower half; a NaN could become something else.
 __device__ inline std::uint32_t carry_stochastically(float x, std::uint32_t random) {
-  return __float_as_uint(x) + (x == x ? random : 0U);
+  return __float_as_uint(x) + random;
 }
 
-/// x rounded stochastically with the bits of a rounding block.
+/// out with x's NaNs put back.
+template <class T>
+__device__ Eight<T> keep_nans(const float (&x)[kGroup], Eight<T> out) {
+#pragma unroll
+  for (std::uint32_t i = 0; i < kGroup; ++i)
+    if (x[i] != x[i]) out.word[i / 2] |= 0x7FFFU << (i % 2 * 16);
+  return out;
+}
+
+/// x rounded stochastically with the bits of a rounding block; a NaN stays one.
 template <class T>
 __device__ Eight<T> round_stochastically(const float (&x)[kGroup], uint4 random) {
   static_assert(std::is_same_v<T, bf16>);
@@ -61,7 +70,9 @@ __device__ Eight<T> round_stochastically(const float (&x)[kGroup], uint4 random)
   for (std::uint32_t k = 0; k < 4; ++k)
     out.word[k] = __byte_perm(carry_stochastically(x[2 * k], bits[k] & 0xFFFFU),
                               carry_stochastically(x[2 * k + 1], bits[k] >> 16U), 0x7632);
-  return out;
+  // A sum is a NaN if one of its terms is: one test for all eight.
+  const float sum = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+  return sum == sum ? out : keep_nans(x, out);
 }
 
 template <std::size_t bytes>
@@ -176,10 +187,7 @@ class Entries {
   /// Entries 8·group … 8·group + 7.
   __device__ void eight(std::uint32_t group, float (&z)[kGroup]) const {
     if constexpr (law == Law::gaussian) {
-      const float4 front = normals_of(stream_.block(2 * group));
-      const float4 back = normals_of(stream_.block(2 * group + 1));
-      z[0] = front.x, z[1] = front.y, z[2] = front.z, z[3] = front.w;
-      z[4] = back.x, z[5] = back.y, z[6] = back.z, z[7] = back.w;
+      normals(stream_.block(2 * group), stream_.block(2 * group + 1), z);
     } else {
       // A block has the signs of 16 groups: this group's are a byte of one of its words.
       const std::uint32_t word = word_of(stream_.block(group / 16), group / 4 % 4) >> (group % 4 * kGroup);
@@ -187,8 +195,23 @@ class Entries {
       for (std::uint32_t i = 0; i < kGroup; ++i) z[i] = detail::sign_of(word, i);
     }
   }
+  /// Entries 8·group … 8·group + 7 of a Gaussian, and the bits that round them.
+  __device__ uint4 eight_and_rounding(std::uint32_t group, float (&z)[kGroup]) const {
+    static_assert(law == Law::gaussian);
+    const uint4 front = stream_.block(2 * group);
+    const uint4 back = stream_.block(2 * group + 1);
+    normals(front, back, z);
+    return mixed(front, back);
+  }
 
  private:
+  __device__ static void normals(uint4 front_words, uint4 back_words, float (&z)[kGroup]) {
+    const float4 front = normals_of(front_words);
+    const float4 back = normals_of(back_words);
+    z[0] = front.x, z[1] = front.y, z[2] = front.z, z[3] = front.w;
+    z[4] = back.x, z[5] = back.y, z[6] = back.z, z[7] = back.w;
+  }
+
   PhiloxStream stream_;
 };
 

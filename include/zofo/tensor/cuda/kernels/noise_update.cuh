@@ -53,34 +53,46 @@ __global__ void __launch_bounds__(kNoiseThreads)
 }
 
 /// bf16: the terms' sum, small beside x, is made on its own before x takes it, then rounded stochastically.
-/// `one`: there is one term, whose stream a thread prepares once.
-template <Law law, bool one>
+template <Law law>
 __global__ void __launch_bounds__(kNoiseThreads)
     update_rounded_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms,
                           std::uint32_t count, bf16* x) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
-  const UpdateTerm first = terms[0];
-  if (one && first.scale == 0.0F) return;
-  Entries<law> only(first, segment.tensor);
-  if constexpr (one) only.keep_keys();
-  PhiloxStream rounding(first, extra_stream_of(kRoundingStream, segment.tensor));
+  PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, segment.tensor));
   rounding.keep_keys();
   bf16* const from = origin(x, segment.from, segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
     bf16* const at = from + std::size_t{group} * kGroup;
     const Eight<bf16> theta = load(at, share, group);
     float sum[kGroup];
-    if constexpr (one) {
-      only.eight(group, sum);
-#pragma unroll
-      for (float& s : sum) s = __fmul_rn(first.scale, s);
-    } else {
-      if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
-    }
+    if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) sum[i] = __fadd_rn(value(theta, i), sum[i]);
     store(at, share, group, round_stochastically<bf16>(sum, rounding.block(group)));
+  }
+}
+
+/// The same for one Gaussian term, which is the commonest and bound by arithmetic: the stream is prepared
+/// once a thread, and the bits that round are made of the term's own blocks.
+static __global__ void __launch_bounds__(kNoiseThreads)
+    update_along_one_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* term, bf16* x) {
+  const Share share = share_of(plan);
+  const Segment& segment = share.segment;
+  const UpdateTerm only = *term;
+  if (only.scale == 0.0F) return;
+  Entries<Law::gaussian> entries(only, segment.tensor);
+  entries.keep_keys();
+  bf16* const from = origin(x, segment.from, segment);
+  for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
+    bf16* const at = from + std::size_t{group} * kGroup;
+    const Eight<bf16> theta = load(at, share, group);
+    float sum[kGroup];
+    const uint4 random = entries.eight_and_rounding(group, sum);
+#pragma unroll
+    for (std::uint32_t i = 0; i < kGroup; ++i)
+      sum[i] = __fadd_rn(value(theta, i), __fmul_rn(only.scale, sum[i]));
+    store(at, share, group, round_stochastically<bf16>(sum, random));
   }
 }
 
@@ -88,11 +100,10 @@ template <Law law>
 void launch_update(cudaStream_t stream, const SegmentPlan& plan, const UpdateTerm* terms, std::uint32_t count,
                    bf16* x) {
   const std::uint32_t blocks = plan.blocks();
-  if (count == 1) {
-    update_rounded_kernel<law, true><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
-  } else {
-    update_rounded_kernel<law, false><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
-  }
+  if (count == 1 && law == Law::gaussian)
+    update_along_one_kernel<<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, x);
+  else
+    update_rounded_kernel<law><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
   launched("update");
 }
 
