@@ -83,9 +83,7 @@ class CpuCall {
   [[nodiscard]] const peft::DropoutMask* dropout() const { return mask_ ? &*mask_ : nullptr; }
   [[nodiscard]] peft::DropoutKey dropout_key() const { return dropout_key_; }
   /// A sequence of the call has an adapter of this kind.
-  [[nodiscard]] bool uses(peft::Kind kind) const {
-    return std::ranges::any_of(packing_.of_sequence(kind), [](std::int32_t number) { return number >= 0; });
-  }
+  [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
   /// A backward pass follows.
   [[nodiscard]] bool keeps() const { return keeps_; }
