@@ -23,6 +23,12 @@ namespace zofo::model {
 
 struct CpuBackend;
 
+/// A dense view of the first rows·cols entries, growing the buffer if it is shorter.
+inline tensor::MatrixView<float> grown_view(std::vector<float>& buffer, std::size_t rows, std::size_t cols) {
+  if (buffer.size() < rows * cols) buffer.resize(rows * cols);
+  return tensor::view(buffer.data(), rows, cols);
+}
+
 /// log Σ exp over slices of a row of logits, stable by a running maximum.
 struct RunningSum {
   double high = -std::numeric_limits<double>::infinity();
@@ -89,6 +95,12 @@ class CpuCall {
   [[nodiscard]] bool keeps() const { return keeps_; }
   [[nodiscard]] std::size_t probes() const { return probes_; }
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
+  /// Calls use(probe, its first row, its rows) for each probe of `all` rows.
+  template <class Use>
+  void for_probes(std::size_t all, Use&& use) const {
+    const std::size_t n = all / probes_;
+    for (std::size_t j = 0; j < probes_; ++j) use(j, j * n, n);
+  }
   /// Distinct positions that targets ask for.
   [[nodiscard]] std::size_t head_rows() const { return head_rows_.tokens.size(); }
   [[nodiscard]] std::span<const std::uint32_t> head_tokens() const { return head_rows_.tokens; }
