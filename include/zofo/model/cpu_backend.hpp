@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "zofo/model/cpu_call.hpp"
+#include "zofo/model/cpu_head.hpp"
+#include "zofo/model/cpu_low_rank.hpp"
 #include "zofo/model/cpu_probed.hpp"
+#include "zofo/model/cpu_virtual_tokens.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/sites.hpp"
@@ -21,7 +24,7 @@ namespace zofo::model {
 
 /// fp32 on the CPU: a BLAS for products, OpenMP and the compiler's vectors for the rest. Rows of a view are
 /// the tokens of probe 0, then those of probe 1, and so on.
-struct CpuBackend {
+struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   using Scalar = float;
   using Theta = Parameters;
   using Vector = Eigen::VectorXf;
@@ -39,8 +42,7 @@ struct CpuBackend {
 
   /// A dense view of the first rows·cols entries, growing the buffer if it is shorter.
   static View view(Buffer& buffer, std::size_t rows, std::size_t cols) {
-    if (buffer.size() < rows * cols) buffer.resize(rows * cols);
-    return tensor::view(buffer.data(), rows, cols);
+    return grown_view(buffer, rows, cols);
   }
   static View float_view(FloatBuffer& buffer, std::size_t rows, std::size_t cols) {
     return view(buffer, rows, cols);
@@ -67,10 +69,13 @@ struct CpuBackend {
   /// product.
   static std::size_t head_slice(const Config& /*config*/) { return 2048; }
 
+  /// Makes ready what all operations of a pass read.
+  static void begin_pass(Call& /*call*/) {}
+
   /// Adds what the projections before left to h, then x = norm(h).
   void norm(Call& call, const Config& c, const Sites& left, const NormWeights<float>& w, View h, View x) {
     low_rank_out(call, left, h);
-    for_probes(call, h.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
+    call.for_probes(h.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       if (c.family == Family::opt)
         tensor::cpu::layer_norm(h.rows_from(first, n), w.gain.at(j), w.bias.at(j), c.norm_eps,
                                 x.rows_from(first, n));
@@ -116,49 +121,11 @@ struct CpuBackend {
     tensor::cpu::gemm_nn(1.0F, dy, {w.matrix.data, w.out, w.in, w.in}, 0.0F, dx);
   }
 
-  /// True if an adapter of the call's layout sits at one of the sites.
-  [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
-    for (std::size_t i = 0; i < sites.count; ++i)
-      if (call.lora().site(sites.layer, sites.projection[i]).used) return has_adapters(call);
-    return false;
-  }
-  /// t = x Aᵀ of every site, kept for the operation that adds the product.
-  void low_rank_in(Call& call, const Sites& sites, ConstView x) {
-    for_sites(call, sites, x.rows, [&](const Site& s) {
-      tensor::cpu::gemm_nt(1.0F, x.rows_from(s.first, s.count), s.a, 0.0F, t_of(s));
-    });
-  }
-  /// y += (α/r)·t Bᵀ at every site's columns.
-  void low_rank_out(Call& call, const Sites& sites, View y) {
-    for_sites(call, sites, y.rows, [&](const Site& s) {
-      tensor::cpu::gemm_nt(call.lora().scale(), t_of(s), s.b, 1.0F,
-                           y.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
-    });
-  }
-  /// dt = (α/r)·dy B, kept for the operation that adds its share to dx; dA and dB go to the call.
-  void low_rank_gradient(Call& call, const Sites& sites, ConstView x, ConstView dy) {
-    low_rank_in(call, sites, x);
-    for_sites(call, sites, x.rows, [&](const Site& s) {
-      const float scale = call.lora().scale();
-      const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
-                          .rows_from(s.first, s.count)
-                          .cols_from(s.t_column, s.a.rows);
-      const ConstView dy_s = ConstView(dy.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
-      tensor::cpu::gemm_nn(scale, dy_s, s.b, 0.0F, dt);
-      Eigen::VectorXf& gradient = call.gradient(s.adapter);
-      tensor::cpu::gemm_tn(scale, dy_s, t_of(s), 1.0F,
-                           tensor::view(gradient.data() + s.b_at, s.b.rows, s.b.cols));
-      tensor::cpu::gemm_tn(1.0F, dt, x.rows_from(s.first, s.count), 1.0F,
-                           tensor::view(gradient.data() + s.a_at, s.a.rows, s.a.cols));
-    });
-  }
-  /// dx += dt A.
-  void low_rank_back_in(Call& call, const Sites& sites, View dx) {
-    for_sites(call, sites, dx.rows, [&](const Site& s) {
-      const View dt = tensor::view(dt_.data(), s.t.rows, s.t.cols);
-      tensor::cpu::gemm_nn(1.0F, dt.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows), s.a, 1.0F,
-                           dx.rows_from(s.first, s.count));
-    });
+  /// A view's entries, row by row.
+  static std::vector<float> read(ConstView x) {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < x.rows; ++i) values.insert(values.end(), x.row(i), x.row(i) + x.cols);
+    return values;
   }
 
   /// Adds the adapters' products to qkv and turns queries and keys to their positions.
@@ -169,15 +136,18 @@ struct CpuBackend {
   void rotate_back(Call& call, const Config& c, View d_qkv) const {
     if (c.rotary()) rotate(call, c, d_qkv, -1.0F);
   }
-  void attention(Call& call, const Config& c, ConstView qkv, View out, FloatBuffer& /*log_sums*/) const {
-    for_probes(call, qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
-      tensor::cpu::attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
-                             out.rows_from(first, n));
+  void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
+                 FloatBuffer& /*log_sums*/) const {
+    const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
+    call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
+      tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
+                                      prefix, out.rows_from(first, n));
     });
   }
-  void attention_backward(Call& call, const Config& c, ConstView qkv, ConstView /*out*/,
+  void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView /*out*/,
                           const FloatBuffer& /*log_sums*/, ConstView d_out, View d_qkv) const {
-    tensor::cpu::attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(), d_qkv);
+    tensor::cpu::prefixed_attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(),
+                                             prefix_of(call, layer), d_qkv, prefix_gradient_of(call, layer));
   }
   /// Adds the adapters' products to pre, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
@@ -198,124 +168,31 @@ struct CpuBackend {
   }
 
   // ---- the head ----
-  static std::size_t logit_stride(std::size_t count) { return count; }
-  void gather(Call& call, ConstView h, View out) const {
-    for_probes(call, out.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
-      for (std::size_t r = 0; r < n; ++r)
-        std::copy_n(h.row(j * call.tokens() + call.head_tokens()[r]), h.cols, out.row(first + r));
-    });
-  }
-  void scatter(Call& call, ConstView d, View dh) const {
-    fill_zero(dh);
-    for (std::size_t r = 0; r < d.rows; ++r) std::copy_n(d.row(r), d.cols, dh.row(call.head_tokens()[r]));
-  }
-  void begin_head(Call& call) const { call.sums().assign(call.probes() * call.head_rows(), {}); }
   /// Logits of the vocabulary's entries from `first` on.
   void logits(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*first*/, View y) const {
     linear(call, x, w, y);
   }
-  /// Takes them into the running sums, and those of targets.
-  void add_slice(Call& call, ConstView logits, std::size_t first) const {
-    for (std::size_t r = 0; r < logits.rows; ++r) call.sums()[r].add(logits.row(r), logits.cols);
-    for (std::size_t j = 0; j < call.probes(); ++j)
-      for (std::size_t t = 0; t < call.batch().targets.size(); ++t) {
-        const auto token = static_cast<std::size_t>(call.batch().targets[t].token);
-        if (token >= first && token < first + logits.cols)
-          call.log_p()[j][t] =
-              static_cast<double>(logits.row(j * call.head_rows() + call.head_row(t))[token - first]);
-      }
-  }
-  void finish_head(Call& call) const {
-    for (std::size_t j = 0; j < call.probes(); ++j)
-      for (std::size_t t = 0; t < call.batch().targets.size(); ++t)
-        call.log_p()[j][t] -= call.sums()[j * call.head_rows() + call.head_row(t)].log();
-  }
-  /// d_logits = Σ_t d_t (onehot_t − softmax); one probe.
-  void logit_gradient(Call& call, ConstView logits, View d_logits) const {
-    const std::span<const double> slopes = call.slopes();
-    std::vector<double> total(logits.rows, 0.0);
-    for (std::size_t t = 0; t < slopes.size(); ++t) total[call.head_row(t)] += slopes[t];
-#pragma omp parallel for schedule(static)
-    for (std::size_t r = 0; r < logits.rows; ++r) {
-      const float* row = logits.row(r);
-      float* out = d_logits.row(r);
-      const auto weight = static_cast<float>(-total[r]);
-      const auto shift = static_cast<float>(call.sums()[r].log());
-#pragma omp simd
-      for (std::size_t i = 0; i < logits.cols; ++i) out[i] = weight * tensor::cpu::fast_exp(row[i] - shift);
-    }
-    for (std::size_t t = 0; t < slopes.size(); ++t)
-      d_logits.row(call.head_row(t))[static_cast<std::size_t>(call.batch().targets[t].token)] +=
-          static_cast<float>(slopes[t]);
-  }
 
  private:
-  // One adapter's factors at one site, and the rows and columns that they concern.
-  struct Site {
-    std::size_t first, count;
-    int adapter;
-    ConstView a, b;
-    std::size_t a_at, b_at;
-    std::size_t column;    // of y
-    std::size_t t_column;  // of t
-    View t;                // whole
-  };
-
   static tensor::cpu::HeadShape head_shape(const Config& c) {
     return {c.heads, c.kv_heads, c.head_dim, c.window};
   }
-  template <class Use>
-  static void for_probes(const Call& call, std::size_t rows, Use&& use) {
-    const std::size_t n = rows / call.probes();
-    for (std::size_t j = 0; j < call.probes(); ++j) use(j, j * n, n);
-  }
-  static bool has_adapters(const Call& call) {
-    return std::ranges::any_of(call.packing().runs(), [](const AdapterRun& run) { return run.adapter >= 0; });
-  }
   void product(const Call& call, ConstView x, const LinearWeights<float>& w, float beta, View y) const {
-    for_probes(call, x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
+    call.for_probes(x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       const View part = y.rows_from(first, n);
       tensor::cpu::gemm_nt(1.0F, x.rows_from(first, n), {w.matrix.at(j), w.out, w.in, w.in}, beta, part);
       if (w.bias.exists()) tensor::cpu::add_rows(w.bias.at(j), part);
     });
   }
-  static View t_of(const Site& s) { return s.t.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows); }
-
-  template <class Use>
-  void for_sites(Call& call, const Sites& sites, std::size_t rows, Use&& use) {
-    if (!adapts(call, sites)) return;
-    const peft::Lora& lora = call.lora();
-    const std::size_t rank = lora.rank();
-    const View t = view(t_, rows, sites.count * rank);
-    view(dt_, rows, sites.count * rank);
-    for (std::size_t i = 0; i < sites.count; ++i) {
-      const peft::Lora::Site& site = lora.site(sites.layer, sites.projection[i]);
-      if (!site.used) continue;
-      const std::size_t column = output_column_of(call, sites.projection[i]);
-      for_probes(call, rows, [&](std::size_t, std::size_t first, std::size_t) {
-        for (const AdapterRun& run : call.packing().runs()) {
-          if (run.adapter < 0) continue;
-          const float* values = call.adapter(run.adapter).data();
-          use(Site{first + run.first, run.count, run.adapter,
-                   ConstView(tensor::view(values + site.a, rank, site.in)),
-                   ConstView(tensor::view(values + site.b, site.out, rank)), site.a, site.b, column, i * rank,
-                   t});
-        }
-      });
-    }
-  }
-  static std::size_t output_column_of(const Call& call, peft::Projection projection) {
-    return output_column(call.config(), projection);
-  }
   void rotate(Call& call, const Config& c, View qkv, float direction) const {
-    for_probes(call, qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
+    call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
       tensor::cpu::rotary(qkv.rows_from(first, n), std::size_t{c.heads} + c.kv_heads, c.head_dim,
                           call.packing().positions(), call.packing().cosines(), call.packing().sines(),
                           direction);
     });
   }
 
-  Buffer scratch_, t_, dt_;
+  Buffer scratch_;
 };
 
 }  // namespace zofo::model
