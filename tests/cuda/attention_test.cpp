@@ -274,6 +274,9 @@ struct Tolerance {
 // fp32 arithmetic on fp32. The outputs of bf16 are rounded once, to 2⁻⁹ at most; the general kernel's
 // gradients as well, while the tensor cores' gradients are made of probabilities and score gradients in bf16.
 constexpr Tolerance single{1e-5, 1e-5}, rounded{4e-3, 4e-3}, tensor_cores{4e-3, 1e-2};
+// Where a query sees two keys, a score's gradient is a small difference of products, one of which is made of
+// outputs that were rounded.
+constexpr Tolerance few_keys{4e-3, 1e-2};
 
 template <class T>
 void check(const Batch& b, const Tolerance& tolerance, float amplitude = 2.0F) {
@@ -360,7 +363,8 @@ TEST_CASE("attention sees a window", "[cuda][attention]") {
     }
     check<float>({.shape = {6, 2, 40, window}, .lengths = mixed}, single);
     check<float>(with_prefix({.shape = {4, 2, 64, window}, .lengths = mixed, .probes = 2}, 33), single);
-    check<bf16>(with_prefix({.shape = {4, 2, 96, window}, .lengths = mixed}, 5), rounded);
+    check<bf16>(with_prefix({.shape = {4, 2, 96, window}, .lengths = mixed}, 5),
+                window == 2 ? few_keys : rounded);
   }
   check<float>({.shape = {4, 2, 64, 3}, .lengths = {1100, 3}}, single);
   check<bf16>({.shape = {2, 1, 64, 300}, .lengths = {1100, 3}}, tensor_cores);

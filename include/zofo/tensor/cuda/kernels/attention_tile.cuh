@@ -226,6 +226,7 @@ template <int row_pitch, int blocks>
 __device__ inline void stage_rows(bf16* rows, const float (&sums)[blocks][4], float upper, float lower) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   bf16* to = rows + lane / 4 * row_pitch + lane % 4 * 2;
+  __syncwarp();  // other lanes have read what lay there
 #pragma unroll
   for (int n = 0; n < blocks; ++n) {
     *reinterpret_cast<std::uint32_t*>(to + n * 8) = narrow_pair(sums[n][0] * upper, sums[n][1] * upper);
