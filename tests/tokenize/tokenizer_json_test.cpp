@@ -42,7 +42,7 @@ TEST_CASE("the small file's ids follow from its merges", "[tokenize]") {
   REQUIRE(encode(small(), "<s>ab", true) == Ids{6, 5});
   REQUIRE(encode(small(), "<s>ab") == Ids{3, 0, 4});
   Json pairs = small();
-  pairs["model"]["merges"] = {{"a", "b"}, {"_", "ab"}};
+  pairs["model"]["merges"] = Json::array({Json::array({"a", "b"}), Json::array({"_", "ab"})});
   pairs["model"]["fuse_unk"] = false;
   REQUIRE(encode(pairs, "ab xy") == Ids{5, 3, 0, 0});
 }
@@ -84,7 +84,7 @@ TEST_CASE("what is broken or not supported is refused by path and value", "[toke
   refused("/model/unk_token", "", "model.unk_token");
   refused("/model/byte_fallback", 1, "model.byte_fallback = 1: must be true or false");
   refused("/model/vocab", Json::array(), "model.vocab = []: must be an object");
-  refused("/model/vocab/a", -1, "token 'a': id -1: must be in [0, ");
+  refused("/model/vocab/a", -1, "model.vocab.a = -1: must be an integer in [0, 2^31)");
   refused("/model/vocab/a", 2, "token 'b': id 2: is already that of 'a'");
   refused("/model/vocab/a", 1000000000, "id 1000000000: must be in [0, ");
   refused("/model/vocab/a", "1", "model.vocab.a");
