@@ -9,7 +9,7 @@ namespace zofo::cli {
 namespace {
 
 int run(const std::string& model, bool special) {
-  const tokenize::ByteBpe tokenizer = tune::load_tokenizer(checkpoint::GgufFile(model));
+  const tokenize::Tokenizer tokenizer = tune::load_tokenizer(checkpoint::GgufFile(model));
   std::size_t number = 0;
   for (std::string line; std::getline(std::cin, line);) {
     ++number;

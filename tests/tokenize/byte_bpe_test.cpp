@@ -91,29 +91,3 @@ TEST_CASE("bad input is refused by name", "[tokenize]") {
   REQUIRE_THROWS_WITH(tokenizer.decode(Ids{0, 1}), "token 1 = 1: must be in [0, 0]");
   REQUIRE_THROWS_WITH(tokenizer.decode(Ids{-1}), "token 0 = -1: must be in [0, 0]");
 }
-
-namespace {
-
-/// Stands for a GGUF file whose tokenizer keys are set here.
-struct FakeFile {
-  std::string model = "gpt2";
-  bool typed = true;
-  bool has(const std::string&) const { return typed; }
-  std::string string(const std::string& key) const { return key == "tokenizer.ggml.model" ? model : "gpt-2"; }
-  Strings strings(const std::string& key) const {
-    return key == "tokenizer.ggml.tokens" ? Strings{"a", "b", "ab", "<x>"} : Strings{"a b"};
-  }
-  std::vector<std::int64_t> integers(const std::string&) const { return {1, 1, 1, 3}; }
-};
-
-}  // namespace
-
-TEST_CASE("a tokenizer is read from GGUF keys", "[tokenize]") {
-  REQUIRE(from_gguf(FakeFile{}).encode("ab<x>", true) == Ids{2, 3});
-  FakeFile untyped;
-  untyped.typed = false;
-  REQUIRE(from_gguf(untyped).encode("ab", true) == Ids{2});
-  FakeFile other;
-  other.model = "llama";
-  REQUIRE_THROWS_WITH(from_gguf(other), Catch::Matchers::StartsWith("tokenizer.ggml.model = 'llama'"));
-}

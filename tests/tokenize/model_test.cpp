@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 #include "zofo/checkpoint/gguf.hpp"
+#include "zofo/tokenize/from_gguf.hpp"
 
 using namespace zofo::tokenize;
 using Ids = std::vector<std::int32_t>;
@@ -16,7 +17,7 @@ TEST_CASE("ids equal the reference on a real vocabulary", "[tokenize][model]") {
     WARN("skipped: ZOFO_MODEL is not set");
     return;
   }
-  const ByteBpe tokenizer = from_gguf(zofo::checkpoint::GgufFile(model));
+  const Tokenizer tokenizer = from_gguf(zofo::checkpoint::GgufFile(model));
   const auto golden = golden::load();
   for (const auto& row : golden.at("model_cases")) {
     const std::string text = row.at("text");
@@ -33,7 +34,7 @@ TEST_CASE("ids equal the reference on every row of a dump", "[tokenize][model]")
     return;
   }
   using Clock = std::chrono::steady_clock;
-  const ByteBpe tokenizer = from_gguf(zofo::checkpoint::GgufFile(model));
+  const Tokenizer tokenizer = from_gguf(zofo::checkpoint::GgufFile(model));
   std::ifstream file(rows);
   REQUIRE(file.is_open());
   std::size_t count = 0, bytes = 0, tokens = 0;

@@ -160,18 +160,4 @@ class ByteBpe {
   mutable WordCache cache_;
 };
 
-/// The tokenizer stored in a GGUF file (keys `tokenizer.ggml.{model,tokens,merges,token_type,pre}`; types may
-/// be missing). Throws Error naming the key: missing, of another type, or a tokenizer model other than
-/// `gpt2`.
-template <class Gguf>
-ByteBpe from_gguf(const Gguf& file) {
-  const std::string model = file.string("tokenizer.ggml.model");
-  require(model == "gpt2", "tokenizer.ggml.model = '{}': must be gpt2 (byte-level byte-pair encoding)",
-          model);
-  std::vector<std::int64_t> types;
-  if (file.has("tokenizer.ggml.token_type")) types = file.integers("tokenizer.ggml.token_type");
-  return ByteBpe(file.strings("tokenizer.ggml.tokens"), file.strings("tokenizer.ggml.merges"),
-                 std::move(types), file.string("tokenizer.ggml.pre"));
-}
-
 }  // namespace zofo::tokenize

@@ -12,14 +12,14 @@
 
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/tokenize/byte_bpe.hpp"
+#include "zofo/tokenize/from_gguf.hpp"
 
 namespace zofo::tune {
 
 /// A loaded model; `bos` is the token that every sequence starts with, if the file asks for one.
 struct Model {
   model::Parameters parameters;
-  tokenize::ByteBpe tokenizer;
+  tokenize::Tokenizer tokenizer;
   std::optional<std::int32_t> bos;
 };
 
@@ -135,7 +135,7 @@ inline model::Parameters load_parameters(const checkpoint::GgufFile& file) {
 }
 
 /// The tokenizer of a GGUF file. Throws Error naming the file and the key or token at fault.
-inline tokenize::ByteBpe load_tokenizer(const checkpoint::GgufFile& file) {
+inline tokenize::Tokenizer load_tokenizer(const checkpoint::GgufFile& file) {
   return detail::naming(file.path(), [&] { return tokenize::from_gguf(file); });
 }
 
