@@ -1,5 +1,5 @@
-/// @file Tiny models of tests/golden/llama.json; their weights come from the formula that
-/// tools/golden/llama_numpy.py documents.
+/// @file Tiny models of tests/golden/llama.json, opt.json and families.json; their weights come from the
+/// formula that tools/golden/llama_numpy.py documents.
 #pragma once
 
 #include <algorithm>
@@ -33,6 +33,17 @@ inline float formula(std::uint64_t stream, std::uint64_t i) {
   return (static_cast<float>(x >> 48U) - 32768.0F) / 32768.0F;
 }
 
+inline RopeScaling rope_scaling(const nlohmann::json& j) {
+  RopeScaling s;
+  if (j.at("kind") == "none") return s;
+  s.kind = j.at("kind") == "linear" ? RopeScaling::Kind::linear : RopeScaling::Kind::llama3;
+  s.factor = j.at("factor");
+  s.low_freq_factor = j.value("low_freq_factor", s.low_freq_factor);
+  s.high_freq_factor = j.value("high_freq_factor", s.high_freq_factor);
+  s.original_context = j.value("original_context", s.original_context);
+  return s;
+}
+
 inline Config config(const nlohmann::json& j) {
   Config c;
   if (j.contains("family")) c.family = j.at("family") == "opt" ? Family::opt : Family::llama;
@@ -47,6 +58,11 @@ inline Config config(const nlohmann::json& j) {
   if (c.rotary()) c.rope_base = j.at("rope_base");
   c.norm_eps = j.at("norm_eps");
   c.tied = j.at("tied");
+  c.attention_bias = j.value("attention_bias", false);
+  c.pre_norm = j.value("pre_norm", true);
+  c.embedding_width = j.value("embedding_width", 0U);
+  c.window = j.value("window", 0U);
+  if (j.contains("rope_scaling")) c.rope_scaling = rope_scaling(j.at("rope_scaling"));
   return c;
 }
 
@@ -86,7 +102,7 @@ inline std::string case_name(const nlohmann::json& j) {
   return config(j.at("config")).family == Family::opt ? "opt, " + name : name;
 }
 
-/// A model, its adapters and a batch, with what NumPy says of them.
+/// A model, its adapters and a batch, with what NumPy or PyTorch says of them.
 struct Case {
   explicit Case(const nlohmann::json& j)
       : name(case_name(j)),
@@ -95,7 +111,7 @@ struct Case {
         theta(parameters(shape)),
         log_probabilities(j.at("log_probabilities")),
         loss(j.at("loss")),
-        gradients(j.at("gradients")) {
+        gradients(j.value("gradients", std::vector<std::vector<double>>())) {
     for (std::uint64_t a = 0; a < j.at("adapters").get<std::uint64_t>(); ++a)
       values.push_back(adapter(a, lora.size()));
     for (const auto& s : j.at("sequences"))
@@ -139,8 +155,8 @@ struct Case {
   std::vector<std::vector<double>> gradients;
 };
 
-/// The files of cases, one a family.
-inline constexpr const char* files[] = {"llama.json", "opt.json"};
+/// The files of cases.
+inline constexpr const char* files[] = {"llama.json", "opt.json", "families.json"};
 
 /// One case by name.
 inline Case one(const std::string& name) {

@@ -12,7 +12,8 @@ namespace zofo::model {
 /// The operations of a block over workspaces that it keeps. Hidden states are [rows, width], rows being the
 /// batch's tokens once a probe: `h` enters the block, `middle` lies between its halves, `out` leaves it; they
 /// may be one buffer, and must be three where a backward pass follows. The products that adapters add to o
-/// and down are left to the norm that reads the hidden states next.
+/// and down are left to the norm that reads the hidden states next: in a post-norm block its own, which takes
+/// the sum of the states and the half's output, kept beside them.
 template <class Backend>
 class Block {
  public:
@@ -25,17 +26,17 @@ class Block {
   /// What the backward pass reads besides the hidden states.
   struct Kept {
     Buffer qkv, attended, ffn_in;
+    Buffer attention_sum, ffn_sum;  ///< what the norms of a post-norm block read
     typename Backend::FloatBuffer log_sums;
   };
 
   explicit Block(const Config& config) : config_(config) {}
 
-  /// middle = h + attention(norm(h)); reads the weights of Stage::attention. `left` is what the block before
-  /// has left to add to h.
+  /// middle = h + attention(norm(h)), or norm(h + attention(h)) in a post-norm block; reads the weights of
+  /// Stage::attention. `left` is what the block before has left to add to h.
   void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, Sites left, View h, View middle,
                  Kept& keep) {
-    const View x = b.view(normed_, h.rows, config_.width);
-    b.norm(call, config_, left, w.attn_norm, h, x);
+    const View x = input(b, call, left, w.attn_norm, h);
     // Where nothing is kept, what is dead lends its memory: ffn_in's to qkv, x's to attended.
     const View qkv = b.view(call.keeps() ? keep.qkv : keep.ffn_in, h.rows, config_.qkv_width());
     b.linear(call, x, w.qkv, qkv);
@@ -44,14 +45,17 @@ class Block {
     b.finish_qkv(call, config_, sites, qkv);
     const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
     b.attention(call, config_, qkv, attended, keep.log_sums);
-    b.linear_residual(call, attended, w.o, h, middle, qkv);
-    b.low_rank_in(call, Sites::attention_out(layer), attended);
+    const View sum = config_.pre_norm ? middle : b.view(keep.attention_sum, h.rows, config_.width);
+    b.linear_residual(call, attended, w.o, h, sum, qkv);
+    const Sites out = Sites::attention_out(layer);
+    b.low_rank_in(call, out, attended);
+    if (!config_.pre_norm) b.norm(call, config_, out, w.attn_norm, sum, middle);
   }
 
-  /// keep.ffn_in = the projection of norm(middle) into the second half; reads the weights of Stage::ffn_in.
+  /// keep.ffn_in = the projection of norm(middle), or of middle, into the second half; reads the weights of
+  /// Stage::ffn_in.
   void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, Kept& keep) {
-    const View x = b.view(normed_, middle.rows, config_.width);
-    b.norm(call, config_, Sites::attention_out(layer), w.ffn_norm, middle, x);
+    const View x = input(b, call, Sites::attention_out(layer), w.ffn_norm, middle);
     const View pre = b.view(keep.ffn_in, middle.rows, config_.ffn_in());
     const Sites sites = Sites::ffn_in(config_, layer);
     if (!config_.gated() && !b.adapts(call, sites)) return b.linear_relu(call, x, w.ffn_in, pre);
@@ -60,23 +64,70 @@ class Block {
     b.activate(call, config_, sites, pre, activated(b, pre));
   }
 
-  /// out = middle + down(activation); reads the weights of Stage::ffn_out.
+  /// out = middle + down(activation), or its norm in a post-norm block; reads the weights of Stage::ffn_out.
   void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
                Kept& keep) {
-    const View act = activated(b, b.view(keep.ffn_in, middle.rows, config_.ffn_in()));
-    b.linear_residual(call, act, w.down, middle, out, b.view(normed_, middle.rows, config_.width));
-    b.low_rank_in(call, Sites::down(layer), act);
+    if (config_.pre_norm) return add_ffn(b, call, layer, w, middle, out, keep);
+    const View sum = ffn_sum(b, call, middle.rows, keep);
+    add_ffn(b, call, layer, w, middle, sum, keep);
+    b.norm(call, config_, Sites::down(layer), w.ffn_norm, sum, out);
+  }
+
+  /// What of ffn_out the backward pass reads where activations are computed again: a post-norm block's sum.
+  void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, Kept& keep) {
+    if (config_.pre_norm) return;
+    const View sum = ffn_sum(b, call, middle.rows, keep);
+    add_ffn(b, call, layer, w, middle, sum, keep);
+    b.low_rank_out(call, Sites::down(layer), sum);
   }
 
   /// dh: gradient of `out` on entry, of `h` on exit (left as it is below the first block, where nothing is
   /// trained). Adapters' gradients go to the call.
   void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View middle, View dh,
                 Kept& keep) {
+    if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, keep), dh);
     ffn_backward(b, call, layer, w, middle, dh, keep);
+    if (!config_.pre_norm)
+      norm_backward(b, call, w.attn_norm, b.view(keep.attention_sum, dh.rows, config_.width), dh);
     attention_backward(b, call, layer, w, h, dh, keep);
   }
 
  private:
+  // What a half reads: the norm of the hidden states, or they themselves in a post-norm block.
+  View input(Backend& b, Call& call, Sites left, const NormWeights<Scalar>& w, View h) {
+    if (!config_.pre_norm) return h;
+    const View x = b.view(normed_, h.rows, config_.width);
+    b.norm(call, config_, left, w, h, x);
+    return x;
+  }
+  View ffn_sum(Backend& b, Call& call, std::size_t rows, Kept& keep) {
+    return b.view(call.keeps() ? keep.ffn_sum : keep.attention_sum, rows, config_.width);
+  }
+  void add_ffn(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
+               Kept& keep) {
+    const View act = activated(b, b.view(keep.ffn_in, middle.rows, config_.ffn_in()));
+    b.linear_residual(call, act, w.down, middle, out, b.view(normed_, middle.rows, config_.width));
+    b.low_rank_in(call, Sites::down(layer), act);
+  }
+  // dh: gradient of norm(sum) on entry, of the sum on exit.
+  void norm_backward(Backend& b, Call& call, const NormWeights<Scalar>& w, View sum, View dh) {
+    const View dx = b.view(d_normed_, dh.rows, config_.width);
+    b.copy(dh, dx);
+    b.fill_zero(dh);
+    b.norm_backward(call, config_, w, sum, Sites::none(), dx, dh);
+  }
+  // dh += the gradient in a half's input h, given that of what its first projection w makes of it.
+  void input_backward(Backend& b, Call& call, const NormWeights<Scalar>& norm, const LinearWeights<Scalar>& w,
+                      View h, const Sites& sites, View dy, View dh) {
+    if (config_.pre_norm) {
+      const View dx = b.view(d_normed_, dh.rows, config_.width);
+      b.linear_backward(call, dy, w, dx);
+      return b.norm_backward(call, config_, norm, h, sites, dx, dh);
+    }
+    b.linear_backward_add(call, dy, w, dh);
+    if (b.adapts(call, sites)) b.low_rank_back_in(call, sites, dh);
+  }
+
   // ReLU needs its result alone, so it is done in place.
   View activated(Backend& b, View pre) { return config_.gated() ? b.view(act_, pre.rows, config_.ffn) : pre; }
 
@@ -93,15 +144,10 @@ class Block {
     }
     const View d_pre = b.view(d_ffn_in_, dh.rows, config_.ffn_in());
     b.activate_backward(call, config_, pre, down, d_act, d_pre);
-    const View dx = b.view(d_normed_, dh.rows, config_.width);
-    b.linear_backward(call, d_pre, w.ffn_in, dx);
     const Sites in = Sites::ffn_in(config_, layer);
-    if (b.adapts(call, in)) {
-      const View x = b.view(normed_, dh.rows, config_.width);
-      b.norm(call, config_, Sites::none(), w.ffn_norm, middle, x);
-      b.low_rank_gradient(call, in, x, d_pre);
-    }
-    b.norm_backward(call, config_, w.ffn_norm, middle, in, dx, dh);
+    if (b.adapts(call, in))
+      b.low_rank_gradient(call, in, input(b, call, Sites::none(), w.ffn_norm, middle), d_pre);
+    input_backward(b, call, w.ffn_norm, w.ffn_in, middle, in, d_pre, dh);
   }
 
   void attention_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View dh,
@@ -119,16 +165,10 @@ class Block {
     b.attention_backward(call, config_, qkv, attended, keep.log_sums, d_attended, d_qkv);
     b.rotate_back(call, config_, d_qkv);
     const Sites sites = Sites::qkv(layer);
-    const bool adapted = b.adapts(call, sites);
-    if (adapted) {
-      const View x = b.view(normed_, dh.rows, config_.width);
-      b.norm(call, config_, Sites::none(), w.attn_norm, h, x);
-      b.low_rank_gradient(call, sites, x, d_qkv);
-    }
+    if (b.adapts(call, sites))
+      b.low_rank_gradient(call, sites, input(b, call, Sites::none(), w.attn_norm, h), d_qkv);
     if (layer == 0) return;
-    const View dx = b.view(d_normed_, dh.rows, config_.width);
-    b.linear_backward(call, d_qkv, w.qkv, dx);
-    b.norm_backward(call, config_, w.attn_norm, h, sites, dx, dh);
+    input_backward(b, call, w.attn_norm, w.qkv, h, sites, d_qkv, dh);
   }
 
   Config config_;

@@ -73,8 +73,11 @@ struct Config {
   [[nodiscard]] bool rotary() const { return family == Family::llama; }
   [[nodiscard]] bool biased() const { return family == Family::opt; }
   [[nodiscard]] bool qkv_biased() const { return biased() || attention_bias; }
+  /// A norm comes after the last block.
+  [[nodiscard]] bool final_norm() const { return pre_norm; }
   /// The embedding is projected to the width of the blocks, and back before the head.
   [[nodiscard]] bool projected() const { return embedding_width > 0; }
+  /// Entries of an embedded token.
   [[nodiscard]] std::uint32_t embedded() const { return projected() ? embedding_width : width; }
   /// Columns of the projection into a block's second half: gate and up side by side, or up alone.
   [[nodiscard]] std::size_t ffn_in() const { return (gated() ? 2 : 1) * std::size_t{ffn}; }

@@ -46,6 +46,7 @@ struct CpuBackend {
     return view(buffer, rows, cols);
   }
   static void fill_zero(View x) { std::fill_n(x.data, x.rows * x.cols, 0.0F); }
+  static void copy(ConstView from, View to) { std::copy_n(from.data, from.rows * from.cols, to.data); }
 
   /// Runs the operations of one pass; `name` and θ tell passes apart where they are recorded.
   template <class Name, class Pass>
@@ -101,6 +102,14 @@ struct CpuBackend {
                        View /*spare*/) const {
     if (from.data != to.data) std::copy_n(from.data, from.rows * from.cols, to.data);
     product(call, x, w, 1.0F, to);
+  }
+  /// y = x Wᵀ at each probe of a matrix that is no adapted projection: tensor number `tensor`.
+  void project(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*tensor*/, View y) const {
+    product(call, x, w, 0.0F, y);
+  }
+  /// dx += dy W; one probe.
+  void linear_backward_add(Call& /*call*/, ConstView dy, const LinearWeights<float>& w, View dx) const {
+    tensor::cpu::gemm_nn(1.0F, dy, {w.matrix.data, w.out, w.in, w.in}, 1.0F, dx);
   }
   /// dx = dy W; one probe.
   void linear_backward(Call& /*call*/, ConstView dy, const LinearWeights<float>& w, View dx) const {
@@ -162,14 +171,13 @@ struct CpuBackend {
   }
   void attention(Call& call, const Config& c, ConstView qkv, View out, FloatBuffer& /*log_sums*/) const {
     for_probes(call, qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
-      tensor::cpu::attention(qkv.rows_from(first, n), {c.heads, c.kv_heads, c.head_dim},
-                             call.packing().cu_seqlens(), out.rows_from(first, n));
+      tensor::cpu::attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
+                             out.rows_from(first, n));
     });
   }
   void attention_backward(Call& call, const Config& c, ConstView qkv, ConstView /*out*/,
                           const FloatBuffer& /*log_sums*/, ConstView d_out, View d_qkv) const {
-    tensor::cpu::attention_backward(qkv, d_out, {c.heads, c.kv_heads, c.head_dim},
-                                    call.packing().cu_seqlens(), d_qkv);
+    tensor::cpu::attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(), d_qkv);
   }
   /// Adds the adapters' products to pre, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
@@ -253,6 +261,9 @@ struct CpuBackend {
     View t;                // whole
   };
 
+  static tensor::cpu::HeadShape head_shape(const Config& c) {
+    return {c.heads, c.kv_heads, c.head_dim, c.window};
+  }
   template <class Use>
   static void for_probes(const Call& call, std::size_t rows, Use&& use) {
     const std::size_t n = rows / call.probes();

@@ -52,24 +52,37 @@ class CpuProbed {
 
   /// h = the tokens' rows of the embedding at each probe, plus their positions' where positions are learned.
   void embed(const CpuCall& call, tensor::MatrixView<float> h) const {
-    const Layout& layout = theta_.layout();
-    const std::size_t probes = call.probes(), tokens = call.tokens(), width = h.cols;
+    embed_tokens(call, h);
+    add_positions(call, h);
+  }
+  /// h = the tokens' rows of the embedding at each probe.
+  void embed_tokens(const CpuCall& call, tensor::MatrixView<float> h) const {
     const auto ids = std::span(call.batch().tokens);
+    std::fill_n(h.data, h.rows * h.cols, 0.0F);
+    add_rows(call, theta_.layout().embedding(), h,
+             [&](std::size_t token) { return static_cast<std::size_t>(ids[token]); });
+  }
+  /// h += the positions' rows at each probe, where positions are learned.
+  void add_positions(const CpuCall& call, tensor::MatrixView<float> h) const {
+    if (theta_.layout().positions() == Layout::none) return;
     const auto positions = call.packing().positions();
-#pragma omp parallel for schedule(static)
-    for (std::size_t row = 0; row < probes * tokens; ++row) {
-      std::vector<float> z(at_theta() ? 0 : width);
-      const std::size_t token = row % tokens, probe = row / tokens;
-      std::fill_n(h.row(row), width, 0.0F);
-      add_row(layout.embedding(), static_cast<std::size_t>(ids[token]), probe, z, h.row(row));
-      if (layout.positions() != Layout::none)
-        add_row(layout.positions(), positions[token] + Config::position_offset, probe, z, h.row(row));
-    }
+    add_rows(call, theta_.layout().positions(), h,
+             [&](std::size_t token) { return std::size_t{positions[token]} + Config::position_offset; });
   }
 
  private:
   [[nodiscard]] bool at_theta() const { return group_.empty() || group_[0].scale == 0.0; }
 
+  template <class RowOf>
+  void add_rows(const CpuCall& call, std::size_t tensor, tensor::MatrixView<float> h,
+                const RowOf& row_of) const {
+    const std::size_t tokens = call.tokens();
+#pragma omp parallel for schedule(static)
+    for (std::size_t row = 0; row < h.rows; ++row) {
+      std::vector<float> z(at_theta() ? 0 : h.cols);
+      add_row(tensor, row_of(row % tokens), row / tokens, z, h.row(row));
+    }
+  }
   void add_row(std::size_t tensor, std::size_t row, std::size_t probe, std::vector<float>& z,
                float* out) const {
     const std::size_t width = theta_.tensors()[tensor].cols, offset = row * width;

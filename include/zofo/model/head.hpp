@@ -22,10 +22,11 @@ class Head {
 
   explicit Head(const Config& config) : config_(config) {}
 
-  /// The weights that log_probabilities reads, in its order: the norm's, then the head's slices of at most
-  /// `slice` rows.
+  /// The weights that log_probabilities reads, in its order: the norm's and the projection's where there are
+  /// any, then the head's slices of at most `slice` rows.
   static void append_ranges(const Layout& layout, std::size_t slice, std::vector<WeightRange>& ranges) {
-    ranges.push_back({layout.output_norm(), layout.config().biased() ? std::size_t{2} : std::size_t{1}});
+    if (layout.config().final_norm()) ranges.push_back({layout.output_norm(), layout.output_norm_count()});
+    if (layout.config().projected()) ranges.push_back({layout.project_out(), 1});
     const std::size_t vocab = layout.config().vocab;
     for (std::size_t row = 0; row < vocab; row += slice)
       ranges.push_back({layout.head(), 1, row, std::min(slice, vocab - row)});
@@ -36,11 +37,11 @@ class Head {
   template <class Weights>
   void log_probabilities(Backend& b, Call& call, const Layout& layout, Weights& weights, std::size_t first,
                          View hidden) {
-    const View rows = gather(b, call, hidden);
-    const View x = b.view(normed_, rows.rows, config_.width);
-    b.norm(call, config_, Sites::none(), norm_weights(layout, weights.at(first)), rows, x);
+    View x = gather(b, call, hidden);
+    if (config_.final_norm()) x = norm(b, call, norm_weights(layout, weights.at(first++)), x);
+    if (config_.projected()) x = project(b, call, layout, weights.at(first++)(layout.project_out()), x);
     b.begin_head(call);
-    for (std::size_t i = first + 1; i < weights.count(); ++i) {
+    for (std::size_t i = first; i < weights.count(); ++i) {
       const WeightRange& range = weights.range(i);
       slice(b, call, x, weights.at(i)(layout.head()), range.row, range.rows);
     }
@@ -50,10 +51,10 @@ class Head {
   /// The same at θ with the logits of all slices kept for `backward`.
   template <class Theta>
   void forward_and_keep(Backend& b, Call& call, const Theta& theta, View hidden) {
-    const View rows = gather(b, call, hidden);
-    const View x = b.view(normed_, rows.rows, config_.width);
+    View x = gather(b, call, hidden);
     const Layout& layout = theta.layout();
-    b.norm(call, config_, Sites::none(), norm_weights_of(theta), rows, x);
+    if (config_.final_norm()) x = norm(b, call, norm_weights_of(theta), x);
+    if (config_.projected()) x = project(b, call, layout, {theta.data(layout.project_out()), 0}, x);
     b.begin_head(call);
     slice(b, call, x, {theta.data(layout.head()), 0}, 0, config_.vocab);
     b.finish_head(call);
@@ -70,7 +71,14 @@ class Head {
     b.logit_gradient(
         call, b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab), d_logits);
     const View dx = b.view(normed_, n, config_.width);
-    b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.width}, dx);
+    const View d_embedded = config_.projected() ? b.view(projected_, n, config_.embedding_width) : dx;
+    b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.embedded()},
+                      d_embedded);
+    if (config_.projected())
+      b.linear_backward(call, d_embedded,
+                        {{theta.data(layout.project_out()), 0}, {}, config_.embedding_width, config_.width},
+                        dx);
+    if (!config_.final_norm()) return b.scatter(call, dx, dh);
     const View d_rows = b.view(d_rows_, n, config_.width);
     b.fill_zero(d_rows);
     b.norm_backward(call, config_, norm_weights_of(theta), rows, Sites::none(), dx, d_rows);
@@ -78,6 +86,16 @@ class Head {
   }
 
  private:
+  View norm(Backend& b, Call& call, const NormWeights<Scalar>& w, View rows) {
+    const View x = b.view(normed_, rows.rows, config_.width);
+    b.norm(call, config_, Sites::none(), w, rows, x);
+    return x;
+  }
+  View project(Backend& b, Call& call, const Layout& layout, tensor::PerProbe<Scalar> matrix, View x) {
+    const View y = b.view(projected_, x.rows, config_.embedding_width);
+    b.project(call, x, {matrix, {}, config_.embedding_width, config_.width}, layout.project_out(), y);
+    return y;
+  }
   View gather(Backend& b, Call& call, View hidden) {
     const View rows = b.view(gathered_, call.probes() * call.head_rows(), config_.width);
     b.gather(call, hidden, rows);
@@ -99,12 +117,12 @@ class Head {
   void slice(Backend& b, Call& call, View x, tensor::PerProbe<Scalar> matrix, std::size_t first,
              std::size_t count) {
     const auto logits = b.float_view(logits_, x.rows, b.logit_stride(count)).cols_from(0, count);
-    b.logits(call, x, {matrix, {}, count, config_.width}, first, logits);
+    b.logits(call, x, {matrix, {}, count, config_.embedded()}, first, logits);
     b.add_slice(call, logits, first);
   }
 
   Config config_;
-  typename Backend::Buffer normed_, gathered_, d_rows_, d_logits_;
+  typename Backend::Buffer normed_, projected_, gathered_, d_rows_, d_logits_;
   typename Backend::FloatBuffer logits_;
 };
 

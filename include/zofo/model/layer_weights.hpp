@@ -50,7 +50,7 @@ inline constexpr std::size_t stages_of_a_block = 3;
 /// The tensors that a stage of a block reads.
 inline WeightRange stage_range(const Layout& layout, std::size_t layer, Stage stage) {
   const std::size_t first = layout.layer_first(layer);
-  const std::size_t ffn = layout.tensor(layer, Role::ffn_norm);
+  const std::size_t ffn = layout.tensor(layer, layout.config().pre_norm ? Role::ffn_norm : Role::up);
   const std::size_t down = layout.tensor(layer, Role::down);
   if (stage == Stage::attention) return {first, ffn - first};
   if (stage == Stage::ffn_in) return {ffn, down - ffn};

@@ -21,8 +21,9 @@ struct Tensor {
   [[nodiscard]] std::uint64_t size() const { return std::uint64_t{rows} * cols; }
 };
 
-/// A tensor's role in a block; those of a family come in this order, so that the tensors that one step of the
-/// forward pass reads are neighbours, and q|k|v and gate|up are one matrix each.
+/// A tensor's role in a block; those of a pre-norm family come in this order, in a post-norm block each norm
+/// after its half, so that the tensors that one step of the forward pass reads are neighbours, and q|k|v and
+/// gate|up are one matrix each.
 enum class Role : std::uint8_t {
   attn_norm,
   attn_norm_bias,
@@ -53,14 +54,16 @@ class Layout {
   /// Throws Error if the config is out of range.
   explicit Layout(const Config& config) : config_(config) {
     config.check();
-    add("token_embd", config.vocab, config.width);
+    add("token_embd", config.vocab, config.embedded());
     if (!config.rotary()) add("position_embd", config.context + Config::position_offset, config.width);
+    if (config.projected()) add("project_in", config.width, config.embedding_width);
     first_layer_ = tensors_.size();
     for (std::uint32_t i = 0; i < config.layers; ++i) add_block(i);
-    output_norm_ = tensors_.size();
-    add("output_norm", 1, config.width);
-    if (config.biased()) add("output_norm.bias", 1, config.width);
-    if (!config.tied) add("output", config.vocab, config.width);
+    end_ = tensors_.size();
+    if (config.final_norm()) add("output_norm", 1, config.width);
+    if (config.final_norm() && config.biased()) add("output_norm.bias", 1, config.width);
+    if (config.projected()) add("project_out", config.embedding_width, config.width);
+    if (!config.tied) add("output", config.vocab, config.embedded());
   }
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -71,7 +74,18 @@ class Layout {
   [[nodiscard]] std::size_t embedding() const { return 0; }
   /// The table of learned positions; `none` in a rotary model.
   [[nodiscard]] std::size_t positions() const { return config_.rotary() ? none : 1; }
-  [[nodiscard]] std::size_t output_norm() const { return output_norm_; }
+  /// The matrix from embedded tokens to hidden states; `none` where tokens are embedded in the width.
+  [[nodiscard]] std::size_t project_in() const { return config_.projected() ? first_layer_ - 1 : none; }
+  /// The final norm's gain, which its bias follows; `none` in a post-norm model.
+  [[nodiscard]] std::size_t output_norm() const { return config_.final_norm() ? end_ : none; }
+  /// Tensors of the final norm.
+  [[nodiscard]] std::size_t output_norm_count() const {
+    return config_.final_norm() ? (config_.biased() ? 2 : 1) : 0;
+  }
+  /// The matrix from hidden states to embedded tokens; `none` as above.
+  [[nodiscard]] std::size_t project_out() const {
+    return config_.projected() ? end_ + output_norm_count() : none;
+  }
   /// The head's matrix: the embedding where tied.
   [[nodiscard]] std::size_t head() const { return config_.tied ? embedding() : tensors_.size() - 1; }
   /// First tensor of a block.
@@ -97,30 +111,38 @@ class Layout {
     const auto keys = static_cast<std::uint32_t>(c.key_width());
     const std::string block = "blk." + std::to_string(layer) + ".";
     const std::size_t first = tensors_.size();
-    const auto put = [&](Role role, const char* name, std::uint32_t rows, std::uint32_t cols) {
+    const auto put = [&](Role role, const std::string& name, std::uint32_t rows, std::uint32_t cols) {
       place_[static_cast<std::size_t>(role)] = tensors_.size() - first;
       add(block + name, rows, cols);
     };
     const auto put_bias = [&](Role role, const char* name, std::uint32_t cols) {
       if (c.biased()) put(role, name, 1, cols);
     };
-    put(Role::attn_norm, "attn_norm", 1, c.width);
-    put_bias(Role::attn_norm_bias, "attn_norm.bias", c.width);
+    const auto put_norm = [&](Role gain, Role bias, const std::string& name) {
+      put(gain, name, 1, c.width);
+      if (c.biased()) put(bias, name + ".bias", 1, c.width);
+    };
+    if (c.pre_norm) put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
     put(Role::q, "attn_q", queries, c.width);
     put(Role::k, "attn_k", keys, c.width);
     put(Role::v, "attn_v", keys, c.width);
-    put_bias(Role::q_bias, "attn_q.bias", queries);
-    put_bias(Role::k_bias, "attn_k.bias", keys);
-    put_bias(Role::v_bias, "attn_v.bias", keys);
+    if (c.qkv_biased()) {
+      put(Role::q_bias, "attn_q.bias", 1, queries);
+      put(Role::k_bias, "attn_k.bias", 1, keys);
+      put(Role::v_bias, "attn_v.bias", 1, keys);
+    }
     put(Role::o, "attn_output", c.width, queries);
     put_bias(Role::o_bias, "attn_output.bias", c.width);
-    put(Role::ffn_norm, "ffn_norm", 1, c.width);
-    put_bias(Role::ffn_norm_bias, "ffn_norm.bias", c.width);
+    if (c.pre_norm)
+      put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
+    else
+      put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
     if (c.gated()) put(Role::gate, "ffn_gate", c.ffn, c.width);
     put(Role::up, "ffn_up", c.ffn, c.width);
     put_bias(Role::up_bias, "ffn_up.bias", c.ffn);
     put(Role::down, "ffn_down", c.width, c.ffn);
     put_bias(Role::down_bias, "ffn_down.bias", c.width);
+    if (!c.pre_norm) put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
     layer_count_ = tensors_.size() - first;
   }
   static std::array<std::size_t, static_cast<std::size_t>(Role::count)> no_places() {
@@ -132,7 +154,7 @@ class Layout {
   Config config_;
   std::vector<Tensor> tensors_;
   std::uint64_t size_ = 0;
-  std::size_t first_layer_ = 0, layer_count_ = 0, output_norm_ = 0;
+  std::size_t first_layer_ = 0, layer_count_ = 0, end_ = 0;
   std::array<std::size_t, static_cast<std::size_t>(Role::count)> place_ = no_places();
 };
 

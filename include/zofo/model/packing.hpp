@@ -10,6 +10,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model/batch.hpp"
 #include "zofo/model/config.hpp"
+#include "zofo/model/rotary.hpp"
 #include "zofo/model/sites.hpp"
 
 namespace zofo::model {
@@ -73,9 +74,7 @@ class Packing {
     const std::size_t half = config.head_dim / 2;
     for (std::size_t t = cosines_.size() / half; t < length; ++t)
       for (std::size_t j = 0; j < half; ++j) {
-        const double exponent = -static_cast<double>(2 * j) / config.head_dim;
-        const double angle =
-            static_cast<double>(t) * std::pow(static_cast<double>(config.rope_base), exponent);
+        const double angle = static_cast<double>(t) * rotary_frequency(config, j);
         cosines_.push_back(static_cast<float>(std::cos(angle)));
         sines_.push_back(static_cast<float>(std::sin(angle)));
       }

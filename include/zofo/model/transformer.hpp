@@ -126,10 +126,11 @@ class BasicTransformer {
     backend_.run(call_, weights, theta, [&] {
       const View h = hidden_view(hidden_);
       weights.begin(call_);
-      weights.embed(call_, h);
+      std::size_t next = 0;
+      embed(weights, layout, h, [&] { return weights.at(next++)(layout.project_in()); });
       for (std::size_t l = 0; l < config_.layers; ++l) {
         const auto at = [&](Stage stage) {
-          const std::size_t i = l * stages_of_a_block + static_cast<std::size_t>(stage);
+          const std::size_t i = next + l * stages_of_a_block + static_cast<std::size_t>(stage);
           return Weights::at(layout, l, weights.at(i));
         };
         block_.attention(backend_, call_, l, at(Stage::attention), left_of(l), h, h, kept_[0]);
@@ -137,8 +138,19 @@ class BasicTransformer {
         block_.ffn_out(backend_, call_, l, at(Stage::ffn_out), h, h, kept_[0]);
       }
       backend_.low_rank_out(call_, left_of(config_.layers), h);
-      head_.log_probabilities(backend_, call_, layout, weights, config_.layers * stages_of_a_block, h);
+      head_.log_probabilities(backend_, call_, layout, weights, next + config_.layers * stages_of_a_block, h);
     });
+  }
+
+  // The first hidden states; project_in() gives the weights of the projection, where there is one.
+  template <class Probed, class ProjectIn>
+  void embed(Probed& weights, const Layout& layout, View h, ProjectIn&& project_in) {
+    if (!config_.projected()) return weights.embed(call_, h);
+    const View x = backend_.view(embedded_, h.rows, config_.embedding_width);
+    weights.embed_tokens(call_, x);
+    backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
+                     layout.project_in(), h);
+    weights.add_positions(call_, h);
   }
 
   void forward_and_keep(const Theta& theta) {
@@ -146,7 +158,9 @@ class BasicTransformer {
     inputs_.resize(config_.layers);
     middles_.resize(recompute_ ? 1 : config_.layers);
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
-    weights.embed(call_, hidden_view(inputs_[0]));
+    embed(weights, theta.layout(), hidden_view(inputs_[0]), [&] {
+      return tensor::PerProbe<typename Backend::Scalar>{theta.data(theta.layout().project_in()), 0};
+    });
     for (std::size_t l = 0; l < config_.layers; ++l) {
       const Weights w = Weights::of(theta, l);
       const View h = hidden_view(inputs_[l]);
@@ -164,7 +178,10 @@ class BasicTransformer {
     for (std::size_t l = config_.layers; l-- > 0;) {
       const Weights w = Weights::of(theta, l);
       const View h = hidden_view(inputs_[l]);
-      if (recompute_) half_forward(l, w, Sites::none(), h);
+      if (recompute_) {
+        half_forward(l, w, Sites::none(), h);
+        block_.ffn_out_again(backend_, call_, l, w, middle(l), kept(l));
+      }
       block_.backward(backend_, call_, l, w, h, middle(l), dh, kept(l));
     }
   }
@@ -174,12 +191,15 @@ class BasicTransformer {
     block_.attention(backend_, call_, l, w, left, h, middle(l), kept(l));
     block_.ffn_in(backend_, call_, l, w, middle(l), kept(l));
   }
-  static Sites left_of(std::size_t layer) { return layer > 0 ? Sites::down(layer - 1) : Sites::none(); }
+  Sites left_of(std::size_t layer) const {
+    return layer > 0 && config_.pre_norm ? Sites::down(layer - 1) : Sites::none();
+  }
   Kept& kept(std::size_t layer) { return kept_[recompute_ ? 0 : layer]; }
   View middle(std::size_t layer) { return hidden_view(middles_[recompute_ ? 0 : layer]); }
 
   std::vector<WeightRange> ranges(const Layout& layout) const {
     std::vector<WeightRange> list;
+    if (config_.projected()) list.push_back({layout.project_in(), 1});
     for (std::size_t l = 0; l < config_.layers; ++l)
       for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
         list.push_back(stage_range(layout, l, stage));
@@ -196,7 +216,7 @@ class BasicTransformer {
   Head<Backend> head_;
   std::vector<Kept> kept_;
   std::vector<Buffer> inputs_, middles_;
-  Buffer hidden_;
+  Buffer hidden_, embedded_;
 };
 
 /// The transformer on the CPU.

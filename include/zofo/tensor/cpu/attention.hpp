@@ -18,7 +18,18 @@ struct HeadShape {
   std::size_t heads = 0;
   std::size_t kv_heads = 0;
   std::size_t dim = 0;
+  std::size_t window = 0;  ///< keys that a query sees, its own the last; 0: all before it
 
+  /// First of the n keys up to a query's own that it sees.
+  [[nodiscard]] std::size_t first_key(std::size_t n) const {
+    return window == 0 || n <= window ? 0 : n - window;
+  }
+  /// One past the last of `length` queries that see the key of query `own`, or one `before` keys before the
+  /// first.
+  [[nodiscard]] std::size_t end_query(std::size_t own, std::size_t before, std::size_t length) const {
+    if (window == 0 || own + window >= length + before) return length;
+    return own + window > before ? own + window - before : 0;
+  }
   [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
   [[nodiscard]] std::size_t q_at(std::size_t head) const { return head * dim; }
   [[nodiscard]] std::size_t k_at(std::size_t head) const { return (heads + head / group()) * dim; }
@@ -126,7 +137,7 @@ inline void gather(const float* prefix, const HeadPrefix& shape, ConstView qkv, 
   transpose(qkv.data + column, qkv.stride, qkv.rows, dim, out + shape.length, total);
 }
 
-// softmax(q kᵀ/√dim) of a query over the first n of `total` keys, written to p[0..n−1].
+// softmax(q kᵀ/√dim) of a query over n of `total` keys, written to p[0..n−1].
 inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
                        float* p) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
@@ -145,6 +156,22 @@ inline void causal_row(const float* q, const float* keys, std::size_t total, std
   for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
 }
 
+// The keys that query i sees, numbered with the prefix first: first … end − 1, from `own` on the sequence's
+// own.
+struct Seen {
+  std::size_t prefix, first, own, end;
+
+  Seen(const HeadShape& shape, std::size_t prefix_length, std::size_t i)
+      : prefix(prefix_length),
+        first(shape.first_key(prefix_length + i + 1)),
+        own(std::max(first, prefix_length)),
+        end(prefix_length + i + 1) {}
+  [[nodiscard]] std::size_t count() const { return end - first; }
+  [[nodiscard]] std::size_t own_row() const { return own - prefix; }
+  [[nodiscard]] std::size_t own_count() const { return end - own; }
+  [[nodiscard]] std::size_t prefix_count() const { return own - first; }
+};
+
 inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head, const HeadPrefix& prefix,
                          View out, std::vector<float>& scratch) {
   const std::size_t length = qkv.rows;
@@ -157,9 +184,13 @@ inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head
   const float* values = qkv.data + shape.v_at(head);
   for (std::size_t i = 0; i < length; ++i) {
     float* to = out.row(i) + head * dim;
-    causal_row(qkv.row(i) + shape.q_at(head), keys, total, prefix.length + i + 1, dim, p);
-    weighted_sum<false>(p + prefix.length, 1, values, qkv.stride, i + 1, dim, to);
-    if (prefix.length > 0) weighted_sum<true>(p, 1, prefix.values, prefix.stride, prefix.length, dim, to);
+    const Seen seen(shape, prefix.length, i);
+    causal_row(qkv.row(i) + shape.q_at(head), keys + seen.first, total, seen.count(), dim, p + seen.first);
+    weighted_sum<false>(p + seen.own, 1, values + seen.own_row() * qkv.stride, qkv.stride, seen.own_count(),
+                        dim, to);
+    if (seen.prefix_count() > 0)
+      weighted_sum<true>(p + seen.first, 1, prefix.values + seen.first * prefix.stride, prefix.stride,
+                         seen.prefix_count(), dim, to);
   }
 }
 
@@ -174,7 +205,7 @@ inline void score_gradient(const float* p, const float* dp, std::size_t n, float
 }
 
 // What one head leaves of its backward pass: probabilities and gradients of the scores, [query, key], keys of
-// the prefix first; the part right of the diagonal is not set.
+// the prefix first; what a query does not see is not set.
 struct HeadScores {
   const float* p = nullptr;
   const float* ds = nullptr;
@@ -208,23 +239,27 @@ inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape
   const ConstView go = d_out.cols_from(head * dim, dim);
   const float* k = qkv.data + shape.k_at(head);
   for (std::size_t i = 0; i < length; ++i) {
-    const std::size_t n = prefix.length + i + 1;
+    const Seen seen(shape, prefix.length, i);
     float* d_query = d_qkv.row(i) + shape.q_at(head);
-    causal_row(q.row(i), keys, total, n, dim, p + i * total);
-    weighted_sum<false>(go.row(i), 1, values, total, dim, n, dp);
-    score_gradient(p + i * total, dp, n, scale, ds + i * total);
-    weighted_sum<true>(ds + i * total + prefix.length, 1, k, qkv.stride, i + 1, dim, d_query);
-    if (prefix.length > 0)
-      weighted_sum<true>(ds + i * total, 1, prefix.keys, prefix.stride, prefix.length, dim, d_query);
+    float* p_row = p + i * total;
+    float* ds_row = ds + i * total;
+    causal_row(q.row(i), keys + seen.first, total, seen.count(), dim, p_row + seen.first);
+    weighted_sum<false>(go.row(i), 1, values + seen.first, total, dim, seen.count(), dp);
+    score_gradient(p_row + seen.first, dp, seen.count(), scale, ds_row + seen.first);
+    weighted_sum<true>(ds_row + seen.own, 1, k + seen.own_row() * qkv.stride, qkv.stride, seen.own_count(),
+                       dim, d_query);
+    if (seen.prefix_count() > 0)
+      weighted_sum<true>(ds_row + seen.first, 1, prefix.keys + seen.first * prefix.stride, prefix.stride,
+                         seen.prefix_count(), dim, d_query);
   }
   const HeadScores scores{p, ds, total};
   for (std::size_t j = 0; j < length; ++j)
-    key_gradient(scores, prefix.length + j, j, length - j, q, go, d_qkv.row(j) + shape.k_at(head),
-                 d_qkv.row(j) + shape.v_at(head));
+    key_gradient(scores, prefix.length + j, j, shape.end_query(j, 0, length) - j, q, go,
+                 d_qkv.row(j) + shape.k_at(head), d_qkv.row(j) + shape.v_at(head));
   if (length == 0 || prefix.d_keys == nullptr) return;
   for (std::size_t j = 0; j < prefix.length; ++j)
-    key_gradient(scores, j, 0, length, q, go, prefix.d_keys + j * prefix.stride,
-                 prefix.d_values + j * prefix.stride);
+    key_gradient(scores, j, 0, shape.end_query(j, prefix.length, length), q, go,
+                 prefix.d_keys + j * prefix.stride, prefix.d_values + j * prefix.stride);
 }
 
 }  // namespace detail
