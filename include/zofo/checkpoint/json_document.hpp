@@ -86,9 +86,10 @@ class JsonFields {
   [[nodiscard]] std::uint32_t integer(std::string_view field, std::uint32_t low = 0,
                                       std::uint32_t high = std::numeric_limits<std::uint32_t>::max()) const {
     const nlohmann::json& value = at(field);
-    const bool fits =
-        value.is_number_unsigned() && value.get<std::uint64_t>() >= low && value.get<std::uint64_t>() <= high;
-    if (!fits) refuse(field, fmt::format("an integer in [{}, {}]", low, high));
+    const bool whole =
+        value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    if (!whole || value.get<std::uint64_t>() < low || value.get<std::uint64_t>() > high)
+      refuse(field, fmt::format("an integer in [{}, {}]", low, high));
     return value.get<std::uint32_t>();
   }
   [[nodiscard]] double number(std::string_view field) const {

@@ -18,7 +18,8 @@ using checkpoint::JsonFields;
 
 /// Throws Error unless the field is left out or has the one value that is computed.
 inline void only(const JsonFields& file, std::string_view field, const nlohmann::json& value) {
-  if (file.has(field) && file.at(field) != value) file.refuse(field, fmt::format("{} (or left out)", value.dump()));
+  if (file.has(field) && file.at(field) != value)
+    file.refuse(field, fmt::format("{} (or left out)", value.dump()));
 }
 
 inline model::RopeScaling read_rope_scaling(const JsonFields& rope, std::uint32_t context) {

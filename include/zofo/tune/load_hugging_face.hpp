@@ -11,9 +11,9 @@
 #include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/model/rope_order.hpp"
 #include "zofo/tune/hugging_face_config.hpp"
 #include "zofo/tune/load_checks.hpp"
+#include "zofo/tune/rotary_weights.hpp"
 
 namespace zofo::tune {
 
@@ -24,23 +24,11 @@ inline checkpoint::Naming naming_of(const model::Config& config) {
 
 namespace detail {
 
-/// Heads of a weight whose rows rotary positions turn in pairs (q, k and their biases); 0 for other weights.
-inline std::size_t rotary_heads(const model::Config& config, std::string_view weight) {
-  if (!config.rotary()) return 0;
-  if (weight.ends_with(".attn_q") || weight.ends_with(".attn_q.bias")) return config.heads;
-  if (weight.ends_with(".attn_k") || weight.ends_with(".attn_k.bias")) return config.kv_heads;
-  return 0;
-}
-
-/// Columns of a weight as rope_order counts them: a bias has one.
-inline std::size_t rotary_cols(const model::Tensor& weight) {
-  return weight.name.ends_with(".bias") ? 1 : weight.cols;
-}
-
 /// What stands before the modules' names: models saved by their inner class lack the outer prefixes.
 inline std::string_view prefix_of(const checkpoint::SafetensorsFolder& folder, checkpoint::Naming naming) {
   std::string_view prefix = checkpoint::usual_prefix(naming);
-  for (; !folder.has(fmt::format("{}embed_tokens.weight", prefix)); prefix.remove_prefix(prefix.find('.') + 1))
+  for (; !folder.has(fmt::format("{}embed_tokens.weight", prefix));
+       prefix.remove_prefix(prefix.find('.') + 1))
     require(!prefix.empty(), "{}: tensor '{}embed_tokens.weight' is missing", folder.name(),
             checkpoint::usual_prefix(naming));
   return prefix;
@@ -85,8 +73,7 @@ inline model::Parameters load_hugging_face(const std::filesystem::path& path) {
     const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
     folder.read(name, values);
     detail::check_finite(values, place(name));
-    if (const std::size_t heads = detail::rotary_heads(config, tensor.name); heads > 0)
-      model::interleave_rotary(values, heads, config.head_dim, detail::rotary_cols(tensor));
+    to_rotary_pairs(values, config, tensor);
   }
   return theta;
 }
