@@ -214,18 +214,19 @@ struct Reference {
     for (std::size_t i = 0; i < b.lengths[sequence]; ++i) {
       const std::size_t q_at = (row + i) * b.qkv_width() + h * dim, n = prefix + i + 1;
       const std::size_t out_at = (row + i) * b.out_width() + h * dim;
+      const std::size_t first = b.shape.window == 0 || n < b.shape.window ? 0 : n - b.shape.window;
       std::vector<double> p(n), dp(n);
-      for (std::size_t j = 0; j < n; ++j)
+      for (std::size_t j = first; j < n; ++j)
         for (std::size_t d = 0; d < dim; ++d) {
           p[j] += exact(v.qkv[q_at + d]) * key(keys[j], d) * scale;
           dp[j] += exact(v.d_out[out_at + d]) * value(keys[j], d);
         }
-      const double highest = *std::max_element(p.begin(), p.end());
+      const double highest = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first), p.end());
       double sum = 0.0, delta = 0.0;
-      for (double& x : p) sum += x = std::exp(x - highest);
+      for (std::size_t j = first; j < n; ++j) sum += p[j] = std::exp(p[j] - highest);
       lse[(row + i) * b.shape.heads + h] = highest + std::log(sum);
-      for (std::size_t j = 0; j < n; ++j) delta += (p[j] /= sum) * dp[j];
-      for (std::size_t j = 0; j < n; ++j) {
+      for (std::size_t j = first; j < n; ++j) delta += (p[j] /= sum) * dp[j];
+      for (std::size_t j = first; j < n; ++j) {
         const double ds = p[j] * (dp[j] - delta) * scale;
         double* const d_key = (keys[j].of_prefix ? d_prefix_keys : d_qkv).data() + keys[j].key;
         double* const d_value = (keys[j].of_prefix ? d_prefix_values : d_qkv).data() + keys[j].value;
@@ -283,7 +284,8 @@ void check(const Batch& b, const Tolerance& tolerance, float amplitude = 2.0F) {
   card.backward();
   const Values<T> got = card.results();
   INFO("dim " << b.shape.dim << ", " << b.shape.heads << '/' << b.shape.kv_heads << " heads, longest "
-              << b.longest() << ", " << b.probes << " probes, prefix " << b.prefix);
+              << b.longest() << ", " << b.probes << " probes, prefix " << b.prefix << ", window "
+              << b.shape.window);
   CHECK(relative_error(got.out, wanted.out) < tolerance.out);
   CHECK(relative_error(without_padding(b, got.lse), wanted.lse) < 1e-5);
   const std::size_t width = b.qkv_width(), keys = b.out_width(), values = keys + b.kv_width();
@@ -344,6 +346,24 @@ TEST_CASE("attention sees a prefix", "[cuda][attention]") {
     check<bf16>(with_prefix({.shape = {4, 2, dim}, .lengths = mixed, .padding = 0}, 7), tensor_cores);
     check<bf16>(with_prefix({.shape = {2, 1, dim}, .lengths = edges, .probes = 2}, 70), tensor_cores);
   }
+}
+
+TEST_CASE("attention sees a window", "[cuda][attention]") {
+  for (const std::uint32_t window : {2U, 31U, 64U, 65U, 100U, 4000U}) {
+    for (const std::uint32_t dim : {64U, 80U, 128U}) {
+      check<bf16>({.shape = {6, 2, dim, window}, .lengths = mixed}, tensor_cores);
+      check<bf16>({.shape = {4, 1, dim, window}, .lengths = brief, .probes = 2}, tensor_cores);
+      check<bf16>(with_prefix({.shape = {4, 2, dim, window}, .lengths = {30, 1, 17, 44, 20}}, 5),
+                  tensor_cores);
+      check<bf16>(with_prefix({.shape = {2, 1, dim, window}, .lengths = edges, .probes = 2}, 70),
+                  tensor_cores);
+    }
+    check<float>({.shape = {6, 2, 40, window}, .lengths = mixed}, single);
+    check<float>(with_prefix({.shape = {4, 2, 64, window}, .lengths = mixed, .probes = 2}, 33), single);
+    check<bf16>(with_prefix({.shape = {4, 2, 96, window}, .lengths = mixed}, 5), rounded);
+  }
+  check<float>({.shape = {4, 2, 64, 3}, .lengths = {1100, 3}}, single);
+  check<bf16>({.shape = {2, 1, 64, 300}, .lengths = {1100, 3}}, tensor_cores);
 }
 
 TEST_CASE("attention of other scalars and dims equals its definition", "[cuda][attention]") {

@@ -183,7 +183,7 @@ void turn(const Rows& rows, std::vector<double>& qkv, std::size_t stride, std::s
 }
 
 template <class T>
-void check_embedding(Law law, std::uint32_t low_rank, bool with_positions) {
+void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool in_two = false) {
   const Rows rows{5, 2};
   const std::uint32_t width = 136, vocab = 11,
                       places = 9;  // several blocks of 128 signs, none at their start
@@ -211,7 +211,12 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions) {
   packed.token = token_card.data();
   packed.position = position_card.data();
   embed<T>(nullptr, e, rows, packed, law, probe_card.data(), table.card.data(),
-           with_positions ? positions.card.data() : nullptr, h.data());
+           with_positions && !in_two ? positions.card.data() : nullptr, h.data());
+  if (in_two) {  // the positions alone, added to what is there
+    e.add = true;
+    packed.token = nullptr;
+    embed<T>(nullptr, e, rows, packed, law, probe_card.data(), nullptr, positions.card.data(), h.data());
+  }
 
   std::vector<double> expected(rows.count() * width, 0.0);
   const auto add_row = [&](std::size_t r, const std::vector<double>& entries, std::uint32_t stream,
@@ -249,6 +254,8 @@ TEMPLATE_TEST_CASE("embedding reads the rows of each probe", "[cuda]", float, bf
     check_embedding<TestType>(Law::rademacher, 0, with_positions);
     check_embedding<TestType>(Law::gaussian, 3, with_positions);
   }
+  for (const std::uint32_t low_rank : {0U, 3U})
+    check_embedding<TestType>(Law::gaussian, low_rank, true, true);
 }
 
 TEMPLATE_TEST_CASE("embedding at theta needs no probes", "[cuda]", float, bf16) {

@@ -44,7 +44,7 @@ class Block {
     b.low_rank_in(call, sites, x);
     b.finish_qkv(call, config_, sites, qkv);
     const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
-    b.attention(call, config_, qkv, attended, keep.log_sums);
+    b.attention(call, config_, layer, qkv, attended, keep.log_sums);
     const View sum = config_.pre_norm ? middle : b.view(keep.attention_sum, h.rows, config_.width);
     b.linear_residual(call, attended, w.o, h, sum, qkv);
     const Sites out = Sites::attention_out(layer);
@@ -81,8 +81,8 @@ class Block {
     b.low_rank_out(call, Sites::down(layer), sum);
   }
 
-  /// dh: gradient of `out` on entry, of `h` on exit (left as it is below the first block, where nothing is
-  /// trained). Adapters' gradients go to the call.
+  /// dh: gradient of `out` on entry, of `h` on exit (left unfinished below the first block unless a prompt is
+  /// trained there). Adapters' gradients go to the call.
   void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View middle, View dh,
                 Kept& keep) {
     if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, keep), dh);
@@ -162,12 +162,12 @@ class Block {
       b.low_rank_back_in(call, o, d_attended);
     }
     const View d_qkv = b.view(d_qkv_, dh.rows, config_.qkv_width());
-    b.attention_backward(call, config_, qkv, attended, keep.log_sums, d_attended, d_qkv);
+    b.attention_backward(call, config_, layer, qkv, attended, keep.log_sums, d_attended, d_qkv);
     b.rotate_back(call, config_, d_qkv);
     const Sites sites = Sites::qkv(layer);
     if (b.adapts(call, sites))
       b.low_rank_gradient(call, sites, input(b, call, Sites::none(), w.attn_norm, h), d_qkv);
-    if (layer == 0) return;
+    if (layer == 0 && !call.uses(peft::Kind::prompt)) return;
     input_backward(b, call, w.attn_norm, w.qkv, h, sites, d_qkv, dh);
   }
 

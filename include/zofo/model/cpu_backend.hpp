@@ -11,6 +11,7 @@
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/sites.hpp"
+#include "zofo/peft/dropout.hpp"
 #include "zofo/perturb/perturbation.hpp"
 #include "zofo/tensor/cpu/attention.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
@@ -67,6 +68,9 @@ struct CpuBackend {
   /// product.
   static std::size_t head_slice(const Config& /*config*/) { return 2048; }
 
+  /// Makes ready what all operations of a pass read.
+  static void begin_pass(Call& /*call*/) {}
+
   /// Adds what the projections before left to h, then x = norm(h).
   void norm(Call& call, const Config& c, const Sites& left, const NormWeights<float>& w, View h, View x) {
     low_rank_out(call, left, h);
@@ -118,15 +122,15 @@ struct CpuBackend {
 
   /// True if an adapter of the call's layout sits at one of the sites.
   [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
+    if (call.packing().runs().empty()) return false;
     for (std::size_t i = 0; i < sites.count; ++i)
-      if (call.lora().site(sites.layer, sites.projection[i]).used) return has_adapters(call);
+      if (call.lora().site(sites.layer, sites.projection[i]).used) return true;
     return false;
   }
   /// t = x Aᵀ of every site, kept for the operation that adds the product.
   void low_rank_in(Call& call, const Sites& sites, ConstView x) {
-    for_sites(call, sites, x.rows, [&](const Site& s) {
-      tensor::cpu::gemm_nt(1.0F, x.rows_from(s.first, s.count), s.a, 0.0F, t_of(s));
-    });
+    for_sites(call, sites, x.rows,
+              [&](const Site& s) { tensor::cpu::gemm_nt(1.0F, input_of(call, s, x), s.a, 0.0F, t_of(s)); });
   }
   /// y += (α/r)·t Bᵀ at every site's columns.
   void low_rank_out(Call& call, const Sites& sites, View y) {
@@ -145,20 +149,52 @@ struct CpuBackend {
                           .cols_from(s.t_column, s.a.rows);
       const ConstView dy_s = ConstView(dy.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
       tensor::cpu::gemm_nn(scale, dy_s, s.b, 0.0F, dt);
-      Eigen::VectorXf& gradient = call.gradient(s.adapter);
-      tensor::cpu::gemm_tn(scale, dy_s, t_of(s), 1.0F,
-                           tensor::view(gradient.data() + s.b_at, s.b.rows, s.b.cols));
-      tensor::cpu::gemm_tn(1.0F, dt, x.rows_from(s.first, s.count), 1.0F,
-                           tensor::view(gradient.data() + s.a_at, s.a.rows, s.a.cols));
+      float* const gradient =
+          call.gradients(peft::Kind::lora) + static_cast<std::size_t>(s.adapter) * call.lora().size();
+      tensor::cpu::gemm_tn(scale, dy_s, t_of(s), 1.0F, tensor::view(gradient + s.b_at, s.b.rows, s.b.cols));
+      tensor::cpu::gemm_tn(1.0F, dt, input_of(call, s, x), 1.0F,
+                           tensor::view(gradient + s.a_at, s.a.rows, s.a.cols));
     });
   }
   /// dx += dt A.
   void low_rank_back_in(Call& call, const Sites& sites, View dx) {
     for_sites(call, sites, dx.rows, [&](const Site& s) {
-      const View dt = tensor::view(dt_.data(), s.t.rows, s.t.cols);
-      tensor::cpu::gemm_nn(1.0F, dt.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows), s.a, 1.0F,
-                           dx.rows_from(s.first, s.count));
+      const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
+                          .rows_from(s.first, s.count)
+                          .cols_from(s.t_column, s.a.rows);
+      const View to = dx.rows_from(s.first, s.count);
+      if (call.dropout() == nullptr) return tensor::cpu::gemm_nn(1.0F, dt, s.a, 1.0F, to);
+      const View whole = view(dropped_, s.count, dx.cols);
+      tensor::cpu::gemm_nn(1.0F, dt, s.a, 0.0F, whole);
+      drop<true>(call, s, whole, to);
     });
+  }
+
+  // ---- prefixes and prompts ----
+  /// Rows of prompts become their vectors.
+  void put_prompts(Call& call, View h) const {
+    const std::size_t rows = prompt_rows(call);
+    for_probes(call, h.rows, [&](std::size_t, std::size_t first, std::size_t) {
+      for_prompts(call, [&](std::size_t number, std::size_t row) {
+        const float* const from = call.values(peft::Kind::prompt) + number * rows * h.cols;
+        for (std::size_t j = 0; j < rows; ++j) std::copy_n(from + j * h.cols, h.cols, h.row(first + row + j));
+      });
+    });
+  }
+  /// Prompts' gradients += those of their rows; one probe.
+  void prompt_gradient(Call& call, ConstView dh) const {
+    const std::size_t rows = prompt_rows(call);
+    for_prompts(call, [&](std::size_t number, std::size_t row) {
+      float* const to = call.gradients(peft::Kind::prompt) + number * rows * dh.cols;
+      for (std::size_t j = 0; j < rows; ++j)
+        for (std::size_t i = 0; i < dh.cols; ++i) to[j * dh.cols + i] += dh.row(row + j)[i];
+    });
+  }
+  /// A view's entries, row by row.
+  static std::vector<float> read(ConstView x) {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < x.rows; ++i) values.insert(values.end(), x.row(i), x.row(i) + x.cols);
+    return values;
   }
 
   /// Adds the adapters' products to qkv and turns queries and keys to their positions.
@@ -169,15 +205,23 @@ struct CpuBackend {
   void rotate_back(Call& call, const Config& c, View d_qkv) const {
     if (c.rotary()) rotate(call, c, d_qkv, -1.0F);
   }
-  void attention(Call& call, const Config& c, ConstView qkv, View out, FloatBuffer& /*log_sums*/) const {
+  void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
+                 FloatBuffer& /*log_sums*/) const {
+    const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
     for_probes(call, qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
-      tensor::cpu::attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
-                             out.rows_from(first, n));
+      tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
+                                      prefix, out.rows_from(first, n));
     });
   }
-  void attention_backward(Call& call, const Config& c, ConstView qkv, ConstView /*out*/,
+  void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView /*out*/,
                           const FloatBuffer& /*log_sums*/, ConstView d_out, View d_qkv) const {
-    tensor::cpu::attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(), d_qkv);
+    tensor::cpu::PrefixGradient gradient;
+    if (call.uses(peft::Kind::prefix)) {
+      float* const to = call.gradients(peft::Kind::prefix);
+      gradient = {to + call.layouts().prefix().keys(layer), to + call.layouts().prefix().values(layer)};
+    }
+    tensor::cpu::prefixed_attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(),
+                                             prefix_of(call, layer), d_qkv, gradient);
   }
   /// Adds the adapters' products to pre, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
@@ -254,6 +298,7 @@ struct CpuBackend {
   struct Site {
     std::size_t first, count;
     int adapter;
+    std::uint32_t number;  // of the site, as masks are drawn for it
     ConstView a, b;
     std::size_t a_at, b_at;
     std::size_t column;    // of y
@@ -269,8 +314,35 @@ struct CpuBackend {
     const std::size_t n = rows / call.probes();
     for (std::size_t j = 0; j < call.probes(); ++j) use(j, j * n, n);
   }
-  static bool has_adapters(const Call& call) {
-    return std::ranges::any_of(call.packing().runs(), [](const AdapterRun& run) { return run.adapter >= 0; });
+  static std::size_t prompt_rows(const Call& call) { return call.layouts().prompt().tokens(); }
+  // Calls use(number of the prompt, its first row) for every sequence that has one.
+  template <class Use>
+  static void for_prompts(const Call& call, Use&& use) {
+    const auto numbers = call.packing().of_sequence(peft::Kind::prompt);
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      if (numbers[i] >= 0) use(static_cast<std::size_t>(numbers[i]), call.packing().cu_seqlens()[i]);
+  }
+  static tensor::cpu::AttentionPrefix prefix_of(const Call& call, std::size_t layer) {
+    if (!call.uses(peft::Kind::prefix)) return {};
+    const peft::Prefix& layout = call.layouts().prefix();
+    const float* const values = call.values(peft::Kind::prefix);
+    return {values + layout.keys(layer), values + layout.values(layer), layout.size(), layout.tokens(),
+            call.packing().of_sequence(peft::Kind::prefix)};
+  }
+  // The rows that a site reads, less what is dropped of them.
+  ConstView input_of(Call& call, const Site& s, ConstView x) {
+    const ConstView rows = x.rows_from(s.first, s.count);
+    if (call.dropout() == nullptr) return rows;
+    const View left = view(dropped_, s.count, x.cols);
+    drop<false>(call, s, rows, left);
+    return left;
+  }
+  // y (+)= x less what is dropped; x and y begin at the site's first row.
+  template <bool add>
+  static void drop(const Call& call, const Site& s, ConstView x, View y) {
+    for (std::size_t r = 0; r < x.rows; ++r)
+      call.dropout()->apply<add>(call.dropout_key(), s.number, std::uint64_t{s.first + r} * x.cols, x.row(r),
+                                 x.cols, y.row(r));
   }
   void product(const Call& call, ConstView x, const LinearWeights<float>& w, float beta, View y) const {
     for_probes(call, x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
@@ -292,11 +364,13 @@ struct CpuBackend {
       const peft::Lora::Site& site = lora.site(sites.layer, sites.projection[i]);
       if (!site.used) continue;
       const std::size_t column = output_column_of(call, sites.projection[i]);
+      const std::uint32_t number =
+          peft::dropout_site(sites.layer, static_cast<std::size_t>(sites.projection[i]));
       for_probes(call, rows, [&](std::size_t, std::size_t first, std::size_t) {
         for (const AdapterRun& run : call.packing().runs()) {
-          if (run.adapter < 0) continue;
-          const float* values = call.adapter(run.adapter).data();
-          use(Site{first + run.first, run.count, run.adapter,
+          const float* values =
+              call.values(peft::Kind::lora) + static_cast<std::size_t>(run.adapter) * lora.size();
+          use(Site{first + run.first, run.count, run.adapter, number,
                    ConstView(tensor::view(values + site.a, rank, site.in)),
                    ConstView(tensor::view(values + site.b, site.out, rank)), site.a, site.b, column, i * rank,
                    t});
@@ -315,7 +389,7 @@ struct CpuBackend {
     });
   }
 
-  Buffer scratch_, t_, dt_;
+  Buffer scratch_, t_, dt_, dropped_;
 };
 
 }  // namespace zofo::model

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,7 +15,8 @@
 #include "zofo/model/batch.hpp"
 #include "zofo/model/head_rows.hpp"
 #include "zofo/model/packing.hpp"
-#include "zofo/peft/lora.hpp"
+#include "zofo/peft/adapter.hpp"
+#include "zofo/peft/dropout.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
 
 namespace zofo::model {
@@ -38,24 +42,24 @@ struct RunningSum {
   [[nodiscard]] double log() const { return high + std::log(sum); }
 };
 
-/// What one call of the transformer is about. Borrows the batch, the layout and the adapters until the next
-/// `begin`.
+/// What one call of the transformer is about. Borrows the batch, the layouts and the adapters until the next
+/// `begin`. Adapters are numbered within their kind.
 class CpuCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes.
-  void begin(CpuBackend& /*backend*/, const Config& config, const peft::Lora& lora, const Batch& batch,
-             std::span<const Eigen::VectorXf* const> adapters, std::span<const Probe> probes, bool keeps) {
+  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs.
+  void begin(CpuBackend& /*backend*/, const Config& config, const peft::Adapters& layouts, const Batch& batch,
+             std::span<const Eigen::VectorXf* const> adapters, std::span<const Probe> probes, bool keeps,
+             std::optional<peft::DropoutKey> dropout = {}) {
     config_ = config;
-    packing_.set(config, batch);
+    packing_.set(config, layouts, batch, adapters.size());
     batch_ = &batch;
-    lora_ = &lora;
-    adapters_.assign(adapters.begin(), adapters.end());
+    layouts_ = &layouts;
     probes_ = probes.size();
     keeps_ = keeps;
-    head_rows_.set(batch);
+    head_rows_.set(batch, packing_);
     log_p_.assign(probes_, std::vector<double>(batch.targets.size(), 0.0));
-    gradients_.resize(keeps ? adapters.size() : 0);
-    for (Eigen::VectorXf& g : gradients_) g.setZero(static_cast<Eigen::Index>(lora.size()));
+    set_dropout(dropout);
+    take_adapters(adapters);
   }
   /// log P of each target, [probe][target].
   std::vector<std::vector<double>> results(CpuBackend& /*backend*/) { return std::move(log_p_); }
@@ -66,13 +70,22 @@ class CpuCall {
   /// Hands the adapters' gradients over; those of a null entry are dropped.
   void gradients(CpuBackend& /*backend*/, std::span<Eigen::VectorXf* const> to) const {
     for (std::size_t i = 0; i < to.size(); ++i)
-      if (to[i] != nullptr) *to[i] = gradients_[i];
+      if (to[i] != nullptr) *to[i] = gradients_[peft::index(packing_.kind(i))].col(number(i));
   }
 
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Packing& packing() const { return packing_; }
   [[nodiscard]] const Batch& batch() const { return *batch_; }
-  [[nodiscard]] const peft::Lora& lora() const { return *lora_; }
+  [[nodiscard]] const peft::Adapters& layouts() const { return *layouts_; }
+  /// The layout of LoRA, which is served where a run has it.
+  [[nodiscard]] const peft::Lora& lora() const { return layouts_->lora(); }
+  /// The masks of this call; null where nothing is dropped.
+  [[nodiscard]] const peft::DropoutMask* dropout() const { return mask_ ? &*mask_ : nullptr; }
+  [[nodiscard]] peft::DropoutKey dropout_key() const { return dropout_key_; }
+  /// A sequence of the call has an adapter of this kind.
+  [[nodiscard]] bool uses(peft::Kind kind) const {
+    return std::ranges::any_of(packing_.of_sequence(kind), [](std::int32_t number) { return number >= 0; });
+  }
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
   /// A backward pass follows.
   [[nodiscard]] bool keeps() const { return keeps_; }
@@ -85,18 +98,41 @@ class CpuCall {
   [[nodiscard]] std::span<const double> slopes() const { return slopes_; }
   [[nodiscard]] std::vector<std::vector<double>>& log_p() { return log_p_; }
   [[nodiscard]] std::vector<RunningSum>& sums() { return sums_; }
-  [[nodiscard]] const Eigen::VectorXf& adapter(int index) const {
-    return *adapters_[static_cast<std::size_t>(index)];
-  }
-  [[nodiscard]] Eigen::VectorXf& gradient(int index) { return gradients_[static_cast<std::size_t>(index)]; }
+  /// Adapters of a kind, one after the other; their gradients likewise.
+  [[nodiscard]] const float* values(peft::Kind kind) const { return values_[peft::index(kind)].data(); }
+  [[nodiscard]] float* gradients(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
 
  private:
+  // One column an adapter.
+  using Columns = Eigen::MatrixXf;
+
+  [[nodiscard]] Eigen::Index number(std::size_t adapter) const {
+    return static_cast<Eigen::Index>(packing_.number(adapter));
+  }
+  void take_adapters(std::span<const Eigen::VectorXf* const> adapters) {
+    for (std::size_t k = 0; k < values_.size(); ++k) {
+      const auto kind = static_cast<peft::Kind>(k);
+      const auto size = static_cast<Eigen::Index>(layouts_->size(kind));
+      values_[k].resize(size, static_cast<Eigen::Index>(packing_.count(kind)));
+      if (keeps_) gradients_[k].setZero(values_[k].rows(), values_[k].cols());
+    }
+    for (std::size_t a = 0; a < adapters.size(); ++a)
+      values_[peft::index(packing_.kind(a))].col(number(a)) = *adapters[a];
+  }
+  void set_dropout(std::optional<peft::DropoutKey> dropout) {
+    mask_.reset();
+    if (!dropout || !layouts_->has(peft::Kind::lora) || lora().options().dropout == 0.0F) return;
+    mask_ = peft::DropoutMask(lora().options().dropout);
+    dropout_key_ = *dropout;
+  }
+
   Config config_;
   Packing packing_;
   const Batch* batch_ = nullptr;
-  const peft::Lora* lora_ = nullptr;
-  std::vector<const Eigen::VectorXf*> adapters_;
-  std::vector<Eigen::VectorXf> gradients_;
+  const peft::Adapters* layouts_ = nullptr;
+  std::array<Columns, peft::kind_names.size()> values_, gradients_;
+  std::optional<peft::DropoutMask> mask_;
+  peft::DropoutKey dropout_key_;
   std::size_t probes_ = 1;
   bool keeps_ = false;
   HeadRows head_rows_;

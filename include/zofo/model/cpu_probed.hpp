@@ -57,7 +57,7 @@ class CpuProbed {
   }
   /// h = the tokens' rows of the embedding at each probe.
   void embed_tokens(const CpuCall& call, tensor::MatrixView<float> h) const {
-    const auto ids = std::span(call.batch().tokens);
+    const auto ids = call.packing().row_tokens();
     std::fill_n(h.data, h.rows * h.cols, 0.0F);
     add_rows(call, theta_.layout().embedding(), h,
              [&](std::size_t token) { return static_cast<std::size_t>(ids[token]); });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "zofo/model/batch.hpp"
+#include "zofo/model/packing.hpp"
 
 namespace zofo::model {
 
@@ -14,13 +15,13 @@ struct HeadRows {
   std::vector<std::uint32_t> tokens;  ///< packed token of each row
   std::vector<std::uint32_t> row_of;  ///< row of each target
 
-  /// Takes up the targets of a batch that check_batch has passed.
-  void set(const Batch& batch) {
+  /// Takes up the targets of a batch that check_batch has passed, packed as `packing` says.
+  void set(const Batch& batch, const Packing& packing) {
     tokens.clear();
     row_of.clear();
     std::map<std::uint32_t, std::uint32_t> seen;
     for (const Target& t : batch.targets) {
-      const std::uint32_t token = batch.cu_seqlens[t.sequence] + t.position;
+      const std::uint32_t token = packing.text_first(t.sequence) + t.position;
       const auto [place, fresh] = seen.try_emplace(token, static_cast<std::uint32_t>(tokens.size()));
       if (fresh) tokens.push_back(token);
       row_of.push_back(place->second);

@@ -1,7 +1,8 @@
-/// @file What a packed batch looks like to a block: positions, runs of one adapter, rotary tables.
+/// @file What a packed batch looks like to a block: rows, positions, adapters, rotary tables.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -12,20 +13,46 @@
 #include "zofo/model/config.hpp"
 #include "zofo/model/rotary.hpp"
 #include "zofo/model/sites.hpp"
+#include "zofo/peft/adapter.hpp"
 
 namespace zofo::model {
 
+/// Kind of a call's adapter.
+inline peft::Kind kind_of(const peft::Adapters& layouts, const Batch& batch, std::size_t adapter) {
+  return batch.kinds.empty() ? layouts.first() : batch.kinds[adapter];
+}
+
+/// Positions that a sequence's adapter takes of its context.
+inline std::uint32_t virtual_tokens(const peft::Adapters& layouts, const Batch& batch, std::size_t sequence) {
+  const int adapter = batch.adapter[sequence];
+  return adapter < 0 ? 0 : layouts.virtual_tokens(kind_of(layouts, batch, static_cast<std::size_t>(adapter)));
+}
+
+/// Throws Error unless every adapter has a kind that is served.
+inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
+  require(batch.kinds.empty() || batch.kinds.size() == adapters,
+          "transformer: the batch names the kinds of {} adapters: there are {}", batch.kinds.size(),
+          adapters);
+  for (const peft::Kind kind : batch.kinds)
+    require(layouts.has(kind), "transformer: an adapter is of kind {}: no layout of it is served",
+            peft::kind_names[peft::index(kind)]);
+}
+
 /// Throws Error unless every sequence, adapter, token and target of the batch is within the model.
-inline void check_batch(const Config& config, const Batch& batch, std::size_t adapters) {
+inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,
+                        std::size_t adapters) {
   require(batch.sequences() > 0, "transformer: the batch holds no sequence");
+  check_kinds(layouts, batch, adapters);
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
-    const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    require(length >= 1 && length <= config.context,
-            "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context)", i, length,
-            config.context);
     require(batch.adapter[i] >= -1 && batch.adapter[i] < static_cast<int>(adapters),
             "transformer: sequence {} asks for adapter {}: must be -1 (none) or below {}", i,
             batch.adapter[i], adapters);
+    const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
+    const std::uint32_t taken = virtual_tokens(layouts, batch, i);
+    require(length >= 1 && taken < config.context && length <= config.context - taken,
+            "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
+            config.context > taken ? config.context - taken : 0,
+            taken > 0 ? " less its adapter's tokens" : "");
   }
   const auto in_vocabulary = [&](std::int32_t token) {
     return token >= 0 && static_cast<std::uint32_t>(token) < config.vocab;
@@ -40,36 +67,86 @@ inline void check_batch(const Config& config, const Batch& batch, std::size_t ad
             t.sequence, t.position, t.token);
 }
 
-/// Geometry of the current batch; the rotary tables grow to the longest sequence seen and stay.
+/// Geometry of the current batch: its rows are the tokens of all sequences, a prompt's vectors before those
+/// of a sequence that has one. The rotary tables grow to the longest sequence seen and stay.
 class Packing {
  public:
-  /// Takes up a batch that check_batch has passed; the batch must outlive its use.
-  void set(const Config& config, const Batch& batch) {
-    cu_seqlens_ = batch.cu_seqlens;
+  /// Takes up a batch that check_batch has passed.
+  void set(const Config& config, const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
+    number_adapters(layouts, batch, adapters);
+    cu_seqlens_.assign(1, 0);
+    text_first_.clear();
     positions_.clear();
+    tokens_.clear();
     runs_.clear();
-    std::uint32_t longest = 0;
-    for (std::size_t i = 0; i < batch.sequences(); ++i) {
-      const std::uint32_t first = batch.cu_seqlens[i];
-      const std::uint32_t length = batch.cu_seqlens[i + 1] - first;
-      for (std::uint32_t t = 0; t < length; ++t) positions_.push_back(t);
-      longest = std::max(longest, length);
-      if (!runs_.empty() && runs_.back().adapter == batch.adapter[i])
-        runs_.back().count += length;
-      else
-        runs_.push_back({first, length, batch.adapter[i]});
-    }
-    if (config.rotary()) grow_rotary(config, longest);
+    for (auto& list : of_sequence_) list.assign(batch.sequences(), -1);
+    std::uint32_t last = 0;
+    for (std::size_t i = 0; i < batch.sequences(); ++i) last = std::max(last, add(layouts, batch, i));
+    if (config.rotary()) grow_rotary(config, last);
   }
 
+  /// Rows of a probe.
   [[nodiscard]] std::size_t tokens() const { return positions_.size(); }
+  /// First rows of sequences, prompts included; one entry more than sequences.
   [[nodiscard]] std::span<const std::uint32_t> cu_seqlens() const { return cu_seqlens_; }
+  /// Row of a sequence's first token.
+  [[nodiscard]] std::uint32_t text_first(std::size_t sequence) const { return text_first_[sequence]; }
+  /// Each row's position; those of a prefix come before.
   [[nodiscard]] std::span<const std::uint32_t> positions() const { return positions_; }
+  /// Each row's token; 0 in a prompt's rows.
+  [[nodiscard]] std::span<const std::int32_t> row_tokens() const { return tokens_; }
+  /// Rows with LoRA.
   [[nodiscard]] std::span<const AdapterRun> runs() const { return runs_; }
+  /// The number of each sequence's adapter among those of a kind; −1: it has none of this kind.
+  [[nodiscard]] std::span<const std::int32_t> of_sequence(peft::Kind kind) const {
+    return of_sequence_[peft::index(kind)];
+  }
+  /// Adapters of a kind.
+  [[nodiscard]] std::size_t count(peft::Kind kind) const { return counts_[peft::index(kind)]; }
+  /// An adapter's number among those of its kind.
+  [[nodiscard]] std::size_t number(std::size_t adapter) const { return numbers_[adapter]; }
+  [[nodiscard]] peft::Kind kind(std::size_t adapter) const { return kinds_[adapter]; }
   [[nodiscard]] std::span<const float> cosines() const { return cosines_; }
   [[nodiscard]] std::span<const float> sines() const { return sines_; }
 
  private:
+  void number_adapters(const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
+    counts_.fill(0);
+    numbers_.clear();
+    kinds_.clear();
+    for (std::size_t a = 0; a < adapters; ++a) {
+      kinds_.push_back(kind_of(layouts, batch, a));
+      numbers_.push_back(counts_[peft::index(kinds_.back())]++);
+    }
+  }
+  // Appends a sequence's rows; returns one past its last position.
+  std::uint32_t add(const peft::Adapters& layouts, const Batch& batch, std::size_t i) {
+    const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
+    const std::uint32_t taken = virtual_tokens(layouts, batch, i);
+    std::uint32_t vectors = 0;
+    const std::uint32_t first = cu_seqlens_.back();
+    if (batch.adapter[i] >= 0) {
+      const auto adapter = static_cast<std::size_t>(batch.adapter[i]);
+      const auto number_in_kind = static_cast<int>(numbers_[adapter]);
+      of_sequence_[peft::index(kinds_[adapter])][i] = number_in_kind;
+      if (kinds_[adapter] == peft::Kind::prompt) vectors = taken;
+      if (kinds_[adapter] == peft::Kind::lora) add_run(first, length, number_in_kind);
+    }
+    for (std::uint32_t t = taken - vectors; t < taken + length; ++t) positions_.push_back(t);
+    tokens_.insert(tokens_.end(), vectors, 0);
+    const auto from = batch.tokens.begin() + batch.cu_seqlens[i];
+    tokens_.insert(tokens_.end(), from, from + length);
+    text_first_.push_back(first + vectors);
+    cu_seqlens_.push_back(first + vectors + length);
+    return taken + length;
+  }
+  void add_run(std::size_t first, std::size_t length, int number_in_kind) {
+    if (!runs_.empty() && runs_.back().adapter == number_in_kind &&
+        runs_.back().first + runs_.back().count == first)
+      runs_.back().count += length;
+    else
+      runs_.push_back({first, length, number_in_kind});
+  }
   void grow_rotary(const Config& config, std::size_t length) {
     const std::size_t half = config.head_dim / 2;
     for (std::size_t t = cosines_.size() / half; t < length; ++t)
@@ -80,9 +157,13 @@ class Packing {
       }
   }
 
-  std::span<const std::uint32_t> cu_seqlens_;
-  std::vector<std::uint32_t> positions_;
+  std::vector<std::uint32_t> cu_seqlens_, text_first_, positions_;
+  std::vector<std::int32_t> tokens_;
   std::vector<AdapterRun> runs_;
+  std::array<std::vector<std::int32_t>, peft::kind_names.size()> of_sequence_;
+  std::array<std::size_t, peft::kind_names.size()> counts_{};
+  std::vector<std::size_t> numbers_;
+  std::vector<peft::Kind> kinds_;
   std::vector<float> cosines_, sines_;
 };
 

@@ -9,11 +9,11 @@
 
 namespace zofo::model {
 
-/// Neighbouring tokens of one adapter (−1: none).
+/// Neighbouring tokens of one LoRA adapter.
 struct AdapterRun {
   std::size_t first = 0;
   std::size_t count = 0;
-  int adapter = -1;
+  int adapter = -1;  ///< its number among those of its kind
 };
 
 /// The projections of a block that read one input.

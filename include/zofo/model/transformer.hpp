@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@
 #include "zofo/model/head.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/probed.hpp"
-#include "zofo/peft/lora.hpp"
+#include "zofo/peft/adapter.hpp"
+#include "zofo/peft/dropout.hpp"
 
 namespace zofo::model {
 
@@ -29,25 +31,27 @@ class BasicTransformer {
   using AdapterList = std::span<const Vector* const>;
   using GradientList = std::span<Vector* const>;
 
-  /// `recompute` keeps one [tokens, width] a layer for the backward pass instead of all activations, at the
-  /// price of most of one more forward.
-  BasicTransformer(Backend backend, const Config& config, peft::Lora lora, bool recompute = false)
+  /// `adapters`: a layout, or one of each kind that calls mix. `recompute` keeps one [tokens, width] a layer
+  /// for the backward pass instead of all activations, at the price of most of one more forward. Throws Error
+  /// if a layout is one for another shape of model.
+  BasicTransformer(Backend backend, const Config& config, peft::Adapters adapters, bool recompute = false)
       : config_(config),
-        lora_(std::move(lora)),
+        adapters_(std::move(adapters)),
         recompute_(recompute),
         backend_(std::move(backend)),
         block_(config),
         head_(config) {
     config_.check();
-    require(lora_.size() == peft::Lora(config_, lora_.options()).size(),
-            "transformer: the adapter layout is that of a model of another shape");
+    adapters_.check(config_);
     backend_.check(config_);
   }
-  BasicTransformer(const Config& config, peft::Lora lora,
+  BasicTransformer(const Config& config, peft::Adapters adapters,
                    bool recompute = false) requires std::default_initializable<Backend>
-      : BasicTransformer(Backend(), config, std::move(lora), recompute) {}
+      : BasicTransformer(Backend(), config, std::move(adapters), recompute) {}
 
-  [[nodiscard]] const peft::Lora& lora() const { return lora_; }
+  [[nodiscard]] const peft::Adapters& adapters() const { return adapters_; }
+  /// The layout of LoRA. Throws Error if none is served.
+  [[nodiscard]] const peft::Lora& lora() const { return adapters_.lora(); }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Backend& backend() { return backend_; }
 
@@ -70,7 +74,7 @@ class BasicTransformer {
     result.reserve(probes.size());
     for (const ProbeGroup& g : Backend::groups(law, probes)) {
       const auto group = probes.subspan(g.first, g.count);
-      call_.begin(backend_, config_, lora_, batch, adapters, group, false);
+      call_.begin(backend_, config_, adapters_, batch, adapters, group, false);
       if (group[0].scale == 0.0 && group.size() == 1)
         group_pass(theta, backend_.at_probes(theta, NoPerturbation{}, group));
       else
@@ -82,15 +86,16 @@ class BasicTransformer {
 
   /// The value of `loss` and its gradient in every adapter. `loss(logprobs, dlogprobs)` returns the value and
   /// writes the derivative in each target's log-probability; gradients[i] is set for adapter i (skipped where
-  /// null). Weights get no gradient.
+  /// null). Weights get no gradient. `dropout`: the masks of LoRA's inputs where its layout drops some;
+  /// without it nothing is dropped.
   template <class Loss>
   double value_and_gradient(const Theta& theta, const Batch& batch, AdapterList adapters, Loss&& loss,
-                            GradientList gradients) {
+                            GradientList gradients, std::optional<peft::DropoutKey> dropout = {}) {
     check(theta, batch, adapters);
     require(gradients.size() == adapters.size(), "transformer: {} gradients for {} adapters",
             gradients.size(), adapters.size());
     const Probe here;
-    call_.begin(backend_, config_, lora_, batch, adapters, std::span(&here, 1), true);
+    call_.begin(backend_, config_, adapters_, batch, adapters, std::span(&here, 1), true, dropout);
     backend_.run(call_, "forward and keep", theta, [&] { forward_and_keep(theta); });
     const std::vector<double> log_p = std::move(call_.results(backend_).front());
     std::vector<double> slopes(log_p.size(), 0.0);
@@ -101,6 +106,31 @@ class BasicTransformer {
     return value;
   }
 
+  /// Keys (turned to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
+  /// as many: with it a sequence sees what it sees after these tokens. Throws Error if they do not fit the
+  /// model.
+  Eigen::VectorXf keys_and_values(const Theta& theta, std::span<const std::int32_t> tokens) {
+    begin_reading(theta, tokens);
+    const std::size_t queries = config_.query_width(), width = config_.key_width();
+    std::vector<float> values;
+    forward_layers(theta, [&](std::size_t l) {
+      const View qkv = backend_.view(kept(l).qkv, call_.rows(), config_.qkv_width());
+      for (const std::size_t column : {queries, queries + width})
+        for (const float x : backend_.read(qkv.rows_from(0, tokens.size()).cols_from(column, width)))
+          values.push_back(x);
+    });
+    return Eigen::Map<const Eigen::VectorXf>(values.data(), static_cast<Eigen::Index>(values.size()));
+  }
+  /// The rows of the embedding of n tokens, laid out as a prompt of as many. Throws Error as above.
+  Eigen::VectorXf embedded(const Theta& theta, std::span<const std::int32_t> tokens) {
+    begin_reading(theta, tokens);
+    const View x = backend_.view(embedded_, call_.rows(), config_.embedded());
+    auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
+    weights.embed_tokens(call_, x);
+    const std::vector<float> values = backend_.read(x.rows_from(0, tokens.size()));
+    return Eigen::Map<const Eigen::VectorXf>(values.data(), static_cast<Eigen::Index>(values.size()));
+  }
+
  private:
   using Buffer = typename Backend::Buffer;
   using View = tensor::MatrixView<typename Backend::Scalar>;
@@ -109,10 +139,20 @@ class BasicTransformer {
 
   void check(const Theta& theta, const Batch& batch, AdapterList adapters) const {
     require(theta.config() == config_, "transformer: the weights are those of a model of another shape");
-    for (const Vector* a : adapters)
-      require(static_cast<std::size_t>(a->size()) == lora_.size(),
-              "transformer: an adapter has {} entries: its layout needs {}", a->size(), lora_.size());
-    check_batch(config_, batch, adapters.size());
+    check_batch(config_, adapters_, batch, adapters.size());
+    for (std::size_t i = 0; i < adapters.size(); ++i) {
+      const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
+      require(static_cast<std::size_t>(adapters[i]->size()) == size,
+              "transformer: an adapter has {} entries: its layout needs {}", adapters[i]->size(), size);
+    }
+  }
+  // Takes up tokens whose activations are read.
+  void begin_reading(const Theta& theta, std::span<const std::int32_t> tokens) {
+    read_ = {};
+    read_.add(tokens, -1);
+    check(theta, read_, {});
+    const Probe here;
+    call_.begin(backend_, config_, adapters_, read_, {}, std::span(&here, 1), true);
   }
 
   View hidden_view(Buffer& buffer) { return backend_.view(buffer, call_.rows(), config_.width); }
@@ -125,6 +165,7 @@ class BasicTransformer {
     kept_.resize(std::max<std::size_t>(kept_.size(), 1));
     backend_.run(call_, weights, theta, [&] {
       const View h = hidden_view(hidden_);
+      backend_.begin_pass(call_);
       weights.begin(call_);
       std::size_t next = 0;
       embed(weights, layout, h, [&] { return weights.at(next++)(layout.project_in()); });
@@ -145,31 +186,40 @@ class BasicTransformer {
   // The first hidden states; project_in() gives the weights of the projection, where there is one.
   template <class Probed, class ProjectIn>
   void embed(Probed& weights, const Layout& layout, View h, ProjectIn&& project_in) {
-    if (!config_.projected()) return weights.embed(call_, h);
-    const View x = backend_.view(embedded_, h.rows, config_.embedding_width);
+    const bool prompted = call_.uses(peft::Kind::prompt);
+    if (!config_.projected() && !prompted) return weights.embed(call_, h);
+    const View x = config_.projected() ? backend_.view(embedded_, h.rows, config_.embedding_width) : h;
     weights.embed_tokens(call_, x);
-    backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
-                     layout.project_in(), h);
+    if (prompted) backend_.put_prompts(call_, x);
+    if (config_.projected())
+      backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
+                       layout.project_in(), h);
     weights.add_positions(call_, h);
   }
 
   void forward_and_keep(const Theta& theta) {
+    forward_layers(theta, [](std::size_t) {});
+    backend_.low_rank_out(call_, left_of(config_.layers), hidden_view(hidden_));
+    head_.forward_and_keep(backend_, call_, theta, hidden_view(hidden_));
+  }
+
+  // The hidden states after all layers, and what the backward pass reads; calls done(l) after layer l.
+  template <class Done>
+  void forward_layers(const Theta& theta, Done&& done) {
     kept_.resize(recompute_ ? 1 : config_.layers);
     inputs_.resize(config_.layers);
     middles_.resize(recompute_ ? 1 : config_.layers);
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
-    embed(weights, theta.layout(), hidden_view(inputs_[0]), [&] {
-      return tensor::PerProbe<typename Backend::Scalar>{theta.data(theta.layout().project_in()), 0};
-    });
+    backend_.begin_pass(call_);
+    embed(weights, theta.layout(), hidden_view(inputs_[0]), [&] { return project_in(theta); });
     for (std::size_t l = 0; l < config_.layers; ++l) {
       const Weights w = Weights::of(theta, l);
       const View h = hidden_view(inputs_[l]);
       half_forward(l, w, left_of(l), h);
       const View out = hidden_view(l + 1 < config_.layers ? inputs_[l + 1] : hidden_);
       block_.ffn_out(backend_, call_, l, w, middle(l), out, kept(l));
+      done(l);
     }
-    backend_.low_rank_out(call_, left_of(config_.layers), hidden_view(hidden_));
-    head_.forward_and_keep(backend_, call_, theta, hidden_view(hidden_));
   }
 
   void backward(const Theta& theta) {
@@ -184,6 +234,19 @@ class BasicTransformer {
       }
       block_.backward(backend_, call_, l, w, h, middle(l), dh, kept(l));
     }
+    if (call_.uses(peft::Kind::prompt)) prompt_backward(theta, dh);
+  }
+
+  void prompt_backward(const Theta& theta, View dh) {
+    View d = dh;
+    if (config_.projected()) {
+      d = backend_.view(embedded_, dh.rows, config_.embedding_width);
+      backend_.linear_backward(call_, dh, {project_in(theta), {}, config_.width, config_.embedding_width}, d);
+    }
+    backend_.prompt_gradient(call_, d);
+  }
+  static tensor::PerProbe<typename Backend::Scalar> project_in(const Theta& theta) {
+    return {theta.data(theta.layout().project_in()), 0};
   }
 
   // The first two stages: all that the backward pass reads.
@@ -208,7 +271,7 @@ class BasicTransformer {
   }
 
   Config config_;
-  peft::Lora lora_;
+  peft::Adapters adapters_;
   bool recompute_;
   Backend backend_;
   typename Backend::Call call_;
@@ -217,6 +280,7 @@ class BasicTransformer {
   std::vector<Kept> kept_;
   std::vector<Buffer> inputs_, middles_;
   Buffer hidden_, embedded_;
+  Batch read_;
 };
 
 /// The transformer on the CPU.

@@ -20,16 +20,18 @@ namespace zofo::peft {
 enum class Projection : std::uint8_t { q, k, v, o, gate, up, down };
 inline constexpr std::array<std::string_view, 7> projection_names{"q", "k", "v", "o", "gate", "up", "down"};
 
-/// Rank r, scale α/r and projections of LoRA. Source: Hu et al. 2022.
+/// Rank r, scale α/r, projections and dropout of LoRA. Source: Hu et al. 2022.
 struct LoraOptions {
   std::uint32_t rank = 8;
   float alpha = 16.0F;
   std::vector<std::string> targets{"q", "v"};
+  float dropout = 0.0F;  ///< share of LoRA's inputs dropped in gradients that ask for it
 
   /// Throws Error naming the field out of range.
   void check() const {
     require(rank >= 1 && rank <= 1024, "lora rank = {}: must be in [1, 1024]", rank);
     require_in("lora alpha", alpha, 1e-6, 1e6);
+    require(dropout >= 0.0F && dropout <= 0.95F, "lora dropout = {}: must be in [0, 0.95]", dropout);
     require(!targets.empty(), "lora targets: empty; name some of q, k, v, o, gate, up, down");
     for (std::size_t i = 0; i < targets.size(); ++i) {
       require(

@@ -82,9 +82,14 @@ class CudaBackend {
     eights("width", c.width);
     eights("head_dim", c.head_dim);
     eights("ffn", c.ffn);
+    eights("embedding_width", c.embedding_width);
     require(c.width <= 16384,
             "model config: width = {}: the CUDA backend takes at most 16384 (--device cpu takes any)",
             c.width);
+    require(
+        c.embedding_width <= 16384,
+        "model config: embedding_width = {}: the CUDA backend takes at most 16384 (--device cpu takes any)",
+        c.embedding_width);
     require(c.head_dim <= 256,
             "model config: head_dim = {}: the CUDA backend takes at most 256 (--device cpu takes any)",
             c.head_dim);
@@ -101,6 +106,12 @@ class CudaBackend {
   void fill_zero(View x) const {
     tensor::cuda::check(cudaMemsetAsync(x.data, 0, x.rows * x.cols * sizeof(T), context().stream()),
                         "clearing");
+  }
+
+  void copy(ConstView from, View to) const {
+    tensor::cuda::check(cudaMemcpyAsync(to.data, from.data, from.rows * from.cols * sizeof(T),
+                                        cudaMemcpyDeviceToDevice, context().stream()),
+                        "copying rows");
   }
 
   /// Neighbouring probes of one direction share their noise; low-rank probes go all together.
@@ -175,16 +186,26 @@ class CudaBackend {
     state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, from.data, to.data);
     state_->blas.lend(nullptr, 0);
   }
+  /// y = x Wᵀ of a matrix that is no adapted projection: tensor number `tensor`; low-rank probes add their
+  /// share.
+  void project(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t tensor, View y) {
+    linear(call, x, w, y);
+    if (state_->rank == 0) return;
+    tensor::cuda::LowRankSites list;
+    put(list, probe_site(call, tensor), 0);
+    const tensor::cuda::Rows rows = rows_of(call, x.rows);
+    grow(state_->t.memory, x.rows * list.t_width);
+    tensor::cuda::low_rank_in<T>(call.stream(), rows, list, nullptr, x.data, state_->t.memory.data());
+    tensor::cuda::low_rank_out<T>(call.stream(), rows, list, nullptr, state_->t.memory.data(), y.data,
+                                  static_cast<std::uint32_t>(y.stride));
+  }
   void linear_backward(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
-    tensor::cuda::Product p;
-    p.rows = dy.rows;
-    p.out = w.in;
-    p.in = w.out;
-    p.x_ld = dy.stride;
-    p.y_ld = dx.stride;
-    p.w_is_in_by_out = true;
-    const T* const no_bias = nullptr;
-    state_->blas.multiply(p, dy.data, w.matrix.data, no_bias, dx.data);
+    multiply_back(dy, w, 0.0F, dx);
+  }
+  void linear_backward_add(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
+    state_->blas.lend(state_->sums.memory.data(), state_->sums.memory.size() * sizeof(float));
+    multiply_back(dy, w, 1.0F, dx);
+    state_->blas.lend(nullptr, 0);
   }
 
   /// True if an adapter or a low-rank probe sits at one of the sites.
@@ -322,7 +343,9 @@ class CudaBackend {
   static tensor::cuda::Activation activation(const Config& c) {
     return c.gated() ? tensor::cuda::Activation::swiglu : tensor::cuda::Activation::relu;
   }
-  static tensor::cuda::AttentionShape heads(const Config& c) { return {c.heads, c.kv_heads, c.head_dim}; }
+  static tensor::cuda::AttentionShape heads(const Config& c) {
+    return {c.heads, c.kv_heads, c.head_dim, c.window};
+  }
   static std::uint32_t probes(const Call& call) { return static_cast<std::uint32_t>(call.probes()); }
   static tensor::cuda::Rows rows_of(const Call& call, std::size_t rows) {
     return {static_cast<std::uint32_t>(rows / call.probes()), probes(call)};
@@ -389,6 +412,19 @@ class CudaBackend {
     p.w_stride = w.matrix.stride;
     p.bias_stride = w.bias.stride;
     return p;
+  }
+  // dx = dy W + beta·dx.
+  void multiply_back(ConstView dy, const LinearWeights<T>& w, float beta, View dx) {
+    tensor::cuda::Product p;
+    p.rows = dy.rows;
+    p.out = w.in;
+    p.in = w.out;
+    p.x_ld = dy.stride;
+    p.y_ld = dx.stride;
+    p.w_is_in_by_out = true;
+    p.beta = beta;
+    const T* const no_bias = nullptr;
+    state_->blas.multiply(p, dy.data, w.matrix.data, no_bias, dx.data);
   }
   void turn(Call& call, const Config& c, const tensor::cuda::LowRankSites& sites, float direction, View qkv) {
     const bool rotary = c.rotary();

@@ -44,21 +44,25 @@ class CudaPlan {
     const std::size_t one = e.keeps ? c.qkv_width() + c.query_width() + c.ffn_in()
                                     : std::max(c.qkv_width(), c.ffn_in());  // they share their memory
     const std::size_t normed = e.keeps ? c.width : std::max<std::size_t>(c.width, c.query_width());
-    raise(activations_, rows * (copies * one + c.width + normed + (c.gated() ? c.ffn : 0)) * sizeof(T));
+    const std::size_t sums = c.pre_norm ? 0 : (e.keeps ? 2 * copies : 1) * c.width;
+    raise(activations_,
+          rows * (copies * one + c.width + normed + (c.gated() ? c.ffn : 0) + sums + c.embedding_width) *
+              sizeof(T));
     if (e.keeps) {
-      const std::size_t sums = copies * rows * c.heads * sizeof(float);
+      const std::size_t log_sums = copies * rows * c.heads * sizeof(float);
       const std::size_t states = (c.layers + copies) * rows * c.width * sizeof(T);
       const std::size_t slopes =
           rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * sizeof(T);
       const tensor::cuda::Rows shape{static_cast<std::uint32_t>(tokens), 1};
       const std::size_t partial = tensor::cuda::attention_backward_workspace(
-          {c.heads, c.kv_heads, c.head_dim}, shape, CallShape::bucket(e.sequences, 8), 0);
-      raise(backward_, sums + states + slopes + partial * sizeof(float));
+          {c.heads, c.kv_heads, c.head_dim, c.window}, shape, CallShape::bucket(e.sequences, 8), 0);
+      raise(backward_, log_sums + states + slopes + partial * sizeof(float));
     }
     const std::size_t slice =
         e.keeps ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
     const std::size_t logits = e.probes * head_rows * CudaBackend<T>::logit_stride(slice);
-    raise(head_, e.probes * head_rows * (e.keeps ? 3 : 2) * c.width * sizeof(T) +
+    const std::size_t head_states = (e.keeps ? 3 : 2) * std::size_t{c.width} + c.embedding_width;
+    raise(head_, e.probes * head_rows * head_states * sizeof(T) +
                      logits * (sizeof(float) + (e.keeps ? sizeof(T) : 0)));
     const std::size_t t_width = 3 * std::size_t{lora_.rank() + e.low_rank};
     raise(products_, rows * t_width * sizeof(float) * (e.keeps ? 2 : 1));
@@ -98,6 +102,7 @@ class CudaPlan {
     }
     std::uint64_t largest =
         std::uint64_t{std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab)} * c.width;
+    if (c.projected()) largest = std::max(largest, std::uint64_t{c.width} * c.embedding_width);
     for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
       largest = std::max(largest, stage_range(layout_, 0, stage).size(layout_));
     const std::size_t halves = largest < CudaBackendOptions{}.overlap_below ? 2 : 1;

@@ -41,6 +41,35 @@ struct ProbeScratch {
   }
 };
 
+/// The tables that make up the first hidden states, and their low-rank noise where there is any.
+struct CudaTables {
+  bool tokens = true;     ///< h = the tokens' rows, else they are added to h
+  bool positions = true;  ///< and the positions' rows where they are learned
+  tensor::cuda::LowRankTable token_noise, position_noise;
+};
+
+/// h = the rows of the tables at each probe.
+template <class T>
+void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cuda::Law law,
+                const CudaTables& tables, tensor::MatrixView<T> h) {
+  const Layout& layout = theta.layout();
+  const bool learned = tables.positions && layout.positions() != Layout::none;
+  if (!tables.tokens && !learned) return;
+  tensor::cuda::Embedding e;
+  e.width = static_cast<std::uint32_t>(h.cols);
+  e.table_stream = static_cast<std::uint32_t>(layout.embedding());
+  e.table_noise = tables.token_noise;
+  e.add = !tables.tokens;
+  if (learned) {
+    e.position_stream = static_cast<std::uint32_t>(layout.positions());
+    e.position_offset = Config::position_offset;
+    e.position_noise = tables.position_noise;
+  }
+  tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(), law, call.probe_arguments(),
+                         tables.tokens ? theta.data(layout.embedding()) : nullptr,
+                         learned ? theta.data(layout.positions()) : nullptr, h.data);
+}
+
 /// Ranges of θ in the order of the forward pass, at one point or at the probes of one dense direction. While
 /// a stage computes, the next one's weights are written on the side stream into the other half of a ring.
 template <class T>
@@ -90,18 +119,13 @@ class CudaDense {
   }
 
   void embed(const CudaCall& call, tensor::MatrixView<T> h) const {
-    const Layout& layout = theta_.layout();
-    tensor::cuda::Embedding e;
-    e.width = static_cast<std::uint32_t>(h.cols);
-    e.table_stream = static_cast<std::uint32_t>(layout.embedding());
-    const bool learned = layout.positions() != Layout::none;
-    if (learned) {
-      e.position_stream = static_cast<std::uint32_t>(layout.positions());
-      e.position_offset = Config::position_offset;
-    }
-    tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(), law_, call.probe_arguments(),
-                           theta_.data(layout.embedding()),
-                           learned ? theta_.data(layout.positions()) : nullptr, h.data);
+    embed_rows(theta_, call, law_, {true, true, {}, {}}, h);
+  }
+  void embed_tokens(const CudaCall& call, tensor::MatrixView<T> h) const {
+    embed_rows(theta_, call, law_, {true, false, {}, {}}, h);
+  }
+  void add_positions(const CudaCall& call, tensor::MatrixView<T> h) const {
+    embed_rows(theta_, call, law_, {false, true, {}, {}}, h);
   }
 
  private:
@@ -197,21 +221,12 @@ class CudaLowRank {
   };
   [[nodiscard]] Place at(std::size_t i) const { return {this, ranges_[i]}; }
 
-  void embed(const CudaCall& call, tensor::MatrixView<T> h) const {
-    const Layout& layout = theta_.layout();
-    tensor::cuda::Embedding e;
-    e.width = static_cast<std::uint32_t>(h.cols);
-    e.table_stream = static_cast<std::uint32_t>(layout.embedding());
-    e.table_noise = noise_of(layout.embedding());
-    const bool learned = layout.positions() != Layout::none;
-    if (learned) {
-      e.position_stream = static_cast<std::uint32_t>(layout.positions());
-      e.position_offset = Config::position_offset;
-      e.position_noise = noise_of(layout.positions());
-    }
-    tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(), tensor::cuda::Law::none,
-                           call.probe_arguments(), theta_.data(layout.embedding()),
-                           learned ? theta_.data(layout.positions()) : nullptr, h.data);
+  void embed(const CudaCall& call, tensor::MatrixView<T> h) const { embed_tables(call, true, true, h); }
+  void embed_tokens(const CudaCall& call, tensor::MatrixView<T> h) const {
+    embed_tables(call, true, false, h);
+  }
+  void add_positions(const CudaCall& call, tensor::MatrixView<T> h) const {
+    embed_tables(call, false, true, h);
   }
 
  private:
@@ -227,6 +242,12 @@ class CudaLowRank {
       vector_at_[i] = vectors_stride_;
       vectors_stride_ += static_cast<std::size_t>((t.size() + 7) / 8 * 8);
     }
+  }
+  void embed_tables(const CudaCall& call, bool tokens, bool positions, tensor::MatrixView<T> h) const {
+    const Layout& layout = theta_.layout();
+    CudaTables tables{tokens, positions, noise_of(layout.embedding()), {}};
+    if (layout.positions() != Layout::none) tables.position_noise = noise_of(layout.positions());
+    embed_rows(theta_, call, tensor::cuda::Law::none, tables, h);
   }
   [[nodiscard]] tensor::cuda::LowRankTable noise_of(std::size_t tensor) const {
     const tensor::cuda::FactorPiece& piece = *scratch_.table->piece(tensor);

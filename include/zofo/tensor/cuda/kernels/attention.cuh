@@ -16,6 +16,12 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
+/// The window as kernels take it: none is one longer than any sequence.
+inline int window_of(const AttentionShape& shape) {
+  constexpr std::uint32_t none = 1U << 30U;
+  return static_cast<int>(shape.window == 0 ? none : std::min(shape.window, none));
+}
+
 template <class T>
 AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& rows,
                                       const PackedTokens& packed, const AttentionPrefix<T>& prefix,
@@ -33,7 +39,8 @@ AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& r
           packed.sequences,
           prefix,
           qkv,
-          1.0F / std::sqrt(static_cast<float>(shape.dim))};
+          1.0F / std::sqrt(static_cast<float>(shape.dim)),
+          window_of(shape)};
 }
 
 /// Rows of the grid even where every sequence is empty: padding needs blocks, too.

@@ -5,9 +5,11 @@
 
 namespace zofo::tensor::cuda {
 
-/// Head counts; a row of qkv holds heads·dim queries, then kv_heads·dim keys, then as many values.
+/// Head counts; a row of qkv holds heads·dim queries, then kv_heads·dim keys, then as many values. A query
+/// sees `window` keys, its own the last of them and those of a prefix counted; 0: all up to its own.
 struct AttentionShape {
   std::uint32_t heads = 0, kv_heads = 0, dim = 0;
+  std::uint32_t window = 0;
 };
 
 /// Keys and values that come before each sequence's own (prefix tuning): those of adapter i start at

@@ -79,14 +79,15 @@ __global__ void __launch_bounds__(attention_threads, dim == 80 ? 2 : 3)
   const KeyRows<bf16> keys = key_rows(problem, span, kv_head);
   const KeyRows<bf16> values = value_rows(problem, span, kv_head);
   const int tiles = (min(first + tile_rows, span.length) + span.prefix + keys_at_once - 1) / keys_at_once;
+  const int start = first_key(problem, span, first) / keys_at_once;
 
   const std::size_t row = span.row + static_cast<std::size_t>(first);
   copy_rows<dim, tile_rows>(queries, problem.qkv + row * problem.qkv_width() + head * dim,
                             problem.qkv_width(), span.length - first);
   copy_rows<dim, tile_rows>(out_gradients, arrays.d_out + row * problem.out_width() + head * dim,
                             problem.out_width(), span.length - first);
-  copy_keys<dim, keys_at_once>(stages, keys, 0);
-  copy_keys<dim, keys_at_once>(stages + tile, values, 0);
+  copy_keys<dim, keys_at_once>(stages + start % 2 * 2 * tile, keys, start * keys_at_once);
+  copy_keys<dim, keys_at_once>(stages + start % 2 * 2 * tile + tile, values, start * keys_at_once);
 
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int query = first + 16 * warp;  // the warp's first
@@ -118,7 +119,7 @@ __global__ void __launch_bounds__(attention_threads, dim == 80 ? 2 : 3)
 
   float sums[dim / 8][4];
   clear(sums);
-  for (int t = 0; t < tiles; ++t) {
+  for (int t = start; t < tiles; ++t) {
     wait_for_copies();
     __syncthreads();  // tile t is there, and nobody reads tile t − 1 any more
     bf16* const stage = stages + t % 2 * 2 * tile;
@@ -140,6 +141,7 @@ __global__ void __launch_bounds__(attention_threads, dim == 80 ? 2 : 3)
         const float weight = exp2_fast(p[n][e] * to_log2 - lse[e / 2]);
         ds[n][e] = n * 8 + e % 2 > last + e / 2 * 8 ? 0.0F : weight * (ds[n][e] - delta[e / 2]);
       }
+    if (reach + 15 >= problem.window) mask_left(ds, reach - problem.window, 0.0F);
     Fragment operand[keys_at_once / 16];
     narrow_operand(ds, operand);
     column_products<dim>(sums, operand, down_address<pitch<dim>>(stage));
@@ -243,9 +245,11 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 && !whole ? 3 : 2
   const std::uint32_t kv_head = blockIdx.x, group = problem.group();
   const std::size_t qkv_width = problem.qkv_width(), out_width = problem.out_width();
 
-  // Steps go over the query tiles that see the first key, for each head of the group.
+  // Steps go over the query tiles that see the first key up to those that see the last one, for each head of
+  // the group; where no query sees them one tile of zeros is added.
   const int first_tile = max(0, first - span.prefix) / queries_at_once;
-  const int tiles = (span.length + queries_at_once - 1) / queries_at_once - first_tile;
+  const int end = end_query(problem, span, first + tile_rows - 1);
+  const int tiles = max((end + queries_at_once - 1) / queries_at_once - first_tile, 1);
   const int steps = static_cast<int>(group) * tiles;
   const auto head_of = [&](int step) { return kv_head * group + static_cast<std::uint32_t>(step / tiles); };
   const auto query_of = [&](int step) { return (first_tile + step % tiles) * queries_at_once; };
@@ -315,6 +319,10 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 && !whole ? 3 : 2
           p[n][e] = e / 2 * 8 > last + n * 8 + e % 2 ? 0.0F : weight;
           ds[n][e] = p[n][e] * (ds[n][e] - delta);
         }
+      }
+      if (reach + queries_at_once > problem.window) {
+        mask_right(p, problem.window - reach - 1, 0.0F);
+        mask_right(ds, problem.window - reach - 1, 0.0F);
       }
       Fragment operand[queries_at_once / 16];
       narrow_operand(p, operand);

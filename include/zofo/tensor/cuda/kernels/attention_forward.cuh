@@ -24,18 +24,6 @@ __device__ inline float quad_sum(float x) {
   return x + __shfl_xor_sync(0xFFFFFFFFU, x, 2);
 }
 
-/// Sets to −∞ what lies right of the diagonal: in the row r the columns > reach + r.
-template <int blocks>
-__device__ inline void mask_scores(float (&scores)[blocks][4], int reach) {
-  const int lane = static_cast<int>(threadIdx.x % 32);
-  reach += lane / 4 - lane % 4 * 2;
-#pragma unroll
-  for (int n = 0; n < blocks; ++n)
-#pragma unroll
-    for (int e = 0; e < 4; ++e)
-      if (n * 8 + e % 2 > reach + e / 2 * 8) scores[n][e] = -INFINITY;
-}
-
 /// Replaces scores by their exponentials against the new maximum; scales the sums so far to it.
 template <int blocks, int out_blocks>
 __device__ inline void softmax_step(RunningSoftmax& state, float to_log2, float (&scores)[blocks][4],
@@ -47,8 +35,9 @@ __device__ inline void softmax_step(RunningSoftmax& state, float to_log2, float 
     for (int n = 0; n < blocks; ++n)
       highest = fmaxf(highest, fmaxf(scores[n][2 * half], scores[n][2 * half + 1]));
     highest = quad_max(highest);
-    const float keep = exp2_fast((state.highest[half] - highest) * to_log2);
-    const float shift = highest * to_log2;
+    const float finite = highest == -INFINITY ? 0.0F : highest;  // a row may see nothing of a tile
+    const float keep = exp2_fast((state.highest[half] - finite) * to_log2);
+    const float shift = finite * to_log2;
     state.highest[half] = highest;
     state.sum[half] *= keep;
 #pragma unroll
@@ -90,12 +79,13 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 3)
   const KeyRows<bf16> keys = key_rows(problem, span, kv_head);
   const KeyRows<bf16> values = value_rows(problem, span, kv_head);
   const int tiles = (min(first + tile_rows, span.length) + span.prefix + keys_at_once - 1) / keys_at_once;
+  const int start = first_key(problem, span, first) / keys_at_once;
 
   const std::size_t row = span.row + static_cast<std::size_t>(first);
   copy_rows<dim, tile_rows>(queries, problem.qkv + row * problem.qkv_width() + head * dim,
                             problem.qkv_width(), span.length - first);
-  copy_keys<dim, keys_at_once>(stages, keys, 0);
-  copy_keys<dim, keys_at_once>(stages + tile, values, 0);
+  copy_keys<dim, keys_at_once>(stages + start % 2 * 2 * tile, keys, start * keys_at_once);
+  copy_keys<dim, keys_at_once>(stages + start % 2 * 2 * tile + tile, values, start * keys_at_once);
 
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int query = first + 16 * warp;  // the warp's first
@@ -105,7 +95,7 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 3)
   float sums[dim / 8][4];
   clear(sums);
   RunningSoftmax state;
-  for (int t = 0; t < tiles; ++t) {
+  for (int t = start; t < tiles; ++t) {
     wait_for_copies();
     __syncthreads();  // tile t is there, and nobody reads tile t − 1 any more
     bf16* const stage = stages + t % 2 * 2 * tile;
@@ -116,14 +106,15 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 3)
     }
     const int reach = query + span.prefix - t * keys_at_once;  // last column that the warp's first row sees
     if (query >= span.length || reach + 15 < 0) continue;
-    if (t == 0) {
+    if (t == start) {
 #pragma unroll
       for (std::uint32_t k = 0; k < dim / 16; ++k)
         q[k] = load_fragment(down_address<pitch<dim>>(own) + k * 32);
     }
     float scores[keys_at_once / 8][4];
     row_products<dim>(scores, q, across_address<pitch<dim>>(stage));
-    if (reach < keys_at_once - 1) mask_scores(scores, reach);
+    if (reach < keys_at_once - 1) mask_right(scores, reach, -INFINITY);
+    if (reach + 15 >= problem.window) mask_left(scores, reach - problem.window, -INFINITY);
     softmax_step(state, to_log2, scores, sums);
     Fragment weights[keys_at_once / 16];
     narrow_operand(scores, weights);

@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(general_threads)
   LaneColumns sums;
   float highest = -INFINITY, sum = 0.0F;
   const int visible = span.prefix + query + 1;
-  for (int first = 0; first < visible; first += 32) {
+  for (int first = first_key(problem, span, query); first < visible; first += 32) {
     const bool exists = first + lane < visible;
     const float score =
         exists ? lane_dot(keys.at(first + lane), shared[warp], dim) * problem.scale : -INFINITY;
@@ -169,7 +169,7 @@ __global__ void __launch_bounds__(general_threads)
 
   LaneColumns sums;
   const int visible = span.prefix + query + 1;
-  for (int first = 0; first < visible; first += 32) {
+  for (int first = first_key(problem, span, query); first < visible; first += 32) {
     float ds = 0.0F;
     if (first + lane < visible) {
       const float weight = expf(lane_dot(keys.at(first + lane), q, dim) * problem.scale - lse);
@@ -202,19 +202,20 @@ __global__ void __launch_bounds__(general_threads)
 
   LaneColumns dk, dv;
   const std::size_t qkv_width = problem.qkv_width(), out_width = problem.out_width();
+  const int end = end_query(problem, span, key);
   for (std::uint32_t head = kv_head * problem.group(); head < (kv_head + 1) * problem.group(); ++head) {
     const std::size_t column = std::size_t{head} * problem.shape.dim;
     const T* const queries = problem.qkv + span.row * qkv_width + column;
     const T* const gradients = arrays.d_out + span.row * out_width + column;
-    for (int first = max(0, key - span.prefix); first < span.length; first += 32) {
+    for (int first = max(0, key - span.prefix); first < end; first += 32) {
       float weight = 0.0F, ds = 0.0F;
-      if (first + lane < span.length) {
+      if (first + lane < end) {
         const auto i = static_cast<std::size_t>(first + lane);
         const std::size_t number = (span.row + i) * problem.shape.heads + head;
         weight = expf(lane_dot(queries + i * qkv_width, k, dim) * problem.scale - arrays.lse[number]);
         ds = weight * (lane_dot(gradients + i * out_width, v, dim) - arrays.deltas[number]) * problem.scale;
       }
-      for (int j = 0; j < min(32, span.length - first); ++j) {
+      for (int j = 0; j < min(32, end - first); ++j) {
         const auto i = static_cast<std::size_t>(first + j);
         dk.add(__shfl_sync(0xFFFFFFFFU, ds, j), queries + i * qkv_width, dim);
         dv.add(__shfl_sync(0xFFFFFFFFU, weight, j), gradients + i * out_width, dim);

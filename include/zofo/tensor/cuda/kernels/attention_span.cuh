@@ -19,6 +19,7 @@ struct AttentionProblem {
   AttentionPrefix<T> prefix;
   const T* qkv;
   float scale;  ///< 1/√dim
+  int window;   ///< keys that a query sees
 
   [[nodiscard]] __host__ __device__ std::size_t qkv_width() const {
     return std::size_t{shape.heads + 2 * shape.kv_heads} * shape.dim;
@@ -44,7 +45,7 @@ inline std::uint32_t spans(const Rows& rows, std::uint32_t sequences) {
 }
 
 /// One sequence at one probe, or the padding of a probe. Keys are numbered with the prefix first: query i
-/// sees keys 0 … prefix + i.
+/// sees keys 0 … prefix + i, or the last `window` of them.
 struct AttentionSpan {
   std::size_t row;  ///< first row of qkv
   int length;
@@ -54,6 +55,19 @@ struct AttentionSpan {
   bool padding;
   [[nodiscard]] __device__ int keys() const { return prefix + length; }
 };
+
+/// First key that query `i` of the span sees.
+template <class T>
+__device__ inline int first_key(const AttentionProblem<T>& problem, const AttentionSpan& span, int i) {
+  return max(0, span.prefix + i + 1 - problem.window);
+}
+
+/// One past the last query of the span that sees key `key`.
+template <class T>
+__device__ inline int end_query(const AttentionProblem<T>& problem, const AttentionSpan& span, int key) {
+  const int own = key - span.prefix;
+  return problem.window < span.length - own ? max(0, own + problem.window) : span.length;
+}
 
 /// Span number `index` of spans().
 template <class T>

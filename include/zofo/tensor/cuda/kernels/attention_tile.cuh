@@ -192,6 +192,32 @@ __device__ inline void narrow_operand(const float (&sums)[blocks][4], Fragment (
   }
 }
 
+// ---- what is not seen ----
+
+/// Sets to `value` the columns > reach + r of row r.
+template <int blocks>
+__device__ inline void mask_right(float (&scores)[blocks][4], int reach, float value) {
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  reach += lane / 4 - lane % 4 * 2;
+#pragma unroll
+  for (int n = 0; n < blocks; ++n)
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      if (n * 8 + e % 2 > reach + e / 2 * 8) scores[n][e] = value;
+}
+
+/// Sets to `value` the columns ≤ reach + r of row r.
+template <int blocks>
+__device__ inline void mask_left(float (&scores)[blocks][4], int reach, float value) {
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  reach += lane / 4 - lane % 4 * 2;
+#pragma unroll
+  for (int n = 0; n < blocks; ++n)
+#pragma unroll
+    for (int e = 0; e < 4; ++e)
+      if (n * 8 + e % 2 <= reach + e / 2 * 8) scores[n][e] = value;
+}
+
 // ---- results ----
 
 /// Writes a warp's 16×(8·blocks) sums, times a factor for each of the two rows of a thread, into shared rows

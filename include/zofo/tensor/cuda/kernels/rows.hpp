@@ -17,14 +17,16 @@ struct LowRankTable {
 };
 
 /// h[row] = table[token] + z (+ positions[position + position_offset] + z), the noise of the row's probe made
-/// in registers: only rows that are read are generated. `positions` null: rotary model. A table's low-rank
-/// noise, if its rank is not 0, replaces the law's.
+/// in registers: only rows that are read are generated. `positions` null: rotary model, or positions that are
+/// added later, by a call whose `table` is null and `add` true. A table's low-rank noise, if its rank is not
+/// 0, replaces the law's.
 struct Embedding {
   std::uint32_t width = 0;
   std::uint32_t table_stream = 0;  ///< the table's stream of random numbers
   std::uint32_t position_stream = 0;
   std::uint32_t position_offset = 0;  ///< 2 for OPT
   LowRankTable table_noise, position_noise;
+  bool add = false;  ///< to what h holds
 };
 template <class T>
 void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const PackedTokens& packed, Law law,

@@ -78,15 +78,16 @@ __global__ void embed_kernel(Rows rows, const std::int32_t* token, const std::ui
                              const ProbeArgument* probes, std::uint32_t width,
                              const __grid_constant__ EmbeddingTable<T> tokens,
                              const __grid_constant__ EmbeddingTable<T> positions,
-                             std::uint32_t position_offset, T* h) {
+                             std::uint32_t position_offset, bool add, T* h) {
   const std::uint32_t row = blockIdx.x;
   const std::uint32_t probe = row / rows.tokens, at = row - probe * rows.tokens;
-  const auto word = static_cast<std::uint32_t>(token[at]);
+  const auto word = tokens.entry != nullptr ? static_cast<std::uint32_t>(token[at]) : 0;
   const std::uint32_t place = positions.entry != nullptr ? position[at] + position_offset : 0;
   for (std::uint32_t column = 8 * threadIdx.x; column < width; column += 8 * blockDim.x) {
     float sum[8];
     set_zero(sum);
-    add_table_row(tokens, law, probes, probe, word, width, column, sum);
+    if (add) load_values(h + std::size_t{row} * width + column, sum);
+    if (tokens.entry != nullptr) add_table_row(tokens, law, probes, probe, word, width, column, sum);
     if (positions.entry != nullptr) add_table_row(positions, law, probes, probe, place, width, column, sum);
     store_values(sum, h + std::size_t{row} * width + column);
   }
@@ -127,7 +128,8 @@ void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const Pack
   const detail::EmbeddingTable<T> places{positions, e.position_stream, e.position_noise};
   detail::embed_kernel<T>
       <<<static_cast<unsigned>(rows.count()), detail::threads_for(e.width / 8, 256), 0, stream>>>(
-          rows, packed.token, packed.position, law, probes, e.width, tokens, places, e.position_offset, h);
+          rows, packed.token, packed.position, law, probes, e.width, tokens, places, e.position_offset, e.add,
+          h);
   launched("embed");
 }
 

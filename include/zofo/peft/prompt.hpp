@@ -1,0 +1,45 @@
+/// @file Prompt tuning: vectors before the embedded tokens.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/core/error.hpp"
+#include "zofo/model/config.hpp"
+
+namespace zofo::peft {
+
+/// Vectors of prompt tuning. Source: Lester et al. 2021.
+struct PromptOptions {
+  std::uint32_t tokens = 20;
+
+  /// Throws Error naming the field out of range.
+  void check() const {
+    require(tokens >= 1 && tokens <= 4096, "prompt tokens = {}: must be in [1, 4096]", tokens);
+  }
+};
+
+/// Layout of a prompt in a flat fp32 vector: [tokens, embedded()] row-major. Its rows stand where embedded
+/// tokens stand (before a projection to the width of the blocks, and before learned positions are added), at
+/// positions 0 … tokens − 1; a sequence's own positions start at `tokens`.
+class Prompt {
+ public:
+  Prompt(const model::Config& config, PromptOptions options) : options_(options), width_(config.embedded()) {
+    options_.check();
+    require(options_.tokens < config.context,
+            "prompt tokens = {}: must be below the model's context of {}, which they share with the text",
+            options_.tokens, config.context);
+  }
+
+  [[nodiscard]] const PromptOptions& options() const { return options_; }
+  [[nodiscard]] std::uint32_t tokens() const { return options_.tokens; }
+  /// Entries of a row.
+  [[nodiscard]] std::size_t width() const { return width_; }
+  [[nodiscard]] std::size_t size() const { return options_.tokens * width_; }
+
+ private:
+  PromptOptions options_;
+  std::size_t width_;
+};
+
+}  // namespace zofo::peft
