@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "zofo/model/transformer.hpp"
@@ -22,18 +23,21 @@ inline std::filesystem::path folder(const std::string& name) {
 }
 
 /// Largest difference between the model's log-probabilities of every token at every position and those of
-/// the golden logits; infinite if one is not a number.
-inline double largest_difference(const model::Parameters& theta, const std::string& name) {
-  std::ifstream file(folder(name) / "logits.json");
+/// the logits in a golden folder; infinite if one is not a number. The adapter may be null.
+inline double largest_difference(const model::Parameters& theta, const std::filesystem::path& golden_folder,
+                                 peft::Adapters layout, const Eigen::VectorXf* adapter) {
+  std::ifstream file(golden_folder / "logits.json");
   const nlohmann::json golden = nlohmann::json::parse(file);
   const std::vector<std::vector<double>> logits = golden.at("logits");
   model::Batch batch;
-  batch.add(golden.at("tokens").get<std::vector<int>>(), -1);
+  batch.add(golden.at("tokens").get<std::vector<int>>(), adapter == nullptr ? -1 : 0);
   for (std::size_t position = 0; position < logits.size(); ++position)
     for (std::size_t token = 0; token < logits[position].size(); ++token)
       batch.targets.push_back({0, static_cast<std::uint32_t>(position), static_cast<int>(token)});
-  model::Transformer transformer(theta.config(), peft::Lora(theta.config(), {}));
-  const std::vector<double> got = transformer.log_probabilities(theta, batch, {});
+  model::Transformer transformer(theta.config(), std::move(layout));
+  std::vector<const Eigen::VectorXf*> adapters;
+  if (adapter != nullptr) adapters.push_back(adapter);
+  const std::vector<double> got = transformer.log_probabilities(theta, batch, adapters);
   double largest = 0.0;
   std::size_t at = 0;
   for (const auto& row : logits) {
@@ -45,6 +49,10 @@ inline double largest_difference(const model::Parameters& theta, const std::stri
     }
   }
   return largest;
+}
+/// The same for a checkpoint's own logits.
+inline double largest_difference(const model::Parameters& theta, const std::string& name) {
+  return largest_difference(theta, folder(name), peft::Lora(theta.config(), {}), nullptr);
 }
 
 }  // namespace zofo::tune::hub

@@ -1,8 +1,6 @@
 /// @file What every loader checks of a model's weights, whatever their format.
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -23,20 +21,6 @@ inline void check_shape(const model::Tensor& wanted, std::span<const std::uint64
   const bool matrix = shape.size() == 2 && shape[0] == wanted.rows && shape[1] == wanted.cols;
   require(vector || matrix, "{}: its shape [{}] is not [{}, {}]", place, fmt::join(shape, ", "), wanted.rows,
           wanted.cols);
-}
-
-// A damaged file may hold NaN or infinity, which would make every later number meaningless. The exponent's
-// bits are compared, and every value looked at, so that the loop vectorises.
-inline void check_finite(std::span<const float> values, const std::string& place) {
-  constexpr std::uint32_t exponent = 0x7F800000U;
-  const auto broken = [](float value) {
-    return (std::bit_cast<std::uint32_t>(value) & exponent) == exponent;
-  };
-  std::uint32_t any = 0;
-  for (const float value : values) any |= std::uint32_t{broken(value)};
-  if (any == 0) return;
-  const auto at = std::ranges::find_if(values, broken);
-  fail("{}: value {} = {}: must be finite", place, at - values.begin(), *at);
 }
 
 // What `read` returns; its errors name the file, which the checks of values alone don't know.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
@@ -56,7 +57,7 @@ inline model::Parameters load_parameters(const checkpoint::GgufFile& file) {
     const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
     const std::string name = checkpoint::gguf_name(tensor.name);
     file.read(name, values);
-    detail::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), name));
+    checkpoint::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), name));
     if (halves) to_rotary_pairs(values, config, tensor);
   }
   return theta;

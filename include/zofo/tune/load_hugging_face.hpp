@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
@@ -72,7 +73,7 @@ inline model::Parameters load_hugging_face(const std::filesystem::path& path) {
     const std::string name = checkpoint::hugging_face_name(tensor.name, naming, prefix);
     const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
     folder.read(name, values);
-    detail::check_finite(values, place(name));
+    checkpoint::check_finite(values, place(name));
     to_rotary_pairs(values, config, tensor);
   }
   return theta;
