@@ -24,6 +24,7 @@ using Action = std::function<int()>;
 void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
+void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 

@@ -17,6 +17,12 @@ struct Model {
   tokenize::Tokenizer tokenizer;
 };
 
+/// The backbone alone, from a GGUF file or a Hugging Face folder.
+inline model::Parameters load_backbone(const std::filesystem::path& path) {
+  return std::filesystem::is_directory(path) ? load_hugging_face(path)
+                                             : load_parameters(checkpoint::GgufFile(path));
+}
+
 /// Opens a GGUF file, reads weights and tokenizer, and lets the file go.
 inline Model load_model(const std::filesystem::path& path) {
   const checkpoint::GgufFile file(path);
