@@ -15,10 +15,12 @@ macro(zofo_find_llm_dependencies)
   if(PKG_CONFIG_FOUND AND NOT TARGET PkgConfig::zofo_pcre2)
     pkg_check_modules(zofo_pcre2 QUIET IMPORTED_TARGET GLOBAL libpcre2-8)
   endif()
+  zofo_find_library(utf8proc utf8proc.h)
+  zofo_find_library(sentencepiece sentencepiece_processor.h)
   zofo_find_tomlplusplus()
   zofo_find_blas()
   zofo_require_targets(nlohmann_json::nlohmann_json PkgConfig::zofo_pcre2 tomlplusplus::tomlplusplus
-                       zofo_blas::zofo_blas)
+                       zofo_blas::zofo_blas zofo_utf8proc::zofo_utf8proc zofo_sentencepiece::zofo_sentencepiece)
 endmacro()
 
 # For zofo::cuda.
@@ -36,7 +38,25 @@ function(zofo_require_targets)
   endforeach()
   if(missing)
     message(FATAL_ERROR "zofo: not found:${missing}. Debian and Ubuntu: apt-get install pkg-config libeigen3-dev "
-                          "libfmt-dev libopenblas-openmp-dev libpcre2-dev nlohmann-json3-dev libtomlplusplus-dev")
+                          "libfmt-dev libopenblas-openmp-dev libpcre2-dev nlohmann-json3-dev libtomlplusplus-dev "
+                          "libutf8proc-dev libsentencepiece-dev")
+  endif()
+endfunction()
+
+# zofo_find_library(NAME HEADER): target zofo_NAME::zofo_NAME for a library that brings no CMake package. SentencePiece's
+# pkg-config file links its trainer too, which is not wanted.
+function(zofo_find_library name header)
+  if(TARGET zofo_${name}::zofo_${name})
+    return()
+  endif()
+  string(TOUPPER ${name} upper)
+  find_library(ZOFO_${upper} NAMES ${name})
+  find_path(ZOFO_${upper}_INCLUDE ${header})
+  mark_as_advanced(ZOFO_${upper} ZOFO_${upper}_INCLUDE)
+  if(ZOFO_${upper} AND ZOFO_${upper}_INCLUDE)
+    add_library(zofo_${name}::zofo_${name} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(zofo_${name}::zofo_${name} INTERFACE "${ZOFO_${upper}_INCLUDE}")
+    target_link_libraries(zofo_${name}::zofo_${name} INTERFACE "${ZOFO_${upper}}")
   endif()
 endfunction()
 

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,11 +40,11 @@ class ByteBpe {
   /// TokenType (empty: all normal), a pretokenizer name. Throws Error naming the entry: repeated or
   /// ill-formed tokens, merges outside the vocabulary, a wrong count or value of types, an unknown
   /// pretokenizer.
-  ByteBpe(std::vector<std::string> tokens, std::vector<std::string> merges,
+  ByteBpe(std::vector<std::string> tokens, const std::vector<std::string>& merges,
           std::vector<std::int64_t> token_types, const std::string& pretokenizer_name)
       : spellings_(std::move(tokens)),
         ids_(index(spellings_)),
-        merges_(merges, ids_),
+        merges_(split_merges(merges), ids_),
         pretokenizer_(pretokenizer_name) {
     require(token_types.empty() || token_types.size() == spellings_.size(),
             "token_type: {} entries, must be as many as tokens: {}", token_types.size(), spellings_.size());
@@ -61,9 +60,7 @@ class ByteBpe {
   /// Error with the byte position when `text` is not valid UTF-8.
   std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const {
     utf8::require_valid(text, "text to tokenize");
-    WordCache own;
-    const std::unique_lock lock(cache_.mutex(), std::try_to_lock);
-    WordCache& cache = lock.owns_lock() ? cache_ : own;
+    WordCaches::Lease cache(caches_);
     const SpecialTokens& literals = parse_special ? all_literals_ : user_literals_;
     std::vector<std::int32_t> ids;
     std::size_t done = 0;
@@ -124,15 +121,9 @@ class ByteBpe {
     if (literal) all_literals_.add(spelling, static_cast<std::int32_t>(index));
   }
 
-  void encode_plain(std::string_view text, WordCache& cache, std::vector<std::int32_t>& ids) const {
+  void encode_plain(std::string_view text, WordCaches::Lease& cache, std::vector<std::int32_t>& ids) const {
     pretokenizer_.for_each_word(text, [&](std::string_view word) {
-      if (const auto* known = cache.get(word)) {
-        ids.insert(ids.end(), known->begin(), known->end());
-        return;
-      }
-      const std::vector<std::int32_t> fresh = merge_word(word);
-      ids.insert(ids.end(), fresh.begin(), fresh.end());
-      cache.put(word, fresh);
+      cache.append(word, ids, [this](std::string_view w) { return merge_word(w); });
     });
   }
 
@@ -157,7 +148,7 @@ class ByteBpe {
   Pretokenizer pretokenizer_;
   SpecialTokens user_literals_, all_literals_;
   std::array<std::int32_t, 256> byte_ids_{};
-  mutable WordCache cache_;
+  mutable WordCaches caches_;
 };
 
 }  // namespace zofo::tokenize

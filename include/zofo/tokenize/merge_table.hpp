@@ -24,12 +24,30 @@ struct StringHash {
 template <class Value>
 using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
+/// Two tokens that join.
+struct Merge {
+  std::string left, right;
+};
+
+/// Reads lines "left right". Throws Error naming the line that is not two tokens with one blank between.
+inline std::vector<Merge> split_merges(const std::vector<std::string>& lines) {
+  std::vector<Merge> merges;
+  merges.reserve(lines.size());
+  for (const std::string& line : lines) {
+    const std::size_t blank = line.find(' ');
+    require(blank != std::string::npos && line.find(' ', blank + 1) == std::string::npos,
+            "merge {} = '{}': must be two tokens with one blank between", merges.size(), line);
+    merges.push_back({line.substr(0, blank), line.substr(blank + 1)});
+  }
+  return merges;
+}
+
 /// The pairs of tokens that join, each with its rank (lower joins first).
 class MergeTable {
  public:
-  /// `merges[rank]` = "left right" in the vocabulary's spelling; throws Error for a part or a product without
-  /// an id.
-  MergeTable(const std::vector<std::string>& merges, const StringMap<std::int32_t>& ids) {
+  /// `merges[rank]` in the vocabulary's spelling; throws Error for an empty part and for a part or a product
+  /// without an id.
+  MergeTable(const std::vector<Merge>& merges, const StringMap<std::int32_t>& ids) {
     joins_.reserve(merges.size());
     for (std::size_t rank = 0; rank < merges.size(); ++rank) add(merges[rank], rank, ids);
   }
@@ -86,15 +104,12 @@ class MergeTable {
            static_cast<std::uint32_t>(right);
   }
 
-  void add(const std::string& merge, std::size_t rank, const StringMap<std::int32_t>& ids) {
-    const std::size_t blank = merge.find(' ');
-    require(blank != std::string::npos && merge.find(' ', blank + 1) == std::string::npos,
-            "merge {} = '{}': must be two tokens with one blank between", rank, merge);
-    const std::string left = merge.substr(0, blank);
-    const std::string right = merge.substr(blank + 1);
+  void add(const Merge& merge, std::size_t rank, const StringMap<std::int32_t>& ids) {
+    const auto& [left, right] = merge;
     const auto id = [&](const std::string& token) {
       const auto found = ids.find(token);
-      require(found != ids.end(), "merge {} = '{}': '{}' is not in the vocabulary", rank, merge, token);
+      require(found != ids.end() && !token.empty(), "merge {} = '{} {}': '{}' is not in the vocabulary", rank,
+              left, right, token);
       return found->second;
     };
     // A pair listed twice keeps its last rank, as in the reference.

@@ -1,105 +1,18 @@
 /// @file Splits text into the words that byte-pair merges never cross.
 #pragma once
 
-#ifndef PCRE2_CODE_UNIT_WIDTH
-#define PCRE2_CODE_UNIT_WIDTH 8
-#endif
-#include <pcre2.h>
-
-#include <array>
 #include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "zofo/core/error.hpp"
+#include "zofo/tokenize/blanks.hpp"
+#include "zofo/tokenize/pattern.hpp"
 
 namespace zofo::tokenize {
 
-/// A compiled PCRE2 pattern (UTF and UCP mode, JIT when the library has it); immutable, so copies share it
-/// between threads.
-class Pattern {
- public:
-  struct FreeMatch {
-    void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
-  };
-  using Match = std::unique_ptr<pcre2_match_data, FreeMatch>;
-
-  /// Throws Error with PCRE2's message and the offset when the pattern is malformed.
-  explicit Pattern(const std::string& source) {
-    int error = 0;
-    std::size_t offset = 0;
-    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-                                     PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
-    require(code != nullptr, "pattern '{}', offset {}: {}", source, offset, message(error));
-    code_ = std::shared_ptr<const pcre2_code>(
-        code, [](const pcre2_code* c) { pcre2_code_free(const_cast<pcre2_code*>(c)); });
-    pcre2_jit_compile(code,
-                      PCRE2_JIT_COMPLETE);  // on failure matching is interpreted: slower, the same result
-  }
-
-  /// Scratch for pieces(); one for each concurrent or nested call.
-  Match match() const {
-    Match match(pcre2_match_data_create(1, nullptr));
-    require(match != nullptr, "PCRE2: no memory for match data");
-    return match;
-  }
-
-  /// Calls visit(std::string_view) with every match and every stretch between matches, in order. Valid UTF-8
-  /// only.
-  template <class Visit>
-  void pieces(std::string_view text, pcre2_match_data* match, Visit&& visit) const {
-    std::size_t done = 0;
-    while (done < text.size() && find(text, done, match)) {
-      const std::size_t* span = pcre2_get_ovector_pointer(match);
-      const std::size_t begin = span[0];
-      const std::size_t end = span[1];
-      require(end > begin, "pattern: matched nothing at byte {}; it must take at least one character", begin);
-      if (begin > done) visit(text.substr(done, begin - done));
-      visit(text.substr(begin, end - begin));
-      done = end;
-    }
-    if (done < text.size()) visit(text.substr(done));
-  }
-
- private:
-  bool find(std::string_view text, std::size_t start, pcre2_match_data* match) const {
-    int found = run(text, start, PCRE2_NO_UTF_CHECK, match);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter takes its backtracking memory from the heap
-      found = run(text, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match);
-    }
-    if (found == PCRE2_ERROR_NOMATCH) return false;
-    require(found > 0, "splitting text at byte {}: {}", start, message(found));
-    return true;
-  }
-
-  int run(std::string_view text, std::size_t start, std::uint32_t options, pcre2_match_data* match) const {
-    return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start, options,
-                       match, nullptr);
-  }
-
-  static std::string message(int error) {
-    std::array<PCRE2_UCHAR, 256> buffer{};
-    pcre2_get_error_message(error, buffer.data(), buffer.size());
-    return reinterpret_cast<const char*>(buffer.data());
-  }
-
-  std::shared_ptr<const pcre2_code> code_;
-};
-
 namespace detail {
-
-/// Puts the members of Unicode's White_Space for `@`. PCRE2's own \s also takes U+180E, which the reference
-/// tokenizers count as a symbol.
-inline std::string with_blanks(std::string_view pattern) {
-  constexpr std::string_view kBlanks =
-      R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-  std::string filled;
-  for (const char c : pattern) c == '@' ? filled += kBlanks : filled += c;
-  return filled;
-}
 
 /// Source: GPT-2's encoder.py (Radford et al. 2019).
 inline std::string gpt2_pattern() {

@@ -1,0 +1,87 @@
+/// @file Reads `model` of a `tokenizer.json`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/tokenize/bpe.hpp"
+#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/merge_table.hpp"
+#include "zofo/tokenize/vocabulary.hpp"
+
+namespace zofo::tokenize {
+
+/// Throws Error naming the JSON path: no object of ids, or an id or token refused by Vocabulary.
+inline void read_vocabulary(const JsonPlace& place, Vocabulary& vocabulary) {
+  for (const auto& [token, id] : place.object().items()) {
+    if (!id.is_number_integer()) place.at(token).refuse("an integer");
+    with_place(place.path(),
+               [&, &key = token, &number = id] { vocabulary.add(key, number.get<std::int64_t>()); });
+  }
+}
+
+/// Merges in either form, ["a b"] or [["a", "b"]]. Throws Error naming the JSON path.
+inline std::vector<Merge> read_merges(const JsonPlace& place) {
+  const std::vector<JsonPlace> entries = place.elements();
+  if (entries.empty() || entries.front().value().is_string()) {
+    std::vector<std::string> lines;
+    for (const JsonPlace& entry : entries) {
+      if (!entry.string().starts_with("#version")) lines.push_back(entry.string());
+    }
+    return with_place(place.path(), [&] { return split_merges(lines); });
+  }
+  std::vector<Merge> merges;
+  merges.reserve(entries.size());
+  for (const JsonPlace& entry : entries) {
+    const std::vector<JsonPlace> pair = entry.elements();
+    if (pair.size() != 2) entry.refuse("two tokens");
+    merges.push_back({pair[0].string(), pair[1].string()});
+  }
+  return merges;
+}
+
+namespace detail {
+
+/// Refuses what changes the ids and is not done here.
+inline void refuse_bpe_extras(const JsonPlace& model) {
+  if (model.has("type") && model.at("type").string() != "BPE") model.at("type").refuse("BPE");
+  for (const std::string key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    if (model.has(key) && !model.at(key).string().empty()) model.at(key).refuse("null or empty");
+  }
+  if (model.has("dropout")) {
+    const auto& dropout = model.at("dropout").value();
+    if (!dropout.is_number() || dropout.get<double>() != 0) model.at("dropout").refuse("null or 0");
+  }
+}
+
+/// Some files write no unknown token as "": fine where every byte has a token, so that none is unknown.
+inline std::optional<std::int32_t> read_unknown(const JsonPlace& model, const Vocabulary& vocabulary,
+                                                bool byte_level) {
+  if (!model.has("unk_token")) return std::nullopt;
+  const JsonPlace place = model.at("unk_token");
+  const auto id = vocabulary.id(place.string());
+  const ByteAlphabet alphabet;
+  bool complete = byte_level;
+  for (unsigned byte = 0; byte < 256 && complete; ++byte)
+    complete = vocabulary.id(alphabet.letter(static_cast<unsigned char>(byte))).has_value();
+  if (!id && !(place.string().empty() && complete)) place.refuse("a token of model.vocab");
+  return id;
+}
+
+}  // namespace detail
+
+/// The options of a BPE model whose vocabulary is read. Throws Error naming the JSON path and the value that
+/// is not supported.
+inline BpeOptions read_bpe_options(const JsonPlace& model, const Vocabulary& vocabulary, bool byte_level) {
+  detail::refuse_bpe_extras(model);
+  return {.byte_level = byte_level,
+          .byte_fallback = model.boolean("byte_fallback", false),
+          .fuse_unknown = model.boolean("fuse_unk", false),
+          .whole_words = model.boolean("ignore_merges", false),
+          .unknown = detail::read_unknown(model, vocabulary, byte_level)};
+}
+
+}  // namespace zofo::tokenize

@@ -1,0 +1,52 @@
+/// @file Reads `normalizer` of a `tokenizer.json`.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/tokenize/json_pattern.hpp"
+#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/normalizer.hpp"
+
+namespace zofo::tokenize {
+
+/// The steps, and what they do to blanks.
+struct ReadNormalizer {
+  std::vector<Normalizer::Step> steps;
+  std::string sign;     ///< spells a blank, if one of the steps gives it a spelling
+  bool prefix = false;  ///< a sign is put before every text
+};
+
+namespace detail {
+
+inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result) {
+  const std::string& type = place.at("type").string();
+  if (type == "Sequence") {
+    for (const JsonPlace& part : place.at("normalizers").elements()) read_normalizer_step(part, result);
+  } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
+    result.steps.push_back(UnicodeForm{.composed = type.back() == 'C', .compatibility = type.size() == 4});
+  } else if (type == "Replace") {
+    const JsonPlace pattern = place.at("pattern");
+    const std::string& content = place.at("content").string();
+    result.steps.push_back(Replacement{read_pattern(pattern), content});
+    if (pattern.has("String") && pattern.at("String").string() == " ") result.sign = content;
+  } else if (type == "Prepend") {
+    result.steps.push_back(Prefix{place.at("prepend").string()});
+    result.prefix = true;
+  } else {
+    place.at("type").refuse("one of Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend");
+  }
+}
+
+}  // namespace detail
+
+/// Throws Error naming the JSON path and the value that is not supported.
+inline ReadNormalizer read_normalizer(const JsonPlace& document) {
+  ReadNormalizer result;
+  if (document.has("normalizer")) detail::read_normalizer_step(document.at("normalizer"), result);
+  return result;
+}
+
+}  // namespace zofo::tokenize
