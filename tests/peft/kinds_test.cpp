@@ -1,28 +1,22 @@
 /// @file Prefix tuning, prompt tuning and LoRA's dropout against Hugging Face's peft and PyTorch
 /// (tests/golden/peft.json, written by tools/golden/peft_torch.py), and several kinds in one packed pass.
 /// Tolerances as in families_test.cpp.
-#include "../model/golden.hpp"
 #include "catch.hpp"
+#include "mixed.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/perturb/gaussian.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
+using golden::family;
+using golden::Mixed;
 using nlohmann::json;
 using peft::Kind;
 
 namespace {
 
 constexpr double draws = 4.0;
-
-/// A case of families.json by its name there.
-golden::Case family(const std::string& name) {
-  const auto document = golden::load("families.json");
-  for (const auto& j : document.at("cases"))
-    if (j.at("name") == name) return golden::Case(j);
-  fail("tests/golden/families.json: no case '{}'", name);
-}
 
 peft::Adapter layout_of(const json& j, const golden::Case& c) {
   const std::uint32_t tokens = j.at("tokens");
@@ -101,35 +95,6 @@ std::string message(F&& f) {
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-/// A batch whose sequences have LoRA, a prefix, a prompt and nothing, in turns, and some share an adapter.
-struct Mixed {
-  explicit Mixed(const golden::Case& from)
-      : c(family(from.name.starts_with("opt, ") ? from.name.substr(5) : from.name)) {
-    layouts = {c.lora, peft::Prefix(c.shape, {3}), peft::Prompt(c.shape, {4})};
-    const std::vector<std::pair<Kind, std::size_t>> adapters{
-        {Kind::prompt, 2}, {Kind::lora, 0}, {Kind::prefix, 1}, {Kind::lora, 0}, {Kind::prefix, 1}};
-    for (std::size_t a = 0; a < adapters.size(); ++a) {
-      c.batch.kinds.push_back(adapters[a].first);
-      values.push_back(golden::adapter(a, peft::size(layouts[adapters[a].second])));
-    }
-    const std::vector<int> of{0, 1, -1, 4, 2, 3, 0, 2, 1};
-    Batch batch;
-    batch.kinds = c.batch.kinds;
-    for (std::size_t i = 0; i < of.size(); ++i) {
-      std::vector<std::int32_t> tokens;
-      for (std::size_t t = 0; t <= 3 * i % 7; ++t)
-        tokens.push_back(static_cast<std::int32_t>((11 * i + 7 * t) % c.shape.vocab));
-      const std::uint32_t sequence = batch.add(tokens, of[i]);
-      for (std::uint32_t p = 0; p < tokens.size(); ++p)
-        batch.targets.push_back({sequence, p, static_cast<std::int32_t>((5 * p + i) % c.shape.vocab)});
-    }
-    c.batch = batch;
-  }
-  golden::Case c;
-  std::vector<peft::Adapter> layouts;
-  std::vector<Eigen::VectorXf> values;
-};
 
 }  // namespace
 
@@ -211,7 +176,7 @@ TEST_CASE("a start without tokens is that of random ones, which the seed names",
 
 TEST_CASE("kinds mixed in one pass give what each gives alone", "[peft]") {
   for (const char* name : {"llama 3.1", "mistral", "350m type", "projected"}) {
-    const Mixed m(family(name));
+    const Mixed m(name);
     INFO(name);
     const Result together = gradient(m.c, peft::Adapters(m.layouts), m.values);
     Transformer forward(m.c.shape, peft::Adapters(m.layouts));
@@ -265,7 +230,7 @@ TEST_CASE("kinds mixed in one pass give what each gives alone", "[peft]") {
 
 TEST_CASE("gradients of mixed kinds equal central differences", "[peft]") {
   for (const char* name : {"llama 3.1", "350m type"}) {
-    Mixed m(family(name));
+    Mixed m(name);
     const Result at = gradient(m.c, peft::Adapters(m.layouts), m.values);
     for (std::size_t a = 0; a < m.values.size(); ++a) {
       // Along the gradient itself: a step h in fp32 is off by h² of the third derivative and 1e-6 of the loss
@@ -287,7 +252,7 @@ TEST_CASE("gradients of mixed kinds equal central differences", "[peft]") {
 
 TEST_CASE("probes move prefixed and prompted sequences as moved weights do", "[peft]") {
   for (const char* name : {"llama 3.1", "125m type", "350m type"}) {
-    const Mixed m(family(name));
+    const Mixed m(name);
     std::vector<const Eigen::VectorXf*> adapters;
     for (const auto& v : m.values) adapters.push_back(&v);
     Transformer transformer(m.c.shape, peft::Adapters(m.layouts));
@@ -347,7 +312,7 @@ TEST_CASE("a mask keeps its share and its mean", "[peft]") {
 TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
   const golden::Case c = family("llama 2");
   const auto refused = [&](const std::function<void(Mixed&)>& change) {
-    Mixed m(c);
+    Mixed m("llama 2");
     Transformer transformer(m.c.shape, peft::Adapters(m.layouts));
     change(m);
     std::vector<const Eigen::VectorXf*> adapters;
@@ -365,7 +330,7 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
   CHECK(refused([&](Mixed& m) { m.c.batch.add(tokens, 1); }).empty());  // LoRA takes no position
 
   Transformer lora_only(c.shape, c.lora);
-  Mixed m(c);
+  Mixed m("llama 2");
   std::vector<const Eigen::VectorXf*> adapters;
   for (const auto& v : m.values) adapters.push_back(&v);
   CHECK(contains(message([&] { lora_only.log_probabilities(m.c.theta, m.c.batch, adapters); }),

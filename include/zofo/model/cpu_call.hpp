@@ -23,6 +23,12 @@ namespace zofo::model {
 
 struct CpuBackend;
 
+/// A dense view of the first rows·cols entries, growing the buffer if it is shorter.
+inline tensor::MatrixView<float> grown_view(std::vector<float>& buffer, std::size_t rows, std::size_t cols) {
+  if (buffer.size() < rows * cols) buffer.resize(rows * cols);
+  return tensor::view(buffer.data(), rows, cols);
+}
+
 /// log Σ exp over slices of a row of logits, stable by a running maximum.
 struct RunningSum {
   double high = -std::numeric_limits<double>::infinity();
@@ -83,14 +89,18 @@ class CpuCall {
   [[nodiscard]] const peft::DropoutMask* dropout() const { return mask_ ? &*mask_ : nullptr; }
   [[nodiscard]] peft::DropoutKey dropout_key() const { return dropout_key_; }
   /// A sequence of the call has an adapter of this kind.
-  [[nodiscard]] bool uses(peft::Kind kind) const {
-    return std::ranges::any_of(packing_.of_sequence(kind), [](std::int32_t number) { return number >= 0; });
-  }
+  [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
   /// A backward pass follows.
   [[nodiscard]] bool keeps() const { return keeps_; }
   [[nodiscard]] std::size_t probes() const { return probes_; }
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
+  /// Calls use(probe, its first row, its rows) for each probe of `all` rows.
+  template <class Use>
+  void for_probes(std::size_t all, Use&& use) const {
+    const std::size_t n = all / probes_;
+    for (std::size_t j = 0; j < probes_; ++j) use(j, j * n, n);
+  }
   /// Distinct positions that targets ask for.
   [[nodiscard]] std::size_t head_rows() const { return head_rows_.tokens.size(); }
   [[nodiscard]] std::span<const std::uint32_t> head_tokens() const { return head_rows_.tokens; }

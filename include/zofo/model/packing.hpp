@@ -101,6 +101,10 @@ class Packing {
   [[nodiscard]] std::span<const std::int32_t> of_sequence(peft::Kind kind) const {
     return of_sequence_[peft::index(kind)];
   }
+  /// A sequence has an adapter of this kind.
+  [[nodiscard]] bool uses(peft::Kind kind) const {
+    return std::ranges::any_of(of_sequence(kind), [](std::int32_t number) { return number >= 0; });
+  }
   /// Adapters of a kind.
   [[nodiscard]] std::size_t count(peft::Kind kind) const { return counts_[peft::index(kind)]; }
   /// An adapter's number among those of its kind.

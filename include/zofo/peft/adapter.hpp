@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,16 +18,9 @@
 
 namespace zofo::peft {
 
-/// Says what the entries of a flat fp32 vector mean.
-template <class L>
-concept AdapterLayout = std::copyable<L> && requires(const L& layout) {
-  { layout.size() } -> std::convertible_to<std::size_t>;
-  layout.options().check();
-};
-static_assert(AdapterLayout<Lora> && AdapterLayout<Prefix> && AdapterLayout<Prompt>);
-
-/// A layout of any kind.
+/// What the entries of an adapter's flat fp32 vector mean: a layout of any kind, in the order of Kind.
 using Adapter = std::variant<Lora, Prefix, Prompt>;
+static_assert(std::variant_size_v<Adapter> == kind_names.size());
 
 [[nodiscard]] inline Kind kind(const Adapter& adapter) { return static_cast<Kind>(adapter.index()); }
 /// Entries of the vector.

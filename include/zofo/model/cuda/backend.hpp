@@ -24,10 +24,12 @@
 #include "zofo/tensor/cuda/blas.hpp"
 #include "zofo/tensor/cuda/context.hpp"
 #include "zofo/tensor/cuda/graph.hpp"
+#include "zofo/tensor/cuda/kernels/adapters.hpp"
 #include "zofo/tensor/cuda/kernels/attention.hpp"
 #include "zofo/tensor/cuda/kernels/head.hpp"
 #include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
+#include "zofo/tensor/cuda/kernels/vector.hpp"
 
 namespace zofo::model {
 
@@ -166,10 +168,10 @@ class CudaBackend {
   }
   void norm_backward(Call& call, const Config& c, const NormWeights<T>& w, View h, const Sites& sites,
                      View dx, View dh) {
+    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
     tensor::cuda::norm_backward<T>(call.stream(), kind(c), {static_cast<std::uint32_t>(h.rows), 1},
                                    static_cast<std::uint32_t>(h.cols), h.data, w.gain, c.norm_eps, dx.data,
-                                   sites_of(call, sites), call.packed().adapter, state_->dt.memory.data(),
-                                   true, dh.data);
+                                   list, call.packed().adapter, state_->dt.memory.data(), true, dh.data);
   }
   void linear(Call& call, ConstView x, const LinearWeights<T>& w, View y) {
     state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
@@ -216,8 +218,11 @@ class CudaBackend {
     const tensor::cuda::LowRankSites list = sites_of(call, sites);
     if (list.count == 0) return;
     grow(state_->t.memory, x.rows * list.t_width);
-    tensor::cuda::low_rank_in<T>(call.stream(), rows_of(call, x.rows), list, call.packed().adapter, x.data,
-                                 state_->t.memory.data());
+    for_inputs(call, sites, list, x,
+               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t) {
+                 tensor::cuda::low_rank_in<T>(call.stream(), rows_of(call, x.rows), part,
+                                              call.packed().adapter, input, state_->t.memory.data());
+               });
   }
   void low_rank_out(Call& call, const Sites& sites, View y) {
     const tensor::cuda::LowRankSites list = sites_of(call, sites);
@@ -235,50 +240,98 @@ class CudaBackend {
     tensor::cuda::low_rank_back<T>(call.stream(), rows, list, call.packed().adapter, dy.data, stride,
                                    state_->dt.memory.data());
     std::array<tensor::cuda::LowRankGradient, tensor::cuda::LowRankSites::most> to{};
+    float* const gradients = call.gradients_data(peft::Kind::lora);
     for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
       const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
-      if (site.used)
-        to[n++] = {call.gradients_data() + site.a, call.gradients_data() + site.b, call.lora().size()};
+      if (site.used) to[n++] = {gradients + site.a, gradients + site.b, call.lora().size()};
     }
-    tensor::cuda::low_rank_gradients<T>(call.stream(), rows, list, call.shape().adapters,
-                                        call.packed().adapter, x.data, state_->t.memory.data(), dy.data,
-                                        stride, state_->dt.memory.data(), to.data(),
-                                        state_->sums.memory.data());
+    for_inputs(call, sites, list, x,
+               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t first) {
+                 tensor::cuda::low_rank_gradients<T>(call.stream(), rows, part, call.shape().adapters,
+                                                     call.packed().adapter, input, state_->t.memory.data(),
+                                                     dy.data, stride, state_->dt.memory.data(),
+                                                     to.data() + first, state_->sums.memory.data());
+               });
   }
   void low_rank_back_in(Call& call, const Sites& sites, View dx) {
-    tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), sites_of(call, sites),
-                                      call.packed().adapter, state_->dt.memory.data(), dx.data);
+    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
+    tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), list, call.packed().adapter,
+                                      state_->dt.memory.data(), dx.data);
+  }
+
+  // ---- prefixes and prompts ----
+  /// Makes ready what all operations of a pass read: prefixes in T.
+  void begin_pass(Call& call) {
+    if (call.shape().prefixes == 0) return;
+    const std::size_t n = call.shape().prefixes * call.layouts().prefix().size();
+    const float* const from = call.adapters(peft::Kind::prefix);
+    grow(state_->prefixes.memory, n);
+    if constexpr (std::is_same_v<T, float>)
+      tensor::cuda::check(cudaMemcpyAsync(state_->prefixes.memory.data(), from, n * sizeof(float),
+                                          cudaMemcpyDeviceToDevice, context().stream()),
+                          "copying prefixes");
+    else
+      tensor::cuda::narrow(context().stream(), n, from, state_->prefixes.memory.data());
+  }
+  void put_prompts(Call& call, View h) const {
+    tensor::cuda::put_prompts<T>(call.stream(), rows_of(call, h.rows), call.prompted(),
+                                 static_cast<std::uint32_t>(h.cols), call.adapters(peft::Kind::prompt),
+                                 h.data);
+  }
+  void prompt_gradient(Call& call, ConstView dh) const {
+    tensor::cuda::prompt_gradients<T>(call.stream(), call.prompted(), static_cast<std::uint32_t>(dh.cols),
+                                      call.shape().prompts, dh.data, call.gradients_data(peft::Kind::prompt));
+  }
+  /// A view's entries on the host, row by row; waits for the card.
+  [[nodiscard]] std::vector<float> read(ConstView x) const {
+    std::vector<T> values(x.rows * x.cols);
+    tensor::cuda::check(
+        cudaMemcpy2DAsync(values.data(), x.cols * sizeof(T), x.data, x.stride * sizeof(T), x.cols * sizeof(T),
+                          x.rows, cudaMemcpyDeviceToHost, context().stream()),
+        "reading rows");
+    context().synchronise();
+    std::vector<float> wide;
+    wide.reserve(values.size());
+    for (const T& value : values) wide.push_back(static_cast<float>(value));
+    return wide;
   }
 
   void finish_qkv(Call& call, const Config& c, const Sites& sites, View qkv) {
     turn(call, c, sites_of(call, sites), 1.0F, qkv);
   }
   void rotate_back(Call& call, const Config& c, View d_qkv) { turn(call, c, {}, -1.0F, d_qkv); }
-  void attention(Call& call, const Config& c, ConstView qkv, View out, FloatBuffer& log_sums) {
+  void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
+                 FloatBuffer& log_sums) {
     float* const sums = call.keeps() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
-    tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed(),
-                            tensor::cuda::AttentionPrefix<T>{}, qkv.data, out.data, sums);
+    tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
+                            prefix_of(call, layer), qkv.data, out.data, sums);
   }
-  void attention_backward(Call& call, const Config& c, ConstView qkv, ConstView out, FloatBuffer& log_sums,
-                          ConstView d_out, View d_qkv) {
+  void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView out,
+                          FloatBuffer& log_sums, ConstView d_out, View d_qkv) {
     const tensor::cuda::Rows rows = rows_of(call, qkv.rows);
+    const tensor::cuda::AttentionPrefix<T> prefix = prefix_of(call, layer);
+    tensor::cuda::PrefixGradient gradient;
+    if (prefix.length > 0) {
+      float* const to = call.gradients_data(peft::Kind::prefix);
+      gradient = {to + call.layouts().prefix().keys(layer), to + call.layouts().prefix().values(layer)};
+    }
     grow(state_->sums.memory,
-         tensor::cuda::attention_backward_workspace(heads(c), rows, call.shape().sequences, 0));
-    tensor::cuda::attention_backward(call.stream(), heads(c), rows, call.packed(),
-                                     tensor::cuda::AttentionPrefix<T>{}, qkv.data, out.data,
-                                     log_sums.memory.data(), d_out.data, d_qkv.data,
-                                     tensor::cuda::PrefixGradient{}, state_->sums.memory.data());
+         tensor::cuda::attention_backward_workspace(heads(c), rows, call.shape().sequences, prefix.length));
+    tensor::cuda::attention_backward(call.stream(), heads(c), rows, call.packed_prefixes(), prefix, qkv.data,
+                                     out.data, log_sums.memory.data(), d_out.data, d_qkv.data, gradient,
+                                     state_->sums.memory.data());
   }
   void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
     tensor::cuda::activate<T>(call.stream(), activation(c), rows_of(call, pre.rows), c.ffn, pre.data,
                               sites_of(call, sites), call.packed().adapter, state_->t.memory.data(),
                               call.keeps(), y.data);
   }
-  void activate_backward(Call& call, const Config& c, ConstView pre, const Sites& sites, ConstView dy,
+  void activate_backward(Call& call, const Config& c, ConstView pre, const Sites& sites, View dy,
                          View d_pre) {
+    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dy);
     tensor::cuda::activate_backward<T>(call.stream(), activation(c), rows_of(call, pre.rows), c.ffn, pre.data,
-                                       dy.data, sites_of(call, sites), call.packed().adapter,
-                                       state_->dt.memory.data(), d_pre.data);
+                                       dy.data, list, call.packed().adapter, state_->dt.memory.data(),
+                                       d_pre.data);
   }
 
   // ---- the head ----
@@ -330,6 +383,7 @@ class CudaBackend {
     std::uint32_t rank = 0;          // of the low-rank probes of the pass under way
     const Layout* layout = nullptr;  // of its θ
     FloatBuffer t, dt, sums;
+    Buffer prefixes, dropped;  // prefixes in T; inputs or gradients less what is dropped
     std::uint64_t generation = 0;
     std::vector<std::vector<std::uint64_t>> seen;  // keys that have run once
   };
@@ -379,7 +433,9 @@ class CudaBackend {
                                         s.targets,
                                         s.probes,
                                         s.adapters,
-                                        call.adapted() ? 1U : 0U};
+                                        s.prefixes,
+                                        s.prompts,
+                                        (call.adapted() ? 1U : 0U) + (call.drops() ? 2U : 0U)};
     };
     if (tensor::cuda::Graph* graph = state_->graphs.find(key())) return graph->launch(context());
     const std::vector<std::uint64_t> before = key();
@@ -437,12 +493,12 @@ class CudaBackend {
   // The adapters' and the low-rank probes' products at these projections.
   tensor::cuda::LowRankSites sites_of(const Call& call, const Sites& sites) const {
     tensor::cuda::LowRankSites list;
-    for (std::size_t i = 0; i < sites.count; ++i) {
+    for (std::size_t i = 0; i < sites.count && call.adapted(); ++i) {
       const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
-      if (!site.used || !call.adapted()) continue;
+      if (!site.used) continue;
       tensor::cuda::LowRankSite s;
-      s.a = call.adapters() + site.a;
-      s.b = call.adapters() + site.b;
+      s.a = call.adapters(peft::Kind::lora) + site.a;
+      s.b = call.adapters(peft::Kind::lora) + site.b;
       s.stride = call.lora().size();
       s.rank = call.lora().rank();
       s.in = site.in;
@@ -458,6 +514,56 @@ class CudaBackend {
       put(list, probe_site(call, tensor), output_column(call.config(), sites.projection[i]));
     }
     return list;
+  }
+  [[nodiscard]] tensor::cuda::AttentionPrefix<T> prefix_of(const Call& call, std::size_t layer) const {
+    if (call.shape().prefixes == 0) return {};
+    const peft::Prefix& layout = call.layouts().prefix();
+    const T* const prefixes = state_->prefixes.memory.data();
+    return {prefixes + layout.keys(layer), prefixes + layout.values(layer), layout.size(), layout.tokens()};
+  }
+  // Calls use(sites, their x, number of the first) for all sites at once, or one by one with what dropout
+  // leaves of x.
+  template <class Use>
+  void for_inputs(Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list, ConstView x,
+                  Use&& use) {
+    if (!call.drops()) return use(list, x.data, std::size_t{0});
+    const View left = view(state_->dropped, x.rows, x.cols);
+    for_masks(call, sites, list,
+              [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t i) {
+                tensor::cuda::drop<T>(call.stream(), x.rows, static_cast<std::uint32_t>(x.cols), mask, x.data,
+                                      false, left.data);
+                use(part, static_cast<const T*>(left.data), i);
+              });
+  }
+  // What an operation has still to add to dx of the sites' share: all of it, or nothing where masks come
+  // between.
+  tensor::cuda::LowRankSites left_to_add(Call& call, const Sites& sites, View dx) {
+    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+    if (!call.drops() || list.count == 0) return list;
+    const View share = view(state_->dropped, dx.rows, dx.cols);
+    for_masks(
+        call, sites, list, [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t) {
+          fill_zero(share);
+          tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), part,
+                                            call.packed().adapter, state_->dt.memory.data(), share.data);
+          tensor::cuda::drop<T>(call.stream(), dx.rows, static_cast<std::uint32_t>(dx.cols), mask, share.data,
+                                true, dx.data);
+        });
+    return {};
+  }
+  // Calls use(a list of one site, its mask, its number) for LoRA's sites; masks come where there are no
+  // others.
+  template <class Use>
+  static void for_masks(const Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list,
+                        Use&& use) {
+    for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
+      if (!call.lora().site(sites.layer, sites.projection[i]).used) continue;
+      tensor::cuda::LowRankSites part;
+      part.site[0] = list.site[n];
+      part.count = 1;
+      part.t_width = list.t_width;
+      use(part, call.mask(sites.layer, sites.projection[i]), n++);
+    }
   }
   static void put(tensor::cuda::LowRankSites& list, tensor::cuda::LowRankSite site, std::size_t column) {
     site.y_at = static_cast<std::uint32_t>(column);

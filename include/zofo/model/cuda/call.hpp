@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,10 +14,12 @@
 #include "zofo/model/batch.hpp"
 #include "zofo/model/head_rows.hpp"
 #include "zofo/model/packing.hpp"
-#include "zofo/peft/lora.hpp"
+#include "zofo/peft/adapter.hpp"
+#include "zofo/peft/dropout.hpp"
 #include "zofo/tensor/cuda/buffer.hpp"
 #include "zofo/tensor/cuda/context.hpp"
 #include "zofo/tensor/cuda/error.hpp"
+#include "zofo/tensor/cuda/kernels/adapters.hpp"
 #include "zofo/tensor/cuda/kernels/head.hpp"
 #include "zofo/tensor/cuda/kernels/noise.hpp"
 #include "zofo/tensor/cuda/types.hpp"
@@ -27,7 +31,8 @@ namespace zofo::model {
 struct CallShape {
   std::uint32_t tokens = 0, sequences = 0, longest = 0;
   std::uint32_t head_rows = 0, targets = 0;
-  std::uint32_t probes = 1, adapters = 0;
+  std::uint32_t probes = 1, adapters = 0;   ///< adapters: those of LoRA
+  std::uint32_t prefixes = 0, prompts = 0;  ///< 0 where no sequence has one
   friend bool operator==(const CallShape&, const CallShape&) = default;
 
   /// The smallest bucket that holds n: a multiple of `step`, or of about an eighth of n where that is more.
@@ -42,20 +47,20 @@ struct CallShape {
 /// block at addresses that depend on the shape alone, so that a recorded graph reads it there.
 class CudaCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes.
+  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs.
   template <class Backend>
-  void begin(Backend& backend, const Config& config, const peft::Lora& lora, const Batch& batch,
-             std::span<const tensor::cuda::Vector* const> adapters, std::span<const Probe> probes,
-             bool keeps) {
+  void begin(Backend& backend, const Config& config, const peft::Adapters& layouts, const Batch& batch,
+             std::span<const tensor::cuda::Vector* const> adapters, std::span<const Probe> probes, bool keeps,
+             std::optional<peft::DropoutKey> dropout = {}) {
     context_ = &backend.context();
-    lora_ = &lora;
+    layouts_ = &layouts;
     config_ = config;
     keeps_ = keeps;
-    packing_.set(config, batch);
-    head_rows_.set(batch);
+    packing_.set(config, layouts, batch, adapters.size());
+    head_rows_.set(batch, packing_);
     targets_ = batch.targets.size();
-    adapted_ = std::ranges::any_of(packing_.runs(), [](const AdapterRun& run) { return run.adapter >= 0; });
-    set_shape(batch, adapters.size(), probes.size());
+    set_dropout(dropout);
+    set_shape(probes.size());
     fill_block(batch, probes);
     send();
     take_adapters(adapters, keeps);
@@ -94,8 +99,10 @@ class CudaCall {
   void gradients(Backend& /*backend*/, std::span<tensor::cuda::Vector* const> to) const {
     for (std::size_t i = 0; i < to.size(); ++i) {
       if (to[i] == nullptr) continue;
-      if (to[i]->size() != lora_->size()) *to[i] = tensor::cuda::Vector(*context_, lora_->size());
-      copy(gradients_.data() + i * lora_->size(), to[i]->data());
+      const peft::Kind kind = packing_.kind(i);
+      const std::size_t size = layouts_->size(kind);
+      if (to[i]->size() != size) *to[i] = tensor::cuda::Vector(*context_, size);
+      copy(gradients_[peft::index(kind)].data() + packing_.number(i) * size, to[i]->data(), size);
     }
   }
 
@@ -106,8 +113,19 @@ class CudaCall {
   [[nodiscard]] std::size_t head_rows() const { return shape_.head_rows; }
   /// A backward pass follows.
   [[nodiscard]] bool keeps() const { return keeps_; }
-  [[nodiscard]] bool adapted() const { return adapted_; }
-  [[nodiscard]] const peft::Lora& lora() const { return *lora_; }
+  /// A sequence has LoRA.
+  [[nodiscard]] bool adapted() const { return !packing_.runs().empty(); }
+  /// A sequence has an adapter of this kind.
+  [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
+  [[nodiscard]] const peft::Adapters& layouts() const { return *layouts_; }
+  [[nodiscard]] const peft::Lora& lora() const { return layouts_->lora(); }
+  /// Inputs of LoRA are masked in this call.
+  [[nodiscard]] bool drops() const { return mask_.has_value(); }
+  /// The mask of a projection of a layer.
+  [[nodiscard]] tensor::cuda::DropoutArgument mask(std::size_t layer, peft::Projection projection) const {
+    return {at<tensor::cuda::ProbeArgument>(places_.dropout),
+            peft::dropout_site(layer, static_cast<std::size_t>(projection)), mask_->threshold, mask_->scale};
+  }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] tensor::cuda::Context& context() const { return *context_; }
   [[nodiscard]] cudaStream_t stream() const { return context_->stream(); }
@@ -122,6 +140,17 @@ class CudaCall {
             shape_.sequences,
             shape_.longest};
   }
+  /// The same with each row's prefix for its adapter.
+  [[nodiscard]] tensor::cuda::PackedTokens packed_prefixes() const {
+    tensor::cuda::PackedTokens packed_rows = packed();
+    packed_rows.adapter = at<std::int32_t>(places_.prefixes);
+    return packed_rows;
+  }
+  /// Sequences that begin with a prompt.
+  [[nodiscard]] tensor::cuda::PromptedSequences prompted() const {
+    return {at<std::uint32_t>(places_.cu_seqlens), at<std::int32_t>(places_.prompts), shape_.sequences,
+            layouts_->prompt().tokens()};
+  }
   [[nodiscard]] const std::uint32_t* head_tokens() const { return at<std::uint32_t>(places_.head_tokens); }
   [[nodiscard]] const tensor::cuda::TargetArgument* targets() const {
     return at<tensor::cuda::TargetArgument>(places_.targets);
@@ -134,8 +163,9 @@ class CudaCall {
   }
   /// The probes' scales by themselves.
   [[nodiscard]] const float* scales() const { return at<float>(places_.scales); }
-  [[nodiscard]] const float* adapters() const { return adapters_.data(); }
-  [[nodiscard]] float* gradients_data() { return gradients_.data(); }
+  /// The adapters of a kind, one after the other; their gradients likewise.
+  [[nodiscard]] const float* adapters(peft::Kind kind) const { return adapters_[peft::index(kind)].data(); }
+  [[nodiscard]] float* gradients_data(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
   [[nodiscard]] tensor::cuda::RunningSum* sums() { return sums_.data(); }
   [[nodiscard]] float* picked() { return picked_.data(); }
   [[nodiscard]] double* log_p() { return log_p_.data(); }
@@ -148,20 +178,33 @@ class CudaCall {
  private:
   // Where each array starts in the block, in bytes.
   struct Places {
-    std::size_t tokens, positions, adapters, cu_seqlens, head_tokens, targets, used, probes, scales, end;
+    std::size_t tokens, positions, adapters, prefixes, cu_seqlens, prompts, head_tokens, targets, used,
+        probes, scales, dropout, end;
   };
 
-  void set_shape(const Batch& batch, std::size_t adapters, std::size_t probes) {
+  void set_dropout(std::optional<peft::DropoutKey> dropout) {
+    mask_.reset();
+    if (!dropout || !layouts_->has(peft::Kind::lora) || lora().options().dropout == 0.0F) return;
+    mask_ = peft::DropoutMask(lora().options().dropout);
+    dropout_key_ = *dropout;
+  }
+  [[nodiscard]] std::uint32_t used_of(peft::Kind kind) const {
+    return uses(kind) ? static_cast<std::uint32_t>(packing_.count(kind)) : 0;
+  }
+  void set_shape(std::size_t probes) {
     std::size_t longest = 1;
-    for (std::size_t i = 0; i < batch.sequences(); ++i)
-      longest = std::max<std::size_t>(longest, batch.cu_seqlens[i + 1] - batch.cu_seqlens[i]);
-    shape_ = {CallShape::bucket(batch.tokens.size(), 64),
-              CallShape::bucket(batch.sequences(), 8),
+    const auto cu = packing_.cu_seqlens();
+    for (std::size_t i = 0; i + 1 < cu.size(); ++i)
+      longest = std::max<std::size_t>(longest, cu[i + 1] - cu[i]);
+    shape_ = {CallShape::bucket(packing_.tokens(), 64),
+              CallShape::bucket(cu.size() - 1, 8),
               CallShape::bucket(longest, 32),
               CallShape::bucket(std::max<std::size_t>(head_rows_.tokens.size(), 1), 8),
               CallShape::bucket(std::max<std::size_t>(targets_, 1), 8),
               static_cast<std::uint32_t>(probes),
-              static_cast<std::uint32_t>(adapters)};
+              static_cast<std::uint32_t>(packing_.count(peft::Kind::lora)),
+              used_of(peft::Kind::prefix),
+              used_of(peft::Kind::prompt)};
     std::size_t at = 0;
     const auto place = [&at](std::size_t bytes) {
       const std::size_t here = at;
@@ -171,12 +214,15 @@ class CudaCall {
     places_.tokens = place(4 * shape_.tokens);
     places_.positions = place(4 * shape_.tokens);
     places_.adapters = place(4 * shape_.tokens);
+    places_.prefixes = place(4 * shape_.tokens);
     places_.cu_seqlens = place(4 * (shape_.sequences + 1));
+    places_.prompts = place(4 * shape_.sequences);
     places_.head_tokens = place(4 * shape_.head_rows);
     places_.targets = place(sizeof(tensor::cuda::TargetArgument) * shape_.targets);
     places_.used = place(2 * sizeof(std::uint32_t));
     places_.probes = place(sizeof(tensor::cuda::ProbeArgument) * shape_.probes);
     places_.scales = place(sizeof(float) * shape_.probes);
+    places_.dropout = place(sizeof(tensor::cuda::ProbeArgument));
     places_.end = at;
     grow(host_block_, places_.end);
     grow(block_, places_.end);
@@ -188,14 +234,15 @@ class CudaCall {
 
   void fill_block(const Batch& batch, std::span<const Probe> probes) {
     std::memset(host_block_.data(), 0, places_.end);
-    std::ranges::copy(batch.tokens, host<std::int32_t>(places_.tokens));
+    std::ranges::copy(packing_.row_tokens(), host<std::int32_t>(places_.tokens));
     std::ranges::copy(packing_.positions(), host<std::uint32_t>(places_.positions));
     std::int32_t* adapters = host<std::int32_t>(places_.adapters);
     std::fill_n(adapters, shape_.tokens, -1);
     for (const AdapterRun& run : packing_.runs()) std::fill_n(adapters + run.first, run.count, run.adapter);
     std::uint32_t* cu = host<std::uint32_t>(places_.cu_seqlens);
-    std::fill_n(cu, shape_.sequences + 1, static_cast<std::uint32_t>(batch.tokens.size()));
-    std::ranges::copy(batch.cu_seqlens, cu);
+    std::fill_n(cu, shape_.sequences + 1, static_cast<std::uint32_t>(packing_.tokens()));
+    std::ranges::copy(packing_.cu_seqlens(), cu);
+    fill_kinds();
     std::ranges::copy(head_rows_.tokens, host<std::uint32_t>(places_.head_tokens));
     auto* targets = host<tensor::cuda::TargetArgument>(places_.targets);
     for (std::size_t t = 0; t < targets_; ++t) targets[t] = {head_rows_.row_of[t], batch.targets[t].token};
@@ -209,6 +256,20 @@ class CudaCall {
       host<float>(places_.scales)[j] = scale;
     }
   }
+  void fill_kinds() {
+    std::int32_t* const prefixes = host<std::int32_t>(places_.prefixes);
+    std::fill_n(prefixes, shape_.tokens, -1);
+    const auto cu = packing_.cu_seqlens();
+    const auto prefix_of = packing_.of_sequence(peft::Kind::prefix);
+    for (std::size_t i = 0; i < prefix_of.size(); ++i)
+      std::fill_n(prefixes + cu[i], cu[i + 1] - cu[i], prefix_of[i]);
+    std::int32_t* const prompts = host<std::int32_t>(places_.prompts);
+    std::fill_n(prompts, shape_.sequences, -1);
+    std::ranges::copy(packing_.of_sequence(peft::Kind::prompt), prompts);
+    if (mask_)
+      host<tensor::cuda::ProbeArgument>(places_.dropout)[0] = {dropout_key_.seed, dropout_key_.step,
+                                                               peft::DropoutMask::query, 0.0F, 0};
+  }
   // Every call ends by waiting for its results, so the host's block is not in use any more.
   void send() {
     tensor::cuda::check(
@@ -217,19 +278,24 @@ class CudaCall {
   }
 
   void take_adapters(std::span<const tensor::cuda::Vector* const> adapters, bool keeps) {
-    const std::size_t size = lora_->size();
-    grow(adapters_, adapters.size() * size);
-    for (std::size_t i = 0; i < adapters.size(); ++i) copy(adapters[i]->data(), adapters_.data() + i * size);
-    if (!keeps) return;
-    grow(gradients_, adapters.size() * size);
-    tensor::cuda::check(
-        cudaMemsetAsync(gradients_.data(), 0, adapters.size() * size * sizeof(float), stream()),
-        "clearing gradients");
+    for (std::size_t k = 0; k < adapters_.size(); ++k) {
+      const auto kind = static_cast<peft::Kind>(k);
+      const std::size_t entries = packing_.count(kind) * layouts_->size(kind);
+      grow(adapters_[k], entries);
+      if (!keeps || entries == 0) continue;
+      grow(gradients_[k], entries);
+      tensor::cuda::check(cudaMemsetAsync(gradients_[k].data(), 0, entries * sizeof(float), stream()),
+                          "clearing gradients");
+    }
+    for (std::size_t i = 0; i < adapters.size(); ++i) {
+      const std::size_t size = layouts_->size(packing_.kind(i));
+      copy(adapters[i]->data(), adapters_[peft::index(packing_.kind(i))].data() + packing_.number(i) * size,
+           size);
+    }
   }
-  void copy(const float* from, float* to) const {
-    tensor::cuda::check(
-        cudaMemcpyAsync(to, from, lora_->size() * sizeof(float), cudaMemcpyDeviceToDevice, stream()),
-        "copying an adapter");
+  void copy(const float* from, float* to, std::size_t size) const {
+    tensor::cuda::check(cudaMemcpyAsync(to, from, size * sizeof(float), cudaMemcpyDeviceToDevice, stream()),
+                        "copying an adapter");
   }
   // The tables are made once for all positions of the bucket.
   void send_rotary() {
@@ -261,18 +327,21 @@ class CudaCall {
   }
 
   tensor::cuda::Context* context_ = nullptr;
-  const peft::Lora* lora_ = nullptr;
+  const peft::Adapters* layouts_ = nullptr;
   Config config_;
   Packing packing_;
   HeadRows head_rows_;
   std::size_t targets_ = 0, rotary_sent_ = 0;
-  bool adapted_ = false, keeps_ = false;
+  bool keeps_ = false;
+  std::optional<peft::DropoutMask> mask_;
+  peft::DropoutKey dropout_key_;
   CallShape shape_;
   Places places_{};
   std::uint64_t generation_ = 0;
   tensor::cuda::Pinned<unsigned char> host_block_;
   tensor::cuda::Buffer<unsigned char> block_;
-  tensor::cuda::Buffer<float> adapters_, gradients_, cosines_, sines_, picked_;
+  std::array<tensor::cuda::Buffer<float>, peft::kind_names.size()> adapters_, gradients_;  // one a kind
+  tensor::cuda::Buffer<float> cosines_, sines_, picked_;
   tensor::cuda::Buffer<tensor::cuda::RunningSum> sums_;
   tensor::cuda::Buffer<double> log_p_, slopes_;
   tensor::cuda::Pinned<double> host_log_p_, host_slopes_;

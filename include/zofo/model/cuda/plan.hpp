@@ -4,20 +4,21 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "zofo/model/config.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/call.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/layout.hpp"
-#include "zofo/peft/lora.hpp"
+#include "zofo/peft/adapter.hpp"
 #include "zofo/tensor/memory_plan.hpp"
 
 namespace zofo::model {
 
 /// The largest batch of one kind of pass.
 struct Extent {
-  std::size_t tokens = 0, sequences = 0, longest = 0;
+  std::size_t tokens = 0, sequences = 0, longest = 0;  ///< rows of prompts count as tokens
   std::size_t head_rows = 0, targets = 0;
   std::size_t probes = 1;      ///< that share a pass: 2 for both sides of a dense direction, 1 at θ itself
   std::uint32_t low_rank = 0;  ///< rank of low-rank probes; 0: dense ones where `perturbed`
@@ -32,7 +33,7 @@ struct Extent {
 template <class T>
 class CudaPlan {
  public:
-  CudaPlan(const Config& config, const peft::Lora& lora) : layout_(config), lora_(lora) {}
+  CudaPlan(const Config& config, peft::Adapters adapters) : layout_(config), adapters_(std::move(adapters)) {}
 
   /// Takes a kind of pass into account.
   void pass(const Extent& e) {
@@ -55,7 +56,8 @@ class CudaPlan {
           rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * sizeof(T);
       const tensor::cuda::Rows shape{static_cast<std::uint32_t>(tokens), 1};
       const std::size_t partial = tensor::cuda::attention_backward_workspace(
-          {c.heads, c.kv_heads, c.head_dim, c.window}, shape, CallShape::bucket(e.sequences, 8), 0);
+          {c.heads, c.kv_heads, c.head_dim, c.window}, shape, CallShape::bucket(e.sequences, 8),
+          adapters_.virtual_tokens(peft::Kind::prefix));
       raise(backward_, log_sums + states + slopes + partial * sizeof(float));
     }
     const std::size_t slice =
@@ -64,12 +66,12 @@ class CudaPlan {
     const std::size_t head_states = (e.keeps ? 3 : 2) * std::size_t{c.width} + c.embedding_width;
     raise(head_, e.probes * head_rows * head_states * sizeof(T) +
                      logits * (sizeof(float) + (e.keeps ? sizeof(T) : 0)));
-    const std::size_t t_width = 3 * std::size_t{lora_.rank() + e.low_rank};
-    raise(products_, rows * t_width * sizeof(float) * (e.keeps ? 2 : 1));
+    const std::size_t t_width = 3 * std::size_t{rank() + e.low_rank};
+    raise(products_, rows * t_width * sizeof(float) * (e.keeps ? 2 : 1) + dropped(e, rows));
     if (e.perturbed) probes(e);
   }
   /// Adapters on the card, with copies, moments and gradients.
-  void vectors(std::size_t count) { vectors_ += count * lora_.size() * sizeof(float); }
+  void vectors(std::size_t count) { vectors_ += count * adapters_.size(adapters_.first()) * sizeof(float); }
 
   /// The plan, largest things first as a reader thinks of them.
   [[nodiscard]] tensor::MemoryPlan plan() const {
@@ -86,6 +88,16 @@ class CudaPlan {
   }
 
  private:
+  [[nodiscard]] std::uint32_t rank() const {
+    return adapters_.has(peft::Kind::lora) ? adapters_.lora().rank() : 0;
+  }
+  // LoRA's inputs less what is dropped of them.
+  [[nodiscard]] std::size_t dropped(const Extent& e, std::size_t rows) const {
+    const bool drops = e.keeps && rank() > 0 && adapters_.lora().options().dropout > 0.0F;
+    const Config& c = layout_.config();
+    return drops ? rows * std::max({std::size_t{c.width}, c.query_width(), std::size_t{c.ffn}}) * sizeof(T)
+                 : 0;
+  }
   static void raise(std::size_t& entry, std::size_t bytes) { entry = std::max(entry, bytes); }
 
   void probes(const Extent& e) {
@@ -110,7 +122,7 @@ class CudaPlan {
   }
 
   Layout layout_;
-  const peft::Lora& lora_;
+  peft::Adapters adapters_;
   std::size_t activations_ = 0, backward_ = 0, head_ = 0, products_ = 0, probes_ = 0, vectors_ = 0;
 };
 

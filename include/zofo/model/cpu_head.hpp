@@ -1,0 +1,69 @@
+/// @file Rows of the head and the sums over its slices on the CPU.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "zofo/model/cpu_call.hpp"
+#include "zofo/tensor/cpu/elementwise.hpp"
+
+namespace zofo::model {
+
+/// The share of CpuBackend's operations that comes between the last hidden states and log-probabilities.
+class CpuHead {
+ public:
+  using Call = CpuCall;
+  using View = tensor::MatrixView<float>;
+  using ConstView = tensor::MatrixView<const float>;
+
+  static std::size_t logit_stride(std::size_t count) { return count; }
+  void gather(Call& call, ConstView h, View out) const {
+    call.for_probes(out.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
+      for (std::size_t r = 0; r < n; ++r)
+        std::copy_n(h.row(j * call.tokens() + call.head_tokens()[r]), h.cols, out.row(first + r));
+    });
+  }
+  void scatter(Call& call, ConstView d, View dh) const {
+    std::fill_n(dh.data, dh.rows * dh.cols, 0.0F);
+    for (std::size_t r = 0; r < d.rows; ++r) std::copy_n(d.row(r), d.cols, dh.row(call.head_tokens()[r]));
+  }
+  void begin_head(Call& call) const { call.sums().assign(call.probes() * call.head_rows(), {}); }
+  /// Takes them into the running sums, and those of targets.
+  void add_slice(Call& call, ConstView logits, std::size_t first) const {
+    for (std::size_t r = 0; r < logits.rows; ++r) call.sums()[r].add(logits.row(r), logits.cols);
+    for (std::size_t j = 0; j < call.probes(); ++j)
+      for (std::size_t t = 0; t < call.batch().targets.size(); ++t) {
+        const auto token = static_cast<std::size_t>(call.batch().targets[t].token);
+        if (token >= first && token < first + logits.cols)
+          call.log_p()[j][t] =
+              static_cast<double>(logits.row(j * call.head_rows() + call.head_row(t))[token - first]);
+      }
+  }
+  void finish_head(Call& call) const {
+    for (std::size_t j = 0; j < call.probes(); ++j)
+      for (std::size_t t = 0; t < call.batch().targets.size(); ++t)
+        call.log_p()[j][t] -= call.sums()[j * call.head_rows() + call.head_row(t)].log();
+  }
+  /// d_logits = Σ_t d_t (onehot_t − softmax); one probe.
+  void logit_gradient(Call& call, ConstView logits, View d_logits) const {
+    const std::span<const double> slopes = call.slopes();
+    std::vector<double> total(logits.rows, 0.0);
+    for (std::size_t t = 0; t < slopes.size(); ++t) total[call.head_row(t)] += slopes[t];
+#pragma omp parallel for schedule(static)
+    for (std::size_t r = 0; r < logits.rows; ++r) {
+      const float* row = logits.row(r);
+      float* out = d_logits.row(r);
+      const auto weight = static_cast<float>(-total[r]);
+      const auto shift = static_cast<float>(call.sums()[r].log());
+#pragma omp simd
+      for (std::size_t i = 0; i < logits.cols; ++i) out[i] = weight * tensor::cpu::fast_exp(row[i] - shift);
+    }
+    for (std::size_t t = 0; t < slopes.size(); ++t)
+      d_logits.row(call.head_row(t))[static_cast<std::size_t>(call.batch().targets[t].token)] +=
+          static_cast<float>(slopes[t]);
+  }
+};
+
+}  // namespace zofo::model

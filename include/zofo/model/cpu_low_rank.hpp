@@ -1,0 +1,133 @@
+/// @file LoRA's products and gradients on the CPU, with or without dropout of its inputs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "zofo/model/cpu_call.hpp"
+#include "zofo/model/sites.hpp"
+#include "zofo/peft/dropout.hpp"
+#include "zofo/peft/lora.hpp"
+#include "zofo/tensor/cpu/gemm.hpp"
+
+namespace zofo::model {
+
+/// The share of CpuBackend's operations that concerns adapted projections; keeps t = x Aᵀ and its gradient
+/// from the operation that makes them to the one that adds their products.
+class CpuLowRank {
+ public:
+  using Call = CpuCall;
+  using View = tensor::MatrixView<float>;
+  using ConstView = tensor::MatrixView<const float>;
+
+  /// True if an adapter of the call's layout sits at one of the sites.
+  [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
+    if (call.packing().runs().empty()) return false;
+    for (std::size_t i = 0; i < sites.count; ++i)
+      if (call.lora().site(sites.layer, sites.projection[i]).used) return true;
+    return false;
+  }
+  /// t = x Aᵀ of every site, kept for the operation that adds the product.
+  void low_rank_in(Call& call, const Sites& sites, ConstView x) {
+    for_sites(call, sites, x.rows,
+              [&](const Site& s) { tensor::cpu::gemm_nt(1.0F, input_of(call, s, x), s.a, 0.0F, t_of(s)); });
+  }
+  /// y += (α/r)·t Bᵀ at every site's columns.
+  void low_rank_out(Call& call, const Sites& sites, View y) {
+    for_sites(call, sites, y.rows, [&](const Site& s) {
+      tensor::cpu::gemm_nt(call.lora().scale(), t_of(s), s.b, 1.0F,
+                           y.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
+    });
+  }
+  /// dt = (α/r)·dy B, kept for the operation that adds its share to dx; dA and dB go to the call.
+  void low_rank_gradient(Call& call, const Sites& sites, ConstView x, ConstView dy) {
+    low_rank_in(call, sites, x);
+    for_sites(call, sites, x.rows, [&](const Site& s) {
+      const float scale = call.lora().scale();
+      const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
+                          .rows_from(s.first, s.count)
+                          .cols_from(s.t_column, s.a.rows);
+      const ConstView dy_s = ConstView(dy.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
+      tensor::cpu::gemm_nn(scale, dy_s, s.b, 0.0F, dt);
+      float* const gradient =
+          call.gradients(peft::Kind::lora) + static_cast<std::size_t>(s.adapter) * call.lora().size();
+      tensor::cpu::gemm_tn(scale, dy_s, t_of(s), 1.0F, tensor::view(gradient + s.b_at, s.b.rows, s.b.cols));
+      tensor::cpu::gemm_tn(1.0F, dt, input_of(call, s, x), 1.0F,
+                           tensor::view(gradient + s.a_at, s.a.rows, s.a.cols));
+    });
+  }
+  /// dx += dt A.
+  void low_rank_back_in(Call& call, const Sites& sites, View dx) {
+    for_sites(call, sites, dx.rows, [&](const Site& s) {
+      const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
+                          .rows_from(s.first, s.count)
+                          .cols_from(s.t_column, s.a.rows);
+      const View to = dx.rows_from(s.first, s.count);
+      if (call.dropout() == nullptr) return tensor::cpu::gemm_nn(1.0F, dt, s.a, 1.0F, to);
+      const View whole = grown_view(dropped_, s.count, dx.cols);
+      tensor::cpu::gemm_nn(1.0F, dt, s.a, 0.0F, whole);
+      drop<true>(call, s, whole, to);
+    });
+  }
+
+ private:
+  // One adapter's factors at one site, and the rows and columns that they concern.
+  struct Site {
+    std::size_t first, count;
+    int adapter;
+    std::uint32_t number;  // of the site, as masks are drawn for it
+    ConstView a, b;
+    std::size_t a_at, b_at;
+    std::size_t column;    // of y
+    std::size_t t_column;  // of t
+    View t;                // whole
+  };
+
+  // The rows that a site reads, less what is dropped of them.
+  ConstView input_of(Call& call, const Site& s, ConstView x) {
+    const ConstView rows = x.rows_from(s.first, s.count);
+    if (call.dropout() == nullptr) return rows;
+    const View left = grown_view(dropped_, s.count, x.cols);
+    drop<false>(call, s, rows, left);
+    return left;
+  }
+  // y (+)= x less what is dropped; x and y begin at the site's first row.
+  template <bool add>
+  static void drop(const Call& call, const Site& s, ConstView x, View y) {
+    for (std::size_t r = 0; r < x.rows; ++r)
+      call.dropout()->apply<add>(call.dropout_key(), s.number, std::uint64_t{s.first + r} * x.cols, x.row(r),
+                                 x.cols, y.row(r));
+  }
+  static View t_of(const Site& s) { return s.t.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows); }
+
+  template <class Use>
+  void for_sites(Call& call, const Sites& sites, std::size_t rows, Use&& use) {
+    if (!adapts(call, sites)) return;
+    const peft::Lora& lora = call.lora();
+    const std::size_t rank = lora.rank();
+    const View t = grown_view(t_, rows, sites.count * rank);
+    grown_view(dt_, rows, sites.count * rank);
+    for (std::size_t i = 0; i < sites.count; ++i) {
+      const peft::Lora::Site& site = lora.site(sites.layer, sites.projection[i]);
+      if (!site.used) continue;
+      const std::size_t column = output_column(call.config(), sites.projection[i]);
+      const std::uint32_t number =
+          peft::dropout_site(sites.layer, static_cast<std::size_t>(sites.projection[i]));
+      call.for_probes(rows, [&](std::size_t, std::size_t first, std::size_t) {
+        for (const AdapterRun& run : call.packing().runs()) {
+          const float* values =
+              call.values(peft::Kind::lora) + static_cast<std::size_t>(run.adapter) * lora.size();
+          use(Site{first + run.first, run.count, run.adapter, number,
+                   ConstView(tensor::view(values + site.a, rank, site.in)),
+                   ConstView(tensor::view(values + site.b, site.out, rank)), site.a, site.b, column, i * rank,
+                   t});
+        }
+      });
+    }
+  }
+
+  std::vector<float> t_, dt_, dropped_;
+};
+
+}  // namespace zofo::model
