@@ -116,7 +116,7 @@ class BadModel(Case):
     def test_another_model(self):
         for key, value, parts in (
             ("general.architecture", (STRING, text(b"mamba")), ("general.architecture", "mamba")),
-            ("tokenizer.ggml.model", (STRING, text(b"llama")), ("tokenizer.ggml.model", "llama")),
+            ("tokenizer.ggml.model", (STRING, text(b"t5")), ("tokenizer.ggml.model", "t5")),
             ("tokenizer.ggml.pre", (STRING, text(b"other")), ("other",)),
             ("llama.embedding_length", (U32, struct.pack("<I", 65)), ()),
             ("llama.embedding_length", (U32, struct.pack("<I", 0)), ()),

@@ -1,5 +1,7 @@
 """zofo tokenize: a line of text in, a JSON array of ids out."""
 
+import json
+import pathlib
 import unittest
 
 import program
@@ -46,6 +48,23 @@ class Tokenize(Case):
                 result = self.tokenize(b"fine\nab " + bad + b" c\nfine\n")
                 self.refused(result, "stdin:2", "byte 3", "UTF-8")
                 self.assertEqual(result.lines(), [self.ids("fine")])  # the answers before it are kept
+
+    def test_json_lines_hold_line_ends(self):
+        answers = self.good(self.tokenize('"a\\nb"\n"river"\n', "--json")).lines()
+        self.assertEqual(answers[1], self.ids("river"))
+        tokens, letters = Gguf.read(self.model).strings("tokenizer.ggml.tokens"), bytes_of_letters()
+        self.assertEqual(bytes(letters[c] for i in answers[0] for c in tokens[i]), b"a\nb")
+        self.refused(self.tokenize('"a"\nb\n', "--json"), "stdin:2", "JSON string")
+
+    def test_a_folder(self):
+        folder = pathlib.Path(__file__).parents[1] / "golden/tokenizers/opt"
+        golden = json.loads((folder / "ids.json").read_text())
+        texts = json.loads((folder.parent / "texts.json").read_text())
+        lines = "".join(json.dumps(text) + "\n" for text in texts)
+        for key, flags in (("plain", ()), ("special", ("--special",))):
+            answer = zofo("tokenize", "--json", "--model", folder, *flags, stdin=lines)
+            self.assertEqual(self.good(answer).lines(), golden[key])
+        self.refused(zofo("tokenize", "--model", folder.parent), str(folder.parent), "tokenizer.json", "tokenizer.model")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include "zofo/tokenize/from_gguf.hpp"
 
 #include "catch.hpp"
+#include "golden.hpp"
 
 using namespace zofo::tokenize;
 using Ids = std::vector<std::int32_t>;
@@ -14,7 +15,8 @@ struct FakeFile {
   std::uint64_t bos = 3;
   bool typed = true, marked = false;
   bool has(const std::string& key) const { return key == "tokenizer.ggml.token_type" ? typed : marked; }
-  bool boolean(const std::string&) const { return true; }
+  bool boolean(const std::string& key) const { return key == "tokenizer.ggml.add_bos_token"; }
+  std::vector<float> floats(const std::string&) const { return {}; }
   std::uint64_t unsigned_integer(const std::string& key) const {
     return key == "tokenizer.ggml.bos_token_id" ? bos : 1;
   }
@@ -33,8 +35,8 @@ TEST_CASE("a tokenizer is read from GGUF keys", "[tokenize]") {
   untyped.typed = false;
   REQUIRE(from_gguf(untyped).encode("ab", true) == Ids{2});
   FakeFile other;
-  other.model = "llama";
-  REQUIRE_THROWS_WITH(from_gguf(other), Catch::Matchers::StartsWith("tokenizer.ggml.model = 'llama'"));
+  other.model = "t5";
+  REQUIRE_THROWS_WITH(from_gguf(other), Catch::Matchers::StartsWith("tokenizer.ggml.model = 't5'"));
 }
 
 TEST_CASE("marks are read from GGUF keys", "[tokenize]") {
@@ -46,4 +48,52 @@ TEST_CASE("marks are read from GGUF keys", "[tokenize]") {
   REQUIRE(from_gguf(marked).eos() == 1);
   marked.bos = 4;
   REQUIRE_THROWS_WITH(from_gguf(marked), "tokenizer.ggml.bos_token_id = 4: must be in [0, 4)");
+}
+
+namespace {
+
+/// A GGUF file made of a SentencePiece model, as converters make it.
+struct FakeLlama {
+  SentencePieceModel model;
+  bool add_bos = true, denied = false;
+
+  bool has(const std::string& key) const { return denied && key == "tokenizer.ggml.add_bos_token"; }
+  bool boolean(const std::string&) const { return add_bos; }
+  std::uint64_t unsigned_integer(const std::string&) const { return 1; }
+  std::string string(const std::string&) const { return "llama"; }
+  Strings strings(const std::string&) const {
+    Strings tokens;
+    for (const Piece& piece : model.pieces) tokens.push_back(piece.text);
+    return tokens;
+  }
+  std::vector<float> floats(const std::string&) const {
+    std::vector<float> scores;
+    for (const Piece& piece : model.pieces) scores.push_back(piece.score);
+    return scores;
+  }
+  std::vector<std::int64_t> integers(const std::string&) const {
+    std::vector<std::int64_t> types;
+    for (const Piece& piece : model.pieces) types.push_back(static_cast<std::int64_t>(piece.type));
+    return types;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a llama file's ids equal those of the SentencePiece model it was made of", "[tokenize]") {
+  const auto folder = golden::folder() / "tokenizers";
+  const auto texts = parse_json(read_file(folder / "texts.json")).get<Strings>();
+  const auto wanted = parse_json(read_file(folder / "sentencepiece/ids.json"));
+  FakeLlama file{parse_sentencepiece_model(read_file(folder / "sentencepiece/tokenizer.model"))};
+  const Tokenizer tokenizer = from_gguf(file);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    INFO(golden::shown(texts[i]));
+    REQUIRE(tokenizer.encode(texts[i]) == wanted.at("plain").at(i).get<Ids>());
+  }
+  REQUIRE(tokenizer.bos() == 1);
+  file.denied = true;
+  file.add_bos = false;
+  REQUIRE_FALSE(from_gguf(file).bos());
+  file.model.pieces[5].type = 7;
+  REQUIRE_THROWS_WITH(from_gguf(file), "tokenizer.ggml.token_type 5 = 7: must be in [1, 6]");
 }

@@ -10,9 +10,13 @@
 
 namespace zofo::tokenize::golden {
 
-/// The file lies beside this header, so tests find it from any working directory.
+/// The folder lies beside this header's, so tests find it from any working directory.
+inline std::filesystem::path folder() {
+  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+}
+
 inline nlohmann::json load() {
-  const auto path = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden/tokenize.json";
+  const auto path = folder() / "tokenize.json";
   std::ifstream file(path);
   require(file.is_open(), "{}: cannot be opened", path.string());
   return nlohmann::json::parse(file);

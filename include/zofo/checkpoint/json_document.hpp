@@ -50,6 +50,9 @@ inline nlohmann::json parse_json(std::string_view text, std::string_view place,
   }
 }
 
+/// A float in a document by its shortest decimals: 1e-05, not the double beside it.
+inline double shortest(float value) { return std::stod(fmt::format("{}", value)); }
+
 /// A file's bytes as text, as long as the mapping lives.
 inline std::string_view as_text(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};

@@ -17,7 +17,8 @@ namespace zofo::tokenize {
 /// Throws Error naming the JSON path: no object of ids, or an id or token refused by Vocabulary.
 inline void read_vocabulary(const JsonPlace& place, Vocabulary& vocabulary) {
   for (const auto& [token, id] : place.object().items()) {
-    if (!id.is_number_integer()) place.at(token).refuse("an integer");
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 0x7FFFFFFF)
+      place.at(token).refuse("an integer in [0, 2^31)");
     with_place(place.path(),
                [&, &key = token, &number = id] { vocabulary.add(key, number.get<std::int64_t>()); });
   }

@@ -26,19 +26,28 @@ inline std::string llama3_pattern() {
       R"([@]*[\r\n]+|[@]+(?![^@])|[@]+)");
 }
 
+/// Llama 3's with every digit alone. Source: the tokenizer of Qwen 2 (Alibaba 2024).
+inline std::string qwen2_pattern() {
+  std::string pattern = llama3_pattern();
+  const std::string_view group = "{1,3}";
+  return pattern.erase(pattern.find(group), group.size());
+}
+
 /// The patterns of a named pretokenizer, each splitting the pieces of the one before.
 inline std::vector<std::string> patterns_of(std::string_view name) {
+  if (name == "qwen2") return {qwen2_pattern()};
   if (name == "gpt-2") return {gpt2_pattern()};
   if (name == "smollm") return {R"(\p{N})", gpt2_pattern()};
   if (name == "llama-bpe") return {llama3_pattern()};
-  fail("tokenizer.ggml.pre = '{}': must be one of gpt-2, smollm, llama-bpe", name);
+  fail("tokenizer.ggml.pre = '{}': must be one of gpt-2, smollm, llama-bpe, qwen2", name);
 }
 
 }  // namespace detail
 
 /// A named splitter with llama.cpp's names: `gpt-2`, `smollm` (every digit alone, then gpt-2), `llama-bpe`
-/// (Llama 3). Letters and digits are those of the PCRE2 library's Unicode version (10.42: Unicode 14);
-/// characters added to Unicode later may split differently from a reference with a newer table.
+/// (Llama 3), `qwen2` (nothing is normalized: llama.cpp does not). Letters and digits are those of the PCRE2
+/// library's Unicode version (10.42: Unicode 14); characters added to Unicode later may split differently
+/// from a reference with a newer table.
 class Pretokenizer {
  public:
   /// Throws Error that lists the known names when `name` is not one of them.

@@ -24,9 +24,6 @@ struct TokenizerJson {
   std::optional<std::int32_t> bos;
 };
 
-/// Ids may leave gaps, but not ask for more memory than the entries do that the file has.
-inline std::size_t id_limit(std::size_t entries) { return 2 * entries + 1024; }
-
 /// Reads the text of a `tokenizer.json`. `decoder` is not read, since decode() inverts the other parts, nor
 /// are `truncation` and `padding`, which are settings of a call. Throws Error naming the JSON path and the
 /// value that is broken or not supported.

@@ -14,6 +14,9 @@
 
 namespace zofo::tokenize {
 
+/// Ids may leave gaps, but not ask for more memory than the entries do that the file has.
+inline std::size_t id_limit(std::size_t entries) { return 2 * entries + 1024; }
+
 /// A two-way map between spellings and ids; every id has one spelling and every spelling one id.
 class Vocabulary {
  public:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/atomic_file.hpp"
+#include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
@@ -25,11 +26,11 @@ inline nlohmann::json rope_scaling_json(const model::RopeScaling& scaling) {
   using Kind = model::RopeScaling::Kind;
   if (scaling.kind == Kind::none) return nullptr;
   if (scaling.kind == Kind::linear)
-    return {{"type", "linear"}, {"rope_type", "linear"}, {"factor", scaling.factor}};
+    return {{"type", "linear"}, {"rope_type", "linear"}, {"factor", checkpoint::shortest(scaling.factor)}};
   return {{"rope_type", "llama3"},
-          {"factor", scaling.factor},
-          {"low_freq_factor", scaling.low_freq_factor},
-          {"high_freq_factor", scaling.high_freq_factor},
+          {"factor", checkpoint::shortest(scaling.factor)},
+          {"low_freq_factor", checkpoint::shortest(scaling.low_freq_factor)},
+          {"high_freq_factor", checkpoint::shortest(scaling.high_freq_factor)},
           {"original_max_position_embeddings", scaling.original_context}};
 }
 
@@ -40,8 +41,8 @@ inline nlohmann::json llama_config_json(const model::Config& c) {
                          {"intermediate_size", c.ffn},
                          {"num_key_value_heads", c.kv_heads},
                          {"head_dim", c.head_dim},
-                         {"rms_norm_eps", c.norm_eps},
-                         {"rope_theta", c.rope_base},
+                         {"rms_norm_eps", checkpoint::shortest(c.norm_eps)},
+                         {"rope_theta", checkpoint::shortest(c.rope_base)},
                          {"rope_scaling", rope_scaling_json(c.rope_scaling)}};
   const nlohmann::json window = c.window > 0 ? nlohmann::json(c.window) : nlohmann::json();
   if (c.attention_bias) {

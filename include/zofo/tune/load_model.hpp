@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "zofo/model/parameters.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/tokenize/tokenizer.hpp"
 #include "zofo/tune/load_gguf.hpp"
 #include "zofo/tune/load_hugging_face.hpp"
@@ -23,11 +24,17 @@ inline model::Parameters load_backbone(const std::filesystem::path& path) {
                                              : load_parameters(checkpoint::GgufFile(path));
 }
 
-/// Opens a GGUF file, reads weights and tokenizer, and lets the file go.
+/// The tokenizer alone, from either.
+inline tokenize::Tokenizer load_tokenizer(const std::filesystem::path& path) {
+  return std::filesystem::is_directory(path) ? tokenize::load_tokenizer(path)
+                                             : load_tokenizer(checkpoint::GgufFile(path));
+}
+
+/// Reads weights and tokenizer of a GGUF file or a Hugging Face folder, and lets the files go. Throws Error
+/// naming the file and the key, field or tensor at fault.
 inline Model load_model(const std::filesystem::path& path) {
-  const checkpoint::GgufFile file(path);
-  auto tokenizer = load_tokenizer(file);
-  auto parameters = load_parameters(file);
+  auto tokenizer = load_tokenizer(path);
+  auto parameters = load_backbone(path);
   require(tokenizer.size() <= parameters.config().vocab,
           "{}: the tokenizer has {} tokens but the embedding only {} rows", path.string(), tokenizer.size(),
           parameters.config().vocab);
