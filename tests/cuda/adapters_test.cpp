@@ -10,6 +10,7 @@
 #include "catch.hpp"
 #include "device.hpp"
 #include "zofo/model/cuda/backend.hpp"
+#include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/peft/dropout.hpp"
@@ -226,7 +227,7 @@ TEST_CASE("adapters start on the card where they start on the CPU", "[cuda]") {
     OnCard<bf16> rounded(m);
     Transformer cpu(m.c.shape, peft::Adapters(m.layouts));
     for (const peft::Adapter& layout : m.layouts) {
-      INFO(name << ", " << peft::kind_names[peft::index(peft::kind(layout))]);
+      INFO(name << ", " << peft::name(peft::kind(layout)));
       const Eigen::VectorXf expected = initial_adapter(cpu, m.c.theta, layout, 3, tokens);
       const Eigen::VectorXf got = initial_adapter(card.transformer, card.theta, layout, 3, tokens);
       CHECK((got - expected).norm() < 1e-5F * expected.norm());
@@ -252,4 +253,64 @@ TEST_CASE("mixed kinds in bf16 follow fp32", "[cuda]") {
     }
     CHECK(std::sqrt(difference / size) < 0.05);  // as in transformer_test.cpp
   }
+}
+
+TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
+  constexpr std::uint32_t sequences = 16, length = 120, vectors = 8;
+  for (const char* name : families)
+    for (const bool recompute : {false, true}) {
+      golden::Case c = golden::family(name).with_shape([](Config& shape) {
+        shape.vocab = 1009;
+        shape.width = 256;
+        shape.kv_heads = 4;
+        shape.head_dim = 64;
+        shape.heads = 4;
+        shape.ffn = 512;
+        shape.context = 512;
+        if (shape.projected()) shape.embedding_width = 128;
+      });
+      c.batch = {};
+      const std::vector<std::int32_t> tokens(length, 5);
+      for (std::uint32_t i = 0; i < sequences; ++i) {
+        c.batch.add(tokens, static_cast<int>(i % 2));
+        c.batch.targets.push_back({i, length - 1, 7});
+      }
+      const peft::Adapters layouts(std::vector<peft::Adapter>{c.lora, peft::Prompt(c.shape, {vectors})});
+      c.batch.kinds = {peft::Kind::lora, peft::Kind::prompt};
+      Context context;
+      CudaParameters<float> theta(context, c.theta);
+      BasicTransformer<CudaBackend<float>> transformer(CudaBackend<float>(context), c.shape, layouts,
+                                                       recompute);
+      const Vector lora(context, c.lora.initial(1));
+      const Vector prompt(
+          context,
+          Eigen::VectorXf(Eigen::VectorXf::Zero(static_cast<Eigen::Index>(layouts.prompt().size()))));
+      const Vector* const adapters[] = {&lora, &prompt};
+      Vector g[] = {zeros_like(lora), zeros_like(prompt)};
+      Vector* const gradients[] = {&g[0], &g[1]};
+      const std::vector<Probe> probes{{{1, 0, 0}, 1e-3}, {{1, 0, 0}, -1e-3}};
+      for (int again = 0; again < 3; ++again) {
+        transformer.log_probabilities(theta, Gaussian{}, probes, c.batch, adapters);
+        transformer.value_and_gradient(theta, c.batch, adapters, golden::curved_loss, gradients);
+      }
+      CudaPlan<float> plan(c.shape, layouts);
+      Extent extent;
+      extent.tokens = sequences * (length + vectors);
+      extent.sequences = extent.head_rows = extent.targets = sequences;
+      extent.longest = length + vectors;
+      extent.probes = 2;
+      extent.perturbed = true;
+      plan.pass(extent);
+      extent.probes = 1;
+      extent.perturbed = false;
+      extent.keeps = true;
+      extent.recompute = recompute;
+      plan.pass(extent);
+      plan.vectors(4);
+      const auto held = static_cast<double>(context.counters().peak_bytes);
+      const auto planned = static_cast<double>(plan.plan().total());
+      INFO(name << ", recompute " << recompute << ": held " << held << ", planned " << planned);
+      CHECK(held < 1.05 * planned + (1 << 20));  // as in training_test.cpp
+      CHECK(held > 0.5 * planned);
+    }
 }

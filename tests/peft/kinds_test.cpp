@@ -142,7 +142,7 @@ TEST_CASE("an adapter that starts from tokens is these tokens before the text", 
           plain.targets.push_back({t.sequence, t.position + 4, t.token});
         }
         const Eigen::VectorXf* const adapters[] = {&start};
-        INFO(name << ", " << peft::kind_names[peft::index(kind)] << ", recomputed " << recompute);
+        INFO(name << ", " << peft::name(kind) << ", recomputed " << recompute);
         CHECK(golden::largest_difference(transformer.log_probabilities(c.theta, adapted, adapters),
                                          transformer.log_probabilities(c.theta, plain, {})) < 1e-5);
       }
@@ -321,6 +321,7 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
   };
   CHECK(refused([](Mixed&) {}).empty());
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: there are 5"));
+  CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = static_cast<Kind>(7); }), "kind unknown"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = Kind::prefix; }),
                  "64 entries: its layout needs 384"));
   const std::vector<std::int32_t> tokens(29, 1);

@@ -178,6 +178,25 @@ TEST_CASE("a merged adapter computes what it computed beside the weights", "[tun
   }
 }
 
+TEST_CASE("a folder is a model with its tokenizer", "[tune]") {
+  const auto tokenizer = hub::folder("").parent_path().parent_path() / "tokenizers" / "gpt2";
+  const TemporaryFolder folder;
+  CHECK(copy_tokenizer(tokenizer, folder.path()) == 1);
+  const auto size = static_cast<std::uint32_t>(load_tokenizer(folder.path()).size());
+  model::Config c = load_hugging_face(hub::folder("llama")).config();
+  c.vocab = size;
+  write_hugging_face(folder.path(), model::Parameters(c), SafetensorsType::BF16, nlohmann::json::object());
+  const Model model = load_model(folder.path());
+  CHECK(model.parameters.config() == c);
+  const std::string text = "Two words";
+  CHECK(model.tokenizer.encode(text) == tokenize::load_tokenizer(tokenizer).encode(text));
+  c.vocab = size - 1;
+  write_hugging_face(folder.path(), model::Parameters(c), SafetensorsType::BF16, nlohmann::json::object());
+  CHECK_THAT(message_of([&] { load_model(folder.path()); }),
+             ContainsSubstring(
+                 fmt::format("the tokenizer has {} tokens but the embedding only {} rows", size, size - 1)));
+}
+
 TEST_CASE("what no config.json can say is refused", "[tune]") {
   model::Config c = load_hugging_face(hub::folder("opt")).config();
   c.norm_eps = 1e-6F;

@@ -35,7 +35,7 @@ inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::
           adapters);
   for (const peft::Kind kind : batch.kinds)
     require(layouts.has(kind), "transformer: an adapter is of kind {}: no layout of it is served",
-            peft::kind_names[peft::index(kind)]);
+            peft::name(kind));
 }
 
 /// Throws Error unless every sequence, adapter, token and target of the batch is within the model.

@@ -57,17 +57,18 @@ class Adapters {
     first_ = kind(layouts.front());
     for (Adapter& layout : layouts) {
       std::optional<Adapter>& place = layouts_[index(kind(layout))];
-      require(!place, "adapters: two layouts of kind {}: one of a kind at most",
-              kind_names[index(kind(layout))]);
+      require(!place, "adapters: two layouts of kind {}: one of a kind at most", name(kind(layout)));
       place = std::move(layout);
     }
   }
 
   [[nodiscard]] Kind first() const { return first_; }
-  [[nodiscard]] bool has(Kind kind) const { return layouts_[index(kind)].has_value(); }
+  [[nodiscard]] bool has(Kind kind) const {
+    return index(kind) < layouts_.size() && layouts_[index(kind)].has_value();
+  }
   /// Throws Error if there is no layout of this kind.
   [[nodiscard]] const Adapter& layout(Kind kind) const {
-    require(has(kind), "adapters: no layout of kind {} is served", kind_names[index(kind)]);
+    require(has(kind), "adapters: no layout of kind {} is served", name(kind));
     return *layouts_[index(kind)];
   }
   [[nodiscard]] const Lora& lora() const { return std::get<Lora>(layout(Kind::lora)); }

@@ -1,0 +1,88 @@
+/// @file Logits, sums over their slices and log-probabilities on the card.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/model/cuda/products.hpp"
+#include "zofo/tensor/cuda/kernels/head.hpp"
+#include "zofo/tensor/cuda/kernels/rows.hpp"
+
+namespace zofo::model {
+
+/// The share of CudaBackend's operations that comes between the last hidden states and log-probabilities.
+template <class T>
+class CudaHead : public CudaProducts<T> {
+  using Base = CudaProducts<T>;
+
+ public:
+  using typename Base::Call;
+  using typename Base::ConstView;
+  using typename Base::FloatView;
+  using typename Base::View;
+
+  using Base::Base;
+
+  /// Rows of logits start on 16 bytes.
+  static std::size_t logit_stride(std::size_t count) { return (count + 7) / 8 * 8; }
+  void gather(Call& call, ConstView h, View out) {
+    tensor::cuda::gather_rows<T>(call.stream(), call.row_shape(), static_cast<std::uint32_t>(h.cols),
+                                 call.head_tokens(), call.shape().head_rows, h.data, out.data);
+  }
+  void scatter(Call& call, ConstView d, View dh) {
+    tensor::cuda::scatter_rows<T>(call.stream(), call.row_shape(), static_cast<std::uint32_t>(dh.cols),
+                                  call.head_tokens(), call.shape().head_rows, call.used_head_rows(), d.data,
+                                  dh.data);
+  }
+  void begin_head(Call& call) {
+    tensor::cuda::begin_sums(call.stream(), call.sums(), call.probes() * call.head_rows());
+  }
+  /// Logits of the vocabulary's entries from `first` on.
+  void logits(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t first, FloatView y) {
+    state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
+    if (state_->rank > 0) add_head_noise(call, x, y, first);
+  }
+  void add_slice(Call& call, FloatView logits, std::size_t first) {
+    tensor::cuda::add_slice(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
+                            static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(logits.cols),
+                            call.shape().head_rows, probes(call), call.targets(), call.shape().targets,
+                            call.used_targets(), call.sums(), call.picked());
+  }
+  void finish_head(Call& call) {
+    tensor::cuda::finish_log_probabilities(call.stream(), call.sums(), call.shape().head_rows, probes(call),
+                                           call.targets(), call.shape().targets, call.used_targets(),
+                                           call.picked(), call.log_p());
+  }
+  void logit_gradient(Call& call, FloatView logits, View d_logits) {
+    tensor::cuda::logit_gradient<T>(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
+                                    static_cast<std::uint32_t>(logits.cols), call.shape().head_rows,
+                                    call.sums(), call.targets(), call.shape().targets, call.used_targets(),
+                                    call.slopes(), d_logits.data);
+  }
+
+ protected:
+  using Base::grow;
+  using Base::probe_site;
+  using Base::probes;
+  using Base::product;
+  using Base::put;
+  using Base::state_;
+
+ private:
+  // logits += scale/√r·(x V) Uᵀ of the head's matrix, for the slice's rows of U.
+  void add_head_noise(Call& call, ConstView x, FloatView logits, std::size_t first) {
+    tensor::cuda::LowRankSites list;
+    put(list, probe_site(call, state_->layout->head()), 0);
+    list.site[0].b += first;
+    list.site[0].out = static_cast<std::uint32_t>(logits.cols);
+    grow(state_->t.memory, x.rows * list.t_width);
+    if (first == 0)
+      tensor::cuda::low_rank_in<T>(call.stream(), call.head_shape(), list, nullptr, x.data,
+                                   state_->t.memory.data());
+    tensor::cuda::low_rank_out<float>(call.stream(), call.head_shape(), list, nullptr,
+                                      state_->t.memory.data(), logits.data,
+                                      static_cast<std::uint32_t>(logits.stride));
+  }
+};
+
+}  // namespace zofo::model

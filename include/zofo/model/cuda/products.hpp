@@ -1,0 +1,253 @@
+/// @file Matrix products on the card, and those that adapters and low-rank probes add to them.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "zofo/model/cuda/work.hpp"
+#include "zofo/model/layer_weights.hpp"
+#include "zofo/model/sites.hpp"
+#include "zofo/tensor/cuda/kernels/adapters.hpp"
+#include "zofo/tensor/cuda/kernels/low_rank.hpp"
+
+namespace zofo::model {
+
+/// The share of CudaBackend's operations that multiplies by weights, adapters' factors or probes' factors.
+template <class T>
+class CudaProducts : public CudaWork<T> {
+  using Base = CudaWork<T>;
+
+ public:
+  using Base::fill_zero;
+  using Base::view;
+  using typename Base::Call;
+  using typename Base::ConstView;
+  using typename Base::View;
+
+  using Base::Base;
+
+  void linear(Call& call, ConstView x, const LinearWeights<T>& w, View y) {
+    state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
+  }
+  void linear_relu(Call& call, ConstView x, const LinearWeights<T>& w, View y) {
+    tensor::cuda::Product p = product(call, x, w, y.stride);
+    p.relu = true;
+    state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, y.data);
+  }
+  void linear_residual(Call& call, ConstView x, const LinearWeights<T>& w, View from, View to, View spare) {
+    tensor::cuda::Product p = product(call, x, w, to.stride);
+    p.beta = 1.0F;
+    state_->blas.lend(spare.data, spare.rows * spare.stride * sizeof(T));
+    state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, from.data, to.data);
+    state_->blas.lend(nullptr, 0);
+  }
+  /// y = x Wᵀ of a matrix that is no adapted projection: tensor number `tensor`; low-rank probes add their
+  /// share.
+  void project(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t tensor, View y) {
+    linear(call, x, w, y);
+    if (state_->rank == 0) return;
+    tensor::cuda::LowRankSites list;
+    put(list, probe_site(call, tensor), 0);
+    const tensor::cuda::Rows rows = rows_of(call, x.rows);
+    grow(state_->t.memory, x.rows * list.t_width);
+    tensor::cuda::low_rank_in<T>(call.stream(), rows, list, nullptr, x.data, state_->t.memory.data());
+    tensor::cuda::low_rank_out<T>(call.stream(), rows, list, nullptr, state_->t.memory.data(), y.data,
+                                  static_cast<std::uint32_t>(y.stride));
+  }
+  void linear_backward(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
+    multiply_back(dy, w, 0.0F, dx);
+  }
+  void linear_backward_add(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
+    state_->blas.lend(state_->sums.memory.data(), state_->sums.memory.size() * sizeof(float));
+    multiply_back(dy, w, 1.0F, dx);
+    state_->blas.lend(nullptr, 0);
+  }
+
+  /// True if an adapter or a low-rank probe sits at one of the sites.
+  [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
+    return sites_of(call, sites).count > 0;
+  }
+  void low_rank_in(Call& call, const Sites& sites, ConstView x) {
+    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+    if (list.count == 0) return;
+    grow(state_->t.memory, x.rows * list.t_width);
+    for_inputs(call, sites, list, x,
+               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t) {
+                 tensor::cuda::low_rank_in<T>(call.stream(), rows_of(call, x.rows), part,
+                                              call.packed().adapter, input, state_->t.memory.data());
+               });
+  }
+  void low_rank_out(Call& call, const Sites& sites, View y) {
+    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+    if (list.count == 0) return;
+    tensor::cuda::low_rank_out<T>(call.stream(), rows_of(call, y.rows), list, call.packed().adapter,
+                                  state_->t.memory.data(), y.data, static_cast<std::uint32_t>(y.stride));
+  }
+  void low_rank_gradient(Call& call, const Sites& sites, ConstView x, ConstView dy) {
+    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+    const tensor::cuda::Rows rows = rows_of(call, x.rows);
+    low_rank_in(call, sites, x);
+    grow(state_->dt.memory, x.rows * list.t_width);
+    grow(state_->sums.memory, tensor::cuda::low_rank_gradients_workspace(rows, list, call.shape().adapters));
+    const auto stride = static_cast<std::uint32_t>(dy.stride);
+    tensor::cuda::low_rank_back<T>(call.stream(), rows, list, call.packed().adapter, dy.data, stride,
+                                   state_->dt.memory.data());
+    std::array<tensor::cuda::LowRankGradient, tensor::cuda::LowRankSites::most> to{};
+    float* const gradients = call.gradients_data(peft::Kind::lora);
+    for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
+      const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
+      if (site.used) to[n++] = {gradients + site.a, gradients + site.b, call.lora().size()};
+    }
+    for_inputs(call, sites, list, x,
+               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t first) {
+                 tensor::cuda::low_rank_gradients<T>(call.stream(), rows, part, call.shape().adapters,
+                                                     call.packed().adapter, input, state_->t.memory.data(),
+                                                     dy.data, stride, state_->dt.memory.data(),
+                                                     to.data() + first, state_->sums.memory.data());
+               });
+  }
+  void low_rank_back_in(Call& call, const Sites& sites, View dx) {
+    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
+    tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), list, call.packed().adapter,
+                                      state_->dt.memory.data(), dx.data);
+  }
+
+ protected:
+  using Base::grow;
+  using Base::probes;
+  using Base::rows_of;
+  using Base::state_;
+
+  tensor::cuda::Product product(const Call& call, ConstView x, const LinearWeights<T>& w,
+                                std::size_t y_stride) const {
+    tensor::cuda::Product p;
+    p.out = w.out;
+    p.in = w.in;
+    p.x_ld = x.stride;
+    p.y_ld = y_stride;
+    p.bias = w.bias.exists();
+    p.rows = x.rows;
+    if (w.matrix.stride == 0 && w.bias.stride == 0) return p;
+    p.rows = x.rows / call.probes();
+    p.batch = call.probes();
+    p.x_stride = p.rows * x.stride;
+    p.y_stride = p.rows * y_stride;
+    p.w_stride = w.matrix.stride;
+    p.bias_stride = w.bias.stride;
+    return p;
+  }
+  // dx = dy W + beta·dx.
+  void multiply_back(ConstView dy, const LinearWeights<T>& w, float beta, View dx) {
+    tensor::cuda::Product p;
+    p.rows = dy.rows;
+    p.out = w.in;
+    p.in = w.out;
+    p.x_ld = dy.stride;
+    p.y_ld = dx.stride;
+    p.w_is_in_by_out = true;
+    p.beta = beta;
+    const T* const no_bias = nullptr;
+    state_->blas.multiply(p, dy.data, w.matrix.data, no_bias, dx.data);
+  }
+  // The adapters' and the low-rank probes' products at these projections.
+  tensor::cuda::LowRankSites sites_of(const Call& call, const Sites& sites) const {
+    tensor::cuda::LowRankSites list;
+    for (std::size_t i = 0; i < sites.count && call.adapted(); ++i) {
+      const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
+      if (!site.used) continue;
+      tensor::cuda::LowRankSite s;
+      s.a = call.adapters(peft::Kind::lora) + site.a;
+      s.b = call.adapters(peft::Kind::lora) + site.b;
+      s.stride = call.lora().size();
+      s.rank = call.lora().rank();
+      s.in = site.in;
+      s.out = site.out;
+      s.b_row = s.rank;
+      s.b_col = 1;
+      s.scale = call.lora().scale();
+      put(list, s, output_column(call.config(), sites.projection[i]));
+    }
+    for (std::size_t i = 0; i < sites.count && state_->rank > 0; ++i) {
+      const Role role = role_of(sites.projection[i]);
+      const std::size_t tensor = state_->layout->tensor(sites.layer, role);
+      put(list, probe_site(call, tensor), output_column(call.config(), sites.projection[i]));
+    }
+    return list;
+  }
+  // Calls use(sites, their x, number of the first) for all sites at once, or one by one with what dropout
+  // leaves of x.
+  template <class Use>
+  void for_inputs(Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list, ConstView x,
+                  Use&& use) {
+    if (!call.drops()) return use(list, x.data, std::size_t{0});
+    const View left = view(state_->dropped, x.rows, x.cols);
+    for_masks(call, sites, list,
+              [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t i) {
+                tensor::cuda::drop<T>(call.stream(), x.rows, static_cast<std::uint32_t>(x.cols), mask, x.data,
+                                      false, left.data);
+                use(part, static_cast<const T*>(left.data), i);
+              });
+  }
+  // What an operation has still to add to dx of the sites' share: all of it, or nothing where masks come
+  // between.
+  tensor::cuda::LowRankSites left_to_add(Call& call, const Sites& sites, View dx) {
+    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+    if (!call.drops() || list.count == 0) return list;
+    const View share = view(state_->dropped, dx.rows, dx.cols);
+    for_masks(
+        call, sites, list, [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t) {
+          fill_zero(share);
+          tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), part,
+                                            call.packed().adapter, state_->dt.memory.data(), share.data);
+          tensor::cuda::drop<T>(call.stream(), dx.rows, static_cast<std::uint32_t>(dx.cols), mask, share.data,
+                                true, dx.data);
+        });
+    return {};
+  }
+  // Calls use(a list of one site, its mask, its number) for LoRA's sites; masks come where there are no
+  // others.
+  template <class Use>
+  static void for_masks(const Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list,
+                        Use&& use) {
+    for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
+      if (!call.lora().site(sites.layer, sites.projection[i]).used) continue;
+      tensor::cuda::LowRankSites part;
+      part.site[0] = list.site[n];
+      part.count = 1;
+      part.t_width = list.t_width;
+      use(part, call.mask(sites.layer, sites.projection[i]), n++);
+    }
+  }
+  static void put(tensor::cuda::LowRankSites& list, tensor::cuda::LowRankSite site, std::size_t column) {
+    site.y_at = static_cast<std::uint32_t>(column);
+    site.t_at = list.t_width;
+    list.t_width += site.rank;
+    list.site[list.count++] = site;
+  }
+  tensor::cuda::LowRankSite probe_site(const Call& call, std::size_t tensor) const {
+    const CudaFactors& table = *state_->probes.table;
+    const tensor::cuda::FactorPiece& piece = *table.piece(tensor);
+    tensor::cuda::LowRankSite s;
+    s.a = state_->probes.factors.data() + piece.v_at;
+    s.b = state_->probes.factors.data() + piece.u_at;
+    s.stride = table.stride();
+    s.rank = table.rank();
+    s.in = piece.cols;
+    s.out = piece.rows;
+    s.b_row = 1;
+    s.b_col = piece.rows;
+    s.scale = 1.0F / std::sqrt(static_cast<float>(s.rank));
+    s.scales = call.scales();
+    s.by_probe = true;
+    return s;
+  }
+  static Role role_of(peft::Projection projection) {
+    constexpr std::array<Role, 7> roles{Role::q, Role::k, Role::v, Role::o, Role::gate, Role::up, Role::down};
+    return roles[static_cast<std::size_t>(projection)];
+  }
+};
+
+}  // namespace zofo::model
