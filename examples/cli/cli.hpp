@@ -24,6 +24,7 @@ using Action = std::function<int()>;
 void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
+void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 
@@ -58,7 +59,7 @@ struct Place {
 };
 
 inline void add_place(CLI::App& command, Place& place) {
-  command.add_option("--model", place.model, "GGUF file of the model")->required();
+  command.add_option("--model", place.model, "GGUF file or Hugging Face folder of the model")->required();
   command.add_option("--task", place.task, "folder with task.toml, or the name of a definition")->required();
   command.add_option("--data", place.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
   command.add_option("--tasks", place.tasks, "folder with the task definitions")->capture_default_str();

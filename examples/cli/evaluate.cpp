@@ -48,7 +48,8 @@ void add_score(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("score", "Log-probabilities of options after a prompt");
   auto arguments = std::make_shared<Score>();
   auto where = std::make_shared<Precision>();
-  command->add_option("--model", arguments->model, "GGUF file of the model")->required();
+  command->add_option("--model", arguments->model, "GGUF file or Hugging Face folder of the model")
+      ->required();
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
   where->add(*command);
   command->footer(

@@ -98,7 +98,7 @@ TEST_CASE("a model comes back from its file bit for bit", "[model]") {
     CHECK(std::equal(m.parameters.values().begin(), m.parameters.values().end(), spec.theta.values().begin(),
                      spec.theta.values().end()));
     CHECK(m.tokenizer.size() == c.vocab);
-    CHECK(!m.bos.has_value());
+    CHECK(!m.tokenizer.bos().has_value());
   }
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("the first token is the file's where it asks for one", "[model]") {
   spec.bos = true;
   const TemporaryFile file;
   spec.write(file.path);
-  CHECK(tune::load_model(file.path).bos == 4);
+  CHECK(tune::load_model(file.path).tokenizer.bos() == 4);
 }
 
 TEST_CASE("files of other models are refused by name", "[model]") {

@@ -68,6 +68,8 @@ class GgufFile {
   [[nodiscard]] std::vector<float> floats(std::string_view key) const;
   /// An array of integers of any width.
   [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key) const;
+  /// A value of any type as its bytes.
+  [[nodiscard]] GgufRaw raw(std::string_view key) const;
 
   /// Whether the file has the tensor.
   [[nodiscard]] bool has_tensor(std::string_view name) const { return index_.contains(std::string(name)); }
@@ -361,6 +363,18 @@ inline std::vector<std::int64_t> GgufFile::integers(std::string_view key) const 
   std::vector<std::int64_t> result(static_cast<std::size_t>(found.count));
   for (std::int64_t& item : result) item = read_integer<std::int64_t>(cursor, found.type, key, wanted);
   return result;
+}
+
+inline GgufRaw GgufFile::raw(std::string_view key) const {
+  const auto found = values_.find(key);
+  require(found != values_.end(), "{}: key '{}' is missing", name_, key);
+  const Value& it = found->second;
+  GgufCursor cursor = at(it);
+  if (it.type == GgufValue::String)
+    for (std::uint64_t i = 0; i < it.count; ++i) cursor.text(key);
+  else
+    cursor.skip(it.count, detail::value_size(it.type), key);
+  return {it.type, it.array, it.count, bytes_.subspan(it.position, cursor.position() - it.position)};
 }
 
 inline std::vector<std::string> GgufFile::tensor_names() const {

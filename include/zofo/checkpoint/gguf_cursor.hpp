@@ -20,6 +20,14 @@ inline constexpr std::uint32_t gguf_magic = 0x46554747u;
 /// Alignment of tensor data unless `general.alignment` says otherwise.
 inline constexpr std::uint32_t gguf_default_alignment = 32;
 
+/// A metadata value as its bytes, to be copied into another file.
+struct GgufRaw {
+  GgufValue type = GgufValue::U8;  ///< of an element where it is an array
+  bool array = false;
+  std::uint64_t count = 1;
+  std::span<const std::byte> bytes;  ///< of its elements, as long as the file's bytes live
+};
+
 namespace detail {
 
 /// Length of the UTF-8 sequence at the front of `text`, 0 when it is malformed (Unicode 15, table 3-7).

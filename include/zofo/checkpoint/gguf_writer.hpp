@@ -1,6 +1,7 @@
-/// @file Writes small GGUF files, version 3, little endian.
+/// @file Writes GGUF files, version 3, little endian.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/dequantize.hpp"
 #include "zofo/checkpoint/gguf_cursor.hpp"
 #include "zofo/core/error.hpp"
@@ -54,34 +56,58 @@ class GgufWriter {
   /// Adds a tensor already stored as `type`. Throws Error unless `bytes` is exactly its size.
   void tensor(std::string_view name, std::span<const std::uint64_t> shape, GgmlType type,
               std::span<const std::byte> bytes) {
+    declare(name, shape, type);
+    require(bytes.size() == sizes_.back(), "tensor '{}': {} bytes: {} of this shape takes {}", name,
+            bytes.size(), block_layout(type)->name, sizes_.back());
+    data_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    pad(data_);
+  }
+  /// Adds a value as GgufFile::raw read it.
+  void raw(std::string_view key, const GgufRaw& value) {
+    begin(key, value.array ? GgufValue::Array : value.type);
+    if (value.array) {
+      append(metadata_, value.type);
+      append(metadata_, value.count);
+    }
+    metadata_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+  }
+
+  /// Announces a tensor whose bytes stream() asks for. Throws Error unless rows are whole blocks of `type`.
+  void declare(std::string_view name, std::span<const std::uint64_t> shape, GgmlType type) {
     const auto layout = block_layout(type);
     require(layout.has_value(), "tensor '{}': type must be one of {}", name, supported_types);
     std::uint64_t elements = 1;
     for (const std::uint64_t extent : shape) elements *= extent;
-    require(elements % layout->values == 0 && bytes.size() == elements / layout->values * layout->bytes,
-            "tensor '{}': {} bytes do not hold {} values of {}", name, bytes.size(), elements, layout->name);
+    require(elements % layout->values == 0, "tensor '{}': {} values are no whole blocks of {}", name,
+            elements, layout->name);
     append_text(infos_, name);
     append(infos_, static_cast<std::uint32_t>(shape.size()));
     for (const std::uint64_t extent : shape) append(infos_, extent);
     append(infos_, type);
-    append(infos_, static_cast<std::uint64_t>(data_.size()));
-    data_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    pad(data_);
-    ++tensor_count_;
+    append(infos_, end_);
+    sizes_.push_back(elements / layout->values * layout->bytes);
+    end_ += (sizes_.back() + gguf_default_alignment - 1) / gguf_default_alignment * gguf_default_alignment;
+  }
+
+  /// Writes a file whose tensors are all declared: `bytes_of(i)` gives the i-th's bytes when they are due, so
+  /// that no second copy of a model is held. Throws Error naming the path.
+  template <class BytesOf>
+  void stream(const std::filesystem::path& path, BytesOf&& bytes_of) const {
+    AtomicFile file(path);
+    file.write(head());
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+      const std::vector<std::byte> bytes = bytes_of(i);
+      require(bytes.size() == sizes_[i], "{}: tensor {}: {} bytes: must have {}", path.string(), i,
+              bytes.size(), sizes_[i]);
+      file.write(bytes);
+      const std::size_t rest = file.size() % gguf_default_alignment;
+      file.write(std::string(rest == 0 ? 0 : gguf_default_alignment - rest, '\0'));
+    }
+    file.commit();
   }
 
   /// The file's bytes.
-  [[nodiscard]] std::string bytes() const {
-    std::string file;
-    append(file, gguf_magic);
-    append(file, std::uint32_t{3});
-    append(file, tensor_count_);
-    append(file, value_count_);
-    file += metadata_;
-    file += infos_;
-    pad(file);
-    return file += data_;
-  }
+  [[nodiscard]] std::string bytes() const { return head() += data_; }
   /// Writes the file. Throws Error naming the path.
   void write(const std::filesystem::path& path) const {
     const std::string file = bytes();
@@ -92,6 +118,18 @@ class GgufWriter {
   }
 
  private:
+  /// All that stands before the tensors' data.
+  [[nodiscard]] std::string head() const {
+    std::string file;
+    append(file, gguf_magic);
+    append(file, std::uint32_t{3});
+    append(file, static_cast<std::uint64_t>(sizes_.size()));
+    append(file, value_count_);
+    file += metadata_;
+    file += infos_;
+    pad(file);
+    return file;
+  }
   template <class T>
   static void append(std::string& to, T value) {
     to.append(reinterpret_cast<const char*>(&value), sizeof(T));
@@ -120,7 +158,9 @@ class GgufWriter {
   }
 
   std::string metadata_, infos_, data_;
-  std::uint64_t value_count_ = 0, tensor_count_ = 0;
+  std::vector<std::uint64_t> sizes_;  ///< of the tensors, in bytes
+  std::uint64_t value_count_ = 0;
+  std::uint64_t end_ = 0;  ///< of the tensors' data, padded
 };
 
 }  // namespace zofo::checkpoint

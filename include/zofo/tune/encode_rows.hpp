@@ -38,7 +38,7 @@ inline void check_length(const Model& model, std::size_t prompt, const OptionTok
 /// A prompt as ids, after the beginning-of-text token where the model has one.
 inline Tokens encode_prompt(const Model& model, std::string_view text) {
   Tokens ids = model.tokenizer.encode(text);
-  if (model.bos) ids.insert(ids.begin(), *model.bos);
+  if (const auto bos = model.tokenizer.bos()) ids.insert(ids.begin(), *bos);
   return ids;
 }
 

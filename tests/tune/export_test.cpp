@@ -1,0 +1,205 @@
+/// @file Exports: what is written is what is loaded again, and an adapter merged computes what it computed
+/// beside the weights.
+#include <cstring>
+
+#include "catch.hpp"
+#include "data/temporary_folder.hpp"
+#include "hub.hpp"
+#include "zofo/tune/export_gguf.hpp"
+#include "zofo/tune/export_hugging_face.hpp"
+#include "zofo/tune/load_model.hpp"
+#include "zofo/tune/merge_lora.hpp"
+#include "zofo/tune/tiny.hpp"
+
+using namespace zofo;
+using namespace zofo::tune;
+using checkpoint::GgmlType;
+using checkpoint::SafetensorsType;
+
+namespace {
+
+bool same_bits(const model::Parameters& a, const model::Parameters& b) {
+  return a.config() == b.config() && a.values().size() == b.values().size() &&
+         std::memcmp(a.values().data(), b.values().data(), a.values().size_bytes()) == 0;
+}
+
+bool all_of(const model::Parameters& got, const model::Parameters& original, auto&& rounded) {
+  for (std::size_t i = 0; i < got.values().size(); ++i)
+    if (got.values()[i] != rounded(original.values()[i])) return false;
+  return got.config() == original.config();
+}
+
+float through_bf16(float value) {
+  return checkpoint::bfloat16_to_float(checkpoint::float_to_bfloat16(value));
+}
+
+/// A file whose tokenizer the exports get.
+struct TokenizerSource {
+  TokenizerSource() { write_tiny_model(folder.path() / "tiny.gguf"); }
+  [[nodiscard]] checkpoint::GgufFile file() const {
+    return checkpoint::GgufFile(folder.path() / "tiny.gguf");
+  }
+  TemporaryFolder folder;
+};
+
+}  // namespace
+
+TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[tune]") {
+  for (const char* name : hub::names) {
+    const model::Parameters theta = load_hugging_face(hub::folder(name));
+    const TemporaryFolder folder;
+    write_hugging_face(folder.path(), theta, SafetensorsType::F32, {{"bos_token_id", 1}});
+    INFO(name);
+    CHECK(same_bits(load_hugging_face(folder.path()), theta));
+    const TemporaryFolder narrow;
+    write_hugging_face(narrow.path(), theta, SafetensorsType::BF16, {{"bos_token_id", 1}});
+    CHECK(all_of(load_hugging_face(narrow.path()), theta, through_bf16));
+  }
+}
+
+TEST_CASE("every family comes back from a GGUF file", "[tune]") {
+  const TokenizerSource source;
+  for (const char* name : hub::names) {
+    const model::Parameters theta = load_hugging_face(hub::folder(name));
+    const TemporaryFolder folder;
+    INFO(name);
+    write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file());
+    CHECK(same_bits(load_backbone(folder.path() / "f32"), theta));
+    write_gguf(folder.path() / "bf16", theta, GgmlType::BF16, source.file());
+    const model::Parameters narrow = load_backbone(folder.path() / "bf16");
+    CHECK(narrow.config() == theta.config());
+    for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
+      const model::Tensor& tensor = theta.tensors()[i];
+      const bool wide = tensor.rows == 1 || tensor.name == "position_embd";
+      bool same = true;
+      for (std::uint64_t j = 0; j < tensor.size(); ++j)
+        same &= narrow.data(i)[j] == (wide ? theta.data(i)[j] : through_bf16(theta.data(i)[j]));
+      CHECK(same);
+    }
+    CHECK_THROWS_AS(write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file()), Error);
+  }
+}
+
+// llama.cpp's converter leaves q and k of qwen2 as Hugging Face has them and permutes those of llama.
+TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[tune]") {
+  const TokenizerSource source;
+  const TemporaryFolder folder;
+  write_gguf(folder.path() / "q", load_hugging_face(hub::folder("qwen2")), GgmlType::F32, source.file());
+  const checkpoint::GgufFile file(folder.path() / "q");
+  const checkpoint::SafetensorsFolder original(hub::folder("qwen2"));
+  for (const char* part : {"weight", "bias"}) {
+    const std::string theirs = fmt::format("model.layers.1.self_attn.q_proj.{}", part);
+    std::vector<float> a(original.tensor(theirs).elements), b(a.size());
+    original.read(theirs, a);
+    file.read(fmt::format("blk.1.attn_q.{}", part), b);
+    CHECK(a == b);
+  }
+  CHECK(file.string("general.architecture") == "qwen2");
+}
+
+TEST_CASE("a model keeps its tokenizer in GGUF, and Q8_0 its values within half a step", "[tune]") {
+  const TokenizerSource source;
+  const TemporaryFolder folder;
+  const Model model = load_model(source.folder.path() / "tiny.gguf");
+  write_gguf(folder.path() / "q8", model.parameters, GgmlType::Q8_0, source.file());
+  const Model again = load_model(folder.path() / "q8");
+  CHECK(again.parameters.config() == model.parameters.config());
+  CHECK(again.tokenizer.encode(" a bright stone") == model.tokenizer.encode(" a bright stone"));
+  // A block's step is d = max|x|/127, rounded to a half: |x − d q| ≤ d/2 + 127 d 2^-11.
+  for (std::size_t i = 0; i < model.parameters.tensors().size(); ++i) {
+    const float* x = model.parameters.data(i);
+    const float* y = again.parameters.data(i);
+    double worst = 0.0;
+    for (std::uint64_t block = 0; block < model.parameters.tensors()[i].size(); block += 32) {
+      float largest = 0.0F;
+      for (std::uint64_t j = block; j < block + 32; ++j) largest = std::max(largest, std::abs(x[j]));
+      for (std::uint64_t j = block; j < block + 32; ++j)
+        worst = std::max(worst, std::abs(static_cast<double>(x[j]) - static_cast<double>(y[j])) * 127.0 /
+                                    static_cast<double>(largest));
+    }
+    CHECK(worst <= 0.5 + 127.0 / 2048.0);
+    const bool vector = model.parameters.tensors()[i].rows == 1;
+    CHECK((worst == 0.0) == vector);
+  }
+}
+
+TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[tune]") {
+  const TokenizerSource source;
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "scaled";
+  write_gguf(path, load_hugging_face(hub::folder("llama3")), GgmlType::F32, source.file());
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const auto spoilt = [&](const std::string& key, std::size_t skip, auto value) {
+    std::string changed = bytes;
+    const std::size_t at = changed.find(key);
+    REQUIRE(at != std::string::npos);
+    std::memcpy(changed.data() + at + key.size() + skip, &value, sizeof value);
+    folder.write("spoilt", changed);
+    return message_of([&] { load_backbone(folder.path() / "spoilt"); });
+  };
+  CHECK_THAT(spoilt("zofo.rope.high_freq_factor", 4, 5.0F), ContainsSubstring("rope_freqs.weight"));
+  CHECK_THAT(spoilt("zofo.rope.original_context", 4, std::uint32_t{17}),
+             ContainsSubstring("rope_freqs.weight"));
+  CHECK_THAT(spoilt("zofo.rope.low_freq_factor", 4, -1.0F), ContainsSubstring("low_freq_factor = -1"));
+  CHECK_THAT(spoilt("llama.rope.dimension_count", 4, std::uint32_t{4}), ContainsSubstring("partial rotary"));
+}
+
+TEST_CASE("a merged adapter computes what it computed beside the weights", "[tune]") {
+  for (const char* name : {"llama", "qwen2", "opt"}) {
+    model::Parameters theta = load_hugging_face(hub::folder(name));
+    std::vector<std::string> targets{"q", "k", "v", "o", "up", "down"};
+    if (theta.config().gated()) targets.emplace_back("gate");
+    const peft::Lora lora(theta.config(), {4, 6.0F, targets});
+    Eigen::VectorXf adapter(static_cast<Eigen::Index>(lora.size()));
+    for (Eigen::Index i = 0; i < adapter.size(); ++i)
+      adapter[i] = 0.3F * std::sin(1.7F * static_cast<float>(i));
+    const auto log_probabilities = [&](const Eigen::VectorXf* beside) {
+      model::Batch batch;
+      batch.add(std::vector<int>{3, 61, 17, 0, 42}, beside == nullptr ? -1 : 0);
+      for (int token = 0; token < 64; ++token) batch.targets.push_back({0, 4, token});
+      std::vector<const Eigen::VectorXf*> adapters;
+      if (beside != nullptr) adapters.push_back(beside);
+      return model::Transformer(theta.config(), lora).log_probabilities(theta, batch, adapters);
+    };
+    const std::vector<double> plain = log_probabilities(nullptr);
+    const std::vector<double> expected = log_probabilities(&adapter);
+    merge_lora(theta, lora, adapter);
+    const std::vector<double> merged = log_probabilities(nullptr);
+    double moved = 0.0, off = 0.0;
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      moved = std::max(moved, std::abs(expected[i] - plain[i]));
+      off = std::max(off, std::abs(expected[i] - merged[i]));
+    }
+    INFO(name);
+    CHECK(moved > 0.1);
+    CHECK(off < 1e-4);
+    CHECK_THROWS_AS(merge_lora(theta, lora, Eigen::VectorXf(adapter.head(5))), Error);
+  }
+}
+
+TEST_CASE("a folder is a model with its tokenizer", "[tune]") {
+  const auto tokenizer = hub::folder("").parent_path().parent_path() / "tokenizers" / "gpt2";
+  const TemporaryFolder folder;
+  CHECK(copy_tokenizer(tokenizer, folder.path()) == 1);
+  const auto size = static_cast<std::uint32_t>(load_tokenizer(folder.path()).size());
+  model::Config c = load_hugging_face(hub::folder("llama")).config();
+  c.vocab = size;
+  write_hugging_face(folder.path(), model::Parameters(c), SafetensorsType::BF16, nlohmann::json::object());
+  const Model model = load_model(folder.path());
+  CHECK(model.parameters.config() == c);
+  const std::string text = "Two words";
+  CHECK(model.tokenizer.encode(text) == tokenize::load_tokenizer(tokenizer).encode(text));
+  c.vocab = size - 1;
+  write_hugging_face(folder.path(), model::Parameters(c), SafetensorsType::BF16, nlohmann::json::object());
+  CHECK_THAT(message_of([&] { load_model(folder.path()); }),
+             ContainsSubstring(
+                 fmt::format("the tokenizer has {} tokens but the embedding only {} rows", size, size - 1)));
+}
+
+TEST_CASE("what no config.json can say is refused", "[tune]") {
+  model::Config c = load_hugging_face(hub::folder("opt")).config();
+  c.norm_eps = 1e-6F;
+  CHECK_THAT(message_of([&] { hugging_face_config(c, SafetensorsType::F32, nlohmann::json::object()); }),
+             ContainsSubstring("norm_eps = 1e-06"));
+}
