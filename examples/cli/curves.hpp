@@ -1,6 +1,7 @@
 // Names of the methods and the learning curve that a run folder holds.
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -25,7 +26,11 @@ inline tune::Curve read_curve(std::string name, const std::filesystem::path& run
   for (std::string line; std::getline(in, line);) {
     const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
     if (row.is_discarded() || row.value("event", "") != "curve") continue;
-    curve.points.push_back({row.value("seconds", 0.0), row.value("accuracy", 0.0), row.value("loss", 0.0)});
+    const auto number = [&row](const char* key) {  // what a task has no figure of is null
+      const auto found = row.find(key);
+      return found != row.end() && found->is_number() ? found->get<double>() : std::nan("");
+    };
+    curve.points.push_back({number("seconds"), number("accuracy"), number("loss")});
   }
   return curve;
 }

@@ -1,4 +1,5 @@
 // zofo evaluate and zofo score: what a model, or a run, says of rows.
+#include "evaluate.hpp"
 #include "device.hpp"
 #include "score.hpp"
 
@@ -28,8 +29,7 @@ struct Precision {
 }  // namespace
 
 void add_evaluate(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("evaluate", "Accuracy, macro-F1 and loss on a task's validation rows");
+  CLI::App* command = app.add_subcommand("evaluate", "Accuracy, F1 and loss on a task's validation rows");
   auto arguments = std::make_shared<Evaluate>();
   auto where = std::make_shared<Precision>();
   add_place(*command, arguments->place);
@@ -37,9 +37,22 @@ void add_evaluate(CLI::App& app, Action& action) {
   not_negative(command->add_option("--rows", arguments->rows, "score the first rows only, 0: all")
                    ->capture_default_str());
   command->add_flag("--json", arguments->json, "print one JSON object");
+  command->add_option("--template", arguments->template_name,
+                      "which of the task's templates words the prompts");
+  command->add_flag("--all-templates", arguments->all_templates,
+                    "score under every template: each figure, their mean, deviation and range");
+  command->add_flag("--calibrate", arguments->calibrate,
+                    "take off what each option scores after a prompt without the row");
+  not_negative(command
+                   ->add_option("--demonstrations", arguments->demonstrations,
+                                "solved training rows put before every prompt")
+                   ->capture_default_str());
+  not_negative(command->add_option("--seed", arguments->seed, "seed that draws and orders the demonstrations")
+                   ->capture_default_str());
   where->add(*command);
   command->footer(
-      "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json");
+      "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
+      "Tasks and their templates: docs/tasks.md");
   command->callback(
       [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
 }

@@ -26,7 +26,11 @@ struct Finetune {
     tune::Progress progress(title_of(options.method));
     try {
       tune::Model model = tune::load_model(place.model);
-      const data::TaskData data = data::load_task(place.task, place.data_folder(), place.tasks);
+      data::TaskData data =
+          data::load_task(place.task, place.data_folder(), place.tasks, options.template_name);
+      data::take_demonstrations(data, options.demonstrations, options.seed);
+      data::take_shots(data, options.shots, options.seed);
+      for (const std::string& note : data.notes) progress.note(note);
       tune::FineTuning tuning(device, model, data, options, folder, progress, interrupted);
       if (memory_plan) return say_plan(device, folder);
       const tune::MethodResult result = tuning.run();

@@ -1,5 +1,6 @@
 // Evaluating and scoring on the CPU.
 #include "device.hpp"
+#include "evaluate.hpp"
 #include "score.hpp"
 #include "zofo/tune/device.hpp"
 

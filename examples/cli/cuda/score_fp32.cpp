@@ -1,5 +1,6 @@
 // Evaluating and scoring on a card in fp32.
 #include "../device.hpp"
+#include "../evaluate.hpp"
 #include "../score.hpp"
 #include "zofo/tune/cuda/device.hpp"
 

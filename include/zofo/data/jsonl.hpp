@@ -1,6 +1,7 @@
 /// @file Rows of a JSON Lines file, each knowing the file and line it came from.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -40,11 +41,44 @@ struct Row {
     return value.dump();
   }
 
+  /// Field `path` as a list of texts: an array of strings, numbers and booleans, or one of them alone. The
+  /// path goes into objects at its dots ("answers.text"). Error for anything else.
+  std::vector<std::string> texts(const std::string& path) const {
+    const nlohmann::json& value = inside(path);
+    std::vector<std::string> result;
+    const auto add = [&](const nlohmann::json& item) {
+      require(item.is_string() || item.is_number() || item.is_boolean(),
+              "{}: field '{}' holds {}: must hold strings, numbers or booleans", place(), path,
+              item.type_name());
+      result.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+    };
+    if (value.is_array())
+      for (const nlohmann::json& item : value) add(item);
+    else
+      add(value);
+    return result;
+  }
+
   /// The names of the fields, quoted and separated by commas.
   std::string field_names() const {
     std::string names;
     for (const auto& item : fields.items()) names += (names.empty() ? "'" : ", '") + item.key() + "'";
     return names.empty() ? "none" : names;
+  }
+
+ private:
+  const nlohmann::json& inside(const std::string& path) const {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    const nlohmann::json* value = &at(path.substr(0, dot));
+    for (std::size_t from = dot; from < path.size();) {
+      const std::size_t end = std::min(path.find('.', from + 1), path.size());
+      const std::string name = path.substr(from + 1, end - from - 1);
+      require(value->is_object() && value->contains(name), "{}: no field '{}' in '{}'", place(), name,
+              path.substr(0, from));
+      value = &value->at(name);
+      from = end;
+    }
+    return *value;
   }
 };
 

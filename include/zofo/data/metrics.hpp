@@ -1,6 +1,8 @@
 /// @file Figures of merit of a classification.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -50,6 +52,48 @@ inline double macro_f1(std::span<const int> labels, std::span<const int> predict
     ++present;
   }
   return sum / present;
+}
+
+/// The mean over the classes that occur among labels of the share of their rows that are predicted right (as
+/// scikit-learn's balanced_accuracy_score). Error for a label outside [0, classes).
+inline double balanced_accuracy(std::span<const int> labels, std::span<const int> predictions, int classes) {
+  detail::require_pairs(labels, predictions);
+  require(classes >= 1, "classes = {}: must be at least 1", classes);
+  std::vector<double> right(static_cast<std::size_t>(classes)), all(right.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    require(labels[i] >= 0 && labels[i] < classes, "label {}: must be in [0, {})", labels[i], classes);
+    const auto label = static_cast<std::size_t>(labels[i]);
+    ++all[label];
+    if (labels[i] == predictions[i]) ++right[label];
+  }
+  double sum = 0, present = 0;
+  for (std::size_t c = 0; c < all.size(); ++c) {
+    if (all[c] == 0) continue;
+    sum += right[c] / all[c];
+    ++present;
+  }
+  return sum / present;
+}
+
+/// How a figure spreads over runs or templates.
+struct Spread {
+  double mean = 0.0;
+  double deviation = 0.0;  ///< of a sample (n − 1); 0 for one value
+  double low = 0.0, high = 0.0;
+};
+
+/// The spread of `values`. Error when there are none.
+inline Spread spread(std::span<const double> values) {
+  require(!values.empty(), "no values: a spread needs at least one");
+  const auto count = static_cast<double>(values.size());
+  Spread s;
+  s.mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0.0;
+  for (const double value : values) squares += (value - s.mean) * (value - s.mean);
+  s.deviation = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0.0;
+  s.low = *std::min_element(values.begin(), values.end());
+  s.high = *std::max_element(values.begin(), values.end());
+  return s;
 }
 
 /// The mean of `losses`. Error when there are none.

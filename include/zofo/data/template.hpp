@@ -13,10 +13,13 @@
 
 namespace zofo::data {
 
-/// A text with `{field}`s to be filled from a row; `{{` stands for `{` and `}}` for `}`.
+/// A text with `{field}`s to be filled from a row; `{{` stands for `{` and `}}` for `}`. A filter may follow
+/// the field's name: `{field|lower}` makes its first letter small (ASCII), unless it begins with the word I;
+/// `{field|open}` takes a full stop off its end, so that the sentence can go on.
 class Template {
  public:
-  /// Parses the text. Error, with the byte position, for a brace without its partner or an empty field name.
+  /// Parses the text. Error, with the byte position, for a brace without its partner, an empty field name
+  /// or an unknown filter.
   explicit Template(std::string text) : text_(std::move(text)) {
     for (std::size_t at = 0; at < text_.size();) at = parse(at);
   }
@@ -25,7 +28,8 @@ class Template {
   /// Error for a missing field: names it, the file and line, and the fields there.
   std::string render(const Row& row) const {
     std::string result;
-    for (const Piece& piece : pieces_) result += piece.is_field ? row.text(piece.text) : piece.text;
+    for (const Piece& piece : pieces_)
+      result += piece.is_field ? filtered(row.text(piece.text), piece.filter) : piece.text;
     return result;
   }
 
@@ -44,7 +48,20 @@ class Template {
   struct Piece {
     bool is_field;
     std::string text;
+    std::string filter = {};
   };
+
+  static std::string filtered(std::string value, const std::string& filter) {
+    if (filter == "lower") {
+      const bool is_name = value.starts_with("I ") || value.starts_with("I'");
+      if (!value.empty() && !is_name && value[0] >= 'A' && value[0] <= 'Z')
+        value[0] = static_cast<char>(value[0] - 'A' + 'a');
+    } else if (filter == "open") {
+      value.erase(std::min(value.find_last_not_of(" \t\r\n") + 1, value.size()));
+      if (value.ends_with('.')) value.pop_back();
+    }
+    return value;
+  }
 
   /// Reads the piece that starts at `at`; returns where the next one starts.
   std::size_t parse(std::size_t at) {
@@ -66,7 +83,13 @@ class Template {
     require(end != std::string::npos && text_[end] == '}',
             "template '{}': '{{' at byte {} is not closed (write '{{{{' for a brace)", text_, at);
     require(end > at + 1, "template '{}': field at byte {} has no name", text_, at);
-    pieces_.push_back({true, text_.substr(at + 1, end - at - 1)});
+    const std::string inside = text_.substr(at + 1, end - at - 1);
+    const std::size_t bar = std::min(inside.find('|'), inside.size());
+    require(bar > 0, "template '{}': field at byte {} has no name", text_, at);
+    const std::string filter = bar < inside.size() ? inside.substr(bar + 1) : "";
+    require(bar == inside.size() || filter == "lower" || filter == "open",
+            "template '{}': filter '{}' at byte {}: must be lower or open", text_, filter, at + 1 + bar + 1);
+    pieces_.push_back({true, inside.substr(0, bar), filter});
     return end + 1;
   }
 

@@ -124,12 +124,15 @@ class Panel {
     const Curve& curve = curves_[index];
     const std::string_view colour = curve_colours[index % curve_colours.size()];
     const auto out = std::back_inserter(svg);
-    if (curve.points.empty()) return;
+    std::vector<Curve::Point> points;  // a task whose answers are written has no accuracy
+    std::ranges::copy_if(curve.points, std::back_inserter(points),
+                         [this](const Curve::Point& point) { return std::isfinite(point.*value_); });
+    if (points.empty()) return;
     fmt::format_to(out, "<polyline class='curve' stroke='{}' points='", colour);
-    for (const Curve::Point& point : curve.points)
+    for (const Curve::Point& point : points)
       fmt::format_to(out, "{:.1f},{:.1f} ", x(point.seconds), y(point.*value_));
     fmt::format_to(out, "'/>\n");
-    for (const Curve::Point& point : curve.points)
+    for (const Curve::Point& point : points)
       fmt::format_to(out, "<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='{}'/>\n", x(point.seconds),
                      y(point.*value_), colour);
   }

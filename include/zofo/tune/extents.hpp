@@ -20,15 +20,19 @@ struct PassRows {
 struct RowExtent {
   std::size_t tokens = 0, sequences = 0, longest = 0, targets = 0;
 
-  /// Takes rows into account; `options` are their task's.
-  void cover(std::span<const EncodedRow> rows, const OptionTokens& options) {
-    std::size_t prompt = 1, option = 1;
-    for (const EncodedRow& row : rows) prompt = std::max(prompt, row.prompt.size());
-    for (const Tokens& each : options.options) option = std::max(option, each.size());
-    sequences = options.single() ? 1 : options.options.size();
-    longest = std::max(longest, prompt + option - 1);
-    tokens = sequences * longest;
-    targets = options.targets();
+  /// Takes rows into account.
+  void cover(std::span<const EncodedRow> rows) {
+    for (const EncodedRow& row : rows) {
+      const OptionTokens& options = *row.options;
+      const std::size_t count = options.single() ? 1 : options.options.size();
+      std::size_t packed = count * row.prompt.size();
+      if (!options.single())
+        for (std::size_t i = 0; i < count; ++i) packed += options.added(i);
+      sequences = std::max(sequences, count);
+      longest = std::max(longest, row.prompt.size() + options.longest());
+      tokens = std::max(tokens, packed);
+      targets = std::max(targets, options.targets());
+    }
   }
 };
 

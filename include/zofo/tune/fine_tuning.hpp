@@ -51,15 +51,14 @@ class FineTuning {
         folder_(folder),
         progress_(progress),
         interrupted_(std::move(interrupted)),
-        words_(encode_options(model, data.task.options)),
         lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
                         options.lora_targets)),
-        split_(
-            split_rows(options.method,
-                       encode_rows(model, data.task, words_, data.train, options.train_rows, "train.jsonl"),
-                       options.seed)),
-        held_out_(encode_rows(model, data.task, words_, data.validation, options.validation_rows,
-                              "validation.jsonl")),
+        split_(split_rows(options.method,
+                          encode_rows(RowEncoder(model, data.task, Purpose::training, data.demonstrations),
+                                      data.train, options.train_rows, "train.jsonl"),
+                          options.seed)),
+        held_out_(encode_rows(RowEncoder(model, data.task, Purpose::scoring, data.demonstrations),
+                              data.validation, options.validation_rows, "validation.jsonl")),
         theta_(place(model.parameters)),
         transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         p_(device.vector(lora_.initial(options.seed))),
@@ -134,7 +133,7 @@ class FineTuning {
     using inner::Adam;
     using outer::Sgd;
     using Problem = BasicLanguageProblem<Backend>;
-    Problem problem(transformer_, {split_.upper, split_.lower, words_, options_.batch, !mezo()});
+    Problem problem(transformer_, {split_.upper, split_.lower, options_.batch, !mezo()});
     Solver<Problem, Law, Estimator, Sgd, Adam> solver(
         problem, law, estimator, Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
         Adam{{.rate = options_.upper_rate}}, solver_options());
@@ -214,7 +213,7 @@ class FineTuning {
   [[nodiscard]] RowExtent row_extent() const {
     RowExtent extent;
     for (const std::vector<EncodedRow>* rows : {&split_.upper, &split_.lower, &split_.decision, &held_out_})
-      extent.cover(*rows, words_);
+      extent.cover(*rows);
     return extent;
   }
   [[nodiscard]] PassRows pass_rows() const {
@@ -229,7 +228,7 @@ class FineTuning {
     return std::span(held_out_).first(std::min<std::size_t>(held_out_.size(), options_.curve_rows));
   }
   Scores score(const Vector* adapter, std::span<const EncodedRow> rows) {
-    return evaluate(transformer_, theta_, adapter, rows, words_);
+    return evaluate(transformer_, theta_, adapter, rows);
   }
   Scores score_now(std::span<const EncodedRow> rows) {
     if (mezo()) return score(nullptr, rows);
@@ -274,7 +273,6 @@ class FineTuning {
   const RunFolder& folder_;
   Progress& progress_;
   std::function<bool()> interrupted_;
-  OptionTokens words_;
   peft::Lora lora_;
   Split split_;
   std::vector<EncodedRow> held_out_;

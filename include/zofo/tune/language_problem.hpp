@@ -1,4 +1,4 @@
-/// @file Fine-tuning a language model on a choice task as a bilevel problem (DESIGN.md §3 and §4).
+/// @file Fine-tuning a language model on a task as a bilevel problem (DESIGN.md §3 and §4).
 #pragma once
 
 #include <Eigen/Core>
@@ -24,9 +24,9 @@ struct Work {
   std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
 };
 
-/// F = mean choice loss over rows of D_f, G = the same over rows of D_g, both of θ (the backbone) and an
-/// adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem. Throws Error on an empty
-/// D_f and D_g.
+/// F = mean loss over rows of D_f, G = the same over rows of D_g (each row's options say which), both of θ
+/// (the backbone) and an adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem.
+/// Throws Error on an empty D_f and D_g and on rows without options.
 template <class Backend>
 class BasicLanguageProblem {
  public:
@@ -38,14 +38,17 @@ class BasicLanguageProblem {
   struct Setup {
     std::vector<EncodedRow> upper;  ///< D_f
     std::vector<EncodedRow> lower;  ///< D_g
-    OptionTokens options;
-    std::size_t batch = 8;    ///< rows of a mini-batch
-    bool use_adapter = true;  ///< false: the backbone alone
+    std::size_t batch = 8;          ///< rows of a mini-batch
+    bool use_adapter = true;        ///< false: the backbone alone
   };
 
   BasicLanguageProblem(Transformer& transformer, Setup setup)
       : transformer_(&transformer), setup_(std::move(setup)) {
-    setup_.options.check();
+    for (const std::vector<EncodedRow>* rows : {&setup_.upper, &setup_.lower})
+      for (const EncodedRow& row : *rows) {
+        require(row.options != nullptr, "training rows: a row has no options");
+        row.options->check();
+      }
     require(setup_.batch >= 1, "batch = {}: must be at least 1", setup_.batch);
     require(!setup_.upper.empty() || !setup_.lower.empty(), "training rows: 0: must be at least 1");
   }
@@ -112,14 +115,12 @@ class BasicLanguageProblem {
     std::vector<double> values;
     for (const std::vector<double>& each :
          transformer_->log_probabilities(theta, law, probes, batch, used(adapters)))
-      values.push_back(mean_choice_loss(each, labels(rows), setup_.options));
+      values.push_back(mean_loss(each, rows));
     return values;
   }
 
   /// What has been computed so far.
   [[nodiscard]] const Work& work() const { return work_; }
-  /// Options of the task as ids.
-  [[nodiscard]] const OptionTokens& options() const { return setup_.options; }
 
  private:
   using Rows = std::vector<const EncodedRow*>;
@@ -143,18 +144,13 @@ class BasicLanguageProblem {
   }
 
   void pack(model::Batch& batch, const Rows& rows, int adapter) const {
-    for (const EncodedRow* row : rows) pack_row(batch, row->prompt, setup_.options, adapter);
-  }
-  static std::vector<int> labels(const Rows& rows) {
-    std::vector<int> out;
-    for (const EncodedRow* row : rows) out.push_back(row->label);
-    return out;
+    for (const EncodedRow* row : rows) pack_row(batch, *row, adapter);
   }
   /// Loss of the next rows.size() rows of `rest`, which is moved past them; 0 for no rows.
-  double take(std::span<const double>& rest, const Rows& rows) const {
+  static double take(std::span<const double>& rest, const Rows& rows) {
     if (rows.empty()) return 0.0;
-    const std::size_t length = rows.size() * setup_.options.targets();
-    const double loss = mean_choice_loss(rest.first(length), labels(rows), setup_.options);
+    const std::size_t length = targets_of(rows);
+    const double loss = mean_loss(rest.first(length), rows);
     rest = rest.subspan(length);
     return loss;
   }
@@ -170,7 +166,7 @@ class BasicLanguageProblem {
     const Lower* const adapters[] = {&p};
     count(batch, rows.size(), 1.0);
     const std::vector<double> logprobs = transformer_->log_probabilities(theta, batch, used(adapters));
-    return mean_choice_loss(logprobs, labels(rows), setup_.options);
+    return mean_loss(logprobs, rows);
   }
 
   /// Σ weight × mean loss of each part and its gradient in p, in one pass.
@@ -192,9 +188,9 @@ class BasicLanguageProblem {
       std::size_t at = 0;
       for (const Part& part : parts) {
         if (part.rows.empty()) continue;
-        const std::size_t length = part.rows.size() * setup_.options.targets();
-        sum += part.weight * mean_choice_loss(logprobs.subspan(at, length), labels(part.rows), setup_.options,
-                                              part.weight, slope.subspan(at, length));
+        const std::size_t length = targets_of(part.rows);
+        sum += part.weight *
+               mean_loss(logprobs.subspan(at, length), part.rows, part.weight, slope.subspan(at, length));
         at += length;
       }
       return sum;

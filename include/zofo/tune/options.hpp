@@ -41,6 +41,9 @@ struct Options {
   std::string lora_targets = "q,v";
   std::uint32_t train_rows = 0;
   std::uint32_t validation_rows = 0;
+  std::string template_name;  ///< of the task; "": its first
+  std::uint32_t shots = 0;
+  std::uint32_t demonstrations = 0;
   std::uint32_t curve_points = 6;
   std::uint32_t curve_rows = 96;
   std::uint64_t seed = 0;
@@ -76,6 +79,9 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("lora_targets", o.lora_targets, "adapted projections, separated by commas: q,k,v,o,gate,up,down");
   visit("train_rows", o.train_rows, "use that many training rows, 0: all");
   visit("validation_rows", o.validation_rows, "score that many held-out rows, 0: all");
+  visit("template", o.template_name, "which of the task's templates words the prompts, empty: the first");
+  visit("shots", o.shots, "train on that many rows of each class, drawn by the seed, 0: all");
+  visit("demonstrations", o.demonstrations, "solved training rows put before every prompt");
   visit("curve_points", o.curve_points, "learning-curve points taken during training, 0: none");
   visit("curve_rows", o.curve_rows, "held-out rows of a learning-curve point");
   visit("seed", o.seed, "seed of directions, batches, split and adapters");
@@ -129,6 +135,8 @@ inline void Options::check() const {
   detail::count_in("lora_rank", lora_rank, 1, 4096);
   detail::above_zero("lora_alpha", lora_alpha, 1e6);
   require(!lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
+  detail::count_in("shots", shots, 0, 1'000'000);
+  detail::count_in("demonstrations", demonstrations, 0, 4096);
   detail::count_in("curve_rows", curve_rows, 1, 1'000'000);
   detail::count_in("seed", seed, 0, std::numeric_limits<std::int64_t>::max());
 }

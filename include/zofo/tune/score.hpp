@@ -1,10 +1,13 @@
-/// @file Log-probabilities of options after a prompt, line by line.
+/// @file Log-probabilities of options after a prompt: requests and answers as lines of JSON.
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "zofo/data/jsonl.hpp"
@@ -13,13 +16,9 @@
 
 namespace zofo::tune {
 
-/// Answers {"prompt": …, "options": […]} with {"logprobs": […], "tokens": […], "best": i}: the summed
-/// log-probability and the number of tokens of each option, and the index of the highest sum. Throws Error
-/// headed by `place`.
-template <class Backend>
-std::string score_line(const Model& model, model::BasicTransformer<Backend>& transformer,
-                       const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
-                       const std::string& line, std::string_view file, std::size_t number) {
+/// Reads {"prompt": …, "options": […]}, one option or more. Throws Error headed by file and line.
+inline EncodedRow parse_request(const Model& model, const std::string& line, std::string_view file,
+                                std::size_t number) {
   const data::Row row = data::detail::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
@@ -34,18 +33,34 @@ std::string score_line(const Model& model, model::BasicTransformer<Backend>& tra
     require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
             row.place(), options.options.size() - 1);
   }
-  const Tokens ids = encode_prompt(model, prompt.get_ref<const std::string&>());
-  check_length(model, ids.size(), options, row.place());
+  EncodedRow made{encode_prompt(model, prompt.get_ref<const std::string&>())};
+  check_length(model, made.prompt.size(), options, row.place());
+  made.options = std::make_shared<const OptionTokens>(std::move(options));
+  return made;
+}
 
-  model::Batch batch;
-  pack_row(batch, ids, options, adapter == nullptr ? -1 : 0);
-  const std::vector<double> sums =
-      option_scores(log_probabilities(transformer, theta, adapter, batch), options);
-  std::vector<std::size_t> counts;
-  for (const Tokens& option : options.options) counts.push_back(option.size());
-  return nlohmann::json{
-      {"logprobs", sums}, {"tokens", counts}, {"best", std::ranges::max_element(sums) - sums.begin()}}
-      .dump();
+/// Tokens that a request takes in a packed pass.
+inline std::size_t packed_tokens(const EncodedRow& row) {
+  const std::size_t copies = row.options->single() ? 1 : row.options->options.size();
+  return copies * (row.prompt.size() + row.options->longest());
+}
+
+/// Answers requests, a line each: {"logprobs": […], "tokens": […], "best": i}, the summed log-probability and
+/// the number of tokens of each option, and the index of the highest sum.
+template <class Backend>
+std::vector<std::string> answer_requests(model::BasicTransformer<Backend>& transformer,
+                                         const typename Backend::Theta& theta,
+                                         const typename Backend::Vector* adapter,
+                                         std::span<const EncodedRow> requests) {
+  std::vector<std::string> answers;
+  const std::vector<std::vector<double>> scores = score_rows(transformer, theta, adapter, requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    std::vector<std::size_t> counts;
+    for (const Tokens& option : requests[i].options->options) counts.push_back(option.size());
+    const auto best = std::ranges::max_element(scores[i]) - scores[i].begin();
+    answers.push_back(nlohmann::json{{"logprobs", scores[i]}, {"tokens", counts}, {"best", best}}.dump());
+  }
+  return answers;
 }
 
 }  // namespace zofo::tune

@@ -1,0 +1,134 @@
+// What the command `evaluate` does on a device.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli.hpp"
+#include "served.hpp"
+#include "zofo/data/demonstrations.hpp"
+#include "zofo/tune/calibrate.hpp"
+#include "zofo/tune/generate.hpp"
+
+namespace zofo::cli {
+
+// `zofo evaluate`: a task's validation rows, under one of its templates or under all.
+struct Evaluate {
+  Place place;
+  std::string run;
+  std::size_t rows = 0;
+  bool json = false;
+  std::string template_name;
+  bool all_templates = false;
+  bool calibrate = false;
+  std::size_t demonstrations = 0;
+  std::uint64_t seed = 0;
+
+  template <class Device>
+  int on(Device& device) const {
+    const std::vector<data::TaskData> tasks = load();
+    Served<Device> served(device, place.model, run);
+    std::vector<tune::Scores> scores;
+    for (const data::TaskData& data : tasks) scores.push_back(evaluate(served, data));
+    if (all_templates)
+      say_all(tasks, scores, device.peak_mib());
+    else
+      say(tasks.front().task, scores.front(), device.peak_mib());
+    return 0;
+  }
+
+ private:
+  // The task under each template asked for.
+  [[nodiscard]] std::vector<data::TaskData> load() const {
+    require(!all_templates || template_name.empty(), "--template and --all-templates: only one can be given");
+    std::vector<data::TaskData> tasks{load(template_name)};
+    for (const std::string& note : tasks.front().notes) fmt::print(stderr, "zofo: {}\n", note);
+    if (!all_templates) return tasks;
+    const std::vector<std::string> names = tasks.front().task.template_names;
+    for (const std::string& name : std::span(names).subspan(1)) tasks.push_back(load(name));
+    return tasks;
+  }
+  [[nodiscard]] data::TaskData load(const std::string& name) const {
+    data::TaskData data = data::load_task(place.task, place.data_folder(), place.tasks, name);
+    require(!calibrate || data.task.kind != data::Kind::generate,
+            "--calibrate: task {} has nothing to choose from: the model writes", data.task.name);
+    data::take_demonstrations(data, demonstrations, seed);
+    return data;
+  }
+
+  template <class Device>
+  tune::Scores evaluate(Served<Device>& served, const data::TaskData& data) const {
+    const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations);
+    const char* const file = "validation.jsonl";
+    std::vector<tune::EncodedRow> encoded = tune::encode_rows(encoder, data.validation, rows, file);
+    auto& transformer = *served.transformer;
+    const auto* const adapter = served.adapter_or_null();
+    if (calibrate) tune::calibrate(transformer, served.theta, adapter, encoder, encoded, file);
+    tune::Scores scores = tune::evaluate(transformer, served.theta, adapter, encoded, data.task.answer_rule);
+    if (data.task.kind == data::Kind::generate) {
+      const tune::Generator greedy = [&](std::span<const tune::Tokens> prompts, const tune::EndOfText& end) {
+        return tune::greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
+      };
+      scores.answers = tune::evaluate_texts(greedy, encoded, data.task);
+    }
+    return scores;
+  }
+
+  // What the rows have a figure of; those that every choice task has come first.
+  static nlohmann::json report(const data::Task& task, const tune::Scores& scores, double peak) {
+    nlohmann::json out = {
+        {"loss", scores.loss}, {"rows", scores.rows}, {"seconds", scores.seconds}, {"peak_mib", peak}};
+    if (task.kind != data::Kind::generate) {
+      out["accuracy"] = scores.accuracy;
+      out["macro_f1"] = scores.macro_f1;
+    }
+    if (scores.answers) {
+      out["exact_match"] = scores.answers->exact_match;
+      out["f1"] = scores.answers->f1;
+    }
+    out[std::string(data::name_of(task.metric))] = tune::figure(scores, task.metric);
+    return out;
+  }
+
+  void say(const data::Task& task, const tune::Scores& scores, double peak) const {
+    if (json) return write_out("{}\n", report(task, scores, peak).dump());
+    if (task.kind != data::Kind::generate)
+      write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\n", scores.accuracy, scores.macro_f1);
+    if (task.metric == data::Metric::balanced_accuracy)
+      write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
+    if (scores.answers)
+      write_out("exact match {:.4f}\nF1       {:.4f}\n", scores.answers->exact_match, scores.answers->f1);
+    write_out("loss     {:.4f}\nrows     {}\n", scores.loss, scores.rows);
+  }
+
+  void say_all(const std::vector<data::TaskData>& tasks, const std::vector<tune::Scores>& scores,
+               double peak) const {
+    const data::Metric metric = tasks.front().task.metric;
+    std::vector<double> figures;
+    for (const tune::Scores& each : scores) figures.push_back(tune::figure(each, metric));
+    const data::Spread spread = data::spread(figures);
+    if (json) {
+      nlohmann::json list = nlohmann::json::array();
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        list.push_back(report(tasks[i].task, scores[i], peak));
+        list.back()["template"] = tasks[i].task.template_name;
+      }
+      const nlohmann::json out = {{"templates", list},    {"metric", data::name_of(metric)},
+                                  {"mean", spread.mean},  {"deviation", spread.deviation},
+                                  {"lowest", spread.low}, {"highest", spread.high}};
+      return write_out("{}\n", out.dump());
+    }
+    write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
+    write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", spread.mean,
+              spread.deviation, spread.low, spread.high, scores.front().rows);
+  }
+};
+
+}  // namespace zofo::cli

@@ -1,0 +1,312 @@
+/// @file Reading a `task.toml`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/task_definition.hpp"
+
+namespace zofo::data::detail {
+
+/// A table of a task.toml being read; every message starts with the file.
+class TaskTable {
+ public:
+  /// `prefix` is put before the names of keys in messages. Error for a key that is not among `keys`.
+  TaskTable(std::string file, const toml::table& table, std::span<const std::string_view> keys,
+            std::string prefix = "")
+      : file_(std::move(file)), table_(&table), prefix_(std::move(prefix)) {
+    for (const auto& [key, node] : table)
+      require(std::find(keys.begin(), keys.end(), key.str()) != keys.end(),
+              "{}:{}: unknown key '{}{}'; keys are {}", file_, node.source().begin.line, prefix_, key.str(),
+              fmt::join(keys, ", "));
+  }
+
+  bool has(std::string_view key) const { return table_->contains(key); }
+  const std::string& file() const { return file_; }
+
+  const toml::node& at(std::string_view key) const {
+    const toml::node* node = table_->get(key);
+    require(node != nullptr, "{}: no key '{}{}'", file_, prefix_, key);
+    return *node;
+  }
+
+  std::string string(std::string_view key) const {
+    return value<std::string>(at(key), name(key), "a string");
+  }
+  std::string string_or(std::string_view key, std::string otherwise) const {
+    return has(key) ? string(key) : std::move(otherwise);
+  }
+
+  std::size_t count_or(std::string_view key, std::size_t otherwise) const {
+    if (!has(key)) return otherwise;
+    const auto number = value<std::int64_t>(at(key), name(key), "an integer");
+    require(number >= 0, "{}: {} = {}: must not be negative", file_, name(key), number);
+    return static_cast<std::size_t>(number);
+  }
+
+  std::vector<std::string> strings(std::string_view key) const {
+    const toml::array* array = at(key).as_array();
+    require(array != nullptr, "{}: {}: must be a list of strings", file_, name(key));
+    std::vector<std::string> result;
+    for (const toml::node& item : *array)
+      result.push_back(value<std::string>(item, fmt::format("{}[{}]", name(key), result.size()), "a string"));
+    return result;
+  }
+
+  /// One of several words, as the value beside it.
+  template <class T, std::size_t n>
+  T word_or(std::string_view key, T otherwise, const std::pair<std::string_view, T> (&words)[n]) const {
+    if (!has(key)) return otherwise;
+    const std::string given = string(key);
+    std::string allowed;
+    for (const auto& [word, meaning] : words) {
+      if (word == given) return meaning;
+      allowed.append(allowed.empty() ? "" : ", ").append(word);
+    }
+    fail("{}:{}: {} = \"{}\": must be one of {}", file_, at(key).source().begin.line, name(key), given,
+         allowed);
+  }
+
+  Template text(std::string_view key) const { return parse(string(key), name(key)); }
+  std::optional<Template> optional_text(std::string_view key) const {
+    if (!has(key)) return {};
+    return text(key);
+  }
+  std::vector<Template> texts(std::string_view key) const {
+    std::vector<Template> result;
+    for (const std::string& each : strings(key))
+      result.push_back(parse(each, fmt::format("{}[{}]", name(key), result.size())));
+    return result;
+  }
+
+  const toml::table& table(std::string_view key, const char* what) const {
+    const toml::table* inner = at(key).as_table();
+    require(inner != nullptr, "{}: {}: must be a table of {}", file_, name(key), what);
+    return *inner;
+  }
+
+  std::map<std::string, int> indices(std::string_view key) const {
+    std::map<std::string, int> result;
+    for (const auto& [label, node] : table(key, "label = option index")) {
+      const std::string where = fmt::format("{}.'{}'", name(key), label.str());
+      const auto index = value<std::int64_t>(node, where, "an integer");
+      require(index >= 0 && index < 1'000'000, "{}: {} = {}: must be an index of options", file_, where,
+              index);
+      result[std::string(label.str())] = static_cast<int>(index);
+    }
+    return result;
+  }
+
+  std::map<std::string, std::string> words(std::string_view key) const {
+    std::map<std::string, std::string> result;
+    for (const auto& [from, node] : table(key, "text = text"))
+      result[std::string(from.str())] =
+          value<std::string>(node, fmt::format("{}.'{}'", name(key), from.str()), "a string");
+    return result;
+  }
+
+ private:
+  std::string name(std::string_view key) const { return fmt::format("{}{}", prefix_, key); }
+
+  Template parse(const std::string& text, const std::string& key) const {
+    try {
+      return Template(text);
+    } catch (const Error& error) {
+      fail("{}: {}: {}", file_, key, error.what());
+    }
+  }
+
+  template <class T>
+  T value(const toml::node& node, const std::string& name, const char* kind) const {
+    const auto found = node.value_exact<T>();
+    require(found.has_value(), "{}:{}: {}: must be {}", file_, node.source().begin.line, name, kind);
+    return *found;
+  }
+
+  std::string file_;
+  const toml::table* table_;
+  std::string prefix_;
+};
+
+inline constexpr std::array<std::string_view, 23> task_keys{"name",
+                                                            "kind",
+                                                            "prompt",
+                                                            "options",
+                                                            "label_field",
+                                                            "label_map",
+                                                            "max_prompt_tokens",
+                                                            "score",
+                                                            "loss",
+                                                            "metric",
+                                                            "candidates",
+                                                            "candidates_field",
+                                                            "answers_field",
+                                                            "continuation",
+                                                            "gap",
+                                                            "values",
+                                                            "replace",
+                                                            "neutral",
+                                                            "separator",
+                                                            "stop",
+                                                            "max_new_tokens",
+                                                            "answer_rule",
+                                                            "templates"};
+inline constexpr std::array<std::string_view, 6> variant_keys{"name",         "prompt",  "options",
+                                                              "continuation", "neutral", "separator"};
+
+/// Keys that a kind has no use for are mistakes.
+inline void refuse_keys(const TaskTable& toml, std::string_view kind,
+                        std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (toml.has(key))
+      fail("{}:{}: {}: has no meaning for kind \"{}\"", toml.file(), toml.at(key).source().begin.line, key,
+           kind);
+}
+
+inline void refuse_foreign_keys(const TaskTable& toml, Kind kind) {
+  if (kind == Kind::choice)
+    refuse_keys(toml, "choice",
+                {"candidates", "candidates_field", "continuation", "answers_field", "answer_rule", "stop",
+                 "max_new_tokens"});
+  else if (kind == Kind::candidates)
+    refuse_keys(toml, "candidates", {"options", "stop", "max_new_tokens"});
+  else
+    refuse_keys(toml, "generate",
+                {"options", "candidates", "candidates_field", "label_field", "label_map", "neutral"});
+}
+
+/// Tables inside a task file.
+inline void read_tables(const TaskTable& toml, Task& task) {
+  if (toml.has("gap")) {
+    static constexpr std::array<std::string_view, 2> keys{"field", "mark"};
+    const TaskTable gap(toml.file(), toml.table("gap", "field and mark"), keys, "gap.");
+    task.gap = Gap{gap.string("field"), gap.string("mark")};
+  }
+  if (toml.has("replace")) task.replace = toml.words("replace");
+  if (!toml.has("values")) return;
+  const toml::table& fields = toml.table("values", "field = table of value = text");
+  std::vector<std::string_view> names;
+  for (const auto& [field, node] : fields) names.push_back(field.str());
+  const TaskTable values(toml.file(), fields, names, "values.");
+  for (const std::string_view field : names) task.values[std::string(field)] = values.words(field);
+}
+
+/// Everything but the variants.
+inline Task read_base(const TaskTable& toml, std::string default_name) {
+  using enum Metric;
+  const Kind kind = toml.word_or<Kind>(
+      "kind", Kind::choice,
+      {{"choice", Kind::choice}, {"candidates", Kind::candidates}, {"generate", Kind::generate}});
+  refuse_foreign_keys(toml, kind);
+  Task task{.name = toml.string_or("name", std::move(default_name)),
+            .prompt = toml.text("prompt"),
+            .options = kind == Kind::choice ? toml.strings("options") : std::vector<std::string>{},
+            .label_field = {},
+            .label_map = {},
+            .max_prompt_tokens = toml.count_or("max_prompt_tokens", 0)};
+  task.kind = kind;
+  const bool written = kind == Kind::generate;
+  task.score = toml.word_or<Score>("score", Score::sum, {{"sum", Score::sum}, {"mean", Score::mean}});
+  task.loss = toml.word_or<Loss>("loss", written ? Loss::answer : Loss::options,
+                                 {{"options", Loss::options}, {"answer", Loss::answer}});
+  task.metric = toml.word_or<Metric>("metric", written ? f1 : accuracy,
+                                     {{"accuracy", accuracy},
+                                      {"macro_f1", macro_f1},
+                                      {"balanced_accuracy", balanced_accuracy},
+                                      {"exact_match", exact_match},
+                                      {"f1", f1}});
+  task.answer_rule = toml.word_or<AnswerRule>("answer_rule", AnswerRule::squad,
+                                              {{"squad", AnswerRule::squad}, {"drop", AnswerRule::drop}});
+  if (toml.has("candidates")) task.candidates = toml.texts("candidates");
+  task.candidates_field = toml.string_or("candidates_field", "");
+  task.answers_field = toml.string_or("answers_field", "");
+  if (kind == Kind::choice || !task.candidates.empty()) {
+    task.label_field = toml.string("label_field");
+    task.label_map = toml.indices("label_map");
+  }
+  task.continuation = toml.optional_text("continuation");
+  task.neutral = toml.optional_text("neutral");
+  task.separator = toml.string_or("separator", task.separator);
+  task.stop = toml.string_or("stop", task.stop);
+  task.max_new_tokens = toml.count_or("max_new_tokens", task.max_new_tokens);
+  read_tables(toml, task);
+  return task;
+}
+
+/// The task under one of its `[[templates]]`.
+inline Task read_variant(const TaskTable& toml, Task task) {
+  task.template_name = toml.string("name");
+  task.prompt = toml.text("prompt");
+  require(task.kind == Kind::choice || !toml.has("options"),
+          "{}: template '{}': options: only for kind \"choice\"", toml.file(), task.template_name);
+  require(task.kind != Kind::choice || !toml.has("continuation"),
+          "{}: template '{}': continuation: not for kind \"choice\"", toml.file(), task.template_name);
+  if (toml.has("options")) task.options = toml.strings("options");
+  if (toml.has("continuation")) task.continuation = toml.text("continuation");
+  task.neutral = toml.optional_text("neutral");  // that of another wording would not fit
+  task.separator = toml.string_or("separator", task.separator);
+  return task;
+}
+
+/// All templates of a task file, the one of the file's own keys first. Each is checked.
+inline std::vector<Task> read_templates(const TaskTable& toml, std::string default_name) {
+  std::vector<Task> tasks{read_base(toml, std::move(default_name))};
+  tasks.front().check(toml.file());
+  if (!toml.has("templates")) return tasks;
+  const toml::array* array = toml.at("templates").as_array();
+  require(array != nullptr, "{}: templates: must be a list of tables ([[templates]])", toml.file());
+  std::vector<std::string> names{"default"};
+  for (const toml::node& node : *array) {
+    const std::string where = fmt::format("templates[{}]", tasks.size() - 1);
+    require(node.is_table(), "{}: {}: must be a table", toml.file(), where);
+    Task made =
+        read_variant(TaskTable(toml.file(), *node.as_table(), variant_keys, where + "."), tasks.front());
+    require(std::find(names.begin(), names.end(), made.template_name) == names.end(),
+            "{}: {}: the name '{}' is taken", toml.file(), where, made.template_name);
+    made.check(fmt::format("{}: template '{}'", toml.file(), made.template_name));
+    names.push_back(made.template_name);
+    tasks.push_back(std::move(made));
+  }
+  for (Task& task : tasks) task.template_names = names;
+  return tasks;
+}
+
+/// The name of the folder that a file lies in, "." and ".." resolved.
+inline std::string folder_name(const std::filesystem::path& file) {
+  return std::filesystem::absolute(file).lexically_normal().parent_path().filename().string();
+}
+
+}  // namespace zofo::data::detail
+
+namespace zofo::data {
+
+inline Task Task::load(const std::filesystem::path& path, const std::string& template_name) {
+  const std::string file = path.string();
+  require(std::filesystem::is_regular_file(path), "{}: no such file", file);
+  toml::table table;
+  try {
+    table = toml::parse_file(file);
+  } catch (const toml::parse_error& error) {
+    fail("{}:{}: {}", file, error.source().begin.line, error.description());
+  }
+  std::vector<Task> tasks =
+      detail::read_templates(detail::TaskTable(file, table, detail::task_keys), detail::folder_name(path));
+  for (Task& task : tasks)
+    if (template_name.empty() || task.template_name == template_name) return std::move(task);
+  fail("{}: template '{}': must be one of {}", file, template_name, fmt::join(tasks[0].template_names, ", "));
+}
+
+}  // namespace zofo::data

@@ -1,0 +1,124 @@
+/// @file Texts written by a model: the seam for a generator, the simplest one, and the figures of what it
+/// wrote.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/data/answer_metrics.hpp"
+#include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/load_model.hpp"
+
+namespace zofo::tune {
+
+/// When a text ends: before `stop`, at a control token, or after so many tokens.
+struct EndOfText {
+  std::string stop = "\n";
+  std::size_t max_tokens = 32;
+};
+
+/// Writes a text after each prompt; whatever offers this can take the place of greedy_texts.
+using Generator =
+    std::function<std::vector<std::string>(std::span<const Tokens> prompts, const EndOfText& end)>;
+
+namespace detail {
+
+/// True for a token that is no text: spelled out, it is read as itself only where control tokens are.
+inline bool is_control(const Model& model, std::int32_t id) {
+  const std::string spelled = model.tokenizer.decode(std::span(&id, 1));
+  const std::vector<std::int32_t> alone{id};
+  try {
+    return model.tokenizer.encode(spelled, true) == alone && model.tokenizer.encode(spelled) != alone;
+  } catch (const Error&) {  // a part of a character
+    return false;
+  }
+}
+
+/// A text being written.
+struct Writing {
+  Tokens tokens;           ///< the prompt and what was written
+  std::size_t prompt = 0;  ///< tokens of the prompt
+  std::string text = {};   ///< what was written, before the stop
+  bool ended = false;
+
+  void add(const Model& model, std::int32_t id, const EndOfText& end) {
+    ended = is_control(model, id);
+    if (ended) return;
+    tokens.push_back(id);
+    text = model.tokenizer.decode(std::span(tokens).subspan(prompt));
+    const std::size_t at = text.find(end.stop);
+    ended = at != std::string::npos || tokens.size() - prompt >= end.max_tokens ||
+            tokens.size() >= model.parameters.config().context;
+    if (at != std::string::npos) text.erase(at);
+  }
+};
+
+}  // namespace detail
+
+/// The most probable token again and again, the whole text read anew for each: slow, and what a faster
+/// generator must agree with. Ties go to the lower id. Throws Error on a prompt without a token or beyond the
+/// context.
+template <class Backend>
+std::vector<std::string> greedy_texts(const Model& model, model::BasicTransformer<Backend>& transformer,
+                                      const typename Backend::Theta& theta,
+                                      const typename Backend::Vector* adapter,
+                                      std::span<const Tokens> prompts, const EndOfText& end) {
+  std::vector<detail::Writing> all;
+  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size()});
+  const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t next = 0; next < all.size();) {
+      model::Batch batch;
+      std::vector<detail::Writing*> written;
+      for (; next < all.size() && batch.tokens.size() < Backend::tokens_that_fill; ++next) {
+        if (all[next].ended) continue;
+        const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
+        const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
+        for (std::int32_t id = 0; id < vocabulary; ++id) batch.targets.push_back({sequence, last, id});
+        written.push_back(&all[next]);
+      }
+      if (written.empty()) continue;
+      more = true;
+      const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
+      for (std::size_t i = 0; i < written.size(); ++i) {
+        const auto of_one = std::span(logprobs).subspan(i * static_cast<std::size_t>(vocabulary),
+                                                        static_cast<std::size_t>(vocabulary));
+        const auto best = std::ranges::max_element(of_one) - of_one.begin();
+        written[i]->add(model, static_cast<std::int32_t>(best), end);
+      }
+    }
+  }
+  std::vector<std::string> texts;
+  for (detail::Writing& each : all) texts.push_back(std::move(each.text));
+  return texts;
+}
+
+/// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
+/// examples. Throws Error if there are no rows.
+inline data::AnswerScore evaluate_texts(const Generator& generator, std::span<const EncodedRow> rows,
+                                        const data::Task& task) {
+  require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
+  std::vector<Tokens> prompts;
+  for (const EncodedRow& row : rows) prompts.push_back(row.prompt);
+  const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});
+  require(texts.size() == rows.size(), "generator: {} texts for {} prompts", texts.size(), rows.size());
+  data::AnswerScore sum;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const data::AnswerScore score =
+        data::answer_score(task.answer_rule, texts[i], rows[i].example->references);
+    sum.exact_match += score.exact_match;
+    sum.f1 += score.f1;
+  }
+  const auto count = static_cast<double>(rows.size());
+  return {sum.exact_match / count, sum.f1 / count};
+}
+
+}  // namespace zofo::tune
