@@ -37,7 +37,8 @@ TEST_CASE("answers score as an independent program scores them") {
     const auto prediction = each.at("prediction").get<std::string>();
     const auto references = each.at("references").get<std::vector<std::string>>();
     INFO(each.dump());
-    for (const auto& [rule, name] : {std::pair{AnswerRule::squad, "squad"}, std::pair{AnswerRule::drop, "drop"}}) {
+    for (const auto& [rule, name] :
+         {std::pair{AnswerRule::squad, "squad"}, std::pair{AnswerRule::drop, "drop"}}) {
       const AnswerScore score = answer_score(rule, prediction, references);
       CHECK(score.exact_match == each.at(name).at(0).get<double>());
       CHECK(score.f1 == Approx(each.at(name).at(1).get<double>()).epsilon(1e-12));

@@ -46,7 +46,8 @@ TEST_CASE("a class with fewer rows than shots, or none, is named and counted") {
   CHECK(message_of([&] { balanced_shots(labels, names, 3, 0); }) ==
         "shots = 3: class 1 (' yes') has 2 training rows");
   const std::vector<int> zeros(5, 0);
-  CHECK_THAT(message_of([&] { balanced_shots(zeros, names, 1, 0); }), ContainsSubstring("has 0 training rows"));
+  CHECK_THAT(message_of([&] { balanced_shots(zeros, names, 1, 0); }),
+             ContainsSubstring("has 0 training rows"));
   CHECK_THROWS_AS(balanced_shots(labels, names, 0, 0), zofo::Error);
   labels[0] = 3;
   CHECK_THROWS_AS(balanced_shots(labels, names, 1, 0), zofo::Error);

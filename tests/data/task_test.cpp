@@ -175,14 +175,35 @@ TEST_CASE("a task is found by folder or by name") {
 }
 
 TEST_CASE("the definitions of the project are sound") {
-  const std::set<std::string> expected{
-      "ag_news", "boolq",          "cb",          "copa",   "cr",
-      "drop",    "emo",            "emotion",     "financial_phrasebank",
-      "imdb",    "movies",         "mr",          "mrpc",   "multirc",
-      "qnli",    "poem_sentiment", "qqp",         "record", "rte",
-      "squad",   "sst2",           "subj",        "trec",   "tweet_emotion",
-      "wic",     "tweet_irony",    "tweet_sentiment",       "winogrande",
-      "wsc"};
+  const std::set<std::string> expected{"ag_news",
+                                       "boolq",
+                                       "cb",
+                                       "copa",
+                                       "cr",
+                                       "drop",
+                                       "emo",
+                                       "emotion",
+                                       "financial_phrasebank",
+                                       "imdb",
+                                       "movies",
+                                       "mr",
+                                       "mrpc",
+                                       "multirc",
+                                       "qnli",
+                                       "poem_sentiment",
+                                       "qqp",
+                                       "record",
+                                       "rte",
+                                       "squad",
+                                       "sst2",
+                                       "subj",
+                                       "trec",
+                                       "tweet_emotion",
+                                       "wic",
+                                       "tweet_irony",
+                                       "tweet_sentiment",
+                                       "winogrande",
+                                       "wsc"};
   std::set<std::string> found;
   for (const auto& entry : fs::directory_iterator(definitions())) {
     const Task task = Task::load(entry.path() / "task.toml");

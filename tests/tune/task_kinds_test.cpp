@@ -20,9 +20,11 @@ const std::string gap =
     "kind = \"candidates\"\nprompt = \" {candidate} {text}\"\ncandidates = [\" no\", \" yes sir\"]\n"
     "continuation = \" :{label}\"\n";
 const std::string ending =
-    "kind = \"candidates\"\nprompt = \" {text} :\"\ncandidates = [\"no way\", \"yes\"]\ncontinuation = \" {candidate}\"\n";
+    "kind = \"candidates\"\nprompt = \" {text} :\"\ncandidates = [\"no way\", \"yes\"]\ncontinuation = \" "
+    "{candidate}\"\n";
 const std::string written =
-    "kind = \"generate\"\nprompt = \" {text} :\"\ncontinuation = \" {answer}\\n\"\nanswers_field = \"text\"\n";
+    "kind = \"generate\"\nprompt = \" {text} :\"\ncontinuation = \" {answer}\\n\"\nanswers_field = "
+    "\"text\"\n";
 
 // The tiny model with its rows under another task file.
 struct Fixture {
@@ -83,13 +85,14 @@ TEST_CASE("candidates and written answers train: the gradient agrees with centra
     INFO(toml);
     Fixture f(toml);
     const std::vector<EncodedRow> rows = f.rows(Purpose::training);
-    const LanguageProblem problem(f.transformer,
-                                  {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true});
+    const LanguageProblem problem(
+        f.transformer, {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
     const double value = problem.penalty_gradient(f.model.parameters, p, 2.0, batch_f, batch_g, gradient);
     const auto at = [&](const Eigen::VectorXf& x) {
-      return problem.upper(f.model.parameters, x, batch_f) + 2.0 * problem.lower(f.model.parameters, x, batch_g);
+      return problem.upper(f.model.parameters, x, batch_f) +
+             2.0 * problem.lower(f.model.parameters, x, batch_g);
     };
     CHECK(value == Approx(at(p)).epsilon(1e-5));
     const Eigen::VectorXf along = gradient.normalized();
@@ -111,7 +114,8 @@ TEST_CASE("a loss of the answer alone packs no other option", "[tune]") {
 }
 
 TEST_CASE("calibration takes off the score after the neutral prompt", "[tune]") {
-  for (const std::string& toml : {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
+  for (const std::string& toml :
+       {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
     Fixture f(toml);
     const RowEncoder encoder(f.model, f.data.task, Purpose::scoring);
     std::vector<EncodedRow> rows = encode_rows(encoder, f.data.train, 4, "train.jsonl");
@@ -129,7 +133,9 @@ TEST_CASE("calibration takes off the score after the neutral prompt", "[tune]") 
 TEST_CASE("demonstrations stand before the prompt as far as they fit", "[tune]") {
   Fixture f("prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nseparator = \" | \"\n" + labels);
   const std::vector<std::string> shown{" stone : no", " river : yes"};
-  const auto text = [&](std::size_t i) { return f.model.tokenizer.decode(f.rows(Purpose::scoring, shown)[i].prompt); };
+  const auto text = [&](std::size_t i) {
+    return f.model.tokenizer.decode(f.rows(Purpose::scoring, shown)[i].prompt);
+  };
   CHECK(text(3) == " stone : no |  river : yes | " + f.data.train[3].prompt);
   f.data.task.max_prompt_tokens = encode_prompt(f.model, text(3)).size() - 1;
   CHECK(text(3) == " river : yes | " + f.data.train[3].prompt);
