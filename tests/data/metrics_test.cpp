@@ -19,6 +19,24 @@ TEST_CASE("classes that do not occur do not count") {
   CHECK(macro_f1(labels, always, 2) == Approx((2.0 / 3 + 0) / 2));
 }
 
+TEST_CASE("balanced accuracy is the mean of the classes' recalls") {
+  const std::vector<int> labels{0, 0, 0, 1, 1, 2}, predictions{0, 0, 1, 1, 0, 1};
+  CHECK(balanced_accuracy(labels, predictions, 4) == Approx((2.0 / 3 + 1.0 / 2 + 0) / 3));
+  const std::vector<int> always(6, 0);
+  CHECK(balanced_accuracy(labels, always, 3) == Approx(1.0 / 3));
+  CHECK_THROWS_AS(balanced_accuracy(labels, predictions, 2), zofo::Error);
+}
+
+TEST_CASE("a spread is mean, deviation of a sample, and range") {
+  const Spread s = spread(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
+  CHECK(s.mean == Approx(5));
+  CHECK(s.deviation == Approx(std::sqrt(32.0 / 7)));
+  CHECK(s.low == 2);
+  CHECK(s.high == 9);
+  CHECK(spread(std::vector<double>{3}).deviation == 0);
+  CHECK_THROWS_AS(spread({}), zofo::Error);
+}
+
 TEST_CASE("the mean of losses") { CHECK(mean_loss(std::vector<double>{1, 2, 6}) == Approx(3)); }
 
 TEST_CASE("metrics of nothing, of unequal lengths and of unknown classes are errors") {

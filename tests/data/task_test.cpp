@@ -175,17 +175,49 @@ TEST_CASE("a task is found by folder or by name") {
 }
 
 TEST_CASE("the definitions of the project are sound") {
-  const std::set<std::string> expected{"ag_news", "boolq", "cb",   "emotion", "movies",
-                                       "rte",     "sst2",  "subj", "trec"};
+  const std::set<std::string> expected{"ag_news",
+                                       "boolq",
+                                       "cb",
+                                       "copa",
+                                       "cr",
+                                       "drop",
+                                       "emo",
+                                       "emotion",
+                                       "financial_phrasebank",
+                                       "imdb",
+                                       "movies",
+                                       "mr",
+                                       "mrpc",
+                                       "multirc",
+                                       "qnli",
+                                       "poem_sentiment",
+                                       "qqp",
+                                       "record",
+                                       "rte",
+                                       "squad",
+                                       "sst2",
+                                       "subj",
+                                       "trec",
+                                       "tweet_emotion",
+                                       "wic",
+                                       "tweet_irony",
+                                       "tweet_sentiment",
+                                       "winogrande",
+                                       "wsc"};
   std::set<std::string> found;
   for (const auto& entry : fs::directory_iterator(definitions())) {
     const Task task = Task::load(entry.path() / "task.toml");
     CHECK(task.name == entry.path().filename().string());
-    CHECK(task.label_map.size() == task.options.size());
-    // Prompt and option meet at exactly one blank.
-    for (const std::string& option : task.options)
-      CHECK((option.front() == ' ') != (task.prompt.text().back() == '\n'));
     found.insert(task.name);
+    if (task.kind != Kind::choice) continue;
+    CHECK(task.label_map.size() == task.options.size());
+    for (const std::string& name : task.template_names) {
+      const Task worded = Task::load(entry.path() / "task.toml", name);
+      CHECK(worded.options.size() == task.options.size());
+      // Prompt and option meet at exactly one blank.
+      for (const std::string& option : worded.options)
+        CHECK((option.front() == ' ') != (worded.prompt.text().back() == '\n'));
+    }
   }
   CHECK(found == expected);
 }
@@ -209,13 +241,33 @@ TEST_CASE("the definitions fit the shared data sets") {
                                    {"trec", 2000, 500, {9, 138, 94, 65, 81, 113}},
                                    {"ag_news", 2000, 1000, {248, 254, 250, 248}},
                                    {"emotion", 2000, 1000, {285, 361, 84, 129, 106, 35}},
-                                   {"subj", 2000, 1000, {500, 500}}};
+                                   {"subj", 2000, 1000, {500, 500}},
+                                   {"wic", 2000, 638, {319, 319}},
+                                   {"wsc", 448, 104, {66, 38}},
+                                   {"copa", 300, 100, {55, 45}},
+                                   {"winogrande", 2000, 768, {386, 382}},
+                                   {"multirc", 1500, 799, {446, 353}},
+                                   {"record", 160, 32, {}},
+                                   {"squad", 2000, 587, {587}},
+                                   {"drop", 2000, 1000, {1000}},
+                                   {"mr", 2000, 1000, {504, 496}},
+                                   {"cr", 2000, 800, {291, 509}},
+                                   {"imdb", 1706, 245, {122, 123}},
+                                   {"tweet_sentiment", 2000, 1000, {154, 440, 406}},
+                                   {"tweet_emotion", 2000, 374, {160, 97, 28, 89}},
+                                   {"tweet_irony", 2000, 955, {499, 456}},
+                                   {"financial_phrasebank", 1259, 500, {69, 297, 134}},
+                                   {"poem_sentiment", 892, 105, {19, 69, 17, 0}},
+                                   {"emo", 2000, 1000, {858, 49, 41, 52}},
+                                   {"mrpc", 2000, 408, {129, 279}},
+                                   {"qnli", 2000, 1000, {506, 494}},
+                                   {"qqp", 2000, 1000, {645, 355}}};
   for (const Expected& set : sets) {
     INFO(set.name);
     const TaskData loaded = load_task(set.name, fs::path(folder), definitions());
     CHECK(loaded.train.size() == set.train);
     CHECK(loaded.validation.size() == set.validation);
-    for (std::size_t option = 0; option < loaded.task.options.size(); ++option) {
+    for (std::size_t option = 0; option < set.validation_labels.size(); ++option) {
       const auto is_option = [option](const Example& e) { return e.label == static_cast<int>(option); };
       CHECK(std::count_if(loaded.validation.begin(), loaded.validation.end(), is_option) ==
             set.validation_labels[option]);

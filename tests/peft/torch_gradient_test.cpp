@@ -29,9 +29,10 @@ struct Choice {
       : lora(c, {j.at("lora").at("rank"), j.at("lora").at("alpha"), j.at("lora").at("targets")}),
         adapter(golden::adapter(0, lora.size()) * (4.0F * j.at("amplitude").get<float>())) {
     options.options = j.at("options").get<std::vector<tune::Tokens>>();
+    const auto shared = std::make_shared<const tune::OptionTokens>(options);
     for (const auto& row : j.at("rows")) {
-      tune::pack_row(batch, row.at("prompt").get<tune::Tokens>(), options, 0);
-      labels.push_back(row.at("label"));
+      rows.push_back({row.at("prompt").get<tune::Tokens>(), row.at("label"), shared});
+      tune::pack_row(batch, rows.back(), 0);
     }
   }
 
@@ -39,7 +40,7 @@ struct Choice {
   Eigen::VectorXf adapter;
   tune::OptionTokens options;
   Batch batch;
-  std::vector<int> labels;
+  std::vector<tune::EncodedRow> rows;
 };
 
 struct Result {
@@ -56,7 +57,9 @@ Result run(const Choice& c, const Parameters& theta) {
     for (std::size_t at = 0; at < log_p.size(); at += c.options.targets())
       for (const double s : tune::option_scores(log_p.subspan(at, c.options.targets()), c.options))
         r.scores.push_back(s);
-    return tune::mean_choice_loss(log_p, c.labels, c.options, 1.0, d);
+    std::vector<const tune::EncodedRow*> rows;
+    for (const tune::EncodedRow& row : c.rows) rows.push_back(&row);
+    return tune::mean_loss(log_p, rows, 1.0, d);
   };
   const Eigen::VectorXf* const adapters[] = {&c.adapter};
   Eigen::VectorXf* const gradients[] = {&r.gradient};

@@ -30,9 +30,10 @@ struct Fixture {
   explicit Fixture(std::vector<std::string> words) : problem(transformer, setup(words)) {}
 
   LanguageProblem::Setup setup(const std::vector<std::string>& words) {
-    const OptionTokens options = encode_options(model, words);
-    std::vector<EncodedRow> rows = encode_rows(model, data.task, options, data.train, 0, "train.jsonl");
-    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, options, 4, true};
+    data.task.options = words;
+    const std::vector<EncodedRow> rows =
+        encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
+    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true};
   }
   Eigen::VectorXf random(std::uint64_t seed) const {
     Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
