@@ -57,6 +57,37 @@ class Export(Case):
         values = tensors["model.layers.0.self_attn.q_proj.weight"][1]
         self.assertEqual(struct.pack(f"<{len(values)}f", *values), b"".join(halves))
 
+    def folder_with_tokenizer(self):
+        """The model as a folder, with the GGUF file's vocabulary written as Hugging Face does."""
+        folder, gguf = self.here / "folder", Gguf.read(self.model)
+        self.good(zofo("export", "--model", self.model, "--out", folder))
+        tokens, merges = (gguf.strings(f"tokenizer.ggml.{name}") for name in ("tokens", "merges"))
+        split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        bpe = {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens)}, "merges": merges}
+        document = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": split,
+                    "post_processor": None, "decoder": split, "model": bpe}
+        (folder / "tokenizer.json").write_text(json.dumps(document))
+        return folder
+
+    def test_a_folder_serves_as_a_model(self):
+        """Scores, a run and its export are those of the file that the folder was made from."""
+        folder = self.folder_with_tokenizer()
+        requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
+        self.assertEqual(self.good(self.score(requests, model=folder)).out, self.good(self.score(requests)).out)
+        runs = [self.here / "run", self.here / "run of folder"]
+        for run, model in zip(runs, (self.model, folder), strict=True):
+            self.good(self.finetune(run, model=model))
+        self.assertEqual((runs[0] / "adapter.bin").read_bytes(), (runs[1] / "adapter.bin").read_bytes())
+        self.good(self.export("--run", runs[1], "--merge", model=folder))
+        self.assertEqual((self.out / "tokenizer.json").read_bytes(), (folder / "tokenizer.json").read_bytes())
+        merged = self.good(self.score(requests, model=self.out)).lines()
+        beside = self.good(self.score(requests, "--run", runs[1], model=folder)).lines()
+        for got, wanted in zip(merged, beside, strict=True):
+            for a, b in zip(got["logprobs"], wanted["logprobs"], strict=True):
+                self.assertAlmostEqual(a, b, delta=1e-4)
+        self.out = self.here / "file"
+        self.refuse("holds its tokenizer", arguments=("--format", "gguf"), model=folder)
+
     def test_a_merged_file_scores_as_the_run(self):
         run = self.run_folder()
         requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
