@@ -35,7 +35,7 @@ class BadModel(Case):
         for version in (0, 1, 4, 0x03000000):
             self.gguf.version = version
             self.refuse("version")
-        self.refused(zofo("tokenize", "--model", self.here), str(self.here), "tokenizer.json")
+        self.refused(zofo("tokenize", "--model", self.here), str(self.here), "no tokenizer")
         self.refused(zofo("tokenize", "--model", self.here / "absent.gguf"), "absent.gguf", "No such file")
 
     def test_every_command_names_it(self):

@@ -62,7 +62,9 @@ TEST_CASE("decoding gives the text back where the family keeps it", "[tokenize]"
       if (composes && std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0xCC; }))
         continue;
       if (signs && text.find("\u2581") != std::string::npos) continue;
-      if (signs && text.find("wordly") != std::string::npos) continue;  // a blank is put behind the token
+      // A blank is put behind one added token, and the other takes the blank before it.
+      if (signs && (text.find("wordly") != std::string::npos || text.find("au lait") != std::string::npos))
+        continue;
       if (first_blank_is_lost && text.starts_with(' ')) continue;
       INFO(family << ": " << golden::shown(text));
       REQUIRE(tokenizer.decode(tokenizer.encode(text)) == text);

@@ -94,8 +94,9 @@ TEST_CASE("what is broken or not supported is refused by path and value", "[toke
   refused("/model/merges/1", "a c", "'c' is not in the vocabulary");
   refused("/model/merges/1", "b a", "'ba' is not in the vocabulary");
   refused("/model/merges/1", 7, "model.merges[1] = 7");
-  refused("/model/merges/0", Json::array({"a"}), R"(model.merges[0] = ["a"]: must be two tokens)");
-  refused("/model/merges/0", Json::array({"", "a"}), "merge 0 = ' a'");
+  refused("/model/merges", Json::array({Json::array({"a"})}),
+          R"(model.merges[0] = ["a"]: must be two tokens)");
+  refused("/model/merges", Json::array({Json::array({"", "a"})}), "merge 0 = ' a'");
   refused("/added_tokens/0/id", 5, "is already that of '_ab'");
   refused("/added_tokens/0/id", 1LL << 40, "must be in [0, ");
   refused("/added_tokens/0/content", "ab", "added_tokens[0].id = 6: must be 4");

@@ -3,6 +3,8 @@
 (pip install tokenizers sentencepiece gguf).
 
   tokenizer_files.py golden                          writes tests/golden/tokenizers: small vocabularies trained here
+  tokenizer_files.py rows DATA                       writes tests/golden/tokenizers/rows.json: a digest of each of those
+                                                     tokenizers' ids on 100 texts of every DATA/TASK/validation.jsonl
   tokenizer_files.py real OUT WHEELS [MODEL.gguf]    writes OUT/FAMILY/tokenizer.json with the families' real vocabularies,
                                                      found in unpacked wheels of mistral-common, llama-models, dashscope
                                                      and openai-whisper, and a SmolLM2 GGUF file
@@ -162,6 +164,37 @@ def reference(folder):
     return sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model")).encode
 
 
+def in_order(value):
+    """All strings inside a row, by sorted keys."""
+    if isinstance(value, dict):
+        for key in sorted(value):
+            yield from in_order(value[key])
+    elif isinstance(value, list):
+        for inner in value:
+            yield from in_order(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def digest(rows):
+    """FNV-1a over the ids as four bytes each, least first, and -1 behind every text."""
+    state = 0xCBF29CE484222325
+    for ids in rows:
+        for byte in b"".join((i & 0xFFFFFFFF).to_bytes(4, "little") for i in [*ids, -1]):
+            state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{state:016x}"
+
+
+def write_rows(arguments):
+    folder, texts = ROOT / "tests/golden/tokenizers", []
+    for path in sorted(pathlib.Path(arguments[0]).glob("*/validation.jsonl")):
+        lines = path.read_text(encoding="utf-8").split("\n")
+        texts += [t for line in lines if line for t in in_order(json.loads(line))][:100]
+    golden = {p.name: digest(reference(p)(texts)) for p in sorted(folder.iterdir()) if p.is_dir()}
+    golden = {"texts": len(texts), "bytes": sum(len(t.encode()) for t in texts), "digests": golden}
+    (folder / "rows.json").write_text(json.dumps(golden, indent=1) + "\n", encoding="ascii")
+
+
 def compare(arguments):
     program, folders, files = arguments[0], pathlib.Path(arguments[1]), arguments[2:]
     texts = [text for path in files for line in open(path, encoding="utf-8", newline="\n")
@@ -188,7 +221,7 @@ def compare(arguments):
 
 
 def main():
-    modes = {"golden": write_golden, "real": write_real, "compare": compare}
+    modes = {"golden": write_golden, "rows": write_rows, "real": write_real, "compare": compare}
     if len(sys.argv) < 2 or sys.argv[1] not in modes:
         sys.exit(__doc__)
     return modes[sys.argv[1]](sys.argv[2:])

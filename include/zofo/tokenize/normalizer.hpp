@@ -17,7 +17,8 @@
 
 namespace zofo::tokenize {
 
-/// A Unicode normalization form (UAX #15, by utf8proc).
+/// A Unicode normalization form (UAX #15, by utf8proc). The reference's table is older than utf8proc's: the
+/// order of combining marks that Unicode 11 and later brought (some hundred, rare) may differ from it.
 struct UnicodeForm {
   bool composed = true;        ///< NFC, NFKC
   bool compatibility = false;  ///< NFKC, NFKD

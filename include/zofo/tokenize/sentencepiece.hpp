@@ -123,7 +123,7 @@ class SentencePiece {
       return;
     }
     WordCaches::Lease cache(caches_);
-    const std::string own = (model_.add_dummy_prefix ? " " : "") + std::string(text);
+    const std::string own = std::string(model_.add_dummy_prefix ? " " : "").append(text);
     const std::string_view whole = own;
     const auto word = [&](std::size_t begin, std::size_t end) {
       cache.append(whole.substr(begin, end - begin), ids, [this](std::string_view w) { return ids_of(w); });

@@ -111,7 +111,7 @@ class Splitter {
 
   template <class Onward>
   static void cut(const BlankPrefix&, std::string_view text, bool, const Onward& onward) {
-    text.starts_with(' ') ? onward(text) : onward(" " + std::string(text));
+    text.starts_with(' ') ? onward(text) : onward(std::string(" ").append(text));
   }
 
   template <class Onward>

@@ -1,0 +1,77 @@
+/// @file Every family on a sample of real rows: task data at ZOFO_DATA, else at ../shared/data beside the
+/// project. Skipped with a message without it.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "catch.hpp"
+#include "golden.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
+
+using namespace zofo::tokenize;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path data_folder() {
+  if (const char* named = std::getenv("ZOFO_DATA")) return named;
+  return fs::path(ZOFO_SOURCE_DIR).parent_path() / "shared/data";
+}
+
+void collect(const nlohmann::json& value, std::vector<std::string>& texts) {
+  if (value.is_string()) return texts.push_back(value.get<std::string>());
+  if (!value.is_structured()) return;
+  for (const auto& inner : value) collect(inner, texts);
+}
+
+/// The first 100 texts of every task's validation rows.
+std::vector<std::string> sample(const fs::path& data) {
+  std::vector<fs::path> files;
+  for (const auto& task : fs::directory_iterator(data)) {
+    if (fs::exists(task.path() / "validation.jsonl")) files.push_back(task.path() / "validation.jsonl");
+  }
+  std::ranges::sort(files);
+  std::vector<std::string> texts;
+  for (const fs::path& file : files) {
+    std::vector<std::string> own;
+    std::ifstream input(file);
+    for (std::string line; own.size() < 100 && std::getline(input, line);)
+      collect(nlohmann::json::parse(line), own);
+    own.resize(std::min<std::size_t>(own.size(), 100));
+    texts.insert(texts.end(), own.begin(), own.end());
+  }
+  return texts;
+}
+
+/// FNV-1a over the ids as four bytes each, least first, and -1 behind every text.
+std::string digest(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+  std::uint64_t state = 0xCBF29CE484222325;
+  const auto add = [&state](std::int32_t id) {
+    for (unsigned i = 0; i < 4; ++i)
+      state = (state ^ (static_cast<std::uint32_t>(id) >> (8 * i) & 0xFFu)) * 0x100000001B3;
+  };
+  for (const std::string& text : texts) {
+    for (const std::int32_t id : tokenizer.encode(text)) add(id);
+    add(-1);
+  }
+  return fmt::format("{:016x}", state);
+}
+
+}  // namespace
+
+TEST_CASE("ids of every family equal the reference's on task rows", "[tokenize]") {
+  const fs::path data = data_folder();
+  if (!fs::is_directory(data)) {
+    WARN("skipped: no task data at " << data);
+    return;
+  }
+  const auto golden = parse_json(read_file(golden::folder() / "tokenizers/rows.json"));
+  const auto texts = sample(data);
+  REQUIRE(texts.size() == golden.at("texts").get<std::size_t>());
+  for (const auto& [family, wanted] : golden.at("digests").items()) {
+    INFO(family);
+    CHECK(digest(load_tokenizer(golden::folder() / "tokenizers" / family), texts) ==
+          wanted.get<std::string>());
+  }
+}
