@@ -13,8 +13,8 @@ struct AttentionShape {
 };
 
 /// Keys and values that come before each sequence's own (prefix tuning): those of adapter i start at
-/// keys + i·stride and values + i·stride, [length, kv_heads·dim] each. All queries see them. Sequences
-/// without an adapter (−1) have none. length 0: no prefix.
+/// keys + i·stride and values + i·stride, [length, kv_heads·dim] each. All queries see them, within the
+/// window. Sequences without an adapter (−1) have none. length 0: no prefix.
 template <class T>
 struct AttentionPrefix {
   const T* keys = nullptr;

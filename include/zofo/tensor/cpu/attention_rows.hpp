@@ -1,0 +1,176 @@
+/// @file What attention on the CPU is made of: which keys a query sees, and sums over rows.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "zofo/tensor/cpu/elementwise.hpp"
+
+namespace zofo::tensor::cpu {
+
+/// Head counts of grouped-query attention; a row of `qkv` holds heads·dim queries, then kv_heads·dim keys,
+/// then as many values.
+struct HeadShape {
+  std::size_t heads = 0;
+  std::size_t kv_heads = 0;
+  std::size_t dim = 0;
+  std::size_t window = 0;  ///< keys that a query sees, its own the last; 0: all before it
+
+  /// First of the n keys up to a query's own that it sees.
+  [[nodiscard]] std::size_t first_key(std::size_t n) const {
+    return window == 0 || n <= window ? 0 : n - window;
+  }
+  /// One past the last of `length` queries that see key `key`, where `before` + i is query i's own.
+  [[nodiscard]] std::size_t end_query(std::size_t key, std::size_t before, std::size_t length) const {
+    if (window == 0 || key + window >= length + before) return length;
+    return key + window > before ? key + window - before : 0;
+  }
+  [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
+  [[nodiscard]] std::size_t q_at(std::size_t head) const { return head * dim; }
+  [[nodiscard]] std::size_t k_at(std::size_t head) const { return (heads + head / group()) * dim; }
+  [[nodiscard]] std::size_t v_at(std::size_t head) const { return (heads + kv_heads + head / group()) * dim; }
+};
+
+/// Keys and values that come before each sequence's own (prefix tuning): those of adapter i start at
+/// keys + i·stride and values + i·stride, [length, kv_heads·dim] each. All queries see them, within the
+/// window.
+struct AttentionPrefix {
+  const float* keys = nullptr;
+  const float* values = nullptr;
+  std::size_t stride = 0;
+  std::size_t length = 0;
+  std::span<const std::int32_t> adapter;  ///< of each sequence; −1: it has no prefix
+};
+
+/// Gradients of a prefix, laid out as the prefix; added to.
+struct PrefixGradient {
+  float* keys = nullptr;
+  float* values = nullptr;
+};
+
+namespace detail {
+
+// Eight floats at any address; the compiler splits them where registers are narrower.
+using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
+
+inline Lanes& lanes(float* p) { return *reinterpret_cast<Lanes*>(p); }
+inline const Lanes& lanes(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
+
+// out[c] (+)= Σ_j weights[j·weight_stride]·rows[j·row_stride + c]: the one product attention is made of. Sums
+// stay in registers, 32 columns at a time; a triangular product by a BLAS would compute its zeros.
+template <bool add>
+void weighted_sum(const float* weights, std::size_t weight_stride, const float* rows, std::size_t row_stride,
+                  std::size_t count, std::size_t columns, float* out) {
+  std::size_t c = 0;
+  for (; c + 32 <= columns; c += 32) {
+    Lanes a0{}, a1{}, a2{}, a3{};
+    for (std::size_t j = 0; j < count; ++j) {
+      const float w = weights[j * weight_stride];
+      const float* row = rows + j * row_stride + c;
+      a0 += w * lanes(row);
+      a1 += w * lanes(row + 8);
+      a2 += w * lanes(row + 16);
+      a3 += w * lanes(row + 24);
+    }
+    if constexpr (add) {
+      a0 += lanes(out + c);
+      a1 += lanes(out + c + 8);
+      a2 += lanes(out + c + 16);
+      a3 += lanes(out + c + 24);
+    }
+    lanes(out + c) = a0;
+    lanes(out + c + 8) = a1;
+    lanes(out + c + 16) = a2;
+    lanes(out + c + 24) = a3;
+  }
+  for (; c + 8 <= columns; c += 8) {
+    Lanes a{};
+    for (std::size_t j = 0; j < count; ++j)
+      a += weights[j * weight_stride] * lanes(rows + j * row_stride + c);
+    if constexpr (add) a += lanes(out + c);
+    lanes(out + c) = a;
+  }
+  for (; c < columns; ++c) {
+    float a = add ? out[c] : 0.0F;
+    for (std::size_t j = 0; j < count; ++j) a += weights[j * weight_stride] * rows[j * row_stride + c];
+    out[c] = a;
+  }
+}
+
+// The prefix of one sequence and head: row j starts at keys + j·stride.
+struct HeadPrefix {
+  const float* keys = nullptr;
+  const float* values = nullptr;
+  float* d_keys = nullptr;
+  float* d_values = nullptr;
+  std::size_t stride = 0;
+  std::size_t length = 0;
+};
+
+inline HeadPrefix head_prefix(const AttentionPrefix& prefix, const PrefixGradient& gradient,
+                              const HeadShape& shape, std::size_t sequence, std::size_t head) {
+  if (prefix.length == 0 || prefix.adapter[sequence] < 0) return {};
+  const std::size_t at =
+      static_cast<std::size_t>(prefix.adapter[sequence]) * prefix.stride + head / shape.group() * shape.dim;
+  const auto from = [&](float* data) -> float* { return data == nullptr ? nullptr : data + at; };
+  return {prefix.keys + at,      prefix.values + at,         from(gradient.keys),
+          from(gradient.values), shape.kv_heads * shape.dim, prefix.length};
+}
+
+// Row j of `rows` becomes column j of out, whose rows are out_stride long.
+inline void transpose(const float* rows, std::size_t stride, std::size_t count, std::size_t dim, float* out,
+                      std::size_t out_stride) {
+  for (std::size_t j = 0; j < count; ++j)
+    for (std::size_t d = 0; d < dim; ++d) out[d * out_stride + j] = rows[j * stride + d];
+}
+
+// Keys (or values) of one sequence and head, [dim, prefix + length], so that a row of scores is a weighted
+// sum of contiguous rows.
+inline void gather(const float* prefix, const HeadPrefix& shape, ConstView qkv, std::size_t column,
+                   std::size_t dim, float* out) {
+  const std::size_t total = shape.length + qkv.rows;
+  transpose(prefix, shape.stride, shape.length, dim, out, total);
+  transpose(qkv.data + column, qkv.stride, qkv.rows, dim, out + shape.length, total);
+}
+
+// softmax(q kᵀ/√dim) of a query over n of `total` keys, written to p[0..n−1].
+inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
+                       float* p) {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
+  weighted_sum<false>(q, 1, keys, total, dim, n, p);
+  float high = p[0];
+#pragma omp simd reduction(max : high)
+  for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
+  float sum = 0.0F;
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t j = 0; j < n; ++j) {
+    p[j] = fast_exp(scale * (p[j] - high));
+    sum += p[j];
+  }
+  const float inverse = 1.0F / sum;
+#pragma omp simd
+  for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
+}
+
+// The keys that query i sees, numbered with the prefix first: first … end − 1, from `own` on the sequence's
+// own.
+struct Seen {
+  std::size_t prefix, first, own, end;
+
+  Seen(const HeadShape& shape, std::size_t prefix_length, std::size_t i)
+      : prefix(prefix_length),
+        first(shape.first_key(prefix_length + i + 1)),
+        own(std::max(first, prefix_length)),
+        end(prefix_length + i + 1) {}
+  [[nodiscard]] std::size_t count() const { return end - first; }
+  [[nodiscard]] std::size_t own_row() const { return own - prefix; }
+  [[nodiscard]] std::size_t own_count() const { return end - own; }
+  [[nodiscard]] std::size_t prefix_count() const { return own - first; }
+};
+
+}  // namespace detail
+
+}  // namespace zofo::tensor::cpu
