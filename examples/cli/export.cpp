@@ -39,6 +39,7 @@ struct Export {
 
  private:
   void check() const {
+    require(!out.empty(), "--out: must name a new folder, or a new file for gguf");
     require(format == "hf" || format == "gguf" || format == "peft", "--format {}: must be hf, gguf or peft",
             format);
     const bool known = dtype == "f32" || dtype == "bf16" || (dtype == "q8_0" && format == "gguf");
@@ -46,10 +47,11 @@ struct Export {
     require(format != "peft" || dtype == "f32", "--dtype {}: adapters are written as f32", dtype);
     require(format != "peft" || !merge, "--merge: --format peft writes the adapter alone");
     require(!run.empty() || (format != "peft" && !merge), "--run: must name the run whose adapter is meant");
-    require(!std::filesystem::exists(out), "{}: already exists: name a new {}", out,
+    std::error_code ignored;
+    require(!std::filesystem::exists(out, ignored), "{}: already exists: name a new {}", out,
             format == "gguf" ? "file" : "folder");
   }
-  [[nodiscard]] bool from_folder() const { return std::filesystem::is_directory(model); }
+  [[nodiscard]] bool from_folder() const { return tune::is_folder(model); }
 
   // The fields of config.json that the tokenizer decides.
   [[nodiscard]] nlohmann::json special_tokens() const {

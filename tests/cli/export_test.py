@@ -124,6 +124,7 @@ class Export(Case):
         self.refuse("absent.gguf", model=self.here / "absent.gguf")
         self.refuse("config.json", model=self.task)
         self.refused(zofo("export", "--model", self.model), "--out")
+        self.refused(zofo("export", "--model", self.model, "--out", ""), "--out")
         run = self.run_folder()
         self.refuse("--merge", arguments=("--run", run, "--format", "gguf"))
         self.refuse("f32", arguments=("--run", run, "--format", "peft", "--dtype", "bf16"))

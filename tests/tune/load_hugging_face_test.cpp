@@ -2,6 +2,8 @@
 /// computed.
 #include "zofo/tune/load_hugging_face.hpp"
 
+#include <sys/stat.h>
+
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
@@ -172,6 +174,9 @@ TEST_CASE("folders that are no models are named", "[tune]") {
   const Copy copy("mistral");
   std::filesystem::remove(copy.folder.path() / "model.safetensors");
   CHECK_THAT(copy.refusal(), ContainsSubstring("holds neither model.safetensors nor"));
+  std::filesystem::remove(copy.folder.path() / "config.json");
+  REQUIRE(::mkfifo((copy.folder.path() / "config.json").c_str(), 0600) == 0);  // nobody ever writes into it
+  CHECK_THAT(copy.refusal(), ContainsSubstring("config.json: must be a regular file"));
   const Copy sharded("qwen2");
   std::filesystem::remove(sharded.folder.path() / "model-00002-of-00002.safetensors");
   CHECK_THAT(sharded.refusal(), ContainsSubstring("model-00002-of-00002.safetensors: cannot open"));

@@ -14,11 +14,13 @@ class AtomicFolder {
  public:
   /// Makes the folder's parents. Throws Error if the folder exists, since nothing is overwritten, or cannot
   /// be made.
-  explicit AtomicFolder(std::filesystem::path path) : path_(std::move(path)), part_(path_) {
+  explicit AtomicFolder(std::filesystem::path path) : path_(std::move(path)) {
+    if (!path_.has_filename()) path_ = path_.parent_path();  // written with a slash at its end
     require(path_.has_filename(), "folder '{}': must have a name", path_.string());
-    require(!std::filesystem::exists(path_), "{}: already exists: name a new folder", path_.string());
-    part_ += ".part";
     std::error_code error;
+    require(!std::filesystem::exists(path_, error), "{}: already exists: name a new folder", path_.string());
+    part_ = path_;
+    part_ += ".part";
     const bool made = std::filesystem::create_directories(part_, error);
     require(!error, "{}: cannot be made: {}", part_.string(), error.message());
     require(made, "{}: already exists, perhaps of an export that was cut short: remove it", part_.string());

@@ -24,7 +24,8 @@ class MappedFile {
   MappedFile() = default;
   /// Maps `path`. Throws Error naming the path and the system's reason.
   explicit MappedFile(const std::filesystem::path& path) {
-    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    // A pipe without O_NONBLOCK would wait for somebody to write.
+    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     require(file.number >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
     struct stat status {};
     require(::fstat(file.number, &status) == 0, "{}: cannot stat: {}", path.string(), std::strerror(errno));

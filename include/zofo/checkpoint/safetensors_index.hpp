@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unordered_map>
 #include <vector>
 
@@ -23,13 +24,14 @@ class SafetensorsFolder {
   explicit SafetensorsFolder(const std::filesystem::path& folder) : name_(folder.string()) {
     const std::filesystem::path single = folder / "model.safetensors";
     const std::filesystem::path index = folder / "model.safetensors.index.json";
-    if (std::filesystem::exists(single)) {
+    std::error_code ignored;  // what cannot be looked at is refused when it is opened
+    if (std::filesystem::exists(single, ignored)) {
       files_.emplace_back(single);
       for (const SafetensorsEntry& entry : files_.front().tensors()) place_.emplace(entry.name, 0);
       return;
     }
-    require(std::filesystem::exists(index), "{}: holds neither {} nor {}", name_, single.filename().string(),
-            index.filename().string());
+    require(std::filesystem::exists(index, ignored), "{}: holds neither {} nor {}", name_,
+            single.filename().string(), index.filename().string());
     open_shards(folder, index);
   }
 

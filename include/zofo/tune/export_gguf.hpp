@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "zofo/checkpoint/gguf.hpp"
@@ -96,7 +97,8 @@ inline checkpoint::GgmlType stored_type(const model::Tensor& weight, checkpoint:
 inline void write_gguf(const std::filesystem::path& path, const model::Parameters& theta,
                        checkpoint::GgmlType type, const checkpoint::GgufFile& tokenizer) {
   using checkpoint::GgmlType;
-  require(!std::filesystem::exists(path), "{}: already exists: name a new file", path.string());
+  std::error_code ignored;
+  require(!std::filesystem::exists(path, ignored), "{}: already exists: name a new file", path.string());
   const model::Config& c = theta.config();
   checkpoint::GgufWriter file;
   detail::write_gguf_keys(file, c, type);

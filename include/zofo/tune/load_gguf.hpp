@@ -34,7 +34,7 @@ inline void check_tensors(const checkpoint::GgufFile& file, const model::Config&
   }
   // Weights that no layout has would change what the model computes.
   for (const std::string& name : file.tensor_names())
-    require(used.contains(name) || name == rope_factors,
+    require(used.contains(name) || (config.rotary() && name == rope_factors),
             "{}: tensor '{}': the model that the metadata describes has no such weight", file.path().string(),
             name);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "zofo/model/parameters.hpp"
@@ -18,16 +19,20 @@ struct Model {
   tokenize::Tokenizer tokenizer;
 };
 
+/// Whether a model is a Hugging Face folder; what cannot be looked at is refused when it is opened.
+inline bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 /// The backbone alone, from a GGUF file or a Hugging Face folder.
 inline model::Parameters load_backbone(const std::filesystem::path& path) {
-  return std::filesystem::is_directory(path) ? load_hugging_face(path)
-                                             : load_parameters(checkpoint::GgufFile(path));
+  return is_folder(path) ? load_hugging_face(path) : load_parameters(checkpoint::GgufFile(path));
 }
 
 /// The tokenizer alone, from either.
 inline tokenize::Tokenizer load_tokenizer(const std::filesystem::path& path) {
-  return std::filesystem::is_directory(path) ? tokenize::load_tokenizer(path)
-                                             : load_tokenizer(checkpoint::GgufFile(path));
+  return is_folder(path) ? tokenize::load_tokenizer(path) : load_tokenizer(checkpoint::GgufFile(path));
 }
 
 /// Reads weights and tokenizer of a GGUF file or a Hugging Face folder, and lets the files go. Throws Error
