@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -28,8 +29,8 @@ struct Extent {
 };
 
 /// Adds up the memory of a transformer on the card whose passes are at most the given ones; buffers are
-/// shared between passes, so each takes its largest. The same sums as CudaBackend, Block, Head and CudaCall
-/// make, which a test holds it to.
+/// shared between passes, and each grows to the largest that any of them needs. The same sums as CudaBackend,
+/// Block, Head and CudaCall make, which a test holds it to.
 template <class T>
 class CudaPlan {
  public:
@@ -37,37 +38,14 @@ class CudaPlan {
 
   /// Takes a kind of pass into account.
   void pass(const Extent& e) {
-    const Config& c = layout_.config();
     const std::size_t tokens = CallShape::bucket(e.tokens, 64);
     const std::size_t rows = tokens * e.probes;
-    const std::size_t head_rows = CallShape::bucket(std::max<std::size_t>(e.head_rows, 1), 8);
-    const std::size_t copies = e.keeps && !e.recompute ? c.layers : 1;
-    const std::size_t one = e.keeps ? c.qkv_width() + c.query_width() + c.ffn_in()
-                                    : std::max(c.qkv_width(), c.ffn_in());  // they share their memory
-    const std::size_t normed = e.keeps ? c.width : std::max<std::size_t>(c.width, c.query_width());
-    const std::size_t sums = c.pre_norm ? 0 : (e.keeps ? 2 * copies : 1) * c.width;
-    raise(activations_,
-          rows * (copies * one + c.width + normed + (c.gated() ? c.ffn : 0) + sums + c.embedding_width) *
-              sizeof(T));
-    if (e.keeps) {
-      const std::size_t log_sums = copies * rows * c.heads * sizeof(float);
-      const std::size_t states = (c.layers + copies) * rows * c.width * sizeof(T);
-      const std::size_t slopes =
-          rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * sizeof(T);
-      const tensor::cuda::Rows shape{static_cast<std::uint32_t>(tokens), 1};
-      const std::size_t partial = tensor::cuda::attention_backward_workspace(
-          {c.heads, c.kv_heads, c.head_dim, c.window}, shape, CallShape::bucket(e.sequences, 8),
-          adapters_.virtual_tokens(peft::Kind::prefix));
-      raise(backward_, log_sums + states + slopes + partial * sizeof(float));
-    }
-    const std::size_t slice =
-        e.keeps ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
-    const std::size_t logits = e.probes * head_rows * CudaBackend<T>::logit_stride(slice);
-    const std::size_t head_states = (e.keeps ? 3 : 2) * std::size_t{c.width} + c.embedding_width;
-    raise(head_, e.probes * head_rows * head_states * sizeof(T) +
-                     logits * (sizeof(float) + (e.keeps ? sizeof(T) : 0)));
+    activations(e, rows);
+    if (e.keeps) backward(e, tokens);
+    head(e);
     const std::size_t t_width = 3 * std::size_t{rank() + e.low_rank};
-    raise(products_, rows * t_width * sizeof(float) * (e.keeps ? 2 : 1) + dropped(e, rows));
+    raise(Part::products, rows * t_width * sizeof(float));
+    if (e.keeps) raise(Part::product_slopes, rows * t_width * sizeof(float) + dropped(e, rows));
     if (e.perturbed) probes(e);
   }
   /// Adapters on the card, with copies, moments and gradients.
@@ -77,11 +55,12 @@ class CudaPlan {
   [[nodiscard]] tensor::MemoryPlan plan() const {
     tensor::MemoryPlan plan;
     plan.add("backbone", static_cast<std::size_t>(layout_.size()) * sizeof(T));
-    plan.add("activations of a pass", activations_);
-    if (backward_ > 0) plan.add("kept for the backward pass", backward_);
-    plan.add("head and logits", head_);
-    if (probes_ > 0) plan.add("weights at probes", probes_);
-    plan.add("low-rank products", products_);
+    plan.add("activations of a pass", sum(Part::hidden, Part::embedded));
+    if (parts_[index(Part::backward)] > 0)
+      plan.add("kept for the backward pass", sum(Part::backward, Part::kept));
+    plan.add("head and logits", sum(Part::head_states, Part::logit_slopes));
+    if (parts_[index(Part::probes)] > 0) plan.add("weights at probes", sum(Part::probes, Part::probes));
+    plan.add("low-rank products", sum(Part::products, Part::product_slopes));
     plan.add("adapters and their moments", vectors_);
     tensor::cuda::Context::plan(plan);
     return plan;
@@ -98,7 +77,72 @@ class CudaPlan {
     return drops ? rows * std::max({std::size_t{c.width}, c.query_width(), std::size_t{c.ffn}}) * sizeof(T)
                  : 0;
   }
-  static void raise(std::size_t& entry, std::size_t bytes) { entry = std::max(entry, bytes); }
+  // Buffers that passes share. Each grows to the largest that any pass needs, so they are raised one by one.
+  enum class Part : std::uint8_t {
+    hidden,
+    normed,
+    activated,
+    first_ffn_in,  // of the first block, which passes that keep nothing use for all blocks
+    first_sum,
+    embedded,
+    backward,
+    kept,
+    head_states,
+    head_slopes,
+    logits,
+    logit_slopes,
+    products,
+    product_slopes,
+    probes,
+    count
+  };
+  static std::size_t index(Part part) { return static_cast<std::size_t>(part); }
+  void raise(Part part, std::size_t bytes) { parts_[index(part)] = std::max(parts_[index(part)], bytes); }
+  [[nodiscard]] std::size_t sum(Part first, Part last) const {
+    std::size_t bytes = 0;
+    for (std::size_t i = index(first); i <= index(last); ++i) bytes += parts_[i];
+    return bytes;
+  }
+
+  void activations(const Extent& e, std::size_t rows) {
+    const Config& c = layout_.config();
+    const std::size_t row = rows * sizeof(T);
+    raise(Part::hidden, row * c.width);
+    raise(Part::normed, row * (e.keeps ? c.width : std::max<std::size_t>(c.width, c.query_width())));
+    raise(Part::activated, row * (c.gated() ? c.ffn : 0));
+    // Where nothing is kept, q, k and v lie where the second half's projection will.
+    raise(Part::first_ffn_in, row * (e.keeps ? c.ffn_in() : std::max(c.qkv_width(), c.ffn_in())));
+    raise(Part::first_sum, row * (c.pre_norm ? 0 : c.width));
+    raise(Part::embedded, row * c.embedding_width);
+    if (!e.keeps) return;
+    const std::size_t copies = e.recompute ? 1 : c.layers;
+    const std::size_t sums = c.pre_norm ? 0 : (2 * copies - 1) * c.width;
+    raise(Part::kept, row * (copies * (c.qkv_width() + c.query_width()) + (copies - 1) * c.ffn_in() + sums));
+  }
+  void backward(const Extent& e, std::size_t rows) {
+    const Config& c = layout_.config();
+    const std::size_t copies = e.recompute ? 1 : c.layers;
+    const std::size_t log_sums = copies * rows * c.heads * sizeof(float);
+    const std::size_t states = (c.layers + copies) * rows * c.width * sizeof(T);
+    const std::size_t slopes =
+        rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * sizeof(T);
+    const std::size_t partial = tensor::cuda::attention_backward_workspace(
+        {c.heads, c.kv_heads, c.head_dim, c.window}, {static_cast<std::uint32_t>(rows), 1},
+        CallShape::bucket(e.sequences, 8), adapters_.virtual_tokens(peft::Kind::prefix));
+    raise(Part::backward, log_sums + states + slopes + partial * sizeof(float));
+  }
+  void head(const Extent& e) {
+    const Config& c = layout_.config();
+    const std::size_t rows = e.probes * CallShape::bucket(std::max<std::size_t>(e.head_rows, 1), 8);
+    const std::size_t slice =
+        e.keeps ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
+    const std::size_t logits = rows * CudaBackend<T>::logit_stride(slice);
+    raise(Part::head_states, rows * (2 * std::size_t{c.width} + c.embedding_width) * sizeof(T));
+    raise(Part::logits, logits * sizeof(float));
+    if (!e.keeps) return;
+    raise(Part::head_slopes, rows * c.width * sizeof(T));
+    raise(Part::logit_slopes, logits * sizeof(T));
+  }
 
   void probes(const Extent& e) {
     const Config& c = layout_.config();
@@ -109,7 +153,7 @@ class CudaPlan {
           factors += std::uint64_t{e.low_rank} * (t.rows + t.cols);
         else
           vectors += (t.size() + 7) / 8 * 8;
-      return raise(probes_,
+      return raise(Part::probes,
                    e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
     }
     std::uint64_t largest =
@@ -118,12 +162,13 @@ class CudaPlan {
     for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
       largest = std::max(largest, stage_range(layout_, 0, stage).size(layout_));
     const std::size_t halves = largest < CudaBackendOptions{}.overlap_below ? 2 : 1;
-    raise(probes_, halves * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
+    raise(Part::probes, halves * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
   }
 
   Layout layout_;
   peft::Adapters adapters_;
-  std::size_t activations_ = 0, backward_ = 0, head_ = 0, products_ = 0, probes_ = 0, vectors_ = 0;
+  std::array<std::size_t, static_cast<std::size_t>(Part::count)> parts_{};
+  std::size_t vectors_ = 0;
 };
 
 }  // namespace zofo::model
