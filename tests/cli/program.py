@@ -21,7 +21,8 @@ PROGRAM = ""  # main() sets it
 # Threads that spin while they wait would make every tiny job wait on a busy machine.
 ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive"}
 
-RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter.bin", "result.json", "curve.svg", "done"}
+RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter.bin", "result.json", "curve.svg", "state.bin",
+             "done"}
 TASK = """name = "tiny"
 prompt = " {text} :"
 options = [" no", " yes"]

@@ -8,7 +8,7 @@
 #include "zofo/model/config.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/tune/evaluate.hpp"
-#include "zofo/tune/options.hpp"
+#include "zofo/tune/option_fields.hpp"
 
 namespace zofo::tune {
 
@@ -22,6 +22,11 @@ struct MethodResult {
   double peak = 0.0;     ///< MiB
   std::string served;    ///< "upper", "lower" or "backbone"
   bool interrupted = false;
+  std::uint32_t served_steps = 0;  ///< less than `steps` where training stopped early
+  bool stopped_early = false;
+  std::string model_hash;    ///< of the model before the run
+  std::string theta_hash;    ///< of the backbone as served
+  std::string adapter_hash;  ///< of the adapter as served, empty without one
 };
 
 /// One entry of result.json's list `methods`.
@@ -36,7 +41,12 @@ inline nlohmann::json to_json(const MethodResult& r) {
           {"peak_mib", r.peak},
           {"steps", r.steps},
           {"served", r.served},
-          {"interrupted", r.interrupted}};
+          {"interrupted", r.interrupted},
+          {"served_steps", r.served_steps},
+          {"stopped_early", r.stopped_early},
+          {"model_hash", r.model_hash},
+          {"theta_hash", r.theta_hash},
+          {"adapter_hash", r.adapter_hash}};
 }
 
 /// Layout of the adapter that the options name.
