@@ -26,7 +26,7 @@ struct Options {
   std::string reduction = "none";
   std::uint32_t reduction_period = 5;
   std::uint32_t reduction_batches = 8;
-  double reduction_weight = 0.1;
+  double storm_weight = 0.1;
   std::string outer = "sgd";
   double momentum = 0.9;
   double lower_rate = 2e-3;
@@ -83,7 +83,7 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("reduction", o.reduction, "variance reduction: none, svrg, spider or storm");
   visit("reduction_period", o.reduction_period, "steps from one anchor of svrg or spider to the next");
   visit("reduction_batches", o.reduction_batches, "mini-batches averaged at an anchor");
-  visit("reduction_weight", o.reduction_weight, "weight of storm's fresh estimate, in (0, 1]");
+  visit("storm_weight", o.storm_weight, "weight of the fresh estimate in storm, in (0, 1]");
   visit("outer", o.outer, "optimiser of zeroth-order steps: sgd, momentum, adam or scalar-adam");
   visit("momentum", o.momentum, "weight of the past in outer momentum, and beta1 of outer adam");
   visit("lower_rate", o.lower_rate, "learning rate of the lower adapter s (Adam); also of lora");

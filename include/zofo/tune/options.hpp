@@ -54,7 +54,7 @@ inline void check_ranges(const Options& o) {
   count_in("queries", o.queries, 1, 4096);
   count_in("reduction_period", o.reduction_period, 1, 1'000'000);
   count_in("reduction_batches", o.reduction_batches, 1, 1'000'000);
-  above_zero("reduction_weight", o.reduction_weight, 1.0);
+  above_zero("storm_weight", o.storm_weight, 1.0);
   require_in("momentum", o.momentum, 0.0, 0.9999999);
   require_in("lower_rate", o.lower_rate, 0.0, 10.0);
   require_in("upper_rate", o.upper_rate, 0.0, 10.0);

@@ -99,7 +99,7 @@ inline AnyReduction make_reduction(const Options& o) {
   const reduce::detail::PeriodicOptions periodic{o.reduction_period, o.reduction_batches};
   if (o.reduction == "svrg") return AnyReduction(AnyReduction::Svrg(estimator, periodic));
   if (o.reduction == "spider") return AnyReduction(AnyReduction::Spider(estimator, periodic));
-  if (o.reduction == "storm") return AnyReduction(AnyReduction::Storm(estimator, {o.reduction_weight}));
+  if (o.reduction == "storm") return AnyReduction(AnyReduction::Storm(estimator, {o.storm_weight}));
   return AnyReduction(AnyReduction::None(estimator));
 }
 
