@@ -112,8 +112,9 @@ class MergeTable {
               left, right, token);
       return found->second;
     };
+    const std::int32_t first = id(left), second = id(right);  // the parts come before the product in messages
     // A pair listed twice keeps its last rank, as in the reference.
-    joins_[key(id(left), id(right))] = {static_cast<std::uint32_t>(rank), id(left + right)};
+    joins_[key(first, second)] = {static_cast<std::uint32_t>(rank), id(left + right)};
   }
 
   void offer(Chain& chain, std::size_t left) const {
