@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "zofo/checkpoint/gguf_cursor.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/safetensors.hpp"
 

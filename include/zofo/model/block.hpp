@@ -6,6 +6,7 @@
 
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/sites.hpp"
+#include "zofo/peft/kind.hpp"
 
 namespace zofo::model {
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/checkpoint/gguf_cursor.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/config.hpp"

@@ -12,6 +12,7 @@
 #include "zofo/tokenize/json_place.hpp"
 #include "zofo/tokenize/pretokenizer.hpp"
 #include "zofo/tokenize/splitter.hpp"
+#include "zofo/tokenize/utf8.hpp"
 
 namespace zofo::tokenize {
 
