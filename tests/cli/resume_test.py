@@ -53,13 +53,15 @@ class Runs(Case):
 
 
 class Killed(Runs):
-    def kill_and_go_on(self, run, begin, kills, chance):
-        """Kills the run at random moments, `kills` in all, and lets it end then."""
+    def kill_and_go_on(self, run, begin, steps, kills, chance):
+        """Kills the run at random moments of its `steps`, `kills` in all, and lets it end then."""
         done = 0
-        for at in sorted(chance.randrange(40) for _ in range(kills)):
+        for at in sorted(chance.randrange(steps) for _ in range(kills)):
             started = (run / "state.bin").exists()
             if not started:  # killed before there was anything to go on from
                 shutil.rmtree(run, ignore_errors=True)
+            if (run / "done").exists():
+                break
             line = ("finetune", "--resume", run) if started else begin
             with Running(*line, env=SINGLE) as running:
                 end = time.monotonic() + 30
@@ -67,7 +69,8 @@ class Killed(Runs):
                     time.sleep(0.001)
                 time.sleep(chance.random() * 0.02)
                 done += running.process.poll() is None
-        self.good(self.resume(run) if (run / "state.bin").exists() else zofo(*begin, env=SINGLE))
+        if not (run / "done").exists():
+            self.good(self.resume(run))
         return done
 
     def test_a_killed_run_ends_as_one_that_was_not(self):
@@ -77,7 +80,8 @@ class Killed(Runs):
             with self.subTest(method):
                 whole, cut = self.here / f"{method} whole", self.here / f"{method} cut"
                 self.good(zofo(*self.begin(whole, method, *options), env=SINGLE))
-                killed += self.kill_and_go_on(cut, self.begin(cut, method, *options), kills, chance)
+                killed += self.kill_and_go_on(cut, self.begin(cut, method, *options), steps_in(whole), kills,
+                                              chance)
                 self.assertTrue((cut / "done").exists())
                 wanted, got = what_it_came_to(whole), what_it_came_to(cut)
                 for part, value in wanted.items():
