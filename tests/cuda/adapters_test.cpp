@@ -291,6 +291,7 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
       const std::vector<Probe> probes{{{1, 0, 0}, 1e-3}, {{1, 0, 0}, -1e-3}};
       for (int again = 0; again < 3; ++again) {
         transformer.log_probabilities(theta, Gaussian{}, probes, c.batch, adapters);
+        transformer.log_probabilities(theta, LowRank{4, 1}, probes, c.batch, adapters);
         transformer.value_and_gradient(theta, c.batch, adapters, golden::curved_loss, gradients);
       }
       CudaPlan<float> plan(c.shape, layouts);
@@ -301,6 +302,9 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
       extent.probes = 2;
       extent.perturbed = true;
       plan.pass(extent);
+      extent.low_rank = 4;
+      plan.pass(extent);
+      extent.low_rank = 0;
       extent.probes = 1;
       extent.perturbed = false;
       extent.keeps = true;
