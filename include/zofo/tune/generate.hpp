@@ -1,5 +1,5 @@
-/// @file Texts written by a model: the seam for a generator, the simplest one, and the figures of what it
-/// wrote.
+/// @file Texts written by a model: the seam for a generator, one with a key/value cache and the simplest one,
+/// and the figures of what it wrote.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,18 @@
 
 #include "zofo/data/answer_metrics.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/greedy.hpp"
 #include "zofo/tune/load_model.hpp"
 
 namespace zofo::tune {
 
-/// When a text ends: before `stop`, at a control token, or after so many tokens.
+/// When a text ends: before `stop` (empty: nothing stops it), at a control token, or after so many tokens.
 struct EndOfText {
   std::string stop = "\n";
   std::size_t max_tokens = 32;
+
+  /// Throws Error naming the field out of range.
+  void check() const { require(max_tokens >= 1, "end of text: max_tokens = 0: must be at least 1"); }
 };
 
 /// Writes a text after each prompt; whatever offers this can take the place of greedy_texts.
@@ -45,22 +49,65 @@ inline bool is_control(const Model& model, std::int32_t id) {
 struct Writing {
   Tokens tokens;           ///< the prompt and what was written
   std::size_t prompt = 0;  ///< tokens of the prompt
+  std::size_t taken = 0;   ///< positions that the adapter takes of the context
   std::string text = {};   ///< what was written, before the stop
   bool ended = false;
 
   void add(const Model& model, std::int32_t id, const EndOfText& end) {
-    ended = is_control(model, id);
+    ended = id == model.tokenizer.eos() || is_control(model, id);
     if (ended) return;
     tokens.push_back(id);
     text = model.tokenizer.decode(std::span(tokens).subspan(prompt));
-    const std::size_t at = text.find(end.stop);
+    const std::size_t at = end.stop.empty() ? std::string::npos : text.find(end.stop);
     ended = at != std::string::npos || tokens.size() - prompt >= end.max_tokens ||
-            tokens.size() >= model.parameters.config().context;
+            tokens.size() + taken >= model.parameters.config().context;
     if (at != std::string::npos) text.erase(at);
   }
 };
 
+/// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
+template <class Backend, class Vector>
+std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer, const Vector* adapter,
+                              std::span<const Tokens> prompts) {
+  const peft::Adapters& layouts = transformer.adapters();
+  const std::size_t taken = adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+  text_positions(transformer.config(), prompts, 1, taken);
+  std::vector<Writing> all;
+  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
+  return all;
+}
+inline std::vector<std::string> texts_of(std::vector<Writing>&& all) {
+  std::vector<std::string> texts;
+  for (Writing& each : all) texts.push_back(std::move(each.text));
+  return texts;
+}
+
 }  // namespace detail
+
+/// The most probable token again and again, each prompt read once into a key/value cache and each token
+/// after it once. Ties go to the lower id. `told(i, text)`, if given, hears of text i whenever it has grown
+/// or ended. Throws Error on a prompt without a token or beyond the context.
+template <class Backend>
+std::vector<std::string> cached_greedy_texts(
+    const Model& model, model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
+    const typename Backend::Vector* adapter, std::span<const Tokens> prompts, const EndOfText& end,
+    const GreedyOptions& options = {},
+    const std::function<void(std::size_t, const std::string&)>& told = {}) {
+  options.check();
+  end.check();
+  std::vector<detail::Writing> all = detail::writings(transformer, adapter, prompts);
+  if (all.empty()) return {};
+  const model::Config& config = transformer.config();
+  const std::size_t positions = text_positions(config, prompts, end.max_tokens, all.front().taken);
+  GreedyWriter<Backend> writer(transformer,
+                               options.template extent<Backend>(config, prompts.size(), positions));
+  writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
+    all[i].add(model, id, end);
+    if (told) told(i, all[i].text);
+    return !all[i].ended;
+  });
+  return detail::texts_of(std::move(all));
+}
 
 /// The most probable token again and again, the whole text read anew for each: slow, and what a faster
 /// generator must agree with. Ties go to the lower id. Throws Error on a prompt without a token or beyond the
@@ -70,8 +117,8 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
                                       const typename Backend::Theta& theta,
                                       const typename Backend::Vector* adapter,
                                       std::span<const Tokens> prompts, const EndOfText& end) {
-  std::vector<detail::Writing> all;
-  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size()});
+  end.check();
+  std::vector<detail::Writing> all = detail::writings(transformer, adapter, prompts);
   const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
   for (bool more = true; more;) {
     more = false;
@@ -96,9 +143,7 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
       }
     }
   }
-  std::vector<std::string> texts;
-  for (detail::Writing& each : all) texts.push_back(std::move(each.text));
-  return texts;
+  return detail::texts_of(std::move(all));
 }
 
 /// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
