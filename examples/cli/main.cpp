@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_finetune(app, action);
   zofo::cli::add_evaluate(app, action);
   zofo::cli::add_score(app, action);
+  zofo::cli::add_generate(app, action);
   zofo::cli::add_tokenize(app, action);
   zofo::cli::add_export(app, action);
   try {

@@ -135,9 +135,15 @@ TEST_CASE("cached texts are the slow generator's", "[tune]") {
     for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
       const auto slow = greedy_texts(model, transformer, model.parameters, adapter, asked, end);
       std::vector<std::string> heard(asked.size());
-      const auto fast =
-          cached_greedy_texts(model, transformer, model.parameters, adapter, asked, end, {2},
-                              [&](std::size_t i, const std::string& text) { heard.at(i) = text; });
+      const auto all =
+          write_greedily(model, transformer, model.parameters, adapter, asked, end, {2},
+                         [&](std::size_t i, const Writing& writing) { heard.at(i) = writing.text; });
+      const auto fast = cached_greedy_texts(model, transformer, model.parameters, adapter, asked, end, {2});
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        CHECK(all[i].text == slow[i]);
+        CHECK(all[i].written() <= end.max_tokens);
+        CHECK((all[i].ending == Ending::length) == (all[i].written() == end.max_tokens));
+      }
       CHECK(fast == slow);
       CHECK(heard == slow);
     }

@@ -16,17 +16,9 @@
 #include "zofo/tune/evaluate.hpp"
 #include "zofo/tune/greedy.hpp"
 #include "zofo/tune/load_model.hpp"
+#include "zofo/tune/writing.hpp"
 
 namespace zofo::tune {
-
-/// When a text ends: before `stop` (empty: nothing stops it), at a control token, or after so many tokens.
-struct EndOfText {
-  std::string stop = "\n";
-  std::size_t max_tokens = 32;
-
-  /// Throws Error naming the field out of range.
-  void check() const { require(max_tokens >= 1, "end of text: max_tokens = 0: must be at least 1"); }
-};
 
 /// Writes a text after each prompt; whatever offers this can take the place of greedy_texts.
 using Generator =
@@ -34,41 +26,10 @@ using Generator =
 
 namespace detail {
 
-/// True for a token that is no text: spelled out, it is read as itself only where control tokens are.
-inline bool is_control(const Model& model, std::int32_t id) {
-  const std::string spelled = model.tokenizer.decode(std::span(&id, 1));
-  const std::vector<std::int32_t> alone{id};
-  try {
-    return model.tokenizer.encode(spelled, true) == alone && model.tokenizer.encode(spelled) != alone;
-  } catch (const Error&) {  // a part of a character
-    return false;
-  }
-}
-
-/// A text being written.
-struct Writing {
-  Tokens tokens;           ///< the prompt and what was written
-  std::size_t prompt = 0;  ///< tokens of the prompt
-  std::size_t taken = 0;   ///< positions that the adapter takes of the context
-  std::string text = {};   ///< what was written, before the stop
-  bool ended = false;
-
-  void add(const Model& model, std::int32_t id, const EndOfText& end) {
-    ended = id == model.tokenizer.eos() || is_control(model, id);
-    if (ended) return;
-    tokens.push_back(id);
-    text = model.tokenizer.decode(std::span(tokens).subspan(prompt));
-    const std::size_t at = end.stop.empty() ? std::string::npos : text.find(end.stop);
-    ended = at != std::string::npos || tokens.size() - prompt >= end.max_tokens ||
-            tokens.size() + taken >= model.parameters.config().context;
-    if (at != std::string::npos) text.erase(at);
-  }
-};
-
 /// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
-template <class Backend, class Vector>
-std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer, const Vector* adapter,
-                              std::span<const Tokens> prompts) {
+template <class Backend>
+std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer,
+                              const typename Backend::Vector* adapter, std::span<const Tokens> prompts) {
   const peft::Adapters& layouts = transformer.adapters();
   const std::size_t taken = adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
   text_positions(transformer.config(), prompts, 1, taken);
@@ -85,28 +46,38 @@ inline std::vector<std::string> texts_of(std::vector<Writing>&& all) {
 }  // namespace detail
 
 /// The most probable token again and again, each prompt read once into a key/value cache and each token
-/// after it once. Ties go to the lower id. `told(i, text)`, if given, hears of text i whenever it has grown
-/// or ended. Throws Error on a prompt without a token or beyond the context.
+/// after it once. Ties go to the lower id. `told(i, writing)`, if given, hears of text i after each token.
+/// Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
-std::vector<std::string> cached_greedy_texts(
-    const Model& model, model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
-    const typename Backend::Vector* adapter, std::span<const Tokens> prompts, const EndOfText& end,
-    const GreedyOptions& options = {},
-    const std::function<void(std::size_t, const std::string&)>& told = {}) {
+std::vector<Writing> write_greedily(const Model& model, model::BasicTransformer<Backend>& transformer,
+                                    const typename Backend::Theta& theta,
+                                    const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                                    const EndOfText& end, const GreedyOptions& options = {},
+                                    const std::function<void(std::size_t, const Writing&)>& told = {}) {
   options.check();
   end.check();
-  std::vector<detail::Writing> all = detail::writings(transformer, adapter, prompts);
-  if (all.empty()) return {};
+  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
+  if (all.empty()) return all;
   const model::Config& config = transformer.config();
   const std::size_t positions = text_positions(config, prompts, end.max_tokens, all.front().taken);
   GreedyWriter<Backend> writer(transformer,
                                options.template extent<Backend>(config, prompts.size(), positions));
   writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
-    all[i].add(model, id, end);
-    if (told) told(i, all[i].text);
-    return !all[i].ended;
+    const bool more = all[i].add(model, id, end);
+    if (told) told(i, all[i]);
+    return more;
   });
-  return detail::texts_of(std::move(all));
+  return all;
+}
+/// Its texts alone.
+template <class Backend>
+std::vector<std::string> cached_greedy_texts(const Model& model,
+                                             model::BasicTransformer<Backend>& transformer,
+                                             const typename Backend::Theta& theta,
+                                             const typename Backend::Vector* adapter,
+                                             std::span<const Tokens> prompts, const EndOfText& end,
+                                             const GreedyOptions& options = {}) {
+  return detail::texts_of(write_greedily(model, transformer, theta, adapter, prompts, end, options));
 }
 
 /// The most probable token again and again, the whole text read anew for each: slow, and what a faster
@@ -118,15 +89,15 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
                                       const typename Backend::Vector* adapter,
                                       std::span<const Tokens> prompts, const EndOfText& end) {
   end.check();
-  std::vector<detail::Writing> all = detail::writings(transformer, adapter, prompts);
+  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
   const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
   for (bool more = true; more;) {
     more = false;
     for (std::size_t next = 0; next < all.size();) {
       model::Batch batch;
-      std::vector<detail::Writing*> written;
+      std::vector<Writing*> written;
       for (; next < all.size() && batch.tokens.size() < Backend::tokens_that_fill; ++next) {
-        if (all[next].ended) continue;
+        if (all[next].ending != Ending::none) continue;
         const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
         const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
         for (std::int32_t id = 0; id < vocabulary; ++id) batch.targets.push_back({sequence, last, id});
