@@ -27,7 +27,9 @@ void add_generate(CLI::App& app, Action& action) {
   not_negative(command->add_option("--max-tokens", arguments->end.max_tokens, "tokens written at most")
                    ->capture_default_str());
   command->add_option("--stop", arguments->end.stop, "text before which the answer ends, e.g. $'\\n'");
-  not_negative(command->add_option("--batch", arguments->options.sequences, "texts written at once at most")
+  not_negative(command
+                   ->add_option("--batch", arguments->options.sequences,
+                                "texts written at once at most, 0: as suits the device")
                    ->capture_default_str());
   command->add_flag("--json", arguments->json,
                     "print a JSON object for each prompt, as for those of standard input");

@@ -34,7 +34,6 @@ struct Generate {
   // loaded.
   void check() const {
     require(end.max_tokens >= 1, "--max-tokens 0: must be at least 1");
-    require(options.sequences >= 1, "--batch 0: must be at least 1");
     options.check();
     for (std::size_t i = 0; i < prompts.size(); ++i) check_prompt(prompts[i], place_of(i));
   }
@@ -106,6 +105,9 @@ struct Generate {
       flush_output();  // whoever asks line by line waits for it
       waiting.clear();
     };
+    // Several times what shares a pass, so that a long text holds up no others.
+    const std::size_t most =
+        8 * (options.sequences == 0 ? Device::Backend::texts_at_once : options.sequences);
     std::size_t number = 0;
     for (std::string line; lines.next(line);) {
       ++number;
@@ -121,7 +123,7 @@ struct Generate {
           throw;
         }
       }
-      if (waiting.size() >= 8 * options.sequences || !lines.ready()) answer_waiting();
+      if (waiting.size() >= most || !lines.ready()) answer_waiting();
     }
     answer_waiting();
     return 0;

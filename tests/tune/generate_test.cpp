@@ -187,6 +187,7 @@ TEST_CASE("the cache takes no more memory than it is given, but room for one tex
   CHECK(sequences(8, 100 * one, 3) == 3);
   CHECK(sequences(8, 5 * one + 1, 20) == 5);
   CHECK(sequences(8, one / 2, 20) == 1);
-  CHECK_THROWS_AS((GreedyOptions{0, one}.check()), Error);
+  CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::texts_at_once);
+  CHECK_THROWS_AS((GreedyOptions{1U << 20U, one}.check()), Error);
   CHECK_THROWS_AS((EndOfText{"x", 0}.check()), Error);
 }

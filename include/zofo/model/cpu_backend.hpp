@@ -38,6 +38,8 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
 
   /// Tokens of a batch that fill the matrix products without straining the memory.
   static constexpr std::size_t tokens_that_fill = 512;
+  /// Texts that are written together.
+  static constexpr std::size_t texts_at_once = 16;
 
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
@@ -179,7 +181,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
 
  private:
   // Up to here reading a weight takes longer than multiplying by it; beyond, a BLAS is faster.
-  static constexpr std::size_t thin_rows = 16;
+  static constexpr std::size_t thin_rows = texts_at_once;
 
   // Takes the layer's keys and values into the cache.
   void keep(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {

@@ -124,7 +124,7 @@ class BasicTransformer {
                                         std::size_t limit) {
     require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
             config_.vocab);
-    cached_pass(theta, batch, adapters, cache, slots, "best tokens",
+    cached_pass(theta, batch, adapters, cache, slots, fmt::format("best of {} tokens", limit),
                 [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
     std::vector<std::int32_t> best = call_.best_tokens(backend_);
     require(std::ranges::find(best, -1) == best.end(),

@@ -17,20 +17,20 @@ namespace zofo::tune {
 
 /// How much is written at once.
 struct GreedyOptions {
-  std::size_t sequences = 16;                       ///< texts that share a pass at most
+  std::size_t sequences = 0;  ///< texts that share a pass at most; 0: as many as suit the device
   std::size_t cache_bytes = std::size_t{1} << 30U;  ///< of keys and values at most, one text always
 
   /// Throws Error naming the field out of range.
   void check() const {
-    require(sequences >= 1 && sequences <= 1U << 16U, "greedy: sequences = {}: must be in [1, {}]", sequences,
-            1U << 16U);
+    require(sequences <= 1U << 16U, "greedy: sequences = {}: must be in [0, {}]", sequences, 1U << 16U);
   }
   /// The cache of `count` texts of at most `positions` positions each.
   template <class Backend>
   [[nodiscard]] model::CacheExtent extent(const model::Config& config, std::size_t count,
                                           std::size_t positions) const {
     const std::size_t one = model::KvCache<Backend>::bytes(config, {1, positions});
-    return {std::clamp<std::size_t>(std::min(count, cache_bytes / one), 1, sequences), positions};
+    const std::size_t most = sequences == 0 ? Backend::texts_at_once : sequences;
+    return {std::clamp<std::size_t>(std::min(count, cache_bytes / one), 1, most), positions};
   }
 };
 
