@@ -42,7 +42,7 @@ struct Generate {
   int on(Device& device) const {
     check();
     Served<Device> served(device, model, run);
-    if (prompts.empty()) return answer_lines(served);
+    if (prompts.empty()) return answer_lines(device, served);
     std::vector<tune::Tokens> asked;
     for (std::size_t i = 0; i < prompts.size(); ++i) asked.push_back(encode(served, prompts[i], place_of(i)));
     const bool as_it_comes = prompts.size() == 1 && !json;
@@ -55,7 +55,7 @@ struct Generate {
       flush_output();
       shown = settled;
     };
-    const std::vector<tune::Writing> written = write(served, asked, told);
+    const std::vector<tune::Writing> written = write(device, served, asked, told);
     if (as_it_comes) write_out("{}\n", std::string_view(written[0].text).substr(shown));
     for (const tune::Writing& each : written)
       if (json || !as_it_comes) write_out("{}\n", json ? answer(each) : each.text);
@@ -88,19 +88,30 @@ struct Generate {
   }
 
   template <class Device, class Told>
-  [[nodiscard]] std::vector<tune::Writing> write(Served<Device>& served, std::span<const tune::Tokens> asked,
+  [[nodiscard]] std::vector<tune::Writing> write(Device& device, Served<Device>& served,
+                                                 std::span<const tune::Tokens> asked,
                                                  const Told& told) const {
+    if (asked.empty()) return {};
+    std::size_t longest = 0, all = 0;
+    for (const tune::Tokens& each : asked) {
+      longest = std::max(longest, each.size());
+      all += each.size();
+    }
+    device.expect_texts(served.transformer->config(), served.transformer->adapters(),
+                        tune::text_extent(*served.transformer, served.adapter_or_null(), asked, end, options),
+                        std::max(longest, std::min(all, Device::Backend::tokens_that_fill)));
     return tune::write_greedily(served.model, *served.transformer, served.theta, served.adapter_or_null(),
                                 asked, end, options, told);
   }
 
   // {"prompt": TEXT} a line. Lines before a broken one are answered.
   template <class Device>
-  int answer_lines(Served<Device>& served) const {
+  int answer_lines(Device& device, Served<Device>& served) const {
     LineSource lines(0, "stdin");
     std::vector<tune::Tokens> waiting;
     const auto answer_waiting = [&] {
-      for (const tune::Writing& each : write(served, waiting, [](std::size_t, const tune::Writing&) {}))
+      for (const tune::Writing& each :
+           write(device, served, waiting, [](std::size_t, const tune::Writing&) {}))
         write_out("{}\n", answer(each));
       flush_output();  // whoever asks line by line waits for it
       waiting.clear();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -91,7 +92,8 @@ class Packing {
       const std::uint32_t before = past.empty() ? 0 : past[i];
       last = std::max(last, add(layouts, batch, i, before));
     }
-    if (config.rotary()) grow_rotary(config, last);
+    // In powers of two, so that texts which grow token by token hardly ever make them grow.
+    if (config.rotary()) grow_rotary(config, std::min(std::bit_ceil(last), config.context));
   }
 
   /// Rows of a probe.

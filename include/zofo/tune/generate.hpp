@@ -26,12 +26,18 @@ using Generator =
 
 namespace detail {
 
+/// Positions that an adapter of the first kind takes of each text's context.
+template <class Backend>
+std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
+                            const typename Backend::Vector* adapter) {
+  const peft::Adapters& layouts = transformer.adapters();
+  return adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+}
 /// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
 std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer,
                               const typename Backend::Vector* adapter, std::span<const Tokens> prompts) {
-  const peft::Adapters& layouts = transformer.adapters();
-  const std::size_t taken = adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+  const std::size_t taken = positions_taken(transformer, adapter);
   text_positions(transformer.config(), prompts, 1, taken);
   std::vector<Writing> all;
   for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
@@ -45,6 +51,18 @@ inline std::vector<std::string> texts_of(std::vector<Writing>&& all) {
 
 }  // namespace detail
 
+/// The cache that write_greedily takes. Throws Error as it does.
+template <class Backend>
+model::CacheExtent text_extent(const model::BasicTransformer<Backend>& transformer,
+                               const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                               const EndOfText& end, const GreedyOptions& options) {
+  options.check();
+  end.check();
+  const std::size_t taken = detail::positions_taken(transformer, adapter);
+  const std::size_t positions = text_positions(transformer.config(), prompts, end.max_tokens, taken);
+  return options.template extent<Backend>(transformer.config(), prompts.size(), positions);
+}
+
 /// The most probable token again and again, each prompt read once into a key/value cache and each token
 /// after it once. Ties go to the lower id. `told(i, writing)`, if given, hears of text i after each token.
 /// Throws Error on a prompt without a token or beyond the context.
@@ -54,14 +72,10 @@ std::vector<Writing> write_greedily(const Model& model, model::BasicTransformer<
                                     const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
                                     const EndOfText& end, const GreedyOptions& options = {},
                                     const std::function<void(std::size_t, const Writing&)>& told = {}) {
-  options.check();
-  end.check();
+  const model::CacheExtent extent = text_extent(transformer, adapter, prompts, end, options);
   std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
   if (all.empty()) return all;
-  const model::Config& config = transformer.config();
-  const std::size_t positions = text_positions(config, prompts, end.max_tokens, all.front().taken);
-  GreedyWriter<Backend> writer(transformer,
-                               options.template extent<Backend>(config, prompts.size(), positions));
+  GreedyWriter<Backend> writer(transformer, extent);
   writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
     if (told) told(i, all[i]);
