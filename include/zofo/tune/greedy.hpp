@@ -17,20 +17,22 @@ namespace zofo::tune {
 
 /// How much is written at once.
 struct GreedyOptions {
-  std::size_t sequences = 0;  ///< texts that share a pass at most; 0: as many as suit the device
-  std::size_t cache_bytes = std::size_t{1} << 30U;  ///< of keys and values at most, one text always
+  std::size_t sequences = 0;    ///< texts that share a pass at most; 0: as many as suit the device
+  std::size_t cache_bytes = 0;  ///< of keys and values; 0: 128 MiB for each text that suits the device
 
   /// Throws Error naming the field out of range.
   void check() const {
     require(sequences <= 1U << 16U, "greedy: sequences = {}: must be in [0, {}]", sequences, 1U << 16U);
   }
-  /// The cache of `count` texts of at most `positions` positions each.
+  /// The cache of `count` texts of at most `positions` positions each; one has room in any case.
   template <class Backend>
   [[nodiscard]] model::CacheExtent extent(const model::Config& config, std::size_t count,
                                           std::size_t positions) const {
     const std::size_t one = model::KvCache<Backend>::bytes(config, {1, positions});
-    const std::size_t most = sequences == 0 ? Backend::texts_at_once : sequences;
-    return {std::clamp<std::size_t>(std::min(count, cache_bytes / one), 1, most), positions};
+    const std::size_t bytes =
+        cache_bytes > 0 ? cache_bytes : Backend::texts_at_once * (std::size_t{1} << 27U);
+    const std::size_t most = sequences > 0 ? sequences : Backend::texts_at_once;
+    return {std::clamp<std::size_t>(std::min(count, bytes / one), 1, most), positions};
   }
 };
 
@@ -59,9 +61,7 @@ class GreedyWriter {
 
   /// Room for texts of `extent`. Borrows the transformer.
   GreedyWriter(model::BasicTransformer<Backend>& transformer, model::CacheExtent extent)
-      : transformer_(transformer), cache_(transformer.backend(), transformer.config(), extent) {
-    for (std::size_t slot = extent.sequences; slot-- > 0;) free_.push_back(static_cast<std::uint32_t>(slot));
-  }
+      : transformer_(transformer), cache_(transformer.backend(), transformer.config(), extent) {}
 
   /// Chooses the most probable of the first `limit` tokens again and again, ties going to the lower id.
   /// add(i, id) is told each token of text i and returns false where the text ends with it. A null adapter
@@ -70,6 +70,7 @@ class GreedyWriter {
   void write(const Theta& theta, const Vector* adapter, std::span<const Tokens> prompts, std::size_t limit,
              Add&& add) {
     const int of_all = adapter == nullptr ? -1 : 0;
+    begin();
     std::size_t next = 0;
     while (next < prompts.size() || !texts_.empty()) {
       model::Batch batch;
@@ -100,6 +101,15 @@ class GreedyWriter {
     std::int32_t last;
   };
 
+  // All slots are free, whatever a call before that threw has left.
+  void begin() {
+    texts_.clear();
+    free_.clear();
+    for (std::size_t slot = extent().sequences; slot-- > 0;) {
+      cache_.clear(slot);
+      free_.push_back(static_cast<std::uint32_t>(slot));
+    }
+  }
   static void put(model::Batch& batch, std::span<const std::int32_t> tokens, int adapter) {
     const std::uint32_t sequence = batch.add(tokens, adapter);
     batch.targets.push_back({sequence, static_cast<std::uint32_t>(tokens.size() - 1), 0});
