@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
-
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -17,6 +15,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
+#include "zofo/input/toml.hpp"
 
 namespace zofo::tune {
 
@@ -203,12 +202,7 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 /// Overwrites the fields that the TOML file names. Throws Error (file, line, field) on a syntax error, an
 /// unknown field or a wrong type.
 inline void read_toml(Options& options, const std::filesystem::path& path) {
-  toml::table table;
-  try {
-    table = toml::parse_file(path.string());
-  } catch (const toml::parse_error& error) {
-    fail("{}:{}: {}", path.string(), error.source().begin.line, error.description());
-  }
+  const toml::table table = input::read_toml(path);
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const std::string where = fmt::format("{}:{}: {}", path.string(), node.source().begin.line, name);
