@@ -27,7 +27,8 @@ inline void demand(bool holds, const char* property) {
   std::abort();
 }
 
-/// Whether `f` returned. Error, with a message, is the one exception that it may throw: others are not caught.
+/// Whether `f` returned. Error, with a message, is the one exception that it may throw: others are not
+/// caught.
 template <class F>
 bool accepts(F&& f) {
   try {
@@ -50,8 +51,7 @@ inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
 /// This process's own folder for parsers that open files; removed at the end.
 class ScratchFolder {
  public:
-  ScratchFolder()
-      : path_(std::filesystem::temp_directory_path() / fmt::format("zofo-fuzz-{}", ::getpid())) {
+  ScratchFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("zofo-fuzz-{}", ::getpid())) {
     std::filesystem::create_directories(path_);
   }
   ~ScratchFolder() {

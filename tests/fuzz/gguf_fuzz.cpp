@@ -1,5 +1,5 @@
-/// @file GGUF: every value reads or is refused, tensors lie within the file and apart, and what is written again reads
-/// the same.
+/// @file GGUF: every value reads or is refused, tensors lie within the file and apart, and what is written
+/// again reads the same.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -18,9 +18,10 @@ void read_values(const GgufFile& file) {
     const GgufRaw raw = file.raw(key);
     const int kinds = accepts([&] { (void)file.string(key); }) + accepts([&] { (void)file.boolean(key); }) +
                       accepts([&] { (void)file.number(key); });
-    const int lists = accepts([&] { demand(file.strings(key).size() == raw.count, "all strings are read"); }) +
-                      accepts([&] { demand(file.floats(key).size() == raw.count, "all floats are read"); }) +
-                      accepts([&] { demand(file.integers(key).size() == raw.count, "all integers are read"); });
+    const int lists =
+        accepts([&] { demand(file.strings(key).size() == raw.count, "all strings are read"); }) +
+        accepts([&] { demand(file.floats(key).size() == raw.count, "all floats are read"); }) +
+        accepts([&] { demand(file.integers(key).size() == raw.count, "all integers are read"); });
     demand(kinds <= (raw.array ? 0 : 1) && lists <= (raw.array ? 1 : 0), "a value has one type");
     if (accepts([&] { (void)file.unsigned_integer(key); })) demand(kinds == 1, "an integer is a number");
   }
@@ -49,7 +50,8 @@ std::string written_again(const GgufFile& file, std::span<const std::byte> bytes
   return writer.bytes();
 }
 
-void compare(const GgufFile& a, std::span<const std::byte> a_bytes, const GgufFile& b, std::span<const std::byte> b_bytes) {
+void compare(const GgufFile& a, std::span<const std::byte> a_bytes, const GgufFile& b,
+             std::span<const std::byte> b_bytes) {
   for (const std::string& key : b.keys()) {
     const GgufRaw was = a.raw(key), is = b.raw(key);
     demand(was.type == is.type && was.array == is.array && was.count == is.count &&
@@ -59,9 +61,10 @@ void compare(const GgufFile& a, std::span<const std::byte> a_bytes, const GgufFi
   demand(a.tensor_names() == b.tensor_names(), "tensors written again have their names and order");
   for (const std::string& name : a.tensor_names()) {
     const TensorInfo &was = a.tensor(name), &is = b.tensor(name);
-    demand(was.shape == is.shape && was.type == is.type &&
-               std::ranges::equal(a_bytes.subspan(was.offset, was.bytes), b_bytes.subspan(is.offset, is.bytes)),
-           "a tensor written again reads the same");
+    demand(
+        was.shape == is.shape && was.type == is.type &&
+            std::ranges::equal(a_bytes.subspan(was.offset, was.bytes), b_bytes.subspan(is.offset, is.bytes)),
+        "a tensor written again reads the same");
   }
 }
 
@@ -75,7 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     read_tensors(file, size);
     const std::string again = written_again(file, bytes);
     const auto again_bytes = std::as_bytes(std::span(again));
-    demand(accepts([&] { compare(file, bytes, GgufFile(again_bytes, "again"), again_bytes); }), "what is written is read");
+    demand(accepts([&] { compare(file, bytes, GgufFile(again_bytes, "again"), again_bytes); }),
+           "what is written is read");
   });
   return 0;
 }

@@ -1,5 +1,5 @@
-/// @file JSON Lines: every field of a row reads as text or is refused, rows know their lines, copies and what is
-/// printed of them are the same.
+/// @file JSON Lines: every field of a row reads as text or is refused, rows know their lines, copies and what
+/// is printed of them are the same.
 #include <string>
 #include <vector>
 
@@ -36,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       printed += copy.fields.dump() + "\n";
     }
     std::vector<Row> again;
-    demand(accepts([&] { again = read_jsonl(folder.write("again.jsonl", printed)); }), "what is printed is read");
+    demand(accepts([&] { again = read_jsonl(folder.write("again.jsonl", printed)); }),
+           "what is printed is read");
     demand(again.size() == rows.size(), "every row is printed");
     for (std::size_t i = 0; i < rows.size(); ++i)
       demand(again[i].fields == rows[i].fields && again[i].line == i + 1, "a row printed reads the same");

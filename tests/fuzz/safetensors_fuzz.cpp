@@ -1,5 +1,5 @@
-/// @file safetensors: tensors fill the file, values read or are refused, and what is written again reads the same bits.
-/// An input that begins with a brace is the index of a folder of shards.
+/// @file safetensors: tensors fill the file, values read or are refused, and what is written again reads the
+/// same bits. An input that begins with a brace is the index of a folder of shards.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -50,7 +50,8 @@ std::vector<std::vector<float>> read_all(const SafetensorsFile& file, std::size_
   std::uint64_t end = 0;
   bool readable = true;
   for (const SafetensorsEntry& entry : file.tensors()) {
-    demand(entry.begin == end && entry.end >= entry.begin && entry.end < size, "tensors lie one behind the other");
+    demand(entry.begin == end && entry.end >= entry.begin && entry.end < size,
+           "tensors lie one behind the other");
     end = entry.end;
     const bool floats = entry.dtype == "F32" || entry.dtype == "F16" || entry.dtype == "BF16";
     values.emplace_back(floats ? entry.elements : 0);

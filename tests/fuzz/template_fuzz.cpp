@@ -1,5 +1,5 @@
-/// @file Templates: a text with its braces doubled renders to itself, two templates one behind the other render to what
-/// each does, and a row without the fields is refused. A NUL byte in the input cuts it in two.
+/// @file Templates: a text with its braces doubled renders to itself, two templates one behind the other
+/// render to what each does, and a row without the fields is refused. A NUL byte in the input cuts it in two.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -47,7 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (whole) {
     demand(whole->text() == text, "a template keeps its text");
-    demand(accepts([&] { (void)whole->render(empty); }) == whole->fields().empty(), "a missing field is an error");
+    demand(accepts([&] { (void)whole->render(empty); }) == whole->fields().empty(),
+           "a missing field is an error");
   }
   return 0;
 }

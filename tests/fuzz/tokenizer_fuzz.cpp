@@ -1,5 +1,6 @@
-/// @file Tokenizers: an input that begins with a brace is a `tokenizer.json`, one that begins with GGUF's magic such a
-/// file, any other a SentencePiece model. What loads encodes the same twice, to tokens that it can decode.
+/// @file Tokenizers: an input that begins with a brace is a `tokenizer.json`, one that begins with GGUF's
+/// magic such a file, any other a SentencePiece model. What loads encodes the same twice, to tokens that it
+/// can decode.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -15,9 +16,9 @@ using zofo::fuzz::accepts, zofo::fuzz::demand;
 
 namespace {
 
-/// Blanks in runs and at the ends, contractions, digits, letters of two, three and four bytes, marks, control tokens.
-constexpr std::string_view texts[] = {"",
-                                      " Hello  we're here,   12345 times\n\n\tI'LL  ",
+/// Blanks in runs and at the ends, contractions, digits, letters of two, three and four bytes, marks, control
+/// tokens.
+constexpr std::string_view texts[] = {"", " Hello  we're here,   12345 times\n\n\tI'LL  ",
                                       "a\u0301\u00e9\u6f22\u5b57\U0001F600\u200d\u2581x<s></s><0x41>",
                                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"};
 

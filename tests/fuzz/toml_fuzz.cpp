@@ -1,5 +1,5 @@
-/// @file TOML: an input is read as a `task.toml` and as a run's options. Every template of a task that loads makes
-/// examples or refuses the row; options written again read the same.
+/// @file TOML: an input is read as a `task.toml` and as a run's options. Every template of a task that loads
+/// makes examples or refuses the row; options written again read the same.
 #include <string>
 
 #include "fuzz.hpp"
@@ -13,7 +13,8 @@ namespace {
 
 /// A row with the fields of the seeds.
 const data::Row& row() {
-  static const data::Row made{{{"text", "a b"}, {"t", "a _ b"}, {"label", 1}, {"c", {"x", "y"}}, {"a", {"y"}}}, "rows.jsonl", 1};
+  static const data::Row made{
+      {{"text", "a b"}, {"t", "a _ b"}, {"label", 1}, {"c", {"x", "y"}}, {"a", {"y"}}}, "rows.jsonl", 1};
   return made;
 }
 
@@ -24,8 +25,10 @@ void read_task(const std::filesystem::path& file) {
     demand(task.template_name == name, "a template is found by its name");
     accepts([&] {
       const data::Example made = task.example(row());
-      const std::size_t choices = task.kind == data::Kind::choice ? task.options.size() : made.continuations.size();
-      demand(made.label >= 0 && static_cast<std::size_t>(made.label) < choices, "a label is one of the choices");
+      const std::size_t choices =
+          task.kind == data::Kind::choice ? task.options.size() : made.continuations.size();
+      demand(made.label >= 0 && static_cast<std::size_t>(made.label) < choices,
+             "a label is one of the choices");
     });
   }
 }
@@ -35,7 +38,8 @@ void read_options(const fuzz::ScratchFolder& folder, const std::filesystem::path
   tune::read_toml(options, file);
   accepts([&] { options.check(); });
   const std::string written = tune::to_toml(options);
-  demand(accepts([&] { tune::read_toml(again, folder.write("again.toml", written)); }), "what is written is read");
+  demand(accepts([&] { tune::read_toml(again, folder.write("again.toml", written)); }),
+         "what is written is read");
   demand(tune::to_toml(again) == written, "options written again read the same");
 }
 
