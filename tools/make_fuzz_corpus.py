@@ -39,16 +39,18 @@ def tensor(name, shape, kind, offset):
 
 
 def gguf(values=(), tensors=(), data=b"", version=3, align=32, tensor_count=None, value_count=None):
-    counts = (len(tensors) if tensor_count is None else tensor_count, len(values) if value_count is None else value_count)
+    counts = [len(given) if count is None else count for given, count in ((tensors, tensor_count), (values, value_count))]
     head = struct.pack("<4sIQQ", b"GGUF", version, *counts) + b"".join(values) + b"".join(tensors)
     return head + bytes(-len(head) % align) + data
 
 
 def gguf_seeds():
-    kinds = [scalar("u", U32, 7), scalar("i", I32, -7), scalar("f", F32, 0.5), scalar("b", BOOL, True), scalar("s", STRING, "é"),
-             scalar("w", U64, 2**63), array("ss", STRING, ["a", "", "bc"]), array("is", I32, [1, -2]), array("fs", F32, [1.5])]
+    kinds = [scalar("u", U32, 7), scalar("i", I32, -7), scalar("f", F32, 0.5), scalar("b", BOOL, True),
+             scalar("s", STRING, "é"), scalar("w", U64, 2**63), array("ss", STRING, ["a", "", "bc"]),
+             array("is", I32, [1, -2]), array("fs", F32, [1.5])]
     sizes = {0: 4, 1: 2, 2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 30: 2}  # bytes of a block, by ggml's type
-    tensors = [tensor(f"t{kind}", [32, 1] if size > 4 else [2], kind, 64 * i) for i, (kind, size) in enumerate(sizes.items())]
+    tensors = [tensor(f"t{kind}", [32, 1] if size > 4 else [2], kind, 64 * i)
+               for i, (kind, size) in enumerate(sizes.items())]
     return {
         "values": gguf(kinds),
         "tensors": gguf(kinds[:1], tensors, bytes(range(256)) * 2),
@@ -76,7 +78,8 @@ def entry(dtype, shape, begin, end):
 
 def safetensors_seeds():
     floats = {"__metadata__": {"format": "pt"}, "w": entry("F32", [2, 3], 0, 24), "v": entry("F32", [], 24, 28)}
-    kinds = {"h": entry("F16", [4], 0, 8), "b": entry("BF16", [4], 8, 16), "i": entry("I64", [1], 16, 24), "e": entry("F32", [0], 24, 24)}
+    kinds = {"h": entry("F16", [4], 0, 8), "b": entry("BF16", [4], 8, 16), "i": entry("I64", [1], 16, 24),
+             "e": entry("F32", [0], 24, 24)}
     index = {"metadata": {"total_size": 16}, "weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}
     return {
         "floats": safetensors(floats, struct.pack("<7f", 1, -2, 0.5, float("inf"), float("nan"), 1e-40, 7)),
@@ -105,15 +108,16 @@ def byte_letters():
 
 
 def tokenizer_json(vocab, merges, **parts):
-    document = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None, "post_processor": None,
+    document = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None,
+                "post_processor": None,
                 "model": {"type": "BPE", "vocab": {token: i for i, token in enumerate(vocab)}, "merges": merges}}
     model = parts.pop("model", {})
     return json.dumps(document | parts | {"model": document["model"] | model}, ensure_ascii=False).encode()
 
 
 def added(number_, content, **flags):
-    return {"id": number_, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-            "special": False} | flags
+    return {"id": number_, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+            "normalized": False, "special": False} | flags
 
 
 def varint(value):
@@ -134,7 +138,8 @@ def field(number_, value):
 
 def pieces(texts):
     """(text, score, type) as SentencePiece's messages; type 2 unknown, 3 control, 6 byte."""
-    return b"".join(field(1, field(1, piece.encode()) + field(2, score) + field(3, kind)) for piece, score, kind in texts)
+    return b"".join(field(1, field(1, piece.encode()) + field(2, score) + field(3, kind))
+                    for piece, score, kind in texts)
 
 
 def sentencepiece(kind, texts, normalizer=(1, 1, 1), fallback=0):
@@ -146,15 +151,21 @@ def tokenizer_seeds():
     letters, sign = byte_letters(), "\u2581"
     small = [sign, "a", "b", "H", "e", "l", "o", "ab", sign + "a", "ll", "ell", "Hell", "<s>", "<unk>"]
     merges = ["a b", f"{sign} a", "l l", "e ll", "H ell"]
-    regex = {"type": "Split", "pattern": {"Regex": r"\p{L}+|\p{N}{1,3}|\s+(?!\S)"}, "behavior": "Isolated", "invert": False}
-    template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    def split(pattern):
+        return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    words = split(r"\p{L}+|\p{N}{1,3}|\s+(?!\S)")
+    template = {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
                 "special_tokens": {"<s>": {"id": "<s>", "ids": [12], "tokens": ["<s>"]}}}
-    normal = {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Replace", "pattern": {"String": " "}, "content": sign},
-                                                  {"type": "Prepend", "prepend": sign}]}
-    bomb = {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"}] * 12}
+    def replace(this, that):
+        return {"type": "Replace", "pattern": {"String": this}, "content": that}
+    normal = {"type": "Sequence",
+              "normalizers": [{"type": "NFKC"}, replace(" ", sign), {"type": "Prepend", "prepend": sign}]}
+    bomb = {"type": "Sequence", "normalizers": [replace("a", "aaaaaaaa")] * 12}
     known = [("<unk>", 0.0, 2), ("<s>", 0.0, 3), (sign, -1.0, 1), ("a", -2.0, 1), ("b", -2.5, 1), ("ab", -1.5, 1)]
     model = [scalar("tokenizer.ggml.model", STRING, "gpt2"), scalar("tokenizer.ggml.pre", STRING, "gpt-2"),
-             array("tokenizer.ggml.tokens", STRING, letters + ["ll", "lll"]), array("tokenizer.ggml.merges", STRING, ["l l", "ll l"])]
+             array("tokenizer.ggml.tokens", STRING, letters + ["ll", "lll"]),
+             array("tokenizer.ggml.merges", STRING, ["l l", "ll l"])]
     llama = [scalar("tokenizer.ggml.model", STRING, "llama"), scalar("tokenizer.ggml.bos_token_id", U32, 1),
              array("tokenizer.ggml.tokens", STRING, [piece for piece, _, _ in known]),
              array("tokenizer.ggml.scores", F32, [score for _, score, _ in known]),
@@ -165,12 +176,13 @@ def tokenizer_seeds():
                 added(258, "<x>", special=True), added(259, "fo", single_word=True, lstrip=True, rstrip=True, normalized=True)]),
         "json_blanks": tokenizer_json(small, merges, normalizer=normal, post_processor=template, model={
             "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True}),
-        "json_metaspace": tokenizer_json(small, merges, pre_tokenizer={"type": "Metaspace", "replacement": sign, "prepend_scheme": "first"}),
+        "json_metaspace": tokenizer_json(small, merges, pre_tokenizer={
+            "type": "Metaspace", "replacement": sign, "prepend_scheme": "first"}),
         "json_splits": tokenizer_json(small, merges, pre_tokenizer={"type": "Sequence", "pretokenizers": [
-            regex, {"type": "Digits", "individual_digits": True}]}, model={"ignore_merges": True}),
+            words, {"type": "Digits", "individual_digits": True}]}, model={"ignore_merges": True}),
         "hostile_json_growth": tokenizer_json(small, merges, normalizer=bomb),
-        "hostile_json_backtracking": tokenizer_json(small, merges, pre_tokenizer=regex | {"pattern": {"Regex": "(a+)+$"}}),
-        "hostile_json_repeats": tokenizer_json(small, merges, pre_tokenizer=regex | {"pattern": {"Regex": "((a{1,99}){1,99}){1,99}"}}),
+        "hostile_json_backtracking": tokenizer_json(small, merges, pre_tokenizer=split("(a+)+$")),
+        "hostile_json_repeats": tokenizer_json(small, merges, pre_tokenizer=split("((a{1,99}){1,99}){1,99}")),
         "hostile_json_id": tokenizer_json(["a"], [], added_tokens=[added(2**31 - 1, "b"), added(2**63, "c")]),
         "hostile_json_depth": b'{"model":' + b"[" * 3000,
         "gguf_bytes": gguf(model),
