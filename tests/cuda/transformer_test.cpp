@@ -10,6 +10,7 @@
 #include "../model/golden.hpp"
 #include "catch.hpp"
 #include "device.hpp"
+#include "on_card.hpp"
 #include "zofo/model/cuda/backend.hpp"
 
 using namespace zofo;
@@ -19,21 +20,6 @@ using tensor::cuda::Context;
 using tensor::cuda::Vector;
 
 namespace {
-
-/// A golden case with its weights, adapters and a transformer on the card.
-template <class T>
-struct OnCard {
-  explicit OnCard(const golden::Case& c, bool recompute = false)
-      : theta(context, c.theta), transformer(CudaBackend<T>(context), c.shape, c.lora, recompute) {
-    for (const auto& v : c.values) values.emplace_back(context, v);
-    for (const auto& v : values) adapters.push_back(&v);
-  }
-  Context context;
-  CudaParameters<T> theta;
-  BasicTransformer<CudaBackend<T>> transformer;
-  std::vector<Vector> values;
-  std::vector<const Vector*> adapters;
-};
 
 /// Shapes that the CUDA backend takes: widths in eights.
 bool fits(const Config& c) {
