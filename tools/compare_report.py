@@ -10,7 +10,6 @@ message on a bad compare.json.
 import html
 import io
 import json
-import math
 import os
 import pathlib
 import re
@@ -21,6 +20,7 @@ try:
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
+    import matplotlib.ticker
 except ImportError as error:
     print(f"compare_report.py: {error}", file=sys.stderr)
     sys.exit(3)
@@ -44,7 +44,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.
 p, figcaption, caption { max-width: 62rem; } .soft, figcaption, caption { color: var(--soft); }
 caption { text-align: left; padding-bottom: .4rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap; } th { font-weight: 600; }
+table { font-size: .94em; } th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; } th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--ink); border-top: 2px solid var(--ink); vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 2px solid var(--ink); } tbody tr:nth-child(even) { background: var(--band); }
 th:first-child, td:first-child, td.text { text-align: left; }
@@ -87,7 +87,7 @@ class Figure:
     def svg(self) -> str:
         names = [self.short(self.titles[curve["label"]]) for curve in self.curves]
         figure, axes = plt.subplots(figsize=(5.4, 3.3))
-        right = 0.985 - 0.0145 * max(map(len, names))
+        right = 0.97 - 0.0165 * max(map(len, names))
         figure.subplots_adjust(left=0.125, right=right, bottom=0.155, top=0.97)
         for curve in self.curves:
             self.line(axes, curve)
@@ -186,8 +186,8 @@ class Report:
         best = max((row["accuracy"]["mean"] for row in rows if row["accuracy"]["mean"] is not None), default=None)
         held_out = max((row["held_out_rows"] for row in rows), default=0)
         heads = (("method", ""), ("runs", ""), ("accuracy", "mean ± s.e."), ("macro-F1", "mean ± s.e."), ("loss", "nats"),
-                 ("to 95 % of its best", "seconds"), ("to 95 % of its best", "passes"), ("peak memory", "MiB"),
-                 ("training", "seconds"), ("steps", ""), ("passes", ""))
+                 ("95 % of best", "after seconds"), ("95 % of best", "after passes"), ("peak memory", "MiB"),
+                 ("training", "seconds"), ("steps", "mean"), ("passes", "mean"))
         out = ['<div class="scroll"><table>', f"<caption>{held_out} held-out rows. Means over seeds, ± the standard error of the mean.</caption>",
                "<thead><tr>", *(f'<th scope="col">{text(name)}<span class="unit">{text(unit)}</span></th>' for name, unit in heads),
                "</tr></thead><tbody>"]
@@ -260,11 +260,12 @@ class Report:
         failed = [run for run in self.data["runs"] if "failure" in run]
         missing = [run for run in self.data["runs"] if "failure" not in run and "seconds" not in run]
         out = []
+        counted = lambda runs, one, many: f"{len(runs)} {one if len(runs) == 1 else many}"
         if failed:
             items = "".join(f"<li>{text(run['task'])}, {text(run['label'])}, seed {text(run['seed'])}: {text(run['failure'])}</li>" for run in failed)
-            out.append(f'<div class="failed"><strong>{len(failed)} runs failed</strong><ul>{items}</ul></div>')
+            out.append(f'<div class="failed"><strong>{counted(failed, "run", "runs")} failed</strong><ul>{items}</ul></div>')
         if missing:
-            out.append(f'<p class="failed">{len(missing)} runs are still to come.</p>')
+            out.append(f'<p class="failed">{counted(missing, "run is", "runs are")} still to come.</p>')
         return "".join(out)
 
     def machine(self) -> str:
