@@ -41,13 +41,14 @@ STYLE = """
 body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 76rem; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; } h3 { font-size: 1rem; }
-p, figcaption, caption { max-width: 62rem; } .soft, figcaption, caption { color: var(--soft); }
-caption { text-align: left; padding-bottom: .4rem; } .scroll { overflow-x: auto; }
+p { max-width: 62rem; } .soft { color: var(--soft); }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table { font-size: .94em; } th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; } th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--ink); border-top: 2px solid var(--ink); vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 2px solid var(--ink); } tbody tr:nth-child(even) { background: var(--band); }
 th:first-child, td:first-child, td.text { text-align: left; }
+th:first-child { position: sticky; left: 0; background: var(--page); } tbody tr:nth-child(even) th:first-child { background: var(--band); }
 .unit { display: block; font-weight: 400; color: var(--soft); font-size: .85em; }
 .key { display: inline-block; width: .75em; height: .75em; border-radius: 50%%; margin-right: .5em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%%, 30rem), 1fr)); gap: 1rem; margin-top: 1rem; }
@@ -188,7 +189,7 @@ class Report:
         heads = (("method", ""), ("runs", ""), ("accuracy", "mean ± s.e."), ("macro-F1", "mean ± s.e."), ("loss", "nats"),
                  ("95 % of best", "after seconds"), ("95 % of best", "after passes"), ("peak memory", "MiB"),
                  ("training", "seconds"), ("steps", "mean"), ("passes", "mean"))
-        out = ['<div class="scroll"><table>', f"<caption>{held_out} held-out rows. Means over seeds, ± the standard error of the mean.</caption>",
+        out = [f'<p class="soft">{held_out} held-out rows. Means over seeds, ± the standard error of the mean.</p><div class="scroll"><table>',
                "<thead><tr>", *(f'<th scope="col">{text(name)}<span class="unit">{text(unit)}</span></th>' for name, unit in heads),
                "</tr></thead><tbody>"]
         for row in rows:
@@ -232,7 +233,7 @@ class Report:
                  (len({values.get(name) for values in parsed.values()}) > 1 or any(name in each for each in given.values()))]
         out = ["<h2>Options</h2>"]
         if labels and shown:
-            out += ['<div class="scroll"><table><caption>Options that were set or that differ between methods.</caption><thead><tr>'
+            out += ['<p class="soft">Those that were set or that differ between methods.</p><div class="scroll"><table><thead><tr>'
                     '<th scope="col">option</th>', *(f'<th scope="col">{self.key(label)}</th>' for label in labels), "</tr></thead><tbody>"]
             for name in shown:
                 out.append(f'<tr><th scope="row">{text(name)}</th>' +
