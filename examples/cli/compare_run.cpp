@@ -48,6 +48,12 @@ std::string last_words(const fs::path& log) {
   return last;
 }
 
+// Pythons that may have matplotlib: the user's choice alone, or the distribution's after the first on PATH.
+std::vector<std::string> pythons() {
+  if (const char* chosen = std::getenv("ZOFO_PYTHON"); chosen != nullptr) return {chosen};
+  return {"python3", "/usr/bin/python3"};
+}
+
 std::string title_of_arm(const compare::Arm& arm) {
   return arm.label == arm.method ? title_of(arm.method) : arm.label;
 }
@@ -285,23 +291,22 @@ void Comparison::write_json() const {
                       all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
-// The table and the JSON do not depend on Python; the picture does.
+// The table and the JSON do not depend on Python; the page does.
 void Comparison::write_report() const {
   const fs::path log = folder_.file("report.log"), script = ZOFO_SOURCE_DIR "/tools/compare_report.py";
   const std::string folder = folder_.file("").string();
-  constexpr int no_matplotlib = 3;
+  constexpr int no_matplotlib = 3, no_program = 127;
   std::string reason = "no python3 with matplotlib here (Debian package python3-matplotlib)";
-  for (const std::vector<std::string>& python : {std::vector<std::string>{"python3"}, {"/usr/bin/python3"}}) {
-    compare::Command command{"/usr/bin/env", python, {}, "/dev/null", log};
-    append(command.arguments, {"-B", script.string(), folder});
-    const compare::Ending ending = compare::run_one(command);
+  for (const std::string& python : pythons()) {
+    const compare::Ending ending =
+        compare::run_one({"/usr/bin/env", {python, "-B", script.string(), folder}, {}, "/dev/null", log});
     if (ending.good()) {
       std::error_code ignored;
       fs::remove(log, ignored);
       fmt::print(stderr, "{}\n", folder_.file("report.html").string());
       return;
     }
-    if (ending.code == 127 || ending.code == no_matplotlib) continue;
+    if (ending.code == no_program || ending.code == no_matplotlib) continue;
     reason = fmt::format("{}: {}: {}", script.string(), ending.text(), last_words(log));
     break;
   }

@@ -228,7 +228,9 @@ class Refused(Compare):
         refused({"--set": "lora.seed=2"}, "lora.seed")
         refused({"--set": "batch=0"}, "batch = 0")
         refused({}, "no_such_task", task="no_such_task")
-        refused({"--model": self.here / "absent.gguf"}, "absent.gguf")
+        arguments = [word for pair in good.items() for word in pair]
+        self.refused(zofo("compare", "--model", self.here / "absent.gguf", "--tasks", self.task, "--out", out, *arguments),
+                     "absent.gguf", "no such file")
         self.refused(zofo("compare", "--model", self.model, "--out", out), "tasks")
         self.refused(zofo("compare", "--out", out), "--model")
         self.refused(zofo("compare", "--model", self.model), "--out")
@@ -257,18 +259,16 @@ class Refused(Compare):
 class Report(Compare):
     def test_without_matplotlib_the_table_is_there(self):
         out = self.here / "out"
-        tools = self.here / "bin"
-        tools.mkdir()
-        (tools / "python3").write_text("#!/bin/sh\nexit 3\n")
-        (tools / "python3").chmod(0o755)
-        if has_matplotlib("/usr/bin/python3"):
-            self.skipTest("the system's own python3, which is tried last, has matplotlib")
-        done = self.good(self.compare(out, "--methods", "lora", "--seeds", 0, *self.SHORT,
-                                      env={**program.ENVIRONMENT, "PATH": f"{tools}:/usr/bin:/bin"}))
-        self.assertIn("report.html was not written: no python3 with matplotlib", done.err)
-        self.assertIn("lora", done.out)
-        self.assertTrue((out / "compare.json").exists())
-        self.assertFalse((out / "report.html").exists())
+        without = self.here / "python3"
+        without.write_text("#!/bin/sh\nexit 3\n")
+        without.chmod(0o755)
+        for python in (without, self.here / "absent"):
+            done = self.good(self.compare(out, "--methods", "lora", "--seeds", 0, *self.SHORT,
+                                          env={**program.ENVIRONMENT, "ZOFO_PYTHON": str(python)}))
+            self.assertIn("report.html was not written: no python3 with matplotlib", done.err)
+            self.assertIn("lora", done.out)
+            self.assertTrue((out / "compare.json").exists())
+            self.assertFalse((out / "report.html").exists())
 
     def test_the_page(self):
         if not (has_matplotlib("python3") or has_matplotlib("/usr/bin/python3")):

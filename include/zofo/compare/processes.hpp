@@ -74,7 +74,8 @@ class ExecArguments {
 };
 
 inline bool redirect(const char* path, int descriptor) {
-  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int mode = descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
+  const int file = open(path, mode, 0644);
   return file >= 0 && dup2(file, descriptor) >= 0 && close(file) == 0;
 }
 
