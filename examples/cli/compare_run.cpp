@@ -113,7 +113,7 @@ int Comparison::run(bool json) {
     return exit_interrupted;
   }
   if (json)
-    write_out("{}", compare::read_file(folder_.file("compare.json")));
+    write_out("{}", input::read_file(folder_.file("compare.json")));
   else
     write_out("{}", compare::table_text(compare::rows_of(plan_, untrained_, outcomes_)));
   flush_output();
@@ -275,7 +275,7 @@ void Comparison::write_json() const {
     const fs::path file = folder_.run(plan_, outcome.cell) / "options.toml";
     const std::string& label = plan_.arms[outcome.cell.arm].label;
     if (outcome.record && !options.contains(label) && fs::exists(file))
-      options[label] = compare::read_file(file);
+      options[label] = input::read_file(file);
   }
   const nlohmann::json all = {{"zofo", ZOFO_VERSION},
                               {"command", command_line(plan_)},
@@ -287,8 +287,8 @@ void Comparison::write_json() const {
                               {"curves", compare::curves_to_json(plan_, outcomes_)},
                               {"runs", compare::runs_to_json(plan_, outcomes_)},
                               {"options", options}};
-  compare::write_file(folder_.file("compare.json"),
-                      all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  checkpoint::write_atomically(folder_.file("compare.json"),
+                               all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 // The table and the JSON do not depend on Python; the page does.

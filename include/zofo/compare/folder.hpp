@@ -19,7 +19,6 @@
 
 #include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/saved_plan.hpp"
 #include "zofo/core/error.hpp"
@@ -57,19 +56,6 @@ class SharedLock {
   int file_;
 };
 
-/// Writes a file in one piece.
-inline void write_file(const std::filesystem::path& path, std::string_view text) {
-  checkpoint::AtomicFile file(path);
-  file.write(text);
-  file.commit();
-}
-
-/// All of a file. Throws Error naming it.
-inline std::string read_file(const std::filesystem::path& path) {
-  const checkpoint::MappedFile file(path);
-  return std::string(checkpoint::as_text(file));
-}
-
 /// The folder, its plan saved.
 class Folder {
  public:
@@ -82,7 +68,7 @@ class Folder {
     if (std::filesystem::exists(plan_file()))
       check_same(now, checkpoint::JsonFields::load(plan_file()).object(), path_.string());
     else
-      write_file(plan_file(), now.dump(2) + "\n");
+      checkpoint::write_atomically(plan_file(), now.dump(2) + "\n");
   }
 
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }

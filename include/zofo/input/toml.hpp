@@ -100,8 +100,8 @@ class TomlScan {
 
 }  // namespace detail
 
-/// The text as a table; `name` is the text's in errors. Throws Error (name, line) for what is no TOML, keys of
-/// too many parts, and letters beyond ASCII at the start of what follows a line that '\' ends.
+/// The text as a table; `name` is the text's in errors. Throws Error (name, line) for what is no TOML, keys
+/// of too many parts, and letters beyond ASCII at the start of what follows a line that '\' ends.
 inline toml::table parse_toml(std::string_view text, const std::string& name) {
   detail::TomlScan(text, name).check();
   try {
