@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,13 +13,21 @@ namespace zofo::tune {
 
 /// Rows of the passes of a run, in units of the longest row.
 struct PassRows {
-  std::size_t probed = 0;    ///< of an outer step's pass; 0 where the backbone does not move
-  std::size_t gradient = 0;  ///< of an adapter step's pass; 0 where no adapter is trained
+  std::size_t probed = 0;      ///< of an outer step's pass; 0 where the backbone does not move
+  std::size_t gradient = 0;    ///< of an adapter step's pass; 0 where no adapter is trained
+  std::size_t probes = 2;      ///< that share an outer step's pass: both sides of a dense direction
+  std::uint32_t low_rank = 0;  ///< rank of the directions, all of whose probes share a pass; 0: dense ones
 };
 
 /// Largest sizes of a packed batch of one row.
 struct RowExtent {
   std::size_t tokens = 0, sequences = 0, longest = 0, targets = 0;
+
+  /// The same with an adapter of `taken` positions before each sequence; `read`: they are rows of the pass
+  /// (prompts).
+  [[nodiscard]] RowExtent after(std::size_t taken, bool read) const {
+    return {tokens + (read ? sequences * taken : 0), sequences, longest + taken, targets};
+  }
 
   /// Takes rows into account.
   void cover(std::span<const EncodedRow> rows) {

@@ -88,8 +88,8 @@ class FineTuning {
       result.scores = serving_.score(served, rows_.held_out);
       if (options_.curve_points > 0) curve_point();
       log_.scored("final", tally, result.scores);
-    } else if (last_point_) {
-      result.scores = *last_point_;
+    } else if (log_.last_point()) {
+      result.scores = *log_.last_point();
     }
     result.model_hash = identity_.at("model").template get<std::string>();
     result.theta_hash = hash_of(serving_.theta());
@@ -106,8 +106,7 @@ class FineTuning {
 
   static const Options& checked(const Options& options, const Origin& origin) {
     options.check();
-    require(options.patience == 0 || !moves_backbone(options) || origin.theta_0 != nullptr,
-            "patience = {}: going back to the best backbone needs Origin::theta_0", options.patience);
+    origin.check(options);
     return options;
   }
 
@@ -174,10 +173,7 @@ class FineTuning {
     return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.last());
   }
 
-  void curve_point() {
-    last_point_ = serving_.score_now(rows_.of_curve(options_));
-    log_.scored("curve", meter_.tally(), *last_point_);
-  }
+  void curve_point() { log_.scored("curve", meter_.tally(), serving_.score_now(rows_.of_curve(options_))); }
   void judge() {
     Candidate now = serving_.candidate(meter_.tally().steps, true);
     meter_.evaluated(serving_.judged_rows());
@@ -187,23 +183,13 @@ class FineTuning {
 
   template <class State, class P>
   checkpoint::RunState pack(const State& state, const P& p, const P& s) {
-    const Tally& tally = meter_.tally();
     checkpoint::RunState out;
     out.numbers = {{"version", state_version},
                    {"options", to_toml(options_)},
                    {"place", origin_.place},
-                   {"identity", identity_},
-                   {"log", log_.position()},
-                   {"steps", tally.steps},
-                   {"seconds", tally.seconds},
-                   {"rows", tally.rows},
-                   {"tokens", tally.tokens},
-                   {"last_step", {{"seconds", meter_.last().seconds}, {"rows", meter_.last().rows}}}};
-    if (last_point_)
-      out.numbers["scores"] = {{"accuracy", last_point_->accuracy},
-                               {"macro_f1", last_point_->macro_f1},
-                               {"loss", last_point_->loss},
-                               {"rows", last_point_->rows}};
+                   {"identity", identity_}};
+    log_.save(out);
+    meter_.save(out);
     save_solver(device_, state, p, s, out);
     stopping_.save(out);
     return out;
@@ -211,15 +197,8 @@ class FineTuning {
   template <class State, class Theta, class P>
   void go_on(const checkpoint::RunState& saved, State& state, const AnyLaw& law, const AnyOuter& outer,
              Theta& theta, P& p, P& s) {
-    const auto last = saved.fields("last_step");
-    meter_.resume({saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"),
-                   saved.number<std::uint64_t>("rows"), saved.number<std::uint64_t>("tokens")},
-                  {last.number("seconds"), last.at("rows").template get<std::uint64_t>()});
-    if (saved.numbers.contains("scores")) {
-      const auto x = saved.fields("scores");
-      last_point_ = Scores{checkpoint::number_or_nan(x, "accuracy"), checkpoint::number_or_nan(x, "macro_f1"),
-                           checkpoint::number_or_nan(x, "loss"), x.integer("rows")};
-    }
+    log_.load(saved);
+    meter_.load(saved);
     stopping_.load(saved);
     load_solver(device_, saved, state, p, s);
     state.step = meter_.tally().steps;
@@ -265,7 +244,6 @@ class FineTuning {
   EarlyStopping stopping_;
   Meter meter_;
   const Work* work_ = nullptr;
-  std::optional<Scores> last_point_;
   bool stopped_ = false;
 };
 

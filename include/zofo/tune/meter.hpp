@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/checkpoint/run_state.hpp"
 #include "zofo/tune/language_problem.hpp"
 #include "zofo/tune/run_log.hpp"
 
@@ -20,10 +21,19 @@ class Meter {
   /// What the latest step took.
   [[nodiscard]] const Cost& last() const { return last_; }
 
-  /// What an earlier part of the run came to.
-  void resume(const Tally& tally, const Cost& last) {
-    tally_ = tally;
-    last_ = last;
+  void save(checkpoint::RunState& state) const {
+    state.numbers["steps"] = tally_.steps;
+    state.numbers["seconds"] = tally_.seconds;
+    state.numbers["rows"] = tally_.rows;
+    state.numbers["tokens"] = tally_.tokens;
+    state.numbers["last_step"] = {{"seconds", last_.seconds}, {"rows", last_.rows}};
+  }
+  /// Takes up what an earlier part of the run came to. Throws Error naming a number that is missing.
+  void load(const checkpoint::RunState& state) {
+    tally_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
+              state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
+    const auto last = state.fields("last_step");
+    last_ = {last.number("seconds"), last.integer("rows")};
   }
   /// Training begins, or goes on.
   void start() {
@@ -35,7 +45,7 @@ class Meter {
     tally_.steps = steps;
     tally_.seconds = seconds();
     // Whole rows: their sum is the same wherever a run was cut.
-    const auto rows = static_cast<std::uint64_t>(std::llround((work.passes - counted_.passes) * batch_));
+    const auto rows = static_cast<std::uint32_t>(std::llround((work.passes - counted_.passes) * batch_));
     tally_.rows += rows;
     tally_.tokens += work.tokens - counted_.tokens;
     counted_ = work;

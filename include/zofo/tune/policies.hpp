@@ -21,6 +21,11 @@ namespace zofo::tune {
 /// What the options' method steps.
 inline Trains trains(const Options& o) { return method_named(o.method).trains; }
 
+/// True if a run's zeroth-order steps move the backbone.
+inline bool moves_backbone(const Options& o) {
+  return trains(o) == Trains::both_levels || trains(o) == Trains::backbone;
+}
+
 /// A learning rate that starts at `rate` and follows the options' schedule; `per_step`: how many steps its
 /// optimiser takes in an outer step.
 inline Schedule rate_schedule(const Options& o, double rate, std::uint32_t per_step = 1) {

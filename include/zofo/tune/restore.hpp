@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/policies.hpp"
 #include "zofo/tune/replay.hpp"
@@ -22,13 +23,8 @@ inline Options read_options(const std::filesystem::path& run) {
 }
 /// The trajectory that a run folder holds. Throws Error with file and line.
 inline std::vector<checkpoint::TrajectoryStep> read_trajectory(const std::filesystem::path& path) {
-  return checkpoint::parse_trajectory(checkpoint::read_all(path), path.string());
+  return checkpoint::parse_trajectory(input::read_file(path), path.string());
 }
-/// True if the run's zeroth-order steps moved the backbone.
-inline bool moves_backbone(const Options& options) {
-  return trains(options) == Trains::both_levels || trains(options) == Trains::backbone;
-}
-
 /// Reads a run folder and replays its trajectory onto `theta`, which is θ_0, as far as what is served says.
 /// Throws Error (file, field) if it doesn't fit the model. θ_K is the run's to the bit where θ lies where it
 /// lay in the run and in its precision.

@@ -11,6 +11,7 @@
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/tune/budget.hpp"
+#include "zofo/tune/meter.hpp"
 #include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/saver.hpp"
@@ -66,12 +67,9 @@ inline void check_changes(const Options& begun, const Options& given, const chec
 /// True if the bounds let a saved run take another step.
 inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
   if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
-  Tally tally;
-  tally.steps = saved.number<std::uint32_t>("steps");
-  tally.seconds = saved.number<double>("seconds");
-  tally.rows = saved.number<std::uint64_t>("rows");
-  const auto last = saved.fields("last_step");
-  return Budget(given).allows(tally, {last.number("seconds"), last.at("rows").get<std::uint64_t>()});
+  Meter meter(given.batch);
+  meter.load(saved);
+  return Budget(given).allows(meter.tally(), meter.last());
 }
 
 }  // namespace zofo::tune

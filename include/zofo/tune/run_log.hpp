@@ -4,14 +4,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "zofo/checkpoint/append_file.hpp"
 #include "zofo/checkpoint/hash.hpp"
+#include "zofo/checkpoint/run_state.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/core/report.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/early_stopping.hpp"
 #include "zofo/tune/evaluate.hpp"
 #include "zofo/tune/run_folder.hpp"
@@ -31,7 +34,7 @@ struct Tally {
 /// What a step took.
 struct Cost {
   double seconds = 0.0;
-  std::uint64_t rows = 0;
+  std::uint32_t rows = 0;
 };
 
 /// A file of lines that knows its length and checksum.
@@ -51,7 +54,7 @@ class CheckedLines {
   /// Throws Error naming the file unless the text is as it was.
   static std::string text_at(const std::filesystem::path& path, const nlohmann::json& position) {
     const auto bytes = position.at(0).get<std::uint64_t>();
-    std::string text = checkpoint::read_all(path);
+    std::string text = input::read_file(path);
     require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
             text.size(), bytes);
     text.resize(bytes);
@@ -96,6 +99,7 @@ class RunLog {
   }
   /// A point of the learning curve ("curve") or the last score of all ("final").
   void scored(const char* event, const Tally& tally, const Scores& scores) {
+    if (std::string_view(event) == "curve") last_point_ = scores;
     metrics_.line(nlohmann::json{
         {"event", event},
         {"step", tally.steps},
@@ -118,10 +122,25 @@ class RunLog {
                                  {"served", candidate.what}}
                       .dump());
   }
-  /// Where the files stand, once the disk holds them.
-  [[nodiscard]] nlohmann::json position() {
-    return {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+  /// The latest point of the curve, if there is one.
+  [[nodiscard]] const std::optional<Scores>& last_point() const { return last_point_; }
+
+  /// Saves where the files stand, once the disk holds them.
+  void save(checkpoint::RunState& state) {
+    state.numbers["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+    if (!last_point_) return;
+    state.numbers["scores"] = {{"accuracy", last_point_->accuracy},
+                               {"macro_f1", last_point_->macro_f1},
+                               {"loss", last_point_->loss},
+                               {"rows", last_point_->rows}};
   }
+  void load(const checkpoint::RunState& state) {
+    if (!state.numbers.contains("scores")) return;
+    const auto x = state.fields("scores");
+    last_point_ = Scores{checkpoint::number_or_nan(x, "accuracy"), checkpoint::number_or_nan(x, "macro_f1"),
+                         checkpoint::number_or_nan(x, "loss"), x.integer("rows")};
+  }
+  /// Goes on after these texts, which the files begin with.
   void go_on_after(std::string_view metrics, std::string_view trajectory) {
     metrics_.go_on_after(metrics);
     trajectory_.go_on_after(trajectory);
@@ -129,6 +148,7 @@ class RunLog {
 
  private:
   CheckedLines metrics_, trajectory_;
+  std::optional<Scores> last_point_;
   std::uint32_t batch_;
 };
 

@@ -12,6 +12,7 @@
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/tune/identity.hpp"
+#include "zofo/tune/policies.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/run_log.hpp"
 
@@ -22,6 +23,12 @@ struct Origin {
   nlohmann::json place = nlohmann::json::object();  ///< names of model and rows, kept for whoever resumes
   std::optional<checkpoint::RunState> saved = {};   ///< a state to go on from
   std::function<model::Parameters()> theta_0 = {};  ///< reads the weights anew, for a run that goes back
+
+  /// Throws Error unless a run by these options can end as it may have to.
+  void check(const Options& o) const {
+    require(o.patience == 0 || !moves_backbone(o) || theta_0 != nullptr,
+            "patience = {}: going back to the best backbone needs Origin::theta_0", o.patience);
+  }
 };
 
 /// What a run folder held when the saved state was made, read and checked before anything of it is touched.

@@ -39,20 +39,23 @@ struct RunRows {
   [[nodiscard]] std::span<const EncodedRow> of_curve(const Options& o) const {
     return std::span(held_out).first(std::min<std::size_t>(held_out.size(), o.curve_rows));
   }
-  /// Largest sizes of a row.
-  [[nodiscard]] RowExtent extent() const {
+  /// Largest sizes of a row with the adapter.
+  [[nodiscard]] RowExtent extent(const peft::Adapter& adapter) const {
     RowExtent extent;
     for (const std::vector<EncodedRow>* rows : {&split.upper, &split.lower, &split.decision, &held_out})
       extent.cover(*rows);
-    return extent;
+    return extent.after(peft::virtual_tokens(adapter), peft::kind(adapter) == peft::Kind::prompt);
   }
   /// Rows of the largest passes.
   [[nodiscard]] PassRows pass_rows(const Options& o) const {
     const std::size_t f = std::min<std::size_t>(o.batch, split.upper.size());
     const std::size_t g = std::min<std::size_t>(o.batch, split.lower.size());
+    const bool low_rank = o.direction == "low-rank";
+    const std::size_t probes = !low_rank ? 2 : o.one_sided ? o.queries + 1 : 2 * std::size_t{o.queries};
+    const std::uint32_t rank = low_rank ? o.direction_rank : 0;
     switch (trains(o)) {
       case Trains::backbone:
-        return {f, 0};
+        return {f, 0, probes, rank};
       case Trains::adapter:
         return {0, g};
       case Trains::adapter_by_estimates:
@@ -60,7 +63,7 @@ struct RunRows {
       case Trains::both_levels:
         break;
     }
-    return {f + 2 * g, f + g};
+    return {f + 2 * g, f + g, probes, rank};
   }
 
  private:

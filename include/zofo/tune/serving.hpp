@@ -108,7 +108,8 @@ class Serving {
     return &s_;
   }
   Theta& place(model::Parameters& theta) {
-    device_.expect(theta.config(), layout_, rows_.extent(), rows_.pass_rows(options_), options_.recompute);
+    device_.expect(theta.config(), layout_, rows_.extent(layout_), rows_.pass_rows(options_),
+                   options_.recompute);
     return device_.place(theta);
   }
 

@@ -46,7 +46,8 @@ class CudaDevice {
     if (rows.probed > 0) {
       model::Extent probed = extent(rows.probed);
       probed.perturbed = true;
-      probed.probes = 2;
+      probed.probes = rows.probes;
+      probed.low_rank = rows.low_rank;
       plan.pass(probed);
     }
     if (rows.gradient > 0) {
