@@ -13,6 +13,7 @@
 #include "zofo/data/jsonl.hpp"
 #include "zofo/tune/encode_rows.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/packed_parts.hpp"
 
 namespace zofo::tune {
 
@@ -37,12 +38,6 @@ inline EncodedRow parse_request(const Model& model, const std::string& line, std
   check_length(model, made.prompt.size(), options, row.place());
   made.options = std::make_shared<const OptionTokens>(std::move(options));
   return made;
-}
-
-/// Tokens that a request takes in a packed pass.
-inline std::size_t packed_tokens(const EncodedRow& row) {
-  const std::size_t copies = row.options->single() ? 1 : row.options->options.size();
-  return copies * (row.prompt.size() + row.options->longest());
 }
 
 /// Answers requests, a line each: {"logprobs": […], "tokens": […], "best": i}, the summed log-probability and
