@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@ struct MetaTrain {
   std::vector<std::string> tasks;
   bool json = false;
   tune::MetaTrainOptions options;
+  std::optional<checkpoint::RunState> saved;  // of the run in `out`, to go on from
 
-  // Returns the exit code. The folder is made first, and removed if the run never began.
+  // Returns the exit code. A new run's folder is made first, and removed if the run never began.
   template <class Device>
   int on(Device& device) const {
-    const tune::RunFolder folder(out);
+    const tune::RunFolder folder = saved ? tune::RunFolder::open(out) : tune::RunFolder(out);
     catch_interrupt();
     tune::Progress progress(options.method);
     try {
@@ -30,11 +32,13 @@ struct MetaTrain {
           definitions, options);
       for (const tune::MetaTaskData& task : list)
         for (const std::string& note : task.data->notes) progress.note(note);
-      tune::MetaTraining training(device, loaded, list, options, folder, model, progress, interrupted);
+      tune::MetaTraining<Device> training(device, loaded, list, options, folder, {model, place(), saved},
+                                          progress, interrupted);
       const tune::MetaResult result = training.run();
       folder.write("result.json", to_json(result).dump(2) + "\n");
       if (result.interrupted) {
-        progress.note(fmt::format("interrupted after step {}; {} holds the run so far", result.steps, out));
+        progress.note(
+            fmt::format("interrupted after step {}; zofo meta-train --resume {} goes on", result.steps, out));
         return exit_interrupted;
       }
       folder.mark_done();
@@ -44,12 +48,15 @@ struct MetaTrain {
       // A run that never began leaves nothing behind; the folder is this process's own, and only removed if
       // empty.
       std::error_code ignored;
-      std::filesystem::remove(folder.path(), ignored);
+      if (!saved) std::filesystem::remove(folder.path(), ignored);
       throw;
     }
   }
 
  private:
+  [[nodiscard]] nlohmann::json place() const {
+    return {{"model", model}, {"data", data}, {"definitions", definitions}, {"tasks", tasks}};
+  }
   void say(const tune::MetaResult& result) const {
     if (json) return write_out("{}\n", to_json(result).dump());
     write_out("{:<24}{:>8}{:>10}{:>10}{:>12}{:>12}\n", "task", "rows", "loss", "balanced", "loss before",

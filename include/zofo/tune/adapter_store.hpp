@@ -116,6 +116,8 @@ class AdapterStore {
     if (places_[task] == Place::memory) return pack_pair(device_, pairs[task], states[task]);
     return {0, 0, {initial_, initial_}};
   }
+  /// False while a task's adapters are at their start.
+  [[nodiscard]] bool begun(std::size_t task) const { return places_[task] != Place::nowhere; }
   /// Tasks whose adapters are in memory.
   [[nodiscard]] std::size_t held() const {
     return static_cast<std::size_t>(std::ranges::count(places_, Place::memory));

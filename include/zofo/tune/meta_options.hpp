@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "zofo/bilevel/options.hpp"
 #include "zofo/tune/options.hpp"
+#include "zofo/tune/options_toml.hpp"
 
 namespace zofo::tune {
 
@@ -36,6 +38,8 @@ struct MetaTrainOptions {
   std::uint32_t validation_rows = 64;
   std::uint32_t max_tokens = 0;
   std::uint32_t curve_points = 0;
+  double save_seconds = 30.0;
+  std::uint32_t save_steps = 0;
   std::uint64_t seed = 0;
   std::string device = "auto";
   std::string precision = "auto";
@@ -55,8 +59,8 @@ struct MetaTrainOptions {
 };
 
 /// Calls visit(name, field, help) for every option; the command line turns '_' into '-'.
-template <class Visit>
-void for_each_meta_option(MetaTrainOptions& o, Visit&& visit) {
+template <class AnyOptions, class Visit>
+void for_each_meta_option(AnyOptions& o, Visit&& visit) {
   visit("method", o.method,
         "bilevel; frozen (the same adapters and steps, the backbone left alone); drift (the same steps with "
         "signs drawn at random); joint-lora (one first-order adapter of all tasks, merged); joint-mezo "
@@ -89,6 +93,9 @@ void for_each_meta_option(MetaTrainOptions& o, Visit&& visit) {
   visit("validation_rows", o.validation_rows, "score that many held-out rows of each task, 0: all");
   visit("max_tokens", o.max_tokens, "keep the last tokens of longer prompts, 0: as the task says");
   visit("curve_points", o.curve_points, "scores of the training tasks during the run, 0: at both ends alone");
+  visit("save_seconds", o.save_seconds,
+        "training seconds from one saved state to the next, more where saving takes over 1% of them; 0: never");
+  visit("save_steps", o.save_steps, "save the state every so many steps too; 0: by time alone");
   visit("seed", o.seed, "seed of directions, batches, splits, tasks and adapters");
   visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
   visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");
@@ -120,6 +127,7 @@ inline void MetaTrainOptions::check() const {
   require(adapters == "kept" || method == "bilevel" || method == "frozen" || method == "drift",
           "adapters = \"{}\": method {} has no adapters of its tasks: must be kept", adapters, method);
   require_in("seconds", seconds, 0.0, 1e9);
+  require_in("save_seconds", save_seconds, 0.0, 1e9);
   require(method == "none" || steps > 0 || seconds > 0.0,
           "steps = 0 and seconds = 0: at least one must be positive");
   detail::count_in("lora_rank", lora_rank, 1, 1024);
@@ -131,11 +139,32 @@ inline void MetaTrainOptions::check() const {
 /// The options as TOML, one line a field, in the order of the list.
 inline std::string to_toml(const MetaTrainOptions& options) {
   std::string out;
-  MetaTrainOptions copy = options;
-  for_each_meta_option(copy, [&out](const char* name, const auto& value, const char*) {
+  for_each_meta_option(options, [&out](const char* name, const auto& value, const char*) {
     out += fmt::format("{} = {}\n", name, detail::toml_text(value));
   });
   return out;
+}
+
+/// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
+/// field) on a syntax error, an unknown field or a wrong type.
+inline void parse_toml(MetaTrainOptions& options, std::string_view text, const std::string& name) {
+  toml::table table;
+  try {
+    table = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    fail("{}:{}: {}", name, error.source().begin.line, error.description());
+  }
+  for (const auto& [key, node] : table) {
+    const std::string field_name(key.str());
+    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);
+    bool known = false;
+    for_each_meta_option(options, [&, &value = node](const char* field, auto& target, const char*) {
+      if (field_name != field) return;
+      known = true;
+      detail::read_field(target, value, where);
+    });
+    require(known, "{}: no such option", where);
+  }
 }
 
 /// The loop that a method comes to.

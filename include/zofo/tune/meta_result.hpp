@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "zofo/checkpoint/run_state.hpp"
 #include "zofo/tune/evaluate.hpp"
 
 namespace zofo::tune {
@@ -24,6 +25,32 @@ struct MetaScores {
     return sum / static_cast<double>(tasks.size());
   }
 };
+
+/// Scores as a saved state keeps them, and back.
+inline nlohmann::json to_json(const MetaScores& scores) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Scores& each : scores.tasks)
+    list.push_back({each.accuracy, each.macro_f1, each.loss, each.rows, each.balanced_accuracy});
+  return list;
+}
+inline MetaScores scores_of(const checkpoint::RunState& saved) {
+  MetaScores scores;
+  const auto list = saved.number<nlohmann::json>("before");
+  try {
+    for (const nlohmann::json& each : list) {
+      Scores one;
+      one.accuracy = each.at(0).get<double>();
+      one.macro_f1 = each.at(1).get<double>();
+      one.loss = each.at(2).get<double>();
+      one.rows = each.at(3).get<std::size_t>();
+      one.balanced_accuracy = each.at(4).get<double>();
+      scores.tasks.push_back(one);
+    }
+  } catch (const nlohmann::json::exception& error) {
+    fail("saved state: before: {}", error.what());
+  }
+  return scores;
+}
 
 /// What a run comes to.
 struct MetaResult {

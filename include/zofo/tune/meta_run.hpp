@@ -3,30 +3,36 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/mapped_file.hpp"
+#include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
+#include "zofo/outer/sgd.hpp"
+#include "zofo/tune/identity.hpp"
 #include "zofo/tune/merge_lora.hpp"
 #include "zofo/tune/run_folder.hpp"
 
 namespace zofo::tune {
 
-/// A number that weights have in common with no others but by accident (FNV-1a over their bits).
-inline std::string fingerprint(const model::Parameters& theta) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const float value : theta.values())
-    hash = (hash ^ std::bit_cast<std::uint32_t>(value)) * 0x100000001b3ULL;
-  return fmt::format("{:016x}", hash);
+/// Throws Error if a name could not be a folder's of the run.
+inline void check_folder_name(const std::string& name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  require(!name.empty() && name.front() != '.' && std::ranges::all_of(name, plain),
+          "task '{}': its name must be of letters, digits, '_', '-' and '.', the first no '.'", name);
 }
 
 /// What meta.json says of a run.
@@ -39,8 +45,9 @@ struct MetaRun {
   };
 
   std::string method;
-  std::string model;  ///< fingerprint of θ_0
+  std::string model;  ///< hash of θ_0
   std::string direction = "gaussian";
+  double theta_rate = 0.0;
   bool tied = false;     ///< one adapter for all tasks
   bool adapted = false;  ///< it holds adapters to start from
   bool merged = false;   ///< an adapter belongs into the weights
@@ -64,9 +71,9 @@ struct MetaRun {
   }
   /// Throws Error unless θ_0 is the run's.
   void check_backbone(const std::filesystem::path& run, const model::Parameters& theta_0) const {
-    const std::string given = fingerprint(theta_0);
+    const std::string given = hash_of_model(theta_0);
     require(model == given,
-            "{}: the run was begun with another backbone (fingerprint {}, the model given has {})",
+            "{}: the run was begun with another backbone (its hash is {}, that of the model given {})",
             (run / file).string(), model, given);
   }
   /// Throws Error where the run trained a task of this name with other option words.
@@ -83,8 +90,13 @@ inline nlohmann::json to_json(const MetaRun& run) {
   nlohmann::json tasks = nlohmann::json::array();
   for (const MetaRun::Task& task : run.tasks)
     tasks.push_back({{"name", task.name}, {"options", task.options}, {"rows", task.rows}});
-  return {{"method", run.method}, {"model", run.model},     {"direction", run.direction},
-          {"tied", run.tied},     {"adapted", run.adapted}, {"merged", run.merged},
+  return {{"method", run.method},
+          {"model", run.model},
+          {"direction", run.direction},
+          {"theta_rate", run.theta_rate},
+          {"tied", run.tied},
+          {"adapted", run.adapted},
+          {"merged", run.merged},
           {"tasks", tasks}};
 }
 
@@ -93,24 +105,28 @@ inline MetaRun read_meta_run(const std::filesystem::path& run) {
   const std::filesystem::path path = run / MetaRun::file;
   require(std::filesystem::exists(path), "{}: no such file: not the folder of a meta-trained run",
           path.string());
+  const auto file = checkpoint::JsonFields::load(path);
   MetaRun made;
-  try {
-    const nlohmann::json all = nlohmann::json::parse(read_all(path));
-    made.method = all.at("method").get<std::string>();
-    made.model = all.at("model").get<std::string>();
-    made.direction = all.at("direction").get<std::string>();
-    made.tied = all.at("tied").get<bool>();
-    made.adapted = all.at("adapted").get<bool>();
-    made.merged = all.at("merged").get<bool>();
-    for (const nlohmann::json& task : all.at("tasks"))
-      made.tasks.push_back({task.at("name").get<std::string>(),
-                            task.at("options").get<std::vector<std::string>>(),
-                            task.at("rows").get<std::uint64_t>()});
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: {}", path.string(), error.what());
+  made.method = file.string("method");
+  made.model = file.string("model");
+  made.direction = file.string("direction");
+  if (made.direction != "gaussian" && made.direction != "rademacher")
+    file.refuse("direction", "gaussian or rademacher");
+  made.theta_rate = file.number("theta_rate");
+  made.tied = file.boolean("tied");
+  made.adapted = file.boolean("adapted");
+  made.merged = file.boolean("merged");
+  if (!file.at("tasks").is_array()) file.refuse("tasks", "a list");
+  for (const nlohmann::json& each : file.at("tasks")) {
+    const checkpoint::JsonFields task(each, path.string() + ": tasks");
+    check_folder_name(task.string("name"));
+    made.tasks.push_back({task.string("name"), {}, task.integer("rows")});
+    if (!task.at("options").is_array()) task.refuse("options", "a list");
+    for (const nlohmann::json& word : task.at("options")) {
+      if (!word.is_string()) task.refuse("options", "a list of strings");
+      made.tasks.back().options.push_back(word.get<std::string>());
+    }
   }
-  require(made.direction == "gaussian" || made.direction == "rademacher",
-          "{}: direction = \"{}\": must be gaussian or rademacher", path.string(), made.direction);
   return made;
 }
 
@@ -140,14 +156,26 @@ inline void merge_run(const std::filesystem::path& run, const MetaRun& described
   const peft::PeftLora merged = peft::read_peft_lora(run / MetaRun::merged_folder, theta.config());
   merge_lora(theta, merged.lora, merged.values);
 }
+/// Takes the steps of a trajectory with plain zeroth-order SGD at this rate: θ_K to the bit, since each step is
+/// the same update in the same order.
+template <class Law, class Theta>
+void take_steps(const Law& law, double rate, std::span<const checkpoint::TrajectoryStep> steps, Theta& theta) {
+  const outer::Sgd sgd{{.rate = rate}};
+  typename outer::Sgd::State<Theta> state;
+  for (const checkpoint::TrajectoryStep& step : steps) sgd.apply(theta, law, ZoGradient{step.terms}, state);
+}
 /// Moves θ along the run's trajectory.
 template <class Theta>
-void replay_run(const std::filesystem::path& run, const MetaRun& described, Theta& theta) {
-  const std::vector<ZoTerm> moves = read_trajectory(run / "trajectory.jsonl");
+void replay_run(const MetaRun& described, std::span<const checkpoint::TrajectoryStep> steps, Theta& theta) {
   if (described.direction == "rademacher")
-    replay(Rademacher{}, moves, theta);
+    take_steps(Rademacher{}, described.theta_rate, steps, theta);
   else
-    replay(Gaussian{}, moves, theta);
+    take_steps(Gaussian{}, described.theta_rate, steps, theta);
+}
+/// The trajectory of a run's folder. Throws Error with file and line.
+inline std::vector<checkpoint::TrajectoryStep> trajectory_of(const std::filesystem::path& run) {
+  const std::filesystem::path path = run / "trajectory.jsonl";
+  return checkpoint::parse_trajectory(checkpoint::read_all(path), path.string());
 }
 
 }  // namespace zofo::tune

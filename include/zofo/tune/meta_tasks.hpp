@@ -19,6 +19,7 @@
 #include "zofo/tune/load_model.hpp"
 #include "zofo/tune/meta_options.hpp"
 #include "zofo/tune/meta_problem.hpp"
+#include "zofo/tune/meta_run.hpp"
 
 namespace zofo::tune {
 
@@ -32,14 +33,10 @@ struct MetaTaskData {
   [[nodiscard]] std::size_t training_rows() const { return rows.upper.size() + rows.lower.size(); }
 };
 
-/// Throws Error if a name could not be a folder's of the run.
-inline void check_folder_name(const std::string& name) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  };
-  require(!name.empty() && name.front() != '.' && std::ranges::all_of(name, plain),
-          "task '{}': its name must be of letters, digits, '_', '-' and '.', the first no '.'", name);
+/// Layout of the adapters.
+inline peft::Lora meta_lora(const model::Config& config, std::uint32_t rank, double alpha,
+                            const std::string& targets) {
+  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
 }
 
 /// Loads a task for the model; longer prompts keep their last `max_tokens` tokens (0: as the task says).

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,8 +25,9 @@
 #include "zofo/tune/meta_result.hpp"
 #include "zofo/tune/meta_run.hpp"
 #include "zofo/tune/meta_tasks.hpp"
-#include "zofo/tune/method_result.hpp"
+#include "zofo/tune/meta_state.hpp"
 #include "zofo/tune/progress.hpp"
+#include "zofo/tune/run_log.hpp"
 
 namespace zofo::tune {
 
@@ -37,46 +39,63 @@ class MetaTraining {
   using Vector = typename Backend::Vector;
   using Task = BasicMetaTask<Backend>;
 
-  /// `base_model` is what the adapters' folders call θ_0; `interrupted` is asked after every step.
+  /// What a run is told beside its inputs.
+  struct Origin {
+    std::string base_model;                                   ///< what the adapters' folders call θ_0
+    nlohmann::json place = nlohmann::json::object();          ///< kept for whoever resumes
+    std::optional<checkpoint::RunState> saved = {};           ///< a state to go on from
+  };
+
+  /// `interrupted` is asked after every step. Throws Error, before the folder is touched, where a saved state
+  /// was made with another model, other rows or another log.
   MetaTraining(Device& device, Model& model, const std::vector<MetaTaskData>& tasks,
-               const MetaTrainOptions& options, const RunFolder& folder, std::string base_model,
-               Progress& progress, std::function<bool()> interrupted)
+               const MetaTrainOptions& options, const RunFolder& folder, Origin origin, Progress& progress,
+               std::function<bool()> interrupted)
       : device_(device),
         tasks_(tasks),
         options_(options),
         folder_(folder),
-        base_model_(std::move(base_model)),
+        origin_(std::move(origin)),
         progress_(progress),
         interrupted_(std::move(interrupted)),
-        lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
+        lora_(meta_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
                         options.lora_targets)),
-        described_(describe(model.parameters)),
+        identity_(meta_identity(model.parameters, tasks)),
+        past_(read_past()),
+        described_(describe()),
         weights_(model.parameters.values().size()),
         theta_(place(model.parameters)),
         transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         store_(device, folder.file("adapters_on_disk"), options.in_memory, options.tied() ? 1 : tasks.size(),
                lora_.initial(options.seed)),
         pairs_(store_.empty_pairs()),
+        states_(pairs_.size()),
         metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")) {
+    if (origin_.saved) go_on();
     folder_.write("options.toml", to_toml(options_));
+    folder_.write(MetaRun::file, to_json(described_).dump(2) + "\n");
   }
 
   /// Trains, scores the training tasks' held-out rows before and after, and writes everything.
   MetaResult run() {
     result_.method = options_.method;
     for (const MetaTaskData& task : tasks_) result_.names.push_back(task.name());
-    result_.before = score(nullptr);
-    point("before", result_.before);
-    InnerList states(pairs_.size());
-    if (options_.method != "none") train(states);
-    write_adapters(states);
+    if (!origin_.saved) {
+      result_.before = score(false);
+      point("before", result_.before);
+    }
+    if (options_.method != "none") train();
+    write_adapters();
     if (!result_.interrupted) {
-      result_.after = score(&states);
+      result_.after = score(true);
       point("after", result_.after);
     }
+    result_.steps = tally_.steps;
+    result_.seconds = tally_.seconds;
+    result_.passes = tally_.passes;
+    result_.moved = std::sqrt(tally_.squares * static_cast<double>(weights_));
     result_.peak = device_.peak_mib();
-    folder_.write(MetaRun::file, to_json(described_).dump(2) + "\n");
     return result_;
   }
 
@@ -87,17 +106,74 @@ class MetaTraining {
   using Clock = std::chrono::steady_clock;
   using InnerList = std::vector<InnerStates<inner::Adam, Vector>>;
 
-  [[nodiscard]] MetaRun describe(const model::Parameters& theta) const {
+  [[nodiscard]] MetaRun describe() const {
     MetaRun run;
     run.method = options_.method;
-    run.model = fingerprint(theta);
+    run.model = identity_.at("model").template get<std::string>();
     run.direction = options_.direction;
+    run.theta_rate = options_.theta_rate;
     run.tied = options_.tied();
     run.merged = options_.method == "joint-lora";
     run.adapted = options_.method == "bilevel" || options_.method == "frozen" || options_.method == "drift";
     for (const MetaTaskData& task : tasks_)
       run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
     return run;
+  }
+
+  // ---- going on ----
+  struct Past {
+    std::string metrics, trajectory;
+  };
+  // Read and checked before anything of the folder is touched.
+  [[nodiscard]] Past read_past() const {
+    if (!origin_.saved) return {};
+    check_identity(origin_.saved->template number<nlohmann::json>("identity"), identity_);
+    const auto log = origin_.saved->template number<nlohmann::json>("log");
+    return {CheckedLines::text_at(folder_.file("metrics.jsonl"), log.at("metrics")),
+            CheckedLines::text_at(folder_.file("trajectory.jsonl"), log.at("trajectory"))};
+  }
+  void go_on() {
+    const auto steps =
+        checkpoint::parse_trajectory(past_.trajectory, folder_.file("trajectory.jsonl").string());
+    replay_run(described_, steps, theta_);
+    tally_ = tally_of(*origin_.saved);
+    result_.before = scores_of(*origin_.saved);
+    for_each_saved_pair(*origin_.saved, pairs_.size(), lora_.size(),
+                        [&](std::size_t task, const PackedPair& pair) {
+                          store_.put(task, pair, pairs_, states_);
+                          const std::size_t all[] = {task};
+                          store_.bring(all, pairs_, states_);  // no more in memory than may be
+                        });
+    metrics_.go_on_after(past_.metrics);
+    trajectory_.go_on_after(past_.trajectory);
+    past_ = {};
+  }
+  void save_state() {
+    checkpoint::RunState state;
+    state.numbers = {{"of", "meta-train"},
+                     {"version", meta_state_version},
+                     {"options", to_toml(options_)},
+                     {"place", origin_.place},
+                     {"identity", identity_},
+                     {"tally", to_json(tally_)},
+                     {"before", to_json(result_.before)},
+                     {"log", {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}}},
+                     {"pairs", nlohmann::json::array()}};
+    for (std::size_t task = 0; task < pairs_.size(); ++task)
+      if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), state);
+    folder_.write(meta_state_file, checkpoint::to_bytes(state));
+  }
+  [[nodiscard]] bool saves() const { return options_.save_seconds > 0.0 || options_.save_steps > 0; }
+  // By time so rarely that it costs less than 1 % of the training.
+  void save_when_due() {
+    const bool by_steps = options_.save_steps > 0 && tally_.steps % options_.save_steps == 0;
+    const bool by_time = options_.save_seconds > 0.0 &&
+                         tally_.seconds - saved_at_ >= std::max(options_.save_seconds, 100.0 * save_cost_);
+    if (!by_steps && !by_time) return;
+    const Clock::time_point began = Clock::now();
+    save_state();
+    save_cost_ = std::chrono::duration<double>(Clock::now() - began).count();
+    saved_at_ = tally_.seconds;
   }
 
   // ---- training ----
@@ -115,22 +191,22 @@ class MetaTraining {
       list.emplace_back(transformer_, work_, typename Task::Setup{{task.rows}, options_.batch, adapted});
     return list;
   }
-  void train(InnerList& states) {
+  void train() {
     if (options_.direction == "rademacher")
-      train(Rademacher{}, states);
+      train(Rademacher{});
     else
-      train(Gaussian{}, states);
+      train(Gaussian{});
   }
   template <class Law>
-  void train(Law law, InnerList& states) {
+  void train(Law law) {
     const Central central{{options_.epsilon, options_.queries, options_.seed}};
     if (options_.method == "drift")
-      train(law, RandomSign<Central>{central, options_.seed}, states);
+      train(law, RandomSign<Central>{central, options_.seed});
     else
-      train(law, central, states);
+      train(law, central);
   }
   template <class Law, class Estimator>
-  void train(Law law, Estimator estimator, InnerList& states) {
+  void train(Law law, Estimator estimator) {
     using inner::Adam;
     std::vector<Task> list = problems();
     MetaOptions meta{loop_options(options_)};
@@ -141,58 +217,59 @@ class MetaTraining {
     MetaSolver<Task, Law, Estimator, outer::Sgd, Adam> solver(
         list, law, estimator, outer::Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
         Adam{{.rate = options_.upper_rate}}, meta);
-    Clock::time_point start = Clock::now();
-    for (bool go_on = true; go_on && solver.state().step < meta.loop.outer_steps;) {
-      const std::uint32_t step = solver.state().step;
-      if (options_.adapters == "reset" && step > 0 && step % options_.reset_every == 0)
+    solver.state().step = tally_.steps;
+    solver.state().inner.swap(states_);
+    work_ = {tally_.passes, tally_.tokens};
+    saved_at_ = tally_.seconds;
+    for (bool go_on = true; go_on && tally_.steps < meta.loop.outer_steps;) {
+      const Clock::time_point start = Clock::now();
+      if (options_.adapters == "reset" && tally_.steps > 0 && tally_.steps % options_.reset_every == 0)
         store_.reset(pairs_, solver.state().inner);
       store_.bring(solver.upcoming(), pairs_, solver.state().inner);
       const StepReport& report = solver.step(theta_, pairs_);
-      const double now = std::chrono::duration<double>(Clock::now() - start).count();
-      const double last = now - result_.seconds;
-      result_.seconds = now;
-      result_.steps = report.step + 1;
-      result_.passes = work_.passes;
+      const double last = std::chrono::duration<double>(Clock::now() - start).count();
+      tally_.seconds += last;
       record(report, solver.drawn());
       progress_.step(report, position());
       result_.interrupted = interrupted_();
-      go_on = !result_.interrupted && (options_.seconds == 0.0 || now + last <= options_.seconds);
-      if (go_on && point_is_due()) {  // costs no training time
-        const Clock::time_point pause = Clock::now();
-        point("curve", score(&solver.state().inner));
-        start += Clock::now() - pause;
-      }
+      go_on = !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + last <= options_.seconds);
+      solver.state().inner.swap(states_);  // scores and saved states cost no training time
+      if (go_on && point_is_due()) point("curve", score(true));
+      if (saves()) save_when_due();
+      solver.state().inner.swap(states_);
     }
-    states = std::move(solver.state().inner);
+    solver.state().inner.swap(states_);
+    if (saves()) save_state();
   }
 
   [[nodiscard]] double share_done() const {
-    const double of_time = options_.seconds > 0.0 ? result_.seconds / options_.seconds : 0.0;
-    const double of_steps = options_.steps > 0 ? static_cast<double>(result_.steps) / options_.steps : 0.0;
+    const double of_time = options_.seconds > 0.0 ? tally_.seconds / options_.seconds : 0.0;
+    const double of_steps = options_.steps > 0 ? static_cast<double>(tally_.steps) / options_.steps : 0.0;
     return std::max(of_time, of_steps);
   }
   [[nodiscard]] Position position() const {
     const double share = share_done();
-    const double left = share > 0.0 ? result_.seconds * (1.0 - share) / share : 0.0;
-    return {result_.seconds, left, static_cast<double>(work_.tokens) / std::max(result_.seconds, 1e-9)};
+    const double left = share > 0.0 ? tally_.seconds * (1.0 - share) / share : 0.0;
+    return {tally_.seconds, left, static_cast<double>(tally_.tokens) / std::max(tally_.seconds, 1e-9)};
   }
   [[nodiscard]] bool point_is_due() {
     const auto at = static_cast<std::uint32_t>(share_done() * options_.curve_points);
-    if (at <= points_ || at >= options_.curve_points) return false;
-    points_ = at;
+    if (at <= tally_.points || at >= options_.curve_points) return false;
+    tally_.points = at;
     return true;
   }
   void record(const StepReport& report, std::span<const std::size_t> drawn) {
+    tally_.steps = report.step + 1;
+    tally_.passes = work_.passes;
+    tally_.tokens = work_.tokens;
     for (const ZoTerm& term : report.gradient.terms) {
-      const double applied = -options_.theta_rate * term.coefficient;
-      if (applied == 0.0) continue;
-      trajectory_.line(to_line({term.direction, applied}));
-      squares_ += applied * applied;
+      trajectory_.line(checkpoint::to_line(report.step, term));
+      const double applied = options_.theta_rate * term.coefficient;
+      tally_.squares += applied * applied;
     }
-    result_.moved = std::sqrt(squares_ * static_cast<double>(weights_));
     metrics_.line(nlohmann::json{{"event", "step"},
                                  {"step", report.step},
-                                 {"seconds", result_.seconds},
+                                 {"seconds", tally_.seconds},
                                  {"passes", work_.passes},
                                  {"tokens", work_.tokens},
                                  {"tasks", std::vector<std::size_t>(drawn.begin(), drawn.end())},
@@ -223,30 +300,29 @@ class MetaTraining {
          accuracies}}.dump());
   }
   /// What a task is served with: p, or the one adapter of a joint run.
-  [[nodiscard]] Eigen::VectorXf served(std::size_t task, const InnerList& states) const {
-    const PackedPair packed = store_.packed(options_.tied() ? 0 : task, pairs_, states);
+  [[nodiscard]] Eigen::VectorXf served(std::size_t task) const {
+    const PackedPair packed = store_.packed(options_.tied() ? 0 : task, pairs_, states_);
     return packed.vectors[options_.method == "joint-lora" ? 1 : 0];
   }
-  /// Each task under its adapter; null: all under θ alone.
-  [[nodiscard]] MetaScores score(const InnerList* states) {
+  /// Each task under its adapter, where there are some, or all under θ alone.
+  [[nodiscard]] MetaScores score(bool with_adapters) {
     MetaScores scores;
-    const bool adapted = states != nullptr && (described_.adapted || described_.merged);
+    const bool adapted = with_adapters && (described_.adapted || described_.merged);
     for (std::size_t task = 0; task < tasks_.size(); ++task) {
       if (!adapted) {
         scores.tasks.push_back(evaluate<Backend>(transformer_, theta_, nullptr, tasks_[task].held_out));
         continue;
       }
-      const Vector adapter = device_.vector(served(task, *states));
+      const Vector adapter = device_.vector(served(task));
       scores.tasks.push_back(evaluate(transformer_, theta_, &adapter, tasks_[task].held_out));
     }
     return scores;
   }
-  void write_adapters(const InnerList& states) {
-    if (options_.method == "none" || options_.method == "joint-mezo") return;
-    if (described_.merged) return write_adapter(MetaRun::merged_folder, served(0, states));
+  void write_adapters() {
+    if (described_.merged) return write_adapter(MetaRun::merged_folder, served(0));
     const std::vector<std::string> names = described_.adapter_names();
     for (std::size_t i = 0; i < names.size(); ++i)
-      write_adapter(MetaRun::adapter_folder(names[i]), served(i, states));
+      write_adapter(MetaRun::adapter_folder(names[i]), served(i));
   }
   void write_adapter(const std::filesystem::path& name, const Eigen::VectorXf& values) const {
     const std::filesystem::path path = folder_.path() / name;
@@ -254,7 +330,7 @@ class MetaTraining {
     std::filesystem::create_directories(path, error);
     require(!error, "{}: cannot be made: {}", path.string(), error.message());
     // An adapter of a moved backbone belongs to the run, not to the model that it began with.
-    const std::string base = options_.moves_backbone() ? folder_.path().string() : base_model_;
+    const std::string base = options_.moves_backbone() ? folder_.path().string() : origin_.base_model;
     peft::write_peft_lora(path, transformer_.config(), lora_,
                           std::span(values.data(), static_cast<std::size_t>(values.size())), base);
   }
@@ -273,22 +349,24 @@ class MetaTraining {
   const std::vector<MetaTaskData>& tasks_;
   const MetaTrainOptions& options_;
   const RunFolder& folder_;
-  std::string base_model_;
+  Origin origin_;
   Progress& progress_;
   std::function<bool()> interrupted_;
   peft::Lora lora_;
+  nlohmann::json identity_;
+  Past past_;
   MetaRun described_;
   std::size_t weights_;
   typename Backend::Theta& theta_;
   model::BasicTransformer<Backend> transformer_;
   AdapterStore<Device> store_;
   typename AdapterStore<Device>::Pairs pairs_;
-  AppendFile metrics_;
-  AppendFile trajectory_;
+  InnerList states_;  ///< the solver's own while it takes a step
+  CheckedLines metrics_, trajectory_;
   MetaResult result_;
+  MetaTally tally_;
   Work work_;
-  double squares_ = 0.0;
-  std::uint32_t points_ = 0;
+  double saved_at_ = 0.0, save_cost_ = 0.0;
 };
 
 }  // namespace zofo::tune
