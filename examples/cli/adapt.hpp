@@ -12,7 +12,6 @@
 #include "zofo/checkpoint/atomic_folder.hpp"
 #include "zofo/tune/adaptation.hpp"
 #include "zofo/tune/meta_run.hpp"
-#include "zofo/tune/method_result.hpp"
 
 namespace zofo::cli {
 
@@ -58,7 +57,7 @@ struct Adapt {
     }
     const std::vector<Start> from = read_starts(described, loaded.parameters.config());
     typename Device::Backend::Theta& theta = on_device.place(loaded.parameters);
-    if (described) tune::replay_run(run, *described, theta);
+    if (described) tune::replay_run(*described, tune::trajectory_of(run), theta);
     const peft::Lora& lora = from.front().lora;
     model::BasicTransformer<typename Device::Backend> transformer(on_device.backend(),
                                                                   loaded.parameters.config(), lora);
@@ -112,7 +111,7 @@ struct Adapt {
     std::vector<Start> list;
     for (const std::string& name : starts) {
       if (name == "zero") {
-        list.push_back({name, tune::make_lora(config, lora_rank, lora_alpha, lora_targets), {}});
+        list.push_back({name, tune::meta_lora(config, lora_rank, lora_alpha, lora_targets), {}});
         continue;
       }
       peft::PeftLora read = name == "mean" ? tune::mean_adapter(run, *described, config)
@@ -140,9 +139,7 @@ struct Adapt {
   void write(const model::Config& config, const peft::Lora& lora, const Eigen::VectorXf& values,
              const std::optional<tune::MetaRun>& described) const {
     checkpoint::AtomicFolder folder(out);
-    const bool moved =
-        described && (described->merged ||
-                      !tune::read_trajectory(std::filesystem::path(run) / "trajectory.jsonl").empty());
+    const bool moved = described && (described->merged || !tune::trajectory_of(run).empty());
     peft::write_peft_lora(folder.part(), config, lora,
                           std::span(values.data(), static_cast<std::size_t>(values.size())),
                           moved ? run : model);

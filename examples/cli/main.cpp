@@ -53,6 +53,8 @@ int main(int argc, char** argv) {
   zofo::cli::add_finetune(app, action);
   zofo::cli::add_meta_train(app, action);
   zofo::cli::add_adapt(app, action);
+  zofo::cli::add_methods(app, action);
+  zofo::cli::add_replay(app, action);
   zofo::cli::add_evaluate(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_tokenize(app, action);

@@ -82,9 +82,10 @@ void add_meta_train(CLI::App& app, Action& action) {
   command->add_option("--definitions", run_of.definitions, "folder with the task definitions")
       ->capture_default_str();
   command->add_option("--out", run_of.out, "run folder to make; must not exist");
-  command->add_option("--resume", arguments->resume,
-                      "run folder to go on in, with its model, tasks and options; --steps and --seconds may be "
-                      "raised");
+  command->add_option(
+      "--resume", arguments->resume,
+      "run folder to go on in, with its model, tasks and options; --steps and --seconds may be "
+      "raised");
   command->add_flag("--json", run_of.json, "print the result as one JSON object");
   tune::for_each_meta_option(run_of.options, [&]<class T>(const char* name, T& field, const char* help) {
     if constexpr (std::is_same_v<T, bool>) {

@@ -25,10 +25,8 @@ struct Score {
     std::vector<tune::Request> waiting;
     std::size_t tokens = 0, number = 0;
     const auto answer = [&] {
-      using Vector = typename Device::Backend::Vector;
       for (const std::string& each :
-           tune::answer_requests(*served.transformer, served.theta,
-                                 std::span<const Vector* const>(served.pointers), waiting))
+           tune::answer_requests(*served.transformer, served.theta, served.served, waiting))
         write_out("{}\n", each);
       flush_output();  // whoever asks line by line waits for it
       waiting.clear();
@@ -38,8 +36,7 @@ struct Score {
       ++number;
       if (line.find_first_not_of(" \t\r") != std::string::npos) {
         try {
-          waiting.push_back(tune::parse_request(served.model, line, "stdin", number, served.names,
-                                                served.fallback));
+          waiting.push_back(tune::parse_request(served.model, line, "stdin", number, served.served));
         } catch (...) {
           answer();  // the lines before a broken one
           throw;

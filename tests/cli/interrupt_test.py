@@ -81,7 +81,7 @@ class Interrupt(Case):
             running.wait_for(has_steps(run))
         self.assertFalse((run / "done").exists())
         request = '{"prompt": " stone :", "options": [" no", " yes"]}\n'
-        self.refused(zofo("score", "--model", self.model, "--run", run, stdin=request), "adapter.bin")
+        self.refused(zofo("score", "--model", self.model, "--run", run, stdin=request), "served.json")
 
 
 if __name__ == "__main__":

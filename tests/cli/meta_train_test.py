@@ -7,7 +7,7 @@ import unittest
 import program
 from program import TASK, Case, rows, zofo
 
-FILES = {"options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "done", "adapters"}
+FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "done", "adapters"}
 
 
 class MetaTrain(Case):
@@ -49,6 +49,26 @@ class MetaTrain(Case):
                 moves = rows(self.here / method / "trajectory.jsonl")
                 self.assertEqual(len(moves) > 0, method in ("bilevel", "drift", "joint-mezo"))
                 self.assertEqual((self.here / method / "merged").exists(), method == "joint-lora")
+
+    def test_it_goes_on_where_it_stopped(self):
+        self.good(self.meta_train("whole", "--steps", 6, "--theta-rate", 1e-4))
+        self.good(self.meta_train("run", "--steps", 2, "--theta-rate", 1e-4))
+        run = self.here / "run"
+        self.good(zofo("meta-train", "--resume", run, "--steps", 6))
+        for file in ("trajectory.jsonl", "adapters/a/adapter_model.safetensors", "meta.json"):
+            self.assertEqual((run / file).read_bytes(), (self.here / "whole" / file).read_bytes())
+        self.refused(zofo("meta-train", "--resume", run), "has taken 6 already")
+        self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--batch", 4), "batch = 4")
+        self.refused(zofo("meta-train", "--resume", run, "--out", self.here / "o"), "--out", "--resume")
+        self.refused(zofo("meta-train", "--resume", self.here / "nowhere"), "nowhere")
+        other = self.here / "other.gguf"
+        bytes_ = bytearray(self.model.read_bytes())
+        bytes_[-4] ^= 1  # a bit of the last weight
+        other.write_bytes(bytes_)
+        self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--model", other), "model", "begun with")
+        words = self.make_task("words", toml=TASK.replace('"tiny"', '"a"').replace(" no", " cloud"))
+        names = f"{words},{self.tasks[1]}"
+        self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--tasks", names), "task a", "begun with")
 
     def test_what_it_refuses(self):
         self.refused(self.meta_train("r", tasks=[self.tasks[0]] * 2), "'a' is named twice")

@@ -21,7 +21,8 @@ PROGRAM = ""  # main() sets it
 # Threads that spin while they wait would make every tiny job wait on a busy machine.
 ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive"}
 
-RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter.bin", "result.json", "curve.svg", "done"}
+RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter", "served.json", "result.json", "curve.svg", "state.bin",
+             "done"}
 TASK = """name = "tiny"
 prompt = " {text} :"
 options = [" no", " yes"]
@@ -129,8 +130,8 @@ class Case(unittest.TestCase):
 class Running:
     """The program at work in a process group of its own, killed with everything in it on exit."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], env=ENVIRONMENT, start_new_session=True,
+    def __init__(self, *arguments, env=None):
+        self.process = subprocess.Popen([PROGRAM, *map(str, arguments)], env=env or ENVIRONMENT, start_new_session=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def __enter__(self):

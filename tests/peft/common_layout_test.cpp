@@ -30,8 +30,8 @@ Eigen::VectorXf random(const peft::Lora& lora, std::uint64_t seed) {
   return x;
 }
 // scale · B A of a projection, zero where there is none.
-Matrix change(const peft::Lora& lora, const Eigen::VectorXf& x, std::size_t layer, peft::Projection projection,
-              std::uint32_t out, std::uint32_t in) {
+Matrix change(const peft::Lora& lora, const Eigen::VectorXf& x, std::size_t layer,
+              peft::Projection projection, std::uint32_t out, std::uint32_t in) {
   const peft::Lora::Site& site = lora.site(layer, projection);
   if (!site.used) return Matrix::Zero(out, in);
   const Eigen::Map<const Matrix> a(x.data() + site.a, lora.rank(), site.in);

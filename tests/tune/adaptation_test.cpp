@@ -43,7 +43,8 @@ TEST_CASE("draws trained side by side are those trained one by one", "[tune]") {
     CHECK(together[d].seed == 5 + d);
     CHECK(together[d].examples == 6);
     // Rounding differs between passes; Adam turns it into a part of a step of 0.02 where gradients are small.
-    CHECK((together[d].adapter - alone[0].adapter).norm() < 0.01F * (alone[0].adapter - f.lora.initial(5 + d)).norm());
+    CHECK((together[d].adapter - alone[0].adapter).norm() <
+          0.01F * (alone[0].adapter - f.lora.initial(5 + d)).norm());
     CHECK(together[d].scores.loss == Approx(alone[0].scores.loss).epsilon(1e-3));
   }
   CHECK(together[0].adapter != together[1].adapter);
@@ -90,8 +91,8 @@ TEST_CASE("in-context learning shows the draw's examples", "[tune]") {
   std::vector<std::string> shown;
   for (const std::size_t row : draw_examples(*f.data, {1, true}, 4))
     shown.push_back(data::solved(f.data->task, f.data->train[row]));
-  const auto rows = encode_rows(RowEncoder(f.loaded, f.data->task, Purpose::scoring, shown), f.data->validation, 0,
-                                "validation.jsonl");
+  const auto rows = encode_rows(RowEncoder(f.loaded, f.data->task, Purpose::scoring, shown),
+                                f.data->validation, 0, "validation.jsonl");
   CHECK(draws[1].scores.loss ==
         evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);
 }

@@ -31,7 +31,8 @@ struct MetaFixture : TinyFixture {
     const auto classes = static_cast<std::size_t>(std::ranges::count(options, ',')) + 1;
     std::string labels;
     for (std::size_t c = 0; c < classes; ++c) labels += std::to_string(c) + " = " + std::to_string(c) + "\n";
-    std::ofstream(at / "task.toml") << "name = \"" + name + "\"\nprompt = \" {text} :\"\noptions = " + options +
+    std::ofstream(at / "task.toml") << "name = \"" + name +
+                                           "\"\nprompt = \" {text} :\"\noptions = " + options +
                                            "\nlabel_field = \"label\"\n[label_map]\n" + labels;
     write_rows(at / "train.jsonl", rows, classes, shift);
     write_rows(at / "validation.jsonl", 12, classes, shift + 1);
@@ -48,16 +49,23 @@ struct MetaFixture : TinyFixture {
 
     [[nodiscard]] std::string bytes(const std::string& file) const { return tune::read_all(run / file); }
   };
-  // A whole run on the CPU, into a folder of its own.
-  [[nodiscard]] Ended train(const std::string& out, const tune::MetaTrainOptions& options,
-                            const std::function<bool()>& interrupted = [] { return false; }) const {
+  // A whole run on the CPU, into a folder of its own, or on from where one stopped.
+  [[nodiscard]] Ended train(
+      const std::string& out, const tune::MetaTrainOptions& options,
+      const std::function<bool()>& interrupted = [] { return false; }, bool resume = false) const {
     options.check();
     tune::CpuDevice device;
     tune::Model fresh = model();
     const std::vector<tune::MetaTaskData> list = tasks(options);
-    const tune::RunFolder run(folder / out);
+    const tune::RunFolder run = resume ? tune::RunFolder::open(folder / out) : tune::RunFolder(folder / out);
+    typename tune::MetaTraining<tune::CpuDevice>::Origin origin{"tiny"};
+    if (resume) {
+      origin.saved = tune::read_meta_state(run);
+      tune::check_meta_changes(tune::meta_options_of(*origin.saved), options, *origin.saved);
+    }
     tune::Progress silent("", nullptr);
-    tune::MetaTraining training(device, fresh, list, options, run, "tiny", silent, interrupted);
+    tune::MetaTraining<tune::CpuDevice> training(device, fresh, list, options, run, origin, silent,
+                                                 interrupted);
     Ended ended{training.run(), {}, run.path()};
     ended.theta.assign(training.theta().values().begin(), training.theta().values().end());
     return ended;

@@ -82,7 +82,8 @@ TEST_CASE("a task's gradient in a packed pass is its own", "[tune]") {
   const auto together = [&](const std::vector<Eigen::VectorXf>& p) {
     std::vector<Eigen::VectorXf> gradients(3, Eigen::VectorXf::Zero(p[0].size()));
     std::vector<JointGradient<Task>> parts;
-    for (std::size_t i = 0; i < 3; ++i) parts.push_back({&list[i], &p[i], 1.0, 10.0, samples(i), &gradients[i]});
+    for (std::size_t i = 0; i < 3; ++i)
+      parts.push_back({&list[i], &p[i], 1.0, 10.0, samples(i), &gradients[i]});
     Task::joint_gradients(f.theta(), parts);
     return gradients;
   };

@@ -26,7 +26,9 @@ MetaTrainOptions options(const std::string& method, std::uint32_t steps) {
 }
 const std::vector<std::string> adapters{"good", "three", "words"};
 bool same(const Eigen::VectorXf& a, const Eigen::VectorXf& b) { return a.size() == b.size() && a == b; }
-std::string adapter_file(const std::string& task) { return "adapters/" + task + "/adapter_model.safetensors"; }
+std::string adapter_file(const std::string& task) {
+  return "adapters/" + task + "/adapter_model.safetensors";
+}
 Eigen::VectorXf adapter(const testing::MetaFixture::Ended& run, const std::string& task,
                         const model::Config& config) {
   return peft::read_peft_lora(run.run / MetaRun::adapter_folder(task), config).values;
@@ -42,7 +44,7 @@ TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters th
   CHECK(run.adapter_names() == adapters);
   model::Parameters theta = f.loaded.parameters.clone();
   CHECK_NOTHROW(run.check_backbone(ended.run, theta));
-  replay_run(ended.run, run, theta);
+  replay_run(run, trajectory_of(ended.run), theta);
   CHECK(std::ranges::equal(theta.values(), ended.theta));
   CHECK(!std::ranges::equal(f.loaded.parameters.values(), ended.theta));
   CHECK_THROWS_WITH(run.check_backbone(ended.run, theta), contains("another backbone"));
@@ -93,10 +95,10 @@ TEST_CASE("drift takes the same first step up to its sign", "[tune]") {
     a.seed = b.seed = seed;
     const auto bilevel = f.train(fmt::format("bilevel{}", seed), a);
     const auto drift = f.train(fmt::format("drift{}", seed), b);
-    const auto moves = read_trajectory(bilevel.run / "trajectory.jsonl");
-    const auto signs = read_trajectory(drift.run / "trajectory.jsonl");
+    const auto moves = trajectory_of(bilevel.run);
+    const auto signs = trajectory_of(drift.run);
     REQUIRE(moves.size() == 1);
-    CHECK(std::abs(moves[0].coefficient) == std::abs(signs[0].coefficient));
+    CHECK(std::abs(moves[0].terms.at(0).coefficient) == std::abs(signs[0].terms.at(0).coefficient));
     for (const std::string& name : adapters)
       CHECK(bilevel.bytes(adapter_file(name)) == drift.bytes(adapter_file(name)));
   }
@@ -210,6 +212,77 @@ TEST_CASE("adapters are reset, kept or tied as told", "[tune]") {
   const auto tied = f.train("tied", o);
   CHECK(read_meta_run(tied.run).adapter_names() == std::vector<std::string>{"tied"});
   CHECK(distance(tied, "tied") > 0.05F);
+}
+
+TEST_CASE("a run that was cut off goes on to the bit", "[tune]") {
+  const testing::MetaFixture f("meta_resume");
+  MetaTrainOptions o = options("bilevel", 12);
+  o.tasks_per_step = 2;
+  o.save_steps = 4;
+  const std::string way = GENERATE("kept", "reset", "tied", "on disk", "rademacher");
+  if (way == "reset" || way == "tied") o.adapters = way;
+  o.reset_every = 5;
+  if (way == "on disk") o.in_memory = 1;
+  if (way == "rademacher") o.direction = way;
+  const auto whole = f.train("whole", o);
+  // Cut after step 7: the state is that of the interrupt. Then as if killed: an older state beside longer
+  // logs.
+  int steps = 0;
+  const auto cut = f.train("cut", o, [&] { return ++steps == 7; });
+  CHECK(cut.result.interrupted);
+  CHECK(cut.result.steps == 7);
+  MetaTrainOptions nine = o;
+  nine.steps = 9;
+  nine.save_steps = 8;
+  const auto middle = f.train(
+      "cut", nine, [] { return false; }, true);
+  CHECK(middle.result.steps == 9);
+  checkpoint::AppendFile(middle.run / "trajectory.jsonl").line("{\"at\": 9, \"half a li");
+  const auto end = f.train(
+      "cut", o, [] { return false; }, true);
+  CHECK(end.result.steps == 12);
+  CHECK(end.theta == whole.theta);
+  CHECK(end.bytes("trajectory.jsonl") == whole.bytes("trajectory.jsonl"));
+  for (const std::string& name : way == "tied" ? std::vector<std::string>{"tied"} : adapters)
+    CHECK(end.bytes(adapter_file(name)) == whole.bytes(adapter_file(name)));
+  CHECK(end.result.after.mean_loss() == whole.result.after.mean_loss());
+  CHECK(end.result.before.mean_loss() == whole.result.before.mean_loss());
+  CHECK(end.result.moved == whole.result.moved);
+  CHECK(end.result.passes == whole.result.passes);
+}
+
+TEST_CASE("a run goes on with what it was begun with alone", "[tune]") {
+  testing::MetaFixture f("meta_resume_errors");
+  MetaTrainOptions o = options("bilevel", 2);
+  const auto run = f.train("run", o);
+  const auto again = [&](const MetaTrainOptions& changed) {
+    return f.train(
+        "run", changed, [] { return false; }, true);
+  };
+  CHECK_THROWS_WITH(again(o), contains("has taken 2 already"));
+  o.steps = 4;
+  MetaTrainOptions other = o;
+  other.theta_rate = 1e-3;
+  CHECK_THROWS_WITH(again(other), contains("theta_rate = 0.001"));
+  const std::string state = run.bytes("state.bin");
+  const auto write = [&](const char* file, const std::string& bytes) {
+    checkpoint::write_atomically(run.run / file, bytes);
+  };
+  write("state.bin", state.substr(0, state.size() - 9));
+  CHECK_THROWS_WITH(again(o), contains("state.bin"));
+  write("state.bin", state);
+  const std::string log = run.bytes("trajectory.jsonl");
+  write("trajectory.jsonl", log.substr(0, log.size() / 2));
+  CHECK_THROWS_WITH(again(o), contains("trajectory.jsonl"));
+  write("trajectory.jsonl", log);
+  const std::string rows = read_all(std::filesystem::path(f.names[0]) / "train.jsonl");
+  checkpoint::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl",
+                               rows.substr(rows.find('\n') + 1));
+  CHECK_THROWS_WITH(again(o), contains("task good"));
+  checkpoint::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows);
+  CHECK(again(o).result.steps == 4);  // nothing was lost
+  std::filesystem::remove(run.run / "state.bin");
+  CHECK_THROWS_WITH(again(o), contains("no saved state"));
 }
 
 TEST_CASE("tasks are drawn by their rows", "[tune]") {

@@ -1,4 +1,5 @@
 #include "zofo/tune/options.hpp"
+#include "zofo/tune/options_toml.hpp"
 
 #include <unistd.h>
 
@@ -76,5 +77,6 @@ TEST_CASE("check names the field out of range", "[tune]") {
   CHECK(said([](Options& o) { o.epsilon = 0.0; }).starts_with("epsilon = 0"));
   CHECK(said([](Options& o) { o.steps = 0; }).starts_with("steps = 0"));
   CHECK(said([](Options& o) { o.method = "magic"; }) ==
-        "method = \"magic\": must be one of bilevel, lora, mezo");
+        "method = \"magic\": must be one of bilevel, lora, mezo, mezo-lora, mezo-adam, lozo, sparse, "
+        "mezo-svrg, fzoo");
 }

@@ -1,4 +1,5 @@
-/// @file LoRA adapters of different ranks, scales and projections under one layout, so that one pass serves all.
+/// @file LoRA adapters of different ranks, scales and projections under one layout, so that one pass serves
+/// all.
 #pragma once
 
 #include <Eigen/Core>
@@ -32,9 +33,9 @@ inline Lora common_layout(const model::Config& config, std::span<const Lora> lay
   return Lora(config, common);
 }
 
-/// An adapter as one of a larger layout that computes the same: A gains rows of zeros, B columns of zeros, and
-/// B takes up the ratio of the scales. Throws Error where the larger layout lacks a projection or is of lower
-/// rank, or the values are not the layout's.
+/// An adapter as one of a larger layout that computes the same: A gains rows of zeros, B columns of zeros,
+/// and B takes up the ratio of the scales. Throws Error where the larger layout lacks a projection or is of
+/// lower rank, or the values are not the layout's.
 inline Eigen::VectorXf widen(const model::Config& config, const Lora& from, const Eigen::VectorXf& values,
                              const Lora& to) {
   require(static_cast<std::size_t>(values.size()) == from.size(), "adapter of {} numbers: its layout has {}",

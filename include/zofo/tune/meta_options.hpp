@@ -93,8 +93,9 @@ void for_each_meta_option(AnyOptions& o, Visit&& visit) {
   visit("validation_rows", o.validation_rows, "score that many held-out rows of each task, 0: all");
   visit("max_tokens", o.max_tokens, "keep the last tokens of longer prompts, 0: as the task says");
   visit("curve_points", o.curve_points, "scores of the training tasks during the run, 0: at both ends alone");
-  visit("save_seconds", o.save_seconds,
-        "training seconds from one saved state to the next, more where saving takes over 1% of them; 0: never");
+  visit(
+      "save_seconds", o.save_seconds,
+      "training seconds from one saved state to the next, more where saving takes over 1% of them; 0: never");
   visit("save_steps", o.save_steps, "save the state every so many steps too; 0: by time alone");
   visit("seed", o.seed, "seed of directions, batches, splits, tasks and adapters");
   visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");

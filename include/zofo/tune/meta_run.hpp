@@ -15,10 +15,10 @@
 #include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
+#include "zofo/outer/sgd.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
-#include "zofo/outer/sgd.hpp"
 #include "zofo/tune/identity.hpp"
 #include "zofo/tune/merge_lora.hpp"
 #include "zofo/tune/run_folder.hpp"
@@ -90,14 +90,9 @@ inline nlohmann::json to_json(const MetaRun& run) {
   nlohmann::json tasks = nlohmann::json::array();
   for (const MetaRun::Task& task : run.tasks)
     tasks.push_back({{"name", task.name}, {"options", task.options}, {"rows", task.rows}});
-  return {{"method", run.method},
-          {"model", run.model},
-          {"direction", run.direction},
-          {"theta_rate", run.theta_rate},
-          {"tied", run.tied},
-          {"adapted", run.adapted},
-          {"merged", run.merged},
-          {"tasks", tasks}};
+  return {{"method", run.method},         {"model", run.model}, {"direction", run.direction},
+          {"theta_rate", run.theta_rate}, {"tied", run.tied},   {"adapted", run.adapted},
+          {"merged", run.merged},         {"tasks", tasks}};
 }
 
 /// Reads meta.json of a run. Throws Error naming file and field.
@@ -156,10 +151,11 @@ inline void merge_run(const std::filesystem::path& run, const MetaRun& described
   const peft::PeftLora merged = peft::read_peft_lora(run / MetaRun::merged_folder, theta.config());
   merge_lora(theta, merged.lora, merged.values);
 }
-/// Takes the steps of a trajectory with plain zeroth-order SGD at this rate: θ_K to the bit, since each step is
-/// the same update in the same order.
+/// Takes the steps of a trajectory with plain zeroth-order SGD at this rate: θ_K to the bit, since each step
+/// is the same update in the same order.
 template <class Law, class Theta>
-void take_steps(const Law& law, double rate, std::span<const checkpoint::TrajectoryStep> steps, Theta& theta) {
+void take_steps(const Law& law, double rate, std::span<const checkpoint::TrajectoryStep> steps,
+                Theta& theta) {
   const outer::Sgd sgd{{.rate = rate}};
   typename outer::Sgd::State<Theta> state;
   for (const checkpoint::TrajectoryStep& step : steps) sgd.apply(theta, law, ZoGradient{step.terms}, state);

@@ -44,7 +44,8 @@ inline MetaTally tally_of(const checkpoint::RunState& saved) {
 }
 
 /// What a run is of: it goes on only with the same model and rows.
-inline nlohmann::json meta_identity(const model::Parameters& theta_0, const std::vector<MetaTaskData>& tasks) {
+inline nlohmann::json meta_identity(const model::Parameters& theta_0,
+                                    const std::vector<MetaTaskData>& tasks) {
   nlohmann::json fields = {{"model", hash_of_model(theta_0)}};
   for (const MetaTaskData& task : tasks)
     fields["task " + task.name()] =
@@ -76,7 +77,8 @@ void for_each_saved_pair(const checkpoint::RunState& state, std::size_t tasks, s
     for (std::size_t i = 0; i < pair.vectors.size(); ++i) {
       const std::string name = fmt::format("{}.{}", task, i);
       const Eigen::VectorXf* const x = state.vector(name);
-      const bool fits = x != nullptr && (static_cast<std::size_t>(x->size()) == size || (i >= 2 && x->size() == 0));
+      const bool fits =
+          x != nullptr && (static_cast<std::size_t>(x->size()) == size || (i >= 2 && x->size() == 0));
       require(fits, "saved state: vector '{}': must have {} numbers", name, size);
       pair.vectors[i] = *x;
     }
@@ -109,8 +111,8 @@ inline MetaTrainOptions meta_options_of(const checkpoint::RunState& saved) {
 /// to do.
 inline void check_meta_changes(const MetaTrainOptions& begun, const MetaTrainOptions& given,
                                const checkpoint::RunState& saved) {
-  constexpr std::string_view extendable[] = {"steps", "seconds", "curve_points", "save_seconds", "save_steps",
-                                             "in_memory"};
+  constexpr std::string_view extendable[] = {"steps",        "seconds",    "curve_points",
+                                             "save_seconds", "save_steps", "in_memory"};
   for_each_meta_option(begun, [&]<class T>(const char* name, const T& before, const char*) {
     if (std::ranges::find(extendable, std::string_view(name)) != std::end(extendable)) return;
     for_each_meta_option(given, [&]<class U>(const char* other, const U& now, const char*) {

@@ -24,8 +24,8 @@
 #include "zofo/tune/evaluate.hpp"
 #include "zofo/tune/meta_result.hpp"
 #include "zofo/tune/meta_run.hpp"
-#include "zofo/tune/meta_tasks.hpp"
 #include "zofo/tune/meta_state.hpp"
+#include "zofo/tune/meta_tasks.hpp"
 #include "zofo/tune/progress.hpp"
 #include "zofo/tune/run_log.hpp"
 
@@ -41,9 +41,9 @@ class MetaTraining {
 
   /// What a run is told beside its inputs.
   struct Origin {
-    std::string base_model;                                   ///< what the adapters' folders call θ_0
-    nlohmann::json place = nlohmann::json::object();          ///< kept for whoever resumes
-    std::optional<checkpoint::RunState> saved = {};           ///< a state to go on from
+    std::string base_model;                           ///< what the adapters' folders call θ_0
+    nlohmann::json place = nlohmann::json::object();  ///< kept for whoever resumes
+    std::optional<checkpoint::RunState> saved = {};   ///< a state to go on from
   };
 
   /// `interrupted` is asked after every step. Throws Error, before the folder is touched, where a saved state

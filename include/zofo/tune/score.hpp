@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -18,6 +19,22 @@
 #include "zofo/tune/packed_parts.hpp"
 
 namespace zofo::tune {
+
+/// An adapter that requests may ask for.
+template <class Vector>
+struct ServedAdapter {
+  const Vector* values = nullptr;
+  peft::Kind kind = peft::Kind::lora;
+  std::uint32_t taken = 0;  ///< positions that it takes of the context
+};
+
+/// Adapters by name. A transformer serves them if it has a layout of each kind.
+template <class Vector>
+struct ServedAdapters {
+  std::vector<std::string> names;
+  std::vector<ServedAdapter<Vector>> adapters;
+  int fallback = -1;  ///< answers requests that name none; −1: θ alone
+};
 
 /// A question: a row, and the adapter that answers it.
 struct Request {
@@ -41,11 +58,11 @@ inline int adapter_of(const data::Row& row, std::span<const std::string> names, 
 
 }  // namespace detail
 
-/// Reads {"prompt": …, "options": […], "adapter": …}, one option or more; the adapter is one of `names`, or
-/// number `fallback` where none is named. Throws Error headed by file and line.
-inline Request parse_request(const Model& model, const std::string& line, std::string_view file,
-                             std::size_t number, std::span<const std::string> names = {},
-                             int fallback = -1) {
+/// Reads {"prompt": …, "options": […], "adapter": …}, one option or more. Throws Error headed by file and
+/// line.
+template <class Vector>
+Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
+                      const ServedAdapters<Vector>& served) {
   const data::Row row = data::detail::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
@@ -60,10 +77,12 @@ inline Request parse_request(const Model& model, const std::string& line, std::s
     require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
             row.place(), options.options.size() - 1);
   }
+  const int adapter = detail::adapter_of(row, served.names, served.fallback);
   EncodedRow made{encode_prompt(model, prompt.get_ref<const std::string&>())};
-  check_length(model, made.prompt.size(), options, row.place());
+  check_length(model, made.prompt.size(), options, row.place(),
+               adapter < 0 ? 0 : served.adapters[static_cast<std::size_t>(adapter)].taken);
   made.options = std::make_shared<const OptionTokens>(std::move(options));
-  return {std::move(made), detail::adapter_of(row, names, fallback)};
+  return {std::move(made), adapter};
 }
 
 /// Scores of every request's options, as many requests of any adapters in a pass as fill the backend's
@@ -71,7 +90,7 @@ inline Request parse_request(const Model& model, const std::string& line, std::s
 template <class Backend>
 std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>& transformer,
                                                 const typename Backend::Theta& theta,
-                                                std::span<const typename Backend::Vector* const> adapters,
+                                                const ServedAdapters<typename Backend::Vector>& served,
                                                 std::span<const Request> requests) {
   std::vector<std::size_t> order(requests.size());  // requests of one adapter are neighbours in a pass
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -84,14 +103,16 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
     std::size_t end = next;
     for (; end < order.size() && batch.tokens.size() < Backend::tokens_that_fill; ++end) {
       const Request& request = requests[order[end]];
-      if (request.adapter >= 0 && (used.empty() || request.adapter != latest)) {
-        used.push_back(adapters[static_cast<std::size_t>(request.adapter)]);
+      if (request.adapter >= 0 && request.adapter != latest) {
+        const auto& adapter = served.adapters[static_cast<std::size_t>(request.adapter)];
+        used.push_back(adapter.values);
+        batch.kinds.push_back(adapter.kind);
         latest = request.adapter;
       }
       pack_row(batch, request.row, request.adapter < 0 ? -1 : static_cast<int>(used.size()) - 1);
     }
-    const std::vector<double> logprobs = transformer.log_probabilities(
-        theta, batch, std::span<const typename Backend::Vector* const>(used));
+    const std::vector<double> logprobs =
+        transformer.log_probabilities(theta, batch, std::span<const typename Backend::Vector* const>(used));
     for (std::size_t at = 0; next < end; ++next) {
       const OptionTokens& options = *requests[order[next]].row.options;
       scores[order[next]] = option_scores(std::span(logprobs).subspan(at, options.targets()), options);
@@ -106,10 +127,10 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
 template <class Backend>
 std::vector<std::string> answer_requests(model::BasicTransformer<Backend>& transformer,
                                          const typename Backend::Theta& theta,
-                                         std::span<const typename Backend::Vector* const> adapters,
+                                         const ServedAdapters<typename Backend::Vector>& served,
                                          std::span<const Request> requests) {
   std::vector<std::string> answers;
-  const std::vector<std::vector<double>> scores = score_requests(transformer, theta, adapters, requests);
+  const std::vector<std::vector<double>> scores = score_requests(transformer, theta, served, requests);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::vector<std::size_t> counts;
     for (const Tokens& option : requests[i].row.options->options) counts.push_back(option.size());
