@@ -187,11 +187,16 @@ class MetaSolver {
   }
   void save(const std::vector<AdapterPair<P>>& adapters) {
     backup_.resize(drawn_.size());
-    for (std::size_t i = 0; i < drawn_.size(); ++i)
-      if (backup_[i])
-        *backup_[i] = {adapters[drawn_[i]], state_.inner[drawn_[i]]};
-      else
-        backup_[i].emplace(adapters[drawn_[i]], state_.inner[drawn_[i]]);
+    for (std::size_t i = 0; i < drawn_.size(); ++i) {
+      const auto& pair = adapters[drawn_[i]];
+      const auto& inner = state_.inner[drawn_[i]];
+      if (!backup_[i]) {
+        backup_[i].emplace(pair, inner);
+        continue;
+      }
+      backup_[i]->first = pair;  // in the memory that is there
+      backup_[i]->second = inner;
+    }
   }
   void restore(std::vector<AdapterPair<P>>& adapters) {
     for (std::size_t i = 0; i < drawn_.size(); ++i) {

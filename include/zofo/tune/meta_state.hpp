@@ -12,6 +12,7 @@
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/tune/adapter_store.hpp"
 #include "zofo/tune/identity.hpp"
+#include "zofo/tune/meta_log.hpp"
 #include "zofo/tune/meta_options.hpp"
 #include "zofo/tune/meta_tasks.hpp"
 #include "zofo/tune/run_folder.hpp"
@@ -20,28 +21,6 @@ namespace zofo::tune {
 
 inline constexpr const char* meta_state_file = "state.bin";
 inline constexpr int meta_state_version = 1;
-
-/// How far a run has come.
-struct MetaTally {
-  std::uint32_t steps = 0;
-  double seconds = 0.0;  ///< of training
-  double passes = 0.0;
-  std::uint64_t tokens = 0;
-  double squares = 0.0;  ///< of the coefficients that moved θ
-  std::uint32_t points = 0;
-};
-inline nlohmann::json to_json(const MetaTally& t) {
-  return {t.steps, t.seconds, t.passes, t.tokens, t.squares, t.points};
-}
-inline MetaTally tally_of(const checkpoint::RunState& saved) {
-  const auto list = saved.number<nlohmann::json>("tally");
-  try {
-    return {list.at(0).get<std::uint32_t>(), list.at(1).get<double>(), list.at(2).get<double>(),
-            list.at(3).get<std::uint64_t>(), list.at(4).get<double>(), list.at(5).get<std::uint32_t>()};
-  } catch (const nlohmann::json::exception& error) {
-    fail("saved state: tally: {}", error.what());
-  }
-}
 
 /// What a run is of: it goes on only with the same model and rows.
 inline nlohmann::json meta_identity(const model::Parameters& theta_0,

@@ -22,12 +22,12 @@
 #include "zofo/tune/adapter_store.hpp"
 #include "zofo/tune/device.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/meta_log.hpp"
 #include "zofo/tune/meta_result.hpp"
 #include "zofo/tune/meta_run.hpp"
 #include "zofo/tune/meta_state.hpp"
 #include "zofo/tune/meta_tasks.hpp"
 #include "zofo/tune/progress.hpp"
-#include "zofo/tune/run_log.hpp"
 
 namespace zofo::tune {
 
@@ -70,8 +70,7 @@ class MetaTraining {
                lora_.initial(options.seed)),
         pairs_(store_.empty_pairs()),
         states_(pairs_.size()),
-        metrics_(folder.file("metrics.jsonl")),
-        trajectory_(folder.file("trajectory.jsonl")) {
+        log_(folder) {
     if (origin_.saved) go_on();
     folder_.write("options.toml", to_toml(options_));
     folder_.write(MetaRun::file, to_json(described_).dump(2) + "\n");
@@ -83,13 +82,13 @@ class MetaTraining {
     for (const MetaTaskData& task : tasks_) result_.names.push_back(task.name());
     if (!origin_.saved) {
       result_.before = score(false);
-      point("before", result_.before);
+      log_.scored("before", result_.before, tally_);
     }
     if (options_.method != "none") train();
     write_adapters();
     if (!result_.interrupted) {
       result_.after = score(true);
-      point("after", result_.after);
+      log_.scored("after", result_.after, tally_);
     }
     result_.steps = tally_.steps;
     result_.seconds = tally_.seconds;
@@ -121,16 +120,11 @@ class MetaTraining {
   }
 
   // ---- going on ----
-  struct Past {
-    std::string metrics, trajectory;
-  };
   // Read and checked before anything of the folder is touched.
-  [[nodiscard]] Past read_past() const {
+  [[nodiscard]] MetaLog::Past read_past() const {
     if (!origin_.saved) return {};
     check_identity(origin_.saved->template number<nlohmann::json>("identity"), identity_);
-    const auto log = origin_.saved->template number<nlohmann::json>("log");
-    return {CheckedLines::text_at(folder_.file("metrics.jsonl"), log.at("metrics")),
-            CheckedLines::text_at(folder_.file("trajectory.jsonl"), log.at("trajectory"))};
+    return MetaLog::read(folder_, origin_.saved->template number<nlohmann::json>("log"));
   }
   void go_on() {
     const auto steps =
@@ -144,8 +138,8 @@ class MetaTraining {
                           const std::size_t all[] = {task};
                           store_.bring(all, pairs_, states_);  // no more in memory than may be
                         });
-    metrics_.go_on_after(past_.metrics);
-    trajectory_.go_on_after(past_.trajectory);
+    log_.go_on_after(past_);
+    folder_.unmark_done();
     past_ = {};
   }
   void save_state() {
@@ -157,7 +151,7 @@ class MetaTraining {
                      {"identity", identity_},
                      {"tally", to_json(tally_)},
                      {"before", to_json(result_.before)},
-                     {"log", {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}}},
+                     {"log", log_.position()},
                      {"pairs", nlohmann::json::array()}};
     for (std::size_t task = 0; task < pairs_.size(); ++task)
       if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), state);
@@ -234,7 +228,7 @@ class MetaTraining {
       result_.interrupted = interrupted_();
       go_on = !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + last <= options_.seconds);
       solver.state().inner.swap(states_);  // scores and saved states cost no training time
-      if (go_on && point_is_due()) point("curve", score(true));
+      if (go_on && point_is_due()) log_.scored("curve", score(true), tally_);
       if (saves()) save_when_due();
       solver.state().inner.swap(states_);
     }
@@ -262,43 +256,12 @@ class MetaTraining {
     tally_.steps = report.step + 1;
     tally_.passes = work_.passes;
     tally_.tokens = work_.tokens;
-    for (const ZoTerm& term : report.gradient.terms) {
-      trajectory_.line(checkpoint::to_line(report.step, term));
-      const double applied = options_.theta_rate * term.coefficient;
-      tally_.squares += applied * applied;
-    }
-    metrics_.line(nlohmann::json{{"event", "step"},
-                                 {"step", report.step},
-                                 {"seconds", tally_.seconds},
-                                 {"passes", work_.passes},
-                                 {"tokens", work_.tokens},
-                                 {"tasks", std::vector<std::size_t>(drawn.begin(), drawn.end())},
-                                 {"upper", report.upper},
-                                 {"lower_p", report.lower_p},
-                                 {"lower_s", report.lower_s},
-                                 {"rho", report.projected_gradient},
-                                 {"inner_s", report.inner_value_s},
-                                 {"inner_p", report.inner_value_p}}
-                      .dump());
+    for (const ZoTerm& term : report.gradient.terms)
+      tally_.squares += std::pow(options_.theta_rate * term.coefficient, 2);
+    log_.step(report, tally_, drawn);
   }
 
   // ---- scores and adapters ----
-  void point(const char* event, const MetaScores& scores) {
-    std::vector<double> losses, accuracies;
-    for (const Scores& each : scores.tasks) {
-      losses.push_back(each.loss);
-      accuracies.push_back(each.balanced_accuracy);
-    }
-    metrics_.line(nlohmann::json{
-        {"event", event},
-        {"seconds", result_.seconds},
-        {"steps", result_.steps},
-        {"loss", scores.mean_loss()},
-        {"balanced_accuracy", scores.mean_balanced_accuracy()},
-        {"losses", losses},
-        {"balanced_accuracies",
-         accuracies}}.dump());
-  }
   /// What a task is served with: p, or the one adapter of a joint run.
   [[nodiscard]] Eigen::VectorXf served(std::size_t task) const {
     const PackedPair packed = store_.packed(options_.tied() ? 0 : task, pairs_, states_);
@@ -354,7 +317,7 @@ class MetaTraining {
   std::function<bool()> interrupted_;
   peft::Lora lora_;
   nlohmann::json identity_;
-  Past past_;
+  MetaLog::Past past_;
   MetaRun described_;
   std::size_t weights_;
   typename Backend::Theta& theta_;
@@ -362,7 +325,7 @@ class MetaTraining {
   AdapterStore<Device> store_;
   typename AdapterStore<Device>::Pairs pairs_;
   InnerList states_;  ///< the solver's own while it takes a step
-  CheckedLines metrics_, trajectory_;
+  MetaLog log_;
   MetaResult result_;
   MetaTally tally_;
   Work work_;
