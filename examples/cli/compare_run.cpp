@@ -13,6 +13,7 @@
 #include "zofo/compare/report_json.hpp"
 #include "zofo/compare/run_record.hpp"
 #include "zofo/compare/table.hpp"
+#include "zofo/input/file.hpp"
 
 namespace zofo::cli {
 namespace {
@@ -80,7 +81,7 @@ int Comparison::run(bool json) {
     return exit_interrupted;
   }
   if (json)
-    write_out("{}", compare::read_file(folder_.file("compare.json")));
+    write_out("{}", input::read_file(folder_.file("compare.json")));
   else
     write_out("{}", compare::table_text(compare::rows_of(plan_, untrained_, outcomes_)));
   flush_output();
@@ -242,7 +243,7 @@ void Comparison::write_json() const {
     const fs::path file = folder_.run(plan_, outcome.cell) / "options.toml";
     const std::string& label = plan_.arms[outcome.cell.arm].label;
     if (outcome.record && !options.contains(label) && fs::exists(file))
-      options[label] = compare::read_file(file);
+      options[label] = input::read_file(file);
   }
   const nlohmann::json all = {{"zofo", ZOFO_VERSION},
                               {"command", compare::command_line(plan_)},

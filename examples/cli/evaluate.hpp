@@ -63,7 +63,8 @@ struct Evaluate {
 
   template <class Device>
   tune::Scores evaluate(Served<Device>& served, const data::TaskData& data) const {
-    const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations);
+    const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations,
+                                   served.taken());
     const char* const file = "validation.jsonl";
     std::vector<tune::EncodedRow> encoded = tune::encode_rows(encoder, data.validation, rows, file);
     auto& transformer = *served.transformer;
@@ -72,7 +73,7 @@ struct Evaluate {
     tune::Scores scores = tune::evaluate(transformer, served.theta, adapter, encoded, data.task.answer_rule);
     if (data.task.kind == data::Kind::generate) {
       const tune::Generator greedy = [&](std::span<const tune::Tokens> prompts, const tune::EndOfText& end) {
-        return tune::greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
+        return tune::cached_greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
       };
       scores.answers = tune::evaluate_texts(greedy, encoded, data.task);
     }

@@ -19,7 +19,6 @@
 
 #include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/saved_plan.hpp"
 #include "zofo/core/error.hpp"
@@ -62,12 +61,6 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
   checkpoint::AtomicFile file(path);
   file.write(text);
   file.commit();
-}
-
-/// All of a file. Throws Error naming it.
-inline std::string read_file(const std::filesystem::path& path) {
-  const checkpoint::MappedFile file(path);
-  return std::string(checkpoint::as_text(file));
 }
 
 /// The folder, its plan saved.

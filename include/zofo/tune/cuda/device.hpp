@@ -29,8 +29,8 @@ class CudaDevice {
   [[nodiscard]] static Eigen::VectorXf host(const tensor::cuda::Vector& x) { return x.host(); }
   /// Plans the memory of a run whose passes are as large as told. Throws Error that says what to change where
   /// the card is too small.
-  void expect(const model::Config& config, const peft::Lora& lora, const RowExtent& row, const PassRows& rows,
-              bool recompute) {
+  void expect(const model::Config& config, const peft::Adapter& adapter, const RowExtent& row,
+              const PassRows& rows, bool recompute) {
     const auto extent = [&](std::size_t count) {
       model::Extent e;
       e.tokens = count * row.tokens;
@@ -40,7 +40,7 @@ class CudaDevice {
       e.head_rows = e.targets;
       return e;
     };
-    model::CudaPlan<T> plan(config, lora);
+    model::CudaPlan<T> plan(config, adapter);
     model::Extent scoring = extent(Backend::tokens_that_fill / row.tokens + 1);
     plan.pass(scoring);
     if (rows.probed > 0) {
@@ -57,6 +57,14 @@ class CudaDevice {
       plan.vectors(2 * (2 + 2 * 3) +
                    3);  // p and s with gradient and moments, all once more to fall back on; a pass's
     }
+    plan_ = plan.plan();
+    plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
+  }
+  /// The same for texts that are written with a cache, prompts of `prompt_tokens` being read together.
+  void expect_texts(const model::Config& config, const peft::Adapters& adapters, model::CacheExtent cache,
+                    std::size_t prompt_tokens) {
+    model::CudaPlan<T> plan(config, adapters);
+    plan.cache(cache, prompt_tokens);
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
