@@ -29,9 +29,9 @@ void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
-void add_compare(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its step. The handler only sets a flag.
 void catch_interrupt();

@@ -255,8 +255,8 @@ void Comparison::write_json() const {
                               {"curves", compare::curves_to_json(plan_, outcomes_)},
                               {"runs", compare::runs_to_json(plan_, outcomes_)},
                               {"options", options}};
-  compare::write_file(folder_.file("compare.json"),
-                      all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  checkpoint::write_atomically(folder_.file("compare.json"),
+                               all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 // The table and the JSON do not depend on Python; the page does.

@@ -22,6 +22,11 @@ inline constexpr std::size_t longest_json = std::size_t{1} << 24U;
 /// A float in a document by its shortest decimals: 1e-05, not the double beside it.
 inline double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
+/// input::parse_json with errors headed by `place`.
+inline nlohmann::json parse_json(std::string_view text, std::string_view place) {
+  return input::with_place(place, [&] { return input::parse_json(text); });
+}
+
 /// The fields of an object in a file; every accessor throws Error naming file, field, value and what it must
 /// be. A field that is null counts as left out, as Python's libraries write it.
 class JsonFields {
@@ -34,7 +39,7 @@ class JsonFields {
   /// Parses a file that holds one object.
   static JsonFields load(const std::filesystem::path& path) {
     const std::string text = input::read_file(path, longest_json);
-    return {input::with_place(path.string(), [&] { return input::parse_json(text); }), path.string()};
+    return {parse_json(text, path.string()), path.string()};
   }
 
   [[nodiscard]] const std::string& place() const { return place_; }

@@ -56,13 +56,6 @@ class SharedLock {
   int file_;
 };
 
-/// Writes a file in one piece.
-inline void write_file(const std::filesystem::path& path, std::string_view text) {
-  checkpoint::AtomicFile file(path);
-  file.write(text);
-  file.commit();
-}
-
 /// The folder, its plan saved.
 class Folder {
  public:
@@ -76,7 +69,7 @@ class Folder {
     if (std::filesystem::exists(plan_file()))
       check_same(plan_, checkpoint::JsonFields::load(plan_file()).object(), path_.string());
     else
-      write_file(plan_file(), plan_.dump(2) + "\n");
+      checkpoint::write_atomically(plan_file(), plan_.dump(2) + "\n");
   }
 
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }

@@ -11,11 +11,9 @@
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/compare/statistics.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/input/file.hpp"
-#include "zofo/input/json.hpp"
 
 namespace zofo::compare {
 
@@ -86,19 +84,19 @@ inline std::string_view take_line(std::string_view& text) {
 /// The learning curve in a finished run's metrics.jsonl (docs/runs.md). Other events are passed over. Throws
 /// Error with file and line for what is no object, lacks a field, is out of range, or goes back in time.
 inline std::vector<CurvePoint> read_curve(const std::filesystem::path& path) {
-  constexpr std::size_t longest_line = std::size_t{1} << 16U, most_points = 100'000;
-  const checkpoint::MappedFile file(path);
-  std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  constexpr std::size_t longest_line = std::size_t{1} << 16U;
+  constexpr std::size_t most_points = 100'000;
+  const std::string bytes = input::read_file(path);
+  std::string_view text = bytes;
   std::vector<CurvePoint> curve;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string place = fmt::format("{}:{}", path.string(), number);
     const std::string_view line = detail::take_line(text);
+    // Most lines are steps, of which nothing is wanted.
+    if (line.size() <= longest_line && line.find("\"curve\"") == std::string_view::npos) continue;
     require(line.size() <= longest_line, "{}: {} bytes: a line must have at most {}", place, line.size(),
             longest_line);
-    // Most lines are steps, of which nothing is wanted.
-    if (line.find("\"curve\"") == std::string_view::npos) continue;
-    const checkpoint::JsonFields fields(input::with_place(place, [&] { return input::parse_json(line); }),
-                                        place);
+    const checkpoint::JsonFields fields(checkpoint::parse_json(line, place), place);
     if (fields.string("event") != "curve") continue;
     const CurvePoint point{detail::number_in(fields, "seconds", 0.0, detail::largest),
                            detail::number_in(fields, "passes", 0.0, detail::largest),
