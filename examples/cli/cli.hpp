@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -28,6 +29,9 @@ void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
+void add_methods(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its step. The handler only sets a flag.
 void catch_interrupt();
@@ -59,11 +63,35 @@ struct Place {
   }
 };
 
-inline void add_place(CLI::App& command, Place& place) {
-  command.add_option("--model", place.model, "GGUF file or Hugging Face folder of the model")->required();
-  command.add_option("--task", place.task, "folder with task.toml, or the name of a definition")->required();
+inline void add_place(CLI::App& command, Place& place, bool required = true) {
+  command.add_option("--model", place.model, "GGUF file or Hugging Face folder of the model")
+      ->required(required);
+  command.add_option("--task", place.task, "folder with task.toml, or the name of a definition")
+      ->required(required);
   command.add_option("--data", place.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
   command.add_option("--tasks", place.tasks, "folder with the task definitions")->capture_default_str();
+}
+
+// A place as a saved state keeps it: names that lead to the same files from any folder.
+inline nlohmann::json place_to_json(const Place& place) {
+  const auto whole = [](const std::string& path) {
+    std::error_code ignored;
+    const bool there = !path.empty() && std::filesystem::exists(path, ignored);
+    return there ? std::filesystem::absolute(path).string() : path;
+  };
+  return {{"model", whole(place.model)},
+          {"task", whole(place.task)},
+          {"data", whole(place.data)},
+          {"tasks", whole(place.tasks)}};
+}
+// Throws Error naming a field that is missing.
+inline Place place_from_json(const nlohmann::json& saved) {
+  try {
+    return {saved.at("model").get<std::string>(), saved.at("task").get<std::string>(),
+            saved.at("data").get<std::string>(), saved.at("tasks").get<std::string>()};
+  } catch (const nlohmann::json::exception& error) {
+    fail("saved state: place: {}", error.what());
+  }
 }
 
 // "lower_rate" as "--lower-rate".

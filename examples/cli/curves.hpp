@@ -8,13 +8,13 @@
 #include <string>
 
 #include "zofo/tune/curve_svg.hpp"
+#include "zofo/tune/methods.hpp"
 
 namespace zofo::cli {
 
 inline std::string title_of(const std::string& method) {
-  if (method == "bilevel") return "Bilevel-ZOFO";
-  if (method == "mezo") return "MeZO";
-  if (method == "lora") return "LoRA alone";
+  for (const tune::Method& each : tune::methods)
+    if (each.name == method) return std::string(each.title);
   return "zero-shot";
 }
 

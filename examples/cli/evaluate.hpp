@@ -63,7 +63,8 @@ struct Evaluate {
 
   template <class Device>
   tune::Scores evaluate(Served<Device>& served, const data::TaskData& data) const {
-    const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations);
+    const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations,
+                                   served.taken());
     const char* const file = "validation.jsonl";
     std::vector<tune::EncodedRow> encoded = tune::encode_rows(encoder, data.validation, rows, file);
     auto& transformer = *served.transformer;

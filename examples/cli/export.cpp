@@ -4,7 +4,7 @@
 
 #include "cli.hpp"
 #include "zofo/checkpoint/atomic_folder.hpp"
-#include "zofo/peft/peft_format.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 #include "zofo/tune/export_gguf.hpp"
 #include "zofo/tune/export_hugging_face.hpp"
 #include "zofo/tune/load_model.hpp"
@@ -22,17 +22,17 @@ struct Export {
   int write() const {
     check();
     model::Parameters theta = tune::load_backbone(model);
-    std::optional<tune::Restored> restored;
+    std::optional<tune::Served> restored;
     if (!run.empty()) restored.emplace(tune::restore(run, theta));
-    const bool adapter = restored && restored->adapter() != nullptr;
+    const bool adapter = restored && restored->adapter;
     require(adapter || !merge, "--merge: {} serves the backbone alone: there is no adapter to merge", run);
     if (format == "peft") {
       require(adapter, "--format peft: {} serves the backbone alone: there is no adapter to write", run);
-      return write_adapter_alone(theta, *restored);
+      return write_adapter_alone(theta, *restored->adapter);
     }
-    if (merge) tune::merge_lora(theta, restored->lora, *restored->adapter());
+    if (merge) merge_into(theta, *restored->adapter);
     const bool beside = adapter && !merge;
-    if (format == "hf") return write_folder(theta, beside ? &*restored : nullptr);
+    if (format == "hf") return write_folder(theta, beside ? &*restored->adapter : nullptr);
     require(!beside, "--format gguf: holds a backbone alone: --merge puts the run's adapter into it");
     return write_file(theta);
   }
@@ -53,6 +53,13 @@ struct Export {
   }
   [[nodiscard]] bool from_folder() const { return tune::is_folder(model); }
 
+  void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter) const {
+    const auto* lora = std::get_if<peft::Lora>(&adapter.layout);
+    require(lora != nullptr, "--merge: {} serves a {}: only LoRA can be put into the weights", run,
+            peft::name(peft::kind(adapter.layout)));
+    tune::merge_lora(theta, *lora, adapter.values);
+  }
+
   // The fields of config.json that the tokenizer decides.
   [[nodiscard]] nlohmann::json special_tokens() const {
     nlohmann::json fields = nlohmann::json::object();
@@ -70,18 +77,19 @@ struct Export {
     return fields;
   }
 
-  int write_adapter_alone(const model::Parameters& theta, const tune::Restored& restored) const {
+  int write_adapter_alone(const model::Parameters& theta, const peft::PeftAdapter& adapter) const {
     checkpoint::AtomicFolder folder(out);
-    write_adapter(folder.part(), theta, restored, model);
+    write_adapter(folder.part(), theta, adapter, model);
     return commit(folder, "an adapter");
   }
   static void write_adapter(const std::filesystem::path& folder, const model::Parameters& theta,
-                            const tune::Restored& restored, const std::string& base) {
-    const Eigen::VectorXf& values = *restored.adapter();
-    peft::write_peft_lora(folder, theta.config(), restored.lora, {values.data(), restored.lora.size()}, base);
+                            const peft::PeftAdapter& adapter, const std::string& base) {
+    const Eigen::VectorXf& x = adapter.values;
+    peft::write_peft(folder, theta.config(), adapter.layout, {x.data(), static_cast<std::size_t>(x.size())},
+                     base);
   }
 
-  int write_folder(const model::Parameters& theta, const tune::Restored* beside) const {
+  int write_folder(const model::Parameters& theta, const peft::PeftAdapter* beside) const {
     checkpoint::AtomicFolder folder(out);
     tune::write_hugging_face(
         folder.part(), theta,

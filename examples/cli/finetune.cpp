@@ -1,7 +1,9 @@
-// zofo finetune: one method on one task, into a new run folder.
+// zofo finetune: one method on one task, into a new run folder or on from where a run stopped.
 #include "finetune.hpp"
 
 #include "device.hpp"
+#include "zofo/tune/options_toml.hpp"
+#include "zofo/tune/resume.hpp"
 
 namespace zofo::cli {
 namespace {
@@ -9,33 +11,84 @@ namespace {
 struct Arguments {
   Finetune run;
   std::string config;
+  std::string resume;
 };
 
-// Options by the defaults, then the file, then the flags: `flags` already holds what the command line said,
-// and its fields are taken where the line named them.
-tune::Options merged(const CLI::App& command, const Arguments& arguments) {
-  if (arguments.config.empty()) return arguments.run.options;
-  tune::Options options;
-  tune::read_toml(options, arguments.config);
+bool given(const CLI::App& command, const std::string& flag) { return command.get_option(flag)->count() > 0; }
+
+// Takes the options that the command line named from `flags`.
+void take_flags(const CLI::App& command, const tune::Options& flags, tune::Options& options) {
   tune::for_each_option(options, [&]<class T>(const char* name, T& field, const char*) {
-    if (command.get_option(flag_of(name))->count() == 0) return;
-    tune::for_each_option(arguments.run.options,
-                          [&]<class U>(const char* other, const U& value, const char*) {
-                            if constexpr (std::is_same_v<T, U>)
-                              if (std::string_view(name) == other) field = value;
-                          });
+    if (!given(command, flag_of(name))) return;
+    tune::for_each_option(flags, [&]<class U>(const char* other, const U& value, const char*) {
+      if constexpr (std::is_same_v<T, U>)
+        if (std::string_view(name) == other) field = value;
+    });
   });
+}
+
+// Options by the method, then the file, then the flags.
+tune::Options merged(const CLI::App& command, const Arguments& arguments) {
+  tune::Options in_file;
+  in_file.adapter.clear();
+  if (!arguments.config.empty()) tune::read_toml(in_file, arguments.config);
+  const bool method_given = given(command, "--method");
+  std::string method = method_given ? arguments.run.options.method : in_file.method;
+  std::string adapter = method_given ? "" : in_file.adapter;
+  if (given(command, "--adapter")) adapter = arguments.run.options.adapter;
+  // An adapter names the method's sibling that has it, with that one's defaults.
+  if (!adapter.empty()) method = tune::sibling(method, adapter).name;
+  tune::Options options = tune::preset(method);
+  if (!arguments.config.empty()) tune::read_toml(options, arguments.config);
+  take_flags(command, arguments.run.options, options);
+  options.method = method;
+  options.adapter = tune::method_named(method).adapter;
   return options;
 }
 
-int run(const CLI::App& command, const Arguments& arguments) {
+// The run of a folder with the bounds that the command line gives it.
+Finetune resumed(const CLI::App& command, const Arguments& arguments) {
+  for (const char* flag : {"--out", "--config", "--memory-plan"})
+    require(!given(command, flag),
+            "{}: not with --resume, which goes on in the run's folder with its options", flag);
+  Finetune run = arguments.run;
+  run.out = arguments.resume;
+  const tune::RunFolder folder = tune::RunFolder::open(run.out);
+  run.saved = tune::read_state(folder);
+  const tune::Options begun = tune::options_of(*run.saved);
+  run.options = begun;
+  take_flags(command, arguments.run.options, run.options);
+  run.options.check();
+  tune::check_changes(begun, run.options, *run.saved);
+  require(!folder.done() || tune::goes_on(run.options, *run.saved),
+          "{}: the run is finished, after {} steps in {:.1f} s: raise --steps, --seconds or --patience, "
+          "whichever ended it, to go on",
+          run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
+  Place place = place_from_json(run.saved->number<nlohmann::json>("place"));
+  if (given(command, "--model")) place.model = run.place.model;
+  if (given(command, "--task")) place.task = run.place.task;
+  if (given(command, "--data")) place.data = run.place.data;
+  if (given(command, "--tasks")) place.tasks = run.place.tasks;
+  run.place = place;
+  return run;
+}
+
+Finetune begun(const CLI::App& command, const Arguments& arguments) {
+  for (const char* flag : {"--model", "--task", "--out"})
+    if (!given(command, flag)) throw CLI::RequiredError(flag);
   Finetune run = arguments.run;
   run.options = merged(command, arguments);
   run.options.check();
+  return run;
+}
+
+int run(const CLI::App& command, const Arguments& arguments) {
+  Finetune run = arguments.resume.empty() ? begun(command, arguments) : resumed(command, arguments);
   const Device device = choose_device(run.options.device, run.options.precision);
   // The run's record says what "auto" came to.
   run.options.device = device == Device::cpu ? "cpu" : "cuda";
   run.options.precision = device == Device::cuda_bf16 ? "bf16" : "fp32";
+  run.options.check();
   return on_device(device, run);
 }
 
@@ -44,20 +97,25 @@ int run(const CLI::App& command, const Arguments& arguments) {
 void add_finetune(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("finetune", "Fine-tune a model on a task");
   auto arguments = std::make_shared<Arguments>();
-  add_place(*command, arguments->run.place);
-  command->add_option("--out", arguments->run.out, "run folder to make; must not exist")->required();
+  add_place(*command, arguments->run.place, false);
+  command->add_option("--out", arguments->run.out, "run folder to make; must not exist");
+  command->add_option("--resume", arguments->resume,
+                      "run folder to go on in, with its model, rows and options; --steps, --seconds and "
+                      "--patience may be raised");
   command->add_option("--config", arguments->config, "TOML file with options of the run; flags win");
   command->add_flag("--json", arguments->run.json, "print the result as one JSON object");
   command->add_flag("--memory-plan", arguments->run.memory_plan,
                     "print what the run will hold in the card's memory, and stop");
-  arguments->run.options.seconds = 0.0;
   add_options(*command, arguments->run.options);
   command->footer(
+      "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
       "Example: zofo finetune --model model.gguf --task sst2 --data ../shared/data --method bilevel \\\n"
       "           --seconds 150 --out runs/sst2\n"
-      "The run folder holds options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, "
-      "adapter.bin,\n"
-      "result.json, curve.svg and, when complete, done.");
+      "The run folder holds options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ (as "
+      "Hugging\n"
+      "Face's peft stores it), served.json, result.json, curve.svg, state.bin (what --resume goes on from) "
+      "and, "
+      "when\ncomplete, done.");
   command->callback(
       [command, arguments, &action] { action = [command, arguments] { return run(*command, *arguments); }; });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "cli.hpp"
@@ -17,11 +18,12 @@ struct Finetune {
   bool json = false;
   bool memory_plan = false;  // print what the card will hold, and stop
   tune::Options options;
+  std::optional<checkpoint::RunState> saved;  // of the run in `out`, to go on from
 
-  // Returns the exit code. The folder is made first, and removed if the run never began.
+  // Returns the exit code. A new run's folder is made first, and removed if the run never began.
   template <class Device>
   int on(Device& device) const {
-    const tune::RunFolder folder(out);
+    const tune::RunFolder folder = saved ? tune::RunFolder::open(out) : tune::RunFolder(out);
     catch_interrupt();
     tune::Progress progress(title_of(options.method));
     try {
@@ -31,12 +33,13 @@ struct Finetune {
       data::take_demonstrations(data, options.demonstrations, options.seed);
       data::take_shots(data, options.shots, options.seed);
       for (const std::string& note : data.notes) progress.note(note);
-      tune::FineTuning tuning(device, model, data, options, folder, progress, interrupted);
+      tune::FineTuning tuning(device, model, data, options, folder, progress, interrupted, origin());
       if (memory_plan) return say_plan(device, folder);
       const tune::MethodResult result = tuning.run();
       write_results(folder, result);
       if (result.interrupted) {
-        progress.note(fmt::format("interrupted after step {}; {} holds the run so far", result.steps, out));
+        progress.note(
+            fmt::format("interrupted after step {}; zofo finetune --resume {} goes on", result.steps, out));
         return exit_interrupted;
       }
       folder.mark_done();
@@ -46,12 +49,15 @@ struct Finetune {
       // A run that never began leaves nothing behind; the folder is this process's own, and only removed if
       // empty.
       std::error_code ignored;
-      std::filesystem::remove(folder.path(), ignored);
+      if (!saved) std::filesystem::remove(folder.path(), ignored);
       throw;
     }
   }
 
  private:
+  [[nodiscard]] tune::Origin origin() const {
+    return {place_to_json(place), saved, [file = place.model] { return tune::load_model(file).parameters; }};
+  }
   void write_results(const tune::RunFolder& folder, const tune::MethodResult& result) const {
     const nlohmann::json report = {
         {"model", place.model}, {"task", place.task}, {"seed", options.seed}, {"methods", {to_json(result)}}};
@@ -61,7 +67,7 @@ struct Finetune {
   }
   template <class Device>
   int say_plan(const Device& device, const tune::RunFolder& folder) const {
-    std::filesystem::remove_all(folder.path());  // this process made it
+    if (!saved) std::filesystem::remove_all(folder.path());  // this process made it
     if constexpr (requires { device.plan(); })
       write_out("{}", device.plan().table());
     else

@@ -51,6 +51,9 @@ int main(int argc, char** argv) {
   zofo::cli::Action action;
   zofo::cli::add_demo(app, action);
   zofo::cli::add_finetune(app, action);
+  zofo::cli::add_methods(app, action);
+  zofo::cli::add_replay(app, action);
+  zofo::cli::add_compare(app, action);
   zofo::cli::add_evaluate(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_generate(app, action);

@@ -35,7 +35,7 @@ struct Score {
       ++number;
       if (line.find_first_not_of(" \t\r") != std::string::npos) {
         try {
-          waiting.push_back(tune::parse_request(served.model, line, "stdin", number));
+          waiting.push_back(tune::parse_request(served.model, line, "stdin", number, served.taken()));
         } catch (...) {
           answer();  // the lines before a broken one
           throw;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "zofo/model/transformer.hpp"
 #include "zofo/tune/load_model.hpp"
 #include "zofo/tune/restore.hpp"
 
@@ -15,17 +16,20 @@ struct Served {
 
   Served(Device& device, const std::string& model_file, const std::string& run)
       : model(tune::load_model(model_file)), theta(device.place(model.parameters)) {
-    std::optional<peft::Lora> lora;
-    if (!run.empty()) {
-      const tune::Restored restored = tune::restore(run, theta);
-      lora = restored.lora;
-      if (restored.adapter() != nullptr) adapter.emplace(device.vector(*restored.adapter()));
-    }
-    transformer.emplace(device.backend(), model.parameters.config(),
-                        lora ? *lora : peft::Lora(model.parameters.config(), {}));
+    const model::Config& config = model.parameters.config();
+    tune::Served served;
+    if (!run.empty()) served = tune::restore(run, theta);
+    if (served.adapter) adapter.emplace(device.vector(served.adapter->values));
+    transformer.emplace(device.backend(), config,
+                        served.adapter ? served.adapter->layout : peft::Adapter(peft::Lora(config, {})));
   }
   [[nodiscard]] const typename Backend::Vector* adapter_or_null() const {
     return adapter ? &*adapter : nullptr;
+  }
+  // Positions that the adapter takes of the context.
+  [[nodiscard]] std::uint32_t taken() const {
+    const peft::Adapters& layouts = transformer->adapters();
+    return adapter ? layouts.virtual_tokens(layouts.first()) : 0;
   }
 
   tune::Model model;

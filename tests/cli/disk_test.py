@@ -47,7 +47,7 @@ class FullDisk(Case):
     def test_a_limit_on_the_size_of_files(self):
         """What a test without root can do: the system refuses a file's bytes past the limit."""
         run = self.here / "run"
-        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
         # Python ignores SIGXFSZ and so does, with restore_signals off, its child: the write fails instead.
         result = self.finetune(run, "--steps", 5000, "--batch", 2, preexec_fn=limit, restore_signals=False)
         self.check_cut_short(run, result, "File too large")

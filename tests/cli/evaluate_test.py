@@ -78,7 +78,7 @@ class Evaluate(Case):
 
     def test_bad_options(self):
         self.refused(self.evaluate("--rows", -1), "--rows", "-1")
-        self.refused(self.evaluate("--run", self.here / "none"), "none/adapter.bin")
+        self.refused(self.evaluate("--run", self.here / "none"), "none/served.json")
 
     def test_words_for_people(self):
         result = self.good(zofo("evaluate", "--model", self.model, "--task", self.task))

@@ -77,7 +77,8 @@ class Export(Case):
         runs = [self.here / "run", self.here / "run of folder"]
         for run, model in zip(runs, (self.model, folder), strict=True):
             self.good(self.finetune(run, model=model))
-        self.assertEqual((runs[0] / "adapter.bin").read_bytes(), (runs[1] / "adapter.bin").read_bytes())
+        weights = [(run / "adapter" / "adapter_model.safetensors").read_bytes() for run in runs]
+        self.assertEqual(*weights)
         self.good(self.export("--run", runs[1], "--merge", model=folder))
         self.assertEqual((self.out / "tokenizer.json").read_bytes(), (folder / "tokenizer.json").read_bytes())
         merged = self.good(self.score(requests, model=self.out)).lines()

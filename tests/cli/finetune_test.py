@@ -9,7 +9,7 @@ import unittest
 from xml.etree import ElementTree
 
 import program
-from program import RUN_FILES, Case
+from program import Case, run_files
 
 
 def options_of(run) -> dict:
@@ -19,7 +19,7 @@ def options_of(run) -> dict:
 class Methods(Case):
     def check_run(self, run, method, steps, moves):
         """A finished run's folder is complete and its files agree."""
-        self.assertEqual({file.name for file in run.iterdir()}, RUN_FILES)
+        self.assertEqual({file.name for file in run.iterdir()}, run_files(method))
         (result,) = json.loads((run / "result.json").read_text())["methods"]
         self.assertEqual((result["method"], result["steps"], result["interrupted"]), (method, steps, False))
         self.assertGreater(result["passes"], 0)
@@ -29,7 +29,8 @@ class Methods(Case):
         for name in ("accuracy", "macro_f1", "loss", "rows", "seconds"):
             self.assertEqual(events[-1][name], result[name])
         self.assertEqual(len(program.rows(run / "trajectory.jsonl")), moves)
-        self.assertEqual((run / "adapter.bin").read_bytes()[:8], b"ZOFOADP1")
+        served = json.loads((run / "served.json").read_text())
+        self.assertEqual((served["served"], served.get("adapter_hash", "")), (result["served"], result["adapter_hash"]))
         self.assertTrue(ElementTree.parse(run / "curve.svg").getroot().tag.endswith("svg"))
         return result
 
@@ -81,7 +82,7 @@ class Methods(Case):
         def steps_of(run, *arguments):
             self.good(self.finetune(run, *arguments, env=single))
             events = [{**row, "seconds": 0} for row in program.rows(run / "metrics.jsonl")]
-            return events, (run / "trajectory.jsonl").read_bytes(), (run / "adapter.bin").read_bytes()
+            return events, (run / "trajectory.jsonl").read_bytes(), (run / "adapter" / "adapter_model.safetensors").read_bytes()
 
         first = steps_of(self.here / "first", "--seed", 5, "--steps", 3)
         self.assertEqual(first, steps_of(self.here / "again", "--config", self.here / "first" / "options.toml"))

@@ -109,15 +109,23 @@ class ScoreOfARun(Case):
 
     def test_bad_run_folders(self):
         request = [(" stone :", [" no", " yes"])]
-        self.refused(self.score(request, "--run", self.here / "none"), "none/adapter.bin")
+        self.refused(self.score(request, "--run", self.here / "none"), "none/served.json")
         run = self.here / "run"
         self.good(self.finetune(run))
-        adapter, trajectory = run / "adapter.bin", run / "trajectory.jsonl"
+        adapter, trajectory = run / "adapter" / "adapter_model.safetensors", run / "trajectory.jsonl"
         whole, moves = adapter.read_bytes(), trajectory.read_text()
         for bad in (b"", b"something else", whole[:12], whole[:-4], whole + b"abcd"):
             adapter.write_bytes(bad)
             self.refused(self.score(request, "--run", run), str(adapter))
+        adapter.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        self.refused(self.score(request, "--run", run), f"{run}/adapter: its values have the hash")
         adapter.write_bytes(whole)
+        served = run / "served.json"
+        said = served.read_text()
+        for bad in ("", said[:-4], said.replace("served", "sirved"), said.replace('er"', 'est"'), "[]", '{"served": 3}'):
+            served.write_text(bad)
+            self.refused(self.score(request, "--run", run), str(served))
+        served.write_text(said)
         trajectory.write_text(moves + '{"seed": 1')
         self.refused(self.score(request, "--run", run), f"{trajectory}:{len(moves.splitlines()) + 1}")
 

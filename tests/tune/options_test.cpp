@@ -1,4 +1,5 @@
 #include "zofo/tune/options.hpp"
+#include "zofo/tune/options_toml.hpp"
 
 #include <unistd.h>
 
@@ -39,12 +40,14 @@ TEST_CASE("options written as TOML read back the same", "[tune]") {
   written.one_sided = true;
   written.seed = 1234567890123ULL;
   written.lora_targets = "q,\"odd\"";
+  written.template_name = "\nan '''odd'''\t\\one\x7F";
   const File file(tune::to_toml(written));
   Options read;
   tune::read_toml(read, file.path);
   CHECK(tune::to_toml(read) == tune::to_toml(written));
   CHECK(read.theta_rate == written.theta_rate);
   CHECK(read.lora_targets == written.lora_targets);
+  CHECK(read.template_name == written.template_name);
 }
 
 TEST_CASE("a bad options file names file, line and field", "[tune]") {
@@ -76,5 +79,6 @@ TEST_CASE("check names the field out of range", "[tune]") {
   CHECK(said([](Options& o) { o.epsilon = 0.0; }).starts_with("epsilon = 0"));
   CHECK(said([](Options& o) { o.steps = 0; }).starts_with("steps = 0"));
   CHECK(said([](Options& o) { o.method = "magic"; }) ==
-        "method = \"magic\": must be one of bilevel, lora, mezo");
+        "method = \"magic\": must be one of bilevel, lora, mezo, mezo-lora, mezo-adam, lozo, sparse, "
+        "mezo-svrg, fzoo");
 }

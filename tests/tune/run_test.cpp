@@ -3,6 +3,7 @@
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/tune/fine_tuning.hpp"
+#include "zofo/tune/methods.hpp"
 #include "zofo/tune/restore.hpp"
 
 using namespace zofo;
@@ -11,8 +12,7 @@ using namespace zofo::tune;
 namespace {
 
 Options short_run(const std::string& method) {
-  Options options;
-  options.method = method;
+  Options options = preset(method);
   options.steps = 3;
   options.inner_steps = 2;
   options.batch = 4;
@@ -39,25 +39,36 @@ TEST_CASE("a write that the disk refuses is an error", "[tune]") {
   CHECK_THROWS_AS(full.line("text"), Error);
 }
 
-TEST_CASE("adapter files read back, and broken ones are refused", "[tune]") {
-  const testing::TinyFixture files("adapter");
-  Served written;
-  written.what = "upper";
-  written.adapter = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F);
-  const std::string bytes = to_bytes(written);
-  const auto path = files.folder / "adapter.bin";
-  write_atomically(path, bytes);
-  const Served read = read_served(path);
-  CHECK(read.what == "upper");
-  CHECK(read.adapter == written.adapter);
-  for (std::size_t length = 0; length < bytes.size(); ++length) {
-    write_atomically(path, std::string_view(bytes).substr(0, length));
-    CHECK_THROWS_AS(read_served(path), Error);
+TEST_CASE("what a run serves reads back, whatever its adapter, and broken files are refused", "[tune]") {
+  const testing::TinyFixture files("served");
+  const model::Config config = files.model().parameters.config();
+  for (const char* kind : {"lora", "prefix", "prompt"}) {
+    INFO(kind);
+    Options options;
+    options.adapter = kind;
+    Served written{"upper", 7, 0.25, 0.5, 3};
+    const peft::Adapter layout = make_adapter(config, options);
+    const auto size = static_cast<Eigen::Index>(peft::size(layout));
+    written.adapter = {layout, Eigen::VectorXf::LinSpaced(size, -1.0F, 1.0F)};
+    const auto run = files.folder / kind;
+    std::filesystem::create_directory(run);
+    write_served(run, config, written, "base");
+    const Served read = read_served(run, config);
+    CHECK(read.what == "upper");
+    CHECK(read.steps == 7);
+    REQUIRE(read.adapter);
+    CHECK(peft::name(peft::kind(read.adapter->layout)) == kind);
+    CHECK(read.adapter->values == written.adapter->values);
+
+    const std::string text = read_all(run / served_file);
+    for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+      write_atomically(run / served_file, std::string_view(text).substr(0, length));
+      CHECK_THROWS_AS(read_served(run, config), Error);
+    }
+    write_atomically(run / served_file, text);
+    std::filesystem::remove(run / adapter_folder / peft::peft_weights_file);
+    CHECK_THROWS_AS(read_served(run, config), Error);
   }
-  std::string hostile = bytes;
-  for (std::size_t i = 8; i < 16; ++i) hostile[i] = '\xff';
-  write_atomically(path, hostile);
-  CHECK_THROWS_AS(read_served(path), Error);
 }
 
 TEST_CASE("every method trains, and its trajectory replays to the same backbone", "[tune]") {
@@ -78,12 +89,12 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       CHECK(result.scores.rows == 12);
 
       Model fresh = files.model();
-      const Restored restored = restore(folder.path(), fresh.parameters);
+      const Served restored = restore(folder.path(), fresh.parameters);
       const auto trained = tuning.theta().values();
       const auto replayed = fresh.parameters.values();
       CHECK(std::equal(trained.begin(), trained.end(), replayed.begin()));
-      CHECK((restored.adapter() == nullptr) == (options.method == "mezo"));
-      CHECK(restored.served.what == result.served);
+      CHECK(restored.adapter.has_value() == (options.method != "mezo"));
+      CHECK(restored.what == result.served);
     }
 }
 
@@ -99,8 +110,10 @@ TEST_CASE("an interrupted run keeps what it has", "[tune]") {
   const MethodResult result = tuning.run();
   CHECK(result.interrupted);
   CHECK(result.steps == 1);
-  CHECK(std::filesystem::exists(folder.file("adapter.bin")));
-  CHECK(read_trajectory(folder.file("trajectory.jsonl")).size() == 2);
+  CHECK(std::filesystem::exists(folder.file(served_file)));
+  const auto trajectory = read_trajectory(folder.file("trajectory.jsonl"));
+  REQUIRE(trajectory.size() == 1);
+  CHECK(trajectory[0].terms.size() == 2);
 }
 
 TEST_CASE("the split is disjoint, complete and a function of the seed", "[tune]") {

@@ -70,4 +70,11 @@ class AtomicFile {
   std::size_t size_ = 0;
 };
 
+/// Writes a whole file so; throws Error as AtomicFile does.
+inline void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
 }  // namespace zofo::checkpoint

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "zofo/core/error.hpp"
@@ -64,5 +65,11 @@ class MappedFile {
   void* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+/// All bytes of a regular file. Throws Error as MappedFile does.
+inline std::string read_all(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
 
 }  // namespace zofo::checkpoint

@@ -23,8 +23,8 @@ struct CpuDevice {
   static Eigen::VectorXf vector(Eigen::VectorXf x) { return x; }
   static Eigen::VectorXf host(const Eigen::VectorXf& x) { return x; }
   /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
-  static void expect(const model::Config& /*config*/, const peft::Lora& /*lora*/, const RowExtent& /*row*/,
-                     const PassRows& /*rows*/, bool /*recompute*/) {}
+  static void expect(const model::Config& /*config*/, const peft::Adapter& /*adapter*/,
+                     const RowExtent& /*row*/, const PassRows& /*rows*/, bool /*recompute*/) {}
   /// Told of the cache that texts are written with and of the tokens of the longest pass that reads prompts.
   /// Throws Error where they cannot fit.
   static void expect_texts(const model::Config& /*config*/, const peft::Adapters& /*adapters*/,

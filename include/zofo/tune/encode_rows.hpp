@@ -29,17 +29,19 @@ inline OptionTokens encode_options(const Model& model, std::span<const std::stri
   return encoded;
 }
 
-/// Throws Error unless prompt and longest option fit into the context; `place` heads the message.
+/// Throws Error unless prompt and longest option fit into the context, of which an adapter takes `taken`
+/// positions (peft::virtual_tokens); `place` heads the message.
 inline void check_length(const Model& model, std::size_t prompt, const OptionTokens& options,
-                         std::string_view place) {
+                         std::string_view place, std::uint32_t taken = 0) {
   const std::size_t context = model.parameters.config().context;
   for (std::size_t i = 0; i < options.options.size(); ++i) {
     const std::size_t before = prompt + options.added(i) + 1 - options.options[i].size();
     require(before >= 1, "{}: prompt has zero tokens: must have at least 1", place);
   }
-  require(prompt + options.longest() <= context,
-          "{}: prompt of {} tokens and option of {}: the model's context is {}", place, prompt,
-          options.longest() + 1, context);
+  require(prompt + options.longest() + taken <= context,
+          "{}: prompt of {} tokens and option of {}: the model's context is {}{}", place, prompt,
+          options.longest() + 1, context,
+          taken > 0 ? fmt::format(", of which the adapter takes {}", taken) : "");
 }
 
 /// A prompt as ids, after the beginning-of-text token where the model has one.
@@ -49,12 +51,13 @@ inline Tokens encode_prompt(const Model& model, std::string_view text) {
   return ids;
 }
 
-/// Turns examples of one task into rows. Borrows the model, the task and the demonstrations.
+/// Turns examples of one task into rows, which leave an adapter the `taken` positions that it takes. Borrows
+/// the model, the task and the demonstrations.
 class RowEncoder {
  public:
   RowEncoder(const Model& model, const data::Task& task, Purpose purpose,
-             std::span<const std::string> demonstrations = {})
-      : model_(&model), task_(&task), demonstrations_(demonstrations) {
+             std::span<const std::string> demonstrations = {}, std::uint32_t taken = 0)
+      : model_(&model), task_(&task), demonstrations_(demonstrations), taken_(taken) {
     one_ = purpose == Purpose::training && task.loss == data::Loss::answer;
     if (task.kind == data::Kind::choice) share_options();
   }
@@ -73,7 +76,7 @@ class RowEncoder {
       row.label = one_ ? 0 : example.label;
       encode_continuations(example, row);
     }
-    check_length(*model_, row.prompt.size(), *row.options, place);
+    check_length(*model_, row.prompt.size(), *row.options, place, taken_);
     return row;
   }
 
@@ -142,7 +145,7 @@ class RowEncoder {
     return data::demonstrations_that_fit(
         demonstrations_, task_->separator, text, [&](const std::string& whole) {
           const std::size_t length = encode_prompt(*model_, whole).size();
-          return length + added <= model_->parameters.config().context &&
+          return length + added + taken_ <= model_->parameters.config().context &&
                  (task_->max_prompt_tokens == 0 || length <= task_->max_prompt_tokens);
         });
   }
@@ -159,6 +162,7 @@ class RowEncoder {
   const Model* model_;
   const data::Task* task_;
   std::span<const std::string> demonstrations_;
+  std::uint32_t taken_;
   bool one_ = false;  ///< only the right option of each row
   std::vector<std::shared_ptr<const OptionTokens>> shared_;
 };

@@ -1,289 +1,271 @@
-/// @file One fine-tuning run: Bilevel-ZOFO, LoRA alone and MeZO are the same solver with parts switched off.
+/// @file One fine-tuning run: every method is the same solver with other parts, and a run that was cut off
+/// goes on as if it had not been.
 #pragma once
 
-#include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
+#include "zofo/bilevel/outer_evaluation.hpp"
 #include "zofo/bilevel/solver.hpp"
-#include "zofo/data/batcher.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/estimate/central.hpp"
-#include "zofo/estimate/forward.hpp"
-#include "zofo/inner/adam.hpp"
-#include "zofo/outer/sgd.hpp"
-#include "zofo/peft/lora.hpp"
-#include "zofo/perturb/gaussian.hpp"
-#include "zofo/perturb/rademacher.hpp"
+#include "zofo/inner/sgd.hpp"
+#include "zofo/tune/accumulated.hpp"
+#include "zofo/tune/adapter_problem.hpp"
+#include "zofo/tune/budget.hpp"
 #include "zofo/tune/device.hpp"
-#include "zofo/tune/encode_rows.hpp"
-#include "zofo/tune/evaluate.hpp"
-#include "zofo/tune/extents.hpp"
+#include "zofo/tune/early_stopping.hpp"
 #include "zofo/tune/language_problem.hpp"
-#include "zofo/tune/load_model.hpp"
+#include "zofo/tune/meter.hpp"
 #include "zofo/tune/method_result.hpp"
 #include "zofo/tune/options.hpp"
+#include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/progress.hpp"
-#include "zofo/tune/run_folder.hpp"
-#include "zofo/tune/split.hpp"
+#include "zofo/tune/restore.hpp"
+#include "zofo/tune/run_origin.hpp"
+#include "zofo/tune/saver.hpp"
+#include "zofo/tune/served_file.hpp"
+#include "zofo/tune/serving.hpp"
+#include "zofo/tune/solver_state.hpp"
 
 namespace zofo::tune {
 
-/// Runs one method on a device (tune/device.hpp) and writes its run folder. Borrowed: all arguments must
-/// outlive it.
+/// Runs one method on a device (tune/device.hpp) and writes its run folder. Borrowed: all arguments but the
+/// origin must outlive it.
 template <class Device>
 class FineTuning {
  public:
   using Backend = typename Device::Backend;
-  using Vector = typename Backend::Vector;
 
-  /// `interrupted` is asked after every step.
+  /// `interrupted` is asked after every step. Throws Error where options, model and rows do not go together,
+  /// or are not those of the saved state; the run folder is as it was then.
   FineTuning(Device& device, Model& model, const data::TaskData& data, const Options& options,
-             const RunFolder& folder, Progress& progress, std::function<bool()> interrupted)
+             const RunFolder& folder, Progress& progress, std::function<bool()> interrupted,
+             Origin origin = {})
       : device_(device),
-        options_(options),
+        model_(model),
+        options_(checked(options, origin)),
         folder_(folder),
         progress_(progress),
         interrupted_(std::move(interrupted)),
-        lora_(make_lora(model.parameters.config(), options.lora_rank, options.lora_alpha,
-                        options.lora_targets)),
-        split_(split_rows(options.method,
-                          encode_rows(RowEncoder(model, data.task, Purpose::training, data.demonstrations),
-                                      data.train, options.train_rows, "train.jsonl"),
-                          options.seed)),
-        held_out_(encode_rows(RowEncoder(model, data.task, Purpose::scoring, data.demonstrations),
-                              data.validation, options.validation_rows, "validation.jsonl")),
-        theta_(place(model.parameters)),
-        transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
-        p_(device.vector(lora_.initial(options.seed))),
-        s_(p_),
-        metrics_(folder.file("metrics.jsonl")),
-        trajectory_(folder.file("trajectory.jsonl")) {
-    options_.check();
+        origin_(std::move(origin)),
+        rows_(model, data, options),
+        identity_(identity(model.parameters, rows_)),
+        past_(origin_, identity_, folder),
+        serving_(device, model.parameters, options, rows_),
+        log_(folder, options.batch),
+        budget_(options),
+        saver_(folder, options),
+        stopping_(options.patience),
+        meter_(options.batch) {
     folder_.write("options.toml", to_toml(options_));
   }
 
   /// Trains, decides what is served, scores it on the held-out rows and writes everything.
   MethodResult run() {
+    train();
+    const Served served = decide();
+    write_served(folder_.path(), model_.parameters.config(), served, origin_.place.value("model", ""));
+    const Tally& tally = meter_.tally();
     MethodResult result;
     result.method = options_.method;
-    with_law([&](auto law) { with_estimator([&](auto estimator) { train(law, estimator, result); }); });
-    const Served served = decide();
-    folder_.write("adapter.bin", to_bytes(served));
+    result.adapter = options_.adapter;
+    result.steps = tally.steps;
+    result.seconds = tally.seconds;
+    result.passes = tally.passes(options_.batch);
     result.served = served.what;
+    result.served_steps = served.steps;
     result.interrupted = stopped_;
+    result.stopped_early = !stopped_ && stopping_.exhausted();
     if (!stopped_) {
       progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps,
-                                 result.seconds, held_out_.size()));
-      result.scores = score(served_vector(served), held_out_);
-      if (options_.curve_points > 0)
-        curve_point(result.seconds, result.passes, score_now(curve_rows()), false);
-      curve_point(result.seconds, result.passes, result.scores, true);
+                                 result.seconds, rows_.held_out.size()));
+      result.scores = serving_.score(served, rows_.held_out);
+      if (options_.curve_points > 0) curve_point();
+      log_.scored("final", tally, result.scores);
     } else if (last_point_) {
       result.scores = *last_point_;
     }
+    result.model_hash = identity_.at("model").template get<std::string>();
+    result.theta_hash = hash_of(serving_.theta());
+    if (served.adapter) result.adapter_hash = hash_of(served.adapter->values);
     result.peak = device_.peak_mib();
     return result;
   }
 
   /// The backbone after the run.
-  [[nodiscard]] const typename Backend::Theta& theta() const { return theta_; }
+  [[nodiscard]] const typename Backend::Theta& theta() const { return serving_.theta(); }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Language = Accumulated<BasicLanguageProblem<Backend>>;
 
-  template <class Use>
-  void with_law(Use&& use) {
-    if (options_.direction == "rademacher")
-      use(Rademacher{});
+  static const Options& checked(const Options& options, const Origin& origin) {
+    options.check();
+    require(options.patience == 0 || !moves_backbone(options) || origin.theta_0 != nullptr,
+            "patience = {}: going back to the best backbone needs Origin::theta_0", options.patience);
+    return options;
+  }
+
+  void train() {
+    Language problem(
+        {serving_.transformer(),
+         {rows_.split.upper, rows_.split.lower, options_.batch, trains(options_) != Trains::backbone}},
+        options_.accumulate);
+    work_ = &problem.problem().work();
+    if (trains(options_) == Trains::adapter_by_estimates) {
+      AdapterProblem<Device, Language> in_adapter(device_, serving_.theta(), problem);
+      NoAdapter p, s;
+      train_on(in_adapter, serving_.moved(), p, s, inner::Sgd{}, inner::Sgd{});
+    } else {
+      train_on(problem, serving_.theta(), serving_.p(), serving_.s(), lower_adam(options_),
+               upper_adam(options_));
+    }
+  }
+
+  template <class Problem, class Inner>
+  void train_on(Problem& problem, typename Problem::Theta& theta, typename Problem::Lower& p,
+                typename Problem::Lower& s, Inner lower, Inner upper) {
+    const AnyLaw law = make_law(options_, theta);
+    const AnyOuter outer = make_outer(options_);
+    Solver<Problem, AnyLaw, AnyReduction, AnyOuter, Inner> solver(
+        problem, law, make_reduction(options_), outer, lower, upper, loop_options(options_));
+    const auto save = [&] {
+      saver_.save(meter_.tally().seconds, [&] { return pack(solver.state(), p, s); });
+    };
+    if (origin_.saved)
+      go_on(*origin_.saved, solver.state(), law, outer, theta, p, s);
     else
-      use(Gaussian{});
-  }
-  template <class Use>
-  void with_estimator(Use&& use) {
-    const EstimatorOptions estimator{options_.epsilon, options_.queries, options_.seed};
-    if (options_.one_sided)
-      use(Forward{estimator});
-    else
-      use(Central{estimator});
-  }
-
-  [[nodiscard]] BilevelOptions solver_options() const {
-    BilevelOptions o;
-    // Without a step limit time ends the run; the bound is that inner samples are numbered in 32 bits.
-    o.inner_steps = options_.method == "bilevel" ? options_.inner_steps : 1;
-    o.outer_steps =
-        options_.steps > 0 ? options_.steps : std::numeric_limits<std::uint32_t>::max() / o.inner_steps;
-    o.penalty = options_.penalty;
-    o.upper_with_lower = options_.upper_with_lower;
-    o.seed = options_.seed;
-    if (options_.method == "mezo") return o.mezo();
-    if (options_.method == "lora") return o.adapter_alone();
-    return o;
+      save();
+    const Tally& tally = meter_.tally();
+    if (tally.steps == 0 && options_.curve_points > 0) curve_point();
+    budget_.start(tally);
+    saver_.start(tally.seconds);
+    meter_.start();
+    if (goes_on()) {
+      solver.run(theta, p, s, [&](const StepReport& report) { return after(report, save); });
+      if (stopping_.on() && !stopped_ && stopping_.latest() < tally.steps) judge();
+      save();
+    }
+    if constexpr (std::is_same_v<typename Problem::Theta, typename Backend::Theta>) go_back(law, outer);
   }
 
-  template <class Law, class Estimator>
-  void train(Law law, Estimator estimator, MethodResult& result) {
-    using inner::Adam;
-    using outer::Sgd;
-    using Problem = BasicLanguageProblem<Backend>;
-    Problem problem(transformer_, {split_.upper, split_.lower, options_.batch, !mezo()});
-    Solver<Problem, Law, Estimator, Sgd, Adam> solver(
-        problem, law, estimator, Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
-        Adam{{.rate = options_.upper_rate}}, solver_options());
-    if (options_.curve_points > 0) curve_point(0.0, 0.0, score_now(curve_rows()), false);
-    Clock::time_point start = Clock::now();
-    double before = 0.0;
-    solver.run(theta_, p_, s_, [&](const StepReport& report) {
-      const double now = std::chrono::duration<double>(Clock::now() - start).count();
-      result = {result.method, {}, report.step + 1, now, problem.work().passes, 0.0, {}, false};
-      record(report, result, problem.work());
-      progress_.step(report, position(result, problem.work()));
-      stopped_ = interrupted_();
-      const bool go_on = !stopped_ && fits(now, now - before);
-      before = now;
-      const Clock::time_point pause = Clock::now();  // the picture's points cost no training time
-      if (go_on && point_is_due(result)) curve_point(now, result.passes, score_now(curve_rows()), false);
-      start += Clock::now() - pause;
-      return go_on;
-    });
-  }
-
-  /// True if one more step like the last one ends within the budget: no method gets more time than it was
-  /// given.
-  [[nodiscard]] bool fits(double now, double last) const {
-    return options_.seconds == 0.0 || now + last <= options_.seconds;
-  }
-  [[nodiscard]] double share_done(const MethodResult& result) const {
-    const double of_time = options_.seconds > 0.0 ? result.seconds / options_.seconds : 0.0;
-    const double of_steps = options_.steps > 0 ? static_cast<double>(result.steps) / options_.steps : 0.0;
-    return std::max(of_time, of_steps);
-  }
-  [[nodiscard]] Position position(const MethodResult& result, const Work& work) const {
-    const double share = share_done(result);
-    const double left = share > 0.0 ? result.seconds * (1.0 - share) / share : 0.0;
-    return {result.seconds, left, static_cast<double>(work.tokens) / std::max(result.seconds, 1e-9)};
-  }
-  [[nodiscard]] bool point_is_due(const MethodResult& result) {
-    if (options_.curve_points == 0) return false;
-    const auto point = static_cast<std::uint32_t>(share_done(result) * options_.curve_points);
-    if (point <= points_ || point >= options_.curve_points)
-      return false;  // the last point is the final score
-    points_ = point;
+  template <class Save>
+  bool after(const StepReport& report, const Save& save) {
+    meter_.step(report.step + 1, *work_);
+    const Tally& tally = meter_.tally();
+    log_.step(report, tally);
+    progress_.step(report, {tally.seconds, budget_.left(tally),
+                            static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)});
+    if (stopping_.on() && tally.steps % options_.evaluate_steps == 0) judge();
+    stopped_ = interrupted_();
+    if (stopped_ || !goes_on()) return false;
+    // The picture's points cost no training time.
+    if (budget_.point_is_due(tally)) meter_.pause([&] { curve_point(); });
+    if (saver_.due(tally)) save();
+    meter_.go_on();
     return true;
   }
+  [[nodiscard]] bool goes_on() const {
+    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.last());
+  }
 
-  void record(const StepReport& report, const MethodResult& result, const Work& work) {
-    for (const ZoTerm& term : report.gradient.terms) {
-      const double applied = -options_.theta_rate * term.coefficient;
-      if (applied != 0.0) trajectory_.line(to_line({term.direction, applied}));
+  void curve_point() {
+    last_point_ = serving_.score_now(rows_.of_curve(options_));
+    log_.scored("curve", meter_.tally(), *last_point_);
+  }
+  void judge() {
+    Candidate now = serving_.candidate(meter_.tally().steps, true);
+    meter_.evaluated(serving_.judged_rows());
+    log_.judged(meter_.tally(), now);
+    stopping_.see(std::move(now));
+  }
+
+  template <class State, class P>
+  checkpoint::RunState pack(const State& state, const P& p, const P& s) {
+    const Tally& tally = meter_.tally();
+    checkpoint::RunState out;
+    out.numbers = {{"version", state_version},
+                   {"options", to_toml(options_)},
+                   {"place", origin_.place},
+                   {"identity", identity_},
+                   {"log", log_.position()},
+                   {"steps", tally.steps},
+                   {"seconds", tally.seconds},
+                   {"rows", tally.rows},
+                   {"tokens", tally.tokens},
+                   {"last_step", {{"seconds", meter_.last().seconds}, {"rows", meter_.last().rows}}}};
+    if (last_point_)
+      out.numbers["scores"] = {{"accuracy", last_point_->accuracy},
+                               {"macro_f1", last_point_->macro_f1},
+                               {"loss", last_point_->loss},
+                               {"rows", last_point_->rows}};
+    save_solver(device_, state, p, s, out);
+    stopping_.save(out);
+    return out;
+  }
+  template <class State, class Theta, class P>
+  void go_on(const checkpoint::RunState& saved, State& state, const AnyLaw& law, const AnyOuter& outer,
+             Theta& theta, P& p, P& s) {
+    const auto last = saved.fields("last_step");
+    meter_.resume({saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"),
+                   saved.number<std::uint64_t>("rows"), saved.number<std::uint64_t>("tokens")},
+                  {last.number("seconds"), last.at("rows").template get<std::uint64_t>()});
+    if (saved.numbers.contains("scores")) {
+      const auto x = saved.fields("scores");
+      last_point_ = Scores{checkpoint::number_or_nan(x, "accuracy"), checkpoint::number_or_nan(x, "macro_f1"),
+                           checkpoint::number_or_nan(x, "loss"), x.integer("rows")};
     }
-    metrics_.line(nlohmann::json{{"event", "step"},
-                                 {"step", report.step},
-                                 {"seconds", result.seconds},
-                                 {"passes", work.passes},
-                                 {"tokens", work.tokens},
-                                 {"upper", report.upper},
-                                 {"lower_p", report.lower_p},
-                                 {"lower_s", report.lower_s},
-                                 {"rho", report.projected_gradient},
-                                 {"inner_s", report.inner_value_s},
-                                 {"inner_p", report.inner_value_p}}
-                      .dump());
+    stopping_.load(saved);
+    load_solver(device_, saved, state, p, s);
+    state.step = meter_.tally().steps;
+    const std::uint32_t moves = trains(options_) == Trains::adapter ? 0 : state.step;
+    require(past_.steps.size() == moves, "{}: {} steps: the saved state is one of {}",
+            folder_.file("trajectory.jsonl").string(), past_.steps.size(), moves);
+    progress_.note(fmt::format("going on after step {}", state.step));
+    state.outer = replay(law, outer, past_.steps, moves, theta, [&](std::uint32_t step) {
+      if (state.reduction.remembered.anchor == step) copy_theta(theta, state.reduction.theta);
+    });
+    folder_.unmark_done();
+    log_.go_on_after(past_.metrics, past_.trajectory);
   }
-  void curve_point(double seconds, double passes, const Scores& scores, bool final) {
-    last_point_ = scores;
-    metrics_.line(nlohmann::json{
-        {"event", final ? "final" : "curve"},
-        {"seconds", seconds},
-        {"passes", passes},
-        {"accuracy", scores.accuracy},
-        {"macro_f1", scores.macro_f1},
-        {"loss", scores.loss},
-        {"rows",
-         scores.rows}}.dump());
+  // To the backbone that early stopping found the best.
+  void go_back(const AnyLaw& law, const AnyOuter& outer) {
+    if (!stopping_.best() || stopped_ || !moves_backbone(options_)) return;
+    if (stopping_.best()->steps == meter_.tally().steps) return;
+    model_.parameters = origin_.theta_0();
+    device_.place(model_.parameters);
+    replay(law, outer, read_trajectory(folder_.file("trajectory.jsonl")), stopping_.best()->steps,
+           serving_.theta());
   }
 
-  [[nodiscard]] RowExtent row_extent() const {
-    RowExtent extent;
-    for (const std::vector<EncodedRow>* rows : {&split_.upper, &split_.lower, &split_.decision, &held_out_})
-      extent.cover(*rows);
-    return extent;
-  }
-  [[nodiscard]] PassRows pass_rows() const {
-    const std::size_t f = std::min<std::size_t>(options_.batch, split_.upper.size());
-    const std::size_t g = std::min<std::size_t>(options_.batch, split_.lower.size());
-    if (mezo()) return {f, 0};
-    if (options_.method == "lora") return {0, g};
-    return {f + 2 * g, f + g};
-  }
-  [[nodiscard]] bool mezo() const { return options_.method == "mezo"; }
-  [[nodiscard]] std::span<const EncodedRow> curve_rows() const {
-    return std::span(held_out_).first(std::min<std::size_t>(held_out_.size(), options_.curve_rows));
-  }
-  Scores score(const Vector* adapter, std::span<const EncodedRow> rows) {
-    return evaluate(transformer_, theta_, adapter, rows);
-  }
-  Scores score_now(std::span<const EncodedRow> rows) {
-    if (mezo()) return score(nullptr, rows);
-    return score(options_.method == "lora" ? &s_ : &p_, rows);
-  }
-
-  /// (θ, p) or (θ, s), whichever has the lower loss on the rows of D_f that no step saw.
   Served decide() {
-    Served served;
-    served.direction = options_.direction;
-    served.lora_rank = options_.lora_rank;
-    served.lora_alpha = options_.lora_alpha;
-    served.lora_targets = options_.lora_targets;
-    if (mezo()) {
-      served.what = "backbone";
-      return served;
-    }
-    bool upper = false;
-    if (options_.method == "bilevel") {
-      served.upper_loss = score(&p_, split_.decision).loss;
-      served.lower_loss = score(&s_, split_.decision).loss;
-      served.decision_rows = split_.decision.size();
-      upper = served.upper_loss <= served.lower_loss;
-    }
-    served.what = upper ? "upper" : "lower";
-    served.adapter = device_.host(upper ? p_ : s_);
-    return served;
-  }
-
-  // The memory of the whole run is planned before any of it is taken.
-  typename Backend::Theta& place(model::Parameters& theta) {
-    device_.expect(theta.config(), lora_, row_extent(), pass_rows(), options_.recompute);
-    return device_.place(theta);
-  }
-  const Vector* served_vector(const Served& served) const {
-    if (served.what == "backbone") return nullptr;
-    return served.what == "upper" ? &p_ : &s_;
+    const bool best = stopping_.best() && !stopped_;
+    return serving_.served(best ? *stopping_.best() : serving_.candidate(meter_.tally().steps, false));
   }
 
   Device& device_;
+  Model& model_;
   const Options& options_;
   const RunFolder& folder_;
   Progress& progress_;
   std::function<bool()> interrupted_;
-  peft::Lora lora_;
-  Split split_;
-  std::vector<EncodedRow> held_out_;
-  typename Backend::Theta& theta_;
-  model::BasicTransformer<Backend> transformer_;
-  Vector p_;
-  Vector s_;
-  AppendFile metrics_;
-  AppendFile trajectory_;
+  Origin origin_;
+  RunRows rows_;
+  nlohmann::json identity_;
+  Past past_;
+  Serving<Device> serving_;
+  RunLog log_;
+  Budget budget_;
+  Saver saver_;
+  EarlyStopping stopping_;
+  Meter meter_;
+  const Work* work_ = nullptr;
   std::optional<Scores> last_point_;
-  std::uint32_t points_ = 0;
   bool stopped_ = false;
 };
 

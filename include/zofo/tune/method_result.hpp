@@ -1,32 +1,36 @@
-/// @file What a fine-tuning run comes to, and the adapters' layout that its options name.
+/// @file What a fine-tuning run comes to.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "zofo/model/config.hpp"
-#include "zofo/peft/lora.hpp"
 #include "zofo/tune/evaluate.hpp"
-#include "zofo/tune/options.hpp"
 
 namespace zofo::tune {
 
 /// What a run comes to.
 struct MethodResult {
   std::string method;
-  Scores scores;  ///< on the held-out rows, which no decision touched
+  std::string adapter;  ///< "lora", "prefix", "prompt" or "none"
+  Scores scores;        ///< on the held-out rows, which no decision touched
   std::uint32_t steps = 0;
   double seconds = 0.0;  ///< of training
   double passes = 0.0;   ///< forward-equivalents, one forward of `batch` rows each
   double peak = 0.0;     ///< MiB
   std::string served;    ///< "upper", "lower" or "backbone"
   bool interrupted = false;
+  std::uint32_t served_steps = 0;  ///< less than `steps` where training stopped early
+  bool stopped_early = false;
+  std::string model_hash;    ///< of the model before the run
+  std::string theta_hash;    ///< of the backbone as served
+  std::string adapter_hash;  ///< of the adapter as served, empty without one
 };
 
 /// One entry of result.json's list `methods`.
 inline nlohmann::json to_json(const MethodResult& r) {
   return {{"method", r.method},
+          {"adapter", r.adapter},
           {"accuracy", r.scores.accuracy},
           {"macro_f1", r.scores.macro_f1},
           {"loss", r.scores.loss},
@@ -36,13 +40,12 @@ inline nlohmann::json to_json(const MethodResult& r) {
           {"peak_mib", r.peak},
           {"steps", r.steps},
           {"served", r.served},
-          {"interrupted", r.interrupted}};
-}
-
-/// Layout of the adapter that the options name.
-inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
-                            const std::string& targets) {
-  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
+          {"interrupted", r.interrupted},
+          {"served_steps", r.served_steps},
+          {"stopped_early", r.stopped_early},
+          {"model_hash", r.model_hash},
+          {"theta_hash", r.theta_hash},
+          {"adapter_hash", r.adapter_hash}};
 }
 
 }  // namespace zofo::tune

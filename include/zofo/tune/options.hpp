@@ -1,97 +1,18 @@
-/// @file Options of a fine-tuning run: one list of fields serves checking, TOML and the command line.
+/// @file The options of a fine-tuning run and what they may be.
 #pragma once
-
-#include <fmt/format.h>
-
-#include <toml++/toml.h>
 
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <initializer_list>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <vector>
 
 #include "zofo/core/error.hpp"
+#include "zofo/tune/methods.hpp"
+#include "zofo/tune/option_fields.hpp"
 
 namespace zofo::tune {
-
-/// How a run trains. `steps` and `seconds` both bound it; 0 leaves one of them open.
-struct Options {
-  std::string method = "bilevel";
-  std::uint32_t inner_steps = 4;
-  double penalty = 10.0;
-  double epsilon = 1e-3;
-  std::uint32_t queries = 1;
-  bool one_sided = false;
-  bool upper_with_lower = true;
-  std::string direction = "gaussian";
-  double lower_rate = 2e-3;
-  double upper_rate = 2e-3;
-  double theta_rate = 1e-6;
-  std::uint32_t batch = 8;
-  std::uint32_t steps = 0;
-  double seconds = 0.0;
-  std::uint32_t lora_rank = 8;
-  double lora_alpha = 16.0;
-  std::string lora_targets = "q,v";
-  std::uint32_t train_rows = 0;
-  std::uint32_t validation_rows = 0;
-  std::string template_name;  ///< of the task; "": its first
-  std::uint32_t shots = 0;
-  std::uint32_t demonstrations = 0;
-  std::uint32_t curve_points = 6;
-  std::uint32_t curve_rows = 96;
-  std::uint64_t seed = 0;
-  std::string device = "auto";
-  std::string precision = "auto";
-  bool deterministic = false;
-  bool recompute = false;
-
-  /// Throws Error naming the first field that is out of range, its value and what is allowed.
-  void check() const;
-};
-
-/// Calls visit(name, field, help) for every option; the command line turns '_' into '-'.
-template <class AnyOptions, class Visit>
-void for_each_option(AnyOptions& o, Visit&& visit) {
-  visit("method", o.method,
-        "bilevel, lora (first-order adapter alone) or mezo (zeroth-order backbone alone)");
-  visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
-  visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
-  visit("epsilon", o.epsilon, "smoothing radius of the zeroth-order estimate");
-  visit("queries", o.queries, "q: directions averaged by an estimate");
-  visit("one_sided", o.one_sided, "one-sided differences instead of two-sided");
-  visit("upper_with_lower", o.upper_with_lower, "step p with every s step; off: once an outer step");
-  visit("direction", o.direction, "law of the directions: gaussian or rademacher");
-  visit("lower_rate", o.lower_rate, "learning rate of the lower adapter s (Adam); also of lora");
-  visit("upper_rate", o.upper_rate, "learning rate of the upper adapter p (Adam)");
-  visit("theta_rate", o.theta_rate, "learning rate of the backbone (zeroth-order SGD)");
-  visit("batch", o.batch, "rows of a mini-batch");
-  visit("steps", o.steps, "outer steps, 0: bounded by seconds alone");
-  visit("seconds", o.seconds, "training seconds, 0: bounded by steps alone");
-  visit("lora_rank", o.lora_rank, "rank of the adapters");
-  visit("lora_alpha", o.lora_alpha, "LoRA scale is alpha / rank");
-  visit("lora_targets", o.lora_targets, "adapted projections, separated by commas: q,k,v,o,gate,up,down");
-  visit("train_rows", o.train_rows, "use that many training rows, 0: all");
-  visit("validation_rows", o.validation_rows, "score that many held-out rows, 0: all");
-  visit("template", o.template_name, "which of the task's templates words the prompts, empty: the first");
-  visit("shots", o.shots, "train on that many rows of each class, drawn by the seed, 0: all");
-  visit("demonstrations", o.demonstrations, "solved training rows put before every prompt");
-  visit("curve_points", o.curve_points, "learning-curve points taken during training, 0: none");
-  visit("curve_rows", o.curve_rows, "held-out rows of a learning-curve point");
-  visit("seed", o.seed, "seed of directions, batches, split and adapters");
-  visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
-  visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");
-  visit("recompute", o.recompute,
-        "recompute activations for the adapters' gradients instead of keeping them: less memory, more time");
-  visit("deterministic", o.deterministic,
-        "the same bits in every run on the same GPU, at some cost in speed");
-}
 
 namespace detail {
 
@@ -114,112 +35,106 @@ inline void count_in(const char* field, std::uint64_t value, std::uint64_t low, 
   require(value >= low && value <= high, "{} = {}: must be in [{}, {}]", field, value, low, high);
 }
 
+inline void check_names(const Options& o) {
+  one_of("direction", o.direction,
+         {"gaussian", "rademacher", "sphere", "coordinate", "low-rank", "sparse", "random-sparse"});
+  one_of("reduction", o.reduction, {"none", "svrg", "spider", "storm"});
+  one_of("outer", o.outer, {"sgd", "momentum", "adam", "scalar-adam"});
+  one_of("schedule", o.schedule, {"constant", "linear", "cosine"});
+  one_of("device", o.device, {"auto", "cpu", "cuda"});
+  one_of("precision", o.precision, {"auto", "bf16", "fp32"});
+}
+
+inline void check_ranges(const Options& o) {
+  count_in("inner_steps", o.inner_steps, 1, 1'000'000);
+  require_in("penalty", o.penalty, 0.0, 1e9);
+  count_in("direction_rank", o.direction_rank, 1, 4096);
+  above_zero("density", o.density, 1.0);
+  above_zero("epsilon", o.epsilon, 1.0);
+  count_in("queries", o.queries, 1, 4096);
+  count_in("reduction_period", o.reduction_period, 1, 1'000'000);
+  count_in("reduction_batches", o.reduction_batches, 1, 1'000'000);
+  above_zero("storm_weight", o.storm_weight, 1.0);
+  require_in("momentum", o.momentum, 0.0, 0.9999999);
+  require_in("lower_rate", o.lower_rate, 0.0, 10.0);
+  require_in("upper_rate", o.upper_rate, 0.0, 10.0);
+  require_in("theta_rate", o.theta_rate, 0.0, 10.0);
+  require_in("clip", o.clip, 0.0, 1e30);
+  require_in("weight_decay", o.weight_decay, 0.0, 1e6);
+  count_in("batch", o.batch, 1, 65536);
+  count_in("accumulate", o.accumulate, 1, 65536);
+  require_in("seconds", o.seconds, 0.0, 1e9);
+  require_in("passes", o.passes, 0.0, 1e15);
+  count_in("evaluate_steps", o.evaluate_steps, 1, std::numeric_limits<std::uint32_t>::max());
+  count_in("lora_rank", o.lora_rank, 1, 4096);
+  above_zero("lora_alpha", o.lora_alpha, 1e6);
+  require(!o.lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
+  count_in("virtual_tokens", o.virtual_tokens, 1, 4096);
+  count_in("shots", o.shots, 0, 1'000'000);
+  count_in("demonstrations", o.demonstrations, 0, 4096);
+  count_in("curve_rows", o.curve_rows, 1, 1'000'000);
+  require_in("save_seconds", o.save_seconds, 0.0, 1e9);
+  count_in("seed", o.seed, 0, std::numeric_limits<std::int64_t>::max());
+}
+
+/// The adapter is the method's.
+inline void check_adapter(const Options& o) {
+  const Method& method = method_named(o.method);
+  require(o.adapter == method.adapter, "adapter = \"{}\": method {} has {}; the same with {} is method {}",
+          o.adapter, method.name, method.adapter, o.adapter, sibling(method.name, o.adapter).name);
+  const bool by_gradient = method.trains == Trains::both_levels || method.trains == Trains::adapter;
+  require(by_gradient || (o.clip == 0.0 && o.weight_decay == 0.0),
+          "clip = {}, weight_decay = {}: of gradients of adapters, which method {} does not take", o.clip,
+          o.weight_decay, method.name);
+}
+
+/// Fields that do not go together.
+inline void check_estimates(const Options& o) {
+  const Trains trains = method_named(o.method).trains;
+  if (o.spread_scaled) {
+    require(o.one_sided, "spread_scaled = true: needs one_sided = true");
+    require(o.queries >= 2, "queries = {}: spread_scaled needs at least 2", o.queries);
+    require(o.reduction == "none",
+            "reduction = \"{}\": not with spread_scaled, which scales every estimate anew", o.reduction);
+  }
+  require(trains != Trains::adapter || (o.outer == "sgd" && o.reduction == "none" && !o.spread_scaled),
+          "method = \"{}\": takes no zeroth-order steps, so outer, reduction and spread_scaled must stay as "
+          "they are",
+          o.method);
+  require(trains != Trains::adapter_by_estimates || o.direction != "low-rank",
+          "direction = \"low-rank\": method {} moves a vector, which has no rank", o.method);
+  if (o.device != "cuda" || trains == Trains::adapter || trains == Trains::adapter_by_estimates) return;
+  require(o.direction == "gaussian" || o.direction == "rademacher" || o.direction == "low-rank",
+          "direction = \"{}\": a GPU makes gaussian, rademacher and low-rank alone (--device cpu makes all)",
+          o.direction);
+  require(o.outer == "sgd" || o.outer == "scalar-adam",
+          "outer = \"{}\": a GPU has sgd and scalar-adam alone (--device cpu has all)", o.outer);
+}
+
+inline void check_length(const Options& o) {
+  require(o.steps > 0 || o.seconds > 0.0 || o.passes > 0.0,
+          "steps = 0, seconds = 0 and passes = 0: at least one must be positive");
+  // Batches are numbered in 32 bits; past them they would repeat.
+  require(std::uint64_t{o.steps} <=
+              std::numeric_limits<std::uint32_t>::max() / (std::uint64_t{o.inner_steps} * o.accumulate),
+          "steps = {}: steps * inner_steps * accumulate must be below 2^32", o.steps);
+  if (o.schedule == "constant") return;
+  const std::uint32_t end = o.decay_steps > 0 ? o.decay_steps : o.steps;
+  require(end > 0, "schedule = \"{}\": needs decay_steps or steps to end at", o.schedule);
+  require(o.warmup_steps < end, "warmup_steps = {}: must be below {}, where the schedule ends",
+          o.warmup_steps, end);
+}
+
 }  // namespace detail
 
 inline void Options::check() const {
-  detail::one_of("method", method, {"bilevel", "lora", "mezo"});
-  detail::one_of("direction", direction, {"gaussian", "rademacher"});
-  detail::one_of("device", device, {"auto", "cpu", "cuda"});
-  detail::one_of("precision", precision, {"auto", "bf16", "fp32"});
+  method_named(method);
+  detail::check_names(*this);
   require(device != "cpu" || precision != "bf16", "precision = \"bf16\": the CPU computes in fp32 alone");
-  detail::count_in("inner_steps", inner_steps, 1, 1'000'000);
-  require_in("penalty", penalty, 0.0, 1e9);
-  detail::above_zero("epsilon", epsilon, 1.0);
-  detail::count_in("queries", queries, 1, 4096);
-  require_in("lower_rate", lower_rate, 0.0, 10.0);
-  require_in("upper_rate", upper_rate, 0.0, 10.0);
-  require_in("theta_rate", theta_rate, 0.0, 10.0);
-  detail::count_in("batch", batch, 1, 65536);
-  require_in("seconds", seconds, 0.0, 1e9);
-  require(steps > 0 || seconds > 0.0, "steps = 0 and seconds = 0: at least one must be positive");
-  detail::count_in("lora_rank", lora_rank, 1, 4096);
-  detail::above_zero("lora_alpha", lora_alpha, 1e6);
-  require(!lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
-  detail::count_in("shots", shots, 0, 1'000'000);
-  detail::count_in("demonstrations", demonstrations, 0, 4096);
-  detail::count_in("curve_rows", curve_rows, 1, 1'000'000);
-  detail::count_in("seed", seed, 0, std::numeric_limits<std::int64_t>::max());
-}
-
-/// "q,v" as {"q", "v"}.
-inline std::vector<std::string> split_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::stringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
-namespace detail {
-
-/// A value as TOML writes it; numbers in the fewest digits that read back to the same number.
-template <class T>
-std::string toml_text(const T& value) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    std::ostringstream quoted;
-    quoted << toml::value<std::string>(value);
-    return quoted.str();
-  } else {
-    std::string text = fmt::format("{}", value);
-    const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
-    return needs_point ? text + ".0" : text;
-  }
-}
-
-}  // namespace detail
-
-/// The options as TOML, one line a field, in the order of the list.
-inline std::string to_toml(const Options& options) {
-  std::string out;
-  for_each_option(options, [&out](const char* name, const auto& value, const char*) {
-    out += fmt::format("{} = {}\n", name, detail::toml_text(value));
-  });
-  return out;
-}
-
-namespace detail {
-
-template <class T>
-void read_field(T& field, const toml::node& node, const std::string& where) {
-  if constexpr (std::is_same_v<T, bool>) {
-    require(node.is_boolean(), "{}: must be true or false", where);
-    field = *node.value<bool>();
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    require(node.is_string(), "{}: must be a string", where);
-    field = *node.value<std::string>();
-  } else if constexpr (std::is_floating_point_v<T>) {
-    require(node.is_number(), "{}: must be a number", where);
-    field = *node.value<double>();
-  } else {
-    require(node.is_integer(), "{}: must be an integer", where);
-    const std::int64_t value = *node.value<std::int64_t>();
-    require(value >= 0 && static_cast<std::uint64_t>(value) <= std::numeric_limits<T>::max(),
-            "{} = {}: must be in [0, {}]", where, value, std::numeric_limits<T>::max());
-    field = static_cast<T>(value);
-  }
-}
-
-}  // namespace detail
-
-/// Overwrites the fields that the TOML file names. Throws Error (file, line, field) on a syntax error, an
-/// unknown field or a wrong type.
-inline void read_toml(Options& options, const std::filesystem::path& path) {
-  toml::table table;
-  try {
-    table = toml::parse_file(path.string());
-  } catch (const toml::parse_error& error) {
-    fail("{}:{}: {}", path.string(), error.source().begin.line, error.description());
-  }
-  for (const auto& [key, node] : table) {
-    const std::string name(key.str());
-    const std::string where = fmt::format("{}:{}: {}", path.string(), node.source().begin.line, name);
-    bool known = false;
-    for_each_option(options, [&, &value = node](const char* field, auto& target, const char*) {
-      if (name != field) return;
-      known = true;
-      detail::read_field(target, value, where);
-    });
-    require(known, "{}: no such option", where);
-  }
+  detail::check_ranges(*this);
+  detail::check_length(*this);
+  detail::check_adapter(*this);
+  detail::check_estimates(*this);
 }
 
 }  // namespace zofo::tune

@@ -16,9 +16,10 @@
 
 namespace zofo::tune {
 
-/// Reads {"prompt": …, "options": […]}, one option or more. Throws Error headed by file and line.
+/// Reads {"prompt": …, "options": […]}, one option or more; `taken`: positions of an adapter. Throws Error
+/// headed by file and line.
 inline EncodedRow parse_request(const Model& model, const std::string& line, std::string_view file,
-                                std::size_t number) {
+                                std::size_t number, std::uint32_t taken = 0) {
   const data::Row row = data::detail::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
@@ -34,7 +35,7 @@ inline EncodedRow parse_request(const Model& model, const std::string& line, std
             row.place(), options.options.size() - 1);
   }
   EncodedRow made{encode_prompt(model, prompt.get_ref<const std::string&>())};
-  check_length(model, made.prompt.size(), options, row.place());
+  check_length(model, made.prompt.size(), options, row.place(), taken);
   made.options = std::make_shared<const OptionTokens>(std::move(options));
   return made;
 }

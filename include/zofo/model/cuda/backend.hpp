@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "zofo/model/cuda/head.hpp"
-#include "zofo/model/cuda/probed.hpp"
+#include "zofo/model/cuda/probed_dense.hpp"
+#include "zofo/model/cuda/probed_low_rank.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/probed.hpp"
 #include "zofo/model/sites.hpp"
@@ -83,12 +84,12 @@ class CudaBackend : public CudaHead<T> {
     }
   }
   template <class Law>
-  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> /*group*/) {
+  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> group) {
     static_assert(
         CudaLaw<Law>,
         "zofo: the CUDA backend makes Gaussian, Rademacher and LowRank directions (concept CudaLaw)");
     if constexpr (std::is_same_v<Law, LowRank>)
-      return CudaLowRank<T>(theta, law, state_->probes);
+      return CudaLowRank<T>(theta, law, group, state_->probes, state_->options.overlap_below);
     else
       return CudaDense<T>(theta, law_of(law), state_->probes, state_->options.overlap_below);
   }

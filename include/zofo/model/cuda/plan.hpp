@@ -78,7 +78,7 @@ class CudaPlan {
     if (parts_[index(Part::backward)] > 0)
       plan.add("kept for the backward pass", sum(Part::backward, Part::kept));
     plan.add("head and logits", sum(Part::head_states, Part::logit_slopes));
-    if (parts_[index(Part::probes)] > 0) plan.add("weights at probes", sum(Part::probes, Part::probes));
+    if (sum(Part::factors, Part::probes) > 0) plan.add("weights at probes", sum(Part::factors, Part::probes));
     plan.add("low-rank products", sum(Part::products, Part::product_slopes));
     plan.add("adapters and their moments", vectors_);
     if (cache_ > 0) plan.add("keys and values of texts", cache_ + sum(Part::steps, Part::steps));
@@ -113,6 +113,7 @@ class CudaPlan {
     logit_slopes,
     products,
     product_slopes,
+    factors,
     probes,
     steps,
     count
@@ -181,8 +182,11 @@ class CudaPlan {
           factors += std::uint64_t{e.low_rank} * (t.rows + t.cols);
         else
           vectors += (t.size() + 7) / 8 * 8;
-      return raise(Part::probes,
-                   e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
+      raise(Part::factors,
+            e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
+      // Of one direction, as two probes commonly are.
+      const std::size_t rows = CallShape::bucket(e.tokens, 64) * e.probes;
+      if (!CudaLowRank<T>::writes(rows, e.probes, c.width)) return;
     }
     std::uint64_t largest =
         std::uint64_t{std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab)} * c.width;

@@ -29,8 +29,8 @@ class CudaDevice {
   [[nodiscard]] static Eigen::VectorXf host(const tensor::cuda::Vector& x) { return x.host(); }
   /// Plans the memory of a run whose passes are as large as told. Throws Error that says what to change where
   /// the card is too small.
-  void expect(const model::Config& config, const peft::Lora& lora, const RowExtent& row, const PassRows& rows,
-              bool recompute) {
+  void expect(const model::Config& config, const peft::Adapter& adapter, const RowExtent& row,
+              const PassRows& rows, bool recompute) {
     const auto extent = [&](std::size_t count) {
       model::Extent e;
       e.tokens = count * row.tokens;
@@ -40,7 +40,7 @@ class CudaDevice {
       e.head_rows = e.targets;
       return e;
     };
-    model::CudaPlan<T> plan(config, lora);
+    model::CudaPlan<T> plan(config, adapter);
     model::Extent scoring = extent(Backend::tokens_that_fill / row.tokens + 1);
     plan.pass(scoring);
     if (rows.probed > 0) {

@@ -1,0 +1,135 @@
+/// @file What a run writes line by line: metrics.jsonl and trajectory.jsonl.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "zofo/checkpoint/append_file.hpp"
+#include "zofo/checkpoint/hash.hpp"
+#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/tune/early_stopping.hpp"
+#include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/run_folder.hpp"
+
+namespace zofo::tune {
+
+/// How far a run has come; the same numbers whether it was interrupted or not, but for the seconds.
+struct Tally {
+  std::uint32_t steps = 0;
+  double seconds = 0.0;    ///< of training
+  std::uint64_t rows = 0;  ///< rows read by forward passes, a backward counting them once more
+  std::uint64_t tokens = 0;
+  /// Passes in units of one forward over `batch` rows.
+  [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(rows) / batch; }
+};
+
+/// What a step took.
+struct Cost {
+  double seconds = 0.0;
+  std::uint64_t rows = 0;
+};
+
+/// A file of lines that knows its length and checksum.
+class CheckedLines {
+ public:
+  explicit CheckedLines(std::filesystem::path path) : file_(std::move(path)) {}
+  void line(std::string_view text) {
+    file_.line(text);
+    hash_.update(text).update("\n");
+    bytes_ += text.size() + 1;
+  }
+  [[nodiscard]] nlohmann::json position() {
+    file_.settle();
+    return {bytes_, checkpoint::hash_text(hash_.value())};
+  }
+  /// The text up to a position that was saved; whatever follows it, a half-written line too, is passed over.
+  /// Throws Error naming the file unless the text is as it was.
+  static std::string text_at(const std::filesystem::path& path, const nlohmann::json& position) {
+    const auto bytes = position.at(0).get<std::uint64_t>();
+    std::string text = checkpoint::read_all(path);
+    require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
+            text.size(), bytes);
+    text.resize(bytes);
+    require(checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1),
+            "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
+    return text;
+  }
+  /// Goes on after `text`, which the file begins with: what follows it is cut off.
+  void go_on_after(std::string_view text) {
+    file_.cut(text.size());
+    hash_ = checkpoint::Hash64();
+    hash_.update(text);
+    bytes_ = text.size();
+  }
+
+ private:
+  AppendFile file_;
+  checkpoint::Hash64 hash_;
+  std::uint64_t bytes_ = 0;
+};
+
+/// Both files of a run.
+class RunLog {
+ public:
+  RunLog(const RunFolder& folder, std::uint32_t batch)
+      : metrics_(folder.file("metrics.jsonl")), trajectory_(folder.file("trajectory.jsonl")), batch_(batch) {}
+
+  void step(const StepReport& report, const Tally& tally) {
+    for (const ZoTerm& term : report.gradient.terms) trajectory_.line(checkpoint::to_line(report.step, term));
+    metrics_.line(nlohmann::json{{"event", "step"},
+                                 {"step", report.step},
+                                 {"seconds", tally.seconds},
+                                 {"passes", tally.passes(batch_)},
+                                 {"tokens", tally.tokens},
+                                 {"upper", report.upper},
+                                 {"lower_p", report.lower_p},
+                                 {"lower_s", report.lower_s},
+                                 {"rho", report.projected_gradient},
+                                 {"inner_s", report.inner_value_s},
+                                 {"inner_p", report.inner_value_p}}
+                      .dump());
+  }
+  /// A point of the learning curve ("curve") or the last score of all ("final").
+  void scored(const char* event, const Tally& tally, const Scores& scores) {
+    metrics_.line(nlohmann::json{
+        {"event", event},
+        {"step", tally.steps},
+        {"seconds", tally.seconds},
+        {"passes", tally.passes(batch_)},
+        {"accuracy", scores.accuracy},
+        {"macro_f1", scores.macro_f1},
+        {"loss", scores.loss},
+        {"rows",
+         scores.rows}}.dump());
+  }
+  /// A loss on the rows that decide about stopping early.
+  void judged(const Tally& tally, const Candidate& candidate) {
+    metrics_.line(nlohmann::json{{"event", "decision"},
+                                 {"step", tally.steps},
+                                 {"seconds", tally.seconds},
+                                 {"passes", tally.passes(batch_)},
+                                 {"accuracy", candidate.accuracy},
+                                 {"loss", candidate.loss},
+                                 {"served", candidate.what}}
+                      .dump());
+  }
+  /// Where the files stand, once the disk holds them.
+  [[nodiscard]] nlohmann::json position() {
+    return {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+  }
+  void go_on_after(std::string_view metrics, std::string_view trajectory) {
+    metrics_.go_on_after(metrics);
+    trajectory_.go_on_after(trajectory);
+  }
+
+ private:
+  CheckedLines metrics_, trajectory_;
+  std::uint32_t batch_;
+};
+
+}  // namespace zofo::tune

@@ -1,0 +1,72 @@
+/// @file The rows of a run as token ids: what it trains on, decides by and is scored on.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "zofo/data/task.hpp"
+#include "zofo/peft/adapter.hpp"
+#include "zofo/tune/adapter_layout.hpp"
+#include "zofo/tune/encode_rows.hpp"
+#include "zofo/tune/extents.hpp"
+#include "zofo/tune/load_model.hpp"
+#include "zofo/tune/policies.hpp"
+#include "zofo/tune/split.hpp"
+
+namespace zofo::tune {
+
+/// A task's rows, cut as the options' method needs them.
+struct RunRows {
+  Split split;
+  std::vector<EncodedRow> held_out;
+  data::AnswerRule answer_rule;
+
+  /// Throws Error naming the file and line of a row that does not fit the model.
+  RunRows(const Model& model, const data::TaskData& data, const Options& o)
+      : split(split_rows(o.method,
+                         encode_rows(RowEncoder(model, data.task, Purpose::training, data.demonstrations,
+                                                taken_by(model, o)),
+                                     data.train, o.train_rows, "train.jsonl"),
+                         o.seed, o.patience > 0)),
+        held_out(encode_rows(
+            RowEncoder(model, data.task, Purpose::scoring, data.demonstrations, taken_by(model, o)),
+            data.validation, o.validation_rows, "validation.jsonl")),
+        answer_rule(data.task.answer_rule) {}
+
+  /// Held-out rows of a learning-curve point.
+  [[nodiscard]] std::span<const EncodedRow> of_curve(const Options& o) const {
+    return std::span(held_out).first(std::min<std::size_t>(held_out.size(), o.curve_rows));
+  }
+  /// Largest sizes of a row.
+  [[nodiscard]] RowExtent extent() const {
+    RowExtent extent;
+    for (const std::vector<EncodedRow>* rows : {&split.upper, &split.lower, &split.decision, &held_out})
+      extent.cover(*rows);
+    return extent;
+  }
+  /// Rows of the largest passes.
+  [[nodiscard]] PassRows pass_rows(const Options& o) const {
+    const std::size_t f = std::min<std::size_t>(o.batch, split.upper.size());
+    const std::size_t g = std::min<std::size_t>(o.batch, split.lower.size());
+    switch (trains(o)) {
+      case Trains::backbone:
+        return {f, 0};
+      case Trains::adapter:
+        return {0, g};
+      case Trains::adapter_by_estimates:
+        return {0, 0};  // a pass is no larger than one of scoring
+      case Trains::both_levels:
+        break;
+    }
+    return {f + 2 * g, f + g};
+  }
+
+ private:
+  static std::uint32_t taken_by(const Model& model, const Options& o) {
+    return peft::virtual_tokens(make_adapter(model.parameters.config(), o));
+  }
+};
+
+}  // namespace zofo::tune
