@@ -78,9 +78,7 @@ struct Generate {
     tune::Tokens ids = tune::encode_prompt(served.model, text);
     require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", place);
     const std::size_t context = served.model.parameters.config().context;
-    const peft::Adapters& layouts = served.transformer->adapters();
-    const std::size_t taken =
-        served.adapter_or_null() == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+    const std::size_t taken = served.taken();
     require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", place,
             ids.size(), context,
             taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");

@@ -200,7 +200,7 @@ TEST_CASE("a steady step of writing allocates nothing, waits once and is one gra
   Context context;
   const CudaParameters<bf16> theta(context, c.theta);
   BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), c.shape, c.lora);
-  KvCache<CudaBackend<bf16>> cache(card.backend(), c.shape, {4, 120});
+  KvCache<CudaBackend<bf16>> cache(card.backend(), c.shape, {4, 128});
   const std::vector<std::uint32_t> slots{0, 1, 2, 3};
   const auto pass = [&](std::size_t length) {
     Batch batch;
@@ -208,7 +208,7 @@ TEST_CASE("a steady step of writing allocates nothing, waits once and is one gra
       batch.targets.push_back({batch.add(Tokens(length, 7), -1), static_cast<std::uint32_t>(length - 1), 0});
     card.best_tokens(theta, batch, {}, cache, slots, c.shape.vocab);
   };
-  pass(20);
+  pass(70);  // the rotary tables then reach to 128
   for (int k = 0; k < 3; ++k) pass(1);
   const auto before = context.counters();
   for (int k = 0; k < 50; ++k) pass(1);
