@@ -33,7 +33,9 @@ struct Generate {
   // Throws Error naming what is out of range; the command line's own prompts are looked at before a model is
   // loaded.
   void check() const {
-    require(end.max_tokens >= 1, "--max-tokens 0: must be at least 1");
+    constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+            end.max_tokens, most);
     options.check();
     for (std::size_t i = 0; i < prompts.size(); ++i) check_prompt(prompts[i], place_of(i));
   }

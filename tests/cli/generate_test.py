@@ -171,7 +171,8 @@ class Evaluation(Generate):
 
 class BadInput(Generate):
     def test_the_option_and_its_value_are_named(self):
-        self.refused(self.generate("--prompt", "a", "--max-tokens", 0), "--max-tokens 0", "at least 1")
+        self.refused(self.generate("--prompt", "a", "--max-tokens", 0), "--max-tokens 0: must be in [1, 4194304]")
+        self.refused(self.generate("--prompt", "a", "--max-tokens", "9" * 20), "--max-tokens", "[1, 4194304]")
         self.refused(self.generate("--prompt", "a", "--max-tokens", -3), "--max-tokens", "-3")
         self.refused(self.generate("--prompt", "a", "--batch", 1_000_000), "sequences = 1000000", "[0, 65536]")
         self.refused(self.generate("--prompt", ""), "--prompt: must not be empty")
