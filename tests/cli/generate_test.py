@@ -183,7 +183,7 @@ class BadInput(Generate):
         self.assertEqual(longer.out, "")
         self.refused(zofo("generate", "--prompt", "a"), "--model")
         self.refused(zofo("generate", "--model", self.here / "none.gguf", "--prompt", "a"), "none.gguf")
-        self.refused(self.generate("--prompt", "a", "--run", self.here / "none"), "none/adapter.bin")
+        self.refused(self.generate("--prompt", "a", "--run", self.here / "none"), "none/served.json")
 
     def test_the_line_and_the_field_are_named(self):
         good = json.dumps({"prompt": " stone :"})
