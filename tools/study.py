@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--devices", default="0", help="cards, separated by commas")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--choose-jobs", type=int, default=0, help="runs at once while choosing; 0: two a card")
+    parser.add_argument("--jobs", type=int, default=0, help="runs at once while comparing; 0: one a card")
     arguments = parser.parse_args()
     cards = len(arguments.devices.split(",")) if arguments.device == "cuda" else 1
     share_rows(arguments.data, arguments.out / "rows")
@@ -160,7 +161,8 @@ def main() -> None:
     chosen = choose(choice["rows"])
     (arguments.out / "chosen.json").write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    result = compare(arguments, "compare", TASKS, seeds, arguments.seconds, chosen, cards)
+    result = compare(arguments, "compare", TASKS, seeds, arguments.seconds, chosen,
+                     arguments.jobs or cards)
     text = tables(choice, result)
     (arguments.out / "study.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
