@@ -27,11 +27,13 @@ void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
+void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_meta_train(CLI::App& app, Action& action);
 void add_adapt(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its step. The handler only sets a flag.
 void catch_interrupt();

@@ -1,33 +1,10 @@
 // zofo evaluate and zofo score: what a model, or a run, says of rows.
 #include "evaluate.hpp"
 #include "device.hpp"
+#include "precision.hpp"
 #include "score.hpp"
 
 namespace zofo::cli {
-namespace {
-
-struct Precision {
-  std::string device = "auto";
-  std::string precision = "auto";
-
-  void add(CLI::App& command) {
-    command.add_option("--device", device, "auto (a GPU if there is one), cpu or cuda")
-        ->capture_default_str();
-    command.add_option("--precision", precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32")
-        ->capture_default_str();
-  }
-  [[nodiscard]] Device choose() const {
-    tune::Options options;
-    options.steps = 1;
-    options.device = device;
-    options.precision = precision;
-    options.check();
-    return choose_device(device, precision);
-  }
-};
-
-}  // namespace
-
 void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy, F1 and loss on a task's validation rows");
   auto arguments = std::make_shared<Evaluate>();

@@ -73,7 +73,7 @@ struct Evaluate {
     tune::Scores scores = tune::evaluate(transformer, served.theta, adapter, encoded, data.task.answer_rule);
     if (data.task.kind == data::Kind::generate) {
       const tune::Generator greedy = [&](std::span<const tune::Tokens> prompts, const tune::EndOfText& end) {
-        return tune::greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
+        return tune::cached_greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
       };
       scores.answers = tune::evaluate_texts(greedy, encoded, data.task);
     }

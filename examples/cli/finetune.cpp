@@ -3,6 +3,7 @@
 
 #include "device.hpp"
 #include "zofo/tune/options_toml.hpp"
+#include "zofo/tune/restore.hpp"
 #include "zofo/tune/resume.hpp"
 
 namespace zofo::cli {
@@ -56,7 +57,7 @@ Finetune resumed(const CLI::App& command, const Arguments& arguments) {
   const tune::RunFolder folder = tune::RunFolder::open(run.out);
   run.saved = tune::read_state(folder);
   const tune::Options begun = tune::options_of(*run.saved);
-  run.options = begun;
+  run.options = tune::read_options(folder.path());
   take_flags(command, arguments.run.options, run.options);
   run.options.check();
   tune::check_changes(begun, run.options, *run.saved);

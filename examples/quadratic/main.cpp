@@ -1,6 +1,7 @@
 // The README's ten lines: a bilevel problem with known answers, solved without a gradient in θ.
 #include <cstdio>
 
+#include "zofo/problems/quadratic.hpp"
 #include "zofo/zofo.hpp"
 
 int main() {

@@ -147,6 +147,12 @@ TEST_CASE("metadata errors are named", "[checkpoint]") {
   twice.boolean("b", true);
   twice.boolean("b", false);
   CHECK_ERROR(twice.bytes(), "'b' appears twice");
+  GgufWriter empty;
+  empty.floats("f", {});
+  const std::string bytes = empty.bytes();
+  const GgufFile opened(std::as_bytes(std::span(bytes)), "empty");
+  CHECK(opened.floats("f").empty());
+  CHECK_THROWS_AS(opened.integers("f"), zofo::Error);
 }
 
 TEST_CASE("tensor errors name the tensor", "[checkpoint]") {

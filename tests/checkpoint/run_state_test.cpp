@@ -36,7 +36,7 @@ struct File {
 };
 
 // A file of that header and those floats whose checksum is right.
-std::string sealed(const std::string& header, std::uint64_t length, std::size_t floats = 0) {
+std::string sealed_as(const std::string& header, std::uint64_t length, std::size_t floats = 0) {
   std::string bytes(state_magic);
   bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
   bytes += header + std::string(4 * floats, '\0');
@@ -44,7 +44,7 @@ std::string sealed(const std::string& header, std::uint64_t length, std::size_t 
   return bytes.append(reinterpret_cast<const char*>(&sum), sizeof sum);
 }
 std::string sealed(const std::string& header, std::size_t floats = 0) {
-  return sealed(header, header.size(), floats);
+  return sealed_as(header, header.size(), floats);
 }
 
 }  // namespace
@@ -94,8 +94,8 @@ TEST_CASE("hostile bytes under a right checksum are refused by name", "[checkpoi
     CHECK(message.find(part) != std::string::npos);
     CHECK(message.find(file.path.string()) != std::string::npos);
   };
-  said(sealed("{}", 3), "header length 3 goes past");
-  said(sealed("{}", ~std::uint64_t{0}), "goes past");
+  said(sealed_as("{}", 3), "header length 3 goes past");
+  said(sealed_as("{}", ~std::uint64_t{0}), "goes past");
   said(sealed("{"), "not JSON");
   said(sealed("{}"), "numbers");
   said(sealed(R"({"numbers":{}})"), "vectors");

@@ -143,12 +143,12 @@ TEST_CASE("an index is refused by the entry at fault", "[checkpoint]") {
   CHECK_THAT(message_of([&] { const SafetensorsFolder opened(folder.path()); }),
              ContainsSubstring("holds neither model.safetensors nor"));
   folder.write("one.safetensors", small_file());
-  refused("{", "not JSON");
+  refused("{", "broken JSON");
   refused("[]", "must be a JSON object");
   refused("{}", "'weight_map' is missing");
   refused(R"({"weight_map": {}})", "names no shard");
   refused(R"({"weight_map": {"w": 3}})", "w = 3: must be a string");
-  refused(R"({"weight_map": {"w": "one.safetensors", "w": "one.safetensors"}})", "'w' appears twice");
+  refused(R"({"weight_map": {"w": "one.safetensors", "w": "one.safetensors"}})", R"(key "w" is there twice)");
   refused(R"({"weight_map": {"w": "two.safetensors"}})", "two.safetensors: cannot open");
   refused(R"({"weight_map": {"x": "one.safetensors"}})", "tensor 'x' is not in its shard");
   for (const char* path : {"../one.safetensors", "/etc/passwd", "a/one.safetensors", "one.bin", "..",

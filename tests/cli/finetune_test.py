@@ -9,7 +9,7 @@ import unittest
 from xml.etree import ElementTree
 
 import program
-from program import RUN_FILES, Case
+from program import Case, run_files
 
 
 def options_of(run) -> dict:
@@ -19,8 +19,7 @@ def options_of(run) -> dict:
 class Methods(Case):
     def check_run(self, run, method, steps, moves):
         """A finished run's folder is complete and its files agree."""
-        without = {"adapter"} if method == "mezo" else set()
-        self.assertEqual({file.name for file in run.iterdir()}, RUN_FILES - without)
+        self.assertEqual({file.name for file in run.iterdir()}, run_files(method))
         (result,) = json.loads((run / "result.json").read_text())["methods"]
         self.assertEqual((result["method"], result["steps"], result["interrupted"]), (method, steps, False))
         self.assertGreater(result["passes"], 0)

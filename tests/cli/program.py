@@ -21,8 +21,6 @@ PROGRAM = ""  # main() sets it
 # Threads that spin while they wait would make every tiny job wait on a busy machine.
 ENVIRONMENT = {**os.environ, "OMP_WAIT_POLICY": "passive"}
 
-RUN_FILES = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "adapter", "served.json", "result.json", "curve.svg", "state.bin",
-             "done"}
 TASK = """name = "tiny"
 prompt = " {text} :"
 options = [" no", " yes"]
@@ -31,6 +29,13 @@ label_field = "label"
 0 = 0
 1 = 1
 """
+
+
+def run_files(method: str) -> set:
+    """The names of what a complete run leaves behind."""
+    files = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "served.json", "result.json", "curve.svg", "state.bin",
+             "done"}
+    return files if method == "mezo" else files | {"adapter"}  # MeZO serves the backbone alone
 
 
 @dataclass

@@ -9,6 +9,7 @@
 #include "../peft/mixed.hpp"
 #include "catch.hpp"
 #include "device.hpp"
+#include "on_card.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/initial_adapter.hpp"
@@ -24,21 +25,6 @@ using golden::Mixed;
 
 namespace {
 
-template <class T>
-std::vector<T> scalars(const std::vector<float>& x) {
-  if constexpr (std::is_same_v<T, bf16>)
-    return to_bf16(x);
-  else
-    return x;
-}
-template <class T>
-std::vector<float> floats(const std::vector<T>& x) {
-  if constexpr (std::is_same_v<T, bf16>)
-    return to_float(x);
-  else
-    return x;
-}
-
 /// Four sequences of 3, 5, 2 and 4 rows, of which two have prompts of two rows; one more sequence is empty.
 struct Prompted {
   static constexpr std::uint32_t length = 2, width = 40, tokens = 16, probes = 2;
@@ -47,22 +33,6 @@ struct Prompted {
   DeviceArray<std::uint32_t> cu_card{cu};
   DeviceArray<std::int32_t> prompt_card{prompt};
   [[nodiscard]] PromptedSequences at() const { return {cu_card.data(), prompt_card.data(), 5, length}; }
-};
-
-/// The transformer of a mixed batch on the card.
-template <class T>
-struct OnCard {
-  explicit OnCard(const Mixed& m, bool recompute = false)
-      : theta(context, m.c.theta),
-        transformer(CudaBackend<T>(context), m.c.shape, peft::Adapters(m.layouts), recompute) {
-    for (const auto& v : m.values) values.emplace_back(context, v);
-    for (const auto& v : values) adapters.push_back(&v);
-  }
-  Context context;
-  CudaParameters<T> theta;
-  BasicTransformer<CudaBackend<T>> transformer;
-  std::vector<Vector> values;
-  std::vector<const Vector*> adapters;
 };
 
 std::vector<const Eigen::VectorXf*> pointers_to(const std::vector<Eigen::VectorXf>& values) {
@@ -291,6 +261,7 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
       const std::vector<Probe> probes{{{1, 0, 0}, 1e-3}, {{1, 0, 0}, -1e-3}};
       for (int again = 0; again < 3; ++again) {
         transformer.log_probabilities(theta, Gaussian{}, probes, c.batch, adapters);
+        transformer.log_probabilities(theta, LowRank{4, 1}, probes, c.batch, adapters);
         transformer.value_and_gradient(theta, c.batch, adapters, golden::curved_loss, gradients);
       }
       CudaPlan<float> plan(c.shape, layouts);
@@ -301,6 +272,9 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
       extent.probes = 2;
       extent.perturbed = true;
       plan.pass(extent);
+      extent.low_rank = 4;
+      plan.pass(extent);
+      extent.low_rank = 0;
       extent.probes = 1;
       extent.perturbed = false;
       extent.keeps = true;

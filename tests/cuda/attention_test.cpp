@@ -68,14 +68,6 @@ struct Values {
 double exact(float x) { return static_cast<double>(x); }
 double exact(bf16 x) { return static_cast<double>(__bfloat162float(x)); }
 
-template <class T>
-std::vector<T> scalars(const std::vector<float>& x) {
-  if constexpr (std::is_same_v<T, bf16>)
-    return to_bf16(x);
-  else
-    return x;
-}
-
 // Padding and the gaps between prefixes are NaN, so that whatever reads them shows.
 template <class T>
 Values<T> inputs(const Batch& b, float amplitude) {

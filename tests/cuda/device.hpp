@@ -101,4 +101,20 @@ inline std::vector<float> to_float(const std::vector<bf16>& values) {
   return out;
 }
 
+/// Values rounded to a scalar, and back.
+template <class T>
+std::vector<T> scalars(const std::vector<float>& x) {
+  if constexpr (std::is_same_v<T, bf16>)
+    return to_bf16(x);
+  else
+    return x;
+}
+template <class T>
+std::vector<float> floats(const std::vector<T>& x) {
+  if constexpr (std::is_same_v<T, bf16>)
+    return to_float(x);
+  else
+    return x;
+}
+
 }  // namespace zofo::tensor::cuda

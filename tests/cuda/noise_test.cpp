@@ -252,13 +252,27 @@ Factors factors_of(const std::vector<ProbeArgument>& probes, std::uint32_t rank,
   return f;
 }
 
+struct RowRange {
+  std::uint32_t first, count;
+};
+
+// One segment, between two that are empty.
+LowRankSegments segments_of(const FactorPiece& piece, RowRange rows, std::uint64_t from, std::uint64_t to) {
+  LowRankSegments segments;
+  segments.count = 3;
+  for (LowRankSegment& s : segments.segment) s = {piece, 0, 0, 0, 0};
+  segments.segment[1] = {piece, rows.first, rows.count, from, to};
+  return segments;
+}
+
 template <class T>
 std::vector<T> updated_low_rank(const std::vector<UpdateTerm>& terms, std::uint32_t rank, const Factors& f,
                                 std::uint64_t from, const std::vector<T>& x) {
   DeviceArray<T> theta(x);
   const DeviceArray<UpdateTerm> on_card(terms);
-  update_low_rank(nullptr, on_card.data(), static_cast<std::uint32_t>(terms.size()), rank, f.pieces[0],
-                  f.values.data(), f.stride, from, theta.data());
+  update_low_rank(nullptr, on_card.data(), static_cast<std::uint32_t>(terms.size()), rank,
+                  segments_of(f.pieces[0], {0, f.pieces[0].rows}, from, 0), f.values.data(), f.stride,
+                  theta.data());
   return theta.host();
 }
 
@@ -571,6 +585,56 @@ TEST_CASE("the fp32 low-rank update is LowRank's add", "[cuda]") {
         INFO(shape.rows << " x " << shape.cols << ", rank " << rank << ", " << count << " terms");
         CHECK(relative_error(updated_low_rank(terms, rank, f, 0, x), expected) <= 1e-6);
       }
+}
+
+TEMPLATE_TEST_CASE("low-rank probes written out are x + scale z, rows of a matrix among others", "[cuda]",
+                   float, bf16) {
+  struct Shape {
+    std::uint32_t rows, cols;
+    RowRange part;
+    std::uint64_t from, to;
+  };
+  constexpr std::size_t margin = 24;
+  for (const Shape s : {Shape{64, 256, {0, 64}, 0, 0}, Shape{72, 520, {16, 40}, 8, 16},
+                        Shape{8, 8, {4, 4}, 0, 8}, Shape{13, 7, {2, 9}, 3, 5}, Shape{16, 260, {1, 15}, 0, 0}})
+    for (const std::uint32_t rank : {1U, 4U}) {
+      const std::vector<ProbeArgument> probes{probe_of(3, 0.25F), probe_of(3, -0.5F), probe_of(3, 0.0F)};
+      const Factors f = factors_of(probes, rank, 2, 5, s.rows, s.cols);
+      const std::size_t size = std::size_t{s.part.count} * s.cols,
+                        stride = (s.to + size + margin + 7) / 8 * 8;
+      const auto x = weights<TestType>(s.from + size);
+      const DeviceArray<TestType> theta(x);
+      const std::vector<TestType> nine(stride * probes.size(), TestType(9.0F));
+      DeviceArray<TestType> out(nine);
+      const DeviceArray<ProbeArgument> arguments(probes);
+      write_low_rank_probes(nullptr, arguments.data(), 3, rank,
+                            segments_of(f.pieces[0], s.part, s.from, s.to), f.values.data(), theta.data(),
+                            out.data(), stride);
+      const auto got = out.host();
+      const shapes::Layer<float> layer(s.rows, s.cols);
+      const auto bound = zofo::LowRank{rank, 2}.bind(layer, direction_of(probes[0]));
+      std::vector<float> z(size);
+      bound.fill(direction_of(probes[0]), 5, std::uint64_t{s.part.first} * s.cols, z.data(), size);
+      INFO(s.rows << " x " << s.cols << ", rank " << rank);
+      for (std::size_t j = 0; j < probes.size(); ++j) {
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+          const double sum = static_cast<double>(widened(x[s.from + i])) +
+                             static_cast<double>(probes[j].scale) * static_cast<double>(z[i]);
+          // A rounding of the sum, and normals that differ by 1e-6, times one of at most 5, in both factors.
+          const double rounding = std::is_same_v<TestType, float> ? 0x1p-24 : 0x1p-8;
+          const double bound_of_error = std::abs(sum) * rounding + 1e-5;
+          const auto here = static_cast<double>(widened(got[j * stride + s.to + i]));
+          wrong += std::abs(here - sum) <= bound_of_error ? 0U : 1U;
+        }
+        CHECK(wrong == 0);
+        for (std::size_t i = 0; i < s.to; ++i) CHECK(widened(got[j * stride + i]) == 9.0F);
+        for (std::size_t i = s.to + size; i < stride; ++i) CHECK(widened(got[j * stride + i]) == 9.0F);
+      }
+      // A probe of scale 0 is x to the bit.
+      for (std::size_t i = 0; i < size; ++i)
+        CHECK(widened(got[2 * stride + s.to + i]) == widened(x[s.from + i]));
+    }
 }
 
 TEST_CASE("the bf16 low-rank update rounds as the update does, wherever the matrix lies", "[cuda]") {

@@ -3,25 +3,12 @@
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "message.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
 
 namespace {
-
-/// The message of the Error that `f` throws; empty if it throws none.
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 /// The refusal of a batch changed by `change`.
 std::string refusal(const std::function<void(golden::Case&)>& change) {

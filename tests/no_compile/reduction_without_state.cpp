@@ -1,4 +1,5 @@
 // expect: or State and estimate(step, evaluator, state, estimate) (concept VarianceReduction)
+#include "zofo/problems/quadratic.hpp"
 #include "zofo/zofo.hpp"
 
 struct Forgetful {  // no State

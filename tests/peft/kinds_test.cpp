@@ -2,6 +2,7 @@
 /// (tests/golden/peft.json, written by tools/golden/peft_torch.py), and several kinds in one packed pass.
 /// Tolerances as in families_test.cpp.
 #include "catch.hpp"
+#include "message.hpp"
 #include "mixed.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/peft/adapter.hpp"
@@ -79,21 +80,6 @@ void check_digest(const json& j, std::size_t a, const Eigen::VectorXf& g) {
   for (const auto& entry : digest.at("entries"))
     CHECK(std::abs(static_cast<double>(g[entry[0].get<Eigen::Index>()]) - entry[1].get<double>()) <
           draws * j.at("float32").at("entry").get<double>() * largest);
-}
-
-/// The message of the Error that `f` throws; empty if it throws none.
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return {};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace

@@ -75,6 +75,11 @@ TEST_CASE("broken models are refused", "[tokenize]") {
   REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(twice)), Contains("piece 9"));
   const std::string no_unknown = broken([](auto& m) { m.pieces[0].type = 1; });
   REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(no_unknown)), Contains("library refuses"));
+  const std::string nul = broken([](auto& m) {
+    m.model_type = 1;
+    m.pieces[9].text = std::string("a\0b", 3);
+  });
+  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(nul)), Contains("library refuses"));
   for (std::size_t size = 0; size < bytes.size(); size += 97) {  // every cut is read or refused, never more
     try {
       SentencePiece(parse_sentencepiece_model(bytes.substr(0, size))).encode("the river");

@@ -116,6 +116,29 @@ TEST_CASE("what is broken or not supported is refused by path and value", "[toke
   refused("/post_processor/special_tokens/<s>/ids/0", 99, "must be a token's id");
 }
 
+TEST_CASE("a file cannot make a text grow without end", "[tokenize]") {
+  const Json eightfold = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aaaaaaaa"}};
+  Json json = small();
+  json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({eightfold, eightfold})}};
+  const Ids sixty_four(64, 1);
+  REQUIRE(encode(json, "a") == sixty_four);
+  for (int i = 0; i < 10; ++i) json["normalizer"]["normalizers"].push_back(eightfold);
+  REQUIRE_THROWS_WITH(encode(json, "a"), Contains("grows past 4160 bytes"));
+  REQUIRE(encode(json, "b") == Ids{2});
+  for (int i = 0; i < 21; ++i) json["normalizer"]["normalizers"].push_back(eightfold);
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), Contains("normalizers[32]: more than 32 steps"));
+}
+
+TEST_CASE("a file cannot make words multiply without end", "[tokenize]") {
+  Json json = small();
+  Json& steps =
+      (json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array()}})["pretokenizers"];
+  for (int i = 0; i < 16; ++i) steps.push_back({{"type", "Digits"}});
+  REQUIRE_NOTHROW(parse_tokenizer_json(json.dump()));
+  steps.push_back({{"type", "Digits"}});
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), Contains("pretokenizers[16]: more than 16 steps"));
+}
+
 TEST_CASE("hostile JSON is refused", "[tokenize]") {
   REQUIRE_THROWS_WITH(parse_tokenizer_json("{"), Contains("broken JSON"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json("[]"), Contains("must be an object"));

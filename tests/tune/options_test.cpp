@@ -40,12 +40,14 @@ TEST_CASE("options written as TOML read back the same", "[tune]") {
   written.one_sided = true;
   written.seed = 1234567890123ULL;
   written.lora_targets = "q,\"odd\"";
+  written.template_name = "\nan '''odd'''\t\\one\x7F";
   const File file(tune::to_toml(written));
   Options read;
   tune::read_toml(read, file.path);
   CHECK(tune::to_toml(read) == tune::to_toml(written));
   CHECK(read.theta_rate == written.theta_rate);
   CHECK(read.lora_targets == written.lora_targets);
+  CHECK(read.template_name == written.template_name);
 }
 
 TEST_CASE("a bad options file names file, line and field", "[tune]") {

@@ -159,8 +159,13 @@ class Model:
             b = halved(b, self.c) if p in "qk" and not is_opt(self.c) else b
             path = their_name(self.c, f"blk.{layer}.{PROJECTIONS[p]}").removesuffix(".weight")
             made.append(self.model.get_submodule(path).register_forward_hook(
-                lambda _, inputs, y, a=a, b=b: y + scale * (inputs[0] @ a.T) @ b.T))
+                lambda _, inputs, y, a=a, b=b, layer=layer, p=p:
+                    y + scale * (self.seen(layer, p, inputs[0]) @ a.T) @ b.T))
         return made
+
+    def seen(self, layer, projection, x):
+        """What an adapter gets to see of its projection's input."""
+        return x
 
     def row(self, tokens, flat):
         hooks = [] if flat is None else self.hooks(flat)

@@ -17,7 +17,7 @@ import peft
 import transformers
 
 import llama_numpy
-from families_torch import EVERY, PROJECTIONS, Model, cases as family_cases, digest, halved, is_opt, their_name
+from families_torch import EVERY, Model, cases as family_cases, digest, halved, is_opt
 from llama_numpy import FOLDER
 from llama_torch import curved_loss, formula
 
@@ -104,20 +104,8 @@ class Dropped(Model):
         kept = words >= int(float(np.float32(d["rate"])) * 2**32)
         return torch.from_numpy(kept.reshape(shape)).to(self.dtype) / (1 - d["rate"])
 
-    def hooks(self, flat):
-        lora, scale = self.case["lora"], self.case["lora"]["alpha"] / self.case["lora"]["rank"]
-        made = []
-        for (layer, p), (a, b) in llama_numpy.unpack(self.c, lora, flat).items():
-            b = halved(b, self.c) if p in "qk" and not is_opt(self.c) else b
-            path = their_name(self.c, f"blk.{layer}.{PROJECTIONS[p]}").removesuffix(".weight")
-
-            def add(_, inputs, y, a=a, b=b, layer=layer, p=p):
-                x = inputs[0]
-                mask = self.mask(layer, p, self.first_row, (x.numel() // x.shape[-1], x.shape[-1])).reshape(x.shape)
-                return y + scale * ((x * mask) @ a.T) @ b.T
-
-            made.append(self.model.get_submodule(path).register_forward_hook(add))
-        return made
+    def seen(self, layer, projection, x):
+        return x * self.mask(layer, projection, self.first_row, (x.numel() // x.shape[-1], x.shape[-1])).reshape(x.shape)
 
     def run(self):
         self.first_row = 0

@@ -61,17 +61,15 @@ inline std::optional<BlockLayout> block_layout(GgmlType type) {
   return std::nullopt;
 }
 
-/// IEEE half to float, exact for every input, subnormals, infinities and NaN included.
+/// IEEE half to float, exact for every input, subnormals, infinities and NaN included. Without a branch: the
+/// exponent is moved to float's place and its bias mended by a product, which is exact and also turns
+/// subnormals right; infinities and NaN get float's largest exponent.
 inline float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1Fu;
-  const std::uint32_t fraction = half & 0x3FFu;
-  if (exponent == 0) {  // zero and subnormals: fraction · 2^-24
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
-  }
-  const std::uint32_t widened = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | widened << 23 | fraction << 13);
+  const std::uint32_t sign = (half & 0x8000U) << 16U;
+  const std::uint32_t magnitude = (half & 0x7FFFU) << 13U;
+  const std::uint32_t finite = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
+  const std::uint32_t special = magnitude | 0x7F800000U;
+  return std::bit_cast<float>(sign | (magnitude >= 0x0F800000U ? special : finite));
 }
 
 /// bfloat16 to float, exact.

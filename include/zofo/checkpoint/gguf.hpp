@@ -142,6 +142,11 @@ inline std::uint64_t value_size(GgufValue type) {
   return 0;
 }
 
+/// Whether a value is an integer of some width.
+inline bool is_integer(GgufValue type) {
+  return value_size(type) > 0 && type != GgufValue::F32 && type != GgufValue::F64 && type != GgufValue::Bool;
+}
+
 /// Calls `f` with the next value when it is an integer; false, with nothing read, when it is not.
 template <class F>
 bool visit_integer(GgufCursor& cursor, GgufValue type, F&& f) {
@@ -358,7 +363,7 @@ inline std::vector<float> GgufFile::floats(std::string_view key) const {
 inline std::vector<std::int64_t> GgufFile::integers(std::string_view key) const {
   constexpr std::string_view wanted = "an array of integers below 2^63";
   const Value& found = value(key, true, wanted);
-  if (detail::value_size(found.type) == 0) wrong_type(key, wanted);
+  if (!detail::is_integer(found.type)) wrong_type(key, wanted);  // also where there are none
   GgufCursor cursor = at(found);
   std::vector<std::int64_t> result(static_cast<std::size_t>(found.count));
   for (std::int64_t& item : result) item = read_integer<std::int64_t>(cursor, found.type, key, wanted);

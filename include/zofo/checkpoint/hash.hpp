@@ -21,6 +21,7 @@ class Hash64 {
  public:
   Hash64& update(const void* data, std::size_t size) {
     const auto* from = static_cast<const unsigned char*>(data);
+    if (size == 0) return *this;
     total_ += size;
     while (size > 0 && (held_ > 0 || size < stripe)) {
       const std::size_t n = std::min(stripe - held_, size);

@@ -1,61 +1,30 @@
 /// @file JSON from strangers: bounded in size and depth, no name twice, every field read with its file named.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/input/file.hpp"
+#include "zofo/input/json.hpp"
 
 namespace zofo::checkpoint {
 
-/// What a document may be at most.
-struct JsonLimits {
-  std::size_t bytes = std::size_t{1} << 24U;
-  int depth = 64;  ///< objects and arrays inside one another
-};
-
-/// Parses UTF-8 text. Throws Error headed by `place` on a syntax error (with its byte), a name that appears
-/// twice in an object, or a document beyond the limits.
-inline nlohmann::json parse_json(std::string_view text, std::string_view place,
-                                 const JsonLimits& limits = {}) {
-  require(text.size() <= limits.bytes, "{}: {} bytes: JSON must have at most {}", place, text.size(),
-          limits.bytes);
-  std::vector<std::set<std::string, std::less<>>> names;  // of the objects that are open
-  using Event = nlohmann::json::parse_event_t;
-  const auto watch = [&](int depth, Event event, nlohmann::json& parsed) {
-    if (event == Event::object_start || event == Event::array_start)
-      require(depth < limits.depth, "{}: nested deeper than {}", place, limits.depth);
-    if (event == Event::object_start) names.emplace_back();
-    if (event == Event::object_end) names.pop_back();
-    if (event == Event::key)
-      require(names.back().insert(parsed.get<std::string>()).second, "{}: '{}' appears twice", place,
-              parsed.get_ref<const std::string&>());
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, watch);
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: not JSON: {}", place, error.what());
-  }
-}
+/// Bytes that a document may have.
+inline constexpr std::size_t longest_json = std::size_t{1} << 24U;
 
 /// A float in a document by its shortest decimals: 1e-05, not the double beside it.
 inline double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
-/// A file's bytes as text, as long as the mapping lives.
-inline std::string_view as_text(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+/// input::parse_json with errors headed by `place`.
+inline nlohmann::json parse_json(std::string_view text, std::string_view place) {
+  return input::with_place(place, [&] { return input::parse_json(text); });
 }
 
 /// The fields of an object in a file; every accessor throws Error naming file, field, value and what it must
@@ -69,8 +38,8 @@ class JsonFields {
   }
   /// Parses a file that holds one object.
   static JsonFields load(const std::filesystem::path& path) {
-    const MappedFile file(path);
-    return {parse_json(as_text(file), path.string()), path.string()};
+    const std::string text = input::read_file(path, longest_json);
+    return {parse_json(text, path.string()), path.string()};
   }
 
   [[nodiscard]] const std::string& place() const { return place_; }
@@ -123,18 +92,10 @@ class JsonFields {
 
   /// Throws Error that the field, as it stands, must be `wanted`.
   [[noreturn]] void refuse(std::string_view field, std::string_view wanted) const {
-    fail("{}: {} = {}: must be {}", place_, field, shown(field), wanted);
+    fail("{}: {} = {}: must be {}", place_, field, input::shown(at(field)), wanted);
   }
 
  private:
-  // Values may be long, and strings may hold bytes that a terminal obeys: dump escapes them.
-  [[nodiscard]] std::string shown(std::string_view field) const {
-    constexpr std::size_t longest = 80;
-    std::string text = at(field).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    if (text.size() > longest) text = text.substr(0, longest) + "...";
-    return text;
-  }
-
   nlohmann::json object_;
   std::string place_;
 };

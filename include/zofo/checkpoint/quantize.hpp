@@ -59,11 +59,7 @@ inline std::vector<std::byte> quantize(GgmlType type, std::span<const float> val
           layout.values);
   std::vector<std::byte> bytes(values.size() / layout.values * layout.bytes);
   if (type == GgmlType::F32) std::ranges::copy(std::as_bytes(values), bytes.begin());
-  if (type == GgmlType::BF16)
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::uint16_t narrow = float_to_bfloat16(values[i]);
-      std::memcpy(bytes.data() + 2 * i, &narrow, sizeof narrow);
-    }
+  if (type == GgmlType::BF16) narrow_bfloat16(values, bytes);
   if (type != GgmlType::Q8_0) return bytes;
   constexpr float most = 127.0F * 65504.0F;
   for (const float value : values)

@@ -93,7 +93,7 @@ inline RunState read_run_state(const std::filesystem::path& path) {
   require(length <= bytes.size() - 16, "{}: header length {} goes past the end of the file", name, length);
   RunState state;
   try {
-    nlohmann::json header = parse_json(bytes.substr(16, length), name + ": header", {bytes.size()});
+    nlohmann::json header = parse_json(bytes.substr(16, length), name + ": header");
     state.numbers = std::move(header.at("numbers"));
     std::string_view rest = bytes.substr(16 + length);
     require(state.numbers.is_object(), "{}: header: numbers: must be a JSON object", name);

@@ -56,11 +56,13 @@ class SafetensorsWriter {
             values.size());
     ++next_;
     if (type_ == SafetensorsType::F32) return file_.write(std::as_bytes(values));
-    std::vector<std::uint16_t> narrow(std::min<std::size_t>(values.size(), 1U << 16U));
+    constexpr std::size_t most = 1U << 16U;  // at a time, so that no second copy of a tensor is held
+    std::vector<std::byte> narrow(2 * std::min(values.size(), most));
     while (!values.empty()) {
-      const auto part = values.first(std::min(values.size(), narrow.size()));
-      std::ranges::transform(part, narrow.begin(), float_to_bfloat16);
-      file_.write(std::as_bytes(std::span(narrow).first(part.size())));
+      const auto part = values.first(std::min(values.size(), most));
+      const auto bytes = std::span(narrow).first(2 * part.size());
+      narrow_bfloat16(part, bytes);
+      file_.write(bytes);
       values = values.subspan(part.size());
     }
   }

@@ -21,16 +21,6 @@ inline std::uint16_t float_to_bfloat16(float value) {
 
 namespace detail {
 
-/// IEEE half to float without a branch: the exponent is moved to float's place and its bias mended by a
-/// product, which is exact and also turns subnormals right; infinities and NaN get float's largest exponent.
-inline float half_to_float_unbranched(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000U) << 16U;
-  const std::uint32_t magnitude = (half & 0x7FFFU) << 13U;
-  const std::uint32_t finite = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) * 0x1p112F);
-  const std::uint32_t special = magnitude | 0x7F800000U;
-  return std::bit_cast<float>(sign | (magnitude >= 0x0F800000U ? special : finite));
-}
-
 /// out[i] = one(bits i); on one thread, since one already moves what the memory gives.
 template <class Bits, class One>
 void widen(std::span<const std::byte> bytes, std::span<float> out, One one) {
@@ -45,12 +35,18 @@ void widen(std::span<const std::byte> bytes, std::span<float> out, One one) {
 
 /// F16 to floats, exact; `bytes` holds two for each of `out`.
 inline void widen_half(std::span<const std::byte> bytes, std::span<float> out) {
-  detail::widen<std::uint16_t>(bytes, out,
-                               [](std::uint16_t bits) { return detail::half_to_float_unbranched(bits); });
+  detail::widen<std::uint16_t>(bytes, out, [](std::uint16_t bits) { return half_to_float(bits); });
 }
 /// BF16 to floats, exact.
 inline void widen_bfloat16(std::span<const std::byte> bytes, std::span<float> out) {
   detail::widen<std::uint16_t>(bytes, out, [](std::uint16_t bits) { return bfloat16_to_float(bits); });
+}
+/// Floats to BF16, to nearest; `bytes` holds two for each of `values`.
+inline void narrow_bfloat16(std::span<const float> values, std::span<std::byte> bytes) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t bits = float_to_bfloat16(values[i]);
+    std::memcpy(bytes.data() + i * sizeof bits, &bits, sizeof bits);
+  }
 }
 /// F32, copied.
 inline void widen_float(std::span<const std::byte> bytes, std::span<float> out) {

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
+#include "zofo/input/file.hpp"
+#include "zofo/input/json.hpp"
 
 namespace zofo::data {
 
@@ -84,30 +86,10 @@ struct Row {
 
 namespace detail {
 
-/// The parser's reason, short and printable: it may quote a whole line, and bytes that are no text.
-inline std::string json_reason(const nlohmann::json::parse_error& error) {
-  std::string reason = error.what();
-  if (reason.find("ill-formed UTF-8") != std::string::npos) return "invalid UTF-8";
-  const std::string marker = "syntax error ";
-  if (const auto start = reason.find(marker); start != std::string::npos)
-    reason.erase(0, start + marker.size());
-  constexpr std::size_t longest = 160;
-  if (reason.size() > longest) reason = reason.substr(0, longest) + "...";
-  for (char& c : reason)
-    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-  return reason;
-}
-
-/// Parses one line into a row; the parser itself rejects invalid UTF-8.
+/// Parses one line into a row.
 inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
   Row row{nullptr, file, line};
-  try {
-    row.fields = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    fail("{}: broken JSON at byte {}: {}", row.place(), error.byte, json_reason(error));
-  } catch (const nlohmann::json::exception& error) {  // e.g. a number beyond double
-    fail("{}: {}", row.place(), error.what());
-  }
+  row.fields = input::with_place(row.place(), [&] { return input::parse_json(text); });
   require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
   return row;
 }

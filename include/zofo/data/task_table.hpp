@@ -12,10 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include <toml++/toml.h>
-
 #include "zofo/core/error.hpp"
 #include "zofo/data/template.hpp"
+#include "zofo/input/toml.hpp"
 
 namespace zofo::data::detail {
 

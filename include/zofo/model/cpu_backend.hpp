@@ -16,9 +16,11 @@
 #include "zofo/model/sites.hpp"
 #include "zofo/perturb/perturbation.hpp"
 #include "zofo/tensor/cpu/attention.hpp"
+#include "zofo/tensor/cpu/cached_attention.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
 #include "zofo/tensor/cpu/gemm.hpp"
 #include "zofo/tensor/cpu/opt_ops.hpp"
+#include "zofo/tensor/cpu/thin_product.hpp"
 
 namespace zofo::model {
 
@@ -36,6 +38,8 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
 
   /// Tokens of a batch that fill the matrix products without straining the memory.
   static constexpr std::size_t tokens_that_fill = 512;
+  /// Texts that are written together.
+  static constexpr std::size_t texts_at_once = 16;
 
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
@@ -137,7 +141,9 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     if (c.rotary()) rotate(call, c, d_qkv, -1.0F);
   }
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
-                 FloatBuffer& /*log_sums*/) const {
+                 FloatBuffer& /*log_sums*/) {
+    if (call.cached().exists()) keep(call, c, layer, qkv);
+    if (call.cached().steps()) return step(call, c, layer, qkv, out);
     const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
     call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
       tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
@@ -174,13 +180,43 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   }
 
  private:
+  // Up to here reading a weight takes longer than multiplying by it; beyond, a BLAS is faster.
+  static constexpr std::size_t thin_rows = 8;
+
+  // Takes the layer's keys and values into the cache.
+  void keep(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {
+    const CachedCall<float>& cached = call.cached();
+    const Packing& packing = call.packing();
+    const auto cu = packing.cu_seqlens();
+    const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
+#pragma omp parallel for schedule(dynamic) if (!cached.steps())
+    for (std::size_t i = 0; i < cached.slots.size(); ++i) {
+      const auto to = cached.cache.layer(layer);
+      if (prefix.length > 0 && prefix.adapter[i] >= 0)
+        tensor::cpu::cache_prefix(prefix, static_cast<std::size_t>(prefix.adapter[i]), to, cached.slots[i]);
+      tensor::cpu::cache_rows(qkv.rows_from(cu[i], cu[i + 1] - cu[i]), head_shape(c), to, cached.slots[i],
+                              packing.positions()[cu[i]]);
+    }
+  }
+  // Attention of one token a sequence to what its slot holds.
+  void step(const Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
+    const CachedCall<float>& cached = call.cached();
+    const View scores = view(scores_, qkv.rows * c.heads, cached.cache.positions);
+    tensor::cpu::cached_attention(qkv, head_shape(c), cached.cache.layer(layer), cached.slots,
+                                  call.packing().positions(), scores.data, out);
+  }
+
   static tensor::cpu::HeadShape head_shape(const Config& c) {
     return {c.heads, c.kv_heads, c.head_dim, c.window};
   }
   void product(const Call& call, ConstView x, const LinearWeights<float>& w, float beta, View y) const {
     call.for_probes(x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       const View part = y.rows_from(first, n);
-      tensor::cpu::gemm_nt(1.0F, x.rows_from(first, n), {w.matrix.at(j), w.out, w.in, w.in}, beta, part);
+      const ConstView matrix{w.matrix.at(j), w.out, w.in, w.in};
+      if (call.cached().steps() && n <= thin_rows)
+        tensor::cpu::thin_product(x, matrix, beta, part);
+      else
+        tensor::cpu::gemm_nt(1.0F, x.rows_from(first, n), matrix, beta, part);
       if (w.bias.exists()) tensor::cpu::add_rows(w.bias.at(j), part);
     });
   }
@@ -192,7 +228,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     });
   }
 
-  Buffer scratch_;
+  Buffer scratch_, scores_;
 };
 
 }  // namespace zofo::model

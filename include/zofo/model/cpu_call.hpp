@@ -14,6 +14,7 @@
 #include "zofo/core/probe.hpp"
 #include "zofo/model/batch.hpp"
 #include "zofo/model/head_rows.hpp"
+#include "zofo/model/kv_cache.hpp"
 #include "zofo/model/packing.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/peft/dropout.hpp"
@@ -52,12 +53,14 @@ struct RunningSum {
 /// `begin`. Adapters are numbered within their kind.
 class CpuCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs.
+  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs;
+  /// `cached`: where keys and values are kept.
   void begin(CpuBackend& /*backend*/, const Config& config, const peft::Adapters& layouts, const Batch& batch,
              std::span<const Eigen::VectorXf* const> adapters, std::span<const Probe> probes, bool keeps,
-             std::optional<peft::DropoutKey> dropout = {}) {
+             std::optional<peft::DropoutKey> dropout = {}, CachedCall<float> cached = {}) {
     config_ = config;
-    packing_.set(config, layouts, batch, adapters.size());
+    cached_ = cached;
+    packing_.set(config, layouts, batch, adapters.size(), cached.past);
     batch_ = &batch;
     layouts_ = &layouts;
     probes_ = probes.size();
@@ -69,6 +72,12 @@ class CpuCall {
   }
   /// log P of each target, [probe][target].
   std::vector<std::vector<double>> results(CpuBackend& /*backend*/) { return std::move(log_p_); }
+  /// The most probable token at each target's position; −1: a logit there is not a number.
+  std::vector<std::int32_t> best_tokens(CpuBackend& /*backend*/) {
+    std::vector<std::int32_t> of_target;
+    for (const std::uint32_t row : head_rows_.row_of) of_target.push_back(best_[row]);
+    return of_target;
+  }
   /// The loss's derivative in each log-probability.
   void set_slopes(CpuBackend& /*backend*/, std::span<const double> slopes) {
     slopes_.assign(slopes.begin(), slopes.end());
@@ -108,6 +117,9 @@ class CpuCall {
   [[nodiscard]] std::span<const double> slopes() const { return slopes_; }
   [[nodiscard]] std::vector<std::vector<double>>& log_p() { return log_p_; }
   [[nodiscard]] std::vector<RunningSum>& sums() { return sums_; }
+  [[nodiscard]] std::vector<std::int32_t>& best() { return best_; }
+  /// Where keys and values are kept, if they are.
+  [[nodiscard]] const CachedCall<float>& cached() const { return cached_; }
   /// Adapters of a kind, one after the other; their gradients likewise.
   [[nodiscard]] const float* values(peft::Kind kind) const { return values_[peft::index(kind)].data(); }
   [[nodiscard]] float* gradients(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
@@ -148,7 +160,9 @@ class CpuCall {
   HeadRows head_rows_;
   std::vector<RunningSum> sums_;  // [probe][head row]
   std::vector<std::vector<double>> log_p_;
+  std::vector<std::int32_t> best_;  // of each head row
   std::vector<double> slopes_;
+  CachedCall<float> cached_;
 };
 
 }  // namespace zofo::model

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -45,6 +47,21 @@ class CpuHead {
     for (std::size_t j = 0; j < call.probes(); ++j)
       for (std::size_t t = 0; t < call.batch().targets.size(); ++t)
         call.log_p()[j][t] -= call.sums()[j * call.head_rows() + call.head_row(t)].log();
+  }
+  /// The column of the highest logit of each row, the first of equal ones; −1 where one is not a number.
+  void pick_best(Call& call, ConstView logits) const {
+    call.best().assign(logits.rows, -1);
+#pragma omp parallel for schedule(static)
+    for (std::size_t r = 0; r < logits.rows; ++r) {
+      const float* const row = logits.row(r);
+      std::size_t best = 0;
+      bool numbers = true;
+      for (std::size_t i = 0; i < logits.cols; ++i) {
+        numbers = numbers && !std::isnan(row[i]);
+        if (row[i] > row[best]) best = i;
+      }
+      if (numbers) call.best()[r] = static_cast<std::int32_t>(best);
+    }
   }
   /// d_logits = Σ_t d_t (onehot_t − softmax); one probe.
   void logit_gradient(Call& call, ConstView logits, View d_logits) const {

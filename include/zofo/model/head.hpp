@@ -51,13 +51,20 @@ class Head {
   /// The same at θ with the logits of all slices kept for `backward`.
   template <class Theta>
   void forward_and_keep(Backend& b, Call& call, const Theta& theta, View hidden) {
-    View x = gather(b, call, hidden);
-    const Layout& layout = theta.layout();
-    if (config_.final_norm()) x = norm(b, call, norm_weights_of(theta), x);
-    if (config_.projected()) x = project(b, call, layout, {theta.data(layout.project_out()), 0}, x);
+    const View x = head_input(b, call, theta, hidden);
     b.begin_head(call);
-    slice(b, call, x, {theta.data(layout.head()), 0}, 0, config_.vocab);
+    slice(b, call, x, {theta.data(theta.layout().head()), 0}, 0, config_.vocab);
     b.finish_head(call);
+  }
+  /// Leaves the most probable of the first `limit` tokens after every row asked for to the call, at θ.
+  template <class Theta>
+  void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
+    const View x = head_input(b, call, theta, hidden);
+    const auto logits =
+        b.float_view(logits_, x.rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+    b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
+             logits);
+    b.pick_best(call, logits.cols_from(0, limit));
   }
 
   /// dh = the gradient in the last hidden states, given the loss's in each log-probability, which the call
@@ -86,6 +93,15 @@ class Head {
   }
 
  private:
+  // What the head's matrix reads, at θ.
+  template <class Theta>
+  View head_input(Backend& b, Call& call, const Theta& theta, View hidden) {
+    View x = gather(b, call, hidden);
+    const Layout& layout = theta.layout();
+    if (config_.final_norm()) x = norm(b, call, norm_weights_of(theta), x);
+    if (config_.projected()) x = project(b, call, layout, {theta.data(layout.project_out()), 0}, x);
+    return x;
+  }
   View norm(Backend& b, Call& call, const NormWeights<Scalar>& w, View rows) {
     const View x = b.view(normed_, rows.rows, config_.width);
     b.norm(call, config_, Sites::none(), w, rows, x);

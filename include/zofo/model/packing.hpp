@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -38,9 +39,10 @@ inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::
             peft::name(kind));
 }
 
-/// Throws Error unless every sequence, adapter, token and target of the batch is within the model.
+/// Throws Error unless every sequence, adapter, token and target of the batch is within the model. `past`:
+/// positions of each sequence that a cache holds, its adapter's among them; empty: there is no cache.
 inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,
-                        std::size_t adapters) {
+                        std::size_t adapters, std::span<const std::uint32_t> past = {}) {
   require(batch.sequences() > 0, "transformer: the batch holds no sequence");
   check_kinds(layouts, batch, adapters);
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
@@ -48,11 +50,14 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
             "transformer: sequence {} asks for adapter {}: must be -1 (none) or below {}", i,
             batch.adapter[i], adapters);
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    const std::uint32_t taken = virtual_tokens(layouts, batch, i);
+    const bool follows = !past.empty() && past[i] > 0;
+    const std::uint32_t taken = follows ? past[i] : virtual_tokens(layouts, batch, i);
     require(length >= 1 && taken < config.context && length <= config.context - taken,
             "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
             config.context > taken ? config.context - taken : 0,
-            taken > 0 ? " less its adapter's tokens" : "");
+            follows     ? " less what is cached"
+            : taken > 0 ? " less its adapter's tokens"
+                        : "");
   }
   const auto in_vocabulary = [&](std::int32_t token) {
     return token >= 0 && static_cast<std::uint32_t>(token) < config.vocab;
@@ -68,11 +73,13 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
 }
 
 /// Geometry of the current batch: its rows are the tokens of all sequences, a prompt's vectors before those
-/// of a sequence that has one. The rotary tables grow to the longest sequence seen and stay.
+/// of a sequence that has one. A sequence that follows cached positions has rows for its tokens alone: its
+/// prefix or prompt is cached. The rotary tables grow to the longest sequence seen and stay.
 class Packing {
  public:
   /// Takes up a batch that check_batch has passed.
-  void set(const Config& config, const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
+  void set(const Config& config, const peft::Adapters& layouts, const Batch& batch, std::size_t adapters,
+           std::span<const std::uint32_t> past = {}) {
     number_adapters(layouts, batch, adapters);
     cu_seqlens_.assign(1, 0);
     text_first_.clear();
@@ -81,8 +88,12 @@ class Packing {
     runs_.clear();
     for (auto& list : of_sequence_) list.assign(batch.sequences(), -1);
     std::uint32_t last = 0;
-    for (std::size_t i = 0; i < batch.sequences(); ++i) last = std::max(last, add(layouts, batch, i));
-    if (config.rotary()) grow_rotary(config, last);
+    for (std::size_t i = 0; i < batch.sequences(); ++i) {
+      const std::uint32_t before = past.empty() ? 0 : past[i];
+      last = std::max(last, add(layouts, batch, i, before));
+    }
+    // In powers of two, so that texts which grow token by token hardly ever make them grow.
+    if (config.rotary()) grow_rotary(config, std::min(std::bit_ceil(last), config.context));
   }
 
   /// Rows of a probe.
@@ -124,16 +135,17 @@ class Packing {
     }
   }
   // Appends a sequence's rows; returns one past its last position.
-  std::uint32_t add(const peft::Adapters& layouts, const Batch& batch, std::size_t i) {
+  std::uint32_t add(const peft::Adapters& layouts, const Batch& batch, std::size_t i, std::uint32_t past) {
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    const std::uint32_t taken = virtual_tokens(layouts, batch, i);
+    const std::uint32_t taken = past > 0 ? past : virtual_tokens(layouts, batch, i);
     std::uint32_t vectors = 0;
     const std::uint32_t first = cu_seqlens_.back();
     if (batch.adapter[i] >= 0) {
       const auto adapter = static_cast<std::size_t>(batch.adapter[i]);
       const auto number_in_kind = static_cast<int>(numbers_[adapter]);
-      of_sequence_[peft::index(kinds_[adapter])][i] = number_in_kind;
-      if (kinds_[adapter] == peft::Kind::prompt) vectors = taken;
+      if (past == 0 || kinds_[adapter] == peft::Kind::lora)
+        of_sequence_[peft::index(kinds_[adapter])][i] = number_in_kind;
+      if (past == 0 && kinds_[adapter] == peft::Kind::prompt) vectors = taken;
       if (kinds_[adapter] == peft::Kind::lora) add_run(first, length, number_in_kind);
     }
     for (std::uint32_t t = taken - vectors; t < taken + length; ++t) positions_.push_back(t);

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "zofo/model/config.hpp"
+#include "zofo/model/layout.hpp"
 #include "zofo/peft/lora.hpp"
 
 namespace zofo::model {
@@ -34,6 +35,13 @@ struct Sites {
   /// No projection: nothing is added.
   static Sites none() { return {}; }
 };
+
+/// The weight that a projection's adapters move.
+constexpr Role role_of(peft::Projection projection) {
+  constexpr std::array<Role, peft::projection_names.size()> roles{Role::q,    Role::k,  Role::v,   Role::o,
+                                                                  Role::gate, Role::up, Role::down};
+  return roles[static_cast<std::size_t>(projection)];
+}
 
 /// First column of a projection's product in the row that it is added to: q, k, v and gate, up lie side by
 /// side.

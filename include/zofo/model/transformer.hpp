@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "zofo/model/block.hpp"
 #include "zofo/model/cpu_backend.hpp"
 #include "zofo/model/head.hpp"
+#include "zofo/model/kv_cache.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/probed.hpp"
 #include "zofo/peft/adapter.hpp"
@@ -106,6 +108,30 @@ class BasicTransformer {
     return value;
   }
 
+  /// log P of each target at θ, with the keys and values of the batch kept in the slots of `cache`, one a
+  /// sequence. Sequences of empty slots are read whole, as ever; else each is one token, which sees what its
+  /// slot holds and is kept there, too. Throws Error if the batch fits neither the model nor the cache.
+  std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
+                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
+    cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
+                [&](View h) { head_.forward_and_keep(backend_, call_, theta, h); });
+    return std::move(call_.results(backend_).front());
+  }
+  /// The same, but the most probable of the first `limit` tokens at each target's position, the lowest of
+  /// equally probable ones. Throws Error if a logit is not a number.
+  std::vector<std::int32_t> best_tokens(const Theta& theta, const Batch& batch, AdapterList adapters,
+                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
+                                        std::size_t limit) {
+    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
+            config_.vocab);
+    cached_pass(theta, batch, adapters, cache, slots, fmt::format("best of {} tokens", limit),
+                [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
+    std::vector<std::int32_t> best = call_.best_tokens(backend_);
+    require(std::ranges::find(best, -1) == best.end(),
+            "transformer: a logit is not a number: the weights or the adapter are too large");
+    return best;
+  }
+
   /// Keys (turned to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
   /// as many: with it a sequence sees what it sees after these tokens. Throws Error if they do not fit the
   /// model.
@@ -137,9 +163,10 @@ class BasicTransformer {
   using Weights = LayerWeights<typename Backend::Scalar>;
   using Kept = typename Block<Backend>::Kept;
 
-  void check(const Theta& theta, const Batch& batch, AdapterList adapters) const {
+  void check(const Theta& theta, const Batch& batch, AdapterList adapters,
+             std::span<const std::uint32_t> past = {}) const {
     require(theta.config() == config_, "transformer: the weights are those of a model of another shape");
-    check_batch(config_, adapters_, batch, adapters.size());
+    check_batch(config_, adapters_, batch, adapters.size(), past);
     for (std::size_t i = 0; i < adapters.size(); ++i) {
       const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
       require(static_cast<std::size_t>(adapters[i]->size()) == size,
@@ -181,6 +208,34 @@ class BasicTransformer {
       backend_.low_rank_out(call_, left_of(config_.layers), h);
       head_.log_probabilities(backend_, call_, layout, weights, next + config_.layers * stages_of_a_block, h);
     });
+  }
+
+  // One pass at θ whose keys and values are kept in the cache, with head(last hidden states) at its end.
+  template <class HeadPass>
+  void cached_pass(const Theta& theta, const Batch& batch, AdapterList adapters, KvCache<Backend>& cache,
+                   std::span<const std::uint32_t> slots, std::string_view name, HeadPass&& head) {
+    const auto taken = [&](std::size_t i) { return virtual_tokens(adapters_, batch, i); };
+    cache.past(config_, batch, slots, past_);
+    check(theta, batch, adapters, past_);
+    const auto cached = cache.call(batch, slots, taken, past_);
+    const Probe here;
+    call_.begin(backend_, config_, adapters_, batch, adapters, std::span(&here, 1), false, {}, cached);
+    kept_.resize(std::max<std::size_t>(kept_.size(), 1));
+    backend_.run(call_, name, theta, [&] {
+      auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
+      const View h = hidden_view(hidden_);
+      backend_.begin_pass(call_);
+      embed(weights, theta.layout(), h, [&] { return project_in(theta); });
+      for (std::size_t l = 0; l < config_.layers; ++l) {
+        const Weights w = Weights::of(theta, l);
+        block_.attention(backend_, call_, l, w, left_of(l), h, h, kept_[0]);
+        block_.ffn_in(backend_, call_, l, w, h, kept_[0]);
+        block_.ffn_out(backend_, call_, l, w, h, h, kept_[0]);
+      }
+      backend_.low_rank_out(call_, left_of(config_.layers), h);
+      head(h);
+    });
+    cache.keep(batch, slots, taken);
   }
 
   // The first hidden states; project_in() gives the weights of the projection, where there is one.
@@ -281,6 +336,7 @@ class BasicTransformer {
   std::vector<Buffer> inputs_, middles_;
   Buffer hidden_, embedded_;
   Batch read_;
+  std::vector<std::uint32_t> past_;
 };
 
 /// The transformer on the CPU.

@@ -1,6 +1,7 @@
 /// @file Reads `normalizer` of a `tokenizer.json`.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,9 @@
 #include "zofo/tokenize/normalizer.hpp"
 
 namespace zofo::tokenize {
+
+/// Steps that a file's normalizer may have.
+inline constexpr std::size_t most_normalizer_steps = 32;
 
 /// The steps, and what they do to blanks.
 struct ReadNormalizer {
@@ -23,6 +27,8 @@ namespace detail {
 
 inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result) {
   const std::string& type = place.at("type").string();
+  require(result.steps.size() < most_normalizer_steps, "{}: more than {} steps", place.path(),
+          most_normalizer_steps);
   if (type == "Sequence") {
     for (const JsonPlace& part : place.at("normalizers").elements()) read_normalizer_step(part, result);
   } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {

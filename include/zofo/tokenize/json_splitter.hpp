@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,9 @@
 #include "zofo/tokenize/utf8.hpp"
 
 namespace zofo::tokenize {
+
+/// Steps that a file's pre-tokenizer may have: each can double the text, by a sign before every word.
+inline constexpr std::size_t most_splitter_steps = 16;
 
 /// The steps, and what they do to blanks and bytes.
 struct ReadSplitter {
@@ -64,6 +68,8 @@ inline Metaspace read_metaspace(const JsonPlace& place) {
 
 inline void read_splitter_step(const JsonPlace& place, ReadSplitter& result) {
   const std::string& type = place.at("type").string();
+  require(result.steps.size() < most_splitter_steps, "{}: more than {} steps", place.path(),
+          most_splitter_steps);
   require(!result.byte_level, "{}: {} after ByteLevel: ByteLevel must be the last", place.path(), type);
   if (type == "Sequence") {
     for (const JsonPlace& part : place.at("pretokenizers").elements()) read_splitter_step(part, result);

@@ -105,16 +105,16 @@ class MergeTable {
   }
 
   void add(const Merge& merge, std::size_t rank, const StringMap<std::int32_t>& ids) {
-    const auto& [left, right] = merge;
     const auto id = [&](const std::string& token) {
       const auto found = ids.find(token);
       require(found != ids.end() && !token.empty(), "merge {} = '{} {}': '{}' is not in the vocabulary", rank,
-              left, right, token);
+              merge.left, merge.right, token);
       return found->second;
     };
-    const std::int32_t first = id(left), second = id(right);  // the parts come before the product in messages
+    // The parts come before the product in messages.
+    const std::int32_t first = id(merge.left), second = id(merge.right);
     // A pair listed twice keeps its last rank, as in the reference.
-    joins_[key(first, second)] = {static_cast<std::uint32_t>(rank), id(left + right)};
+    joins_[key(first, second)] = {static_cast<std::uint32_t>(rank), id(merge.left + merge.right)};
   }
 
   void offer(Chain& chain, std::size_t left) const {

@@ -3,6 +3,7 @@
 
 #include <utf8proc.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -43,11 +44,14 @@ class Normalizer {
   Normalizer() = default;
   explicit Normalizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  /// The normalized text; `own` holds it where it differs from `text`.
+  /// The normalized text; `own` holds it where it differs from `text`. Throws Error for one that grows out of
+  /// proportion, as replacements that feed each other make it.
   std::string_view apply(std::string_view text, std::string& own) const {
+    const std::size_t most = 64 * text.size() + 4096;  // UAX #15: a form makes at most 11 bytes of one
     for (const Step& step : steps_) {
       if (std::visit([&](const auto& s) { return unchanged(s, text); }, step)) continue;
-      own = std::visit([&](const auto& s) { return changed(s, text); }, step);
+      own = std::visit([&](const auto& s) { return changed(s, text, most); }, step);
+      check_growth(own.size(), most);
       text = own;
     }
     return text;
@@ -65,7 +69,11 @@ class Normalizer {
   static bool unchanged(const Replacement&, std::string_view) { return false; }
   static bool unchanged(const Prefix&, std::string_view text) { return text.empty(); }
 
-  static std::string changed(const UnicodeForm& form, std::string_view text) {
+  static void check_growth(std::size_t size, std::size_t most) {
+    require(size <= most, "normalizing text: it grows past {} bytes", most);
+  }
+
+  static std::string changed(const UnicodeForm& form, std::string_view text, std::size_t) {
     const int options = UTF8PROC_STABLE | (form.composed ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
                         (form.compatibility ? UTF8PROC_COMPAT : 0);
     utf8proc_uint8_t* result = nullptr;
@@ -77,15 +85,16 @@ class Normalizer {
     return std::string(reinterpret_cast<const char*>(result), static_cast<std::size_t>(length));
   }
 
-  static std::string changed(const Replacement& step, std::string_view text) {
+  static std::string changed(const Replacement& step, std::string_view text, std::size_t most) {
     std::string result;
     step.pattern.stretches(text, step.pattern.match().get(), [&](std::string_view piece, bool match) {
       result += match ? std::string_view(step.content) : piece;
+      check_growth(result.size(), most);
     });
     return result;
   }
 
-  static std::string changed(const Prefix& step, std::string_view text) {
+  static std::string changed(const Prefix& step, std::string_view text, std::size_t) {
     return step.content + std::string(text);
   }
 

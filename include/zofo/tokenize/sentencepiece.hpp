@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -44,8 +45,8 @@ class SentencePiece {
     }
     SentencePieceModel loaded = model_;
     if (by_words_) loaded.add_dummy_prefix = false;  // it is put here, before the first word
-    const auto status = library_->LoadFromSerializedProto(loaded.serialized());
-    require(status.ok(), "the SentencePiece library refuses the model: {}", status.ToString());
+    ask("the SentencePiece library refuses the model",
+        [&] { return library_->LoadFromSerializedProto(loaded.serialized()); });
   }
 
   /// The ids of `text`; control tokens written in it are read only with `parse_special`, and the text behind
@@ -139,9 +140,24 @@ class SentencePiece {
 
   std::vector<std::int32_t> ids_of(std::string_view text) const {
     std::vector<int> ids;
-    const auto status = library_->Encode({text.data(), text.size()}, &ids);
-    require(status.ok(), "tokenizing: the SentencePiece library says: {}", status.ToString());
+    ask("tokenizing: the SentencePiece library says", [&] {
+      return library_->Encode({text.data(), text.size()}, &ids);
+    });
     return ids;
+  }
+
+  /// The library answers by a status, but what it is made of throws.
+  template <class Call>
+  static void ask(const char* complaint, Call&& call) {
+    std::string reason;
+    try {
+      const sentencepiece::util::Status status = call();
+      if (status.ok()) return;
+      reason = status.ToString();
+    } catch (const std::exception& error) {
+      reason = error.what();
+    }
+    fail("{}: {}", complaint, reason);
   }
 
   SentencePieceModel model_;

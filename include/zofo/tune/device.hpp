@@ -25,6 +25,10 @@ struct CpuDevice {
   /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
   static void expect(const model::Config& /*config*/, const peft::Adapter& /*adapter*/,
                      const RowExtent& /*row*/, const PassRows& /*rows*/, bool /*recompute*/) {}
+  /// Told of the cache that texts are written with and of the tokens of the longest pass that reads prompts.
+  /// Throws Error where they cannot fit.
+  static void expect_texts(const model::Config& /*config*/, const peft::Adapters& /*adapters*/,
+                           model::CacheExtent /*cache*/, std::size_t /*prompt_tokens*/) {}
   /// The most memory that the run has held on the device, in MiB.
   static double peak_mib() { return tune::peak_mib(); }
 };

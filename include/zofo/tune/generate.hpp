@@ -1,5 +1,5 @@
-/// @file Texts written by a model: the seam for a generator, the simplest one, and the figures of what it
-/// wrote.
+/// @file Texts written by a model: the seam for a generator, one with a key/value cache and the simplest one,
+/// and the figures of what it wrote.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,11 @@
 
 #include "zofo/data/answer_metrics.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/greedy.hpp"
 #include "zofo/tune/load_model.hpp"
+#include "zofo/tune/writing.hpp"
 
 namespace zofo::tune {
-
-/// When a text ends: before `stop`, at a control token, or after so many tokens.
-struct EndOfText {
-  std::string stop = "\n";
-  std::size_t max_tokens = 32;
-};
 
 /// Writes a text after each prompt; whatever offers this can take the place of greedy_texts.
 using Generator =
@@ -30,37 +26,73 @@ using Generator =
 
 namespace detail {
 
-/// True for a token that is no text: spelled out, it is read as itself only where control tokens are.
-inline bool is_control(const Model& model, std::int32_t id) {
-  const std::string spelled = model.tokenizer.decode(std::span(&id, 1));
-  const std::vector<std::int32_t> alone{id};
-  try {
-    return model.tokenizer.encode(spelled, true) == alone && model.tokenizer.encode(spelled) != alone;
-  } catch (const Error&) {  // a part of a character
-    return false;
-  }
+/// Positions that an adapter of the first kind takes of each text's context.
+template <class Backend>
+std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
+                            const typename Backend::Vector* adapter) {
+  const peft::Adapters& layouts = transformer.adapters();
+  return adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+}
+/// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
+template <class Backend>
+std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer,
+                              const typename Backend::Vector* adapter, std::span<const Tokens> prompts) {
+  const std::size_t taken = positions_taken(transformer, adapter);
+  text_positions(transformer.config(), prompts, 1, taken);
+  std::vector<Writing> all;
+  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
+  return all;
+}
+inline std::vector<std::string> texts_of(std::vector<Writing>&& all) {
+  std::vector<std::string> texts;
+  for (Writing& each : all) texts.push_back(std::move(each.text));
+  return texts;
 }
 
-/// A text being written.
-struct Writing {
-  Tokens tokens;           ///< the prompt and what was written
-  std::size_t prompt = 0;  ///< tokens of the prompt
-  std::string text = {};   ///< what was written, before the stop
-  bool ended = false;
-
-  void add(const Model& model, std::int32_t id, const EndOfText& end) {
-    ended = is_control(model, id);
-    if (ended) return;
-    tokens.push_back(id);
-    text = model.tokenizer.decode(std::span(tokens).subspan(prompt));
-    const std::size_t at = text.find(end.stop);
-    ended = at != std::string::npos || tokens.size() - prompt >= end.max_tokens ||
-            tokens.size() >= model.parameters.config().context;
-    if (at != std::string::npos) text.erase(at);
-  }
-};
-
 }  // namespace detail
+
+/// The cache that write_greedily takes. Throws Error as it does.
+template <class Backend>
+model::CacheExtent text_extent(const model::BasicTransformer<Backend>& transformer,
+                               const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                               const EndOfText& end, const GreedyOptions& options) {
+  options.check();
+  end.check();
+  const std::size_t taken = detail::positions_taken(transformer, adapter);
+  const std::size_t positions = text_positions(transformer.config(), prompts, end.max_tokens, taken);
+  return options.template extent<Backend>(transformer.config(), prompts.size(), positions);
+}
+
+/// The most probable token again and again, each prompt read once into a key/value cache and each token
+/// after it once. Ties go to the lower id. `told(i, writing)`, if given, hears of text i after each token.
+/// Throws Error on a prompt without a token or beyond the context.
+template <class Backend>
+std::vector<Writing> write_greedily(const Model& model, model::BasicTransformer<Backend>& transformer,
+                                    const typename Backend::Theta& theta,
+                                    const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                                    const EndOfText& end, const GreedyOptions& options = {},
+                                    const std::function<void(std::size_t, const Writing&)>& told = {}) {
+  const model::CacheExtent extent = text_extent(transformer, adapter, prompts, end, options);
+  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
+  if (all.empty()) return all;
+  GreedyWriter<Backend> writer(transformer, extent);
+  writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
+    const bool more = all[i].add(model, id, end);
+    if (told) told(i, all[i]);
+    return more;
+  });
+  return all;
+}
+/// Its texts alone.
+template <class Backend>
+std::vector<std::string> cached_greedy_texts(const Model& model,
+                                             model::BasicTransformer<Backend>& transformer,
+                                             const typename Backend::Theta& theta,
+                                             const typename Backend::Vector* adapter,
+                                             std::span<const Tokens> prompts, const EndOfText& end,
+                                             const GreedyOptions& options = {}) {
+  return detail::texts_of(write_greedily(model, transformer, theta, adapter, prompts, end, options));
+}
 
 /// The most probable token again and again, the whole text read anew for each: slow, and what a faster
 /// generator must agree with. Ties go to the lower id. Throws Error on a prompt without a token or beyond the
@@ -70,16 +102,16 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
                                       const typename Backend::Theta& theta,
                                       const typename Backend::Vector* adapter,
                                       std::span<const Tokens> prompts, const EndOfText& end) {
-  std::vector<detail::Writing> all;
-  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size()});
+  end.check();
+  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
   const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
   for (bool more = true; more;) {
     more = false;
     for (std::size_t next = 0; next < all.size();) {
       model::Batch batch;
-      std::vector<detail::Writing*> written;
+      std::vector<Writing*> written;
       for (; next < all.size() && batch.tokens.size() < Backend::tokens_that_fill; ++next) {
-        if (all[next].ended) continue;
+        if (all[next].ending != Ending::none) continue;
         const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
         const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
         for (std::int32_t id = 0; id < vocabulary; ++id) batch.targets.push_back({sequence, last, id});
@@ -96,9 +128,7 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
       }
     }
   }
-  std::vector<std::string> texts;
-  for (detail::Writing& each : all) texts.push_back(std::move(each.text));
-  return texts;
+  return detail::texts_of(std::move(all));
 }
 
 /// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their

@@ -7,6 +7,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/model/parameters.hpp"
+#include "zofo/model/sites.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/tensor/cpu/gemm.hpp"
 
@@ -15,17 +16,15 @@ namespace zofo::tune {
 /// W ← W + (α/r) B A for every adapted projection (Hu et al. 2022, §4.1): the model then computes without the
 /// adapter what it computed with it, up to rounding. Throws Error if the adapter is of another shape.
 inline void merge_lora(model::Parameters& theta, const peft::Lora& lora, const Eigen::VectorXf& adapter) {
-  static constexpr model::Role roles[] = {model::Role::q,   model::Role::k,    model::Role::v,
-                                          model::Role::o,   model::Role::gate, model::Role::up,
-                                          model::Role::down};
   const auto count = static_cast<std::size_t>(adapter.size());
   require(count == lora.size(), "adapter of {} numbers: its layout has {}", count, lora.size());
   const std::size_t rank = lora.rank();
   for (std::uint32_t layer = 0; layer < theta.config().layers; ++layer)
     for (std::size_t p = 0; p < peft::projection_names.size(); ++p) {
-      const peft::Lora::Site& site = lora.site(layer, static_cast<peft::Projection>(p));
+      const auto projection = static_cast<peft::Projection>(p);
+      const peft::Lora::Site& site = lora.site(layer, projection);
       if (!site.used) continue;
-      const std::size_t index = theta.layout().tensor(layer, roles[p]);
+      const std::size_t index = theta.layout().tensor(layer, model::role_of(projection));
       const model::Tensor& weight = theta.tensors().at(index);
       require(weight.rows == site.out && weight.cols == site.in,
               "{}: its shape [{}, {}] is not the adapter's [{}, {}]", weight.name, weight.rows, weight.cols,

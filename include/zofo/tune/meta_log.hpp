@@ -82,7 +82,8 @@ class MetaLog {
         {"loss", scores.mean_loss()},
         {"balanced_accuracy", scores.mean_balanced_accuracy()},
         {"losses", losses},
-        {"balanced_accuracies", accuracies}}.dump());
+        {"balanced_accuracies",
+         accuracies}}.dump());
   }
   /// Where the files stand, once the disk holds them.
   [[nodiscard]] nlohmann::json position() {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "zofo/bilevel/options.hpp"
+#include "zofo/input/toml.hpp"
 #include "zofo/tune/options.hpp"
 #include "zofo/tune/options_toml.hpp"
 
@@ -149,12 +150,7 @@ inline std::string to_toml(const MetaTrainOptions& options) {
 /// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
 /// field) on a syntax error, an unknown field or a wrong type.
 inline void parse_toml(MetaTrainOptions& options, std::string_view text, const std::string& name) {
-  toml::table table;
-  try {
-    table = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    fail("{}:{}: {}", name, error.source().begin.line, error.description());
-  }
+  const toml::table table = input::parse_toml(text, name);
   for (const auto& [key, node] : table) {
     const std::string field_name(key.str());
     const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/peft/peft_format.hpp"
@@ -171,7 +171,7 @@ void replay_run(const MetaRun& described, std::span<const checkpoint::Trajectory
 /// The trajectory of a run's folder. Throws Error with file and line.
 inline std::vector<checkpoint::TrajectoryStep> trajectory_of(const std::filesystem::path& run) {
   const std::filesystem::path path = run / "trajectory.jsonl";
-  return checkpoint::parse_trajectory(checkpoint::read_all(path), path.string());
+  return checkpoint::parse_trajectory(input::read_file(path), path.string());
 }
 
 }  // namespace zofo::tune

@@ -3,31 +3,43 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
-
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/input/toml.hpp"
 #include "zofo/tune/option_fields.hpp"
 
 namespace zofo::tune {
 
 namespace detail {
 
+/// A string as TOML writes it. toml++ 3.3 puts what has a newline between three quotes, even where three are
+/// in it.
+inline std::string toml_quoted(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::ranges::none_of(text, is_control) && text.find('\'') == std::string_view::npos)
+    return fmt::format("'{}'", text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (is_control(c))
+      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    else
+      quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  }
+  return quoted + "\"";
+}
+
 /// A value as TOML writes it; numbers in the fewest digits that read back to the same number.
 template <class T>
 std::string toml_text(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
-    std::ostringstream quoted;
-    quoted << toml::value<std::string>(value);
-    return quoted.str();
+    return toml_quoted(value);
   } else {
     std::string text = fmt::format("{}", value);
     const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
@@ -73,12 +85,7 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 /// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
 /// field) on a syntax error, an unknown field or a wrong type.
 inline void parse_toml(Options& options, std::string_view text, const std::string& name) {
-  toml::table table;
-  try {
-    table = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    fail("{}:{}: {}", name, error.source().begin.line, error.description());
-  }
+  const toml::table table = input::parse_toml(text, name);
   for (const auto& [key, node] : table) {
     const std::string field_name(key.str());
     const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);
@@ -94,7 +101,7 @@ inline void parse_toml(Options& options, std::string_view text, const std::strin
 
 /// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
 inline void read_toml(Options& options, const std::filesystem::path& path) {
-  parse_toml(options, checkpoint::read_all(path), path.string());
+  parse_toml(options, input::read_file(path), path.string());
 }
 
 }  // namespace zofo::tune

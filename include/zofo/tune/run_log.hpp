@@ -55,8 +55,9 @@ class CheckedLines {
     require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
             text.size(), bytes);
     text.resize(bytes);
-    require(checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1),
-            "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
+    require(
+        checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1).get<std::string>(),
+        "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
     return text;
   }
   /// Goes on after `text`, which the file begins with: what follows it is cut off.

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "zofo/model/cuda/head.hpp"
-#include "zofo/model/cuda/probed.hpp"
+#include "zofo/model/cuda/probed_dense.hpp"
+#include "zofo/model/cuda/probed_low_rank.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/probed.hpp"
 #include "zofo/model/sites.hpp"
 #include "zofo/tensor/cuda/kernels/adapters.hpp"
 #include "zofo/tensor/cuda/kernels/attention.hpp"
+#include "zofo/tensor/cuda/kernels/decode.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 #include "zofo/tensor/cuda/kernels/vector.hpp"
 
@@ -45,6 +47,8 @@ class CudaBackend : public CudaHead<T> {
 
   /// Tokens of a batch that fill the card without straining its memory.
   static constexpr std::size_t tokens_that_fill = 8192;
+  /// Texts that are written together.
+  static constexpr std::size_t texts_at_once = 64;
 
   /// Throws Error naming the field whose value no kernel takes.
   void check(const Config& c) const {
@@ -80,12 +84,12 @@ class CudaBackend : public CudaHead<T> {
     }
   }
   template <class Law>
-  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> /*group*/) {
+  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> group) {
     static_assert(
         CudaLaw<Law>,
         "zofo: the CUDA backend makes Gaussian, Rademacher and LowRank directions (concept CudaLaw)");
     if constexpr (std::is_same_v<Law, LowRank>)
-      return CudaLowRank<T>(theta, law, state_->probes);
+      return CudaLowRank<T>(theta, law, group, state_->probes, state_->options.overlap_below);
     else
       return CudaDense<T>(theta, law_of(law), state_->probes, state_->options.overlap_below);
   }
@@ -95,6 +99,13 @@ class CudaBackend : public CudaHead<T> {
     const std::size_t half_a_stage = std::max(c.qkv_width() + c.query_width(), c.ffn_in()) / 2;
     const std::size_t four_million = (std::size_t{1} << 22U) / c.width;
     return (std::max(half_a_stage, four_million) + 63) / 64 * 64;
+  }
+
+  /// Blocks that share the keys of a row in a step of `rows` rows: of the least bucket only one may be a
+  /// token's.
+  static std::uint32_t splits(const tensor::cuda::AttentionShape& shape, std::uint32_t rows,
+                              std::size_t keys) {
+    return tensor::cuda::decode_splits(shape, rows > 8 ? rows : 1, keys);
   }
 
   // ---- the block ----
@@ -140,6 +151,10 @@ class CudaBackend : public CudaHead<T> {
   void rotate_back(Call& call, const Config& c, View d_qkv) { turn(call, c, {}, -1.0F, d_qkv); }
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
                  FloatBuffer& log_sums) {
+    if (call.caches())
+      tensor::cuda::cache_rows<T>(call.stream(), heads(c), call.cached_rows(), prefix_of(call, layer),
+                                  call.packed_prefixes().adapter, qkv.data, call.template cache<T>(layer));
+    if (call.steps()) return step(call, c, layer, qkv, out);
     float* const sums = call.keeps() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
     tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
                             prefix_of(call, layer), qkv.data, out.data, sums);
@@ -173,6 +188,14 @@ class CudaBackend : public CudaHead<T> {
   }
 
  private:
+  // Attention of one token a sequence to what its slot holds.
+  void step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
+    const std::uint32_t rows = call.shape().tokens, split = splits(heads(c), rows, call.shape().keys);
+    grow(state_->steps.memory, tensor::cuda::decode_workspace(heads(c), rows, split));
+    tensor::cuda::decode_attention<T>(call.stream(), heads(c), call.cached_rows(), split, qkv.data,
+                                      call.template cache<T>(layer), out.data, state_->steps.memory.data());
+  }
+
   using Base::grow;
   using Base::left_to_add;
   using Base::probes;

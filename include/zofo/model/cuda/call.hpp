@@ -13,6 +13,7 @@
 #include "zofo/core/probe.hpp"
 #include "zofo/model/batch.hpp"
 #include "zofo/model/head_rows.hpp"
+#include "zofo/model/kv_cache.hpp"
 #include "zofo/model/packing.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/peft/dropout.hpp"
@@ -20,6 +21,7 @@
 #include "zofo/tensor/cuda/context.hpp"
 #include "zofo/tensor/cuda/error.hpp"
 #include "zofo/tensor/cuda/kernels/adapters.hpp"
+#include "zofo/tensor/cuda/kernels/decode.hpp"
 #include "zofo/tensor/cuda/kernels/head.hpp"
 #include "zofo/tensor/cuda/kernels/noise.hpp"
 #include "zofo/tensor/cuda/types.hpp"
@@ -33,6 +35,7 @@ struct CallShape {
   std::uint32_t head_rows = 0, targets = 0;
   std::uint32_t probes = 1, adapters = 0;   ///< adapters: those of LoRA
   std::uint32_t prefixes = 0, prompts = 0;  ///< 0 where no sequence has one
+  std::uint32_t keys = 0;                   ///< that a token sees at most where it follows cached ones
   friend bool operator==(const CallShape&, const CallShape&) = default;
 
   /// The smallest bucket that holds n: a multiple of `step`, or of about an eighth of n where that is more.
@@ -47,21 +50,25 @@ struct CallShape {
 /// block at addresses that depend on the shape alone, so that a recorded graph reads it there.
 class CudaCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs.
+  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs;
+  /// `cached`: where keys and values are kept.
   template <class Backend>
   void begin(Backend& backend, const Config& config, const peft::Adapters& layouts, const Batch& batch,
              std::span<const tensor::cuda::Vector* const> adapters, std::span<const Probe> probes, bool keeps,
-             std::optional<peft::DropoutKey> dropout = {}) {
+             std::optional<peft::DropoutKey> dropout = {},
+             const CachedCall<typename Backend::Scalar>& cached = {}) {
     context_ = &backend.context();
     layouts_ = &layouts;
     config_ = config;
     keeps_ = keeps;
-    packing_.set(config, layouts, batch, adapters.size());
+    packing_.set(config, layouts, batch, adapters.size(), cached.past);
+    take_cache(cached);
     head_rows_.set(batch, packing_);
     targets_ = batch.targets.size();
     set_dropout(dropout);
     set_shape(probes.size());
     fill_block(batch, probes);
+    fill_slots(cached.slots);
     send();
     take_adapters(adapters, keeps);
     send_rotary();
@@ -83,6 +90,20 @@ class CudaCall {
       lists.emplace_back(first, first + targets_);
     }
     return lists;
+  }
+  /// The most probable token at each target's position; −1: a logit there is not a number. Waits for the
+  /// card.
+  template <class Backend>
+  std::vector<std::int32_t> best_tokens(Backend& /*backend*/) {
+    grow(host_best_, shape_.head_rows);
+    tensor::cuda::check(
+        cudaMemcpyAsync(host_best_.data(), best_.data(), shape_.head_rows * sizeof(std::int32_t),
+                        cudaMemcpyDeviceToHost, stream()),
+        "reading tokens");
+    context_->synchronise();
+    std::vector<std::int32_t> of_target;
+    for (const std::uint32_t row : head_rows_.row_of) of_target.push_back(host_best_.data()[row]);
+    return of_target;
   }
   /// The loss's derivative in each log-probability.
   template <class Backend>
@@ -146,6 +167,20 @@ class CudaCall {
     packed_rows.adapter = at<std::int32_t>(places_.prefixes);
     return packed_rows;
   }
+  /// Keys and values are kept; and each sequence is a token that follows those that are.
+  [[nodiscard]] bool caches() const { return cache_.exists(); }
+  [[nodiscard]] bool steps() const { return shape_.keys > 0; }
+  template <class T>
+  [[nodiscard]] tensor::CacheLayer<T> cache(std::size_t layer) const {
+    return tensor::CacheView<T>{static_cast<T*>(cache_.data), cache_.slots, cache_.positions, cache_.kv_heads,
+                                cache_.dim}
+        .layer(layer);
+  }
+  /// Tells caches apart where passes are recorded.
+  [[nodiscard]] const void* cache_address() const { return cache_.data; }
+  [[nodiscard]] tensor::cuda::CachedRows cached_rows() const {
+    return {at<std::int32_t>(places_.slots), at<std::uint32_t>(places_.positions), shape_.tokens};
+  }
   /// Sequences that begin with a prompt.
   [[nodiscard]] tensor::cuda::PromptedSequences prompted() const {
     return {at<std::uint32_t>(places_.cu_seqlens), at<std::int32_t>(places_.prompts), shape_.sequences,
@@ -168,6 +203,7 @@ class CudaCall {
   [[nodiscard]] float* gradients_data(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
   [[nodiscard]] tensor::cuda::RunningSum* sums() { return sums_.data(); }
   [[nodiscard]] float* picked() { return picked_.data(); }
+  [[nodiscard]] std::int32_t* best() { return best_.data(); }
   [[nodiscard]] double* log_p() { return log_p_.data(); }
   [[nodiscard]] const double* slopes() const { return slopes_.data(); }
   [[nodiscard]] const float* cosines() const { return cosines_.data(); }
@@ -178,10 +214,16 @@ class CudaCall {
  private:
   // Where each array starts in the block, in bytes.
   struct Places {
-    std::size_t tokens, positions, adapters, prefixes, cu_seqlens, prompts, head_tokens, targets, used,
+    std::size_t tokens, positions, adapters, prefixes, slots, cu_seqlens, prompts, head_tokens, targets, used,
         probes, scales, dropout, end;
   };
 
+  template <class T>
+  void take_cache(const CachedCall<T>& cached) {
+    const tensor::CacheView<T>& view = cached.cache;
+    cache_ = {view.data, view.slots, view.positions, view.kv_heads, view.dim};
+    keys_seen_ = cached.steps() ? cached.longest() : 0;
+  }
   void set_dropout(std::optional<peft::DropoutKey> dropout) {
     mask_.reset();
     if (!dropout || !layouts_->has(peft::Kind::lora) || lora().options().dropout == 0.0F) return;
@@ -196,7 +238,8 @@ class CudaCall {
     const auto cu = packing_.cu_seqlens();
     for (std::size_t i = 0; i + 1 < cu.size(); ++i)
       longest = std::max<std::size_t>(longest, cu[i + 1] - cu[i]);
-    shape_ = {CallShape::bucket(packing_.tokens(), 64),
+    // A step has a row a sequence, so that few of them are as little work as they can be.
+    shape_ = {CallShape::bucket(packing_.tokens(), keys_seen_ > 0 ? 8 : 64),
               CallShape::bucket(cu.size() - 1, 8),
               CallShape::bucket(longest, 32),
               CallShape::bucket(std::max<std::size_t>(head_rows_.tokens.size(), 1), 8),
@@ -204,7 +247,8 @@ class CudaCall {
               static_cast<std::uint32_t>(probes),
               static_cast<std::uint32_t>(packing_.count(peft::Kind::lora)),
               used_of(peft::Kind::prefix),
-              used_of(peft::Kind::prompt)};
+              used_of(peft::Kind::prompt),
+              keys_seen_ > 0 ? CallShape::bucket(keys_seen_, 128) : 0};
     std::size_t at = 0;
     const auto place = [&at](std::size_t bytes) {
       const std::size_t here = at;
@@ -215,6 +259,7 @@ class CudaCall {
     places_.positions = place(4 * shape_.tokens);
     places_.adapters = place(4 * shape_.tokens);
     places_.prefixes = place(4 * shape_.tokens);
+    places_.slots = place(4 * shape_.tokens);
     places_.cu_seqlens = place(4 * (shape_.sequences + 1));
     places_.prompts = place(4 * shape_.sequences);
     places_.head_tokens = place(4 * shape_.head_rows);
@@ -227,6 +272,7 @@ class CudaCall {
     grow(host_block_, places_.end);
     grow(block_, places_.end);
     grow(sums_, std::size_t{shape_.probes} * shape_.head_rows);
+    grow(best_, shape_.head_rows);
     grow(picked_, std::size_t{shape_.probes} * shape_.targets);
     grow(log_p_, std::size_t{shape_.probes} * shape_.targets);
     grow(slopes_, shape_.targets);
@@ -269,6 +315,14 @@ class CudaCall {
     if (mask_)
       host<tensor::cuda::ProbeArgument>(places_.dropout)[0] = {dropout_key_.seed, dropout_key_.step,
                                                                peft::DropoutMask::query, 0.0F, 0};
+  }
+  // The slot of each row.
+  void fill_slots(std::span<const std::uint32_t> slots) {
+    std::int32_t* const of_row = host<std::int32_t>(places_.slots);
+    std::fill_n(of_row, shape_.tokens, -1);
+    const auto cu = packing_.cu_seqlens();
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      std::fill_n(of_row + cu[i], cu[i + 1] - cu[i], static_cast<std::int32_t>(slots[i]));
   }
   // Every call ends by waiting for its results, so the host's block is not in use any more.
   void send() {
@@ -331,7 +385,8 @@ class CudaCall {
   Config config_;
   Packing packing_;
   HeadRows head_rows_;
-  std::size_t targets_ = 0, rotary_sent_ = 0;
+  std::size_t targets_ = 0, rotary_sent_ = 0, keys_seen_ = 0;
+  tensor::CacheView<void> cache_;
   bool keeps_ = false;
   std::optional<peft::DropoutMask> mask_;
   peft::DropoutKey dropout_key_;
@@ -344,7 +399,9 @@ class CudaCall {
   tensor::cuda::Buffer<float> cosines_, sines_, picked_;
   tensor::cuda::Buffer<tensor::cuda::RunningSum> sums_;
   tensor::cuda::Buffer<double> log_p_, slopes_;
+  tensor::cuda::Buffer<std::int32_t> best_;
   tensor::cuda::Pinned<double> host_log_p_, host_slopes_;
+  tensor::cuda::Pinned<std::int32_t> host_best_;
 };
 
 }  // namespace zofo::model

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "zofo/model/cuda/products.hpp"
+#include "zofo/tensor/cuda/kernels/decode.hpp"
 #include "zofo/tensor/cuda/kernels/head.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
@@ -52,6 +53,11 @@ class CudaHead : public CudaProducts<T> {
     tensor::cuda::finish_log_probabilities(call.stream(), call.sums(), call.shape().head_rows, probes(call),
                                            call.targets(), call.shape().targets, call.used_targets(),
                                            call.picked(), call.log_p());
+  }
+  /// The column of the highest logit of each row.
+  void pick_best(Call& call, FloatView logits) {
+    tensor::cuda::best_columns(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
+                               static_cast<std::uint32_t>(logits.cols), call.shape().head_rows, call.best());
   }
   void logit_gradient(Call& call, FloatView logits, View d_logits) {
     tensor::cuda::logit_gradient<T>(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),

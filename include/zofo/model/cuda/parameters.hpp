@@ -269,9 +269,17 @@ void move_along(CudaParameters<T>& theta, const LowRank& law, std::span<const Zo
   theta.for_terms(terms, [&](const tensor::cuda::UpdateTerm* list, std::uint32_t count) {
     float* const factors = theta.factors(table.stride() * count).data();
     table.write(stream, list, count, law.hold, factors);
-    for (const tensor::cuda::FactorPiece& piece : table.pieces())
-      tensor::cuda::update_low_rank(stream, list, count, law.rank, piece, factors, table.stride(),
-                                    theta.tensors()[piece.tensor].offset, theta.data());
+    tensor::cuda::LowRankSegments matrices;
+    const auto flush = [&] {
+      tensor::cuda::update_low_rank(stream, list, count, law.rank, matrices, factors, table.stride(),
+                                    theta.data());
+      matrices.count = 0;
+    };
+    for (const tensor::cuda::FactorPiece& piece : table.pieces()) {
+      matrices.segment[matrices.count++] = {piece, 0, piece.rows, theta.tensors()[piece.tensor].offset, 0};
+      if (matrices.count == tensor::cuda::LowRankSegments::most) flush();
+    }
+    flush();
     detail::for_segments(
         theta.layout(), [](const Tensor& t) { return t.rows <= 1 || t.cols <= 1; },
         [&](const tensor::cuda::Segments& segments) {

@@ -10,6 +10,7 @@
 #include "zofo/model/config.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/call.hpp"
+#include "zofo/model/kv_cache.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/layout.hpp"
 #include "zofo/peft/adapter.hpp"
@@ -26,6 +27,8 @@ struct Extent {
   bool perturbed = false;
   bool keeps = false;  ///< a backward pass follows
   bool recompute = false;
+  bool whole_head = false;  ///< the head's logits are made at once, as they are where text is written
+  std::size_t cached = 0;   ///< positions that tokens see at most where they follow cached ones; 0: none do
 };
 
 /// Adds up the memory of a transformer on the card whose passes are at most the given ones; buffers are
@@ -38,7 +41,7 @@ class CudaPlan {
 
   /// Takes a kind of pass into account.
   void pass(const Extent& e) {
-    const std::size_t tokens = CallShape::bucket(e.tokens, 64);
+    const std::size_t tokens = CallShape::bucket(e.tokens, e.cached > 0 ? 8 : 64);
     const std::size_t rows = tokens * e.probes;
     activations(e, rows);
     if (e.keeps) backward(e, tokens);
@@ -47,6 +50,22 @@ class CudaPlan {
     raise(Part::products, rows * t_width * sizeof(float));
     if (e.keeps) raise(Part::product_slopes, rows * t_width * sizeof(float) + dropped(e, rows));
     if (e.perturbed) probes(e);
+    if (e.cached > 0) steps(e, tokens);
+  }
+  /// A cache of keys and values, with the passes that read prompts of `prompt_tokens` together into it and
+  /// those that write.
+  void cache(CacheExtent extent, std::size_t prompt_tokens) {
+    cache_ += extent.entries(layout_.config()) * sizeof(T);
+    Extent reading;
+    reading.tokens = prompt_tokens;
+    reading.sequences = reading.head_rows = reading.targets = extent.sequences;
+    reading.longest = extent.positions;
+    reading.whole_head = true;
+    pass(reading);
+    Extent writing = reading;
+    writing.tokens = extent.sequences;
+    writing.cached = extent.positions;
+    pass(writing);
   }
   /// Adapters on the card, with copies, moments and gradients.
   void vectors(std::size_t count) { vectors_ += count * adapters_.size(adapters_.first()) * sizeof(float); }
@@ -59,9 +78,10 @@ class CudaPlan {
     if (parts_[index(Part::backward)] > 0)
       plan.add("kept for the backward pass", sum(Part::backward, Part::kept));
     plan.add("head and logits", sum(Part::head_states, Part::logit_slopes));
-    if (parts_[index(Part::probes)] > 0) plan.add("weights at probes", sum(Part::probes, Part::probes));
+    if (sum(Part::factors, Part::probes) > 0) plan.add("weights at probes", sum(Part::factors, Part::probes));
     plan.add("low-rank products", sum(Part::products, Part::product_slopes));
     plan.add("adapters and their moments", vectors_);
+    if (cache_ > 0) plan.add("keys and values of texts", cache_ + sum(Part::steps, Part::steps));
     tensor::cuda::Context::plan(plan);
     return plan;
   }
@@ -93,7 +113,9 @@ class CudaPlan {
     logit_slopes,
     products,
     product_slopes,
+    factors,
     probes,
+    steps,
     count
   };
   static std::size_t index(Part part) { return static_cast<std::size_t>(part); }
@@ -135,7 +157,7 @@ class CudaPlan {
     const Config& c = layout_.config();
     const std::size_t rows = e.probes * CallShape::bucket(std::max<std::size_t>(e.head_rows, 1), 8);
     const std::size_t slice =
-        e.keeps ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
+        e.keeps || e.whole_head ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
     const std::size_t logits = rows * CudaBackend<T>::logit_stride(slice);
     raise(Part::head_states, rows * (2 * std::size_t{c.width} + c.embedding_width) * sizeof(T));
     raise(Part::logits, logits * sizeof(float));
@@ -144,6 +166,13 @@ class CudaPlan {
     raise(Part::logit_slopes, logits * sizeof(T));
   }
 
+  void steps(const Extent& e, std::size_t rows) {
+    const Config& c = layout_.config();
+    const tensor::cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim, c.window};
+    const auto count = static_cast<std::uint32_t>(rows);
+    const std::uint32_t splits = CudaBackend<T>::splits(shape, count, CallShape::bucket(e.cached, 128));
+    raise(Part::steps, tensor::cuda::decode_workspace(shape, count, splits) * sizeof(float));
+  }
   void probes(const Extent& e) {
     const Config& c = layout_.config();
     if (e.low_rank > 0) {
@@ -153,8 +182,11 @@ class CudaPlan {
           factors += std::uint64_t{e.low_rank} * (t.rows + t.cols);
         else
           vectors += (t.size() + 7) / 8 * 8;
-      return raise(Part::probes,
-                   e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
+      raise(Part::factors,
+            e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
+      // Of one direction, as two probes commonly are.
+      const std::size_t rows = CallShape::bucket(e.tokens, 64) * e.probes;
+      if (!CudaLowRank<T>::writes(rows, e.probes, c.width)) return;
     }
     std::uint64_t largest =
         std::uint64_t{std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab)} * c.width;
@@ -168,7 +200,7 @@ class CudaPlan {
   Layout layout_;
   peft::Adapters adapters_;
   std::array<std::size_t, static_cast<std::size_t>(Part::count)> parts_{};
-  std::size_t vectors_ = 0;
+  std::size_t vectors_ = 0, cache_ = 0;
 };
 
 }  // namespace zofo::model

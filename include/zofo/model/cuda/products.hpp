@@ -244,10 +244,6 @@ class CudaProducts : public CudaWork<T> {
     s.by_probe = true;
     return s;
   }
-  static Role role_of(peft::Projection projection) {
-    constexpr std::array<Role, 7> roles{Role::q, Role::k, Role::v, Role::o, Role::gate, Role::up, Role::down};
-    return roles[static_cast<std::size_t>(projection)];
-  }
 };
 
 }  // namespace zofo::model

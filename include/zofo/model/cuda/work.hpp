@@ -108,7 +108,7 @@ class CudaWork {
     ProbeScratch<T> probes;
     std::uint32_t rank = 0;          // of the low-rank probes of the pass under way
     const Layout* layout = nullptr;  // of its θ
-    FloatBuffer t, dt, sums;
+    FloatBuffer t, dt, sums, steps;
     Buffer prefixes, dropped;  // prefixes in T; inputs or gradients less what is dropped
     std::uint64_t generation = 0;
     std::vector<std::vector<std::uint64_t>> seen;  // keys that have run once
@@ -149,6 +149,8 @@ class CudaWork {
                                         s.adapters,
                                         s.prefixes,
                                         s.prompts,
+                                        s.keys,
+                                        reinterpret_cast<std::uintptr_t>(call.cache_address()),
                                         (call.adapted() ? 1U : 0U) + (call.drops() ? 2U : 0U)};
     };
     if (tensor::cuda::Graph* graph = state_->graphs.find(key())) return graph->launch(context());

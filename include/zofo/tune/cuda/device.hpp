@@ -60,6 +60,14 @@ class CudaDevice {
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
+  /// The same for texts that are written with a cache, prompts of `prompt_tokens` being read together.
+  void expect_texts(const model::Config& config, const peft::Adapters& adapters, model::CacheExtent cache,
+                    std::size_t prompt_tokens) {
+    model::CudaPlan<T> plan(config, adapters);
+    plan.cache(cache, prompt_tokens);
+    plan_ = plan.plan();
+    plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
+  }
   /// What `expect` came to.
   [[nodiscard]] const tensor::MemoryPlan& plan() const { return plan_; }
 

@@ -59,8 +59,12 @@ template void write_own_probes(cudaStream_t, Law, const ProbeArgument*, std::uin
 template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, bf16*);
 template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, float*);
 template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, std::uint32_t,
-                              const FactorPiece&, const float*, std::size_t, std::uint64_t, bf16*);
+                              const LowRankSegments&, const float*, std::size_t, bf16*);
+template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, std::uint32_t,
+                                    const LowRankSegments&, const float*, const bf16*, bf16*, std::size_t);
 template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, std::uint32_t,
-                              const FactorPiece&, const float*, std::size_t, std::uint64_t, float*);
+                              const LowRankSegments&, const float*, std::size_t, float*);
+template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, std::uint32_t,
+                                    const LowRankSegments&, const float*, const float*, float*, std::size_t);
 
 }  // namespace zofo::tensor::cuda

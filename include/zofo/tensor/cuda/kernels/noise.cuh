@@ -1,6 +1,7 @@
 /// @file Directions on the card: kernels of noise.hpp.
 #pragma once
 
+#include "zofo/tensor/cuda/kernels/noise_factors.cuh"
 #include "zofo/tensor/cuda/kernels/noise_low_rank.cuh"
 #include "zofo/tensor/cuda/kernels/noise_probes.cuh"
 #include "zofo/tensor/cuda/kernels/noise_update.cuh"

@@ -74,13 +74,33 @@ void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32
                    std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
                    std::uint64_t largest, float* out, std::size_t stride);
 
-/// x [rows, cols], by rows from x + from on, += Σ_k terms[k].scale/√rank·U_k V_kᵀ with the factors that
-/// write_factors made of terms[k]; summed in fp32, then added with one rounding, which for bf16 is stochastic
-/// as in `update`. Fast where rows and cols are multiples of 8 and x + from and the factors lie on 16 bytes.
+/// Rows first_row … first_row + rows − 1 of a matrix whose factors write_factors made; `from` where they lie
+/// and `to` where their probed copies go, in elements of the two base pointers of the call.
+struct LowRankSegment {
+  FactorPiece piece;
+  std::uint32_t first_row = 0, rows = 0;
+  std::uint64_t from = 0, to = 0;
+};
+struct LowRankSegments {
+  static constexpr std::uint32_t most = 40;
+  LowRankSegment segment[most];
+  std::uint32_t count = 0;
+};
+
+/// x[from …] += Σ_k terms[k].scale/√rank·U_k V_kᵀ, one kernel for all segments, with the factors of terms[k]
+/// at factors + k·factors_stride; summed in fp32, then added with one rounding, which for bf16 is stochastic
+/// as in `update`. Fast where rows are multiples of 4 and columns of 8, and everything lies on 16 bytes.
 template <class T>
 void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
-                     const FactorPiece& piece, const float* factors, std::size_t factors_stride,
-                     std::uint64_t from, T* x);
+                     const LowRankSegments& segments, const float* factors, std::size_t factors_stride, T* x);
+
+/// out[j·out_stride + to …] = x[from …] + probes[j].scale/√rank·U Vᵀ for j < count, one kernel for all
+/// segments; the probes share the direction whose factors begin at `factors`. One rounding each, to nearest.
+/// Fast as above.
+template <class T>
+void write_low_rank_probes(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
+                           std::uint32_t rank, const LowRankSegments& segments, const float* factors,
+                           const T* x, T* out, std::size_t out_stride);
 
 /// Raw words, for tests: out[i] = word i % 4 of Philox block i / 4 of (probe's direction, tensor).
 void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,

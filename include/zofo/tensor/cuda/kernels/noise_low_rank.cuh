@@ -1,4 +1,5 @@
-/// @file Low-rank directions: their factors, and the outer update by products of factors.
+/// @file Low-rank directions written out: the products of factors, made in registers, added to weights where
+/// they lie or to probed copies of them.
 #pragma once
 
 #include <cmath>
@@ -9,183 +10,250 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
-inline constexpr std::uint32_t kFactorThreads = 128;
-
-/// Block (·, 2 p + side, j) writes the left (side 0) or right factor of piece p of probe j.
-static __global__ void __launch_bounds__(kFactorThreads)
-    write_factors_kernel(const ProbeArgument* probes, std::uint32_t rank, std::uint32_t hold,
-                         const FactorPiece* pieces, float* out, std::size_t stride) {
-  const FactorPiece piece = pieces[blockIdx.y / 2];
-  const bool left = blockIdx.y % 2 == 0;
-  const std::uint64_t size = std::uint64_t{rank} * (left ? piece.rows : piece.cols);
-  std::uint64_t block = std::uint64_t{blockIdx.x} * kFactorThreads + threadIdx.x;
-  if (4 * block >= size) return;
-  ProbeArgument probe = probes[blockIdx.z];
-  if (!left) probe.step = hold == 0 ? 0 : probe.step / hold;
-  const PhiloxStream stream(probe, extra_stream_of(left ? kLeftStream : kRightStream, piece.tensor));
-  float* const to = out + blockIdx.z * stride + (left ? piece.u_at : piece.v_at);
-  for (; 4 * block < size; block += std::uint64_t{gridDim.x} * kFactorThreads) {
-    const float4 z = normals_of(stream.block(static_cast<std::uint32_t>(block)));
-    float* const at = to + 4 * block;
-    if (4 * block + 4 <= size && aligned<16>(at)) {
-      store_at_once(at, make_uint4(__float_as_uint(z.x), __float_as_uint(z.y), __float_as_uint(z.z),
-                                   __float_as_uint(z.w)));
-      continue;
-    }
-    const float four[4] = {z.x, z.y, z.z, z.w};
-#pragma unroll
-    for (std::uint32_t i = 0; i < 4; ++i)
-      if (4 * block + i < size) at[i] = four[i];
-  }
-}
-
-/// What update_low_rank adds and where: U_k at u + k·stride, V_k at v + k·stride.
-struct LowRankSum {
-  const UpdateTerm* terms;
-  std::uint32_t count, rank, rows, cols, tensor;
-  const float* u;
-  const float* v;
-  std::size_t stride;
-  float unit;  ///< 1/√rank
-};
-
-inline constexpr std::uint32_t kTileThreads = 128, kTileRows = 8;
+// A thread has four rows of eight columns, a warp 4 x 256, so that each factor entry that it loads serves
+// four or eight sums.
+inline constexpr std::uint32_t kTileThreads = 128, kTileRows = 4;
 inline constexpr std::uint32_t kTileCols = 32 * kGroup, kTileHeight = kTileThreads / 32 * kTileRows;
 
-/// Eight floats of a row of V or of a column of U.
-__device__ inline void load_eight(const float* p, float (&x)[kGroup]) {
-  const float4 front = __ldg(reinterpret_cast<const float4*>(p));
-  const float4 back = __ldg(reinterpret_cast<const float4*>(p) + 1);
-  x[0] = front.x, x[1] = front.y, x[2] = front.z, x[3] = front.w;
-  x[4] = back.x, x[5] = back.y, x[6] = back.z, x[7] = back.w;
+/// Rows of matrices and which blocks of the grid work on each.
+struct LowRankPlan {
+  LowRankSegments segments;
+  std::uint32_t end[LowRankSegments::most] = {};  ///< blocks of segments 0 … k
+  bool whole[LowRankSegments::most] = {};         ///< all that its threads touch lies in 16 bytes
+  [[nodiscard]] std::uint32_t blocks() const { return segments.count == 0 ? 0 : end[segments.count - 1]; }
+};
+
+/// What a thread works on: rows `row` … of the segment's own, columns `col` ….
+struct Tile {
+  const LowRankSegment& segment;
+  std::uint32_t row, col;
+  bool whole;
+  __device__ bool empty() const { return row >= segment.rows || col >= segment.piece.cols; }
+  __device__ std::uint32_t rows() const { return min(kTileRows, segment.rows - row); }
+  __device__ std::uint32_t cols() const { return min(kGroup, segment.piece.cols - col); }
+  /// The first entry of row m: within the segment, and within the matrix.
+  __device__ std::uint64_t entry(std::uint32_t m) const {
+    return std::uint64_t{row + m} * segment.piece.cols + col;
+  }
+  __device__ std::uint64_t coordinate(std::uint32_t m) const {
+    return std::uint64_t{segment.first_row + row + m} * segment.piece.cols + col;
+  }
+};
+
+__device__ inline Tile tile_of(const LowRankPlan& plan) {
+  std::uint32_t k = 0;
+  for (std::uint32_t after = plan.segments.count - 1; k < after;) {
+    const std::uint32_t middle = (k + after) / 2;
+    if (blockIdx.x < plan.end[middle])
+      after = middle;
+    else
+      k = middle + 1;
+  }
+  const LowRankSegment& segment = plan.segments.segment[k];
+  const std::uint32_t block = blockIdx.x - (k == 0 ? 0 : plan.end[k - 1]);
+  const std::uint32_t across = (segment.piece.cols + kTileCols - 1) / kTileCols;
+  return {segment, block / across * kTileHeight + threadIdx.x / 32 * kTileRows,
+          block % across * kTileCols + threadIdx.x % 32 * kGroup, plan.whole[k]};
 }
 
-/// sum[m][i] += Σ_k scale_k/√rank Σ_l U_k[l, row + m] V_k[l, col + i].
-__device__ inline bool sum_products(const LowRankSum& s, std::uint32_t row, std::uint32_t col,
-                                    float (&sum)[kTileRows][kGroup]) {
-  static_assert(kTileRows == kGroup);
-  bool any = false;
-  for (std::uint32_t k = 0; k < s.count; ++k) {
-    const float scale = __fmul_rn(s.terms[k].scale, s.unit);
-    if (scale == 0.0F) continue;
-    any = true;
-    const float* u = s.u + k * s.stride + row;
-    const float* v = s.v + k * s.stride + col;
+/// `size` entries of a factor, of which there are `left`; the others are zero.
+template <std::uint32_t size>
+__device__ void load_factor(const float* p, bool whole, std::uint32_t left, float (&x)[size]) {
+  static_assert(size % 4 == 0);
+  if (whole) {
+#pragma unroll
+    for (std::uint32_t i = 0; i < size; i += 4) {
+      const float4 four = __ldg(reinterpret_cast<const float4*>(p + i));
+      x[i] = four.x, x[i + 1] = four.y, x[i + 2] = four.z, x[i + 3] = four.w;
+    }
+    return;
+  }
+#pragma unroll
+  for (std::uint32_t i = 0; i < size; ++i) x[i] = i < left ? p[i] : 0.0F;
+}
+
+using TileSums = float[kTileRows][kGroup];
+
+/// sum[m][i] += scale Σ_l U[l, row + m] V[l, col + i], with the factors that begin at `factors`.
+__device__ inline void add_products(const Tile& t, std::uint32_t rank, const float* factors, float scale,
+                                    TileSums& sum) {
+  const FactorPiece& piece = t.segment.piece;
+  const float* u = factors + piece.u_at + t.segment.first_row + t.row;
+  const float* v = factors + piece.v_at + t.col;
 #pragma unroll 2
-    for (std::uint32_t l = 0; l < s.rank; ++l, u += s.rows, v += s.cols) {
-      float weight[kTileRows], right[kGroup];
-      load_eight(u, weight);
-      load_eight(v, right);
+  for (std::uint32_t l = 0; l < rank; ++l, u += piece.rows, v += piece.cols) {
+    float weight[kTileRows], right[kGroup];
+    load_factor(u, t.whole, t.rows(), weight);
+    load_factor(v, t.whole, t.cols(), right);
 #pragma unroll
-      for (std::uint32_t m = 0; m < kTileRows; ++m) {
-        weight[m] = __fmul_rn(weight[m], scale);
+    for (std::uint32_t m = 0; m < kTileRows; ++m) {
+      weight[m] = __fmul_rn(weight[m], scale);
 #pragma unroll
-        for (std::uint32_t i = 0; i < kGroup; ++i) sum[m][i] = __fmaf_rn(weight[m], right[i], sum[m][i]);
-      }
+      for (std::uint32_t i = 0; i < kGroup; ++i) sum[m][i] = __fmaf_rn(weight[m], right[i], sum[m][i]);
     }
   }
-  return any;
 }
 
-/// Where everything lies in 16 bytes: a thread has eight rows of eight columns, a warp 8 x 256, so that each
-/// factor entry that it loads serves eight sums.
+/// Row m of a tile of x, whose segment begins at x.
 template <class T>
-__global__ void __launch_bounds__(kTileThreads, 4) update_low_rank_tiles(const LowRankSum s, T* x) {
-  const std::uint32_t across = (s.cols + kTileCols - 1) / kTileCols;
-  const std::uint32_t col = blockIdx.x % across * kTileCols + threadIdx.x % 32 * kGroup;
-  const std::uint32_t row = blockIdx.x / across * kTileHeight + threadIdx.x / 32 * kTileRows;
-  if (col >= s.cols || row >= s.rows) return;
-  float sum[kTileRows][kGroup];
+__device__ Eight<T> load_row(const T* x, const Tile& t, std::uint32_t m) {
+  const T* const at = x + t.entry(m);
+  if (t.whole) return load_whole(at);
+  Eight<T> row = {};
+  if (m >= t.rows()) return row;
+#pragma unroll
+  for (std::uint32_t i = 0; i < kGroup; ++i) {
+    if (i >= t.cols()) continue;
+    if constexpr (std::is_same_v<T, float>)
+      row.word[i] = __float_as_uint(at[i]);
+    else
+      row.word[i / 2] |= std::uint32_t{__bfloat16_as_ushort(at[i])} << (i % 2 * 16);
+  }
+  return row;
+}
+
+template <class T>
+__device__ void store_row(T* x, const Tile& t, std::uint32_t m, const Eight<T>& row) {
+  T* const at = x + t.entry(m);
+  if (t.whole) return store_whole(at, row);
+  if (m >= t.rows()) return;
+#pragma unroll
+  for (std::uint32_t i = 0; i < kGroup; ++i) {
+    if (i >= t.cols()) continue;
+    if constexpr (std::is_same_v<T, float>)
+      at[i] = __uint_as_float(row.word[i]);
+    else
+      at[i] = __ushort_as_bfloat16(static_cast<unsigned short>(row.word[i / 2] >> (i % 2 * 16)));
+  }
+}
+
+/// The upper halves of x rounded as `update` rounds the eight coordinates from `first` on.
+__device__ inline Eight<bf16> rounded_from(const float (&x)[kGroup], const PhiloxStream& rounding,
+                                           std::uint64_t first) {
+  const auto group = static_cast<std::uint32_t>(first / kGroup);
+  if (first % kGroup == 0) return round_stochastically<bf16>(x, rounding.block(group));
+  const uint4 front = rounding.block(group), back = rounding.block(group + 1);
+  Eight<bf16> out = {};
+#pragma unroll
+  for (std::uint32_t i = 0; i < kGroup; ++i) {
+    const auto within = static_cast<std::uint32_t>(first % kGroup) + i;
+    const std::uint32_t word = word_of(within < kGroup ? front : back, within % kGroup / 2);
+    const std::uint32_t random = word >> (within % 2 * 16) & 0xFFFFU;
+    out.word[i / 2] |= carry_stochastically(x[i], random) >> 16U << (i % 2 * 16);
+  }
+  return keep_nans(x, out);
+}
+
+/// x += Σ_k scale_k/√rank U_k V_kᵀ.
+template <class T>
+__global__ void __launch_bounds__(kTileThreads)
+    update_low_rank_kernel(const __grid_constant__ LowRankPlan plan, const UpdateTerm* terms,
+                           std::uint32_t count, std::uint32_t rank, float unit, const float* factors,
+                           std::size_t stride, T* x) {
+  const Tile tile = tile_of(plan);
+  if (tile.empty()) return;
+  T* const at = x + tile.segment.from;
+  Eight<T> theta[kTileRows];  // read first: the sums are made while they are on their way
+#pragma unroll
+  for (std::uint32_t m = 0; m < kTileRows; ++m) theta[m] = load_row(at, tile, m);
+  TileSums sum;
 #pragma unroll
   for (auto& sums : sum)
 #pragma unroll
     for (float& entry : sums) entry = -0.0F;
-  if (!sum_products(s, row, col, sum)) return;
-  const PhiloxStream rounding(s.terms[0], extra_stream_of(kRoundingStream, s.tensor));
+  bool any = false;
+  for (std::uint32_t k = 0; k < count; ++k) {
+    const float scale = __fmul_rn(terms[k].scale, unit);
+    if (scale == 0.0F) continue;
+    any = true;
+    add_products(tile, rank, factors + k * stride, scale, sum);
+  }
+  if (!any) return;
+  const PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, tile.segment.piece.tensor));
 #pragma unroll
   for (std::uint32_t m = 0; m < kTileRows; ++m) {
-    const std::uint64_t at = std::uint64_t{row + m} * s.cols + col;
-    const Eight<T> theta = load_whole(x + at);
 #pragma unroll
-    for (std::uint32_t i = 0; i < kGroup; ++i) sum[m][i] = __fadd_rn(value(theta, i), sum[m][i]);
-    if constexpr (std::is_same_v<T, float>) {
-      store_whole(x + at, round_to_nearest<float>(sum[m]));
-    } else {
-      store_whole(x + at, round_stochastically<bf16>(
-                              sum[m], rounding.block(static_cast<std::uint32_t>(at / kGroup))));
+    for (std::uint32_t i = 0; i < kGroup; ++i) sum[m][i] = __fadd_rn(value(theta[m], i), sum[m][i]);
+    if constexpr (std::is_same_v<T, float>)
+      store_row(at, tile, m, round_to_nearest<float>(sum[m]));
+    else
+      store_row(at, tile, m, rounded_from(sum[m], rounding, tile.coordinate(m)));
+  }
+}
+
+/// out[j] = x + scale_j/√rank U Vᵀ.
+template <class T>
+__global__ void __launch_bounds__(kTileThreads)
+    write_low_rank_kernel(const __grid_constant__ LowRankPlan plan, const ProbeArgument* probes,
+                          std::uint32_t count, std::uint32_t rank, float unit, const float* factors,
+                          const T* x, T* out, std::size_t out_stride) {
+  const Tile tile = tile_of(plan);
+  if (tile.empty()) return;
+  Eight<T> theta[kTileRows];
+#pragma unroll
+  for (std::uint32_t m = 0; m < kTileRows; ++m) theta[m] = load_row(x + tile.segment.from, tile, m);
+  TileSums z = {};
+  add_products(tile, rank, factors, unit, z);
+  T* to = out + tile.segment.to;
+  for (std::uint32_t j = 0; j < count; ++j, to += out_stride) {
+    const float scale = probes[j].scale;
+#pragma unroll
+    for (std::uint32_t m = 0; m < kTileRows; ++m) {
+      float probed[kGroup];
+#pragma unroll
+      for (std::uint32_t i = 0; i < kGroup; ++i) probed[i] = __fmaf_rn(scale, z[m][i], value(theta[m], i));
+      store_row(to, tile, m, round_to_nearest<T>(probed));
     }
   }
 }
 
-/// x rounded as `update` rounds coordinate i.
-__device__ inline bf16 round_one(float x, const PhiloxStream& rounding, std::uint64_t i) {
-  const auto within = static_cast<std::uint32_t>(i % kGroup);
-  const uint4 words = rounding.block(static_cast<std::uint32_t>(i / kGroup));
-  const std::uint32_t random = word_of(words, within / 2) >> (within % 2 * 16) & 0xFFFFU;
-  return __ushort_as_bfloat16(static_cast<unsigned short>(carry_stochastically(x, random) >> 16U));
-}
-
-/// Any shape and place: an entry a thread, with the sums of the tiles' kernel to the bit.
+/// Shares the segments among blocks. `in` and `out`: what their `from` and `to` count from, with the copies'
+/// strides in elements.
 template <class T>
-__global__ void __launch_bounds__(kTileThreads) update_low_rank_entries(const LowRankSum s, T* x) {
-  const std::uint64_t at = std::uint64_t{blockIdx.x} * kTileThreads + threadIdx.x;
-  if (at >= std::uint64_t{s.rows} * s.cols) return;
-  const auto row = static_cast<std::uint32_t>(at / s.cols), col = static_cast<std::uint32_t>(at % s.cols);
-  float sum = -0.0F;
-  bool any = false;
-  for (std::uint32_t k = 0; k < s.count; ++k) {
-    const float scale = __fmul_rn(s.terms[k].scale, s.unit);
-    if (scale == 0.0F) continue;
-    any = true;
-    const float* u = s.u + k * s.stride + row;
-    const float* v = s.v + k * s.stride + col;
-    for (std::uint32_t l = 0; l < s.rank; ++l, u += s.rows, v += s.cols)
-      sum = __fmaf_rn(__fmul_rn(*u, scale), *v, sum);
-  }
-  if (!any) return;
-  if constexpr (std::is_same_v<T, float>) {
-    x[at] = __fadd_rn(x[at], sum);
-  } else {
-    const PhiloxStream rounding(s.terms[0], extra_stream_of(kRoundingStream, s.tensor));
-    x[at] = round_one(__fadd_rn(__bfloat162float(x[at]), sum), rounding, at);
-  }
-}
-
-/// Whether update_low_rank_tiles can take the matrix.
-template <class T>
-bool lies_in_tiles(const LowRankSum& s, const T* x) {
+LowRankPlan plan_low_rank(const LowRankSegments& segments, const float* factors, std::size_t factors_stride,
+                          const T* in, const T* out, std::size_t out_stride) {
   const auto whole = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
-  return s.rows % kTileRows == 0 && s.cols % kGroup == 0 && s.stride % 4 == 0 && whole(s.u) && whole(s.v) &&
-         whole(x);
+  LowRankPlan plan{segments};
+  std::uint32_t blocks = 0;
+  for (std::uint32_t k = 0; k < segments.count; ++k) {
+    const LowRankSegment& s = segments.segment[k];
+    const FactorPiece& p = s.piece;
+    blocks += ((p.cols + kTileCols - 1) / kTileCols) * ((s.rows + kTileHeight - 1) / kTileHeight);
+    plan.end[k] = blocks;
+    plan.whole[k] = s.rows % kTileRows == 0 && s.first_row % kTileRows == 0 && p.rows % kTileRows == 0 &&
+                    p.cols % kGroup == 0 && factors_stride % 4 == 0 && whole(factors + p.u_at) &&
+                    whole(factors + p.v_at) && whole(in + s.from) &&
+                    (out == nullptr || (whole(out + s.to) && out_stride % kGroup == 0));
+  }
+  return plan;
+}
+
+inline float unit_of(std::uint32_t rank) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(rank)));
 }
 
 }  // namespace detail
 
 template <class T>
 void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
-                     const FactorPiece& piece, const float* factors, std::size_t factors_stride,
-                     std::uint64_t from, T* x) {
-  const std::uint64_t size = std::uint64_t{piece.rows} * piece.cols;
-  if (count == 0 || rank == 0 || size == 0) return;
-  const detail::LowRankSum sum{terms,
-                               count,
-                               rank,
-                               piece.rows,
-                               piece.cols,
-                               piece.tensor,
-                               factors + piece.u_at,
-                               factors + piece.v_at,
-                               factors_stride,
-                               static_cast<float>(1.0 / std::sqrt(static_cast<double>(rank)))};
-  if (detail::lies_in_tiles(sum, x + from)) {
-    const std::uint32_t across = (piece.cols + detail::kTileCols - 1) / detail::kTileCols;
-    const std::uint32_t down = (piece.rows + detail::kTileHeight - 1) / detail::kTileHeight;
-    detail::update_low_rank_tiles<<<across * down, detail::kTileThreads, 0, stream>>>(sum, x + from);
-  } else {
-    const auto blocks = static_cast<std::uint32_t>((size + detail::kTileThreads - 1) / detail::kTileThreads);
-    detail::update_low_rank_entries<<<blocks, detail::kTileThreads, 0, stream>>>(sum, x + from);
-  }
+                     const LowRankSegments& segments, const float* factors, std::size_t factors_stride,
+                     T* x) {
+  const detail::LowRankPlan plan = detail::plan_low_rank<T>(segments, factors, factors_stride, x, nullptr, 0);
+  if (count == 0 || rank == 0 || plan.blocks() == 0) return;
+  detail::update_low_rank_kernel<<<plan.blocks(), detail::kTileThreads, 0, stream>>>(
+      plan, terms, count, rank, detail::unit_of(rank), factors, factors_stride, x);
   launched("update_low_rank");
+}
+
+template <class T>
+void write_low_rank_probes(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
+                           std::uint32_t rank, const LowRankSegments& segments, const float* factors,
+                           const T* x, T* out, std::size_t out_stride) {
+  const detail::LowRankPlan plan = detail::plan_low_rank(segments, factors, 0, x, out, out_stride);
+  if (count == 0 || rank == 0 || plan.blocks() == 0) return;
+  detail::write_low_rank_kernel<<<plan.blocks(), detail::kTileThreads, 0, stream>>>(
+      plan, probes, count, rank, detail::unit_of(rank), factors, x, out, out_stride);
+  launched("write_low_rank_probes");
 }
 
 }  // namespace zofo::tensor::cuda

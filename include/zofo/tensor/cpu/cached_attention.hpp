@@ -1,0 +1,98 @@
+/// @file Attention of single queries to cached keys and values on the CPU, and how these get there.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "zofo/tensor/cache_view.hpp"
+#include "zofo/tensor/cpu/attention_rows.hpp"
+#include "zofo/tensor/cpu/thin_product.hpp"
+
+namespace zofo::tensor::cpu {
+
+/// Copies the keys and values of qkv's rows to the positions of a slot from `first` on.
+inline void cache_rows(ConstView qkv, const HeadShape& shape, const CacheLayer<float>& cache,
+                       std::size_t slot, std::size_t first) {
+  for (std::size_t h = 0; h < shape.kv_heads; ++h)
+    for (std::size_t i = 0; i < qkv.rows; ++i) {
+      const std::size_t to = cache.at(slot, h, first + i);
+      const float* const row = qkv.row(i) + (shape.heads + h) * shape.dim;
+      std::copy_n(row, shape.dim, cache.keys + to);
+      std::copy_n(row + shape.kv_heads * shape.dim, shape.dim, cache.values + to);
+    }
+}
+
+/// Copies the prefix of adapter `adapter` to the first positions of a slot.
+inline void cache_prefix(const AttentionPrefix& prefix, std::size_t adapter, const CacheLayer<float>& cache,
+                         std::size_t slot) {
+  const std::size_t width = cache.kv_heads * cache.dim;
+  for (std::size_t h = 0; h < cache.kv_heads; ++h)
+    for (std::size_t j = 0; j < prefix.length; ++j) {
+      const std::size_t from = adapter * prefix.stride + j * width + h * cache.dim;
+      const std::size_t to = cache.at(slot, h, j);
+      std::copy_n(prefix.keys + from, cache.dim, cache.keys + to);
+      std::copy_n(prefix.values + from, cache.dim, cache.values + to);
+    }
+}
+
+namespace detail {
+
+// Scores of `heads` queries, [heads, dim], against n rows of keys: row h of p, whose rows are `stride` long.
+// Four keys at a time serve all queries.
+inline void cached_scores(const float* q, std::size_t heads, const float* keys, std::size_t n,
+                          std::size_t dim, float* p, std::size_t stride) {
+  std::size_t j = 0;
+  for (; j + 4 <= n; j += 4)
+    for (std::size_t h = 0; h < heads; ++h)
+      dots<1, 4>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
+  for (; j < n; ++j)
+    for (std::size_t h = 0; h < heads; ++h)
+      dots<1, 1>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
+}
+
+// p[0..n−1] = softmax(p/√dim).
+inline void cached_softmax(float* p, std::size_t n, std::size_t dim) {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
+  float high = p[0];
+#pragma omp simd reduction(max : high)
+  for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
+  float sum = 0.0F;
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t j = 0; j < n; ++j) {
+    p[j] = fast_exp(scale * (p[j] - high));
+    sum += p[j];
+  }
+  const float inverse = 1.0F / sum;
+#pragma omp simd
+  for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
+}
+
+}  // namespace detail
+
+/// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own among them, within
+/// the window. scores: room for rows·heads·positions numbers. A task is a row's queries that share a head of
+/// keys. Source: Vaswani et al. 2017, eq. 1.
+inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheLayer<float>& cache,
+                             std::span<const std::uint32_t> slots, std::span<const std::uint32_t> last,
+                             float* scores, View out) {
+  const std::size_t tasks = qkv.rows * shape.kv_heads, group = shape.group(), dim = shape.dim;
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t t = 0; t < tasks; ++t) {
+    const std::size_t row = t / shape.kv_heads, kv_head = t % shape.kv_heads;
+    const std::size_t end = std::size_t{last[row]} + 1, first = shape.first_key(end), count = end - first;
+    const std::size_t from = cache.at(slots[row], kv_head, first), head = kv_head * group;
+    float* const p = scores + (row * shape.heads + head) * cache.positions;
+    detail::cached_scores(qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim, p,
+                          cache.positions);
+    for (std::size_t h = 0; h < group; ++h) {
+      detail::cached_softmax(p + h * cache.positions, count, dim);
+      detail::weighted_sum<false>(p + h * cache.positions, 1, cache.values + from, dim, count, dim,
+                                  out.row(row) + (head + h) * dim);
+    }
+  }
+}
+
+}  // namespace zofo::tensor::cpu

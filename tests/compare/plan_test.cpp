@@ -1,0 +1,177 @@
+#include "zofo/compare/plan.hpp"
+
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "catch.hpp"
+#include "contains.hpp"
+#include "zofo/compare/command_line.hpp"
+#include "zofo/compare/plan_file.hpp"
+#include "zofo/compare/saved_plan.hpp"
+
+using namespace zofo::compare;
+
+namespace {
+
+PlanTexts texts() {
+  PlanTexts t;
+  t.model = "model.gguf";
+  t.definitions = "tasks";
+  t.device = "cpu";
+  t.tasks = {"sst2", "rte"};
+  t.methods = {"bilevel", "slow=lora", "lora"};
+  t.seeds = {"0", "7"};
+  t.seconds = "60";
+  return t;
+}
+
+Plan checked(const PlanTexts& t) {
+  Plan plan = make_plan(t);
+  plan.check();
+  return plan;
+}
+
+// What is refused after a change of the texts.
+template <class Change>
+std::string refusal(Change&& change) {
+  PlanTexts t = texts();
+  change(t);
+  try {
+    checked(t);
+  } catch (const zofo::Error& error) {
+    return error.what();
+  }
+  return "nothing was refused";
+}
+
+}  // namespace
+
+TEST_CASE("cells are every task by every method with every seed, once", "[compare]") {
+  const Plan plan = checked(texts());
+  std::set<std::tuple<std::size_t, std::size_t, std::uint64_t>> seen;
+  for (const Cell& cell : plan.cells()) CHECK(seen.insert({cell.task, cell.arm, cell.seed}).second);
+  CHECK(seen.size() == 2 * 3 * 2);
+  CHECK(plan.cells()[0].seed == plan.cells()[2].seed);  // all methods of a seed first
+  CHECK(plan.cells()[3].seed == 7);
+}
+
+TEST_CASE("settings reach their method, those of all first, a later one in place of an earlier",
+          "[compare]") {
+  PlanTexts t = texts();
+  t.settings = {"lora.lower-rate=5e-4", "lower_rate=1e-3", "slow.lower_rate=0.0001",
+                "one_sided=true",       "lora.batch=4",    "lora.batch=16"};
+  const Plan plan = checked(t);
+  const auto value = [&](std::size_t arm, const std::string& option) {
+    std::string found;
+    for (const Setting& setting : plan.arms[arm].settings)
+      if (setting.option == option) found += setting.value + ";";
+    return found;
+  };
+  CHECK(value(0, "lower_rate") == "0.001;");
+  CHECK(value(1, "lower_rate") == "0.0001;");
+  CHECK(value(2, "lower_rate") == "0.0005;");
+  CHECK(value(0, "one_sided") == "true;");
+  CHECK(value(2, "batch") == "16;");
+  CHECK(value(0, "batch").empty());
+  CHECK(plan.arms[1].method == "lora");
+}
+
+TEST_CASE("a plan that cannot be carried out is refused by field", "[compare]") {
+  CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"sgd"}; }),
+             contains("method = \"sgd\"") && contains("lora"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {}; }), contains("methods: none given"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"lora", "lora"}; }), contains("lora is given twice"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"../x=lora"}; }), contains("../x"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"zero-shot=lora"}; }), contains("untrained"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.tasks = {}; }), contains("tasks: none given"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seeds = {}; }), contains("seeds: none given"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seeds = {""}; }), contains("seeds: none given"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seeds = {"1", "1"}; }), contains("1 is given twice"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seeds = {"-1"}; }), contains("seeds = -1"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seeds = {"9223372036854775808"}; }), contains("2^63"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seconds = ""; }), contains("one budget"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.passes = "100"; }), contains("one budget"));
+  for (const char* bad : {"nan", "inf", "-5", "1e10"})
+    CHECK_THAT(refusal([&](PlanTexts& t) { t.seconds = bad; }), contains("seconds = "));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seconds = "soon"; }), contains("seconds = soon"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.rows = "1.5"; }), contains("rows = 1.5"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.device = "tpu"; }), contains("tpu"));
+}
+
+TEST_CASE("settings that finetune would refuse are refused before anything runs", "[compare]") {
+  const auto set = [](const std::string& text) {
+    return refusal([&](PlanTexts& t) { t.settings = {text}; });
+  };
+  CHECK_THAT(set("mezo.batch=3"), contains("mezo.batch") && contains("no such method"));
+  CHECK_THAT(set("lora.colour=3"), contains("lora.colour: finetune has no such option"));
+  CHECK_THAT(set("lora.batch=many"), contains("lora.batch = many"));
+  CHECK_THAT(set("lora.batch=-1"), contains("lora.batch = -1"));
+  CHECK_THAT(set("lora.batch=4294967296"), contains("4294967296"));
+  CHECK_THAT(set("lora.batch=0"), contains("methods: lora: batch = 0"));
+  CHECK_THAT(set("lora.lower_rate=nan"), contains("lower_rate = nan"));
+  CHECK_THAT(set("one_sided=1"), contains("one_sided = 1: must be true or false"));
+  CHECK_THAT(set("lora.seed=3"), contains("lora.seed") && contains("--seeds"));
+  CHECK_THAT(set("seconds=3"), contains("--seconds"));
+  CHECK_THAT(set("batch"), contains("'batch'"));
+  CHECK_THAT(set("=3"), contains("'=3'"));
+}
+
+TEST_CASE("another plan is refused, the same one is not", "[compare]") {
+  const nlohmann::json begun = to_json(checked(texts()));
+  const auto now = [&](auto change) {
+    PlanTexts t = texts();
+    change(t);
+    return to_json(checked(t));
+  };
+  CHECK_NOTHROW(check_same(now([](PlanTexts&) {}), begun, "runs/x"));
+  CHECK_NOTHROW(check_same(now([](PlanTexts& t) { t.seconds = "6e1"; }), begun, "runs/x"));
+  const auto refused = [&](auto change) {
+    try {
+      check_same(now(change), begun, "runs/x");
+    } catch (const zofo::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was refused");
+  };
+  CHECK_THAT(refused([](PlanTexts& t) { t.seconds = "61"; }),
+             contains("seconds = 61.0: runs/x was begun with 60.0"));
+  CHECK_THAT(refused([](PlanTexts& t) { t.model = "other.gguf"; }), contains("model = \"other.gguf\""));
+  CHECK_THAT(refused([](PlanTexts& t) { t.settings = {"lora.batch=4"}; }),
+             contains("methods.lora.options.batch = "));
+  CHECK_THAT(refused([](PlanTexts& t) {
+               t.methods = {"bilevel", "slow=mezo", "lora"};
+             }),
+             contains("methods.slow.method = \"mezo\""));
+  CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0", "8"}; }), contains("seeds[1] = 8"));
+  CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0"}; }), contains("seeds = [0]"));
+  CHECK_THROWS_WITH(check_same(begun, nlohmann::json::array(), "x"), contains("x was begun with []"));
+}
+
+TEST_CASE("passes are a budget as well, and every method of finetune can be compared by its own defaults",
+          "[compare]") {
+  PlanTexts t = texts();
+  t.seconds = "";
+  t.passes = "1e4";
+  t.methods.clear();
+  for (const zofo::tune::Method& method : zofo::tune::methods) t.methods.emplace_back(method.name);
+  const Plan plan = checked(t);
+  CHECK(plan.arms.size() == zofo::tune::methods.size());
+  std::string given;
+  for (const Setting& setting : plan.settings_of(7)) given += setting.option + "=" + setting.value + " ";
+  CHECK(given == "seed=7 device=cpu passes=10000 ");
+}
+
+TEST_CASE("the command line that repeats a plan says all of it, quoted for a shell", "[compare]") {
+  PlanTexts t = texts();
+  t.model = "my model's.gguf";
+  t.settings = {"lora.lower_rate=5e-4"};
+  t.rows = "40";
+  const std::string line = command_line(checked(t));
+  CHECK(line ==
+        "zofo compare --model 'my model'\\''s.gguf' --tasks sst2,rte --definitions tasks --methods "
+        "bilevel,slow=lora,lora --seeds 0,7 --seconds 60 --rows 40 --device cpu --threads 1 --set "
+        "bilevel.curve_points=12 --set slow.curve_points=12 --set lora.curve_points=12 --set "
+        "lora.lower_rate=0.0005 --out FOLDER");
+}

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Writes report.html from the compare.json of `zofo compare`: tables, learning curves, options, machine, how to repeat.
+
+Usage: compare_report.py FOLDER
+The page is one file that refers to nothing outside itself. matplotlib is used because it is the field's plotting library;
+its SVG goes into the page, with colours that follow the reader's light or dark setting. Exits 3 without matplotlib, 2 with a
+message on a bad compare.json.
+"""
+
+import html
+import io
+import json
+import os
+import pathlib
+import re
+import sys
+
+try:
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    import matplotlib.ticker
+except ImportError as error:
+    print(f"compare_report.py: {error}", file=sys.stderr)
+    sys.exit(3)
+
+# Colours that readers with any colour vision tell apart (Okabe and Ito 2008), on white and on black; a mark each as well.
+LIGHT = ("#0072b2", "#d55e00", "#00805d", "#b0568a", "#3a8fc0", "#a86f00", "#555555")
+DARK = ("#5fb4e8", "#ff8f4a", "#35c79b", "#e79cc4", "#9ad4f5", "#f0b840", "#b8b8b8")
+MARKS = "os^Dv<>"
+INK, GRID = "#010203", "#010204"  # stand for the page's own colours in a figure
+
+STYLE = """
+:root { color-scheme: light dark; --page: #fff; --ink: #1b1e23; --soft: #5b626c; --rule: #d5d9df; --grid: #e4e7eb; --band: #f5f6f8;
+%s }
+@media (prefers-color-scheme: dark) { :root { --page: #14171b; --ink: #e6e8eb; --soft: #a0a7b1; --rule: #3a414a;
+  --grid: #2a3037; --band: #1d2126;
+%s } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 76rem; background: var(--page); color: var(--ink);
+  font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .5rem; } h3 { font-size: 1rem; }
+p { max-width: 62rem; } .soft { color: var(--soft); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { font-size: .94em; } th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; } th { font-weight: 600; }
+thead th { border-bottom: 1px solid var(--ink); border-top: 2px solid var(--ink); vertical-align: bottom; }
+tbody tr:last-child > * { border-bottom: 2px solid var(--ink); } tbody tr:nth-child(even) { background: var(--band); }
+th:first-child, td:first-child, td.text { text-align: left; }
+th:first-child { position: sticky; left: 0; background: var(--page); } tbody tr:nth-child(even) th:first-child { background: var(--band); }
+.unit { display: block; font-weight: 400; color: var(--soft); font-size: .85em; }
+.key { display: inline-block; width: .75em; height: .75em; border-radius: 50%%; margin-right: .5em; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%%, 30rem), 1fr)); gap: 1rem; margin-top: 1rem; }
+figure { margin: 0; min-width: 0; } figure svg { width: 100%%; height: auto; display: block; } .caption { margin: .25rem 0 0; }
+pre { background: var(--band); border: 1px solid var(--rule); border-radius: 4px; padding: .7rem .9rem; overflow-x: auto; font-size: .87em; }
+pre.wrap { white-space: pre-wrap; overflow-wrap: anywhere; } summary { cursor: pointer; } dt { color: var(--soft); } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; margin: .5rem 0; } dl dd { margin: 0; }
+.failed { border-left: 3px solid var(--c1); padding-left: .8rem; }
+"""
+
+
+def text(value) -> str:
+    """A value as text of the page: everything that comes from the file goes through here."""
+    return html.escape(str(value), quote=True)
+
+
+def with_error(estimate: dict, decimals: int) -> str:
+    if estimate["mean"] is None:
+        return "–"
+    error = "" if estimate["error"] is None else f" ± {estimate['error']:.{decimals}f}"
+    return f"{estimate['mean']:.{decimals}f}{error}"
+
+
+def mean(estimate: dict, decimals: int) -> str:
+    return "–" if estimate["mean"] is None else f"{estimate['mean']:,.{decimals}f}"
+
+
+class Figure:
+    """One picture: a line with its band for every method, its name at the line's end."""
+
+    NAMES = {"seconds": "training time (s)", "passes": "forward-equivalent passes", "accuracy": "accuracy", "loss": "loss (nats)"}
+
+    def __init__(self, number: int, x: str, y: str, curves: list, arms: list, titles: dict):
+        self.number, self.x, self.y, self.arms, self.titles = number, x, y, arms, titles
+        self.curves = [curve for curve in curves if curve["points"]]
+
+    def svg(self) -> str:
+        names = [self.short(self.titles[curve["label"]]) for curve in self.curves]
+        figure, axes = plt.subplots(figsize=(5.4, 3.3))
+        right = 0.97 - 0.0165 * max(map(len, names))
+        figure.subplots_adjust(left=0.125, right=right, bottom=0.155, top=0.97)
+        for curve in self.curves:
+            self.line(axes, curve)
+        axes.set_xlabel(self.NAMES[self.x])
+        axes.set_ylabel(self.NAMES[self.y])
+        axes.set_xlim(left=0)
+        axes.grid(color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep="") if self.x == "passes" else
+                                       matplotlib.ticker.ScalarFormatter())
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        self.names_at_the_ends(axes, names)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
+        plt.close(figure)
+        return self.inlined(out.getvalue())
+
+    @staticmethod
+    def short(name: str) -> str:
+        return name if len(name) <= 16 else name[:15] + "…"
+
+    def colour(self, label: str) -> str:
+        return LIGHT[self.arms.index(label) % len(LIGHT)]
+
+    def line(self, axes, curve: dict):
+        arm = self.arms.index(curve["label"])
+        xs, means, errors = zip(*curve["points"])
+        styles = ("-", "--", ":")
+        if all(error is not None for error in errors):
+            low = [m - e for m, e in zip(means, errors)]
+            high = [m + e for m, e in zip(means, errors)]
+            axes.fill_between(xs, low, high, color=self.colour(curve["label"]), alpha=0.18, linewidth=0)
+        axes.plot(xs, means, color=self.colour(curve["label"]), linewidth=1.7, linestyle=styles[arm // len(LIGHT) % 3],
+                  marker=MARKS[arm % len(MARKS)], markersize=4, markevery=max(1, len(xs) // 12))
+
+    def names_at_the_ends(self, axes, names: list):
+        """The methods' names beside the axes at the height of their last points, moved apart where they would overlap."""
+        axes.figure.canvas.draw()
+        low, high = axes.get_window_extent().y0, axes.get_window_extent().y1
+        ends = [axes.transData.transform(curve["points"][-1][:2]) for curve in self.curves]
+        order = sorted(range(len(ends)), key=lambda i: ends[i][1])
+        heights = {}
+        at = low - 1e9
+        for i in order:
+            at = max(ends[i][1], at + 14)
+            heights[i] = at
+        spill = max(0, at - high) if order else 0
+        for i in reversed(order):  # back down from the top edge
+            if spill <= 0:
+                break
+            heights[i] = min(heights[i], high - 14 * (len(order) - 1 - order.index(i)))
+        for i, curve in enumerate(self.curves):
+            colour = self.colour(curve["label"])
+            end = axes.transAxes.inverted().transform((0, heights[i]))[1]
+            axes.annotate("", xy=curve["points"][-1][:2], xytext=(1.015, end), textcoords="axes fraction", annotation_clip=False,
+                          arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3})
+            axes.text(1.025, end, names[i], transform=axes.transAxes, color=colour, va="center", fontsize=9.5, fontweight="bold",
+                      parse_math=False)
+
+    def inlined(self, svg: str) -> str:
+        """The picture as an element of a page: no prologue, names of its own, the page's colours."""
+        svg = svg[svg.index("<svg"):]
+        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+        svg = re.sub(r'\bid="', f'id="f{self.number}-', svg)
+        svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>f{self.number}-", svg)
+        for i, colour in enumerate(LIGHT):
+            svg = svg.replace(colour, f"var(--c{i})")
+        svg = svg.replace(INK, "var(--ink)").replace(GRID, "var(--grid)")
+        label = f"{self.NAMES[self.y]} against {self.NAMES[self.x]}"
+        return svg.replace("<svg ", f'<svg role="img" aria-label="{text(label)}" ', 1)
+
+
+class Report:
+    def __init__(self, data: dict):
+        self.data, self.plan = data, data["plan"]
+        self.arms = self.plan["order"]
+        self.titles = data["titles"]
+        self.tasks = [task["name"] for task in self.plan["tasks"]]
+        self.figures = 0
+
+    def key(self, label: str) -> str:
+        """The method's name with its colour."""
+        title = text(self.titles[label])
+        if label not in self.arms:
+            return title
+        return f'<span class="key" style="background: var(--c{self.arms.index(label) % len(LIGHT)})"></span>{title}'
+
+    def budget(self) -> str:
+        seconds, passes = self.plan["seconds"], self.plan["passes"]
+        return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
+
+    def table(self, task: str) -> str:
+        rows = [row for row in self.data["rows"] if row["task"] == task]
+        best = max((row["accuracy"]["mean"] for row in rows if row["accuracy"]["mean"] is not None), default=None)
+        held_out = max((row["held_out_rows"] for row in rows), default=0)
+        heads = (("method", ""), ("runs", ""), ("accuracy", "mean ± s.e."), ("macro-F1", "mean ± s.e."), ("loss", "nats"),
+                 ("95 % of best", "after seconds"), ("95 % of best", "after passes"), ("peak memory", "MiB"),
+                 ("training", "seconds"), ("steps", "mean"), ("passes", "mean"))
+        out = [f'<p class="soft">{held_out} held-out rows. Means over seeds, ± the standard error of the mean.</p><div class="scroll"><table>',
+               "<thead><tr>", *(f'<th scope="col">{text(name)}<span class="unit">{text(unit)}</span></th>' for name, unit in heads),
+               "</tr></thead><tbody>"]
+        for row in rows:
+            trained = row["label"] in self.arms
+            accuracy = with_error(row["accuracy"], 3)
+            if best is not None and row["accuracy"]["mean"] == best:
+                accuracy = f"<strong>{accuracy}</strong>"
+            failures = f" ({row['failures']} failed)" if row["failures"] else ""
+            later = (with_error(row["seconds_to_95"], 1), with_error(row["passes_to_95"], 0)) if trained else ("–", "–")
+            took = (mean(row["seconds"], 1), mean(row["steps"], 0), mean(row["passes"], 0)) if trained else ("–", "–", "–")
+            peak = f"{row['peak_mib']:,.0f}" if row["runs"] else "–"
+            cells = (f"{row['runs']}{failures}", accuracy, with_error(row["macro_f1"], 3), with_error(row["loss"], 3), *later, peak, *took)
+            out.append(f'<tr><th scope="row">{self.key(row["label"])}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        return "\n".join([*out, "</tbody></table></div>"])
+
+    def pictures(self, task: str) -> str:
+        out = []
+        for y in ("accuracy", "loss"):
+            for x in ("seconds", "passes"):
+                curves = [c for c in self.data["curves"] if (c["task"], c["x"], c["y"]) == (task, x, y)]
+                if not any(curve["points"] for curve in curves):
+                    continue
+                self.figures += 1
+                svg = Figure(self.figures, x, y, curves, self.arms, self.titles).svg()
+                out.append(f"<figure>{svg}</figure>")
+        if not out:
+            return "<p>No learning curves.</p>"
+        band = "mean over seeds, the band ± the standard error" if len(self.plan["seeds"]) > 1 else "one seed"
+        return (f'<div class="figures">{"".join(out)}</div><p class="caption soft">Learning curves on the first held-out rows '
+                f"(option curve_rows): {band}. A curve begins with the untrained model.</p>")
+
+    def options(self) -> str:
+        """What differs between the methods as a table, and every option below."""
+        parsed = {}
+        for label, toml in self.data["options"].items():
+            parsed[label] = dict(line.split(" = ", 1) for line in toml.splitlines() if " = " in line)
+        given = {label: self.plan["methods"][label]["options"] for label in parsed}
+        names = [name for values in parsed.values() for name in values]
+        labels = list(label for label in self.arms if label in parsed)
+        shown = [name for name in dict.fromkeys(names) if name != "seed" and
+                 (len({values.get(name) for values in parsed.values()}) > 1 or any(name in each for each in given.values()))]
+        out = ["<h2>Options</h2>"]
+        if labels and shown:
+            out += ['<p class="soft">Those that were set or that differ between methods.</p><div class="scroll"><table><thead><tr>'
+                    '<th scope="col">option</th>', *(f'<th scope="col">{self.key(label)}</th>' for label in labels), "</tr></thead><tbody>"]
+            for name in shown:
+                out.append(f'<tr><th scope="row">{text(name)}</th>' +
+                           "".join(f"<td>{text(parsed[label].get(name, '–'))}</td>" for label in labels) + "</tr>")
+            out.append("</tbody></table></div>")
+        for label in labels:
+            out.append(f"<details><summary>All options of {text(self.titles[label])}</summary><pre>{text(self.data['options'][label])}</pre></details>")
+        return "\n".join(out)
+
+    def runs(self) -> str:
+        out = ['<details><summary>Every run</summary><div class="scroll"><table><thead><tr>',
+               *(f'<th scope="col">{name}</th>' for name in ("task", "method", "seed", "accuracy", "loss", "seconds", "steps", "passes",
+                                                             "peak MiB", "served")), "</tr></thead><tbody>"]
+        for run in self.data["runs"]:
+            if "seconds" not in run:
+                continue
+            number = lambda name, decimals: "–" if run[name] is None else f"{run[name]:,.{decimals}f}"
+            cells = (number("accuracy", 3), number("loss", 3), number("seconds", 1), number("steps", 0), number("passes", 0),
+                     number("peak_mib", 0), text(run["served"]))
+            out.append(f'<tr><td>{text(run["task"])}</td><td class="text">{self.key(run["label"])}</td><td>{text(run["seed"])}</td>' +
+                       "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        return "\n".join([*out, "</tbody></table></div></details>"])
+
+    def failures(self) -> str:
+        failed = [run for run in self.data["runs"] if "failure" in run]
+        missing = [run for run in self.data["runs"] if "failure" not in run and "seconds" not in run]
+        out = []
+        counted = lambda runs, one, many: f"{len(runs)} {one if len(runs) == 1 else many}"
+        if failed:
+            items = "".join(f"<li>{text(run['task'])}, {text(run['label'])}, seed {text(run['seed'])}: {text(run['failure'])}</li>" for run in failed)
+            out.append(f'<div class="failed"><strong>{counted(failed, "run", "runs")} failed</strong><ul>{items}</ul></div>')
+        if missing:
+            out.append(f'<p class="failed">{counted(missing, "run is", "runs are")} still to come.</p>')
+        return "".join(out)
+
+    def machine(self) -> str:
+        machine = self.data["machine"]
+        entries = {"model": self.plan["model"], "data": self.plan["data"] or "beside the tasks", "seeds": ", ".join(map(str, self.plan["seeds"])),
+                   "device": self.plan["device"], "runs at once": f"{self.data['jobs']}, {self.plan['threads']} threads each",
+                   "processor": f"{machine['processor']}, {machine['cores']} cores", "memory": machine["memory"],
+                   "cards": ", ".join(machine["cards"]) or "none", "system": machine["system"],
+                   "zofo": f"{self.data['zofo']}, compiler {machine['compiler']}"}
+        rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in entries.items())
+        return f'<h2>Machine and versions</h2><dl>{rows}</dl><h2>How to repeat it</h2><pre class="wrap">{text(self.data["command"])}</pre>'
+
+    def page(self) -> str:
+        colours = [" ".join(f"--c{i}: {colour};" for i, colour in enumerate(set_)) for set_ in (LIGHT, DARK)]
+        model = os.path.basename(self.plan["model"].rstrip("/"))
+        title = f"Comparison on {', '.join(self.tasks)}"
+        sections = [f"<section><h2>{text(task)}</h2>{self.table(task)}{self.pictures(task)}</section>" for task in self.tasks]
+        notes = ("<p class=\"soft\"><strong>Columns.</strong> Accuracy, macro-F1 and loss: of what a run serves, on all held-out rows. "
+                 "Time to 95 %: the first point of a run's learning curve at 95 % or more of that run's own best point; a method that never "
+                 "gets better than at its start has 0. Passes: forward-equivalents of one batch, a gradient counting two. Peak memory: the "
+                 "largest of the runs. Scoring takes none of the training time.</p>")
+        return "\n".join([
+            "<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">', f"<title>{text(title)}</title>",
+            f"<style>{STYLE % tuple(colours)}</style></head><body>", f"<h1>{text(title)}</h1>",
+            f'<p class="soft">{text(model)}, {text(self.budget())}, {len(self.plan["seeds"])} '
+            f'{"seeds" if len(self.plan["seeds"]) > 1 else "seed"}, on {text({"cpu": "the CPU", "cuda": "a GPU"}[self.plan["device"]])}</p>',
+            self.failures(), *sections, notes, self.options(), self.runs(), self.machine(), "</body></html>", ""])
+
+
+def main(arguments: list) -> int:
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    folder = pathlib.Path(arguments[0])
+    matplotlib.rcParams.update({"svg.hashsalt": "zofo", "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9.5,
+                                "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
+                                **{name: INK for name in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")}})
+    try:
+        page = Report(json.loads((folder / "compare.json").read_text())).page()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"compare_report.py: {folder}/compare.json: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    part = folder / "report.html.part"
+    part.write_text(page)
+    part.replace(folder / "report.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
