@@ -177,8 +177,8 @@ class Study:
             rows += self.adapt(run, tasks, [*adapt, *more])
         seconds = time.monotonic() - began
         record = {"unit": name, "meta_seed": seed, "method": name.partition(":")[0].split(" ")[0],
-                  "training_loss": trained.get("loss"), "training_loss_before": trained.get("loss_before"),
-                  "training_seconds": trained.get("seconds", 0.0), "training_steps": trained.get("steps", 0),
+                  "meta_loss": trained.get("loss"), "meta_loss_before": trained.get("loss_before"),
+                  "meta_seconds": trained.get("seconds", 0.0), "meta_steps": trained.get("steps", 0),
                   "moved": trained.get("moved", 0.0), "unit_seconds": round(seconds, 1)}
         text = "".join(json.dumps({**record, **row}) + "\n" for row in rows)
         with self.lock, open(self.folder / "results.jsonl", "a", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ import random
 import statistics
 import sys
 
-RESAMPLES = 4000
+RESAMPLES = 2000
 
 
 def read(path):
@@ -81,8 +81,12 @@ def bootstrap(cell, base, field="balanced_accuracy", resamples=RESAMPLES):
     a, b = table(cell, seeds), table(base, base_seeds)
 
     def mean(values, which, picked):
-        return statistics.fmean(statistics.fmean(values[s][t][d] for d in picked[t]) for s in which
-                                for t in range(len(tasks)))
+        total = 0.0  # plain sums: this is called thousands of times
+        for s in which:
+            for t, draws_of in enumerate(picked):
+                row = values[s][t]
+                total += sum([row[d] for d in draws_of]) / len(draws_of)
+        return total / (len(which) * len(picked))
 
     every = [range(len(draws[task])) for task in tasks]
     difference = mean(a, range(len(a)), every) - mean(b, range(len(b)), every)
@@ -153,13 +157,13 @@ def task_table(cells):
 def training_table(rows):
     seen = {}
     for row in rows:
-        if row.get("training_loss") is not None:
+        if row.get("meta_loss") is not None:
             seen[row["unit"], row["meta_seed"]] = row
     print("\n| backbone | seed | training tasks' loss before → after | steps | seconds | moved |")
     print("|---|---|---|---|---|---|")
     for (unit, seed), row in seen.items():
-        print(f"| {unit} | {seed} | {row['training_loss_before']:.3f} → {row['training_loss']:.3f} | "
-              f"{row['training_steps']} | {row['training_seconds']:.1f} | {row['moved']:.1f} |")
+        print(f"| {unit} | {seed} | {row['meta_loss_before']:.3f} → {row['meta_loss']:.3f} | "
+              f"{row['meta_steps']} | {row['meta_seconds']:.1f} | {row['moved']:.1f} |")
     return seen
 
 
@@ -180,8 +184,8 @@ def statements(cells, trained):
     if not mezo:
         print(f"| {text} | not measured | – |")
         return
-    before = statistics.fmean(row["training_loss_before"] for row in mezo)
-    after = statistics.fmean(row["training_loss"] for row in mezo)
+    before = statistics.fmean(row["meta_loss_before"] for row in mezo)
+    after = statistics.fmean(row["meta_loss"] for row in mezo)
     print(f"| {text} | {before:.2f} → {after:.2f} | {'yes' if after <= 0.95 else 'no'} |")
 
 

@@ -97,7 +97,7 @@ class Adapt(Case):
         self.refused(self.adapt("--shots", 500), "shots = 500", "class 0", "training rows")
         self.refused(self.adapt("--shots", 0), "shots = 0")
         self.refused(self.adapt("--examples", 61), "examples = 61", "60")
-        self.refused(self.adapt("--shots", 2, "--rate", -1), "rate = -1")
+        self.refused(zofo("adapt", "--model", self.model, "--task", self.new, "--shots", 2, "--rate", 11), "rate = 11")
         self.refused(self.adapt("--shots", 2, "--draws", 0), "draws = 0")
         self.refused(self.adapt("--shots", 2, "--run", self.task), "meta.json", "not the folder of a meta-trained run")
         self.refused(self.adapt("--shots", "2,3", "--out", self.here / "o"), "--out")

@@ -75,7 +75,9 @@ class Study(Case):
         more = program.rows(out / "results.jsonl")[len(rows):]
         self.assertEqual({(row["unit"], row["start"]) for row in more}, {("drift 1e-6", "zero"), ("drift 1e-6", "mean")})
         table = subprocess.run([sys.executable, TOOLS / "meta_table.py", out / "results.jsonl"], capture_output=True,
-                               text=True, check=True).stdout
+                               text=True, check=False)
+        self.assertEqual(table.returncode, 0, table.stderr)
+        table = table.stdout
         self.assertIn("| joint-lora | zero | 5 | 1 |", table)
         self.assertIn("joint LoRA ≥ +0.03", table)
 
