@@ -1,6 +1,7 @@
 /// @file What a meta-training writes line by line, and how far it has come.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,9 @@
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/core/report.hpp"
+#include "zofo/tune/meta_options.hpp"
 #include "zofo/tune/meta_result.hpp"
+#include "zofo/tune/progress.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/run_log.hpp"
 
@@ -38,6 +41,26 @@ inline MetaTally tally_of(const checkpoint::RunState& saved) {
   } catch (const nlohmann::json::exception& error) {
     fail("saved state: tally: {}", error.what());
   }
+}
+
+/// The share of a run's bounds that is used up.
+inline double share_done(const MetaTrainOptions& options, const MetaTally& tally) {
+  const double of_time = options.seconds > 0.0 ? tally.seconds / options.seconds : 0.0;
+  const double of_steps = options.steps > 0 ? static_cast<double>(tally.steps) / options.steps : 0.0;
+  return std::max(of_time, of_steps);
+}
+/// The same for whoever watches.
+inline Position position(const MetaTrainOptions& options, const MetaTally& tally) {
+  const double share = share_done(options, tally);
+  const double left = share > 0.0 ? tally.seconds * (1.0 - share) / share : 0.0;
+  return {tally.seconds, left, static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)};
+}
+/// True when the next point of the curve has come, which is then counted.
+inline bool point_is_due(const MetaTrainOptions& options, MetaTally& tally) {
+  const auto at = static_cast<std::uint32_t>(share_done(options, tally) * options.curve_points);
+  if (at <= tally.points || at >= options.curve_points) return false;
+  tally.points = at;
+  return true;
 }
 
 /// metrics.jsonl and trajectory.jsonl of a meta-trained run.

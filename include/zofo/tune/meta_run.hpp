@@ -125,6 +125,18 @@ inline MetaRun read_meta_run(const std::filesystem::path& run) {
   return made;
 }
 
+/// Writes an adapter of a run, over that of an earlier end of the same run. Throws Error naming the file when
+/// the disk refuses.
+inline void write_run_adapter(const std::filesystem::path& folder, const model::Config& config,
+                              const peft::Lora& lora, const Eigen::VectorXf& values,
+                              const std::string& base_model) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require(!error, "{}: cannot be made: {}", folder.string(), error.message());
+  peft::write_peft_lora(folder, config, lora,
+                        std::span(values.data(), static_cast<std::size_t>(values.size())), base_model);
+}
+
 /// The mean of the run's adapters, all of one layout: the start that the tasks agree on. Throws Error where
 /// it holds none, or they differ in layout.
 inline peft::PeftLora mean_adapter(const std::filesystem::path& run, const MetaRun& described,

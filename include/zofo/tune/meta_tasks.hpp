@@ -16,6 +16,7 @@
 #include "zofo/data/batcher.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/tune/encode_rows.hpp"
+#include "zofo/tune/extents.hpp"
 #include "zofo/tune/load_model.hpp"
 #include "zofo/tune/meta_options.hpp"
 #include "zofo/tune/meta_problem.hpp"
@@ -96,6 +97,15 @@ inline std::vector<MetaTaskData> load_meta_tasks(const Model& model, const std::
   require(options.tasks_per_step <= tasks.size(), "tasks_per_step = {}: must be at most the {} tasks",
           options.tasks_per_step, tasks.size());
   return tasks;
+}
+
+/// How large the rows of the tasks get.
+inline RowExtent extent_of(const std::vector<MetaTaskData>& tasks) {
+  RowExtent extent;
+  for (const MetaTaskData& task : tasks)
+    for (const std::vector<EncodedRow>* rows : {&task.rows.upper, &task.rows.lower, &task.held_out})
+      extent.cover(*rows);
+  return extent;
 }
 
 /// What the chances of tasks to be drawn are proportional to: 1, n or n^(1/temperature) for n training rows.

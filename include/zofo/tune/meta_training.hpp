@@ -27,7 +27,6 @@
 #include "zofo/tune/meta_run.hpp"
 #include "zofo/tune/meta_state.hpp"
 #include "zofo/tune/meta_tasks.hpp"
-#include "zofo/tune/progress.hpp"
 
 namespace zofo::tune {
 
@@ -70,7 +69,8 @@ class MetaTraining {
                lora_.initial(options.seed)),
         pairs_(store_.empty_pairs()),
         states_(pairs_.size()),
-        log_(folder) {
+        log_(folder),
+        saver_(folder, options) {
     if (origin_.saved) go_on();
     folder_.write("options.toml", to_toml(options_));
     folder_.write(MetaRun::file, to_json(described_).dump(2) + "\n");
@@ -142,9 +142,9 @@ class MetaTraining {
     folder_.unmark_done();
     past_ = {};
   }
-  void save_state() {
-    checkpoint::RunState state;
-    state.numbers = {{"of", "meta-train"},
+  [[nodiscard]] checkpoint::RunState state() {
+    checkpoint::RunState saved;
+    saved.numbers = {{"of", "meta-train"},
                      {"version", meta_state_version},
                      {"options", to_toml(options_)},
                      {"place", origin_.place},
@@ -154,22 +154,9 @@ class MetaTraining {
                      {"log", log_.position()},
                      {"pairs", nlohmann::json::array()}};
     for (std::size_t task = 0; task < pairs_.size(); ++task)
-      if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), state);
-    folder_.write(meta_state_file, checkpoint::to_bytes(state));
+      if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), saved);
+    return saved;
   }
-  [[nodiscard]] bool saves() const { return options_.save_seconds > 0.0 || options_.save_steps > 0; }
-  // By time so rarely that it costs less than 1 % of the training.
-  void save_when_due() {
-    const bool by_steps = options_.save_steps > 0 && tally_.steps % options_.save_steps == 0;
-    const bool by_time = options_.save_seconds > 0.0 &&
-                         tally_.seconds - saved_at_ >= std::max(options_.save_seconds, 100.0 * save_cost_);
-    if (!by_steps && !by_time) return;
-    const Clock::time_point began = Clock::now();
-    save_state();
-    save_cost_ = std::chrono::duration<double>(Clock::now() - began).count();
-    saved_at_ = tally_.seconds;
-  }
-
   // ---- training ----
   [[nodiscard]] std::vector<Task> problems() {
     std::vector<Task> list;
@@ -214,7 +201,7 @@ class MetaTraining {
     solver.state().step = tally_.steps;
     solver.state().inner.swap(states_);
     work_ = {tally_.passes, tally_.tokens};
-    saved_at_ = tally_.seconds;
+    saver_.start(tally_);
     for (bool go_on = true; go_on && tally_.steps < meta.loop.outer_steps;) {
       const Clock::time_point start = Clock::now();
       if (options_.adapters == "reset" && tally_.steps > 0 && tally_.steps % options_.reset_every == 0)
@@ -224,34 +211,18 @@ class MetaTraining {
       const double last = std::chrono::duration<double>(Clock::now() - start).count();
       tally_.seconds += last;
       record(report, solver.drawn());
-      progress_.step(report, position());
+      progress_.step(report, position(options_, tally_));
       result_.interrupted = interrupted_();
       go_on = !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + last <= options_.seconds);
       solver.state().inner.swap(states_);  // scores and saved states cost no training time
-      if (go_on && point_is_due()) log_.scored("curve", score(true), tally_);
-      if (saves()) save_when_due();
+      if (go_on && point_is_due(options_, tally_)) log_.scored("curve", score(true), tally_);
+      if (saver_.due(tally_)) saver_.save(state(), tally_);
       solver.state().inner.swap(states_);
     }
     solver.state().inner.swap(states_);
-    if (saves()) save_state();
+    if (saver_.saves()) saver_.save(state(), tally_);
   }
 
-  [[nodiscard]] double share_done() const {
-    const double of_time = options_.seconds > 0.0 ? tally_.seconds / options_.seconds : 0.0;
-    const double of_steps = options_.steps > 0 ? static_cast<double>(tally_.steps) / options_.steps : 0.0;
-    return std::max(of_time, of_steps);
-  }
-  [[nodiscard]] Position position() const {
-    const double share = share_done();
-    const double left = share > 0.0 ? tally_.seconds * (1.0 - share) / share : 0.0;
-    return {tally_.seconds, left, static_cast<double>(tally_.tokens) / std::max(tally_.seconds, 1e-9)};
-  }
-  [[nodiscard]] bool point_is_due() {
-    const auto at = static_cast<std::uint32_t>(share_done() * options_.curve_points);
-    if (at <= tally_.points || at >= options_.curve_points) return false;
-    tally_.points = at;
-    return true;
-  }
   void record(const StepReport& report, std::span<const std::size_t> drawn) {
     tally_.steps = report.step + 1;
     tally_.passes = work_.passes;
@@ -282,29 +253,19 @@ class MetaTraining {
     return scores;
   }
   void write_adapters() {
-    if (described_.merged) return write_adapter(MetaRun::merged_folder, served(0));
-    const std::vector<std::string> names = described_.adapter_names();
-    for (std::size_t i = 0; i < names.size(); ++i)
-      write_adapter(MetaRun::adapter_folder(names[i]), served(i));
-  }
-  void write_adapter(const std::filesystem::path& name, const Eigen::VectorXf& values) const {
-    const std::filesystem::path path = folder_.path() / name;
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    require(!error, "{}: cannot be made: {}", path.string(), error.message());
     // An adapter of a moved backbone belongs to the run, not to the model that it began with.
     const std::string base = options_.moves_backbone() ? folder_.path().string() : origin_.base_model;
-    peft::write_peft_lora(path, transformer_.config(), lora_,
-                          std::span(values.data(), static_cast<std::size_t>(values.size())), base);
+    const auto write = [&](const std::filesystem::path& name, const Eigen::VectorXf& values) {
+      write_run_adapter(folder_.path() / name, transformer_.config(), lora_, values, base);
+    };
+    if (described_.merged) return write(MetaRun::merged_folder, served(0));
+    const std::vector<std::string> names = described_.adapter_names();
+    for (std::size_t i = 0; i < names.size(); ++i) write(MetaRun::adapter_folder(names[i]), served(i));
   }
 
   // The memory of the whole run is planned before any of it is taken.
   typename Backend::Theta& place(model::Parameters& theta) {
-    RowExtent extent;
-    for (const MetaTaskData& task : tasks_)
-      for (const std::vector<EncodedRow>* rows : {&task.rows.upper, &task.rows.lower, &task.held_out})
-        extent.cover(*rows);
-    device_.expect(theta.config(), lora_, extent, {}, options_.recompute);
+    device_.expect(theta.config(), lora_, extent_of(tasks_), {}, options_.recompute);
     return device_.place(theta);
   }
 
@@ -326,10 +287,10 @@ class MetaTraining {
   typename AdapterStore<Device>::Pairs pairs_;
   InnerList states_;  ///< the solver's own while it takes a step
   MetaLog log_;
+  MetaSaver saver_;
   MetaResult result_;
   MetaTally tally_;
   Work work_;
-  double saved_at_ = 0.0, save_cost_ = 0.0;
 };
 
 }  // namespace zofo::tune
