@@ -23,7 +23,7 @@ import time
 TRAINING = ["tweet_sentiment", "imdb", "mr", "emotion", "tweet_emotion", "tweet_irony"]
 NEW = ["poem_sentiment", "financial_phrasebank", "emo", "cr", "trec"]
 RANK = ["--lora-rank", "16", "--lora-alpha", "32"]
-META = [*RANK, "--batch", "8", "--max-tokens", "96", "--validation-rows", "64"]
+META = [*RANK, "--batch", "8", "--max-tokens", "96", "--validation-rows", "64", "--save-seconds", "0"]
 ADAPT_RATES = [5e-4, 1e-3, 2e-3]
 MEZO_RATES = [3e-6, 1e-5, 3e-5]
 JOINT_RATES = [5e-4, 1e-3]
