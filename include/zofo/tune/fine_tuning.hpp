@@ -171,7 +171,7 @@ class FineTuning {
     return true;
   }
   [[nodiscard]] bool goes_on() const {
-    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.last());
+    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.next());
   }
 
   void curve_point() {
@@ -198,7 +198,7 @@ class FineTuning {
                    {"seconds", tally.seconds},
                    {"rows", tally.rows},
                    {"tokens", tally.tokens},
-                   {"last_step", {{"seconds", meter_.last().seconds}, {"rows", meter_.last().rows}}}};
+                   {"next_step", {{"seconds", meter_.next().seconds}, {"rows", meter_.next().rows}}}};
     if (last_point_)
       out.numbers["scores"] = {{"accuracy", last_point_->accuracy},
                                {"macro_f1", last_point_->macro_f1},
@@ -211,10 +211,10 @@ class FineTuning {
   template <class State, class Theta, class P>
   void go_on(const checkpoint::RunState& saved, State& state, const AnyLaw& law, const AnyOuter& outer,
              Theta& theta, P& p, P& s) {
-    const auto last = saved.fields("last_step");
+    const auto next = saved.fields("next_step");
     meter_.resume({saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"),
                    saved.number<std::uint64_t>("rows"), saved.number<std::uint64_t>("tokens")},
-                  {last.number("seconds"), last.at("rows").template get<std::uint64_t>()});
+                  {next.number("seconds"), next.at("rows").template get<std::uint64_t>()});
     if (saved.numbers.contains("scores")) {
       const auto x = saved.fields("scores");
       last_point_ = Scores{checkpoint::number_or_nan(x, "accuracy"), checkpoint::number_or_nan(x, "macro_f1"),

@@ -70,8 +70,8 @@ inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
   tally.steps = saved.number<std::uint32_t>("steps");
   tally.seconds = saved.number<double>("seconds");
   tally.rows = saved.number<std::uint64_t>("rows");
-  const auto last = saved.fields("last_step");
-  return Budget(given).allows(tally, {last.number("seconds"), last.at("rows").get<std::uint64_t>()});
+  const auto next = saved.fields("next_step");
+  return Budget(given).allows(tally, {next.number("seconds"), next.at("rows").get<std::uint64_t>()});
 }
 
 }  // namespace zofo::tune
