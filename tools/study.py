@@ -83,13 +83,17 @@ def compare(arguments, part: str, tasks, seeds, seconds: float, arms, jobs: int)
     command += ["--device", arguments.device, "--jobs", str(jobs), "--threads", str(arguments.threads)]
     if arguments.device == "cuda":
         command += ["--devices", arguments.devices]
-    subprocess.run([str(word) for word in command], check=True)
-    return json.loads((arguments.out / part / "compare.json").read_text(encoding="utf-8"))
+    done = subprocess.run([str(word) for word in command], check=False)
+    result = json.loads((arguments.out / part / "compare.json").read_text(encoding="utf-8"))
+    lost = sum("failure" in run for run in result["runs"])
+    if done.returncode != 0 and not lost:  # a run that diverged is reported and leaves the others standing
+        sys.exit(f"zofo compare: exit code {done.returncode}")
+    return result
 
 
 def mean_accuracy(rows, label: str) -> float:
     values = [row["accuracy"]["mean"] for row in rows if row["label"] == label]
-    return sum(values) / len(values)
+    return sum(values) / len(values) if None not in values else 0.0  # it diverged on a task
 
 
 def choose(rows) -> dict:
@@ -117,16 +121,15 @@ def tables(choice, result) -> str:
     for candidates in CANDIDATES.values():
         for label in candidates:
             row = {r["task"]: r["accuracy"]["mean"] for r in choice["rows"] if r["label"] == label}
-            cells = [f"{row[task]:.3f}" for task in CHOOSE_ON]
-            lines.append(f"| {label} | " + " | ".join(cells) + f" | {sum(row.values()) / len(row):.3f} |")
+            cells = [cell({"mean": row[task]}, 3) for task in CHOOSE_ON]
+            lines.append(f"| {label} | " + " | ".join(cells) + f" | {mean_accuracy(choice['rows'], label):.3f} |")
     lines += ["", "Comparison (held-out rows, mean ± standard error over seeds):", ""]
     lines += ["| | " + " | ".join(TASKS) + " | mean |", "|---|" + "---|" * (len(TASKS) + 1)]
     labels = list(dict.fromkeys(row["label"] for row in result["rows"]))
     for label in labels:
         row = {r["task"]: r for r in result["rows"] if r["label"] == label}
         cells = [cell(row[task]["accuracy"], 3) for task in TASKS]
-        mean = sum(row[task]["accuracy"]["mean"] for task in TASKS) / len(TASKS)
-        lines.append(f"| {label} | " + " | ".join(cells) + f" | {mean:.3f} |")
+        lines.append(f"| {label} | " + " | ".join(cells) + f" | {mean_accuracy(result['rows'], label):.3f} |")
     lines += ["", "| | steps | seconds to 95 % of best: " + ", ".join(TASKS) + " | peak MiB |", "|---|---|---|---|"]
     for label in labels:
         row = {r["task"]: r for r in result["rows"] if r["label"] == label}
