@@ -122,14 +122,14 @@ def tables(choice, result) -> str:
         for label in candidates:
             row = {r["task"]: r["accuracy"]["mean"] for r in choice["rows"] if r["label"] == label}
             cells = [cell({"mean": row[task]}, 3) for task in CHOOSE_ON]
-            lines.append(f"| {label} | " + " | ".join(cells) + f" | {mean_accuracy(choice['rows'], label):.3f} |")
+            lines.append(f"| {label} | " + " | ".join(cells) + f" | {cell({'mean': mean_accuracy(choice['rows'], label) or None}, 3)} |")
     lines += ["", "Comparison (held-out rows, mean ± standard error over seeds):", ""]
     lines += ["| | " + " | ".join(TASKS) + " | mean |", "|---|" + "---|" * (len(TASKS) + 1)]
     labels = list(dict.fromkeys(row["label"] for row in result["rows"]))
     for label in labels:
         row = {r["task"]: r for r in result["rows"] if r["label"] == label}
         cells = [cell(row[task]["accuracy"], 3) for task in TASKS]
-        lines.append(f"| {label} | " + " | ".join(cells) + f" | {mean_accuracy(result['rows'], label):.3f} |")
+        lines.append(f"| {label} | " + " | ".join(cells) + f" | {cell({'mean': mean_accuracy(result['rows'], label) or None}, 3)} |")
     lines += ["", "| | steps | seconds to 95 % of best: " + ", ".join(TASKS) + " | peak MiB |", "|---|---|---|---|"]
     for label in labels:
         row = {r["task"]: r for r in result["rows"] if r["label"] == label}
