@@ -96,7 +96,7 @@ TEST_CASE("hostile bytes under a right checksum are refused by name", "[checkpoi
   };
   said(sealed_as("{}", 3), "header length 3 goes past");
   said(sealed_as("{}", ~std::uint64_t{0}), "goes past");
-  said(sealed("{"), "not JSON");
+  said(sealed("{"), "broken JSON");
   said(sealed("{}"), "numbers");
   said(sealed(R"({"numbers":{}})"), "vectors");
   said(sealed(R"({"numbers":[],"vectors":[]})"), "numbers");

@@ -46,8 +46,8 @@ TEST_CASE("a broken trajectory is refused by line", "[checkpoint]") {
     }
   };
   said(good.substr(0, good.size() - 1), "cut short");
-  said("\n", "not JSON");
-  said("{\"at\":1\n", "not JSON");
+  said("\n", "broken JSON");
+  said("{\"at\":1\n", "broken JSON");
   said(to_line(2, {{1, 2, 0}, 0.5}) + "\n", "a step is missing");
   said("[]\n", "object");
   said(R"({"at":1,"seed":1,"step":1,"query":0})"

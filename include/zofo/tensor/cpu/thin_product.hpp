@@ -17,8 +17,16 @@ inline float lane_sum(const Lanes& x) {
   return two[0] + two[1];
 }
 
-// out[r·out_stride + o] = x_r · w_o for `rows` rows of x and `outs` of w at once. Each sum has one order,
-// whatever comes with it.
+// The first `count` floats from p on, and zeros.
+inline Lanes first_lanes(const float* p, std::size_t count) {
+  Lanes padded{};
+  for (std::size_t i = 0; i < count; ++i) padded[i] = p[i];
+  return padded;
+}
+
+// out[r·out_stride + o] = x_r · w_o for `rows` rows of x and `outs` of w at once. Each sum is made of the
+// same operations in the same order, whatever comes with it: a loop over single floats would not be, since a
+// compiler fuses its multiplications with its additions in some of these functions and not in others.
 template <std::size_t rows, std::size_t outs>
 void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_stride, std::size_t n,
           float* out, std::size_t out_stride) {
@@ -30,12 +38,13 @@ void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_st
 #pragma GCC unroll 4
       for (std::size_t o = 0; o < outs; ++o)
         sum[r][o] += lanes(w + o * w_stride + k) * lanes(x + r * x_stride + k);
-  for (std::size_t r = 0; r < rows; ++r)
+  if (k < n)
     for (std::size_t o = 0; o < outs; ++o) {
-      float rest = 0.0F;
-      for (std::size_t i = k; i < n; ++i) rest += w[o * w_stride + i] * x[r * x_stride + i];
-      out[r * out_stride + o] = lane_sum(sum[r][o]) + rest;
+      const Lanes last = first_lanes(w + o * w_stride + k, n - k);
+      for (std::size_t r = 0; r < rows; ++r) sum[r][o] += last * first_lanes(x + r * x_stride + k, n - k);
     }
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t o = 0; o < outs; ++o) out[r * out_stride + o] = lane_sum(sum[r][o]);
 }
 
 // `rows` rows of a column of y = x wᵀ + beta·y from row r on, w being one of w's rows.
