@@ -60,8 +60,9 @@ void thin_column(ConstView x, std::size_t r, const float* w, float beta, View y,
 
 }  // namespace detail
 
-/// y = x wᵀ + beta·y; w: [out, in]. Each row's result is the same to the bit whatever rows come with it.
-/// Faster than a BLAS for up to eight rows or so: a weight is read once, in its order, and not packed.
+/// y = x wᵀ + beta·y; w: [out, in]. Each row's sums are the same whatever rows come with it (their bits,
+/// where the compiler fuses multiplications with additions alike). Faster than a BLAS for up to eight rows or
+/// so: a weight is read once, in its order, and not packed.
 inline void thin_product(ConstView x, ConstView w, float beta, View y) {
 #pragma omp parallel for schedule(static)
   for (std::size_t o = 0; o < w.rows; ++o) {
