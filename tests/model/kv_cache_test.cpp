@@ -7,6 +7,7 @@
 #include "zofo/model/kv_cache.hpp"
 
 #include <array>
+#include <cmath>
 #include <functional>
 #include <numeric>
 
