@@ -2,6 +2,10 @@
 /// time.
 #pragma once
 
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#endif
+
 #include <cstddef>
 
 #include "zofo/tensor/cpu/attention_rows.hpp"
@@ -17,6 +21,16 @@ inline float lane_sum(const Lanes& x) {
   return two[0] + two[1];
 }
 
+// a·b + c, fused where the machine can. Left to itself a compiler fuses in some functions and not in others
+// (GCC avoids chains of fused sums for some machines), and results would depend on which of them made a row.
+inline Lanes multiply_add(const Lanes& a, const Lanes& b, const Lanes& c) {
+#if defined(__AVX2__) && defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 // The first `count` floats from p on, and zeros.
 inline Lanes first_lanes(const float* p, std::size_t count) {
   Lanes padded{};
@@ -25,8 +39,7 @@ inline Lanes first_lanes(const float* p, std::size_t count) {
 }
 
 // out[r·out_stride + o] = x_r · w_o for `rows` rows of x and `outs` of w at once. Each sum is made of the
-// same operations in the same order, whatever comes with it: a loop over single floats would not be, since a
-// compiler fuses its multiplications with its additions in some of these functions and not in others.
+// same operations in the same order, whatever comes with it.
 template <std::size_t rows, std::size_t outs>
 void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_stride, std::size_t n,
           float* out, std::size_t out_stride) {
@@ -37,11 +50,12 @@ void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_st
     for (std::size_t r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (std::size_t o = 0; o < outs; ++o)
-        sum[r][o] += lanes(w + o * w_stride + k) * lanes(x + r * x_stride + k);
+        sum[r][o] = multiply_add(lanes(w + o * w_stride + k), lanes(x + r * x_stride + k), sum[r][o]);
   if (k < n)
     for (std::size_t o = 0; o < outs; ++o) {
       const Lanes last = first_lanes(w + o * w_stride + k, n - k);
-      for (std::size_t r = 0; r < rows; ++r) sum[r][o] += last * first_lanes(x + r * x_stride + k, n - k);
+      for (std::size_t r = 0; r < rows; ++r)
+        sum[r][o] = multiply_add(last, first_lanes(x + r * x_stride + k, n - k), sum[r][o]);
     }
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t o = 0; o < outs; ++o) out[r * out_stride + o] = lane_sum(sum[r][o]);
@@ -60,9 +74,8 @@ void thin_column(ConstView x, std::size_t r, const float* w, float beta, View y,
 
 }  // namespace detail
 
-/// y = x wᵀ + beta·y; w: [out, in]. Each row's sums are the same whatever rows come with it (their bits,
-/// where the compiler fuses multiplications with additions alike). Faster than a BLAS for up to eight rows or
-/// so: a weight is read once, in its order, and not packed.
+/// y = x wᵀ + beta·y; w: [out, in]. Each row's result is the same to the bit whatever rows come with it.
+/// Faster than a BLAS for up to eight rows or so: a weight is read once, in its order, and not packed.
 inline void thin_product(ConstView x, ConstView w, float beta, View y) {
 #pragma omp parallel for schedule(static)
   for (std::size_t o = 0; o < w.rows; ++o) {
