@@ -21,21 +21,21 @@ inline float lane_sum(const Lanes& x) {
   return two[0] + two[1];
 }
 
-// a·b + c, fused where the machine can. Left to itself a compiler fuses in some functions and not in others
-// (GCC avoids chains of fused sums for some machines), and results would depend on which of them made a row.
-inline Lanes multiply_add(const Lanes& a, const Lanes& b, const Lanes& c) {
+// sum += a·b, fused where the machine can. Left to itself a compiler fuses in some functions and not in
+// others (GCC avoids chains of fused sums for some machines), and results would depend on which of them made
+// a row.
+inline void add_product(const Lanes& a, const Lanes& b, Lanes& sum) {
 #if defined(__AVX2__) && defined(__FMA__)
-  return _mm256_fmadd_ps(a, b, c);
+  sum = _mm256_fmadd_ps(a, b, sum);
 #else
-  return a * b + c;
+  sum += a * b;
 #endif
 }
 
 // The first `count` floats from p on, and zeros.
-inline Lanes first_lanes(const float* p, std::size_t count) {
-  Lanes padded{};
+inline void load_first(const float* p, std::size_t count, Lanes& padded) {
+  padded = Lanes{};
   for (std::size_t i = 0; i < count; ++i) padded[i] = p[i];
-  return padded;
 }
 
 // out[r·out_stride + o] = x_r · w_o for `rows` rows of x and `outs` of w at once. Each sum is made of the
@@ -50,12 +50,15 @@ void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_st
     for (std::size_t r = 0; r < rows; ++r)
 #pragma GCC unroll 4
       for (std::size_t o = 0; o < outs; ++o)
-        sum[r][o] = multiply_add(lanes(w + o * w_stride + k), lanes(x + r * x_stride + k), sum[r][o]);
+        add_product(lanes(w + o * w_stride + k), lanes(x + r * x_stride + k), sum[r][o]);
   if (k < n)
     for (std::size_t o = 0; o < outs; ++o) {
-      const Lanes last = first_lanes(w + o * w_stride + k, n - k);
-      for (std::size_t r = 0; r < rows; ++r)
-        sum[r][o] = multiply_add(last, first_lanes(x + r * x_stride + k, n - k), sum[r][o]);
+      Lanes last_w, last_x;
+      load_first(w + o * w_stride + k, n - k, last_w);
+      for (std::size_t r = 0; r < rows; ++r) {
+        load_first(x + r * x_stride + k, n - k, last_x);
+        add_product(last_w, last_x, sum[r][o]);
+      }
     }
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t o = 0; o < outs; ++o) out[r * out_stride + o] = lane_sum(sum[r][o]);
