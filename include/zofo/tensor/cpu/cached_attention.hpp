@@ -53,23 +53,6 @@ inline void cached_scores(const float* q, std::size_t heads, const float* keys, 
       dots<1, 1>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
 }
 
-// p[0..n−1] = softmax(p/√dim).
-inline void cached_softmax(float* p, std::size_t n, std::size_t dim) {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  float high = p[0];
-#pragma omp simd reduction(max : high)
-  for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
-  float sum = 0.0F;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t j = 0; j < n; ++j) {
-    p[j] = fast_exp(scale * (p[j] - high));
-    sum += p[j];
-  }
-  const float inverse = 1.0F / sum;
-#pragma omp simd
-  for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
-}
-
 }  // namespace detail
 
 /// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own among them, within
@@ -88,7 +71,7 @@ inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheL
     detail::cached_scores(qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim, p,
                           cache.positions);
     for (std::size_t h = 0; h < group; ++h) {
-      detail::cached_softmax(p + h * cache.positions, count, dim);
+      detail::softmax_row(p + h * cache.positions, count, dim);
       detail::weighted_sum<false>(p + h * cache.positions, 1, cache.values + from, dim, count, dim,
                                   out.row(row) + (head + h) * dim);
     }
