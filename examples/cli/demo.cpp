@@ -15,6 +15,7 @@
 
 #include "cli.hpp"
 #include "curves.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/tiny.hpp"
 
@@ -114,7 +115,7 @@ class Demo {
     const auto output = folder_.file("zero_shot.json");
     finish(run_self(line, output), "zero_shot");
     if (interrupted()) return;
-    nlohmann::json result = nlohmann::json::parse(tune::read_all(output));
+    nlohmann::json result = nlohmann::json::parse(input::read_file(output));
     result["method"] = "zero_shot";
     result["seconds"] = 0.0;  // of training
     result["passes"] = 0.0;
@@ -154,9 +155,9 @@ class Demo {
     std::error_code ignored;
     std::filesystem::remove(folder_.file(fmt::format("{}.out", method)), ignored);
     if (std::filesystem::exists(run / "result.json"))
-      methods_.push_back(nlohmann::json::parse(tune::read_all(run / "result.json")).at("methods").at(0));
+      methods_.push_back(nlohmann::json::parse(input::read_file(run / "result.json")).at("methods").at(0));
     if (std::filesystem::exists(run / "options.toml"))
-      options_ += fmt::format("[{}]\n{}\n", method, tune::read_all(run / "options.toml"));
+      options_ += fmt::format("[{}]\n{}\n", method, input::read_file(run / "options.toml"));
     curves_.push_back(read_curve(title_of(method), run));
     append_metrics(method, run);
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/tune/adapter_layout.hpp"
@@ -55,7 +56,7 @@ struct Replay {
     const auto path = std::filesystem::path(run) / "result.json";
     if (!std::filesystem::exists(path)) return nlohmann::json::object();
     try {
-      nlohmann::json entry = nlohmann::json::parse(tune::read_all(path)).at("methods").at(0);
+      nlohmann::json entry = nlohmann::json::parse(input::read_file(path)).at("methods").at(0);
       static_cast<void>(entry.at("served_steps").get<std::uint32_t>());
       for (const char* hash : {"model_hash", "theta_hash", "adapter_hash"})
         static_cast<void>(entry.at(hash).get<std::string>());

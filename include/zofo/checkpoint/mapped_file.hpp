@@ -66,10 +66,4 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// All bytes of a regular file. Throws Error as MappedFile does.
-inline std::string read_all(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 }  // namespace zofo::checkpoint

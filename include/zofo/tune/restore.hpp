@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/policies.hpp"
 #include "zofo/tune/replay.hpp"
@@ -22,7 +23,7 @@ inline Options read_options(const std::filesystem::path& run) {
 }
 /// The trajectory that a run folder holds. Throws Error with file and line.
 inline std::vector<checkpoint::TrajectoryStep> read_trajectory(const std::filesystem::path& path) {
-  return checkpoint::parse_trajectory(checkpoint::read_all(path), path.string());
+  return checkpoint::parse_trajectory(input::read_file(path), path.string());
 }
 /// True if the run's zeroth-order steps moved the backbone.
 inline bool moves_backbone(const Options& options) {
