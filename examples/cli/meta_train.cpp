@@ -11,20 +11,6 @@ struct Arguments {
   std::string resume;
 };
 
-bool given(const CLI::App& command, const std::string& flag) { return command.get_option(flag)->count() > 0; }
-
-// Takes the options that the command line named from `flags`.
-void take_flags(const CLI::App& command, const tune::MetaTrainOptions& flags,
-                tune::MetaTrainOptions& options) {
-  tune::for_each_meta_option(options, [&]<class T>(const char* name, T& field, const char*) {
-    if (!given(command, flag_of(name))) return;
-    tune::for_each_meta_option(flags, [&]<class U>(const char* other, const U& value, const char*) {
-      if constexpr (std::is_same_v<T, U>)
-        if (std::string_view(name) == other) field = value;
-    });
-  });
-}
-
 // The run of a folder, with the bounds that the command line gives it.
 MetaTrain resumed(const CLI::App& command, const Arguments& arguments) {
   require(!given(command, "--out"), "--out: not with --resume, which goes on in the run's folder");
@@ -87,16 +73,7 @@ void add_meta_train(CLI::App& app, Action& action) {
       "run folder to go on in, with its model, tasks and options; --steps and --seconds may be "
       "raised");
   command->add_flag("--json", run_of.json, "print the result as one JSON object");
-  tune::for_each_meta_option(run_of.options, [&]<class T>(const char* name, T& field, const char* help) {
-    if constexpr (std::is_same_v<T, bool>) {
-      const std::string flag = flag_of(name);
-      command->add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
-    } else {
-      CLI::Option* option = command->add_option(flag_of(name), field, help);
-      option->capture_default_str()->group("Options of the run");
-      if constexpr (std::is_unsigned_v<T>) not_negative(option);
-    }
-  });
+  add_options(*command, run_of.options);
   command->footer(
       "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data ../shared/data \\\n"
       "           --steps 500 --out runs/meta\n"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tiny_fixture.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/adaptation.hpp"
 #include "zofo/tune/meta_training.hpp"
 
@@ -47,7 +48,7 @@ struct MetaFixture : TinyFixture {
     std::vector<float> theta;
     std::filesystem::path run;
 
-    [[nodiscard]] std::string bytes(const std::string& file) const { return tune::read_all(run / file); }
+    [[nodiscard]] std::string bytes(const std::string& file) const { return input::read_file(run / file); }
   };
   // A whole run on the CPU, into a folder of its own, or on from where one stopped.
   [[nodiscard]] Ended train(

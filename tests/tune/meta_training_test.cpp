@@ -275,7 +275,7 @@ TEST_CASE("a run goes on with what it was begun with alone", "[tune]") {
   write("trajectory.jsonl", log.substr(0, log.size() / 2));
   CHECK_THROWS_WITH(again(o), contains("trajectory.jsonl"));
   write("trajectory.jsonl", log);
-  const std::string rows = read_all(std::filesystem::path(f.names[0]) / "train.jsonl");
+  const std::string rows = input::read_file(std::filesystem::path(f.names[0]) / "train.jsonl");
   checkpoint::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl",
                                rows.substr(rows.find('\n') + 1));
   CHECK_THROWS_WITH(again(o), contains("task good"));

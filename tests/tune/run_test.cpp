@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/fine_tuning.hpp"
 #include "zofo/tune/methods.hpp"
 #include "zofo/tune/restore.hpp"
@@ -29,7 +30,7 @@ TEST_CASE("a run folder is never made over another", "[tune]") {
   const RunFolder first(files.folder / "run");
   first.write("kept", "as it was");
   CHECK_THROWS_AS(RunFolder(files.folder / "run"), Error);
-  CHECK(read_all(files.folder / "run" / "kept") == "as it was");
+  CHECK(input::read_file(files.folder / "run" / "kept") == "as it was");
   CHECK_THROWS_AS(RunFolder(files.folder / "tiny.gguf"), Error);
   CHECK_THROWS_AS(RunFolder(files.folder / "tiny.gguf" / "run"), Error);
 }
@@ -60,7 +61,7 @@ TEST_CASE("what a run serves reads back, whatever its adapter, and broken files 
     CHECK(peft::name(peft::kind(read.adapter->layout)) == kind);
     CHECK(read.adapter->values == written.adapter->values);
 
-    const std::string text = read_all(run / served_file);
+    const std::string text = input::read_file(run / served_file);
     for (std::size_t length = 0; length + 2 < text.size(); ++length) {
       write_atomically(run / served_file, std::string_view(text).substr(0, length));
       CHECK_THROWS_AS(read_served(run, config), Error);

@@ -20,6 +20,7 @@
 #include "zofo/bilevel/inner_round.hpp"
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/inner/adam.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/run_folder.hpp"
 
 namespace zofo::tune {
@@ -164,7 +165,7 @@ class AdapterStore {
     state = {};
   }
   [[nodiscard]] PackedPair read(std::size_t task) const {
-    const std::string bytes = read_all(file(task));
+    const std::string bytes = input::read_file(file(task));
     std::string_view rest = bytes;
     const auto take = [&](void* to, std::size_t size) {
       require(size <= rest.size(), "{}: the file is cut short", file(task).string());

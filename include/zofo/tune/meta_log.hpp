@@ -76,19 +76,9 @@ class MetaLog {
 
   void step(const StepReport& report, const MetaTally& tally, std::span<const std::size_t> drawn) {
     for (const ZoTerm& term : report.gradient.terms) trajectory_.line(checkpoint::to_line(report.step, term));
-    metrics_.line(nlohmann::json{{"event", "step"},
-                                 {"step", report.step},
-                                 {"seconds", tally.seconds},
-                                 {"passes", tally.passes},
-                                 {"tokens", tally.tokens},
-                                 {"tasks", std::vector<std::size_t>(drawn.begin(), drawn.end())},
-                                 {"upper", report.upper},
-                                 {"lower_p", report.lower_p},
-                                 {"lower_s", report.lower_s},
-                                 {"rho", report.projected_gradient},
-                                 {"inner_s", report.inner_value_s},
-                                 {"inner_p", report.inner_value_p}}
-                      .dump());
+    nlohmann::json line = step_fields(report, tally.seconds, tally.passes, tally.tokens);
+    line["tasks"] = std::vector<std::size_t>(drawn.begin(), drawn.end());
+    metrics_.line(line.dump());
   }
   /// Scores of the training tasks: "before" the run, on its "curve", or "after" it.
   void scored(const char* event, const MetaScores& scores, const MetaTally& tally) {

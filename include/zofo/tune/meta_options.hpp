@@ -4,11 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "zofo/bilevel/options.hpp"
-#include "zofo/input/toml.hpp"
 #include "zofo/tune/options.hpp"
-#include "zofo/tune/options_toml.hpp"
 
 namespace zofo::tune {
 
@@ -61,7 +60,8 @@ struct MetaTrainOptions {
 
 /// Calls visit(name, field, help) for every option; the command line turns '_' into '-'.
 template <class AnyOptions, class Visit>
-void for_each_meta_option(AnyOptions& o, Visit&& visit) {
+requires std::is_same_v<std::remove_const_t<AnyOptions>, MetaTrainOptions>
+void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("method", o.method,
         "bilevel; frozen (the same adapters and steps, the backbone left alone); drift (the same steps with "
         "signs drawn at random); joint-lora (one first-order adapter of all tasks, merged); joint-mezo "
@@ -136,32 +136,6 @@ inline void MetaTrainOptions::check() const {
   detail::above_zero("lora_alpha", lora_alpha, 1e6);
   require(!lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
   detail::count_in("seed", seed, 0, 0xFFFFFFFF);  // the upper half of the samples' seeds tells tasks apart
-}
-
-/// The options as TOML, one line a field, in the order of the list.
-inline std::string to_toml(const MetaTrainOptions& options) {
-  std::string out;
-  for_each_meta_option(options, [&out](const char* name, const auto& value, const char*) {
-    out += fmt::format("{} = {}\n", name, detail::toml_text(value));
-  });
-  return out;
-}
-
-/// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
-/// field) on a syntax error, an unknown field or a wrong type.
-inline void parse_toml(MetaTrainOptions& options, std::string_view text, const std::string& name) {
-  const toml::table table = input::parse_toml(text, name);
-  for (const auto& [key, node] : table) {
-    const std::string field_name(key.str());
-    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);
-    bool known = false;
-    for_each_meta_option(options, [&, &value = node](const char* field, auto& target, const char*) {
-      if (field_name != field) return;
-      known = true;
-      detail::read_field(target, value, where);
-    });
-    require(known, "{}: no such option", where);
-  }
 }
 
 /// The loop that a method comes to.

@@ -1,11 +1,8 @@
 /// @file What a meta-training must remember to go on as if it had never stopped.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -18,11 +15,13 @@
 #include "zofo/tune/meta_log.hpp"
 #include "zofo/tune/meta_options.hpp"
 #include "zofo/tune/meta_tasks.hpp"
+#include "zofo/tune/option_pairs.hpp"
+#include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/run_folder.hpp"
+#include "zofo/tune/saver.hpp"
 
 namespace zofo::tune {
 
-inline constexpr const char* meta_state_file = "state.bin";
 inline constexpr int meta_state_version = 1;
 
 /// What a run is of: it goes on only with the same model and rows.
@@ -68,37 +67,9 @@ void for_each_saved_pair(const checkpoint::RunState& state, std::size_t tasks, s
   }
 }
 
-/// When a run saves its state: by steps, and by time so rarely that it costs less than 1 % of the training.
-/// Borrows its arguments.
-class MetaSaver {
- public:
-  MetaSaver(const RunFolder& folder, const MetaTrainOptions& options) : folder_(folder), options_(options) {}
-
-  void start(const MetaTally& tally) { saved_at_ = tally.seconds; }
-  /// A run that never saves on its way does not at its end.
-  [[nodiscard]] bool saves() const { return options_.save_seconds > 0.0 || options_.save_steps > 0; }
-  [[nodiscard]] bool due(const MetaTally& tally) const {
-    if (options_.save_steps > 0 && tally.steps % options_.save_steps == 0) return true;
-    return options_.save_seconds > 0.0 &&
-           tally.seconds - saved_at_ >= std::max(options_.save_seconds, 100.0 * cost_);
-  }
-  /// Throws Error when the disk refuses; the state before is kept then.
-  void save(const checkpoint::RunState& state, const MetaTally& tally) {
-    const auto began = std::chrono::steady_clock::now();
-    folder_.write(meta_state_file, checkpoint::to_bytes(state));
-    cost_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    saved_at_ = tally.seconds;
-  }
-
- private:
-  const RunFolder& folder_;
-  const MetaTrainOptions& options_;
-  double saved_at_ = 0.0, cost_ = 0.0;
-};
-
 /// The state that a run folder holds. Throws Error naming the file where there is none or it is damaged.
 inline checkpoint::RunState read_meta_state(const RunFolder& folder) {
-  const std::filesystem::path path = folder.file(meta_state_file);
+  const std::filesystem::path path = folder.file(state_file);
   require(std::filesystem::exists(path), "{}: no saved state: this run cannot be resumed, begin it anew",
           path.string());
   checkpoint::RunState state = checkpoint::read_run_state(path);
@@ -123,15 +94,7 @@ inline void check_meta_changes(const MetaTrainOptions& begun, const MetaTrainOpt
                                const checkpoint::RunState& saved) {
   constexpr std::string_view extendable[] = {"steps",        "seconds",    "curve_points",
                                              "save_seconds", "save_steps", "in_memory"};
-  for_each_meta_option(begun, [&]<class T>(const char* name, const T& before, const char*) {
-    if (std::ranges::find(extendable, std::string_view(name)) != std::end(extendable)) return;
-    for_each_meta_option(given, [&]<class U>(const char* other, const U& now, const char*) {
-      if constexpr (std::is_same_v<T, U>)
-        require(std::string_view(name) != other || before == now,
-                "{} = {}: the run was begun with {}; only {} may change", name, now, before,
-                fmt::join(extendable, ", "));
-    });
-  });
+  refuse_changes<MetaTrainOptions>(begun, given, extendable);
   const MetaTally tally = tally_of(saved);
   require(given.steps == 0 || given.steps > tally.steps,
           "steps = {}: the run has taken {} already: raise it to go on", given.steps, tally.steps);

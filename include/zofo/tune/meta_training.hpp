@@ -27,6 +27,7 @@
 #include "zofo/tune/meta_run.hpp"
 #include "zofo/tune/meta_state.hpp"
 #include "zofo/tune/meta_tasks.hpp"
+#include "zofo/tune/meter.hpp"
 
 namespace zofo::tune {
 
@@ -70,7 +71,7 @@ class MetaTraining {
         pairs_(store_.empty_pairs()),
         states_(pairs_.size()),
         log_(folder),
-        saver_(folder, options) {
+        saver_(folder, options.save_seconds, options.save_steps) {
     if (origin_.saved) go_on();
     folder_.write("options.toml", to_toml(options_));
     folder_.write(MetaRun::file, to_json(described_).dump(2) + "\n");
@@ -157,6 +158,9 @@ class MetaTraining {
       if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), saved);
     return saved;
   }
+  void save() {
+    saver_.save(tally_.seconds, [&] { return state(); });
+  }
   // ---- training ----
   [[nodiscard]] std::vector<Task> problems() {
     std::vector<Task> list;
@@ -201,26 +205,29 @@ class MetaTraining {
     solver.state().step = tally_.steps;
     solver.state().inner.swap(states_);
     work_ = {tally_.passes, tally_.tokens};
-    saver_.start(tally_);
+    saver_.start(tally_.seconds);
+    double expected = 0.0;  // of the next step
     for (bool go_on = true; go_on && tally_.steps < meta.loop.outer_steps;) {
       const Clock::time_point start = Clock::now();
       if (options_.adapters == "reset" && tally_.steps > 0 && tally_.steps % options_.reset_every == 0)
         store_.reset(pairs_, solver.state().inner);
       store_.bring(solver.upcoming(), pairs_, solver.state().inner);
       const StepReport& report = solver.step(theta_, pairs_);
-      const double last = std::chrono::duration<double>(Clock::now() - start).count();
-      tally_.seconds += last;
+      const double taken = std::chrono::duration<double>(Clock::now() - start).count();
+      tally_.seconds += taken;
       record(report, solver.drawn());
+      expected = expect_seconds(expected, taken, tally_.steps);
       progress_.step(report, position(options_, tally_));
       result_.interrupted = interrupted_();
-      go_on = !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + last <= options_.seconds);
+      go_on =
+          !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + expected <= options_.seconds);
       solver.state().inner.swap(states_);  // scores and saved states cost no training time
       if (go_on && point_is_due(options_, tally_)) log_.scored("curve", score(true), tally_);
-      if (saver_.due(tally_)) saver_.save(state(), tally_);
+      if (saver_.due(tally_.steps, tally_.seconds)) save();
       solver.state().inner.swap(states_);
     }
     solver.state().inner.swap(states_);
-    if (saver_.saves()) saver_.save(state(), tally_);
+    if (saver_.saves()) save();
   }
 
   void record(const StepReport& report, std::span<const std::size_t> drawn) {
@@ -287,7 +294,7 @@ class MetaTraining {
   typename AdapterStore<Device>::Pairs pairs_;
   InnerList states_;  ///< the solver's own while it takes a step
   MetaLog log_;
-  MetaSaver saver_;
+  Saver saver_;
   MetaResult result_;
   MetaTally tally_;
   Work work_;

@@ -8,13 +8,11 @@
 
 #include "zofo/checkpoint/append_file.hpp"
 #include "zofo/checkpoint/atomic_file.hpp"
-#include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::tune {
 
 using checkpoint::AppendFile;
-using checkpoint::read_all;
 using checkpoint::write_atomically;
 
 /// A run's folder.

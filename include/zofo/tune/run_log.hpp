@@ -12,6 +12,7 @@
 #include "zofo/checkpoint/hash.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/core/report.hpp"
+#include "zofo/input/file.hpp"
 #include "zofo/tune/early_stopping.hpp"
 #include "zofo/tune/evaluate.hpp"
 #include "zofo/tune/run_folder.hpp"
@@ -51,7 +52,7 @@ class CheckedLines {
   /// Throws Error naming the file unless the text is as it was.
   static std::string text_at(const std::filesystem::path& path, const nlohmann::json& position) {
     const auto bytes = position.at(0).get<std::uint64_t>();
-    std::string text = checkpoint::read_all(path);
+    std::string text = input::read_file(path);
     require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
             text.size(), bytes);
     text.resize(bytes);
@@ -74,6 +75,22 @@ class CheckedLines {
   std::uint64_t bytes_ = 0;
 };
 
+/// What metrics.jsonl says of a step.
+inline nlohmann::json step_fields(const StepReport& report, double seconds, double passes,
+                                  std::uint64_t tokens) {
+  return {{"event", "step"},
+          {"step", report.step},
+          {"seconds", seconds},
+          {"passes", passes},
+          {"tokens", tokens},
+          {"upper", report.upper},
+          {"lower_p", report.lower_p},
+          {"lower_s", report.lower_s},
+          {"rho", report.projected_gradient},
+          {"inner_s", report.inner_value_s},
+          {"inner_p", report.inner_value_p}};
+}
+
 /// Both files of a run.
 class RunLog {
  public:
@@ -82,18 +99,7 @@ class RunLog {
 
   void step(const StepReport& report, const Tally& tally) {
     for (const ZoTerm& term : report.gradient.terms) trajectory_.line(checkpoint::to_line(report.step, term));
-    metrics_.line(nlohmann::json{{"event", "step"},
-                                 {"step", report.step},
-                                 {"seconds", tally.seconds},
-                                 {"passes", tally.passes(batch_)},
-                                 {"tokens", tally.tokens},
-                                 {"upper", report.upper},
-                                 {"lower_p", report.lower_p},
-                                 {"lower_s", report.lower_s},
-                                 {"rho", report.projected_gradient},
-                                 {"inner_s", report.inner_value_s},
-                                 {"inner_p", report.inner_value_p}}
-                      .dump());
+    metrics_.line(step_fields(report, tally.seconds, tally.passes(batch_), tally.tokens).dump());
   }
   /// A point of the learning curve ("curve") or the last score of all ("final").
   void scored(const char* event, const Tally& tally, const Scores& scores) {
