@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -21,12 +21,23 @@ namespace {
 
 using namespace zofo;
 
-template <class Step>
-double seconds_of(Step&& step) {
-  const auto start = std::chrono::steady_clock::now();
-  step();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+// The time that passes, or that this process computes: with one thread and on a busy machine that is the time
+// which would pass on an idle one, but for the memory's speed.
+struct Clock {
+  bool own = false;
+
+  [[nodiscard]] double now() const {
+    timespec time{};
+    clock_gettime(own ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+  template <class Step>
+  double seconds_of(Step&& step) const {
+    const double start = now();
+    step();
+    return now() - start;
+  }
+};
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -97,18 +108,18 @@ class Texts {
 
 // Steps and their attention alone are neighbours in time, since a machine's speed drifts.
 nlohmann::json measure(const model::Parameters& theta, std::size_t batch, std::size_t length,
-                       std::size_t steps) {
+                       std::size_t steps, const Clock& clock) {
   Texts texts(theta, batch, length + steps + 1);
   texts.read(length);  // warms up
-  const double read = seconds_of([&] { texts.read(length); });
+  const double read = clock.seconds_of([&] { texts.read(length); });
   texts.step();
   texts.attention(length);
   std::vector<double> step, attention;
   for (std::size_t i = 1; i < steps; ++i) {
-    step.push_back(seconds_of([&] { texts.step(); }));
-    attention.push_back(seconds_of([&] { texts.attention(length + i); }));
+    step.push_back(clock.seconds_of([&] { texts.step(); }));
+    attention.push_back(clock.seconds_of([&] { texts.attention(length + i); }));
   }
-  const double reread = seconds_of([&] { texts.reread(length); });
+  const double reread = clock.seconds_of([&] { texts.reread(length); });
   return {{"batch", batch},
           {"prompt", length},
           {"read_ms", 1e3 * read},
@@ -128,17 +139,20 @@ int main(int argc, char** argv) try {
   std::vector<std::size_t> batches{1, 8};
   std::size_t steps = 32;
   bool as_json = false;
+  Clock clock;
   app.add_option("--model", file, "model to read; without it random weights of SmolLM2-135M's shape");
   app.add_option("--prompt", lengths, "tokens of the prompts")->check(CLI::Range(1, 8000));
   app.add_option("--batch", batches, "texts written at once")->check(CLI::Range(1, 64));
   app.add_option("--steps", steps, "tokens written; the median counts")->check(CLI::Range(3, 1000));
+  app.add_flag("--own-time", clock.own,
+               "count the time that the process computes, for a busy machine; take OMP_NUM_THREADS=1");
   app.add_flag("--json", as_json, "one JSON object a line");
   CLI11_PARSE(app, argc, argv);
   model::Parameters theta = file.empty() ? model::Parameters(bench::smollm2()) : tune::load_backbone(file);
   if (file.empty()) Gaussian{}.add(theta, Direction{1, 0, 0}, 0.02);
   for (const std::size_t batch : batches)
     for (const std::size_t length : lengths) {
-      const nlohmann::json line = measure(theta, batch, length, steps);
+      const nlohmann::json line = measure(theta, batch, length, steps, clock);
       if (as_json)
         fmt::print("{}\n", line.dump());
       else

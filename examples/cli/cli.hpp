@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "zofo/core/error.hpp"
+#include "zofo/tune/option_pairs.hpp"
 #include "zofo/tune/options.hpp"
 
 namespace zofo::cli {
@@ -29,6 +30,8 @@ void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
+void add_meta_train(CLI::App& app, Action& action);
+void add_adapt(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
@@ -109,8 +112,9 @@ inline CLI::Option* not_negative(CLI::Option* option) {
 }
 
 // Every option as a flag; a boolean takes true or false as well as its bare form.
-inline void add_options(CLI::App& command, tune::Options& options) {
-  tune::for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
+template <class AnyOptions>
+void add_options(CLI::App& command, AnyOptions& options) {
+  for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
     if constexpr (std::is_same_v<T, bool>) {
       const std::string flag = flag_of(name);
       command.add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
@@ -119,6 +123,19 @@ inline void add_options(CLI::App& command, tune::Options& options) {
       option->capture_default_str()->group("Options of the run");
       if constexpr (std::is_unsigned_v<T>) not_negative(option);
     }
+  });
+}
+
+// Whether the command line names a flag.
+inline bool given(const CLI::App& command, const std::string& flag) {
+  return command.get_option(flag)->count() > 0;
+}
+
+// Takes the options that the command line named from `flags`.
+template <class AnyOptions>
+void take_flags(const CLI::App& command, const AnyOptions& flags, AnyOptions& options) {
+  for_each_pair(options, flags, [&](const char* name, auto& field, const auto& value) {
+    if (given(command, flag_of(name))) field = value;
   });
 }
 

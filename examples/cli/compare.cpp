@@ -38,6 +38,8 @@ Workers share_cores(const Arguments& arguments, bool jobs_given, bool threads_gi
   require(!jobs_given || arguments.jobs >= 1, "jobs = 0: must be at least 1");
   require(!jobs_given || arguments.jobs <= 1024, "jobs = {}: must be at most 1024", arguments.jobs);
   require(!threads_given || arguments.threads >= 1, "threads = 0: must be at least 1");
+  require(arguments.cards.empty() || plan.device == "cuda", "devices: cards, but device = \"{}\"",
+          plan.device);
   const std::size_t cores = compare::usable_cores();
   const std::size_t at_once = std::max<std::size_t>(1, arguments.cards.size());
   Workers workers{arguments.jobs, arguments.cards};

@@ -63,7 +63,4 @@ class Comparison {
   std::vector<Piece> pieces_;  // those that are left
 };
 
-// The command line that makes the plan again, in another folder.
-std::string command_line(const compare::Plan& plan);
-
 }  // namespace zofo::cli

@@ -2,17 +2,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <utility>
 
 #include "compare.hpp"
 #include "curves.hpp"
+#include "zofo/compare/command_line.hpp"
 #include "zofo/compare/machine.hpp"
 #include "zofo/compare/report_json.hpp"
 #include "zofo/compare/run_record.hpp"
 #include "zofo/compare/table.hpp"
+#include "zofo/input/file.hpp"
 
 namespace zofo::cli {
 namespace {
@@ -58,40 +59,7 @@ std::string title_of_arm(const compare::Arm& arm) {
   return arm.label == arm.method ? title_of(arm.method) : arm.label;
 }
 
-std::string quoted(const std::string& text) {
-  const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("_-./,=+:@%").find(c) != std::string_view::npos;
-  };
-  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
-  std::string out = "'";
-  for (const char c : text) c == '\'' ? out += "'\\''" : out += c;
-  return out + "'";
-}
-
 }  // namespace
-
-std::string command_line(const compare::Plan& plan) {
-  std::vector<std::string> tasks, methods, words{"zofo", "compare", "--model", plan.model};
-  for (const compare::TaskPlan& task : plan.tasks) tasks.push_back(task.place);
-  for (const compare::Arm& arm : plan.arms)
-    methods.push_back(arm.label == arm.method ? arm.method : arm.label + "=" + arm.method);
-  append(words, {"--tasks", fmt::format("{}", fmt::join(tasks, ","))});
-  if (!plan.data.empty()) append(words, {"--data", plan.data});
-  append(words, {"--definitions", plan.definitions, "--methods", fmt::format("{}", fmt::join(methods, ",")),
-                 "--seeds", fmt::format("{}", fmt::join(plan.seeds, ","))});
-  if (plan.seconds > 0.0) append(words, {"--seconds", fmt::format("{}", plan.seconds)});
-  if (plan.passes > 0.0) append(words, {"--passes", fmt::format("{}", plan.passes)});
-  append(words, {"--rows", fmt::format("{}", plan.rows), "--device", plan.device, "--threads",
-                 fmt::format("{}", plan.threads)});
-  for (const compare::Arm& arm : plan.arms)
-    for (const compare::Setting& setting : arm.settings)
-      append(words, {"--set", fmt::format("{}.{}={}", arm.label, setting.option, setting.value)});
-  append(words, {"--out", "FOLDER"});
-  std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + quoted(word);
-  return line;
-}
 
 Comparison::Comparison(compare::Plan plan, Workers workers, const fs::path& out)
     : plan_(std::move(plan)),
@@ -278,7 +246,7 @@ void Comparison::write_json() const {
       options[label] = input::read_file(file);
   }
   const nlohmann::json all = {{"zofo", ZOFO_VERSION},
-                              {"command", command_line(plan_)},
+                              {"command", compare::command_line(plan_)},
                               {"plan", to_json(plan_)},
                               {"machine", compare::machine()},
                               {"jobs", workers_.jobs},

@@ -40,10 +40,16 @@ void add_score(CLI::App& app, Action& action) {
   auto where = std::make_shared<Precision>();
   command->add_option("--model", arguments->model, "GGUF file or Hugging Face folder of the model")
       ->required();
-  command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command->add_option("--run", arguments->run,
+                      "run folder of a fine-tuning of this model, or of a meta-training, whose adapters have "
+                      "the names of their tasks");
+  command->add_option("--adapter", arguments->adapters,
+                      "NAME=FOLDER: a LoRA adapter in peft's format; as many as needed");
   where->add(*command);
   command->footer(
-      "Reads {\"prompt\": TEXT, \"options\": [TEXT, ...]} a line from standard input and prints\n"
+      "Reads {\"prompt\": TEXT, \"options\": [TEXT, ...]} a line from standard input, with \"adapter\": NAME "
+      "if one\n"
+      "is to answer (lines of different adapters share a pass), and prints\n"
       "{\"logprobs\": [...], \"tokens\": [...], \"best\": i}: sums of log-probabilities and numbers of "
       "tokens.\n"
       "Example: echo '{\"prompt\": \"A fine film. It was\", \"options\": [\" terrible\", \" great\"]}' | \\\n"

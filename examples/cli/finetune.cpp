@@ -15,19 +15,6 @@ struct Arguments {
   std::string resume;
 };
 
-bool given(const CLI::App& command, const std::string& flag) { return command.get_option(flag)->count() > 0; }
-
-// Takes the options that the command line named from `flags`.
-void take_flags(const CLI::App& command, const tune::Options& flags, tune::Options& options) {
-  tune::for_each_option(options, [&]<class T>(const char* name, T& field, const char*) {
-    if (!given(command, flag_of(name))) return;
-    tune::for_each_option(flags, [&]<class U>(const char* other, const U& value, const char*) {
-      if constexpr (std::is_same_v<T, U>)
-        if (std::string_view(name) == other) field = value;
-    });
-  });
-}
-
 // Options by the method, then the file, then the flags.
 tune::Options merged(const CLI::App& command, const Arguments& arguments) {
   tune::Options in_file;

@@ -5,15 +5,8 @@
 
 #include "device.hpp"
 #include "precision.hpp"
-#include "zofo/tune/device.hpp"
 
 namespace zofo::cli {
-
-template <>
-int on_cpu(const Generate& command) {
-  tune::CpuDevice device;
-  return command.on(device);
-}
 
 void add_generate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("generate", "What the model writes after a prompt");

@@ -33,7 +33,9 @@ struct Generate {
   // Throws Error naming what is out of range; the command line's own prompts are looked at before a model is
   // loaded.
   void check() const {
-    require(end.max_tokens >= 1, "--max-tokens 0: must be at least 1");
+    constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+            end.max_tokens, most);
     options.check();
     for (std::size_t i = 0; i < prompts.size(); ++i) check_prompt(prompts[i], place_of(i));
   }
@@ -78,9 +80,7 @@ struct Generate {
     tune::Tokens ids = tune::encode_prompt(served.model, text);
     require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", place);
     const std::size_t context = served.model.parameters.config().context;
-    const peft::Adapters& layouts = served.transformer->adapters();
-    const std::size_t taken =
-        served.adapter_or_null() == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
+    const std::size_t taken = served.taken();
     require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", place,
             ids.size(), context,
             taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");

@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
   zofo::cli::Action action;
   zofo::cli::add_demo(app, action);
   zofo::cli::add_finetune(app, action);
+  zofo::cli::add_meta_train(app, action);
+  zofo::cli::add_adapt(app, action);
   zofo::cli::add_methods(app, action);
   zofo::cli::add_replay(app, action);
   zofo::cli::add_compare(app, action);

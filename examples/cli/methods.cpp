@@ -10,17 +10,12 @@ namespace {
 std::string changes(const tune::Method& method) {
   const tune::Options defaults, options = tune::preset(method.name);
   std::string list;
-  tune::for_each_option(options, [&]<class T>(const char* name, const T& value, const char*) {
-    if (std::string_view(name) == "method") return;
-    tune::for_each_option(defaults, [&]<class U>(const char* other, const U& usual, const char*) {
-      if constexpr (std::is_same_v<T, U>) {
-        if (std::string_view(name) != other || value == usual) return;
-        if constexpr (std::is_same_v<T, bool>)
-          list += fmt::format(" {}{}", value ? "--" : "--no-", flag_of(name).substr(2));
-        else
-          list += fmt::format(" {} {}", flag_of(name), value);
-      }
-    });
+  for_each_pair(options, defaults, [&]<class T>(const char* name, const T& value, const T& usual) {
+    if (std::string_view(name) == "method" || value == usual) return;
+    if constexpr (std::is_same_v<T, bool>)
+      list += fmt::format(" {}{}", value ? "--" : "--no-", flag_of(name).substr(2));
+    else
+      list += fmt::format(" {} {}", flag_of(name), value);
   });
   return list.empty() ? " none" : list;
 }

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "cli.hpp"
-#include "zofo/input/file.hpp"
+#include "zofo/checkpoint/json_document.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/tune/adapter_layout.hpp"

@@ -6,26 +6,27 @@
 
 #include "cli.hpp"
 #include "line_source.hpp"
-#include "served.hpp"
+#include "score_adapters.hpp"
 #include "zofo/tune/score.hpp"
 
 namespace zofo::cli {
 
-// `zofo score`: one JSON object a line. Lines that are there already share a pass; nobody waits for a line
-// that is not.
+// `zofo score`: one JSON object a line. Lines that are there already share a pass, whatever adapters they ask
+// for; nobody waits for a line that is not.
 struct Score {
   std::string model;
   std::string run;
+  std::vector<std::string> adapters;
 
   template <class Device>
   int on(Device& device) const {
-    Served<Device> served(device, model, run);
+    ScoreAdapters<Device> served(device, model, run, adapters);
     LineSource lines(0, "stdin");
-    std::vector<tune::EncodedRow> waiting;
+    std::vector<tune::Request> waiting;
     std::size_t tokens = 0, number = 0;
     const auto answer = [&] {
       for (const std::string& each :
-           tune::answer_requests(*served.transformer, served.theta, served.adapter_or_null(), waiting))
+           tune::answer_requests(*served.transformer, served.theta, served.served, waiting))
         write_out("{}\n", each);
       flush_output();  // whoever asks line by line waits for it
       waiting.clear();
@@ -35,12 +36,12 @@ struct Score {
       ++number;
       if (line.find_first_not_of(" \t\r") != std::string::npos) {
         try {
-          waiting.push_back(tune::parse_request(served.model, line, "stdin", number, served.taken()));
+          waiting.push_back(tune::parse_request(served.model, line, "stdin", number, served.served));
         } catch (...) {
           answer();  // the lines before a broken one
           throw;
         }
-        tokens += tune::packed_tokens(waiting.back());
+        tokens += tune::packed_tokens(waiting.back().row);
       }
       if (tokens >= Device::Backend::tokens_that_fill || !lines.ready()) answer();
     }

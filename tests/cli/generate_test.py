@@ -123,6 +123,21 @@ class Texts(Generate):
         self.assertEqual([answer["text"] for answer in answers], [" yes", " no"])
         self.assertNotEqual(answers, self.texts(prompts, "--max-tokens", 1))
 
+    def test_a_runs_prefix_or_prompt_takes_its_part_of_the_context(self):
+        plain = self.texts(PROMPTS[:3], "--max-tokens", 6)
+        for kind in ("prefix", "prompt"):
+            run = self.here / kind
+            self.good(self.finetune(run, "--method", "lora", "--adapter", kind, "--steps", 30, "--lower-rate", 0.1,
+                                    "--curve-points", 0))
+            answers = self.texts(PROMPTS[:3], "--run", run, "--max-tokens", 6)
+            self.assertNotEqual(answers, plain)
+            self.assertEqual(answers, [self.texts([prompt], "--run", run, "--max-tokens", 6)[0] for prompt in PROMPTS[:3]])
+            refused = self.generate("--run", run, "--prompt", "a" * CONTEXT)
+            self.refused(refused, f"prompt of {CONTEXT} tokens", "of which the run's adapter takes")
+            taken = int(re.search(r"adapter takes (\d+)", refused.err).group(1))
+            (full,) = self.texts(["a" * (CONTEXT - taken)], "--run", run)
+            self.assertEqual((full["tokens"], full["end"]), (1, "length"))
+
 
 def words(text: str) -> list:
     """A text as SQuAD 1.1 compares it."""
@@ -156,7 +171,8 @@ class Evaluation(Generate):
 
 class BadInput(Generate):
     def test_the_option_and_its_value_are_named(self):
-        self.refused(self.generate("--prompt", "a", "--max-tokens", 0), "--max-tokens 0", "at least 1")
+        self.refused(self.generate("--prompt", "a", "--max-tokens", 0), "--max-tokens 0: must be in [1, 4194304]")
+        self.refused(self.generate("--prompt", "a", "--max-tokens", "9" * 20), "--max-tokens", "[1, 4194304]")
         self.refused(self.generate("--prompt", "a", "--max-tokens", -3), "--max-tokens", "-3")
         self.refused(self.generate("--prompt", "a", "--batch", 1_000_000), "sequences = 1000000", "[0, 65536]")
         self.refused(self.generate("--prompt", ""), "--prompt: must not be empty")
@@ -167,7 +183,7 @@ class BadInput(Generate):
         self.assertEqual(longer.out, "")
         self.refused(zofo("generate", "--prompt", "a"), "--model")
         self.refused(zofo("generate", "--model", self.here / "none.gguf", "--prompt", "a"), "none.gguf")
-        self.refused(self.generate("--prompt", "a", "--run", self.here / "none"), "none/adapter.bin")
+        self.refused(self.generate("--prompt", "a", "--run", self.here / "none"), "none/served.json")
 
     def test_the_line_and_the_field_are_named(self):
         good = json.dumps({"prompt": " stone :"})

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
+#include "zofo/compare/command_line.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/saved_plan.hpp"
 
@@ -79,7 +80,7 @@ TEST_CASE("settings reach their method, those of all first, a later one in place
 
 TEST_CASE("a plan that cannot be carried out is refused by field", "[compare]") {
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"sgd"}; }),
-             contains("methods: sgd") && contains("lora"));
+             contains("method = \"sgd\"") && contains("lora"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {}; }), contains("methods: none given"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"lora", "lora"}; }), contains("lora is given twice"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"../x=lora"}; }), contains("../x"));
@@ -146,4 +147,31 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0", "8"}; }), contains("seeds[1] = 8"));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0"}; }), contains("seeds = [0]"));
   CHECK_THROWS_WITH(check_same(begun, nlohmann::json::array(), "x"), contains("x was begun with []"));
+}
+
+TEST_CASE("passes are a budget as well, and every method of finetune can be compared by its own defaults",
+          "[compare]") {
+  PlanTexts t = texts();
+  t.seconds = "";
+  t.passes = "1e4";
+  t.methods.clear();
+  for (const zofo::tune::Method& method : zofo::tune::methods) t.methods.emplace_back(method.name);
+  const Plan plan = checked(t);
+  CHECK(plan.arms.size() == zofo::tune::methods.size());
+  std::string given;
+  for (const Setting& setting : plan.settings_of(7)) given += setting.option + "=" + setting.value + " ";
+  CHECK(given == "seed=7 device=cpu passes=10000 ");
+}
+
+TEST_CASE("the command line that repeats a plan says all of it, quoted for a shell", "[compare]") {
+  PlanTexts t = texts();
+  t.model = "my model's.gguf";
+  t.settings = {"lora.lower_rate=5e-4"};
+  t.rows = "40";
+  const std::string line = command_line(checked(t));
+  CHECK(line ==
+        "zofo compare --model 'my model'\\''s.gguf' --tasks sst2,rte --definitions tasks --methods "
+        "bilevel,slow=lora,lora --seeds 0,7 --seconds 60 --rows 40 --device cpu --threads 1 --set "
+        "bilevel.curve_points=12 --set slow.curve_points=12 --set lora.curve_points=12 --set "
+        "lora.lower_rate=0.0005 --out FOLDER");
 }

@@ -98,9 +98,9 @@ TEST_CASE("a result that cannot be is refused by file and field", "[compare]") {
   CHECK_THAT(bad_result("\"seconds\": 1.5, ", ""), contains("'seconds' is missing"));
   CHECK_THAT(bad_result("\"lora\"", "\"mezo\""), contains("method = \"mezo\": must be \"lora\""));
   CHECK_THAT(bad_result("\"seed\": 3", "\"seed\": 4"), contains("seed = 4: must be 3"));
-  CHECK_THAT(bad_result("\"seed\": 3", "\"seed\": 3, \"seed\": 3"), contains("'seed' appears twice"));
+  CHECK_THAT(bad_result("\"seed\": 3", "\"seed\": 3, \"seed\": 3"), contains("key \"seed\" is there twice"));
   CHECK_THAT(refusal(good_result.substr(0, 60), good_metrics),
-             contains("result.json") && contains("not JSON"));
+             contains("result.json") && contains("broken JSON"));
   CHECK_THAT(refusal("[]", good_metrics), contains("must be a JSON object"));
   CHECK_THAT(refusal(R"({"seed": 3, "methods": []})", good_metrics), contains("must be a list of one"));
   CHECK_THAT(refusal(R"({"seed": 3, "methods": [7]})", good_metrics), contains("must be a JSON object"));
@@ -114,7 +114,7 @@ TEST_CASE("a curve that cannot be is refused by file and line", "[compare]") {
   CHECK_THAT(bad_metrics("\"seconds\":0,", "\"seconds\":2,"),
              contains("metrics.jsonl:3") && contains("must not fall"));
   CHECK_THAT(bad_metrics("\"loss\":1.0,\"rows\":8}", "\"loss\":1.0"),
-             contains("metrics.jsonl:1") && contains("not JSON"));
+             contains("metrics.jsonl:1") && contains("broken JSON"));
   CHECK_THAT(refusal(good_result, std::string(200, '[') + "\"curve\"\n"), contains("deeper"));
   CHECK_THAT(refusal(good_result, std::string(1 << 17, ' ') + "\n"),
              contains("metrics.jsonl:1") && contains("bytes"));

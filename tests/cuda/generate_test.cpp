@@ -1,6 +1,10 @@
 /// @file Cached passes and written texts on the card, in fp32 against the CPU; graphs, counters, memory.
+/// Tests tagged [.time] print milliseconds and run only when asked for.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <functional>
 #include <string>
 
 #include "../peft/mixed.hpp"
@@ -10,6 +14,7 @@
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/transformer.hpp"
+#include "zofo/perturb/gaussian.hpp"
 #include "zofo/tune/encode_rows.hpp"
 #include "zofo/tune/generate.hpp"
 
@@ -200,7 +205,7 @@ TEST_CASE("a steady step of writing allocates nothing, waits once and is one gra
   Context context;
   const CudaParameters<bf16> theta(context, c.theta);
   BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), c.shape, c.lora);
-  KvCache<CudaBackend<bf16>> cache(card.backend(), c.shape, {4, 120});
+  KvCache<CudaBackend<bf16>> cache(card.backend(), c.shape, {4, 128});
   const std::vector<std::uint32_t> slots{0, 1, 2, 3};
   const auto pass = [&](std::size_t length) {
     Batch batch;
@@ -208,7 +213,7 @@ TEST_CASE("a steady step of writing allocates nothing, waits once and is one gra
       batch.targets.push_back({batch.add(Tokens(length, 7), -1), static_cast<std::uint32_t>(length - 1), 0});
     card.best_tokens(theta, batch, {}, cache, slots, c.shape.vocab);
   };
-  pass(20);
+  pass(70);  // the rotary tables then reach to 128
   for (int k = 0; k < 3; ++k) pass(1);
   const auto before = context.counters();
   for (int k = 0; k < 50; ++k) pass(1);
@@ -286,4 +291,46 @@ TEST_CASE("a model's texts on the card are the slow generator's on the CPU", "[c
   const tune::EndOfText end{"e", 10};
   CHECK(tune::cached_greedy_texts(model, card, theta, nullptr, asked, end) ==
         tune::greedy_texts(model, cpu, model.parameters, nullptr, asked, end));
+}
+
+TEST_CASE("time of a written token on the card", "[.time]") {
+  Config config;  // SmolLM2-135M
+  config.vocab = 49152;
+  config.width = 576;
+  config.layers = 30;
+  config.heads = 9;
+  config.kv_heads = 3;
+  config.head_dim = 64;
+  config.ffn = 1536;
+  config.context = 8192;
+  Parameters random(config);
+  Gaussian{}.add(random, Direction{1, 0, 0}, 0.02);
+  Context context;
+  const CudaParameters<bf16> theta(context, random);
+  const peft::Lora lora(config, {});
+  BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), config, lora);
+  for (const std::uint32_t texts : {1U, 8U, 64U})
+    for (const std::size_t length : {64U, 512U, 1536U}) {
+      constexpr std::size_t steps = 64;
+      KvCache<CudaBackend<bf16>> cache(card.backend(), config, {texts, length + steps + 8});
+      std::vector<std::uint32_t> slots;
+      for (std::uint32_t slot = 0; slot < texts; ++slot) slots.push_back(slot);
+      const auto pass = [&](std::size_t tokens) {
+        Batch batch;
+        for (std::uint32_t i = 0; i < texts; ++i)
+          batch.targets.push_back(
+              {batch.add(Tokens(tokens, 7), -1), static_cast<std::uint32_t>(tokens - 1), 0});
+        card.best_tokens(theta, batch, {}, cache, slots, config.vocab);
+      };
+      const auto seconds = [] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+      };
+      pass(length);
+      for (int warm = 0; warm < 4; ++warm) pass(1);
+      const double start = seconds();
+      for (std::size_t k = 0; k < steps; ++k) pass(1);
+      const double step = (seconds() - start) / steps;
+      std::printf("%2u texts after %4zu tokens: %.3f ms a step, %.0f tokens/s\n", texts, length, 1e3 * step,
+                  texts / step);
+    }
 }

@@ -17,8 +17,7 @@ using tensor::cuda::bf16;
 namespace {
 
 Options fifty_steps(const std::string& method) {
-  Options options;
-  options.method = method;
+  Options options = preset(method);
   options.steps = 50;
   options.inner_steps = 2;
   options.batch = 4;

@@ -5,6 +5,7 @@
 #include "fuzz.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/tune/options.hpp"
+#include "zofo/tune/options_toml.hpp"
 
 using namespace zofo;
 using zofo::fuzz::accepts, zofo::fuzz::demand;

@@ -46,6 +46,11 @@ TEST_CASE("TOML is read as it stands, letters and dots in strings and comments t
   CHECK(table["c"].value<std::string>() == "ab\xC3\xA9");
 }
 
+TEST_CASE("a key in quotes may begin a file") {
+  CHECK(read("\"caf\xC3\xA9\" = 1\n").size() == 1);
+  CHECK(read("\xEF\xBB\xBF'a b'.\"c\" = 1\n").size() == 1);
+}
+
 TEST_CASE("a key of TOML has so many parts and no more") {
   CHECK_NOTHROW(
       read(key_of(longest_toml_key) + " = 1\n[" + key_of(longest_toml_key).replace(0, 1, "b") + "]\n"));

@@ -1,10 +1,10 @@
 // expect: zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses)
+#include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
-#include "zofo/problems/quadratic.hpp"
 
 struct Wrong {
   std::vector<zofo::Probe> probes(std::uint32_t) const { return {}; }
@@ -12,6 +12,7 @@ struct Wrong {
 };
 
 int main() {
-  zofo::problems::Quadratic problem;
+  auto problem =
+      zofo::single_level<Eigen::VectorXd>([](const Eigen::VectorXd& x) { return x.squaredNorm(); });
   zofo::Solver solver(problem, zofo::Gaussian{}, Wrong{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}, {});
 }

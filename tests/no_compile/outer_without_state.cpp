@@ -1,16 +1,17 @@
 // expect: zofo: Outer needs State<Theta> and apply(theta, law, gradient, state) (concept OuterOptimizer)
+#include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
-#include "zofo/problems/quadratic.hpp"
 
 struct Wrong {
   void apply(Eigen::VectorXd&, const zofo::Gaussian&, const zofo::ZoGradient&) const {}
 };
 
 int main() {
-  zofo::problems::Quadratic problem;
+  auto problem =
+      zofo::single_level<Eigen::VectorXd>([](const Eigen::VectorXd& x) { return x.squaredNorm(); });
   zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, Wrong{}, zofo::inner::Sgd{}, {});
 }

@@ -1,5 +1,4 @@
 // expect: or State and estimate(step, evaluator, state, estimate) (concept VarianceReduction)
-#include "zofo/problems/quadratic.hpp"
 #include "zofo/zofo.hpp"
 
 struct Forgetful {  // no State
@@ -8,7 +7,8 @@ struct Forgetful {  // no State
 };
 
 int main() {
-  auto problem = zofo::problems::random_quadratic({Eigen::VectorXd::Ones(2), Eigen::VectorXd::Ones(2)}, 1);
+  auto problem =
+      zofo::single_level<Eigen::VectorXd>([](const Eigen::VectorXd& x) { return x.squaredNorm(); });
   zofo::Solver solver(problem, zofo::Gaussian{}, Forgetful{}, zofo::outer::Sgd{}, zofo::inner::Adam{},
                       zofo::BilevelOptions{});
 }

@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "zofo/tune/budget.hpp"
+#include "zofo/tune/meter.hpp"
 
 using namespace zofo;
 using namespace zofo::tune;
@@ -90,6 +91,13 @@ TEST_CASE("bounds end a run before the step that would pass them", "[tune]") {
   o.passes = 30.0;  // 120 rows
   CHECK(Budget(o).allows(tally, {9.0, 20}));
   CHECK(!Budget(o).allows(tally, {9.0, 21}));
+}
+
+TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[tune]") {
+  CHECK(expect_seconds(0.0, 3.0, 1) == 0.0);
+  CHECK(expect_seconds(0.0, 0.5, 2) == 0.5);
+  CHECK(expect_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
+  CHECK(expect_seconds(0.7, 0.4, 4) == 0.4);
 }
 
 TEST_CASE("points of the curve are due once each, also after a resumption", "[tune]") {

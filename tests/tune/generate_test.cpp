@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "catch.hpp"
 #include "hub.hpp"
@@ -174,6 +175,25 @@ TEST_CASE("texts end where the context does, the adapter's positions counted", "
         "prompt 2: has 251 tokens: the model's context is 256, of which the adapter takes 6");
   CHECK(refusal({{}}) == "prompt 1: has zero tokens: must have at least 1");
   CHECK(cached_greedy_texts(model, transformer, model.parameters, nullptr, {}, end).empty());
+}
+
+TEST_CASE("a control token ends a text and is no part of it", "[tune]") {
+  const auto folder = hub::folder("").parent_path().parent_path() / "tokenizers" / "smollm2";
+  const Model model{load_hugging_face(hub::folder("llama")), tokenize::load_tokenizer(folder)};
+  const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
+  REQUIRE(control);
+  const EndOfText end{"", 9};
+  Writing writing{{1, 2, 3}, 3};
+  const Tokens hello = model.tokenizer.encode("no");
+  for (const std::int32_t id : hello) CHECK(writing.add(model, id, end));
+  CHECK_FALSE(writing.add(model, *control, end));
+  CHECK(writing.ending == Ending::control);
+  CHECK(writing.text == "no");
+  CHECK(writing.written() == hello.size());
+  // Its spelling in the text is text.
+  Writing spelled{{1, 2, 3}, 3};
+  for (const std::int32_t id : model.tokenizer.encode("<|im")) CHECK(spelled.add(model, id, end));
+  CHECK(spelled.text == "<|im");
 }
 
 TEST_CASE("the cache takes no more memory than it is given, but room for one text", "[tune]") {

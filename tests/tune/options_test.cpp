@@ -80,6 +80,5 @@ TEST_CASE("check names the field out of range", "[tune]") {
   CHECK(said([](Options& o) { o.steps = 0; }).starts_with("steps = 0"));
   CHECK(said([](Options& o) { o.method = "magic"; }) ==
         "method = \"magic\": must be one of bilevel, bilevel-prefix, bilevel-prompt, lora, prefix, prompt, "
-        "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, "
-        "mezo-svrg, fzoo");
+        "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, mezo-svrg, fzoo");
 }

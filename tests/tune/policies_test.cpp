@@ -103,8 +103,11 @@ TEST_CASE("every method is a loop of its own parts", "[tune]") {
     CHECK(loop.outer_steps == 12);
     CHECK(loop.move_backbone == (method.trains != Trains::adapter));
     CHECK(loop.inner_steps == (method.trains == Trains::both_levels ? 4 : 1));
+    const bool by_estimates_alone =
+        method.trains == Trains::backbone || method.trains == Trains::adapter_by_estimates;
+    CHECK((loop.penalty == 0.0) == by_estimates_alone);
     CHECK(loop.train_upper == (method.trains == Trains::both_levels));
-    CHECK(loop.train_lower == (method.trains == Trains::both_levels || method.trains == Trains::adapter));
+    CHECK(loop.train_lower != by_estimates_alone);
   }
   CHECK(sibling("mezo", "prompt").name == "mezo-prompt");
   CHECK(sibling("prefix", "lora").name == "lora");

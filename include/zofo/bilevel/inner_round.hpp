@@ -31,6 +31,48 @@ struct InnerStates {
   std::optional<P> scratch;
 };
 
+/// The samples of the inner steps of outer step `step`; `seed` tells one pair of adapters from another.
+struct InnerKey {
+  const BilevelOptions& options;
+  std::uint64_t seed;
+  std::uint32_t step;
+
+  [[nodiscard]] Sample sample(std::uint32_t stream, std::uint32_t t) const {
+    return {seed, step * options.inner_steps + t, stream};
+  }
+  [[nodiscard]] bool upper_is_due(std::uint32_t t) const {
+    return options.upper_with_lower || t + 1 == options.inner_steps;
+  }
+  // D_g's batch is the one that s saw, so its noise cancels in G(p) − G(s). D_f's is numbered by steps of
+  // p, so that an epoch of D_f skips no row when p is stepped once an outer step.
+  [[nodiscard]] SamplePair pair(std::uint32_t t) const {
+    const Sample upper = options.upper_with_lower ? sample(kInnerUpper, t) : Sample{seed, step, kInnerUpper};
+    return {upper, sample(kInnerLower, t)};
+  }
+};
+
+/// What the latest inner step on an adapter said.
+struct InnerProgress {
+  double value = kNotEvaluated;
+  double gradient_norm = kNotEvaluated;
+  bool converged = false;
+
+  /// Takes up a step's value; a solver of one's own may say it alone, the library's say the gradient's norm
+  /// too. Throws Error when it is not finite.
+  template <class Said>
+  void note(const Said& said, const char* adapter, std::uint32_t t, const BilevelOptions& options,
+            std::uint32_t step) {
+    value = static_cast<double>(said);
+    require(std::isfinite(value),
+            "outer step {}, inner step {} on {}: the loss is {}: must be finite (a lower rate may help)",
+            step, t, adapter, value);
+    if constexpr (requires { said.gradient_norm; }) {
+      gradient_norm = said.gradient_norm;
+      converged = options.inner_tolerance > 0.0 && said.gradient_norm <= options.inner_tolerance;
+    }
+  }
+};
+
 /// Takes the inner steps of an outer step; `seed` tells the samples of one pair of adapters from another's.
 /// Throws Error when a value is not finite.
 template <BilevelProblem Problem, class Inner>
@@ -53,20 +95,23 @@ class InnerRound {
     }
   }
 
+  [[nodiscard]] const Inner& lower() const { return lower_; }
+  [[nodiscard]] const Inner& upper() const { return upper_; }
+
   /// Moves s and p; the report gets what the steps said.
   void run(Problem& problem, const Theta& theta, P& p, P& s, States& states, const BilevelOptions& options,
            std::uint64_t seed, StepReport& report) const {
-    const Key key{options, seed, report.step};
-    Progress on_s, on_p;
+    const InnerKey key{options, seed, report.step};
+    InnerProgress on_s, on_p;
     for (std::uint32_t t = 0; t < options.inner_steps; ++t) {
       if (options.train_lower && !on_s.converged) {
         LowerObjective<Problem> objective{problem, theta, key.sample(kInnerLower, t)};
-        note(lower_.step(objective, s, states.lower), "s", t, options, report.step, on_s);
+        on_s.note(lower_.step(objective, s, states.lower), "s", t, options, report.step);
       }
       if (options.train_upper && !on_p.converged && key.upper_is_due(t)) {
         UpperObjective<Problem> objective{problem, theta, options.penalty.at(report.step), key.pair(t),
                                           &states.scratch};
-        note(upper_.step(objective, p, states.upper), "p", t, options, report.step, on_p);
+        on_p.note(upper_.step(objective, p, states.upper), "p", t, options, report.step);
       }
     }
     report.inner_value_s = on_s.value;
@@ -79,45 +124,6 @@ class InnerRound {
   }
 
  private:
-  struct Progress {
-    double value = kNotEvaluated;
-    double gradient_norm = kNotEvaluated;
-    bool converged = false;
-  };
-  struct Key {
-    const BilevelOptions& options;
-    std::uint64_t seed;
-    std::uint32_t step;
-
-    [[nodiscard]] Sample sample(std::uint32_t stream, std::uint32_t t) const {
-      return {seed, step * options.inner_steps + t, stream};
-    }
-    [[nodiscard]] bool upper_is_due(std::uint32_t t) const {
-      return options.upper_with_lower || t + 1 == options.inner_steps;
-    }
-    // D_g's batch is the one that s saw, so its noise cancels in G(p) − G(s). D_f's is numbered by steps of
-    // p, so that an epoch of D_f skips no row when p is stepped once an outer step.
-    [[nodiscard]] SamplePair pair(std::uint32_t t) const {
-      const Sample upper =
-          options.upper_with_lower ? sample(kInnerUpper, t) : Sample{seed, step, kInnerUpper};
-      return {upper, sample(kInnerLower, t)};
-    }
-  };
-
-  // A solver of one's own may say the value alone; the library's say the gradient's norm too.
-  template <class Said>
-  static void note(const Said& said, const char* adapter, std::uint32_t t, const BilevelOptions& options,
-                   std::uint32_t step, Progress& progress) {
-    progress.value = static_cast<double>(said);
-    require(std::isfinite(progress.value),
-            "outer step {}, inner step {} on {}: the loss is {}: must be finite (a lower rate may help)",
-            step, t, adapter, progress.value);
-    if constexpr (requires { said.gradient_norm; }) {
-      progress.gradient_norm = said.gradient_norm;
-      progress.converged = options.inner_tolerance > 0.0 && said.gradient_norm <= options.inner_tolerance;
-    }
-  }
-
   Inner lower_, upper_;
 };
 

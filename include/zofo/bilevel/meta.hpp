@@ -4,16 +4,19 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "zofo/bilevel/inner_round.hpp"
+#include "zofo/bilevel/joint_inner_round.hpp"
+#include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/options.hpp"
 #include "zofo/bilevel/outer_evaluation.hpp"
+#include "zofo/bilevel/task_draw.hpp"
 #include "zofo/core/observer.hpp"
-#include "zofo/core/philox.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
 
@@ -23,25 +26,22 @@ namespace zofo {
 struct MetaOptions {
   BilevelOptions loop;
   std::uint32_t tasks_per_step = 0;  ///< tasks of an outer step, drawn without repetition; 0: all
+  std::vector<double> weights = {};  ///< chances to be drawn are proportional to these; none: equal ones
   /// Throws Error naming the field out of range for `tasks` tasks.
   void check(std::size_t tasks) const {
     loop.check();
     require(tasks >= 1, "tasks: 0: must be at least 1");
     require(tasks_per_step <= tasks, "tasks_per_step = {}: must be at most the {} tasks", tasks_per_step,
             tasks);
+    check_task_weights(weights, tasks);
   }
-};
-
-/// A task's adapters; p_τ is stepped on F_τ + λG_τ, s_τ on G_τ.
-template <class P>
-struct AdapterPair {
-  P p, s;
 };
 
 /// min_θ mean_τ F_τ(θ, p*_τ(θ)): each outer step takes the inner steps of its tasks, each on adapters and
 /// moments of its own, and moves θ by one estimate of the mean of their penalties, all of the same
-/// directions. A task's gradient never touches another's adapters. Source: Shirkavand et al. 2025, §3.3. The
-/// tasks are borrowed and must outlive the solver.
+/// directions. A task's gradient never touches another's adapters. Tasks that offer it (HasJointTerms,
+/// HasJointGradients) are evaluated together, in one call an evaluation. Source: Shirkavand et al. 2025,
+/// §3.3. The tasks are borrowed and must outlive the solver.
 template <class Task, class Law, class Estimator, class Outer, class Inner>
 class MetaSolver {
  public:
@@ -89,11 +89,11 @@ class MetaSolver {
   const StepReport& step(Theta& theta, std::vector<AdapterPair<P>>& adapters) {
     require(adapters.size() == tasks_.size(), "adapters: {} pairs for {} tasks", adapters.size(),
             tasks_.size());
-    draw_tasks();
+    draw(drawn_);
     save(adapters);
     try {
       report_.clear(state_.step);
-      for (const std::size_t task : drawn_) inner_round(task, theta, adapters[task]);
+      inner_rounds(theta, adapters);
       if (options_.loop.move_backbone) step_backbone(theta, adapters);
     } catch (...) {
       restore(adapters);
@@ -113,6 +113,12 @@ class MetaSolver {
     return report_;
   }
 
+  /// The tasks that the next step will take: it touches no other's adapters and moments.
+  [[nodiscard]] std::vector<std::size_t> upcoming() const {
+    std::vector<std::size_t> list;
+    draw(list);
+    return list;
+  }
   /// The tasks of the latest step.
   [[nodiscard]] std::span<const std::size_t> drawn() const { return drawn_; }
   [[nodiscard]] const State& state() const { return state_; }
@@ -123,9 +129,21 @@ class MetaSolver {
   [[nodiscard]] std::uint64_t seed_of(std::size_t task) const {
     return options_.loop.seed + (static_cast<std::uint64_t>(task) << 32U);
   }
-  void inner_round(std::size_t task, const Theta& theta, AdapterPair<P>& pair) {
-    inner_.run(tasks_[task], theta, pair.p, pair.s, state_.inner[task], options_.loop, seed_of(task),
-               report_);
+  void draw(std::vector<std::size_t>& list) const {
+    draw_tasks(options_.loop.seed, state_.step, tasks_.size(), options_.tasks_per_step, options_.weights,
+               list);
+  }
+  void inner_rounds(const Theta& theta, std::vector<AdapterPair<P>>& adapters) {
+    if constexpr (joint_rounds) {
+      std::vector<typename JointInnerRound<Task, Inner>::Member> members;
+      for (const std::size_t task : drawn_)
+        members.push_back({&tasks_[task], &adapters[task], &state_.inner[task], seed_of(task)});
+      joint_.run(inner_, members, theta, options_.loop, report_);
+    } else {
+      for (const std::size_t task : drawn_)
+        inner_.run(tasks_[task], theta, adapters[task].p, adapters[task].s, state_.inner[task], options_.loop,
+                   seed_of(task), report_);
+    }
   }
   // θ ← OuterOptimizer(θ, combine(mean over the tasks of ℓ)), the same directions for all of them
   void step_backbone(Theta& theta, const std::vector<AdapterPair<P>>& adapters) {
@@ -133,11 +151,7 @@ class MetaSolver {
     losses_.assign(probes_.size(), 0.0);
     const double penalty = options_.loop.penalty.at(state_.step);
     PenaltyTerms sum;
-    for (const std::size_t task : drawn_) {
-      const SamplePair samples{{seed_of(task), state_.step, kProbeUpper},
-                               {seed_of(task), state_.step, kProbeLower}};
-      const auto terms = outer_level_.terms(tasks_[task], theta, adapters[task].p, adapters[task].s, penalty,
-                                            probes_, samples);
+    const auto add = [&](std::span<const PenaltyTerms> terms) {
       for (std::size_t i = 0; i < terms.size(); ++i) {
         losses_[i] +=
             (penalty == 0.0 ? terms[i].upper : terms[i].value(penalty)) / static_cast<double>(drawn_.size());
@@ -145,6 +159,18 @@ class MetaSolver {
         sum.lower_p += terms[i].lower_p;
         sum.lower_s += terms[i].lower_s;
       }
+    };
+    if constexpr (HasJointTerms<Task, Law>) {
+      std::vector<JointPoint<Task>> points;
+      for (const std::size_t task : drawn_)
+        points.push_back({&tasks_[task], &adapters[task].p, &adapters[task].s, samples_of(task)});
+      for (const auto& terms : Task::joint_terms(theta, outer_level_.law(), std::span<const Probe>(probes_),
+                                                 penalty, std::span<const JointPoint<Task>>(points)))
+        add(terms);
+    } else {
+      for (const std::size_t task : drawn_)
+        add(outer_level_.terms(tasks_[task], theta, adapters[task].p, adapters[task].s, penalty, probes_,
+                               samples_of(task)));
     }
     combine_losses(estimator_, state_.step, losses_, report_.gradient);
     outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
@@ -156,45 +182,45 @@ class MetaSolver {
     for (const ZoTerm& term : report_.gradient.terms)
       report_.projected_gradient += std::abs(term.coefficient);
   }
-  // A partial shuffle (Fisher & Yates) keyed by (seed, step).
-  void draw_tasks() {
-    drawn_.resize(tasks_.size());
-    std::iota(drawn_.begin(), drawn_.end(), std::size_t{0});
-    if (options_.tasks_per_step == 0) return;
-    const PhiloxStream stream{{options_.loop.seed, state_.step, 0}, kTaskStream};
-    for (std::uint32_t i = 0; i < options_.tasks_per_step; ++i) {
-      const std::uint64_t left = drawn_.size() - i;
-      const std::uint64_t pick = (std::uint64_t{stream.block(i)[0]} * left) >> 32U;
-      std::swap(drawn_[i], drawn_[i + static_cast<std::size_t>(pick)]);
-    }
-    drawn_.resize(options_.tasks_per_step);
+  [[nodiscard]] SamplePair samples_of(std::size_t task) const {
+    return {{seed_of(task), state_.step, kProbeUpper}, {seed_of(task), state_.step, kProbeLower}};
   }
   void save(const std::vector<AdapterPair<P>>& adapters) {
     backup_.resize(drawn_.size());
-    for (std::size_t i = 0; i < drawn_.size(); ++i)
-      backup_[i] = {adapters[drawn_[i]], state_.inner[drawn_[i]]};
+    for (std::size_t i = 0; i < drawn_.size(); ++i) {
+      const auto& pair = adapters[drawn_[i]];
+      const auto& inner = state_.inner[drawn_[i]];
+      if (!backup_[i]) {
+        backup_[i].emplace(pair, inner);
+        continue;
+      }
+      backup_[i]->first = pair;  // in the memory that is there
+      backup_[i]->second = inner;
+    }
   }
   void restore(std::vector<AdapterPair<P>>& adapters) {
     for (std::size_t i = 0; i < drawn_.size(); ++i) {
-      adapters[drawn_[i]] = backup_[i].first;
-      state_.inner[drawn_[i]] = backup_[i].second;
+      adapters[drawn_[i]] = backup_[i]->first;
+      state_.inner[drawn_[i]] = backup_[i]->second;
     }
   }
 
-  static constexpr std::uint32_t kTaskStream = 0xFFFF0001U;  // no tensor has this number
+  static constexpr bool joint_rounds = HasJointGradients<Task> && takes_gradient_at_x<Inner>;
+  struct NoJointRound {};
 
   std::vector<Task>& tasks_;
   Estimator estimator_;
   OuterEvaluation<Task, Law, Estimator> outer_level_;
   Outer outer_;
   InnerRound<Task, Inner> inner_;
+  std::conditional_t<joint_rounds, JointInnerRound<Task, Inner>, NoJointRound> joint_;
   MetaOptions options_;
   State state_;
   StepReport report_;
   std::vector<std::size_t> drawn_;
   std::vector<Probe> probes_;
   std::vector<double> losses_;
-  std::vector<std::pair<AdapterPair<P>, InnerStates<Inner, P>>> backup_;
+  std::vector<std::optional<std::pair<AdapterPair<P>, InnerStates<Inner, P>>>> backup_;
 };
 
 }  // namespace zofo

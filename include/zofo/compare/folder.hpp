@@ -63,12 +63,13 @@ class Folder {
   /// field), other files, or if a process is at work in it still after `patience`.
   Folder(std::filesystem::path path, const Plan& plan, const std::function<void()>& waiting,
          std::chrono::milliseconds patience = std::chrono::seconds(20))
-      : path_(prepared(std::move(path))), lock_(file("lock"), patience, waiting) {
-    const nlohmann::json now = to_json(plan);
+      : plan_(to_json(plan)),
+        path_(prepared(std::move(path), plan_)),
+        lock_(file("lock"), patience, waiting) {
     if (std::filesystem::exists(plan_file()))
-      check_same(now, checkpoint::JsonFields::load(plan_file()).object(), path_.string());
+      check_same(plan_, checkpoint::JsonFields::load(plan_file()).object(), path_.string());
     else
-      checkpoint::write_atomically(plan_file(), now.dump(2) + "\n");
+      checkpoint::write_atomically(plan_file(), plan_.dump(2) + "\n");
   }
 
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
@@ -84,9 +85,14 @@ class Folder {
  private:
   [[nodiscard]] std::filesystem::path plan_file() const { return file("plan.json"); }
 
-  static std::filesystem::path prepared(std::filesystem::path path) {
+  static std::filesystem::path prepared(std::filesystem::path path, const nlohmann::json& plan) {
     namespace fs = std::filesystem;
     require(!path.empty(), "out = \"\": must name a folder");
+    try {
+      (void)plan.dump();
+    } catch (const nlohmann::json::exception& error) {
+      fail("a name or path of the plan is not UTF-8: {}", error.what());
+    }
     std::error_code error;
     if (fs::exists(path / "plan.json", error) || fs::exists(path / "lock", error)) return path;
     const bool empty =
@@ -97,6 +103,7 @@ class Folder {
     return path;
   }
 
+  nlohmann::json plan_;
   std::filesystem::path path_;
   SharedLock lock_;
 };

@@ -15,6 +15,7 @@
 
 #include "zofo/compare/settings.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/tune/methods.hpp"
 #include "zofo/tune/options.hpp"
 
 namespace zofo::compare {
@@ -89,7 +90,11 @@ inline void check_arm(const Plan& plan, Arm& arm) {
   check_name("methods: label", arm.label);
   require(arm.label != zero_shot, "methods: label '{}': is that of the untrained model", arm.label);
   tune::Options options;
-  options.method = arm.method;
+  try {
+    options = tune::preset(arm.method);
+  } catch (const Error& error) {
+    fail("methods: {}", error.what());
+  }
   for (Setting& setting : arm.settings) {
     require(std::find(decided.begin(), decided.end(), setting.option) == decided.end(),
             "set {}.{}: is the same for all runs of a comparison (--seeds, --seconds, --passes, --device, "
@@ -127,8 +132,6 @@ inline void Plan::check() {
   require((seconds > 0.0) != (passes > 0.0),
           "seconds = {} and passes = {}: one budget must be positive, and the other left out", seconds,
           passes);
-  require(passes == 0.0 || has_option("passes"),
-          "passes = {}: the runs of this program are bounded by seconds alone", passes);
   require(threads >= 1 && threads <= 4096, "threads = {}: must be in [1, 4096]", threads);
   for (Arm& arm : arms) detail::check_arm(*this, arm);
 }

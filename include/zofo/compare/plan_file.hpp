@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
-
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +16,7 @@
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/settings.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/input/toml.hpp"
 
 namespace zofo::compare {
 
@@ -182,12 +181,7 @@ class PlanFile {
 /// seconds, passes, rows, device, and a table `set` with options of all methods and a table of its own for
 /// any method. Throws Error with file, line and field for a syntax error, an unknown field or a wrong type.
 inline void read_plan_file(const std::filesystem::path& path, PlanTexts& texts) {
-  toml::table table;
-  try {
-    table = toml::parse_file(path.string());
-  } catch (const toml::parse_error& error) {
-    fail("{}:{}: {}", path.string(), error.source().begin.line, error.description());
-  }
+  const toml::table table = input::read_toml(path);
   detail::PlanFile(path, texts).read(table);
 }
 

@@ -42,15 +42,6 @@ void read_text(T& field, std::string_view option, std::string_view text) {
 
 }  // namespace detail
 
-/// Whether runs have an option of that name.
-inline bool has_option(std::string_view name) {
-  tune::Options options;
-  bool found = false;
-  tune::for_each_option(options,
-                        [&](const char* each, auto&, const char*) { found = found || name == each; });
-  return found;
-}
-
 /// Sets the option that a setting names, and writes its value in the shortest way. Throws Error naming an
 /// option that there is not, or a value of the wrong type; ranges are Options::check()'s.
 inline void apply(Setting& setting, tune::Options& options) {

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -23,24 +25,27 @@ inline std::string with_error(const Estimate& estimate, int decimals) {
 
 namespace detail {
 
-inline void append_heading(std::string& out, const Row& row) {
+inline constexpr auto table_line = "{:<{}}{:>5}{:>17}{:>17}{:>16}{:>10}{:>10}{:>9}{:>11}";
+
+inline void append_heading(std::string& out, const Row& row, std::size_t width) {
   fmt::format_to(std::back_inserter(out), "{}{}{}\n", out.empty() ? "" : "\n", row.task,
                  row.rows > 0 ? fmt::format(", {} held-out rows", row.rows) : "");
-  fmt::format_to(std::back_inserter(out), "{:<16}{:>5}{:>17}{:>17}{:>16}{:>10}{:>16}{:>9}{:>11}\n", "method",
-                 "runs", "accuracy", "loss", "s to 95 %", "peak MiB", "seconds", "steps", "passes");
+  fmt::format_to(std::back_inserter(out), fmt::runtime(table_line), "method", width, "runs", "accuracy",
+                 "loss", "s to 95 %", "peak MiB", "seconds", "steps", "passes");
+  out += '\n';
 }
 
-inline void append_row(std::string& out, const Row& row) {
+inline void append_row(std::string& out, const Row& row, std::size_t width) {
   const bool trained = row.label != zero_shot;
-  const auto means = [&](const Estimate& e, int decimals) {
+  const auto mean = [&](const Estimate& e, int decimals) {
     return trained && std::isfinite(e.mean) ? fmt::format("{:.{}f}", e.mean, decimals) : std::string("-");
   };
-  fmt::format_to(std::back_inserter(out), "{:<16}{:>5}{:>17}{:>17}{:>16}{:>10}{:>16}{:>9}{:>11}{}\n",
-                 row.label, row.runs, with_error(row.accuracy, 3), with_error(row.loss, 3),
+  fmt::format_to(std::back_inserter(out), fmt::runtime(table_line), row.label, width, row.runs,
+                 with_error(row.accuracy, 3), with_error(row.loss, 3),
                  trained ? with_error(row.seconds_to_95, 1) : "-",
-                 row.runs > 0 ? fmt::format("{:.0f}", row.peak_mib) : "-", means(row.seconds, 1),
-                 means(row.steps, 0), means(row.passes, 0),
-                 row.failures > 0 ? fmt::format("   {} failed", row.failures) : "");
+                 row.runs > 0 ? fmt::format("{:.0f}", row.peak_mib) : "-", mean(row.seconds, 1),
+                 mean(row.steps, 0), mean(row.passes, 0));
+  out += row.failures > 0 ? fmt::format("   {} failed\n", row.failures) : "\n";
 }
 
 }  // namespace detail
@@ -48,9 +53,11 @@ inline void append_row(std::string& out, const Row& row) {
 /// A table for every task: mean ± standard error over seeds.
 inline std::string table_text(const std::vector<Row>& rows) {
   std::string out;
+  std::size_t width = 12;
+  for (const Row& row : rows) width = std::max(width, row.label.size() + 1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i == 0 || rows[i].task != rows[i - 1].task) detail::append_heading(out, rows[i]);
-    detail::append_row(out, rows[i]);
+    if (i == 0 || rows[i].task != rows[i - 1].task) detail::append_heading(out, rows[i], width);
+    detail::append_row(out, rows[i], width);
   }
   return out;
 }

@@ -34,7 +34,9 @@ inline std::string read_file(const std::filesystem::path& path,
   require(size <= most, "{}: {} bytes: must have at most {}", path.string(), size, most);
   std::ifstream input(path, std::ios::binary);
   require(input.is_open(), "{}: cannot be opened", path.string());
-  std::string bytes{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
+  std::string bytes(size, '\0');
+  input.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(input.gcount()));
   require(!input.bad(), "{}: reading failed", path.string());
   return bytes;
 }

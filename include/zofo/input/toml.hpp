@@ -35,11 +35,12 @@ namespace detail {
 /// dots make, and whose behaviour is undefined for letters beyond ASCII where it looks for blanks.
 class TomlScan {
  public:
-  TomlScan(std::string_view text, std::string_view file) : text_(text), file_(file) {}
+  TomlScan(std::string_view text, std::string_view file) : text_(text), file_(file) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // a mark of byte order
+  }
 
   /// Throws Error with file and line.
   void check() {
-    if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;  // a mark of byte order
     while (at_ < text_.size()) {
       const char c = text_[at_];
       if (c == '#') {
@@ -68,8 +69,8 @@ class TomlScan {
   /// Passes over a string; one that is not closed ends with its line, or with the file. A quote inside a word
   /// would begin a string here and none there.
   void string(char quote) {
-    require(at_ == 0 || std::string_view(" \t\r\n,=[{.").find(text_[at_ - 1]) != std::string_view::npos,
-            "{}:{}: a quote inside a word", file_, line(at_));
+    if (at_ > 0 && std::string_view(" \t\r\n,=[{.").find(text_[at_ - 1]) == std::string_view::npos)
+      fail("{}:{}: a quote inside a word", file_, line(at_));
     const std::string fence(3, quote);
     const bool lines = text_.substr(at_).starts_with(fence);
     at_ += lines ? 3 : 1;
@@ -81,8 +82,8 @@ class TomlScan {
         at_ += 2;
       } else if (lines && text_.substr(at_).starts_with(fence)) {
         at_ += 3;
-        for (int i = 0; i < 2 && at_ < text_.size() && text_[at_] == quote; ++i)
-          ++at_;  // the text ends in quotes
+        for (int i = 0; i < 2 && text_.substr(at_).starts_with(quote); ++i)
+          ++at_;  // the text's own last quotes
         return;
       } else if (!lines && (c == quote || c == '\n')) {
         return void(at_ += c == quote ? 1 : 0);

@@ -181,7 +181,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
 
  private:
   // Up to here reading a weight takes longer than multiplying by it; beyond, a BLAS is faster.
-  static constexpr std::size_t thin_rows = texts_at_once;
+  static constexpr std::size_t thin_rows = 8;
 
   // Takes the layer's keys and values into the cache.
   void keep(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {

@@ -21,7 +21,7 @@ inline std::vector<AddedToken> read_added_tokens(const JsonPlace& document, Voca
   if (!document.has("added_tokens")) return tokens;
   StringMap<bool> seen;
   for (const JsonPlace& place : document.at("added_tokens").elements()) {
-    const std::string& content = place.at("content").string();
+    const std::string content = place.at("content").string();
     if (content.empty()) place.at("content").refuse("a text of at least one character");
     if (!seen.emplace(content, true).second) place.at("content").refuse("listed once");
     const std::int64_t id = place.at("id").integer();

@@ -53,8 +53,8 @@ inline void refuse_bpe_extras(const JsonPlace& model) {
     if (model.has(key) && !model.at(key).string().empty()) model.at(key).refuse("null or empty");
   }
   if (model.has("dropout")) {
-    const auto& dropout = model.at("dropout").value();
-    if (!dropout.is_number() || dropout.get<double>() != 0) model.at("dropout").refuse("null or 0");
+    const JsonPlace place = model.at("dropout");
+    if (!place.value().is_number() || place.value().get<double>() != 0) place.refuse("null or 0");
   }
 }
 

@@ -26,7 +26,7 @@ struct ReadNormalizer {
 namespace detail {
 
 inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result) {
-  const std::string& type = place.at("type").string();
+  const std::string type = place.at("type").string();
   require(result.steps.size() < most_normalizer_steps, "{}: more than {} steps", place.path(),
           most_normalizer_steps);
   if (type == "Sequence") {
@@ -35,7 +35,7 @@ inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result)
     result.steps.push_back(UnicodeForm{.composed = type.back() == 'C', .compatibility = type.size() == 4});
   } else if (type == "Replace") {
     const JsonPlace pattern = place.at("pattern");
-    const std::string& content = place.at("content").string();
+    const std::string content = place.at("content").string();
     result.steps.push_back(Replacement{read_pattern(pattern), content});
     if (pattern.has("String") && pattern.at("String").string() == " ") result.sign = content;
   } else if (type == "Prepend") {

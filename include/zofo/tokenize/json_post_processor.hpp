@@ -43,7 +43,7 @@ inline void read_template(const JsonPlace& place, const Vocabulary& vocabulary,
 
 inline void read_processor(const JsonPlace& place, const Vocabulary& vocabulary,
                            std::optional<std::int32_t>& bos) {
-  const std::string& type = place.at("type").string();
+  const std::string type = place.at("type").string();
   if (type == "Sequence") {
     for (const JsonPlace& part : place.at("processors").elements()) read_processor(part, vocabulary, bos);
   } else if (type == "TemplateProcessing") {

@@ -67,7 +67,7 @@ inline Metaspace read_metaspace(const JsonPlace& place) {
 }
 
 inline void read_splitter_step(const JsonPlace& place, ReadSplitter& result) {
-  const std::string& type = place.at("type").string();
+  const std::string type = place.at("type").string();
   require(result.steps.size() < most_splitter_steps, "{}: more than {} steps", place.path(),
           most_splitter_steps);
   require(!result.byte_level, "{}: {} after ByteLevel: ByteLevel must be the last", place.path(), type);

@@ -16,12 +16,11 @@ class Budget {
 
   /// Goes on from a tally: points of the curve that are past are not due again.
   void start(const Tally& tally) { points_ = point_at(tally); }
-  /// Whether one more step that costs what the last one did ends within the bounds: no method gets more than
-  /// it was given.
-  [[nodiscard]] bool allows(const Tally& tally, const Cost& last) const {
-    const double rows = static_cast<double>(tally.rows + last.rows);
+  /// Whether one more step of that cost ends within the bounds: no method gets more than it was given.
+  [[nodiscard]] bool allows(const Tally& tally, const Cost& next) const {
+    const double rows = static_cast<double>(tally.rows + next.rows);
     return (options_.steps == 0 || tally.steps < options_.steps) &&
-           (options_.seconds == 0.0 || tally.seconds + last.seconds <= options_.seconds) &&
+           (options_.seconds == 0.0 || tally.seconds + next.seconds <= options_.seconds) &&
            (options_.passes == 0.0 || rows <= options_.passes * options_.batch);
   }
   /// Seconds left, estimated.

@@ -60,7 +60,7 @@ class FineTuning {
         serving_(device, model.parameters, options, rows_),
         log_(folder, options.batch),
         budget_(options),
-        saver_(folder, options),
+        saver_(folder, options.save_seconds, options.save_steps),
         stopping_(options.patience),
         meter_(options.batch) {
     folder_.write("options.toml", to_toml(options_));
@@ -165,12 +165,12 @@ class FineTuning {
     if (stopped_ || !goes_on()) return false;
     // The picture's points cost no training time.
     if (budget_.point_is_due(tally)) meter_.pause([&] { curve_point(); });
-    if (saver_.due(tally)) save();
+    if (saver_.due(tally.steps, tally.seconds)) save();
     meter_.go_on();
     return true;
   }
   [[nodiscard]] bool goes_on() const {
-    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.last());
+    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.next());
   }
 
   void curve_point() { log_.scored("curve", meter_.tally(), serving_.score_now(rows_.of_curve(options_))); }

@@ -1,6 +1,7 @@
 /// @file Training time and work of a run, step by step.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -12,28 +13,36 @@
 
 namespace zofo::tune {
 
+/// Seconds that the next step is taken to need, after a step of `taken` before which `expected` were. On a
+/// card the first step, and one of a size not seen before, tries out how to compute its products: the first
+/// is no measure, a later one counts for a tenth where it is longer than what was expected.
+inline double expect_seconds(double expected, double taken, std::uint32_t steps) {
+  if (steps <= 1) return 0.0;
+  return expected == 0.0 ? taken : std::min(taken, 0.9 * expected + 0.1 * taken);
+}
+
 /// Counts a run's steps, seconds and rows; goes on from what a run had taken before.
 class Meter {
  public:
   explicit Meter(std::uint32_t batch) : batch_(batch) {}
 
   [[nodiscard]] const Tally& tally() const { return tally_; }
-  /// What the latest step took.
-  [[nodiscard]] const Cost& last() const { return last_; }
+  /// What the next step is taken to need.
+  [[nodiscard]] const Cost& next() const { return next_; }
 
   void save(checkpoint::RunState& state) const {
     state.numbers["steps"] = tally_.steps;
     state.numbers["seconds"] = tally_.seconds;
     state.numbers["rows"] = tally_.rows;
     state.numbers["tokens"] = tally_.tokens;
-    state.numbers["last_step"] = {{"seconds", last_.seconds}, {"rows", last_.rows}};
+    state.numbers["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
   }
   /// Takes up what an earlier part of the run came to. Throws Error naming a number that is missing.
   void load(const checkpoint::RunState& state) {
     tally_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
               state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
-    const auto last = state.fields("last_step");
-    last_ = {last.number("seconds"), last.integer("rows")};
+    const auto next = state.fields("next_step");
+    next_ = {next.number("seconds"), next.integer("rows")};
   }
   /// Training begins, or goes on.
   void start() {
@@ -49,7 +58,7 @@ class Meter {
     tally_.rows += rows;
     tally_.tokens += work.tokens - counted_.tokens;
     counted_ = work;
-    last_ = {tally_.seconds - before_, rows};
+    next_ = {expect_seconds(next_.seconds, tally_.seconds - before_, steps), rows};
   }
   /// An evaluation ended that belongs to the method.
   void evaluated(std::size_t rows) {
@@ -74,7 +83,7 @@ class Meter {
 
   std::uint32_t batch_;
   Tally tally_;
-  Cost last_;
+  Cost next_;
   Work counted_;
   Clock::time_point start_ = Clock::now();
   double already_ = 0.0, before_ = 0.0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace zofo::tune {
@@ -70,6 +71,7 @@ struct Options {
 
 /// Calls visit(name, field, help) for every option; the command line turns '_' into '-'.
 template <class AnyOptions, class Visit>
+requires std::is_same_v<std::remove_const_t<AnyOptions>, Options>
 void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("method", o.method, "bilevel, lora, mezo, ...: zofo methods lists them; it sets the options below");
   visit("adapter", o.adapter,

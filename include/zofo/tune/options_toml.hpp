@@ -1,4 +1,4 @@
-/// @file Options of a run as TOML.
+/// @file Options of a run as TOML; those of any kind of run whose fields a for_each_option lists.
 #pragma once
 
 #include <fmt/format.h>
@@ -50,7 +50,8 @@ std::string toml_text(const T& value) {
 }  // namespace detail
 
 /// The options as TOML, one line a field, in the order of the list.
-inline std::string to_toml(const Options& options) {
+template <class AnyOptions>
+std::string to_toml(const AnyOptions& options) {
   std::string out;
   for_each_option(options, [&out](const char* name, const auto& value, const char*) {
     out += fmt::format("{} = {}\n", name, detail::toml_text(value));
@@ -84,7 +85,8 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 
 /// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
 /// field) on a syntax error, an unknown field or a wrong type.
-inline void parse_toml(Options& options, std::string_view text, const std::string& name) {
+template <class AnyOptions>
+void parse_toml(AnyOptions& options, std::string_view text, const std::string& name) {
   const toml::table table = input::parse_toml(text, name);
   for (const auto& [key, node] : table) {
     const std::string field_name(key.str());
@@ -100,7 +102,8 @@ inline void parse_toml(Options& options, std::string_view text, const std::strin
 }
 
 /// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
-inline void read_toml(Options& options, const std::filesystem::path& path) {
+template <class AnyOptions>
+void read_toml(AnyOptions& options, const std::filesystem::path& path) {
   parse_toml(options, input::read_file(path), path.string());
 }
 

@@ -1,8 +1,6 @@
 /// @file What may change when a run is resumed, and whether there is anything left to do.
 #pragma once
 
-#include <fmt/ranges.h>
-
 #include <array>
 #include <filesystem>
 #include <string>
@@ -12,6 +10,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/tune/budget.hpp"
 #include "zofo/tune/meter.hpp"
+#include "zofo/tune/option_pairs.hpp"
 #include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/saver.hpp"
@@ -43,16 +42,7 @@ inline constexpr std::array<std::string_view, 7> extendable{
 
 /// Throws Error naming the first option that must not differ.
 inline void check_changes(const Options& begun, const Options& given, const checkpoint::RunState& saved) {
-  for_each_option(begun, [&]<class T>(const char* name, const T& before, const char*) {
-    for (const std::string_view free : extendable)
-      if (free == name) return;
-    for_each_option(given, [&]<class U>(const char* other, const U& now, const char*) {
-      if constexpr (std::is_same_v<T, U>)
-        require(std::string_view(name) != other || before == now,
-                "{} = {}: the run was begun with {}; only {} may change", name, now, before,
-                fmt::join(extendable, ", "));
-    });
-  });
+  refuse_changes(begun, given, extendable);
   require(begun.schedule == "constant" || begun.decay_steps > 0 || begun.steps == given.steps,
           "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, begun.steps,
           begun.schedule);
@@ -69,7 +59,7 @@ inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
   if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
   Meter meter(given.batch);
   meter.load(saved);
-  return Budget(given).allows(meter.tally(), meter.last());
+  return Budget(given).allows(meter.tally(), meter.next());
 }
 
 }  // namespace zofo::tune

@@ -58,8 +58,9 @@ class CheckedLines {
     require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
             text.size(), bytes);
     text.resize(bytes);
-    require(checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1),
-            "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
+    require(
+        checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1).get<std::string>(),
+        "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
     return text;
   }
   /// Goes on after `text`, which the file begins with: what follows it is cut off.
@@ -76,6 +77,22 @@ class CheckedLines {
   std::uint64_t bytes_ = 0;
 };
 
+/// What metrics.jsonl says of a step.
+inline nlohmann::json step_fields(const StepReport& report, double seconds, double passes,
+                                  std::uint64_t tokens) {
+  return {{"event", "step"},
+          {"step", report.step},
+          {"seconds", seconds},
+          {"passes", passes},
+          {"tokens", tokens},
+          {"upper", report.upper},
+          {"lower_p", report.lower_p},
+          {"lower_s", report.lower_s},
+          {"rho", report.projected_gradient},
+          {"inner_s", report.inner_value_s},
+          {"inner_p", report.inner_value_p}};
+}
+
 /// Both files of a run.
 class RunLog {
  public:
@@ -84,18 +101,7 @@ class RunLog {
 
   void step(const StepReport& report, const Tally& tally) {
     for (const ZoTerm& term : report.gradient.terms) trajectory_.line(checkpoint::to_line(report.step, term));
-    metrics_.line(nlohmann::json{{"event", "step"},
-                                 {"step", report.step},
-                                 {"seconds", tally.seconds},
-                                 {"passes", tally.passes(batch_)},
-                                 {"tokens", tally.tokens},
-                                 {"upper", report.upper},
-                                 {"lower_p", report.lower_p},
-                                 {"lower_s", report.lower_s},
-                                 {"rho", report.projected_gradient},
-                                 {"inner_s", report.inner_value_s},
-                                 {"inner_p", report.inner_value_p}}
-                      .dump());
+    metrics_.line(step_fields(report, tally.seconds, tally.passes(batch_), tally.tokens).dump());
   }
   /// A point of the learning curve ("curve") or the last score of all ("final").
   void scored(const char* event, const Tally& tally, const Scores& scores) {

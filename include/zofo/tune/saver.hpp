@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/tune/option_fields.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/run_log.hpp"
 
@@ -16,17 +15,20 @@ namespace zofo::tune {
 inline constexpr std::string_view state_file = "state.bin";
 inline constexpr int state_version = 1;
 
-/// Saves states of a run, by time so rarely that it costs less than 1 % of the training. Borrows its
-/// arguments.
+/// Saves states of a run, by time so rarely that it costs less than 1 % of the training. Borrows the
+/// folder.
 class Saver {
  public:
-  Saver(const RunFolder& folder, const Options& options) : folder_(folder), options_(options) {}
+  /// Training seconds from one state to the next, 0: no such bound; and steps, 0: the same.
+  Saver(const RunFolder& folder, double every_seconds, std::uint32_t every_steps)
+      : folder_(folder), every_seconds_(every_seconds), every_steps_(every_steps) {}
 
+  /// States are saved on the way.
+  [[nodiscard]] bool saves() const { return every_seconds_ > 0.0 || every_steps_ > 0; }
   void start(double seconds) { last_ = seconds; }
-  [[nodiscard]] bool due(const Tally& tally) const {
-    if (options_.save_steps > 0 && tally.steps % options_.save_steps == 0) return true;
-    return options_.save_seconds > 0.0 &&
-           tally.seconds - last_ >= std::max(options_.save_seconds, cost_ / most_of_the_time);
+  [[nodiscard]] bool due(std::uint32_t steps, double seconds) const {
+    if (every_steps_ > 0 && steps % every_steps_ == 0) return true;
+    return every_seconds_ > 0.0 && seconds - last_ >= std::max(every_seconds_, cost_ / most_of_the_time);
   }
   /// Writes the state that `pack()` returns, once the log that it counts on is on the disk. Throws Error when
   /// the disk refuses; the state before is kept then.
@@ -44,7 +46,8 @@ class Saver {
   static constexpr double most_of_the_time = 0.01;
 
   const RunFolder& folder_;
-  const Options& options_;
+  double every_seconds_;
+  std::uint32_t every_steps_;
   double last_ = 0.0, cost_ = 0.0;
 };
 

@@ -136,11 +136,9 @@ inline void gather(const float* prefix, const HeadPrefix& shape, ConstView qkv, 
   transpose(qkv.data + column, qkv.stride, qkv.rows, dim, out + shape.length, total);
 }
 
-// softmax(q kᵀ/√dim) of a query over n of `total` keys, written to p[0..n−1].
-inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
-                       float* p) {
+// p[0..n−1] = softmax(p/√dim).
+inline void softmax_row(float* p, std::size_t n, std::size_t dim) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  weighted_sum<false>(q, 1, keys, total, dim, n, p);
   float high = p[0];
 #pragma omp simd reduction(max : high)
   for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
@@ -153,6 +151,13 @@ inline void causal_row(const float* q, const float* keys, std::size_t total, std
   const float inverse = 1.0F / sum;
 #pragma omp simd
   for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
+}
+
+// softmax(q kᵀ/√dim) of a query over n of `total` keys, written to p[0..n−1].
+inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
+                       float* p) {
+  weighted_sum<false>(q, 1, keys, total, dim, n, p);
+  softmax_row(p, n, dim);
 }
 
 // The keys that query i sees, numbered with the prefix first: first … end − 1, from `own` on the sequence's

@@ -40,42 +40,41 @@ inline void cache_prefix(const AttentionPrefix& prefix, std::size_t adapter, con
 
 namespace detail {
 
-// softmax(q kᵀ/√dim) of a query over n rows of keys, written to p.
-inline void cached_row(const float* q, const float* keys, std::size_t n, std::size_t dim, float* p) {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  float high = -std::numeric_limits<float>::infinity();
-  for (std::size_t j = 0; j < n; ++j) {
-    dots<1>(keys + j * dim, dim, q, dim, p + j);
-    high = std::max(high, p[j]);
-  }
-  float sum = 0.0F;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t j = 0; j < n; ++j) {
-    p[j] = fast_exp(scale * (p[j] - high));
-    sum += p[j];
-  }
-  const float inverse = 1.0F / sum;
-#pragma omp simd
-  for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
+// Scores of `heads` queries, [heads, dim], against n rows of keys: row h of p, whose rows are `stride` long.
+// Four keys at a time serve all queries.
+inline void cached_scores(const float* q, std::size_t heads, const float* keys, std::size_t n,
+                          std::size_t dim, float* p, std::size_t stride) {
+  std::size_t j = 0;
+  for (; j + 4 <= n; j += 4)
+    for (std::size_t h = 0; h < heads; ++h)
+      dots<1, 4>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
+  for (; j < n; ++j)
+    for (std::size_t h = 0; h < heads; ++h)
+      dots<1, 1>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
 }
 
 }  // namespace detail
 
 /// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own among them, within
-/// the window. scores: room for rows·heads·positions numbers. Source: Vaswani et al. 2017, eq. 1.
+/// the window. scores: room for rows·heads·positions numbers. A task is a row's queries that share a head of
+/// keys. Source: Vaswani et al. 2017, eq. 1.
 inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheLayer<float>& cache,
                              std::span<const std::uint32_t> slots, std::span<const std::uint32_t> last,
                              float* scores, View out) {
-  const std::size_t tasks = qkv.rows * shape.heads;
+  const std::size_t tasks = qkv.rows * shape.kv_heads, group = shape.group(), dim = shape.dim;
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t t = 0; t < tasks; ++t) {
-    const std::size_t row = t / shape.heads, head = t % shape.heads;
-    const std::size_t count = std::size_t{last[row]} + 1, first = shape.first_key(count);
-    const std::size_t from = cache.at(slots[row], head / shape.group(), first);
-    float* const p = scores + t * cache.positions;
-    detail::cached_row(qkv.row(row) + shape.q_at(head), cache.keys + from, count - first, shape.dim, p);
-    detail::weighted_sum<false>(p, 1, cache.values + from, shape.dim, count - first, shape.dim,
-                                out.row(row) + head * shape.dim);
+    const std::size_t row = t / shape.kv_heads, kv_head = t % shape.kv_heads;
+    const std::size_t end = std::size_t{last[row]} + 1, first = shape.first_key(end), count = end - first;
+    const std::size_t from = cache.at(slots[row], kv_head, first), head = kv_head * group;
+    float* const p = scores + (row * shape.heads + head) * cache.positions;
+    detail::cached_scores(qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim, p,
+                          cache.positions);
+    for (std::size_t h = 0; h < group; ++h) {
+      detail::softmax_row(p + h * cache.positions, count, dim);
+      detail::weighted_sum<false>(p + h * cache.positions, 1, cache.values + from, dim, count, dim,
+                                  out.row(row) + (head + h) * dim);
+    }
   }
 }
 

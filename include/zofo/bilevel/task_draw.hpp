@@ -1,0 +1,65 @@
+/// @file Which tasks an outer step of meta-training takes.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/philox.hpp"
+
+namespace zofo {
+
+/// Throws Error unless there are no weights, or one a task, finite and positive.
+inline void check_task_weights(std::span<const double> weights, std::size_t tasks) {
+  if (weights.empty()) return;
+  require(weights.size() == tasks, "weights: {} for {} tasks", weights.size(), tasks);
+  for (std::size_t i = 0; i < tasks; ++i)
+    require(std::isfinite(weights[i]) && weights[i] > 0.0,
+            "weights[{}] = {}: must be a finite number above 0", i, weights[i]);
+}
+
+namespace detail {
+
+// No tensor has this number, so directions and draws of one seed have nothing in common.
+inline constexpr std::uint32_t task_stream = 0xFFFF0001U;
+
+/// Swaps into place i each of the tasks left with a chance proportional to its weight.
+template <class Weight>
+void draw_to_front(std::vector<std::size_t>& order, std::size_t i, std::uint32_t bits, Weight&& weight) {
+  double sum = 0.0;
+  for (std::size_t j = i; j < order.size(); ++j) sum += weight(order[j]);
+  double left = (static_cast<double>(bits) + 0.5) * 0x1p-32 * sum;
+  std::size_t pick = i;
+  while (pick + 1 < order.size() && left >= weight(order[pick])) left -= weight(order[pick++]);
+  std::swap(order[i], order[pick]);
+}
+
+}  // namespace detail
+
+/// `each` of `tasks` tasks without repetition, one after the other, each time among those left: with equal
+/// chances, or proportional to their weights. 0: all, in their order. A pure function of its arguments.
+inline void draw_tasks(std::uint64_t seed, std::uint32_t step, std::size_t tasks, std::uint32_t each,
+                       std::span<const double> weights, std::vector<std::size_t>& drawn) {
+  drawn.resize(tasks);
+  std::iota(drawn.begin(), drawn.end(), std::size_t{0});
+  if (each == 0) return;
+  const PhiloxStream stream{{seed, step, 0}, detail::task_stream};
+  for (std::uint32_t i = 0; i < each && i < tasks; ++i) {
+    const std::uint32_t bits = stream.block(i)[0];
+    if (weights.empty()) {  // a partial shuffle (Fisher & Yates)
+      const std::uint64_t pick = (std::uint64_t{bits} * (tasks - i)) >> 32U;
+      std::swap(drawn[i], drawn[i + static_cast<std::size_t>(pick)]);
+    } else {
+      detail::draw_to_front(drawn, i, bits, [&](std::size_t task) { return weights[task]; });
+    }
+  }
+  drawn.resize(std::min<std::size_t>(each, tasks));
+}
+
+}  // namespace zofo

@@ -1,0 +1,61 @@
+/// @file LoRA adapters of different ranks, scales and projections under one layout, so that one pass serves
+/// all.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/model/config.hpp"
+#include "zofo/peft/lora.hpp"
+
+namespace zofo::peft {
+
+/// The smallest layout that holds all: every projection that one of them adapts, the largest rank, scale 1.
+/// Throws Error if there is none.
+inline Lora common_layout(const model::Config& config, std::span<const Lora> layouts) {
+  require(!layouts.empty(), "adapters: no layout is given");
+  LoraOptions common{1, 1.0F, {}};
+  for (const std::string_view name : projection_names)
+    for (const Lora& each : layouts) {
+      const std::vector<std::string>& targets = each.options().targets;
+      if (std::ranges::find(targets, name) == targets.end()) continue;
+      common.targets.emplace_back(name);
+      break;
+    }
+  for (const Lora& each : layouts) common.rank = std::max(common.rank, each.rank());
+  common.alpha = static_cast<float>(common.rank);
+  return Lora(config, common);
+}
+
+/// An adapter as one of a larger layout that computes the same: A gains rows of zeros, B columns of zeros,
+/// and B takes up the ratio of the scales. Throws Error where the larger layout lacks a projection or is of
+/// lower rank, or the values are not the layout's.
+inline Eigen::VectorXf widen(const model::Config& config, const Lora& from, const Eigen::VectorXf& values,
+                             const Lora& to) {
+  require(static_cast<std::size_t>(values.size()) == from.size(), "adapter of {} numbers: its layout has {}",
+          values.size(), from.size());
+  require(from.rank() <= to.rank(), "adapter of rank {}: the layout's is {}", from.rank(), to.rank());
+  const float ratio = from.scale() / to.scale();
+  Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
+  for (std::size_t layer = 0; layer < config.layers; ++layer)
+    for (std::size_t p = 0; p < projection_names.size(); ++p) {
+      const Lora::Site& small = from.site(layer, static_cast<Projection>(p));
+      const Lora::Site& large = to.site(layer, static_cast<Projection>(p));
+      if (!small.used) continue;
+      require(large.used, "adapter with projection '{}': the layout has none", projection_names[p]);
+      std::copy_n(values.data() + small.a, std::size_t{from.rank()} * small.in, wide.data() + large.a);
+      for (std::size_t row = 0; row < small.out; ++row)
+        for (std::size_t r = 0; r < from.rank(); ++r)
+          wide[static_cast<Eigen::Index>(large.b + row * to.rank() + r)] =
+              ratio * values[static_cast<Eigen::Index>(small.b + row * from.rank() + r)];
+    }
+  return wide;
+}
+
+}  // namespace zofo::peft

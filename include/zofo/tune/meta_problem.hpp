@@ -1,0 +1,224 @@
+/// @file A task of meta-training as a bilevel problem, evaluated together with its fellows.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/joint_tasks.hpp"
+#include "zofo/bilevel/task_draw.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/core/sample.hpp"
+#include "zofo/data/batcher.hpp"
+#include "zofo/tune/language_problem.hpp"
+#include "zofo/tune/packed_parts.hpp"
+
+namespace zofo::tune {
+
+/// The rows of a task: those of F and those of G.
+struct TaskRows {
+  std::vector<EncodedRow> upper, lower;
+};
+
+/// F and G of one task, or of a mixture of tasks that share their adapters (tied): the mean over the tasks
+/// that a sample draws of the mean loss of a mini-batch of each. A level without rows is 0. Throws Error
+/// where a task has no rows at all, or a row no options.
+template <class Backend>
+class BasicMetaTask {
+ public:
+  using Theta = typename Backend::Theta;
+  using Lower = typename Backend::Vector;
+  using Transformer = model::BasicTransformer<Backend>;
+
+  /// The rows and how they are drawn.
+  struct Setup {
+    std::vector<TaskRows> tasks;    ///< one, or those of a mixture
+    std::size_t batch = 8;          ///< rows of a mini-batch of one task
+    bool use_adapter = true;        ///< false: the backbone alone
+    std::uint32_t each = 0;         ///< tasks of a mini-batch of the mixture; 0: all
+    std::vector<double> weights{};  ///< chances of the mixture's tasks are proportional to these
+  };
+
+  BasicMetaTask(Transformer& transformer, Work& work, Setup setup)
+      : transformer_(&transformer), work_(&work), setup_(std::move(setup)) {
+    require(!setup_.tasks.empty(), "tasks: 0: must be at least 1");
+    require(setup_.batch >= 1, "batch = {}: must be at least 1", setup_.batch);
+    check_task_weights(setup_.weights, setup_.tasks.size());
+    for (const TaskRows& task : setup_.tasks) {
+      require(!task.upper.empty() || !task.lower.empty(), "training rows: 0: must be at least 1");
+      for (const std::vector<EncodedRow>* rows : {&task.upper, &task.lower})
+        for (const EncodedRow& row : *rows) {
+          require(row.options != nullptr, "training rows: a row has no options");
+          row.options->check();
+        }
+    }
+  }
+
+  /// F(θ, p) on the rows that `sample` draws.
+  double upper(const Theta& theta, const Lower& p, Sample sample) {
+    return value(theta, p, 1.0, 0.0, {sample, {}});
+  }
+  /// G(θ, p).
+  double lower(const Theta& theta, const Lower& p, Sample sample) {
+    return value(theta, p, 0.0, 1.0, {{}, sample});
+  }
+  /// F and its gradient in p.
+  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+    return one_gradient(theta, {this, &p, 1.0, 0.0, {sample, {}}, &gradient});
+  }
+  /// G and its gradient in p.
+  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+    return one_gradient(theta, {this, &p, 0.0, 1.0, {{}, sample}, &gradient});
+  }
+  /// F + λG and its gradient in p.
+  double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
+                          Lower& gradient) {
+    return one_gradient(theta, {this, &p, 1.0, lambda, {upper, lower}, &gradient});
+  }
+
+  /// F(·,p), G(·,p), G(·,s) of every task at every probe: the whole mix in one packed pass a group of probes.
+  template <class Law>
+  static std::vector<std::vector<PenaltyTerms>> joint_terms(
+      const Theta& theta, const Law& law, std::span<const Probe> probes, double penalty,
+      std::span<const JointPoint<BasicMetaTask>> points) {
+    std::vector<RowsPart> parts;
+    std::vector<const Lower*> adapters;
+    std::vector<std::size_t> ends;  // of each task's shares of F(p), G(p), G(s) in `parts`
+    for (const JointPoint<BasicMetaTask>& point : points) {
+      const int p = point.task->index_of(adapters, point.p);
+      point.task->add(parts, p, 1.0, point.samples.upper, true);
+      ends.push_back(parts.size());
+      if (penalty != 0.0) point.task->add(parts, p, 1.0, point.samples.lower, false);
+      ends.push_back(parts.size());
+      if (penalty != 0.0)
+        point.task->add(parts, point.task->index_of(adapters, point.s), 1.0, point.samples.lower, false);
+      ends.push_back(parts.size());
+    }
+    points.front().task->count(parts, static_cast<double>(probes.size()));
+    const auto losses = part_losses(*points.front().task->transformer_, theta, law, probes, parts,
+                                    std::span<const Lower* const>(adapters));
+    std::vector<std::vector<PenaltyTerms>> terms(points.size(), std::vector<PenaltyTerms>(probes.size()));
+    for (std::size_t probe = 0; probe < probes.size(); ++probe) {
+      std::size_t from = 0;
+      const auto next = [&](std::size_t end) {
+        double sum = 0.0;
+        for (; from < end; ++from) sum += parts[from].weight * losses[probe][from];
+        return sum;
+      };
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        PenaltyTerms& term = terms[i][probe];
+        term.upper = next(ends[3 * i]);
+        if (penalty == 0.0) {
+          term.lower_p = term.lower_s = kNotEvaluated;
+          continue;
+        }
+        term.lower_p = next(ends[3 * i + 1]);
+        term.lower_s = next(ends[3 * i + 2]);
+      }
+    }
+    return terms;
+  }
+
+  /// Values and gradients of several adapters, as many in a pass as fill the backend's processor.
+  static void joint_gradients(const Theta& theta, std::span<JointGradient<BasicMetaTask>> wanted) {
+    while (!wanted.empty()) {
+      std::vector<RowsPart> parts;
+      std::vector<std::size_t> ends;
+      std::size_t tokens = 0;
+      while (ends.size() < wanted.size() && (ends.empty() || tokens < Backend::tokens_that_fill)) {
+        const JointGradient<BasicMetaTask>& each = wanted[ends.size()];
+        const std::size_t before = parts.size();
+        const auto adapter = static_cast<int>(ends.size());
+        if (each.upper_weight != 0.0)
+          each.task->add(parts, adapter, each.upper_weight, each.samples.upper, true);
+        if (each.lower_weight != 0.0)
+          each.task->add(parts, adapter, each.lower_weight, each.samples.lower, false);
+        for (const RowsPart& part : std::span(parts).subspan(before)) tokens += tokens_of(part);
+        ends.push_back(parts.size());
+      }
+      pass(theta, parts, ends, wanted.first(ends.size()));
+      wanted = wanted.subspan(ends.size());
+    }
+  }
+
+ private:
+  static std::size_t tokens_of(const RowsPart& part) {
+    std::size_t tokens = 0;
+    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
+    return tokens;
+  }
+  static void pass(const Theta& theta, std::span<const RowsPart> parts, std::span<const std::size_t> ends,
+                   std::span<JointGradient<BasicMetaTask>> wanted) {
+    std::vector<const Lower*> adapters;
+    std::vector<Lower*> gradients;
+    for (const JointGradient<BasicMetaTask>& each : wanted) {
+      adapters.push_back(each.x);
+      gradients.push_back(each.gradient);
+    }
+    wanted.front().task->count(parts, 2.0);
+    const std::vector<double> losses =
+        part_gradients(*wanted.front().task->transformer_, theta, parts,
+                       std::span<const Lower* const>(adapters), std::span<Lower* const>(gradients));
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      wanted[i].value = 0.0;
+      for (; from < ends[i]; ++from) wanted[i].value += parts[from].weight * losses[from];
+    }
+  }
+  double one_gradient(const Theta& theta, JointGradient<BasicMetaTask> wanted) {
+    joint_gradients(theta, std::span(&wanted, 1));
+    return wanted.value;
+  }
+  double value(const Theta& theta, const Lower& p, double upper, double lower, SamplePair samples) {
+    std::vector<const Lower*> adapters;
+    std::vector<RowsPart> parts;
+    const int adapter = index_of(adapters, &p);
+    if (upper != 0.0) add(parts, adapter, upper, samples.upper, true);
+    if (lower != 0.0) add(parts, adapter, lower, samples.lower, false);
+    count(parts, 1.0);
+    const std::vector<double> losses = losses_of_parts(
+        transformer_->log_probabilities(theta, pack_parts(parts), std::span<const Lower* const>(adapters)),
+        parts);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < parts.size(); ++i) sum += parts[i].weight * losses[i];
+    return sum;
+  }
+
+  /// The adapter's place in the call, −1 where none is used.
+  int index_of(std::vector<const Lower*>& adapters, const Lower* adapter) const {
+    if (!setup_.use_adapter) return -1;
+    adapters.push_back(adapter);
+    return static_cast<int>(adapters.size() - 1);
+  }
+  /// Appends a part for every task that the sample draws and that has rows at this level.
+  void add(std::vector<RowsPart>& parts, int adapter, double weight, Sample sample, bool upper) const {
+    std::vector<std::size_t> drawn;
+    draw_tasks(sample.seed, sample.step, setup_.tasks.size(), setup_.each, setup_.weights, drawn);
+    for (const std::size_t task : drawn) {
+      const std::vector<EncodedRow>& rows = upper ? setup_.tasks[task].upper : setup_.tasks[task].lower;
+      if (rows.empty()) continue;
+      // As MetaSolver keeps the samples of two tasks apart.
+      const Sample own{sample.seed + (static_cast<std::uint64_t>(task) << 32U), sample.step, sample.stream};
+      RowsPart& part = parts.emplace_back();
+      part.adapter = adapter;
+      part.weight = weight / static_cast<double>(drawn.size());
+      for (const std::size_t row : data::draw(own, rows.size(), std::min(setup_.batch, rows.size())))
+        part.rows.push_back(&rows[row]);
+    }
+  }
+  void count(std::span<const RowsPart> parts, double times) const {
+    for (const RowsPart& part : parts) {
+      work_->passes += times * static_cast<double>(part.rows.size()) / static_cast<double>(setup_.batch);
+      work_->tokens += static_cast<std::uint64_t>(times) * tokens_of(part);
+    }
+  }
+
+  Transformer* transformer_;
+  Work* work_;  // a tally of all tasks, no part of the value
+  Setup setup_;
+};
+
+}  // namespace zofo::tune
