@@ -13,7 +13,7 @@
 #include "served.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/tune/calibrate.hpp"
-#include "zofo/tune/generate.hpp"
+#include "zofo/tune/evaluate_task.hpp"
 
 namespace zofo::cli {
 
@@ -33,8 +33,17 @@ struct Evaluate {
   int on(Device& device) const {
     const std::vector<data::TaskData> tasks = load();
     Served<Device> served(device, place.model, run);
+    std::vector<Encoded> encoded;
+    for (const data::TaskData& data : tasks) encoded.push_back(encode(served, data));
+    plan(device, served, encoded);
+    if (calibrate)
+      for (Encoded& each : encoded)
+        tune::calibrate(*served.transformer, served.theta, served.adapter_or_null(), each.encoder, each.rows,
+                        file);
     std::vector<tune::Scores> scores;
-    for (const data::TaskData& data : tasks) scores.push_back(evaluate(served, data));
+    for (const Encoded& each : encoded)
+      scores.push_back(tune::evaluate_task(served.model, *served.transformer, served.theta,
+                                           served.adapter_or_null(), std::span(each.rows), *each.task));
     if (all_templates)
       say_all(tasks, scores, device.peak_mib());
     else
@@ -43,6 +52,8 @@ struct Evaluate {
   }
 
  private:
+  static constexpr const char* file = "validation.jsonl";
+
   // The task under each template asked for.
   [[nodiscard]] std::vector<data::TaskData> load() const {
     require(!all_templates || template_name.empty(), "--template and --all-templates: only one can be given");
@@ -61,23 +72,33 @@ struct Evaluate {
     return data;
   }
 
+  // The rows of a task under one template.
+  struct Encoded {
+    const data::Task* task;
+    tune::RowEncoder encoder;
+    std::vector<tune::EncodedRow> rows;
+  };
   template <class Device>
-  tune::Scores evaluate(Served<Device>& served, const data::TaskData& data) const {
+  [[nodiscard]] Encoded encode(const Served<Device>& served, const data::TaskData& data) const {
     const tune::RowEncoder encoder(served.model, data.task, tune::Purpose::scoring, data.demonstrations,
                                    served.taken());
-    const char* const file = "validation.jsonl";
-    std::vector<tune::EncodedRow> encoded = tune::encode_rows(encoder, data.validation, rows, file);
-    auto& transformer = *served.transformer;
-    const auto* const adapter = served.adapter_or_null();
-    if (calibrate) tune::calibrate(transformer, served.theta, adapter, encoder, encoded, file);
-    tune::Scores scores = tune::evaluate(transformer, served.theta, adapter, encoded, data.task.answer_rule);
-    if (data.task.kind == data::Kind::generate) {
-      const tune::Generator greedy = [&](std::span<const tune::Tokens> prompts, const tune::EndOfText& end) {
-        return tune::cached_greedy_texts(served.model, transformer, served.theta, adapter, prompts, end);
-      };
-      scores.answers = tune::evaluate_texts(greedy, encoded, data.task);
+    return {&data.task, encoder, tune::encode_rows(encoder, data.validation, rows, file)};
+  }
+  // Throws Error, before anything is computed, where the device has no room for what the rows need.
+  template <class Device>
+  static void plan(Device& device, const Served<Device>& served, std::span<const Encoded> all) {
+    const model::Config& config = served.transformer->config();
+    const peft::Adapters& layouts = served.transformer->adapters();
+    const bool read = served.taken() > 0 && layouts.first() == peft::Kind::prompt;
+    for (const Encoded& each : all) {
+      tune::RowExtent extent;
+      extent.cover(each.rows);
+      tune::PassRows passes;
+      passes.texts =
+          tune::written_extent<typename Device::Backend>(config, served.taken(), each.rows, *each.task);
+      device.expect(config, layouts.layout(layouts.first()), extent.after(served.taken(), read), passes,
+                    false);
     }
-    return scores;
   }
 
   // What the rows have a figure of; those that every choice task has come first.

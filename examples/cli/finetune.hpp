@@ -1,6 +1,7 @@
 // One fine-tuning run on a device.
 #pragma once
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -76,10 +77,15 @@ struct Finetune {
   }
   void say(const tune::MethodResult& result) const {
     if (json) return write_out("{}\n", to_json(result).dump());
-    write_out(
-        "{}: accuracy {:.3f}, macro-F1 {:.3f}, loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n",
-        title_of(options.method), result.scores.accuracy, result.scores.macro_f1, result.scores.loss,
-        result.scores.rows, result.served, result.seconds, result.steps);
+    const tune::Scores& scores = result.scores;
+    std::string figures;
+    if (!std::isnan(scores.accuracy))
+      figures = fmt::format("accuracy {:.3f}, macro-F1 {:.3f}, ", scores.accuracy, scores.macro_f1);
+    if (scores.answers)
+      figures +=
+          fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
+    write_out("{}: {}loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n", title_of(options.method),
+              figures, scores.loss, scores.rows, result.served, result.seconds, result.steps);
   }
 };
 

@@ -92,14 +92,9 @@ struct Generate {
                                                  std::span<const tune::Tokens> asked,
                                                  const Told& told) const {
     if (asked.empty()) return {};
-    std::size_t longest = 0, all = 0;
-    for (const tune::Tokens& each : asked) {
-      longest = std::max(longest, each.size());
-      all += each.size();
-    }
     device.expect_texts(served.transformer->config(), served.transformer->adapters(),
                         tune::text_extent(*served.transformer, served.adapter_or_null(), asked, end, options),
-                        std::max(longest, std::min(all, Device::Backend::tokens_that_fill)));
+                        tune::tokens_read_together<typename Device::Backend>(asked));
     return tune::write_greedily(served.model, *served.transformer, served.theta, served.adapter_or_null(),
                                 asked, end, options, told);
   }

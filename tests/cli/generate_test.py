@@ -168,6 +168,31 @@ class Evaluation(Generate):
         self.assertAlmostEqual(report["f1"], sum(scores) / len(scores))
         self.assertAlmostEqual(report["exact_match"], sum(exact) / len(exact))
 
+    def test_a_run_reports_what_evaluate_finds(self):
+        task = self.make_task("answers", toml=WRITTEN.replace('"text"', '"answer"') % "\\n")
+        for file in ("train.jsonl", "validation.jsonl"):
+            answered = [{**row, "answer": "yes of course" if row["label"] else "no"} for row in program.rows(task / file)]
+            (task / file).write_text("".join(json.dumps(row) + "\n" for row in answered))
+        for method in ("lora", "bilevel"):
+            with self.subTest(method):
+                run = self.here / f"answers of {method}"
+                shown = self.good(self.finetune(run, "--method", method, "--steps", 60, "--lower-rate", 0.01,
+                                                "--upper-rate", 0.01, task=task)).out
+                found = self.good(self.evaluate("--run", run, task=task)).json()
+                self.assertGreater(found["f1"], 0.0)  # it has learnt to answer
+                (entry,) = json.loads((run / "result.json").read_text())["methods"]
+                final = [line for line in program.rows(run / "metrics.jsonl") if line["event"] == "final"]
+                self.assertEqual(len(final), 1)
+                for said in (entry, final[0]):
+                    self.assertEqual((said["f1"], said["exact_match"], said["rows"]),
+                                     (found["f1"], found["exact_match"], found["rows"]))
+                    self.assertIsNone(said["accuracy"])
+                self.assertIn(f"exact match {found['exact_match']:.3f}, F1 {found['f1']:.3f}, loss", shown)
+                self.assertNotIn("accuracy", shown)
+                curve = [line for line in program.rows(run / "metrics.jsonl") if line["event"] == "curve"]
+                self.assertTrue(curve)
+                self.assertFalse([line for line in curve if "f1" in line])
+
 
 class BadInput(Generate):
     def test_the_option_and_its_value_are_named(self):

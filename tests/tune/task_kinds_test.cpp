@@ -1,10 +1,12 @@
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/tune/calibrate.hpp"
-#include "zofo/tune/generate.hpp"
+#include "zofo/tune/evaluate_task.hpp"
+#include "zofo/tune/fine_tuning.hpp"
 #include "zofo/tune/language_problem.hpp"
 
 using namespace zofo;
@@ -186,4 +188,51 @@ TEST_CASE("texts of a generator are compared with the references", "[tune]") {
   const Scores scores = evaluate(f.transformer, f.model.parameters, nullptr, rows);
   CHECK(std::isnan(scores.accuracy));
   CHECK(scores.loss > 0);
+}
+
+TEST_CASE("texts are planned with the cache that they are written with", "[tune]") {
+  const Fixture f(written);
+  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const model::Config& config = f.model.parameters.config();
+  std::size_t longest = 0;
+  for (const EncodedRow& row : rows) longest = std::max(longest, row.prompt.size());
+  const TextExtent extent = written_extent<model::CpuBackend>(config, 3, rows, f.data.task);
+  CHECK(extent.cache.positions == longest + 3 + f.data.task.max_new_tokens - 1);
+  CHECK(extent.cache.sequences == std::min(rows.size(), model::CpuBackend::texts_at_once));
+  CHECK(extent.prompt_tokens >= longest);
+  data::Task chosen = f.data.task;
+  chosen.kind = data::Kind::choice;
+  CHECK(written_extent<model::CpuBackend>(config, 3, rows, chosen).cache.sequences == 0);
+}
+
+namespace {
+
+// A device that has no room for what is written.
+struct FullDevice : CpuDevice {
+  PassRows told = {};
+  void expect(const model::Config&, const peft::Adapter&, const RowExtent&, const PassRows& rows, bool) {
+    told = rows;
+    require(rows.texts.cache.sequences == 0, "no room for texts");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run whose texts don't fit ends before its first step", "[tune]") {
+  Fixture f(written);
+  FullDevice device;
+  Options options = preset("lora");
+  options.steps = 2;
+  const RunFolder folder(f.files.folder / "run");
+  Progress progress("test", nullptr);
+  const auto run = [&] {
+    FineTuning tuning(device, f.model, f.data, options, folder, progress, [] { return false; });
+    return tuning.run();
+  };
+  CHECK_THROWS_WITH(run(), "no room for texts");
+  CHECK(device.told.texts.cache.positions > f.data.task.max_new_tokens);
+  CHECK(device.told.gradient > 0);
+  CHECK_FALSE(std::filesystem::exists(folder.file("options.toml")));
+  f.data.task.kind = data::Kind::candidates;  // nothing is written then
+  CHECK(run().steps == 2);
 }

@@ -7,9 +7,16 @@
 #include <span>
 #include <vector>
 
+#include "zofo/model/kv_cache.hpp"
 #include "zofo/tune/examples_batch.hpp"
 
 namespace zofo::tune {
+
+/// Texts that are written with a cache; nothing where it has no sequences.
+struct TextExtent {
+  model::CacheExtent cache = {};
+  std::size_t prompt_tokens = 0;  ///< of the longest pass that reads prompts
+};
 
 /// Rows of the passes of a run, in units of the longest row.
 struct PassRows {
@@ -17,6 +24,10 @@ struct PassRows {
   std::size_t gradient = 0;    ///< of an adapter step's pass; 0 where no adapter is trained
   std::size_t probes = 2;      ///< that share an outer step's pass: both sides of a dense direction
   std::uint32_t low_rank = 0;  ///< rank of the directions, all of whose probes share a pass; 0: dense ones
+  /// Adapters where one is trained: p and s with gradient and moments, all once more to fall back on; a
+  /// pass's.
+  std::size_t vectors = 2 * (2 + 2 * 3) + 3;
+  TextExtent texts = {};  ///< that are written between or after the passes
 };
 
 /// Largest sizes of a packed batch of one row.

@@ -85,7 +85,7 @@ class FineTuning {
     if (!stopped_) {
       progress_.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", result.steps,
                                  result.seconds, rows_.held_out.size()));
-      result.scores = serving_.score(served, rows_.held_out);
+      result.scores = serving_.final_score(model_, served);
       if (options_.curve_points > 0) curve_point();
       log_.scored("final", tally, result.scores);
     } else if (log_.last_point()) {

@@ -131,13 +131,30 @@ std::vector<std::string> greedy_texts(const Model& model, model::BasicTransforme
   return detail::texts_of(std::move(all));
 }
 
+/// Tokens of the longest pass that reads prompts into a cache.
+template <class Backend>
+std::size_t tokens_read_together(std::span<const Tokens> prompts) {
+  std::size_t longest = 0, all = 0;
+  for (const Tokens& each : prompts) {
+    longest = std::max(longest, each.size());
+    all += each.size();
+  }
+  return std::max(longest, std::min(all, Backend::tokens_that_fill));
+}
+
+/// What is written after.
+inline std::vector<Tokens> prompts_of(std::span<const EncodedRow> rows) {
+  std::vector<Tokens> prompts;
+  for (const EncodedRow& row : rows) prompts.push_back(row.prompt);
+  return prompts;
+}
+
 /// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
 /// examples. Throws Error if there are no rows.
 inline data::AnswerScore evaluate_texts(const Generator& generator, std::span<const EncodedRow> rows,
                                         const data::Task& task) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
-  std::vector<Tokens> prompts;
-  for (const EncodedRow& row : rows) prompts.push_back(row.prompt);
+  const std::vector<Tokens> prompts = prompts_of(rows);
   const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});
   require(texts.size() == rows.size(), "generator: {} texts for {} prompts", texts.size(), rows.size());
   data::AnswerScore sum;

@@ -22,6 +22,7 @@
 #include "zofo/tune/adapter_store.hpp"
 #include "zofo/tune/device.hpp"
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/meta_extents.hpp"
 #include "zofo/tune/meta_log.hpp"
 #include "zofo/tune/meta_result.hpp"
 #include "zofo/tune/meta_run.hpp"
@@ -272,7 +273,8 @@ class MetaTraining {
 
   // The memory of the whole run is planned before any of it is taken.
   typename Backend::Theta& place(model::Parameters& theta) {
-    device_.expect(theta.config(), lora_, extent_of(tasks_), {}, options_.recompute);
+    device_.expect(theta.config(), lora_, extent_of(tasks_),
+                   meta_pass_rows<Backend>(options_, tasks_, extent_of(tasks_)), options_.recompute);
     return device_.place(theta);
   }
 

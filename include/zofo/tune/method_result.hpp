@@ -6,6 +6,7 @@
 #include <string>
 
 #include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/score_fields.hpp"
 
 namespace zofo::tune {
 
@@ -29,23 +30,21 @@ struct MethodResult {
 
 /// One entry of result.json's list `methods`.
 inline nlohmann::json to_json(const MethodResult& r) {
-  return {{"method", r.method},
-          {"adapter", r.adapter},
-          {"accuracy", r.scores.accuracy},
-          {"macro_f1", r.scores.macro_f1},
-          {"loss", r.scores.loss},
-          {"rows", r.scores.rows},
-          {"seconds", r.seconds},
-          {"passes", r.passes},
-          {"peak_mib", r.peak},
-          {"steps", r.steps},
-          {"served", r.served},
-          {"interrupted", r.interrupted},
-          {"served_steps", r.served_steps},
-          {"stopped_early", r.stopped_early},
-          {"model_hash", r.model_hash},
-          {"theta_hash", r.theta_hash},
-          {"adapter_hash", r.adapter_hash}};
+  nlohmann::json fields = score_fields(r.scores);
+  fields.update({{"method", r.method},
+                 {"adapter", r.adapter},
+                 {"seconds", r.seconds},
+                 {"passes", r.passes},
+                 {"peak_mib", r.peak},
+                 {"steps", r.steps},
+                 {"served", r.served},
+                 {"interrupted", r.interrupted},
+                 {"served_steps", r.served_steps},
+                 {"stopped_early", r.stopped_early},
+                 {"model_hash", r.model_hash},
+                 {"theta_hash", r.theta_hash},
+                 {"adapter_hash", r.adapter_hash}});
+  return fields;
 }
 
 }  // namespace zofo::tune

@@ -18,6 +18,7 @@
 #include "zofo/tune/early_stopping.hpp"
 #include "zofo/tune/evaluate.hpp"
 #include "zofo/tune/run_folder.hpp"
+#include "zofo/tune/score_fields.hpp"
 
 namespace zofo::tune {
 
@@ -106,16 +107,12 @@ class RunLog {
   /// A point of the learning curve ("curve") or the last score of all ("final").
   void scored(const char* event, const Tally& tally, const Scores& scores) {
     if (std::string_view(event) == "curve") last_point_ = scores;
-    metrics_.line(nlohmann::json{
-        {"event", event},
-        {"step", tally.steps},
-        {"seconds", tally.seconds},
-        {"passes", tally.passes(batch_)},
-        {"accuracy", scores.accuracy},
-        {"macro_f1", scores.macro_f1},
-        {"loss", scores.loss},
-        {"rows",
-         scores.rows}}.dump());
+    nlohmann::json fields = score_fields(scores);
+    fields.update({{"event", event},
+                   {"step", tally.steps},
+                   {"seconds", tally.seconds},
+                   {"passes", tally.passes(batch_)}});
+    metrics_.line(fields.dump());
   }
   /// A loss on the rows that decide about stopping early.
   void judged(const Tally& tally, const Candidate& candidate) {
@@ -134,17 +131,10 @@ class RunLog {
   /// Saves where the files stand, once the disk holds them.
   void save(checkpoint::RunState& state) {
     state.numbers["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
-    if (!last_point_) return;
-    state.numbers["scores"] = {{"accuracy", last_point_->accuracy},
-                               {"macro_f1", last_point_->macro_f1},
-                               {"loss", last_point_->loss},
-                               {"rows", last_point_->rows}};
+    if (last_point_) state.numbers["scores"] = score_fields(*last_point_);
   }
   void load(const checkpoint::RunState& state) {
-    if (!state.numbers.contains("scores")) return;
-    const auto x = state.fields("scores");
-    last_point_ = Scores{checkpoint::number_or_nan(x, "accuracy"), checkpoint::number_or_nan(x, "macro_f1"),
-                         checkpoint::number_or_nan(x, "loss"), x.integer("rows")};
+    if (state.numbers.contains("scores")) last_point_ = scores_from(state.fields("scores"));
   }
   /// Goes on after these texts, which the files begin with.
   void go_on_after(std::string_view metrics, std::string_view trajectory) {

@@ -21,7 +21,7 @@ namespace zofo::tune {
 struct RunRows {
   Split split;
   std::vector<EncodedRow> held_out;
-  data::AnswerRule answer_rule;
+  const data::Task* task;  ///< borrowed
 
   /// Throws Error naming the file and line of a row that does not fit the model.
   RunRows(const Model& model, const data::TaskData& data, const Options& o)
@@ -33,7 +33,7 @@ struct RunRows {
         held_out(encode_rows(
             RowEncoder(model, data.task, Purpose::scoring, data.demonstrations, taken_by(model, o)),
             data.validation, o.validation_rows, "validation.jsonl")),
-        answer_rule(data.task.answer_rule) {}
+        task(&data.task) {}
 
   /// Held-out rows of a learning-curve point.
   [[nodiscard]] std::span<const EncodedRow> of_curve(const Options& o) const {

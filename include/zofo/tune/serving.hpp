@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "zofo/model/transformer.hpp"
 #include "zofo/tune/adapter_layout.hpp"
 #include "zofo/tune/early_stopping.hpp"
-#include "zofo/tune/evaluate.hpp"
+#include "zofo/tune/evaluate_task.hpp"
 #include "zofo/tune/policies.hpp"
 #include "zofo/tune/run_rows.hpp"
 #include "zofo/tune/served_file.hpp"
@@ -47,15 +48,17 @@ class Serving {
   [[nodiscard]] Eigen::VectorXf& moved() { return moved_; }
   [[nodiscard]] model::BasicTransformer<Backend>& transformer() { return transformer_; }
 
-  /// Scores θ with an adapter, or alone if it is null.
+  /// Scores θ with an adapter, or alone if it is null, by what may follow the rows' prompts.
   Scores score(const Vector* adapter, std::span<const EncodedRow> rows) {
-    return evaluate(transformer_, theta_, adapter, rows, rows_.answer_rule);
+    return evaluate(transformer_, theta_, adapter, rows, rows_.task->answer_rule);
   }
-  /// Scores what is served.
-  Scores score(const Served& served, std::span<const EncodedRow> rows) {
-    if (served.values() == nullptr) return score(nullptr, rows);
-    const Vector placed = device_.vector(*served.values());
-    return score(&placed, rows);
+  /// Scores what is served on all held-out rows, and the answers that it writes where the task has it write.
+  /// `model` has the tokenizer.
+  Scores final_score(const Model& model, const Served& served) {
+    std::optional<Vector> placed;
+    if (served.values() != nullptr) placed.emplace(device_.vector(*served.values()));
+    return evaluate_task(model, transformer_, theta_, placed ? &*placed : nullptr, std::span(rows_.held_out),
+                         *rows_.task);
   }
   /// Scores what the learning curve shows: of both levels (θ, p).
   Scores score_now(std::span<const EncodedRow> rows) {
@@ -108,8 +111,10 @@ class Serving {
     return &s_;
   }
   Theta& place(model::Parameters& theta) {
-    device_.expect(theta.config(), layout_, rows_.extent(layout_), rows_.pass_rows(options_),
-                   options_.recompute);
+    PassRows passes = rows_.pass_rows(options_);
+    passes.texts =
+        written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), rows_.held_out, *rows_.task);
+    device_.expect(theta.config(), layout_, rows_.extent(layout_), passes, options_.recompute);
     return device_.place(theta);
   }
 

@@ -55,9 +55,9 @@ class CudaDevice {
       gradient.keeps = true;
       gradient.recompute = recompute;
       plan.pass(gradient);
-      plan.vectors(2 * (2 + 2 * 3) +
-                   3);  // p and s with gradient and moments, all once more to fall back on; a pass's
+      plan.vectors(rows.vectors);
     }
+    if (rows.texts.cache.sequences > 0) plan.cache(rows.texts.cache, rows.texts.prompt_tokens);
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }

@@ -1,0 +1,65 @@
+/// @file How large the passes of a meta-training get.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "zofo/tune/extents.hpp"
+#include "zofo/tune/meta_options.hpp"
+#include "zofo/tune/meta_tasks.hpp"
+
+namespace zofo::tune {
+
+namespace detail {
+
+/// The sum over the `count` tasks that have the most of it (0: all).
+template <class RowsOf>
+std::size_t most_rows(const std::vector<MetaTaskData>& tasks, std::size_t count, RowsOf&& rows_of) {
+  std::vector<std::size_t> rows;
+  for (const MetaTaskData& task : tasks) rows.push_back(rows_of(task));
+  std::ranges::sort(rows, std::ranges::greater());
+  if (count > 0 && count < rows.size()) rows.resize(count);
+  std::size_t sum = 0;
+  for (const std::size_t each : rows) sum += each;
+  return sum;
+}
+
+}  // namespace detail
+
+/// Rows of the largest passes, whose rows are `row` at most, and the adapters beside them. The probed pass
+/// has F(p), G(p), G(s) of all tasks of a step. Gradients share a pass until its tokens reach
+/// Backend::tokens_that_fill, so the last adapter's rows come on top.
+template <class Backend>
+PassRows meta_pass_rows(const MetaTrainOptions& o, const std::vector<MetaTaskData>& tasks,
+                        const RowExtent& row) {
+  if (o.method == "none") return {};
+  const std::size_t batch = o.batch;
+  const auto upper = [&](const MetaTaskData& task) { return std::min(batch, task.rows.upper.size()); };
+  const auto lower = [&](const MetaTaskData& task) { return std::min(batch, task.rows.lower.size()); };
+  const auto penalised = [&](const MetaTaskData& task) { return upper(task) + lower(task); };
+  const auto of_a_step = [&](const auto& rows_of) {
+    return detail::most_rows(tasks, o.tasks_per_step, rows_of);
+  };
+  const bool penalty = o.penalty != 0.0;
+  PassRows rows;
+  if (o.moves_backbone())
+    rows.probed =
+        of_a_step([&](const MetaTaskData& task) { return upper(task) + (penalty ? 2 * lower(task) : 0); });
+  if (o.method == "joint-mezo") return rows;
+  const std::size_t all = of_a_step([&](const MetaTaskData& task) { return penalised(task) + lower(task); });
+  // An adapter that all tasks share has the rows of all tasks of a step.
+  const std::size_t last = o.tied() ? of_a_step(penalised) : detail::most_rows(tasks, 1, penalised);
+  rows.gradient = std::min(all, Backend::tokens_that_fill / std::max<std::size_t>(row.tokens, 1) + last);
+  std::size_t drawn = o.tasks_per_step == 0 ? tasks.size() : o.tasks_per_step;
+  std::size_t held = o.in_memory == 0 ? tasks.size() : std::max<std::size_t>(o.in_memory, drawn);
+  if (o.tied()) held = drawn = 1;
+  // p and s, each with its gradient and two moments; those of a step once more to fall back on; a pass's.
+  constexpr std::size_t of_a_pair = 2 * (1 + 3);
+  rows.vectors = (std::min(held, tasks.size()) + drawn) * of_a_pair + 3;
+  return rows;
+}
+
+}  // namespace zofo::tune
