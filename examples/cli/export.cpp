@@ -5,6 +5,7 @@
 #include "cli.hpp"
 #include "zofo/checkpoint/atomic_folder.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/tokenize/gguf_tokenizer.hpp"
 #include "zofo/tune/export_gguf.hpp"
 #include "zofo/tune/export_hugging_face.hpp"
 #include "zofo/tune/load_model.hpp"
@@ -21,6 +22,8 @@ struct Export {
 
   int write() const {
     check();
+    std::optional<tokenize::GgufTokenizer> tokenizer;
+    if (format == "gguf" && from_folder()) tokenizer = tokenize::read_gguf_tokenizer(model);
     model::Parameters theta = tune::load_backbone(model);
     std::optional<tune::Served> restored;
     if (!run.empty()) restored.emplace(tune::restore(run, theta));
@@ -34,7 +37,7 @@ struct Export {
     const bool beside = adapter && !merge;
     if (format == "hf") return write_folder(theta, beside ? &*restored->adapter : nullptr);
     require(!beside, "--format gguf: holds a backbone alone: --merge puts the run's adapter into it");
-    return write_file(theta);
+    return write_file(theta, tokenizer);
   }
 
  private:
@@ -104,15 +107,21 @@ struct Export {
                                       tokenizer ? "" : " without tokenizer files: the source has none"));
   }
 
-  int write_file(const model::Parameters& theta) const {
-    require(!from_folder(),
-            "--format gguf: such a file holds its tokenizer, which is not written from {}: export as hf, or "
-            "start from a GGUF file",
-            model);
+  int write_file(const model::Parameters& theta,
+                 const std::optional<tokenize::GgufTokenizer>& tokenizer) const {
     const checkpoint::GgmlType type = dtype == "f32"    ? checkpoint::GgmlType::F32
                                       : dtype == "bf16" ? checkpoint::GgmlType::BF16
                                                         : checkpoint::GgmlType::Q8_0;
-    tune::write_gguf(out, theta, type, checkpoint::GgufFile(model));
+    if (tokenizer)
+      tune::write_gguf(out, theta, type,
+                       [&](checkpoint::GgufWriter& file) { tokenizer->write(file, theta.config().vocab); });
+    else
+      tune::write_gguf(out, theta, type, checkpoint::GgufFile(model));
+    if (tokenizer && tokenizer->loses_nfc)
+      fmt::print(stderr,
+                 "zofo: {}: the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: "
+                 "other texts get other tokens\n",
+                 out);
     return write_out("{}: a GGUF file ({})\n", out, dtype), 0;
   }
 

@@ -87,7 +87,14 @@ class Export(Case):
             for a, b in zip(got["logprobs"], wanted["logprobs"], strict=True):
                 self.assertAlmostEqual(a, b, delta=1e-4)
         self.out = self.here / "file"
-        self.refuse("holds its tokenizer", arguments=("--format", "gguf"), model=folder)
+        self.good(self.export("--format", "gguf", model=folder))
+        self.assertEqual(self.good(self.score(requests, model=self.out)).out, self.good(self.score(requests)).out)
+        source, written = Gguf.read(self.model), Gguf.read(self.out)
+        for name in ("tokens", "merges"):
+            self.assertEqual(written.strings(f"tokenizer.ggml.{name}"), source.strings(f"tokenizer.ggml.{name}"))
+        self.out = self.here / "another file"
+        (folder / "tokenizer.json").unlink()
+        self.refuse("tokenizer.json: is not there", arguments=("--format", "gguf"), model=folder)
 
     def test_a_merged_file_scores_as_the_run(self):
         run = self.run_folder()

@@ -1,10 +1,16 @@
 /// @file Exports: what is written is what is loaded again, and an adapter merged computes what it computed
 /// beside the weights.
+#include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/input/file.hpp"
+#include "zofo/tokenize/from_gguf.hpp"
+#include "zofo/tokenize/gguf_tokenizer.hpp"
 #include "zofo/tune/export_gguf.hpp"
 #include "zofo/tune/export_hugging_face.hpp"
 #include "zofo/tune/load_model.hpp"
@@ -202,4 +208,107 @@ TEST_CASE("what no config.json can say is refused", "[tune]") {
   c.norm_eps = 1e-6F;
   CHECK_THAT(message_of([&] { hugging_face_config(c, SafetensorsType::F32, nlohmann::json::object()); }),
              ContainsSubstring("norm_eps = 1e-06"));
+}
+
+namespace {
+
+/// A golden tokenizer as a folder, less the tokens that take blanks or stand alone, which GGUF cannot say.
+struct GoldenTokenizer {
+  explicit GoldenTokenizer(const std::string& family)
+      : golden(hub::folder("").parent_path().parent_path() / "tokenizers" / family) {
+    document = nlohmann::json::parse(input::read_file(golden / "tokenizer.json"));
+    nlohmann::json kept = nlohmann::json::array();
+    for (const nlohmann::json& token : document["added_tokens"]) {
+      const bool plain = !token["lstrip"] && !token["rstrip"] && !token["single_word"];
+      if (plain)
+        kept.push_back(token);
+      else
+        left_out.push_back(token["content"]);
+    }
+    document["added_tokens"] = kept;
+  }
+  /// The tokenizer by way of a GGUF file for a model of `rows` embeddings.
+  [[nodiscard]] tokenize::Tokenizer through_gguf(std::size_t rows) const {
+    const TemporaryFolder folder;
+    write(folder);
+    checkpoint::GgufWriter file;
+    tokenize::read_gguf_tokenizer(folder.path()).write(file, rows);
+    file.write(folder.path() / "file");
+    return tokenize::from_gguf(checkpoint::GgufFile(folder.path() / "file"));
+  }
+  [[nodiscard]] std::string refusal() const {
+    const TemporaryFolder folder;
+    write(folder);
+    return message_of([&] { tokenize::read_gguf_tokenizer(folder.path()); });
+  }
+  void write(const TemporaryFolder& folder) const { folder.write("tokenizer.json", document.dump()); }
+
+  std::filesystem::path golden;
+  nlohmann::json document;
+  std::vector<std::string> left_out;
+};
+
+}  // namespace
+
+TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", "[tune]") {
+  for (const std::string family : {"smollm2", "llama3", "qwen2"}) {
+    const GoldenTokenizer source(family);
+    REQUIRE(source.left_out.size() == 2);
+    const auto texts = nlohmann::json::parse(input::read_file(source.golden.parent_path() / "texts.json"));
+    const auto wanted = nlohmann::json::parse(input::read_file(source.golden / "ids.json"));
+    const tokenize::Tokenizer tokenizer = source.through_gguf(600);
+    CHECK(tokenizer.size() == 600);
+    CHECK(tokenizer.bos() ==
+          (wanted["bos"].is_null() ? std::nullopt : std::optional(wanted["bos"].get<std::int32_t>())));
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto text = texts[i].get<std::string>();
+      const auto ids = wanted["plain"][i].get<std::vector<std::int32_t>>();
+      // What the reference composed (NFC), a GGUF file's tokenizer reads as it stands.
+      const bool composed = family == "qwen2" && tokenizer.decode(ids) != text;
+      if (composed || std::ranges::any_of(source.left_out, [&](const std::string& token) {
+            return text.find(token) != std::string::npos;
+          }))
+        continue;
+      ++compared;
+      INFO(family << ": " << text);
+      CHECK(tokenizer.encode(text) == ids);
+    }
+    CHECK(compared > 50);
+  }
+}
+
+TEST_CASE("ids without a token get names that no token has", "[tune]") {
+  GoldenTokenizer source("llama3");
+  source.document["model"]["vocab"]["[PAD579]"] = 590;
+  const tokenize::Tokenizer tokenizer = source.through_gguf(600);
+  CHECK(tokenizer.id("[PAD579]") == 590);
+  CHECK(tokenizer.id("[PAD579]_") == 579);
+  CHECK(tokenizer.id("[PAD599]") == 599);
+}
+
+TEST_CASE("what a GGUF file's tokenizer cannot say is refused by name", "[tune]") {
+  const auto said = [](const std::string& family, auto&& change) {
+    GoldenTokenizer source(family);
+    change(source.document);
+    return source.refusal();
+  };
+  const auto nothing = [](const nlohmann::json&) {};
+  CHECK_THAT(said("tekken", nothing), contains("tokenizer.json: pre_tokenizer = "));
+  CHECK_THAT(said("llama2", nothing), contains("pre_tokenizer"));
+  CHECK_THAT(said("llama3",
+                  [](auto& json) {
+                    json["normalizer"] = {{"type", "NFC"}};
+                  }),
+             contains("normalizer = "));
+  CHECK_THAT(said("llama3", [](auto& json) { json["model"]["ignore_merges"] = false; }),
+             contains("model.ignore_merges: must be true"));
+  CHECK_THAT(said("llama3", [](auto& json) { json["pre_tokenizer"] = nullptr; }), contains("pre_tokenizer"));
+  CHECK_THAT(said("smollm2", [](auto& json) { json["added_tokens"][2]["lstrip"] = true; }),
+             contains("added_tokens[2].lstrip = true"));
+  const TemporaryFolder empty;
+  CHECK_THAT(message_of([&] { tokenize::read_gguf_tokenizer(empty.path()); }),
+             contains("tokenizer.json: is not there"));
+  CHECK_THAT(message_of([] { static_cast<void>(GoldenTokenizer("llama3").through_gguf(100)); }),
+             contains("tokens but the embedding only 100 rows"));
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -90,20 +91,21 @@ inline checkpoint::GgmlType stored_type(const model::Tensor& weight, checkpoint:
 
 }  // namespace detail
 
-/// Writes a backbone as F32, BF16 or Q8_0, with the tokenizer and name of the GGUF file it came from. The
+/// Writes a backbone as F32, BF16 or Q8_0, with the tokenizer that `put_tokenizer(GgufWriter&)` adds. The
 /// architecture is llama, qwen2 (biases on q, k and v; their rows in Hugging Face's order, as llama.cpp has
 /// them), or opt: this library's own, with Layout's names and the keys of gguf_keys. Throws Error naming the
 /// file when it exists or the disk refuses.
-inline void write_gguf(const std::filesystem::path& path, const model::Parameters& theta,
-                       checkpoint::GgmlType type, const checkpoint::GgufFile& tokenizer) {
+template <class Put>
+requires std::invocable<Put&, checkpoint::GgufWriter&>
+void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, checkpoint::GgmlType type,
+                Put&& put_tokenizer) {
   using checkpoint::GgmlType;
   std::error_code ignored;
   require(!std::filesystem::exists(path, ignored), "{}: already exists: name a new file", path.string());
   const model::Config& c = theta.config();
   checkpoint::GgufWriter file;
   detail::write_gguf_keys(file, c, type);
-  for (const std::string& key : tokenizer.keys())
-    if (key.starts_with("tokenizer.") || key == "general.name") file.raw(key, tokenizer.raw(key));
+  put_tokenizer(file);
   const bool factors = c.rope_scaling.kind == model::RopeScaling::Kind::llama3;
   if (factors)
     file.declare(detail::rope_factors, std::array<std::uint64_t, 1>{c.head_dim / 2}, GgmlType::F32);
@@ -120,6 +122,15 @@ inline void write_gguf(const std::filesystem::path& path, const model::Parameter
     std::vector<float> values(theta.data(i), theta.data(i) + weight.size());
     if (halves) to_rotary_halves(values, c, weight);
     return checkpoint::quantize(detail::stored_type(weight, type), values);
+  });
+}
+
+/// The same with the tokenizer and name of the GGUF file that the backbone came from.
+inline void write_gguf(const std::filesystem::path& path, const model::Parameters& theta,
+                       checkpoint::GgmlType type, const checkpoint::GgufFile& tokenizer) {
+  write_gguf(path, theta, type, [&](checkpoint::GgufWriter& file) {
+    for (const std::string& key : tokenizer.keys())
+      if (key.starts_with("tokenizer.") || key == "general.name") file.raw(key, tokenizer.raw(key));
   });
 }
 
