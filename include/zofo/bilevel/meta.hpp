@@ -137,7 +137,8 @@ class MetaSolver {
     if constexpr (joint_rounds) {
       std::vector<typename JointInnerRound<Task, Inner>::Member> members;
       for (const std::size_t task : drawn_)
-        members.push_back({&tasks_[task], &adapters[task], &state_.inner[task], seed_of(task)});
+        members.push_back(
+            {&tasks_[task], &adapters[task].p, &adapters[task].s, &state_.inner[task], seed_of(task)});
       joint_.run(inner_, members, theta, options_.loop, report_);
     } else {
       for (const std::size_t task : drawn_)
@@ -205,15 +206,14 @@ class MetaSolver {
     }
   }
 
-  static constexpr bool joint_rounds = HasJointGradients<Task> && takes_gradient_at_x<Inner>;
-  struct NoJointRound {};
+  static constexpr bool joint_rounds = takes_joint_rounds<Task, Inner>;
 
   std::vector<Task>& tasks_;
   Estimator estimator_;
   OuterEvaluation<Task, Law, Estimator> outer_level_;
   Outer outer_;
   InnerRound<Task, Inner> inner_;
-  std::conditional_t<joint_rounds, JointInnerRound<Task, Inner>, NoJointRound> joint_;
+  JointRoundOf<Task, Inner> joint_;
   MetaOptions options_;
   State state_;
   StepReport report_;
