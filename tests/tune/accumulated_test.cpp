@@ -53,8 +53,7 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tun
     Eigen::VectorXf a_s(p.size()), b_s(p.size());
     const auto joint = [&](auto& asked, Eigen::VectorXf& at_p, Eigen::VectorXf& at_s) {
       using Part = JointGradient<std::remove_reference_t<decltype(asked)>>;
-      std::vector<Part> parts{{&asked, &p, 1.0, 3.0, {f, g}, &at_p},
-                              {&asked, &s, 0.0, 1.0, {{}, g}, &at_s}};
+      std::vector<Part> parts{{&asked, &p, 1.0, 3.0, {f, g}, &at_p}, {&asked, &s, 0.0, 1.0, {{}, g}, &at_s}};
       asked.joint_gradients(theta, std::span(parts));
       return std::pair(parts[0].value, parts[1].value);
     };
