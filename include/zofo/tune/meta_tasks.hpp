@@ -129,4 +129,39 @@ inline std::vector<double> task_weights(const MetaTrainOptions& options,
   return weights;
 }
 
+/// The tasks as problems that a solver takes: one each, or one mixture where they share their adapters.
+template <class Backend>
+std::vector<BasicMetaTask<Backend>> meta_problems(model::BasicTransformer<Backend>& transformer, Work& work,
+                                                  const MetaTrainOptions& options,
+                                                  const std::vector<MetaTaskData>& tasks) {
+  using Task = BasicMetaTask<Backend>;
+  std::vector<Task> list;
+  const bool adapted = options.method != "joint-mezo";
+  if (options.tied()) {
+    typename Task::Setup mixture{
+        {}, options.batch, adapted, options.tasks_per_step, task_weights(options, tasks)};
+    for (const MetaTaskData& task : tasks) mixture.tasks.push_back(task.rows);
+    list.emplace_back(transformer, work, std::move(mixture));
+    return list;
+  }
+  for (const MetaTaskData& task : tasks)
+    list.emplace_back(transformer, work, typename Task::Setup{{task.rows}, options.batch, adapted});
+  return list;
+}
+
+/// What meta.json says of a run from the backbone whose hash is `model`.
+inline MetaRun describe(const MetaTrainOptions& options, const std::string& model,
+                        const std::vector<MetaTaskData>& tasks) {
+  MetaRun run;
+  run.method = options.method;
+  run.model = model;
+  run.theta = options;
+  run.tied = options.tied();
+  run.merged = options.method == "joint-lora";
+  run.adapted = options.adapted();
+  for (const MetaTaskData& task : tasks)
+    run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
+  return run;
+}
+
 }  // namespace zofo::tune

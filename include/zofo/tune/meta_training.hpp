@@ -61,7 +61,7 @@ class MetaTraining {
                         options.lora_targets)),
         identity_(meta_identity(model.parameters, tasks)),
         past_(read_past()),
-        described_(describe()),
+        described_(describe(options, identity_.at("model").template get<std::string>(), tasks)),
         theta_(place(model.parameters)),
         law_(law_of(described_, theta_)),
         outer_(outer_of(described_)),
@@ -107,19 +107,6 @@ class MetaTraining {
   using Clock = std::chrono::steady_clock;
   using Solver = MetaSolver<Task, AnyLaw, AnyReduction, AnyOuter, inner::Adam>;
   using InnerList = std::vector<InnerStates<inner::Adam, Vector>>;
-
-  [[nodiscard]] MetaRun describe() const {
-    MetaRun run;
-    run.method = options_.method;
-    run.model = identity_.at("model").template get<std::string>();
-    run.theta = options_;
-    run.tied = options_.tied();
-    run.merged = options_.method == "joint-lora";
-    run.adapted = options_.adapted();
-    for (const MetaTaskData& task : tasks_)
-      run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
-    return run;
-  }
 
   // ---- going on ----
   // Read and checked before anything of the folder is touched.
@@ -172,23 +159,9 @@ class MetaTraining {
     saver_.save(tally_.seconds, [&] { return state(); });
   }
   // ---- training ----
-  [[nodiscard]] std::vector<Task> problems() {
-    std::vector<Task> list;
-    const bool adapted = options_.method != "joint-mezo";
-    if (options_.tied()) {
-      typename Task::Setup mixture{
-          {}, options_.batch, adapted, options_.tasks_per_step, task_weights(options_, tasks_)};
-      for (const MetaTaskData& task : tasks_) mixture.tasks.push_back(task.rows);
-      list.emplace_back(transformer_, work_, std::move(mixture));
-      return list;
-    }
-    for (const MetaTaskData& task : tasks_)
-      list.emplace_back(transformer_, work_, typename Task::Setup{{task.rows}, options_.batch, adapted});
-    return list;
-  }
   void train() {
     using inner::Adam;
-    std::vector<Task> list = problems();
+    std::vector<Task> list = meta_problems(transformer_, work_, options_, tasks_);
     MetaOptions meta{loop_options(options_)};
     if (!options_.tied()) {
       meta.tasks_per_step = options_.tasks_per_step;
