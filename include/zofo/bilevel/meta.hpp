@@ -137,8 +137,8 @@ class MetaSolver {
     if constexpr (joint_rounds) {
       std::vector<typename JointInnerRound<Task, Inner>::Member> members;
       for (const std::size_t task : drawn_)
-        members.push_back(
-            {&tasks_[task], &adapters[task], &state_.inner[task], seed_of_task(options_.loop.seed, task)});
+        members.push_back({&tasks_[task], &adapters[task].p, &adapters[task].s, &state_.inner[task],
+                           seed_of_task(options_.loop.seed, task)});
       joint_.run(inner_, members, theta, options_.loop, report_);
     } else {
       for (const std::size_t task : drawn_)
@@ -168,15 +168,14 @@ class MetaSolver {
     if constexpr (Level::reduces) state_.reduction.remembered = remembered_;
   }
 
-  static constexpr bool joint_rounds = HasJointGradients<Task> && takes_gradient_at_x<Inner>;
-  struct NoJointRound {};
+  static constexpr bool joint_rounds = takes_joint_rounds<Task, Inner>;
   using Level = TasksEvaluation<Task, Law, Estimator>;
 
   std::vector<Task>& tasks_;
   Level outer_level_;
   Outer outer_;
   InnerRound<Task, Inner> inner_;
-  std::conditional_t<joint_rounds, JointInnerRound<Task, Inner>, NoJointRound> joint_;
+  JointRoundOf<Task, Inner> joint_;
   MetaOptions options_;
   State state_;
   StepReport report_;

@@ -134,52 +134,24 @@ class BasicMetaTask {
 
   /// Values and gradients of several adapters, as many in a pass as fill the backend's processor.
   static void joint_gradients(const Theta& theta, std::span<JointGradient<BasicMetaTask>> wanted) {
-    while (!wanted.empty()) {
-      std::vector<RowsPart> parts;
-      std::vector<std::size_t> ends;
-      std::size_t tokens = 0;
-      while (ends.size() < wanted.size() && (ends.empty() || tokens < Backend::tokens_that_fill)) {
-        const JointGradient<BasicMetaTask>& each = wanted[ends.size()];
-        const std::size_t before = parts.size();
-        const auto adapter = static_cast<int>(ends.size());
-        if (each.upper_weight != 0.0)
-          each.task->add(parts, adapter, each.upper_weight, each.samples.upper, Level::upper);
-        if (each.lower_weight != 0.0)
-          each.task->add(parts, adapter, each.lower_weight, each.samples.lower, Level::lower);
-        for (const RowsPart& part : std::span(parts).subspan(before)) tokens += tokens_of(part);
-        ends.push_back(parts.size());
-      }
-      pass(theta, parts, ends, wanted.first(ends.size()));
-      wanted = wanted.subspan(ends.size());
-    }
+    if (wanted.empty()) return;
+    const BasicMetaTask& first = *wanted.front().task;
+    packed_gradients(
+        *first.transformer_, theta, wanted,
+        [](const JointGradient<BasicMetaTask>& one, int adapter) {
+          std::vector<RowsPart> parts;
+          if (one.upper_weight != 0.0)
+            one.task->add(parts, adapter, one.upper_weight, one.samples.upper, Level::upper);
+          if (one.lower_weight != 0.0)
+            one.task->add(parts, adapter, one.lower_weight, one.samples.lower, Level::lower);
+          return parts;
+        },
+        [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });
   }
 
  private:
   enum class Level { upper, upper_of_theta, lower };
 
-  static std::size_t tokens_of(const RowsPart& part) {
-    std::size_t tokens = 0;
-    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
-    return tokens;
-  }
-  static void pass(const Theta& theta, std::span<const RowsPart> parts, std::span<const std::size_t> ends,
-                   std::span<JointGradient<BasicMetaTask>> wanted) {
-    std::vector<const Lower*> adapters;
-    std::vector<Lower*> gradients;
-    for (const JointGradient<BasicMetaTask>& each : wanted) {
-      adapters.push_back(each.x);
-      gradients.push_back(each.gradient);
-    }
-    wanted.front().task->count(parts, 2.0);
-    const std::vector<double> losses =
-        part_gradients(*wanted.front().task->transformer_, theta, parts,
-                       std::span<const Lower* const>(adapters), std::span<Lower* const>(gradients));
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      wanted[i].value = 0.0;
-      for (; from < ends[i]; ++from) wanted[i].value += parts[from].weight * losses[from];
-    }
-  }
   double one_gradient(const Theta& theta, JointGradient<BasicMetaTask> wanted) {
     joint_gradients(theta, std::span(&wanted, 1));
     return wanted.value;
@@ -226,10 +198,9 @@ class BasicMetaTask {
     }
   }
   void count(std::span<const RowsPart> parts, double times) const {
-    for (const RowsPart& part : parts) {
+    for (const RowsPart& part : parts)
       work_->passes += times * static_cast<double>(part.rows.size()) / static_cast<double>(setup_.batch);
-      work_->tokens += static_cast<std::uint64_t>(times) * tokens_of(part);
-    }
+    work_->tokens += static_cast<std::uint64_t>(times) * packed_tokens(parts);
   }
 
   Transformer* transformer_;
