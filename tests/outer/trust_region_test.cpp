@@ -13,6 +13,7 @@
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/coordinate.hpp"
 #include "zofo/perturb/gaussian.hpp"
+#include "zofo/perturb/magnitude_mask.hpp"
 #include "zofo/perturb/rademacher.hpp"
 #include "zofo/perturb/random_mask.hpp"
 #include "zofo/perturb/sparse.hpp"
@@ -70,6 +71,9 @@ TEST_CASE("shortened steps have the length in the root mean square, exactly wher
   CHECK(moved(zofo::Rademacher{}, 1.0, 0.3, one, 50).norm() == Approx(0.3));
   CHECK(moved(zofo::Sphere{}, 1.0, 0.3, one, 50).norm() == Approx(0.3));
   CHECK(moved(zofo::Coordinate{}, 1.0, 0.3, one, 50).norm() == Approx(0.3));
+  const zofo::Sparse smallest{zofo::Rademacher{},
+                              zofo::MagnitudeMask(VectorXd::LinSpaced(50, 0.0, 1.0).eval(), 0.2)};
+  CHECK(moved(smallest, 1.0, 0.3, one, 50).norm() == Approx(0.3));
   // Two Gaussian directions; the mean square of the squared length over 400 draws has the relative standard
   // error √(2/d)/√400·…: below 2 √(1/50)/20 = 0.015. Five of them.
   double gaussian = 0.0, sparse = 0.0;
