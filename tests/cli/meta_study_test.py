@@ -56,7 +56,8 @@ class Table(unittest.TestCase):
         rows = []
         for unit, start, gain, more in (("none", "zero", 0.0, {}), ("frozen", "mean", 0.1, {}),
                                         ("frozen unseen", "mean", 0.05, {}),
-                                        ("svrg", "mean", 0.1, {"control": "frozen"}), ("svrg", "zero", 0.02, {"control": "frozen"}),
+                                        ("svrg", "mean", 0.1, {"control": "frozen"}),
+                                        ("svrg", "zero", 0.02, {"control": "frozen"}),
                                         ("unseen", "mean", 0.09, {"control": "frozen unseen"})):
             for row in rows_of(unit, [0, 1] if unit == "frozen" else [0], gain, rng):
                 # Frozen's other seed is better by far: a regime of one seed is not held against it.
@@ -68,7 +69,8 @@ class Table(unittest.TestCase):
         lines = [[field.strip() for field in line.split("|")[1:-1]] for line in text.getvalue().splitlines()[3:]]
         gains = {(line[0], line[1], line[2]): float(line[5].split(" ")[0]) for line in lines}
         self.assertEqual(set(gains), {("svrg", "none", "zero"), ("svrg", "frozen", "mean"), ("unseen", "frozen unseen", "mean")})
-        for key, gain in (("svrg", "none", "zero"), 0.02), (("svrg", "frozen", "mean"), 0.0), (("unseen", "frozen unseen", "mean"), 0.04):
+        for key, gain in ((("svrg", "none", "zero"), 0.02), (("svrg", "frozen", "mean"), 0.0),
+                          (("unseen", "frozen unseen", "mean"), 0.04)):
             # Means of 32 rows of noise 0.01 each side: 0.0025; four of them. The seed is fixed.
             self.assertAlmostEqual(gains[key], gain, delta=0.01)
         self.assertTrue(all(line[7] == "0.25" for line in lines), lines)
@@ -123,7 +125,8 @@ class Study(Case):
         stand_in = self.here / "zofo"
         stand_in.write_text("#!/bin/sh\nsleep 0.3\necho \\\"$CUDA_VISIBLE_DEVICES\\\"\n")
         stand_in.chmod(0o755)
-        study = meta_study.Study(argparse.Namespace(zofo=stand_in, seconds=0, out=self.here, jobs=3, threads=1, devices=["0", "1"]))
+        study = meta_study.Study(argparse.Namespace(zofo=stand_in, seconds=0, out=self.here, jobs=3, threads=1,
+                                                    devices=["0", "1"]))
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             seen = [job.result()[0] for job in [pool.submit(study.zofo) for _ in range(3)]]
         self.assertEqual(sorted(seen), ["0", "0", "1"])
@@ -132,7 +135,8 @@ class Study(Case):
         self.assertIn("--devices 0,x", done.stderr)
 
     def test_rows_are_written_together(self):
-        study = meta_study.Study(argparse.Namespace(zofo=self.here / "zofo", seconds=0, out=self.here, jobs=1, threads=1, devices=None))
+        study = meta_study.Study(argparse.Namespace(zofo=self.here / "zofo", seconds=0, out=self.here, jobs=1, threads=1,
+                                                    devices=None))
         study.write('{"unit": "a", "meta_seed": 0}\n')
         (self.here / "results.jsonl.part").write_text('{"unit": "b", "me')  # of one that was killed while it wrote
         self.assertEqual(study.done(), {("a", 0)})

@@ -71,8 +71,10 @@ class MetaTrain(Case):
         self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--tasks", names), "task a", "begun with")
 
     def test_ways_to_move_the_backbone(self):
-        ways = {"low-rank": ("--direction", "low-rank", "--queries", 4), "sparse": ("--direction", "random-sparse", "--density", 0.1),
-                "svrg": ("--reduction", "svrg", "--reduction-period", 2), "unseen": ("--theta-rows", "unseen", "--max-step", 0.01),
+        ways = {"low-rank": ("--direction", "low-rank", "--queries", 4),
+                "sparse": ("--direction", "random-sparse", "--density", 0.1),
+                "svrg": ("--reduction", "svrg", "--reduction-period", 2),
+                "unseen": ("--theta-rows", "unseen", "--max-step", 0.01),
                 "adam": ("--outer", "adam")}
         lines = "".join(json.dumps({"prompt": f" {word} :", "options": [" no", " yes"], "adapter": "a"}) + "\n"
                         for word in ("stone", "green"))
@@ -88,13 +90,15 @@ class MetaTrain(Case):
                 self.good(zofo("score", "--model", self.model, "--run", run, stdin=lines))
                 self.good(self.meta_train(name + "-whole", "--steps", 5, "--theta-rate", 1e-4, *way))
                 self.good(zofo("meta-train", "--resume", run, "--steps", 5))
-                self.assertEqual((run / "trajectory.jsonl").read_bytes(), (self.here / f"{name}-whole" / "trajectory.jsonl").read_bytes())
+                whole = self.here / f"{name}-whole"
+                self.assertEqual((run / "trajectory.jsonl").read_bytes(), (whole / "trajectory.jsonl").read_bytes())
         self.assertLessEqual(json.loads((self.here / "unseen" / "result.json").read_text())["moved"], 5 * 0.01)
         described = self.here / "svrg" / "meta.json"
         old = json.loads(described.read_text())
         del old["theta"]
         described.write_text(json.dumps(old))
-        self.refused(zofo("score", "--model", self.model, "--run", self.here / "svrg", stdin=lines), "meta.json", "'theta' is missing")
+        self.refused(zofo("score", "--model", self.model, "--run", self.here / "svrg", stdin=lines), "meta.json",
+                     "'theta' is missing")
 
     def test_what_it_refuses(self):
         self.refused(self.meta_train("r", "--max-step", 0.1, "--outer", "scalar-adam"), "max_step = 0.1", "scalar-adam")

@@ -78,9 +78,8 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
       "a task's chance to be drawn: uniform, proportional (to its rows) or tempered (rows^(1/temperature))");
   visit("temperature", o.temperature, "of tempered sampling: 1 is proportional, large is uniform");
   visit("theta_rows", o.theta_rows,
-        "rows of F in the backbone's estimates: shared with p, or unseen (p never fits them; F for p, F for "
-        "the "
-        "backbone and G take a third of the rows each)");
+        "rows of F in the backbone's estimates: shared with p, or unseen (by p: F for p, F for the backbone "
+        "and G take a third of the rows each)");
   visit("adapters", o.adapters,
         "kept from step to step, reset (to their start every reset_every steps of all) or tied (one pair for "
         "all tasks)");

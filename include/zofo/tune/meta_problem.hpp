@@ -25,8 +25,8 @@ struct TaskRows {
 
 /// F and G of one task, or of a mixture of tasks that share their adapters (tied): the mean over the tasks
 /// that a sample draws of the mean loss of a mini-batch of each. A level without rows is 0. θ's estimates
-/// (joint_terms) take F on rows that p never fits, where a task has such. Throws Error
-/// where a task has no rows at all, or a row no options.
+/// (joint_terms) take F on rows that p never fits, where a task has such. Throws Error where a task has no
+/// rows at all, or a row no options.
 template <class Backend>
 class BasicMetaTask {
  public:
