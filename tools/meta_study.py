@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs the study of meta-training (docs/study-meta.md): backbones, new tasks, draws of their examples.
 
-    tools/meta_study.py --zofo PROGRAM --model MODEL --data FOLDER --out FOLDER [--seconds N] [--jobs N] [--only NAME,...]
+    tools/meta_study.py --zofo PROGRAM --model MODEL --data FOLDER --out FOLDER [--seconds N] [--jobs N] [--devices 0,1]
+                        [--only NAME,...]
 
 A unit is one backbone (a method, its settings, a seed): `zofo meta-train`, then `zofo adapt` on every new task. Units run
 in the order of their weight in the study, `--jobs` at a time, and none is begun when `--seconds` are over. Rows go to
 FOLDER/results.jsonl, a JSON object a draw; a unit's rows are written together when it is complete, so that the same
-command goes on where the last one stopped. First the settings are chosen, on the training tasks alone, and written to
+command goes on where the last one stopped; what kills a unit costs that unit alone. With `--devices` each process sees
+one card, a free one. First the settings are chosen, on the training tasks alone, and written to
 FOLDER/settings.json: no row of a new task is read before. `--dry-run` prints the units. Standard library only.
 """
 
@@ -15,6 +17,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import queue
 import subprocess
 import sys
 import threading
@@ -28,6 +31,33 @@ ADAPT_RATES = [5e-4, 1e-3, 2e-3]
 MEZO_RATES = [3e-6, 1e-5, 3e-5]
 JOINT_RATES = [5e-4, 1e-3]
 
+LOW_RANK = ["--direction", "low-rank", "--direction-rank", "2", "--queries", "16"]
+UNSEEN = ["--theta-rows", "unseen"]
+RESET = ["--adapters", "reset", "--reset-every", "20"]
+# Other ways to move θ: name, options, and the control that differs from it in nothing but that θ stays.
+REGIMES = [
+    ("low-rank 1e-6", ["--theta-rate", "1e-6", *LOW_RANK], "frozen"),
+    ("low-rank 1e-5", ["--theta-rate", "1e-5", *LOW_RANK], "frozen"),
+    ("low-rank hold", ["--theta-rate", "1e-6", "--direction", "low-rank", "--direction-rank", "1", "--direction-hold",
+                       "50", "--queries", "16"], "frozen"),
+    ("svrg", ["--theta-rate", "1e-6", "--reduction", "svrg", "--reduction-period", "10", "--reduction-batches", "8"],
+     "frozen"),
+    ("max-step", ["--theta-rate", "1e-5", "--max-step", "0.05"], "frozen"),
+    ("unseen", ["--theta-rate", "1e-6", *UNSEEN], "frozen unseen"),
+    ("unseen low-rank max-step", ["--theta-rate", "1e-5", "--max-step", "0.05", *UNSEEN, *LOW_RANK], "frozen unseen"),
+    ("lambda 1", ["--theta-rate", "1e-6", "--penalty", "1"], "frozen lambda 1"),
+    ("lambda 100", ["--theta-rate", "1e-6", "--penalty", "100"], "frozen lambda 100"),
+    ("reset", ["--theta-rate", "1e-6", *RESET], "frozen reset"),
+]
+# A card makes no sparse directions.
+CPU_REGIMES = [
+    ("random-sparse", ["--theta-rate", "1e-6", "--direction", "random-sparse", "--direction-hold",
+                       "0", "--density", "0.01"], "frozen"),
+    ("sparse", ["--theta-rate", "1e-6", "--direction", "sparse", "--density", "0.01"], "frozen"),
+]
+CONTROLS = {"frozen unseen": UNSEEN, "frozen lambda 1": ["--penalty", "1"], "frozen lambda 100": ["--penalty", "100"],
+            "frozen reset": RESET}
+
 
 class Failed(Exception):
     """What the program said."""
@@ -40,13 +70,22 @@ class Study:
         self.folder = arguments.out
         self.lock = threading.Lock()
         self.program = str(arguments.zofo.resolve())
+        self.cards = queue.SimpleQueue()  # a slot a job: which cards a process may see
+        for slot in range(arguments.jobs):
+            self.cards.put(arguments.devices[slot % len(arguments.devices)] if arguments.devices else None)
 
     # ---- the program ----
     def zofo(self, *arguments):
         """The JSON lines that the program prints."""
         line = [self.program, *map(str, arguments)]
-        done = subprocess.run(line, capture_output=True, text=True, check=False,
-                              env={**os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(self.a.threads)})
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(self.a.threads)}
+        card = self.cards.get()
+        try:
+            if card is not None:
+                environment["CUDA_VISIBLE_DEVICES"] = card
+            done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+        finally:
+            self.cards.put(card)
         if done.returncode != 0:
             raise Failed(f"{' '.join(line)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
         return [json.loads(text) for text in done.stdout.splitlines()]
@@ -133,6 +172,13 @@ class Study:
             yield "joint-mezo", seed, self.method("joint-mezo", a.mezo_steps, seed, settings["mezo_rate"]), [zero]
             yield "bilevel 1e-7", seed, meta("bilevel", seed, float(small)), [both]
         yield "in-context", 0, None, [["--examples", "5", "--in-context"]]
+        needed = set()
+        for name, extra, control in REGIMES + (CPU_REGIMES if a.device == "cpu" else []):
+            for seed in range(a.regime_seeds):
+                if control in CONTROLS and (control, seed) not in needed:
+                    needed.add((control, seed))
+                    yield control, seed, meta("frozen", seed, extra=CONTROLS[control]), [mean]
+                yield name, seed, meta("bilevel", seed, extra=extra), [both]
         for name, options, start in (
                 ("none", None, "zero"),
                 ("joint-lora", self.method("joint-lora", a.joint_steps, 0, settings["joint_rate"]), "zero"),
@@ -143,10 +189,8 @@ class Study:
             yield f"joint-lora /{part}", 0, self.method("joint-lora", max(1, a.joint_steps // part), 0,
                                                         settings["joint_rate"]), [zero]
             yield f"frozen /{part}", 0, meta("frozen", 0, n=max(1, steps // part)), [mean]
-        yield "bilevel 1e-6 reset", 0, meta("bilevel", 0, 1e-6, ["--adapters", "reset", "--reset-every", "20"]), [both]
         yield "bilevel 1e-6 tied", 0, meta("bilevel", 0, 1e-6, ["--adapters", "tied"]), [both]
         yield "bilevel 1e-6 one task", 0, meta("bilevel", 0, 1e-6, ["--tasks-per-step", "1"], n=2 * steps), [both]
-        yield "bilevel 1e-6 lambda 1", 0, meta("bilevel", 0, 1e-6, ["--penalty", "1"]), [both]
         yield "bilevel 1e-6 q 4", 0, meta("bilevel", 0, 1e-6, ["--queries", "4"]), [both]
         yield "bilevel 3e-6", 0, meta("bilevel", 0, 3e-6), [both]
         yield "drift 3e-6", 0, meta("drift", 0, 3e-6), [both]
@@ -176,14 +220,26 @@ class Study:
             tasks = [t for t in self.a.new if "64" not in adapt or t not in ("poem_sentiment", "trec")]
             rows += self.adapt(run, tasks, [*adapt, *more])
         seconds = time.monotonic() - began
-        record = {"unit": name, "meta_seed": seed, "method": name.partition(":")[0].split(" ")[0],
+        record = {"unit": name, "meta_seed": seed, "method": options[1] if options else name.partition(":")[0],
                   "meta_loss": trained.get("loss"), "meta_loss_before": trained.get("loss_before"),
                   "meta_seconds": trained.get("seconds", 0.0), "meta_steps": trained.get("steps", 0),
                   "moved": trained.get("moved", 0.0), "unit_seconds": round(seconds, 1)}
-        text = "".join(json.dumps({**record, **row}) + "\n" for row in rows)
-        with self.lock, open(self.folder / "results.jsonl", "a", encoding="utf-8") as file:
-            file.write(text)
+        control = {regime: control for regime, _, control in REGIMES + CPU_REGIMES}.get(name)
+        if control:
+            record["control"] = control
+        self.write("".join(json.dumps({**record, **row}) + "\n" for row in rows))
         return f"{name}, seed {seed}: {len(rows)} rows in {seconds:.0f} s"
+
+    def write(self, text):
+        """Adds rows to the results: all of them or, where this is killed, none."""
+        path, part = self.folder / "results.jsonl", self.folder / "results.jsonl.part"
+        with self.lock:
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(before + text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
 
     locks = {}
 
@@ -220,6 +276,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="units at a time")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one unit")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--devices", type=lambda s: s.split(","), help="cards to use, as CUDA numbers them; none: as it is")
+    parser.add_argument("--regime-seeds", type=int, default=1, help="meta seeds of the other ways to move the backbone")
     parser.add_argument("--seeds", type=int, default=3, help="meta seeds of the main units")
     parser.add_argument("--draws", type=int, default=16, help="draws of the examples, the same for all units")
     parser.add_argument("--rows", type=int, default=500, help="held-out rows of a new task")
@@ -232,6 +290,10 @@ def main():
     parser.add_argument("--only", help="units by name, separated by commas")
     parser.add_argument("--dry-run", action="store_true")
     arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error(f"--jobs {arguments.jobs}: must be at least 1")
+    if arguments.devices and not all(each.isdigit() for each in arguments.devices):
+        parser.error(f"--devices {','.join(arguments.devices)}: must be numbers of cards, separated by commas")
     study = Study(arguments)
     if arguments.dry_run:
         for unit in study.units({"mezo_rate": 1e-5, "joint_rate": 1e-3, "adapt_rate": 1e-3}):

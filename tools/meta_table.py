@@ -6,7 +6,8 @@
 prints Markdown: mean balanced accuracy and accuracy over new tasks, meta seeds and draws with standard errors over draws
 (a draw's figure is its mean over tasks and meta seeds); the gain over no meta-training with a 95 % interval and a
 two-sided p-value from a paired bootstrap (draws of each task and meta seeds resampled, the same draws for both methods);
-what the training tasks' loss came to; and the three statements that must hold. Standard library; figures need matplotlib.
+the gain of other ways to move θ over the same steps with θ left alone; what the training tasks' loss came to; and the
+three statements that must hold. Standard library; figures need matplotlib.
 """
 
 import argparse
@@ -44,6 +45,12 @@ class Cell:
 
     def add(self, row):
         self.rows[row["meta_seed"]][row["task"]][row["seed"]] = row
+
+    def of_seeds(self, seeds):
+        """The rows of these meta seeds, where there are such; all, where the backbone has no meta seeds of its own."""
+        part = Cell()
+        part.rows.update({seed: tasks for seed, tasks in self.rows.items() if seed in seeds})
+        return part if part.rows else self
 
     def tasks(self):
         return sorted(set.intersection(*(set(tasks) for tasks in self.rows.values())))
@@ -143,6 +150,33 @@ def pair_table(cells):
             print(f"| {left} − {right}, start {left_start} | {count} | {d:+.3f} [{low:+.3f}, {high:+.3f}] | {p:.4f} |")
 
 
+def regime_table(rows, cells):
+    """Other ways to move θ, against the same adapters and steps over a θ that stays. From a start at zero that is no
+    meta-training at all."""
+    regimes = {}
+    for row in rows:
+        if "control" in row:
+            regimes.setdefault(row["unit"], row["control"])
+    if not regimes:
+        return
+    print("\n| regime | control | start | examples | meta seeds | gain over the control [95 %] | p | moved |")
+    print("|---|---|---|---|---|---|---|---|")
+    for unit, control in regimes.items():
+        moved = {row["meta_seed"]: row["moved"] for row in rows if row["unit"] == unit}
+        length = f"{statistics.fmean(moved.values()):.3g}"
+        for start in ("zero", "mean"):
+            against = control if start == "mean" else "none"
+            for count in ("5", "16 a class"):
+                cell, base = cells.get((unit, start, count)), cells.get((against, start, count))
+                if cell is None:
+                    continue
+                gain = "not measured", "–"
+                if base is not None:
+                    d, low, high, p = bootstrap(cell, base.of_seeds(cell.rows))
+                    gain = f"{d:+.3f} [{low:+.3f}, {high:+.3f}]", f"{p:.4f}"
+                print(f"| {unit} | {against} | {start} | {count} | {len(cell.rows)} | {gain[0]} | {gain[1]} | {length} |")
+
+
 def task_table(cells):
     tasks = sorted({task for cell in cells.values() for task in cell.tasks()})
     print("\n| backbone | start | examples | " + " | ".join(tasks) + " |")
@@ -237,6 +271,7 @@ def main():
     cells = cells_of(rows)
     main_table(cells)
     pair_table(cells)
+    regime_table(rows, cells)
     task_table(cells)
     statements(cells, training_table(rows))
     if arguments.figures:

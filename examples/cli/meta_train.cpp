@@ -49,6 +49,7 @@ int run(const CLI::App& command, const Arguments& arguments) {
   // The run's record says what "auto" came to.
   run.options.device = device == Device::cpu ? "cpu" : "cuda";
   run.options.precision = device == Device::cuda_bf16 ? "bf16" : "fp32";
+  run.options.check();  // a card has fewer directions and optimisers than the CPU
   return on_device(device, run);
 }
 

@@ -26,6 +26,7 @@
 #include "zofo/outer/projected.hpp"
 #include "zofo/outer/scalar_adam.hpp"
 #include "zofo/outer/sgd.hpp"
+#include "zofo/outer/trust_region.hpp"
 #include "zofo/perturb/coordinate.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/low_rank.hpp"

@@ -1,5 +1,9 @@
 """tools/meta_study.py and tools/meta_table.py: the study of meta-training on the tiny model, and its statistics."""
 
+import argparse
+import concurrent.futures
+import contextlib
+import io
 import json
 import random
 import subprocess
@@ -12,6 +16,7 @@ from program import TASK, Case
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
+import meta_study  # noqa: E402
 import meta_table  # noqa: E402
 
 
@@ -46,6 +51,31 @@ class Table(unittest.TestCase):
         self.assertAlmostEqual(cell.error("balanced_accuracy"), 0.15)  # draws: 0.3 and 0.6
 
 
+    def test_regimes_are_held_against_their_controls(self):
+        rng = random.Random(5)
+        rows = []
+        for unit, start, gain, more in (("none", "zero", 0.0, {}), ("frozen", "mean", 0.1, {}),
+                                        ("frozen unseen", "mean", 0.05, {}),
+                                        ("svrg", "mean", 0.1, {"control": "frozen"}),
+                                        ("svrg", "zero", 0.02, {"control": "frozen"}),
+                                        ("unseen", "mean", 0.09, {"control": "frozen unseen"})):
+            for row in rows_of(unit, [0, 1] if unit == "frozen" else [0], gain, rng):
+                # Frozen's other seed is better by far: a regime of one seed is not held against it.
+                shift = 0.3 if row["meta_seed"] == 1 else 0.0
+                rows.append({**row, "start": start, "moved": 0.25, "balanced_accuracy": row["balanced_accuracy"] + shift, **more})
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            meta_table.regime_table(rows, meta_table.cells_of(rows))
+        lines = [[field.strip() for field in line.split("|")[1:-1]] for line in text.getvalue().splitlines()[3:]]
+        gains = {(line[0], line[1], line[2]): float(line[5].split(" ")[0]) for line in lines}
+        self.assertEqual(set(gains), {("svrg", "none", "zero"), ("svrg", "frozen", "mean"), ("unseen", "frozen unseen", "mean")})
+        for key, gain in ((("svrg", "none", "zero"), 0.02), (("svrg", "frozen", "mean"), 0.0),
+                          (("unseen", "frozen unseen", "mean"), 0.04)):
+            # Means of 32 rows of noise 0.01 each side: 0.0025; four of them. The seed is fixed.
+            self.assertAlmostEqual(gains[key], gain, delta=0.01)
+        self.assertTrue(all(line[7] == "0.25" for line in lines), lines)
+
+
 class Study(Case):
     def study(self, *arguments):
         return subprocess.run([sys.executable, TOOLS / "meta_study.py", *map(str, arguments)], capture_output=True, text=True,
@@ -74,12 +104,44 @@ class Study(Case):
         self.assertTrue(after.startswith(before))  # nothing again, nothing lost
         more = program.rows(out / "results.jsonl")[len(rows):]
         self.assertEqual({(row["unit"], row["start"]) for row in more}, {("drift 1e-6", "zero"), ("drift 1e-6", "mean")})
+        third = self.study(*common, "--jobs", 2, "--devices", "0,1", "--only", "unseen low-rank max-step,frozen unseen,sparse")
+        self.assertEqual(third.returncode, 0, third.stderr)
+        more = program.rows(out / "results.jsonl")[len(rows) + len(more):]
+        self.assertEqual({row["unit"] for row in more}, {"unseen low-rank max-step", "frozen unseen", "sparse"})
+        moved = {row["unit"]: row["moved"] for row in more}
+        self.assertEqual(moved["frozen unseen"], 0)
+        self.assertTrue(0 < moved["unseen low-rank max-step"] <= 2 * 0.05, moved)
         table = subprocess.run([sys.executable, TOOLS / "meta_table.py", out / "results.jsonl"], capture_output=True,
                                text=True, check=False)
         self.assertEqual(table.returncode, 0, table.stderr)
         table = table.stdout
         self.assertIn("| joint-lora | zero | 5 | 1 |", table)
         self.assertIn("joint LoRA ≥ +0.03", table)
+        self.assertIn("| unseen low-rank max-step | frozen unseen | mean | 5 | 1 |", table)
+        self.assertIn("| sparse | none | zero | 16 a class | 1 |", table)
+
+    def test_a_process_sees_one_free_card(self):
+        # A stand-in for the program says which card it saw.
+        stand_in = self.here / "zofo"
+        stand_in.write_text("#!/bin/sh\nsleep 0.3\necho \\\"$CUDA_VISIBLE_DEVICES\\\"\n")
+        stand_in.chmod(0o755)
+        study = meta_study.Study(argparse.Namespace(zofo=stand_in, seconds=0, out=self.here, jobs=3, threads=1,
+                                                    devices=["0", "1"]))
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            seen = [job.result()[0] for job in [pool.submit(study.zofo) for _ in range(3)]]
+        self.assertEqual(sorted(seen), ["0", "0", "1"])
+        done = self.study("--zofo", stand_in, "--model", "m", "--data", self.here, "--out", self.here / "s", "--devices", "0,x")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--devices 0,x", done.stderr)
+
+    def test_rows_are_written_together(self):
+        study = meta_study.Study(argparse.Namespace(zofo=self.here / "zofo", seconds=0, out=self.here, jobs=1, threads=1,
+                                                    devices=None))
+        study.write('{"unit": "a", "meta_seed": 0}\n')
+        (self.here / "results.jsonl.part").write_text('{"unit": "b", "me')  # of one that was killed while it wrote
+        self.assertEqual(study.done(), {("a", 0)})
+        study.write('{"unit": "c", "meta_seed": 1}\n')
+        self.assertEqual(study.done(), {("a", 0), ("c", 1)})
 
     def test_a_failure_is_told(self):
         done = self.study("--zofo", program.PROGRAM, "--model", self.here / "nowhere.gguf", "--data", self.here, "--out",

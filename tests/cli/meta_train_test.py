@@ -70,7 +70,40 @@ class MetaTrain(Case):
         names = f"{words},{self.tasks[1]}"
         self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--tasks", names), "task a", "begun with")
 
+    def test_ways_to_move_the_backbone(self):
+        ways = {"low-rank": ("--direction", "low-rank", "--queries", 4),
+                "sparse": ("--direction", "random-sparse", "--density", 0.1),
+                "svrg": ("--reduction", "svrg", "--reduction-period", 2),
+                "unseen": ("--theta-rows", "unseen", "--max-step", 0.01),
+                "adam": ("--outer", "adam")}
+        lines = "".join(json.dumps({"prompt": f" {word} :", "options": [" no", " yes"], "adapter": "a"}) + "\n"
+                        for word in ("stone", "green"))
+        for name, way in ways.items():
+            with self.subTest(name):
+                told = self.good(self.meta_train(name, "--theta-rate", 1e-4, "--json", *way)).json()
+                self.assertGreater(told["moved"], 0)
+                run = self.here / name
+                # The run's own score of the task is that of the backbone put together again.
+                adapted = self.good(zofo("adapt", "--model", self.model, "--run", run, "--task", self.tasks[0], "--shots", 2,
+                                         "--steps", 1, "--rate", 0, "--start", "a", "--json")).json()
+                self.assertAlmostEqual(adapted["loss"], told["tasks"][0]["loss"], delta=1e-5)
+                self.good(zofo("score", "--model", self.model, "--run", run, stdin=lines))
+                self.good(self.meta_train(name + "-whole", "--steps", 5, "--theta-rate", 1e-4, *way))
+                self.good(zofo("meta-train", "--resume", run, "--steps", 5))
+                whole = self.here / f"{name}-whole"
+                self.assertEqual((run / "trajectory.jsonl").read_bytes(), (whole / "trajectory.jsonl").read_bytes())
+        self.assertLessEqual(json.loads((self.here / "unseen" / "result.json").read_text())["moved"], 5 * 0.01)
+        described = self.here / "svrg" / "meta.json"
+        old = json.loads(described.read_text())
+        del old["theta"]
+        described.write_text(json.dumps(old))
+        self.refused(zofo("score", "--model", self.model, "--run", self.here / "svrg", stdin=lines), "meta.json",
+                     "'theta' is missing")
+
     def test_what_it_refuses(self):
+        self.refused(self.meta_train("r", "--max-step", 0.1, "--outer", "scalar-adam"), "max_step = 0.1", "scalar-adam")
+        self.refused(self.meta_train("r", "--theta-rows", "unseen", "--method", "joint-lora"), "theta_rows", "joint-lora")
+        self.refused(self.meta_train("r", "--reduction", "svrg", "--in-memory", 1), "in_memory = 1", "svrg")
         self.refused(self.meta_train("r", tasks=[self.tasks[0]] * 2), "'a' is named twice")
         self.refused(self.meta_train("r", tasks=["no_such_task"]), "no_such_task")
         self.refused(self.meta_train("r", "--method", "mixed"), "method", "joint-mezo")

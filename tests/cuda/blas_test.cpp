@@ -219,6 +219,30 @@ TEST_CASE("only the first call of a shape searches", "[cuda]") {
   CHECK(blas.shapes() == 2);
 }
 
+TEST_CASE("a product of nearly as many rows takes the algorithm that was found", "[cuda]") {
+  Context context;
+  Blas blas(context);
+  const auto searches = [&](std::size_t rows, std::size_t batch) {
+    const Product p{.rows = rows,
+                    .out = 48,
+                    .in = 96,
+                    .batch = batch,
+                    .x_stride = rows * 96,
+                    .w_stride = batch > 1 ? std::size_t{48 * 96} : 0,
+                    .y_stride = rows * 48};
+    const std::uint64_t before = context.counters().graph_launches;
+    check_case<bf16, bf16>(context, blas, {p});
+    return context.counters().graph_launches > before;
+  };
+  CHECK(searches(64, 1));
+  CHECK_FALSE(searches(72, 1));
+  CHECK_FALSE(searches(95, 1));
+  CHECK(searches(96, 1));
+  CHECK(searches(64, 2));
+  CHECK_FALSE(searches(80, 2));
+  CHECK(blas.shapes() == 6);
+}
+
 TEST_CASE("products work inside a capture, searched before or not, and between a fork and its join",
           "[cuda]") {
   Context context;

@@ -1,6 +1,11 @@
 // A batch worked off in pieces beside the same rows in one.
 #include "zofo/tune/accumulated.hpp"
 
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/bilevel/solver.hpp"
@@ -23,8 +28,8 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tun
   const auto problem = [&](std::size_t batch) {
     return LanguageProblem(transformer, {upper, lower, batch, true});
   };
-  const Accumulated pieces(problem(2), 3);
-  const Accumulated whole(problem(6), 1);
+  Accumulated pieces(problem(2), 3);
+  Accumulated whole(problem(6), 1);
   const model::Parameters& theta = model.parameters;
   Eigen::VectorXf p = lora.initial(1), s = lora.initial(2);
   p.array() += 0.01F;  // B, which starts at 0, takes part
@@ -45,6 +50,19 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tun
     CHECK((a - b).norm() < 1e-5 * b.norm());
     close(pieces.penalty_gradient(theta, p, 3.0, f, g, a), whole.penalty_gradient(theta, p, 3.0, f, g, b));
     CHECK((a - b).norm() < 1e-5 * b.norm());
+    Eigen::VectorXf a_s(p.size()), b_s(p.size());
+    const auto joint = [&](auto& asked, Eigen::VectorXf& at_p, Eigen::VectorXf& at_s) {
+      using Part = JointGradient<std::remove_reference_t<decltype(asked)>>;
+      std::vector<Part> parts{{&asked, &p, 1.0, 3.0, {f, g}, &at_p}, {&asked, &s, 0.0, 1.0, {{}, g}, &at_s}};
+      asked.joint_gradients(theta, std::span(parts));
+      return std::pair(parts[0].value, parts[1].value);
+    };
+    const auto by_pieces = joint(pieces, a, a_s);
+    const auto by_whole = joint(whole, b, b_s);
+    close(by_pieces.first, by_whole.first);
+    close(by_pieces.second, by_whole.second);
+    CHECK((a - b).norm() < 1e-5 * b.norm());
+    CHECK((a_s - b_s).norm() < 1e-5 * b_s.norm());
     const auto in_pieces = pieces.penalty_terms(theta, law, probes, p, s, f, g);
     const auto at_once = whole.penalty_terms(theta, law, probes, p, s, f, g);
     const auto values = pieces.upper_values(theta, law, probes, p, f);

@@ -76,6 +76,24 @@ TEST_CASE("bad options and empty prompts are refused", "[tune]") {
   CHECK_THROWS_AS(pack_row(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
 }
 
+TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[tune]") {
+  Fixture f({"ab", "c"});
+  const model::Parameters& theta = f.model.parameters;
+  Eigen::VectorXf of_s, of_p, alone_s, alone_p;
+  JointGradient<LanguageProblem> both[] = {{&f.problem, &f.s, 0.0, 1.0, {{}, batch_g}, &of_s},
+                                           {&f.problem, &f.p, 1.0, 10.0, {batch_f, batch_g}, &of_p}};
+  LanguageProblem::joint_gradients(theta, std::span<JointGradient<LanguageProblem>>(both));
+  const double passes = f.problem.work().passes;
+  const double value_s = f.problem.lower_gradient(theta, f.s, batch_g, alone_s);
+  const double value_p = f.problem.penalty_gradient(theta, f.p, 10.0, batch_f, batch_g, alone_p);
+  CHECK(f.problem.work().passes == Approx(2 * passes));
+  // fp32 sums in another order
+  CHECK(both[0].value == Approx(value_s).epsilon(1e-5));
+  CHECK(both[1].value == Approx(value_p).epsilon(1e-5));
+  CHECK((of_s - alone_s).norm() < 1e-5F * alone_s.norm());
+  CHECK((of_p - alone_p).norm() < 1e-5F * alone_p.norm());
+}
+
 TEST_CASE("gradient of F + λG in p agrees with central differences", "[tune]") {
   const std::vector<std::vector<std::string>> cases{{" no", " yes"}, {"ab", "c"}};
   for (const auto& words : cases) {

@@ -47,6 +47,14 @@ TEST_CASE("the largest passes of a meta-training have the rows of its largest ta
   CHECK(rows(o).probed == 6 + 6 + 5);
   o.batch = 20;
   CHECK(rows(o).probed == 8 + 12 + 5);
+  o.direction = "low-rank";
+  o.direction_rank = 3;
+  o.queries = 4;
+  CHECK(rows(o).probes == 8);
+  CHECK(rows(o).low_rank == 3);
+  o = options("bilevel");
+  o.theta_rows = "unseen";  // F's rows are as many, G has 8, 12 and 5
+  CHECK(rows(o).probed == 18 + 18 + 15);
   CHECK(rows(options("frozen")).probed == 0);
   CHECK(rows(options("frozen")).gradient == 53);
   CHECK(rows(options("joint-mezo")).gradient == 0);  // all rows are F's

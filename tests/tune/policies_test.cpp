@@ -64,6 +64,28 @@ TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[tune]") {
   }
 }
 
+TEST_CASE("steps longer than max_step are shortened to it", "[tune]") {
+  Options o = preset("mezo");
+  o.steps = 8;
+  o.theta_rate = 0.25;
+  o.direction = "rademacher";
+  o.max_step = 0.5;
+  Eigen::VectorXd theta = Eigen::VectorXd::Zero(9);
+  const AnyLaw law = make_law(o, theta);
+  const auto length = [&](double coefficient) {
+    AnyOuter::State<Eigen::VectorXd> state;
+    theta.setZero();
+    make_outer(o).apply(theta, law, ZoGradient{{{{3, 0, 0}, coefficient}}}, state);
+    return theta.norm();
+  };
+  CHECK(length(0.5) == Approx(0.25 * 0.5 * 3.0));  // a sign on each of 9 coordinates
+  CHECK(length(10.0) == Approx(0.5));
+  o.outer = "momentum";
+  CHECK(length(10.0) == Approx(0.5));
+  o.max_step = 0.0;
+  CHECK(length(10.0) == Approx(7.5));
+}
+
 TEST_CASE("the law that the options name moves as it does by itself", "[tune]") {
   const Eigen::VectorXd start = Eigen::VectorXd::LinSpaced(40, -1.0, 1.0);
   const Direction direction{11, 4, 2};
@@ -132,6 +154,9 @@ TEST_CASE("options that do not go together are refused", "[tune]") {
   refused("bilevel", [](Options& o) { o.steps = o.accumulate = 65536; });
   refused("lora", [](Options& o) { o.reduction = "svrg"; });
   refused("lora", [](Options& o) { o.outer = "adam"; });
+  refused("lora", [](Options& o) { o.max_step = 1.0; });
+  refused("mezo", [](Options& o) { o.max_step = -1.0; });
+  refused("mezo-adam", [](Options& o) { o.max_step = 1.0; });
   refused("mezo", [](Options& o) { o.clip = 1.0; });
   refused("mezo-adam", [](Options& o) { o.weight_decay = 0.1; });
   refused("mezo-lora", [](Options& o) { o.direction = "low-rank"; });

@@ -1,4 +1,4 @@
-/// @file The inner steps of several tasks side by side, the gradients of all their adapters in one call.
+/// @file Inner steps side by side, of one task or several, the gradients of all their adapters in one call.
 #pragma once
 
 #include <concepts>
@@ -22,7 +22,7 @@ inline constexpr bool takes_gradient_at_x =
     std::same_as<Inner, inner::Adam> || std::same_as<Inner, inner::Sgd> ||
     std::same_as<Inner, inner::GradientDescent>;
 
-/// Takes the same inner steps as InnerRound for each of several tasks; step t of all of them is one call of
+/// Takes the same inner steps as InnerRound for each of its tasks; step t of all of them is one call of
 /// Task::joint_gradients. Every adapter is moved by its own gradient, with a state of its own.
 template <class Task, class Inner>
 class JointInnerRound {
@@ -37,7 +37,8 @@ class JointInnerRound {
   /// A task of this round.
   struct Member {
     Task* task;
-    AdapterPair<P>* pair;
+    P* p;
+    P* s;
     States* states;
     std::uint64_t seed;  ///< of its samples
     InnerProgress on_s = {}, on_p = {};
@@ -53,8 +54,8 @@ class JointInnerRound {
       Task::joint_gradients(theta, std::span(parts_));
       for (std::size_t i = 0; i < parts_.size(); ++i) {
         Member& member = *of_[i];
-        const bool on_s = parts_[i].x == &member.pair->s;
-        P& x = on_s ? member.pair->s : member.pair->p;
+        const bool on_s = parts_[i].x == member.s;
+        P& x = on_s ? *member.s : *member.p;
         auto& state = on_s ? member.states->lower : member.states->upper;
         const Inner& solver = on_s ? round.lower() : round.upper();
         Computed objective{parts_[i]};
@@ -81,12 +82,10 @@ class JointInnerRound {
     of_.clear();
     for (Member& member : members) {
       const InnerKey key{options, member.seed, step};
-      P& s = member.pair->s;
-      P& p = member.pair->p;
       if (options.train_lower && !member.on_s.converged)
-        add(member, s, member.states->lower, 0.0, 1.0, {{}, key.sample(kInnerLower, t)});
+        add(member, *member.s, member.states->lower, 0.0, 1.0, {{}, key.sample(kInnerLower, t)});
       if (options.train_upper && !member.on_p.converged && key.upper_is_due(t))
-        add(member, p, member.states->upper, 1.0, options.penalty.at(step), key.pair(t));
+        add(member, *member.p, member.states->upper, 1.0, options.penalty.at(step), key.pair(t));
     }
   }
   template <class State>
@@ -115,5 +114,26 @@ class JointInnerRound {
   std::vector<JointGradient<Task>> parts_;
   std::vector<Member*> of_;
 };
+
+/// True where the inner steps of these tasks can be taken together.
+template <class Task, class Inner>
+inline constexpr bool takes_joint_rounds = HasJointGradients<Task>&& takes_gradient_at_x<Inner>;
+
+namespace detail {
+template <class Task, class Inner>
+struct JointRoundOf {
+  struct None {};
+  using Type = None;
+};
+template <class Task, class Inner>
+requires takes_joint_rounds<Task, Inner>
+struct JointRoundOf<Task, Inner> {
+  using Type = JointInnerRound<Task, Inner>;
+};
+}  // namespace detail
+
+/// A JointInnerRound, or nothing where there can be none.
+template <class Task, class Inner>
+using JointRoundOf = typename detail::JointRoundOf<Task, Inner>::Type;
 
 }  // namespace zofo

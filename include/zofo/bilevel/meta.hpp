@@ -1,7 +1,6 @@
 /// @file Meta-training: one backbone over many tasks, a pair of adapters a task.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,8 +13,8 @@
 #include "zofo/bilevel/joint_inner_round.hpp"
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/options.hpp"
-#include "zofo/bilevel/outer_evaluation.hpp"
 #include "zofo/bilevel/task_draw.hpp"
+#include "zofo/bilevel/tasks_evaluation.hpp"
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
@@ -40,8 +39,9 @@ struct MetaOptions {
 /// min_θ mean_τ F_τ(θ, p*_τ(θ)): each outer step takes the inner steps of its tasks, each on adapters and
 /// moments of its own, and moves θ by one estimate of the mean of their penalties, all of the same
 /// directions. A task's gradient never touches another's adapters. Tasks that offer it (HasJointTerms,
-/// HasJointGradients) are evaluated together, in one call an evaluation. Source: Shirkavand et al. 2025,
-/// §3.3. The tasks are borrowed and must outlive the solver.
+/// HasJointGradients) are evaluated together, in one call an evaluation. In the estimator's place stands an
+/// OuterZOEstimator or a VarianceReduction that wraps one; the latter's anchor holds a copy of all adapters.
+/// Source: Shirkavand et al. 2025, §3.3. The tasks are borrowed and must outlive the solver.
 template <class Task, class Law, class Estimator, class Outer, class Inner>
 class MetaSolver {
  public:
@@ -50,9 +50,10 @@ class MetaSolver {
   static_assert(
       Perturbation<Law, Theta>,
       "zofo: Law needs add(theta, direction, a) and second_moment_factor(d) (concept Perturbation)");
-  static_assert(OuterZOEstimator<Estimator>,
+  static_assert(OuterZOEstimator<Estimator> || VarianceReduction<Estimator>,
                 "zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses) -> ZoGradient "
-                "(concept OuterZOEstimator)");
+                "(concept OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) "
+                "(concept VarianceReduction)");
   static_assert(
       OuterOptimizer<Outer, Theta, Law>,
       "zofo: Outer needs State<Theta> and apply(theta, law, gradient, state) (concept OuterOptimizer)");
@@ -61,6 +62,7 @@ class MetaSolver {
   struct State {
     std::uint32_t step = 0;
     std::vector<InnerStates<Inner, P>> inner;
+    typename TasksEvaluation<Task, Law, Estimator>::State reduction;
     typename Outer::template State<Theta> outer;
   };
 
@@ -68,7 +70,6 @@ class MetaSolver {
   MetaSolver(std::vector<Task>& tasks, Law law, Estimator estimator, Outer outer, Inner inner_lower,
              Inner inner_upper, MetaOptions options)
       : tasks_(tasks),
-        estimator_(estimator),
         outer_level_(std::move(law), std::move(estimator)),
         outer_(std::move(outer)),
         inner_(std::move(inner_lower), std::move(inner_upper)),
@@ -94,7 +95,10 @@ class MetaSolver {
     try {
       report_.clear(state_.step);
       inner_rounds(theta, adapters);
-      if (options_.loop.move_backbone) step_backbone(theta, adapters);
+      if (options_.loop.move_backbone) {
+        outer_level_.estimate(tasks_, drawn_, theta, adapters, options_.loop, state_.reduction, report_);
+        outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
+      }
     } catch (...) {
       restore(adapters);
       throw;
@@ -125,10 +129,6 @@ class MetaSolver {
   [[nodiscard]] State& state() { return state_; }
 
  private:
-  // Samples of two tasks at one step must differ: the task's number goes into the upper half of the seed.
-  [[nodiscard]] std::uint64_t seed_of(std::size_t task) const {
-    return options_.loop.seed + (static_cast<std::uint64_t>(task) << 32U);
-  }
   void draw(std::vector<std::size_t>& list) const {
     draw_tasks(options_.loop.seed, state_.step, tasks_.size(), options_.tasks_per_step, options_.weights,
                list);
@@ -137,55 +137,17 @@ class MetaSolver {
     if constexpr (joint_rounds) {
       std::vector<typename JointInnerRound<Task, Inner>::Member> members;
       for (const std::size_t task : drawn_)
-        members.push_back({&tasks_[task], &adapters[task], &state_.inner[task], seed_of(task)});
+        members.push_back({&tasks_[task], &adapters[task].p, &adapters[task].s, &state_.inner[task],
+                           seed_of_task(options_.loop.seed, task)});
       joint_.run(inner_, members, theta, options_.loop, report_);
     } else {
       for (const std::size_t task : drawn_)
         inner_.run(tasks_[task], theta, adapters[task].p, adapters[task].s, state_.inner[task], options_.loop,
-                   seed_of(task), report_);
+                   seed_of_task(options_.loop.seed, task), report_);
     }
-  }
-  // θ ← OuterOptimizer(θ, combine(mean over the tasks of ℓ)), the same directions for all of them
-  void step_backbone(Theta& theta, const std::vector<AdapterPair<P>>& adapters) {
-    list_probes(estimator_, state_.step, probes_);
-    losses_.assign(probes_.size(), 0.0);
-    const double penalty = options_.loop.penalty.at(state_.step);
-    PenaltyTerms sum;
-    const auto add = [&](std::span<const PenaltyTerms> terms) {
-      for (std::size_t i = 0; i < terms.size(); ++i) {
-        losses_[i] +=
-            (penalty == 0.0 ? terms[i].upper : terms[i].value(penalty)) / static_cast<double>(drawn_.size());
-        sum.upper += terms[i].upper;
-        sum.lower_p += terms[i].lower_p;
-        sum.lower_s += terms[i].lower_s;
-      }
-    };
-    if constexpr (HasJointTerms<Task, Law>) {
-      std::vector<JointPoint<Task>> points;
-      for (const std::size_t task : drawn_)
-        points.push_back({&tasks_[task], &adapters[task].p, &adapters[task].s, samples_of(task)});
-      for (const auto& terms : Task::joint_terms(theta, outer_level_.law(), std::span<const Probe>(probes_),
-                                                 penalty, std::span<const JointPoint<Task>>(points)))
-        add(terms);
-    } else {
-      for (const std::size_t task : drawn_)
-        add(outer_level_.terms(tasks_[task], theta, adapters[task].p, adapters[task].s, penalty, probes_,
-                               samples_of(task)));
-    }
-    combine_losses(estimator_, state_.step, losses_, report_.gradient);
-    outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
-    const auto count = static_cast<double>(drawn_.size() * probes_.size());
-    report_.upper = sum.upper / count;
-    report_.lower_p = sum.lower_p / count;
-    report_.lower_s = sum.lower_s / count;
-    report_.projected_gradient = 0.0;
-    for (const ZoTerm& term : report_.gradient.terms)
-      report_.projected_gradient += std::abs(term.coefficient);
-  }
-  [[nodiscard]] SamplePair samples_of(std::size_t task) const {
-    return {{seed_of(task), state_.step, kProbeUpper}, {seed_of(task), state_.step, kProbeLower}};
   }
   void save(const std::vector<AdapterPair<P>>& adapters) {
+    if constexpr (Level::reduces) remembered_ = state_.reduction.remembered;
     backup_.resize(drawn_.size());
     for (std::size_t i = 0; i < drawn_.size(); ++i) {
       const auto& pair = adapters[drawn_[i]];
@@ -203,23 +165,22 @@ class MetaSolver {
       adapters[drawn_[i]] = backup_[i]->first;
       state_.inner[drawn_[i]] = backup_[i]->second;
     }
+    if constexpr (Level::reduces) state_.reduction.remembered = remembered_;
   }
 
-  static constexpr bool joint_rounds = HasJointGradients<Task> && takes_gradient_at_x<Inner>;
-  struct NoJointRound {};
+  static constexpr bool joint_rounds = takes_joint_rounds<Task, Inner>;
+  using Level = TasksEvaluation<Task, Law, Estimator>;
 
   std::vector<Task>& tasks_;
-  Estimator estimator_;
-  OuterEvaluation<Task, Law, Estimator> outer_level_;
+  Level outer_level_;
   Outer outer_;
   InnerRound<Task, Inner> inner_;
-  std::conditional_t<joint_rounds, JointInnerRound<Task, Inner>, NoJointRound> joint_;
+  JointRoundOf<Task, Inner> joint_;
   MetaOptions options_;
   State state_;
   StepReport report_;
   std::vector<std::size_t> drawn_;
-  std::vector<Probe> probes_;
-  std::vector<double> losses_;
+  typename std::conditional_t<Level::reduces, Estimator, detail::RemembersNothing>::State remembered_;
   std::vector<std::optional<std::pair<AdapterPair<P>, InnerStates<Inner, P>>>> backup_;
 };
 

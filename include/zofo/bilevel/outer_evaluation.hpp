@@ -28,9 +28,52 @@ void copy_theta(const Theta& from, std::optional<Theta>& to) {
 }
 
 namespace detail {
+
 struct RemembersNothing {
   struct State {};
 };
+
+/// Throws Error naming the field of a law or an estimator that is out of range.
+template <class Law, class Estimator>
+void check_policies(const Law& law, const Estimator& estimator) {
+  if constexpr (requires { law.check(); }) law.check();
+  if constexpr (requires { estimator.check(); })
+    estimator.check();
+  else if constexpr (requires { estimator.options.check(); })
+    estimator.options.check();
+}
+
+/// Mini-batches of F and of G that a batch of probes sees.
+inline SamplePair probe_samples(std::uint64_t seed, BatchKey batch) {
+  if (batch.large) return {{seed, batch.number, kLargeUpper}, {seed, batch.number, kLargeLower}};
+  return {{seed, batch.number, kProbeUpper}, {seed, batch.number, kProbeLower}};
+}
+
+/// Means over all probes of the present point; an infinite or missing loss shows in them.
+struct MeanTerms {
+  PenaltyTerms sum;
+  double count = 0.0;
+  void add(std::span<const PenaltyTerms> list) {
+    for (const PenaltyTerms& t : list) {
+      sum.upper += t.upper;
+      sum.lower_p += t.lower_p;
+      sum.lower_s += t.lower_s;
+    }
+    count += static_cast<double>(list.size());
+  }
+  void write(StepReport& report) const {
+    report.upper = sum.upper / count;
+    report.lower_p = sum.lower_p / count;
+    report.lower_s = sum.lower_s / count;
+  }
+};
+
+/// Estimators divide ρ by the number of queries, so the sum of |c| is the mean of |ρ|.
+inline void write_size(StepReport& report) {
+  report.projected_gradient = 0.0;
+  for (const ZoTerm& term : report.gradient.terms) report.projected_gradient += std::abs(term.coefficient);
+}
+
 }  // namespace detail
 
 /// probes ← estimator; ℓᵢ = Fᵢ(p) + λ (Gᵢ(p) − Gᵢ(s)), same samples for all probes; combine(ℓ). With a
@@ -55,13 +98,7 @@ class OuterEvaluation {
   OuterEvaluation(Law law, Estimator estimator) : law_(std::move(law)), estimator_(std::move(estimator)) {}
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    if constexpr (requires { law_.check(); }) law_.check();
-    if constexpr (requires { estimator_.check(); })
-      estimator_.check();
-    else if constexpr (requires { estimator_.options.check(); })
-      estimator_.options.check();
-  }
+  void check() const { detail::check_policies(law_, estimator_); }
   [[nodiscard]] const Law& law() const { return law_; }
 
   /// The estimate of step `report.step` into the report, with the mean losses of the probes at this point.
@@ -77,16 +114,7 @@ class OuterEvaluation {
                      report.gradient);
     }
     evaluator.mean.write(report);
-    // Estimators divide ρ by the number of queries, so the sum of |c| is the mean of |ρ|.
-    report.projected_gradient = 0.0;
-    for (const ZoTerm& term : report.gradient.terms) report.projected_gradient += std::abs(term.coefficient);
-  }
-
-  /// Losses of L_λ at probes of θ on the mini-batches of `batch`; what `estimate` asks for, one task of many.
-  std::span<const PenaltyTerms> terms(Problem& problem, const Theta& theta, const P& p, const P& s,
-                                      double penalty, std::span<const Probe> probes, SamplePair samples) {
-    PenaltyObjective<Problem, Law> objective{problem, law_, p, s, penalty, workspace_};
-    return objective.terms(theta, probes, samples);
+    detail::write_size(report);
   }
 
  private:
@@ -96,41 +124,23 @@ class OuterEvaluation {
     const P& s;
     double penalty;
   };
-  // Sums over all probes of the present point; an infinite or missing loss shows in the mean.
-  struct MeanTerms {
-    PenaltyTerms sum;
-    double count = 0.0;
-    void add(std::span<const PenaltyTerms> list) {
-      for (const PenaltyTerms& t : list) {
-        sum.upper += t.upper;
-        sum.lower_p += t.lower_p;
-        sum.lower_s += t.lower_s;
-      }
-      count += static_cast<double>(list.size());
-    }
-    void write(StepReport& report) const {
-      report.upper = sum.upper / count;
-      report.lower_p = sum.lower_p / count;
-      report.lower_s = sum.lower_s / count;
-    }
-  };
   struct Evaluator {
     OuterEvaluation& level;
     Problem& problem;
     Point point;
     std::uint64_t seed;
     State& state;
-    MeanTerms mean;
+    detail::MeanTerms mean;
 
     std::span<const double> here(std::span<const Probe> probes, BatchKey batch) {
       PenaltyObjective<Problem, Law> objective = at(point);
-      const auto list = objective.terms(point.theta, probes, samples(batch));
+      const auto list = objective.terms(point.theta, probes, detail::probe_samples(seed, batch));
       mean.add(list);
       return objective.values(list);
     }
     std::span<const double> at_anchor(std::span<const Probe> probes, BatchKey batch) requires reduces {
       PenaltyObjective<Problem, Law> objective = at({*state.theta, *state.p, *state.s, state.penalty});
-      return objective.values(objective.terms(*state.theta, probes, samples(batch)));
+      return objective.values(objective.terms(*state.theta, probes, detail::probe_samples(seed, batch)));
     }
     void move_anchor() requires reduces {
       copy_theta(point.theta, state.theta);
@@ -142,10 +152,6 @@ class OuterEvaluation {
    private:
     PenaltyObjective<Problem, Law> at(const Point& x) {
       return {problem, level.law_, x.p, x.s, x.penalty, level.workspace_};
-    }
-    [[nodiscard]] SamplePair samples(BatchKey batch) const {
-      if (batch.large) return {{seed, batch.number, kLargeUpper}, {seed, batch.number, kLargeLower}};
-      return {{seed, batch.number, kProbeUpper}, {seed, batch.number, kProbeLower}};
     }
   };
 

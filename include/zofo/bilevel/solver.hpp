@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "zofo/bilevel/inner_round.hpp"
+#include "zofo/bilevel/joint_inner_round.hpp"
 #include "zofo/bilevel/options.hpp"
 #include "zofo/bilevel/outer_evaluation.hpp"
 #include "zofo/bilevel/penalty.hpp"
@@ -71,7 +73,7 @@ class Solver {
     backup_.save(p, s, state_.inner);
     try {
       report_.clear(state_.step);
-      inner_.run(problem_, theta, p, s, state_.inner, options_, options_.seed, report_);
+      inner_round(theta, p, s);
       if (options_.move_backbone) {
         outer_level_.estimate(problem_, theta, p, s, options_, state_.reduction, report_);
         outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
@@ -116,6 +118,17 @@ class Solver {
     }
   };
 
+  // A problem that offers it (HasJointGradients) gives the gradients of s and p in one call.
+  void inner_round(const Theta& theta, P& p, P& s) {
+    if constexpr (takes_joint_rounds<Problem, Inner>) {
+      typename JointInnerRound<Problem, Inner>::Member member{&problem_, &p, &s, &state_.inner,
+                                                              options_.seed};
+      joint_.run(inner_, std::span(&member, 1), theta, options_, report_);
+    } else {
+      inner_.run(problem_, theta, p, s, state_.inner, options_, options_.seed, report_);
+    }
+  }
+
   // A problem says what fits it by check_point, or by a start of the right shapes.
   void check_point(const Theta& theta, const P& p, const P& s) const {
     if constexpr (requires { problem_.check_point(theta, p, s); })
@@ -142,6 +155,7 @@ class Solver {
   OuterEvaluation<Problem, Law, Estimator> outer_level_;
   Outer outer_;
   InnerRound<Problem, Inner> inner_;
+  JointRoundOf<Problem, Inner> joint_;
   BilevelOptions options_;
   State state_;
   StepReport report_;

@@ -21,7 +21,10 @@ struct RandomSign {
 
   /// Throws Error naming the field out of range.
   void check() const {
-    if constexpr (requires { estimator.options.check(); }) estimator.options.check();
+    if constexpr (requires { estimator.check(); })
+      estimator.check();
+    else if constexpr (requires { estimator.options.check(); })
+      estimator.options.check();
   }
   /// +1 or −1.
   [[nodiscard]] double sign(std::uint32_t step) const {

@@ -26,6 +26,7 @@ struct MomentumOptions {
 /// v ← βv + ĝ, θ ← θ − η v (Polyak 1964); keeps v, of θ's size.
 struct Momentum {
   using Options = MomentumOptions;
+  static constexpr bool linear = true;  ///< in the estimates
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;     ///< steps taken: the k of schedules

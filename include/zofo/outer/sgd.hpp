@@ -21,6 +21,7 @@ struct SgdOptions {
 /// algorithm 1).
 struct Sgd {
   using Options = SgdOptions;
+  static constexpr bool linear = true;  ///< in the estimates
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;    ///< steps taken: the k of schedules

@@ -64,6 +64,7 @@ class MagnitudeMask {
   }
   /// Number of kept coordinates.
   [[nodiscard]] std::size_t kept() const { return kept_; }
+  [[nodiscard]] double mean_kept(std::size_t /*d*/) const { return static_cast<double>(kept_); }
   /// The same: what a kept coordinate has beside it does not depend on which one it is.
   [[nodiscard]] double company(std::size_t /*d*/) const { return static_cast<double>(kept_); }
 

@@ -35,7 +35,9 @@ struct RandomMask {
     const Direction key{seed, hold == 0 ? 0 : direction.step / hold, 0};
     keep_at_random(key, extra_stream(ExtraStream::mask, tensor), offset, fraction, z, n);
   }
-  /// Kept coordinates of d in the mean, given that one of them is kept.
+  /// Kept coordinates of d in the mean.
+  [[nodiscard]] double mean_kept(std::size_t d) const { return fraction * static_cast<double>(d); }
+  /// The same, given that one of them is kept.
   [[nodiscard]] double company(std::size_t d) const {
     return 1.0 + fraction * (static_cast<double>(d) - 1.0);
   }

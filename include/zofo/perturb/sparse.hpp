@@ -63,6 +63,12 @@ struct Sparse {
   template <HasTensors Theta>
   requires FillableLaw<Base, Theta>
   void add(Theta& theta, Direction direction, double a) const { add_bound(*this, theta, direction, a); }
+  /// E‖z‖² on d coordinates, for base laws with E zzᵀ = I and masks that tell how many they keep in the mean.
+  [[nodiscard]] double mean_square_length(std::size_t d) const requires
+      requires(const Mask& m, std::size_t n) {
+    m.mean_kept(n);
+  }
+  { return mask.mean_kept(d); }
   /// E‖ĝ‖²/E‖m∘∇f‖² on a linear function of d coordinates, m∘∇f the gradient on the mask, which is what the
   /// estimate is an estimate of: the base's factor for as many coordinates as a kept one has beside it,
   /// itself included. Exact for base laws of independent entries; to be multiplied by the fraction for the

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/problem.hpp"
@@ -53,6 +54,36 @@ class Accumulated {
     return mean_gradient(gradient, [&](std::uint32_t i, Lower& g) {
       return problem_.penalty_gradient(theta, p, lambda, piece(upper, i), piece(lower, i), g);
     });
+  }
+  /// Of problems of as many pieces.
+  static void joint_gradients(const Theta& theta, std::span<JointGradient<Accumulated>> wanted) requires
+      HasJointGradients<Problem> {
+    if (wanted.empty()) return;
+    const std::uint32_t pieces = wanted.front().task->pieces_;
+    std::vector<Lower> more;  // gradients of the pieces after the first
+    if (pieces > 1)
+      for (const auto& one : wanted) more.push_back(zeros_like(*one.x));
+    for (std::uint32_t i = 0; i < pieces; ++i) {
+      std::vector<JointGradient<Problem>> parts;
+      for (std::size_t k = 0; k < wanted.size(); ++k) {
+        const auto& one = wanted[k];
+        parts.push_back({&one.task->problem_,
+                         one.x,
+                         one.upper_weight,
+                         one.lower_weight,
+                         {one.task->piece(one.samples.upper, i), one.task->piece(one.samples.lower, i)},
+                         i == 0 ? one.gradient : &more[k]});
+      }
+      Problem::joint_gradients(theta, std::span(parts));
+      for (std::size_t k = 0; k < wanted.size(); ++k) {
+        wanted[k].value = (i == 0 ? 0.0 : wanted[k].value) + parts[k].value / pieces;
+        if (pieces == 1) continue;
+        if (i == 0)
+          scale(1.0 / pieces, *wanted[k].gradient);
+        else
+          axpy(1.0 / pieces, more[k], *wanted[k].gradient);
+      }
+    }
   }
   template <class Law>
   std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& any, std::span<const Probe> probes,

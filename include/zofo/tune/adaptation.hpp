@@ -157,7 +157,7 @@ class Adaptation {
     std::vector<InnerStates<inner::Adam, Vector>> states(tasks.size());
     std::vector<typename Round::Member> members;
     for (std::size_t d = 0; d < tasks.size(); ++d)
-      members.push_back({&tasks[d], &pairs[d], &states[d], draws[d].seed});
+      members.push_back({&tasks[d], &pairs[d].p, &pairs[d].s, &states[d], draws[d].seed});
     StepReport report;
     Round().run(InnerRound<Task, inner::Adam>(adam, adam), members, theta_, loop, report);
     for (std::size_t d = 0; d < draws.size(); ++d) draws[d].training_loss = members[d].on_s.value;

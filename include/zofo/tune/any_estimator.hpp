@@ -10,6 +10,7 @@
 
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
+#include "zofo/estimate/random_sign.hpp"
 #include "zofo/estimate/spread_scaled.hpp"
 #include "zofo/reduce/none.hpp"
 #include "zofo/reduce/spider.hpp"
@@ -19,10 +20,11 @@
 
 namespace zofo::tune {
 
-/// Any of the estimators.
+/// Any of the estimators, also with a random sign.
 class AnyEstimator {
  public:
-  using Choice = std::variant<Central, Forward, SpreadScaled>;
+  using Choice = std::variant<Central, Forward, SpreadScaled, RandomSign<Central>, RandomSign<Forward>,
+                              RandomSign<SpreadScaled>>;
   AnyEstimator(Choice estimator) : estimator_(std::move(estimator)) {}
 
   /// Throws Error naming the field out of range.
@@ -37,10 +39,10 @@ class AnyEstimator {
         estimator_);
   }
   void write_probes(std::uint32_t step, std::vector<Probe>& list) const {
-    std::visit([&](const auto& e) { e.write_probes(step, list); }, estimator_);
+    std::visit([&](const auto& e) { list_probes(e, step, list); }, estimator_);
   }
   void write_estimate(std::uint32_t step, std::span<const double> losses, ZoGradient& estimate) const {
-    std::visit([&](const auto& e) { e.write_estimate(step, losses, estimate); }, estimator_);
+    std::visit([&](const auto& e) { combine_losses(e, step, losses, estimate); }, estimator_);
   }
   [[nodiscard]] std::vector<Probe> probes(std::uint32_t step) const {
     std::vector<Probe> list;

@@ -71,6 +71,18 @@ class AnyLaw {
     return std::visit([d](const auto& law) { return law.second_moment_factor(d); }, law_);
   }
 
+  /// E‖z‖² on d coordinates.
+  [[nodiscard]] double mean_square_length(std::size_t d) const {
+    return std::visit(
+        [d]<class Law>(const Law& law) {
+          if constexpr (requires { law.mean_square_length(d); })
+            return law.mean_square_length(d);
+          else
+            return static_cast<double>(d);
+        },
+        law_);
+  }
+
   /// f(law) with this law where θ lies on the CPU, and with the law itself where θ lies elsewhere. Throws
   /// Error if it cannot be moved along it there.
   template <class Theta, class F>

@@ -9,6 +9,7 @@
 
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/tune/examples_batch.hpp"
+#include "zofo/tune/zeroth_order_options.hpp"
 
 namespace zofo::tune {
 
@@ -29,6 +30,13 @@ struct PassRows {
   std::size_t vectors = 2 * (2 + 2 * 3) + 3;
   TextExtent texts = {};  ///< that are written between or after the passes
 };
+
+/// The probes that share an outer step's pass.
+inline void take_probes(const ZerothOrderOptions& o, PassRows& rows) {
+  if (o.direction != "low-rank") return;
+  rows.probes = o.one_sided ? o.queries + 1 : 2 * std::size_t{o.queries};
+  rows.low_rank = o.direction_rank;
+}
 
 /// Largest sizes of a packed batch of one row.
 struct RowExtent {

@@ -2,12 +2,17 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "zofo/bilevel/inner_objectives.hpp"
+#include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/penalty.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/sample.hpp"
@@ -15,6 +20,7 @@
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/tune/examples_batch.hpp"
+#include "zofo/tune/packed_parts.hpp"
 
 namespace zofo::tune {
 
@@ -64,42 +70,44 @@ class BasicLanguageProblem {
 
   /// F and its gradient in p.
   double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return gradient_of(theta, p, {{upper_rows(sample), 1.0}}, gradient);
+    return gradient_of(theta, {this, &p, 1.0, 0.0, {sample, {}}, &gradient});
   }
   /// G and its gradient in p.
   double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return gradient_of(theta, p, {{lower_rows(sample), 1.0}}, gradient);
+    return gradient_of(theta, {this, &p, 0.0, 1.0, {{}, sample}, &gradient});
   }
   /// F + λG and its gradient in p, in one packed pass.
   double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
                           Lower& gradient) const {
-    return gradient_of(theta, p, {{upper_rows(upper), 1.0}, {lower_rows(lower), lambda}}, gradient);
+    return gradient_of(theta, {this, &p, 1.0, lambda, {upper, lower}, &gradient});
+  }
+  /// Values and gradients at several adapters, in one packed pass where they are small.
+  template <class Problem>
+  requires std::same_as<std::remove_const_t<Problem>, BasicLanguageProblem>
+  static void joint_gradients(const Theta& theta, std::span<JointGradient<Problem>> wanted) {
+    if (wanted.empty()) return;
+    const BasicLanguageProblem& first = *wanted.front().task;
+    packed_gradients(
+        *first.transformer_, theta, wanted,
+        [](const JointGradient<Problem>& one, int adapter) {
+          return one.task->parts_of(one.upper_weight, one.lower_weight, one.samples, adapter);
+        },
+        [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });
   }
 
   /// F(·,p), G(·,p), G(·,s) at every probe: one packed batch, the probes evaluated together.
   template <class Law>
   std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& law, std::span<const Probe> probes,
                                           const Lower& p, const Lower& s, Sample upper, Sample lower) const {
-    const Rows f = upper_rows(upper);
-    const Rows g = lower_rows(lower);
-    model::Batch batch;
-    pack(batch, f, adapter_index(0));
-    pack(batch, g, adapter_index(0));
-    pack(batch, g, adapter_index(1));
+    const RowsPart parts[] = {{upper_rows(upper), adapter_index(0)},
+                              {lower_rows(lower), adapter_index(0)},
+                              {lower_rows(lower), adapter_index(1)}};
     const Lower* const adapters[] = {&p, &s};
-    count(batch, f.size() + 2 * g.size(), static_cast<double>(probes.size()));
-    const std::vector<std::vector<double>> logprobs =
-        transformer_->log_probabilities(theta, law, probes, batch, used(adapters));
+    count(parts, static_cast<double>(probes.size()));
     std::vector<PenaltyTerms> terms;
-    terms.reserve(probes.size());
-    for (const std::vector<double>& each : logprobs) {
-      std::span<const double> rest = each;
-      PenaltyTerms term;
-      term.upper = take(rest, f);
-      term.lower_p = take(rest, g);
-      term.lower_s = take(rest, g);
-      terms.push_back(term);
-    }
+    for (const std::vector<double>& losses :
+         part_losses(*transformer_, theta, law, probes, std::span<const RowsPart>(parts), used(adapters)))
+      terms.push_back({losses[0], losses[1], losses[2]});
     return terms;
   }
 
@@ -107,15 +115,13 @@ class BasicLanguageProblem {
   template <class Law>
   std::vector<double> upper_values(const Theta& theta, const Law& law, std::span<const Probe> probes,
                                    const Lower& p, Sample upper) const {
-    const Rows rows = upper_rows(upper);
-    model::Batch batch;
-    pack(batch, rows, adapter_index(0));
+    const RowsPart parts[] = {{upper_rows(upper), adapter_index(0)}};
     const Lower* const adapters[] = {&p};
-    count(batch, rows.size(), static_cast<double>(probes.size()));
+    count(parts, static_cast<double>(probes.size()));
     std::vector<double> values;
-    for (const std::vector<double>& each :
-         transformer_->log_probabilities(theta, law, probes, batch, used(adapters)))
-      values.push_back(mean_loss(each, rows));
+    for (const std::vector<double>& losses :
+         part_losses(*transformer_, theta, law, probes, std::span<const RowsPart>(parts), used(adapters)))
+      values.push_back(losses.front());
     return values;
   }
 
@@ -124,10 +130,6 @@ class BasicLanguageProblem {
 
  private:
   using Rows = std::vector<const EncodedRow*>;
-  struct Part {
-    Rows rows;
-    double weight;
-  };
 
   [[nodiscard]] Rows draw(const std::vector<EncodedRow>& from, Sample sample) const {
     Rows rows;
@@ -143,62 +145,34 @@ class BasicLanguageProblem {
     return setup_.use_adapter ? adapters : std::span<const Lower* const>{};
   }
 
-  void pack(model::Batch& batch, const Rows& rows, int adapter) const {
-    for (const EncodedRow* row : rows) pack_row(batch, *row, adapter);
-  }
-  /// Loss of the next rows.size() rows of `rest`, which is moved past them; 0 for no rows.
-  static double take(std::span<const double>& rest, const Rows& rows) {
-    if (rows.empty()) return 0.0;
-    const std::size_t length = targets_of(rows);
-    const double loss = mean_loss(rest.first(length), rows);
-    rest = rest.subspan(length);
-    return loss;
-  }
-  void count(const model::Batch& batch, std::size_t rows, double times) const {
-    work_.passes += times * static_cast<double>(rows) / static_cast<double>(setup_.batch);
-    work_.tokens += static_cast<std::uint64_t>(times) * batch.tokens.size();
-  }
-
-  double value(const Theta& theta, const Lower& p, const Rows& rows) const {
-    if (rows.empty()) return 0.0;
-    model::Batch batch;
-    pack(batch, rows, adapter_index(0));
-    const Lower* const adapters[] = {&p};
-    count(batch, rows.size(), 1.0);
-    const std::vector<double> logprobs = transformer_->log_probabilities(theta, batch, used(adapters));
-    return mean_loss(logprobs, rows);
-  }
-
-  /// Σ weight × mean loss of each part and its gradient in p, in one pass.
-  double gradient_of(const Theta& theta, const Lower& p, const std::vector<Part>& parts,
-                     Lower& gradient) const {
-    model::Batch batch;
-    std::size_t rows = 0;
-    for (const Part& part : parts) {
-      pack(batch, part.rows, 0);
-      rows += part.rows.size();
-    }
-    if (rows == 0) {
-      gradient = zeros_like(p);
-      return 0.0;
-    }
-    const auto loss = [&](std::span<const double> logprobs, std::span<double> slope) {
-      std::ranges::fill(slope, 0.0);
-      double sum = 0.0;
-      std::size_t at = 0;
-      for (const Part& part : parts) {
-        if (part.rows.empty()) continue;
-        const std::size_t length = targets_of(part.rows);
-        sum += part.weight *
-               mean_loss(logprobs.subspan(at, length), part.rows, part.weight, slope.subspan(at, length));
-        at += length;
-      }
-      return sum;
+  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const SamplePair& samples,
+                                               int adapter) const {
+    std::vector<RowsPart> parts;
+    const auto add = [&](Rows rows, double weight) {
+      if (!rows.empty()) parts.push_back({std::move(rows), adapter, weight});
     };
+    if (upper != 0.0) add(upper_rows(samples.upper), upper);
+    if (lower != 0.0) add(lower_rows(samples.lower), lower);
+    return parts;
+  }
+  void count(std::span<const RowsPart> parts, double times) const {
+    std::size_t rows = 0;
+    for (const RowsPart& part : parts) rows += part.rows.size();
+    work_.passes += times * static_cast<double>(rows) / static_cast<double>(setup_.batch);
+    work_.tokens += static_cast<std::uint64_t>(times) * packed_tokens(parts);
+  }
+
+  double value(const Theta& theta, const Lower& p, Rows rows) const {
+    if (rows.empty()) return 0.0;
+    const RowsPart parts[] = {{std::move(rows), adapter_index(0)}};
     const Lower* const adapters[] = {&p};
-    Lower* const gradients[] = {&gradient};
-    count(batch, rows, 2.0);
-    return transformer_->value_and_gradient(theta, batch, adapters, loss, gradients);
+    count(parts, 1.0);
+    return losses_of_parts(transformer_->log_probabilities(theta, pack_parts(parts), used(adapters)), parts)
+        .front();
+  }
+  double gradient_of(const Theta& theta, JointGradient<const BasicLanguageProblem> one) const {
+    joint_gradients(theta, std::span(&one, 1));
+    return one.value;
   }
 
   Transformer* transformer_;

@@ -45,9 +45,13 @@ PassRows meta_pass_rows(const MetaTrainOptions& o, const std::vector<MetaTaskDat
   };
   const bool penalty = o.penalty != 0.0;
   PassRows rows;
-  if (o.moves_backbone())
-    rows.probed =
-        of_a_step([&](const MetaTaskData& task) { return upper(task) + (penalty ? 2 * lower(task) : 0); });
+  if (o.moves_backbone()) {
+    take_probes(o, rows);
+    rows.probed = of_a_step([&](const MetaTaskData& task) {
+      const std::size_t unseen = task.rows.unseen.size();
+      return (unseen > 0 ? std::min(batch, unseen) : upper(task)) + (penalty ? 2 * lower(task) : 0);
+    });
+  }
   if (o.method == "joint-mezo") return rows;
   const std::size_t all = of_a_step([&](const MetaTaskData& task) { return penalised(task) + lower(task); });
   // An adapter that all tasks share has the rows of all tasks of a step.

@@ -26,18 +26,17 @@ struct MetaTally {
   double seconds = 0.0;  ///< of training
   double passes = 0.0;
   std::uint64_t tokens = 0;
-  double squares = 0.0;      ///< of the numbers that moved θ along its directions
   std::uint32_t points = 0;  ///< of the curve
 };
 inline nlohmann::json to_json(const MetaTally& t) {
-  return {t.steps, t.seconds, t.passes, t.tokens, t.squares, t.points};
+  return {t.steps, t.seconds, t.passes, t.tokens, t.points};
 }
 /// Throws Error where a saved state has none.
 inline MetaTally tally_of(const checkpoint::RunState& saved) {
   const auto list = saved.number<nlohmann::json>("tally");
   try {
     return {list.at(0).get<std::uint32_t>(), list.at(1).get<double>(), list.at(2).get<double>(),
-            list.at(3).get<std::uint64_t>(), list.at(4).get<double>(), list.at(5).get<std::uint32_t>()};
+            list.at(3).get<std::uint64_t>(), list.at(4).get<std::uint32_t>()};
   } catch (const nlohmann::json::exception& error) {
     fail("saved state: tally: {}", error.what());
   }

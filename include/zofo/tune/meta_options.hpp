@@ -12,20 +12,17 @@
 namespace zofo::tune {
 
 /// How meta-training runs. `steps` and `seconds` both bound it; 0 leaves one of them open.
-struct MetaTrainOptions {
+struct MetaTrainOptions : ZerothOrderOptions {
   std::string method = "bilevel";
   std::uint32_t inner_steps = 4;
   double penalty = 10.0;
-  double epsilon = 1e-3;
-  std::uint32_t queries = 1;
-  std::string direction = "gaussian";
   double lower_rate = 2e-3;
   double upper_rate = 2e-3;
-  double theta_rate = 1e-6;
   std::uint32_t batch = 8;
   std::uint32_t tasks_per_step = 0;
   std::string sampling = "uniform";
   double temperature = 2.0;
+  std::string theta_rows = "shared";
   std::string adapters = "kept";
   std::uint32_t reset_every = 20;
   std::uint32_t in_memory = 0;
@@ -40,7 +37,6 @@ struct MetaTrainOptions {
   std::uint32_t curve_points = 0;
   double save_seconds = 30.0;
   std::uint32_t save_steps = 0;
-  std::uint64_t seed = 0;
   std::string device = "auto";
   std::string precision = "auto";
   bool deterministic = false;
@@ -49,6 +45,10 @@ struct MetaTrainOptions {
   /// All tasks share one pair of adapters, or use none.
   [[nodiscard]] bool tied() const {
     return adapters == "tied" || method == "joint-lora" || method == "joint-mezo";
+  }
+  /// Every task has a pair of adapters, or all share one.
+  [[nodiscard]] bool adapted() const {
+    return method == "bilevel" || method == "frozen" || method == "drift";
   }
   /// The zeroth-order steps move the backbone.
   [[nodiscard]] bool moves_backbone() const {
@@ -68,18 +68,18 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
         "(zeroth-order steps on the mixture, no adapters); none");
   visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
   visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
-  visit("epsilon", o.epsilon, "smoothing radius of the zeroth-order estimate");
-  visit("queries", o.queries, "q: directions averaged by an estimate");
-  visit("direction", o.direction, "law of the directions: gaussian or rademacher");
+  for_each_zeroth_order_option(o, visit);
   visit("lower_rate", o.lower_rate, "learning rate of the lower adapters s (Adam); also of joint-lora");
   visit("upper_rate", o.upper_rate, "learning rate of the upper adapters p (Adam)");
-  visit("theta_rate", o.theta_rate, "learning rate of the backbone (zeroth-order SGD)");
   visit("batch", o.batch, "rows of a mini-batch of one task");
   visit("tasks_per_step", o.tasks_per_step, "tasks of an outer step, drawn without repetition; 0: all");
   visit(
       "sampling", o.sampling,
       "a task's chance to be drawn: uniform, proportional (to its rows) or tempered (rows^(1/temperature))");
   visit("temperature", o.temperature, "of tempered sampling: 1 is proportional, large is uniform");
+  visit("theta_rows", o.theta_rows,
+        "rows of F in the backbone's estimates: shared with p, or unseen (by p: F for p, F for the backbone "
+        "and G take a third of the rows each)");
   visit("adapters", o.adapters,
         "kept from step to step, reset (to their start every reset_every steps of all) or tied (one pair for "
         "all tasks)");
@@ -109,8 +109,9 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
 
 inline void MetaTrainOptions::check() const {
   detail::one_of("method", method, {"bilevel", "frozen", "drift", "joint-lora", "joint-mezo", "none"});
-  detail::one_of("direction", direction, {"gaussian", "rademacher"});
+  detail::check_zeroth_order(*this);
   detail::one_of("sampling", sampling, {"uniform", "proportional", "tempered"});
+  detail::one_of("theta_rows", theta_rows, {"shared", "unseen"});
   detail::one_of("adapters", adapters, {"kept", "reset", "tied"});
   detail::one_of("device", device, {"auto", "cpu", "cuda"});
   detail::one_of("precision", precision, {"auto", "bf16", "fp32"});
@@ -118,16 +119,19 @@ inline void MetaTrainOptions::check() const {
           "precision = \"bf16\": needs a GPU: the CPU computes in fp32 alone");
   detail::count_in("inner_steps", inner_steps, 1, 1'000'000);
   require_in("penalty", penalty, 0.0, 1e9);
-  detail::above_zero("epsilon", epsilon, 1.0);
-  detail::count_in("queries", queries, 1, 4096);
   require_in("lower_rate", lower_rate, 0.0, 10.0);
   require_in("upper_rate", upper_rate, 0.0, 10.0);
-  require_in("theta_rate", theta_rate, 0.0, 10.0);
   detail::count_in("batch", batch, 1, 65536);
   require_in("temperature", temperature, 1.0, 1e6);
   detail::count_in("reset_every", reset_every, 1, 1'000'000'000);
-  require(adapters == "kept" || method == "bilevel" || method == "frozen" || method == "drift",
+  if (device == "cuda" && moves_backbone()) detail::check_zeroth_order_on_gpu(*this);
+  require(in_memory == 0 || reduction == "none",
+          "in_memory = {}: not with reduction = \"{}\", which keeps all adapters of its anchor: must be 0",
+          in_memory, reduction);
+  require(adapters == "kept" || adapted(),
           "adapters = \"{}\": method {} has no adapters of its tasks: must be kept", adapters, method);
+  require(theta_rows == "shared" || adapted(),
+          "theta_rows = \"{}\": method {} fits no p beside the backbone: must be shared", theta_rows, method);
   require_in("seconds", seconds, 0.0, 1e9);
   require_in("save_seconds", save_seconds, 0.0, 1e9);
   require(method == "none" || steps > 0 || seconds > 0.0,
@@ -141,8 +145,8 @@ inline void MetaTrainOptions::check() const {
 /// The loop that a method comes to.
 inline BilevelOptions loop_options(const MetaTrainOptions& o) {
   BilevelOptions loop;
-  const bool adapted = o.method != "joint-lora" && o.method != "joint-mezo";
-  loop.inner_steps = adapted ? o.inner_steps : 1;
+  const bool with_inner_steps = o.method != "joint-lora" && o.method != "joint-mezo";
+  loop.inner_steps = with_inner_steps ? o.inner_steps : 1;
   // Without a step limit time ends the run; the bound is that inner samples are numbered in 32 bits.
   loop.outer_steps = o.steps > 0 ? o.steps : 0xFFFFFFFFU / loop.inner_steps;
   loop.penalty = o.penalty;

@@ -18,14 +18,15 @@
 
 namespace zofo::tune {
 
-/// The rows of a task: those of F and those of G.
+/// The rows of a task: those of F and those of G, and those of F in θ's estimates where they are others.
 struct TaskRows {
-  std::vector<EncodedRow> upper, lower;
+  std::vector<EncodedRow> upper, lower, unseen{};
 };
 
 /// F and G of one task, or of a mixture of tasks that share their adapters (tied): the mean over the tasks
-/// that a sample draws of the mean loss of a mini-batch of each. A level without rows is 0. Throws Error
-/// where a task has no rows at all, or a row no options.
+/// that a sample draws of the mean loss of a mini-batch of each. A level without rows is 0. θ's estimates
+/// (joint_terms) take F on rows that p never fits, where a task has such. Throws Error where a task has no
+/// rows at all, or a row no options.
 template <class Backend>
 class BasicMetaTask {
  public:
@@ -49,7 +50,7 @@ class BasicMetaTask {
     check_task_weights(setup_.weights, setup_.tasks.size());
     for (const TaskRows& task : setup_.tasks) {
       require(!task.upper.empty() || !task.lower.empty(), "training rows: 0: must be at least 1");
-      for (const std::vector<EncodedRow>* rows : {&task.upper, &task.lower})
+      for (const std::vector<EncodedRow>* rows : {&task.upper, &task.lower, &task.unseen})
         for (const EncodedRow& row : *rows) {
           require(row.options != nullptr, "training rows: a row has no options");
           row.options->check();
@@ -89,17 +90,26 @@ class BasicMetaTask {
     std::vector<std::size_t> ends;  // of each task's shares of F(p), G(p), G(s) in `parts`
     for (const JointPoint<BasicMetaTask>& point : points) {
       const int p = point.task->index_of(adapters, point.p);
-      point.task->add(parts, p, 1.0, point.samples.upper, true);
+      point.task->add(parts, p, 1.0, point.samples.upper, Level::upper_of_theta);
       ends.push_back(parts.size());
-      if (penalty != 0.0) point.task->add(parts, p, 1.0, point.samples.lower, false);
+      if (penalty != 0.0) point.task->add(parts, p, 1.0, point.samples.lower, Level::lower);
       ends.push_back(parts.size());
       if (penalty != 0.0)
-        point.task->add(parts, point.task->index_of(adapters, point.s), 1.0, point.samples.lower, false);
+        point.task->add(parts, point.task->index_of(adapters, point.s), 1.0, point.samples.lower,
+                        Level::lower);
       ends.push_back(parts.size());
     }
     points.front().task->count(parts, static_cast<double>(probes.size()));
-    const auto losses = part_losses(*points.front().task->transformer_, theta, law, probes, parts,
-                                    std::span<const Lower* const>(adapters));
+    const auto losses_under = [&](const auto& own) {
+      return part_losses(*points.front().task->transformer_, theta, own, probes, parts,
+                         std::span<const Lower* const>(adapters));
+    };
+    // A law chosen at run time is there as θ's place can make it.
+    std::vector<std::vector<double>> losses;
+    if constexpr (requires { law.on(theta, losses_under); })
+      losses = law.on(theta, losses_under);
+    else
+      losses = losses_under(law);
     std::vector<std::vector<PenaltyTerms>> terms(points.size(), std::vector<PenaltyTerms>(probes.size()));
     for (std::size_t probe = 0; probe < probes.size(); ++probe) {
       std::size_t from = 0;
@@ -124,50 +134,24 @@ class BasicMetaTask {
 
   /// Values and gradients of several adapters, as many in a pass as fill the backend's processor.
   static void joint_gradients(const Theta& theta, std::span<JointGradient<BasicMetaTask>> wanted) {
-    while (!wanted.empty()) {
-      std::vector<RowsPart> parts;
-      std::vector<std::size_t> ends;
-      std::size_t tokens = 0;
-      while (ends.size() < wanted.size() && (ends.empty() || tokens < Backend::tokens_that_fill)) {
-        const JointGradient<BasicMetaTask>& each = wanted[ends.size()];
-        const std::size_t before = parts.size();
-        const auto adapter = static_cast<int>(ends.size());
-        if (each.upper_weight != 0.0)
-          each.task->add(parts, adapter, each.upper_weight, each.samples.upper, true);
-        if (each.lower_weight != 0.0)
-          each.task->add(parts, adapter, each.lower_weight, each.samples.lower, false);
-        for (const RowsPart& part : std::span(parts).subspan(before)) tokens += tokens_of(part);
-        ends.push_back(parts.size());
-      }
-      pass(theta, parts, ends, wanted.first(ends.size()));
-      wanted = wanted.subspan(ends.size());
-    }
+    if (wanted.empty()) return;
+    const BasicMetaTask& first = *wanted.front().task;
+    packed_gradients(
+        *first.transformer_, theta, wanted,
+        [](const JointGradient<BasicMetaTask>& one, int adapter) {
+          std::vector<RowsPart> parts;
+          if (one.upper_weight != 0.0)
+            one.task->add(parts, adapter, one.upper_weight, one.samples.upper, Level::upper);
+          if (one.lower_weight != 0.0)
+            one.task->add(parts, adapter, one.lower_weight, one.samples.lower, Level::lower);
+          return parts;
+        },
+        [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });
   }
 
  private:
-  static std::size_t tokens_of(const RowsPart& part) {
-    std::size_t tokens = 0;
-    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
-    return tokens;
-  }
-  static void pass(const Theta& theta, std::span<const RowsPart> parts, std::span<const std::size_t> ends,
-                   std::span<JointGradient<BasicMetaTask>> wanted) {
-    std::vector<const Lower*> adapters;
-    std::vector<Lower*> gradients;
-    for (const JointGradient<BasicMetaTask>& each : wanted) {
-      adapters.push_back(each.x);
-      gradients.push_back(each.gradient);
-    }
-    wanted.front().task->count(parts, 2.0);
-    const std::vector<double> losses =
-        part_gradients(*wanted.front().task->transformer_, theta, parts,
-                       std::span<const Lower* const>(adapters), std::span<Lower* const>(gradients));
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      wanted[i].value = 0.0;
-      for (; from < ends[i]; ++from) wanted[i].value += parts[from].weight * losses[from];
-    }
-  }
+  enum class Level { upper, upper_of_theta, lower };
+
   double one_gradient(const Theta& theta, JointGradient<BasicMetaTask> wanted) {
     joint_gradients(theta, std::span(&wanted, 1));
     return wanted.value;
@@ -176,8 +160,8 @@ class BasicMetaTask {
     std::vector<const Lower*> adapters;
     std::vector<RowsPart> parts;
     const int adapter = index_of(adapters, &p);
-    if (upper != 0.0) add(parts, adapter, upper, samples.upper, true);
-    if (lower != 0.0) add(parts, adapter, lower, samples.lower, false);
+    if (upper != 0.0) add(parts, adapter, upper, samples.upper, Level::upper);
+    if (lower != 0.0) add(parts, adapter, lower, samples.lower, Level::lower);
     count(parts, 1.0);
     const std::vector<double> losses = losses_of_parts(
         transformer_->log_probabilities(theta, pack_parts(parts), std::span<const Lower* const>(adapters)),
@@ -193,12 +177,16 @@ class BasicMetaTask {
     adapters.push_back(adapter);
     return static_cast<int>(adapters.size() - 1);
   }
+  static const std::vector<EncodedRow>& rows_of(const TaskRows& task, Level level) {
+    if (level == Level::lower) return task.lower;
+    return level == Level::upper || task.unseen.empty() ? task.upper : task.unseen;
+  }
   /// Appends a part for every task that the sample draws and that has rows at this level.
-  void add(std::vector<RowsPart>& parts, int adapter, double weight, Sample sample, bool upper) const {
+  void add(std::vector<RowsPart>& parts, int adapter, double weight, Sample sample, Level level) const {
     std::vector<std::size_t> drawn;
     draw_tasks(sample.seed, sample.step, setup_.tasks.size(), setup_.each, setup_.weights, drawn);
     for (const std::size_t task : drawn) {
-      const std::vector<EncodedRow>& rows = upper ? setup_.tasks[task].upper : setup_.tasks[task].lower;
+      const std::vector<EncodedRow>& rows = rows_of(setup_.tasks[task], level);
       if (rows.empty()) continue;
       // As MetaSolver keeps the samples of two tasks apart.
       const Sample own{sample.seed + (static_cast<std::uint64_t>(task) << 32U), sample.step, sample.stream};
@@ -210,10 +198,9 @@ class BasicMetaTask {
     }
   }
   void count(std::span<const RowsPart> parts, double times) const {
-    for (const RowsPart& part : parts) {
+    for (const RowsPart& part : parts)
       work_->passes += times * static_cast<double>(part.rows.size()) / static_cast<double>(setup_.batch);
-      work_->tokens += static_cast<std::uint64_t>(times) * tokens_of(part);
-    }
+    work_->tokens += static_cast<std::uint64_t>(times) * packed_tokens(parts);
   }
 
   Transformer* transformer_;

@@ -59,7 +59,7 @@ struct MetaResult {
   double seconds = 0.0;  ///< of training
   double passes = 0.0;   ///< forward-equivalents, one forward of `batch` rows each
   double peak = 0.0;     ///< MiB
-  double moved = 0.0;    ///< length of the zeroth-order steps' sum, were their directions orthogonal
+  double moved = 0.0;    ///< length of the zeroth-order steps' sum (tune/moved.hpp)
   MetaScores before, after;
   std::vector<std::string> names;
   bool interrupted = false;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,12 +16,11 @@
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/input/file.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/outer/sgd.hpp"
 #include "zofo/peft/peft_format.hpp"
-#include "zofo/perturb/gaussian.hpp"
-#include "zofo/perturb/rademacher.hpp"
 #include "zofo/tune/identity.hpp"
 #include "zofo/tune/merge_lora.hpp"
+#include "zofo/tune/policies.hpp"
+#include "zofo/tune/replay.hpp"
 #include "zofo/tune/run_folder.hpp"
 
 namespace zofo::tune {
@@ -35,6 +35,32 @@ inline void check_folder_name(const std::string& name) {
           "task '{}': its name must be of letters, digits, '_', '-' and '.', the first no '.'", name);
 }
 
+/// Options of zeroth-order steps as JSON, and back. Throws Error naming file and field where one is missing
+/// or out of range.
+inline nlohmann::json to_json(const ZerothOrderOptions& options) {
+  nlohmann::json fields = {{"seed", options.seed}};
+  for_each_zeroth_order_option(
+      options, [&fields](const char* name, const auto& value, const char*) { fields[name] = value; });
+  return fields;
+}
+inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) {
+  ZerothOrderOptions options;
+  for_each_zeroth_order_option(options, [&file]<class T>(const char* name, T& field, const char*) {
+    if constexpr (std::is_same_v<T, std::string>)
+      field = file.string(name);
+    else if constexpr (std::is_same_v<T, bool>)
+      field = file.boolean(name);
+    else if constexpr (std::is_floating_point_v<T>)
+      field = file.number(name);
+    else
+      field = file.integer(name);
+  });
+  if (!file.at("seed").is_number_unsigned()) file.refuse("seed", "an integer in [0, 2^64 - 1]");
+  options.seed = file.at("seed").get<std::uint64_t>();
+  input::with_place(file.place(), [&options] { detail::check_zeroth_order(options); });
+  return options;
+}
+
 /// What meta.json says of a run.
 struct MetaRun {
   /// A task of the run.
@@ -45,12 +71,11 @@ struct MetaRun {
   };
 
   std::string method;
-  std::string model;  ///< hash of θ_0
-  std::string direction = "gaussian";
-  double theta_rate = 0.0;
-  bool tied = false;     ///< one adapter for all tasks
-  bool adapted = false;  ///< it holds adapters to start from
-  bool merged = false;   ///< an adapter belongs into the weights
+  std::string model;         ///< hash of θ_0
+  ZerothOrderOptions theta;  ///< law and optimiser of the steps, which a replay needs, and their estimates
+  bool tied = false;         ///< one adapter for all tasks
+  bool adapted = false;      ///< it holds adapters to start from
+  bool merged = false;       ///< an adapter belongs into the weights
   std::vector<Task> tasks;
 
   static constexpr const char* file = "meta.json";
@@ -90,9 +115,9 @@ inline nlohmann::json to_json(const MetaRun& run) {
   nlohmann::json tasks = nlohmann::json::array();
   for (const MetaRun::Task& task : run.tasks)
     tasks.push_back({{"name", task.name}, {"options", task.options}, {"rows", task.rows}});
-  return {{"method", run.method},         {"model", run.model}, {"direction", run.direction},
-          {"theta_rate", run.theta_rate}, {"tied", run.tied},   {"adapted", run.adapted},
-          {"merged", run.merged},         {"tasks", tasks}};
+  return {{"method", run.method}, {"model", run.model},     {"theta", to_json(run.theta)},
+          {"tied", run.tied},     {"adapted", run.adapted}, {"merged", run.merged},
+          {"tasks", tasks}};
 }
 
 /// Reads meta.json of a run. Throws Error naming file and field.
@@ -104,10 +129,7 @@ inline MetaRun read_meta_run(const std::filesystem::path& run) {
   MetaRun made;
   made.method = file.string("method");
   made.model = file.string("model");
-  made.direction = file.string("direction");
-  if (made.direction != "gaussian" && made.direction != "rademacher")
-    file.refuse("direction", "gaussian or rademacher");
-  made.theta_rate = file.number("theta_rate");
+  made.theta = zeroth_order_from(file.fields("theta"));
   made.tied = file.boolean("tied");
   made.adapted = file.boolean("adapted");
   made.merged = file.boolean("merged");
@@ -163,22 +185,20 @@ inline void merge_run(const std::filesystem::path& run, const MetaRun& described
   const peft::PeftLora merged = peft::read_peft_lora(run / MetaRun::merged_folder, theta.config());
   merge_lora(theta, merged.lora, merged.values);
 }
-/// Takes the steps of a trajectory with plain zeroth-order SGD at this rate: θ_K to the bit, since each step
-/// is the same update in the same order.
-template <class Law, class Theta>
-void take_steps(const Law& law, double rate, std::span<const checkpoint::TrajectoryStep> steps,
-                Theta& theta) {
-  const outer::Sgd sgd{{.rate = rate}};
-  typename outer::Sgd::State<Theta> state;
-  for (const checkpoint::TrajectoryStep& step : steps) sgd.apply(theta, law, ZoGradient{step.terms}, state);
+/// The law and the optimiser of a run's steps. θ must be as it was at the start.
+template <class Theta>
+AnyLaw law_of(const MetaRun& run, const Theta& theta_0) {
+  return make_law(run.theta, theta_0);
 }
-/// Moves θ along the run's trajectory.
+inline AnyOuter outer_of(const MetaRun& run) { return make_outer(run.theta, run.theta.theta_rate); }
+
+/// Moves θ, which is θ_0, along the run's trajectory: θ_K to the bit, since each step is the same update in
+/// the same order. Throws Error where θ lies where it cannot be moved so.
 template <class Theta>
 void replay_run(const MetaRun& described, std::span<const checkpoint::TrajectoryStep> steps, Theta& theta) {
-  if (described.direction == "rademacher")
-    take_steps(Rademacher{}, described.theta_rate, steps, theta);
-  else
-    take_steps(Gaussian{}, described.theta_rate, steps, theta);
+  if (steps.empty()) return;
+  replay(law_of(described, theta), outer_of(described), steps, static_cast<std::uint32_t>(steps.size()),
+         theta);
 }
 /// The trajectory of a run's folder. Throws Error with file and line.
 inline std::vector<checkpoint::TrajectoryStep> trajectory_of(const std::filesystem::path& run) {

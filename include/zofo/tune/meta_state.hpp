@@ -19,18 +19,19 @@
 #include "zofo/tune/options_toml.hpp"
 #include "zofo/tune/run_folder.hpp"
 #include "zofo/tune/saver.hpp"
+#include "zofo/tune/solver_state.hpp"
 
 namespace zofo::tune {
 
-inline constexpr int meta_state_version = 1;
+inline constexpr int meta_state_version = 2;
 
 /// What a run is of: it goes on only with the same model and rows.
 inline nlohmann::json meta_identity(const model::Parameters& theta_0,
                                     const std::vector<MetaTaskData>& tasks) {
   nlohmann::json fields = {{"model", hash_of_model(theta_0)}};
   for (const MetaTaskData& task : tasks)
-    fields["task " + task.name()] =
-        hash_of_rows(task.rows.upper) + hash_of_rows(task.rows.lower) + hash_of_rows(task.held_out);
+    fields["task " + task.name()] = hash_of_rows(task.rows.upper) + hash_of_rows(task.rows.lower) +
+                                    hash_of_rows(task.rows.unseen) + hash_of_rows(task.held_out);
   return fields;
 }
 
@@ -65,6 +66,39 @@ void for_each_saved_pair(const checkpoint::RunState& state, std::size_t tasks, s
     }
     use(task, pair);
   }
+}
+
+/// Adds what a variance reduction remembers, beside its anchor's θ̃, which the trajectory says, and reads it
+/// back; `Reduction` is the solver's. Throws Error naming what is missing or of another size.
+template <class Device, class Reduction>
+void save_reduction(Device& device, const Reduction& reduction, checkpoint::RunState& state) {
+  state.numbers["reduction"] = to_json(reduction.remembered);
+  state.numbers["anchor_penalty"] = reduction.penalty;
+  for (std::size_t task = 0; task < reduction.adapters.size(); ++task) {
+    state.vectors[fmt::format("anchor_p.{}", task)] = device.host(reduction.adapters[task].p);
+    state.vectors[fmt::format("anchor_s.{}", task)] = device.host(reduction.adapters[task].s);
+  }
+}
+template <class Device, class Reduction>
+void load_reduction(Device& device, const checkpoint::RunState& state, std::size_t tasks, std::size_t size,
+                    Reduction& reduction) {
+  try {
+    reduction.remembered = reduction_from(state.number<nlohmann::json>("reduction"));
+  } catch (const nlohmann::json::exception& error) {
+    fail("saved state: reduction: {}", error.what());
+  }
+  reduction.penalty = state.number<double>("anchor_penalty");
+  if (!reduction.remembered.anchor) return;
+  const auto adapter = [&](const char* name, std::size_t task) {
+    const std::string full = fmt::format("{}.{}", name, task);
+    const Eigen::VectorXf* const x = state.vector(full);
+    require(x != nullptr && static_cast<std::size_t>(x->size()) == size,
+            "saved state: vector '{}': must have {} numbers", full, size);
+    return device.vector(*x);
+  };
+  reduction.adapters.clear();
+  for (std::size_t task = 0; task < tasks; ++task)
+    reduction.adapters.push_back({adapter("anchor_p", task), adapter("anchor_s", task)});
 }
 
 /// The state that a run folder holds. Throws Error naming the file where there is none or it is damaged.

@@ -31,7 +31,9 @@ struct MetaTaskData {
   std::vector<EncodedRow> held_out;  ///< no step sees them
 
   [[nodiscard]] const std::string& name() const { return data->task.name; }
-  [[nodiscard]] std::size_t training_rows() const { return rows.upper.size() + rows.lower.size(); }
+  [[nodiscard]] std::size_t training_rows() const {
+    return rows.upper.size() + rows.lower.size() + rows.unseen.size();
+  }
 };
 
 /// Layout of the adapters.
@@ -56,7 +58,8 @@ inline std::unique_ptr<data::TaskData> load_meta_task(const std::string& name,
   return data;
 }
 
-/// F a third of the rows and G two thirds, drawn by the seed; the joint methods have one level alone. Throws
+/// F a third of the rows and G two thirds, drawn by the seed; with unseen rows F for p, F for θ and G a third
+/// each (p's as without them). The joint methods have one level alone. Throws
 /// Error on fewer rows than levels.
 inline TaskRows split_task(const MetaTrainOptions& options, std::string_view name,
                            std::vector<EncodedRow> rows) {
@@ -66,9 +69,15 @@ inline TaskRows split_task(const MetaTrainOptions& options, std::string_view nam
   require(rows.size() >= 3, "task {}: training rows: {}: must be at least 3, for F and for G", name,
           rows.size());
   TaskRows split;
+  const std::size_t third = rows.size() / 3, unseen = options.theta_rows == "unseen" ? third : 0;
   std::size_t place = 0;
-  for (const std::size_t i : data::shuffled(options.seed, split_stream, 0, rows.size()))
-    (place++ < rows.size() / 3 ? split.upper : split.lower).push_back(std::move(rows[i]));
+  for (const std::size_t i : data::shuffled(options.seed, split_stream, 0, rows.size())) {
+    std::vector<EncodedRow>& part = place < third            ? split.upper
+                                    : place < third + unseen ? split.unseen
+                                                             : split.lower;
+    part.push_back(std::move(rows[i]));
+    ++place;
+  }
   return split;
 }
 
@@ -103,7 +112,8 @@ inline std::vector<MetaTaskData> load_meta_tasks(const Model& model, const std::
 inline RowExtent extent_of(const std::vector<MetaTaskData>& tasks) {
   RowExtent extent;
   for (const MetaTaskData& task : tasks)
-    for (const std::vector<EncodedRow>* rows : {&task.rows.upper, &task.rows.lower, &task.held_out})
+    for (const std::vector<EncodedRow>* rows :
+         {&task.rows.upper, &task.rows.lower, &task.rows.unseen, &task.held_out})
       extent.cover(*rows);
   return extent;
 }
@@ -117,6 +127,41 @@ inline std::vector<double> task_weights(const MetaTrainOptions& options,
   for (const MetaTaskData& task : tasks)
     weights.push_back(std::pow(static_cast<double>(task.training_rows()), power));
   return weights;
+}
+
+/// The tasks as problems that a solver takes: one each, or one mixture where they share their adapters.
+template <class Backend>
+std::vector<BasicMetaTask<Backend>> meta_problems(model::BasicTransformer<Backend>& transformer, Work& work,
+                                                  const MetaTrainOptions& options,
+                                                  const std::vector<MetaTaskData>& tasks) {
+  using Task = BasicMetaTask<Backend>;
+  std::vector<Task> list;
+  const bool adapted = options.method != "joint-mezo";
+  if (options.tied()) {
+    typename Task::Setup mixture{
+        {}, options.batch, adapted, options.tasks_per_step, task_weights(options, tasks)};
+    for (const MetaTaskData& task : tasks) mixture.tasks.push_back(task.rows);
+    list.emplace_back(transformer, work, std::move(mixture));
+    return list;
+  }
+  for (const MetaTaskData& task : tasks)
+    list.emplace_back(transformer, work, typename Task::Setup{{task.rows}, options.batch, adapted});
+  return list;
+}
+
+/// What meta.json says of a run from the backbone whose hash is `model`.
+inline MetaRun describe(const MetaTrainOptions& options, const std::string& model,
+                        const std::vector<MetaTaskData>& tasks) {
+  MetaRun run;
+  run.method = options.method;
+  run.model = model;
+  run.theta = options;
+  run.tied = options.tied();
+  run.merged = options.method == "joint-lora";
+  run.adapted = options.adapted();
+  for (const MetaTaskData& task : tasks)
+    run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
+  return run;
 }
 
 }  // namespace zofo::tune

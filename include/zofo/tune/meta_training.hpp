@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,10 +15,7 @@
 #include <vector>
 
 #include "zofo/bilevel/meta.hpp"
-#include "zofo/estimate/central.hpp"
-#include "zofo/estimate/random_sign.hpp"
 #include "zofo/inner/adam.hpp"
-#include "zofo/outer/sgd.hpp"
 #include "zofo/tune/adapter_store.hpp"
 #include "zofo/tune/device.hpp"
 #include "zofo/tune/evaluate.hpp"
@@ -29,6 +26,8 @@
 #include "zofo/tune/meta_state.hpp"
 #include "zofo/tune/meta_tasks.hpp"
 #include "zofo/tune/meter.hpp"
+#include "zofo/tune/moved.hpp"
+#include "zofo/tune/policies.hpp"
 
 namespace zofo::tune {
 
@@ -63,9 +62,11 @@ class MetaTraining {
                         options.lora_targets)),
         identity_(meta_identity(model.parameters, tasks)),
         past_(read_past()),
-        described_(describe()),
-        weights_(model.parameters.values().size()),
+        described_(describe(options, identity_.at("model").template get<std::string>(), tasks)),
         theta_(place(model.parameters)),
+        law_(law_of(described_, theta_)),
+        outer_(outer_of(described_)),
+        moved_(law_, outer_, theta_),
         transformer_(device.backend(), model.parameters.config(), lora_, options.recompute),
         store_(device, folder.file("adapters_on_disk"), options.in_memory, options.tied() ? 1 : tasks.size(),
                lora_.initial(options.seed)),
@@ -95,7 +96,7 @@ class MetaTraining {
     result_.steps = tally_.steps;
     result_.seconds = tally_.seconds;
     result_.passes = tally_.passes;
-    result_.moved = std::sqrt(tally_.squares * static_cast<double>(weights_));
+    result_.moved = moved_.length(theta_);
     result_.peak = device_.peak_mib();
     return result_;
   }
@@ -105,21 +106,8 @@ class MetaTraining {
 
  private:
   using Clock = std::chrono::steady_clock;
+  using Solver = MetaSolver<Task, AnyLaw, AnyReduction, AnyOuter, inner::Adam>;
   using InnerList = std::vector<InnerStates<inner::Adam, Vector>>;
-
-  [[nodiscard]] MetaRun describe() const {
-    MetaRun run;
-    run.method = options_.method;
-    run.model = identity_.at("model").template get<std::string>();
-    run.direction = options_.direction;
-    run.theta_rate = options_.theta_rate;
-    run.tied = options_.tied();
-    run.merged = options_.method == "joint-lora";
-    run.adapted = options_.method == "bilevel" || options_.method == "frozen" || options_.method == "drift";
-    for (const MetaTaskData& task : tasks_)
-      run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
-    return run;
-  }
 
   // ---- going on ----
   // Read and checked before anything of the folder is touched.
@@ -131,7 +119,15 @@ class MetaTraining {
   void go_on() {
     const auto steps =
         checkpoint::parse_trajectory(past_.trajectory, folder_.file("trajectory.jsonl").string());
-    replay_run(described_, steps, theta_);
+    load_reduction(device_, *origin_.saved, pairs_.size(), lora_.size(), reduction_);
+    outer_state_ = replay(law_, outer_, steps, static_cast<std::uint32_t>(steps.size()), theta_,
+                          [&](std::uint32_t step) {
+                            if (reduction_.remembered.anchor == step) copy_theta(theta_, reduction_.theta);
+                            if (step < steps.size()) moved_.step(ZoGradient{steps[step].terms});
+                          });
+    require(!reduction_.remembered.anchor || reduction_.theta,
+            "{}: {} steps: the saved state has an anchor at step {}",
+            folder_.file("trajectory.jsonl").string(), steps.size(), *reduction_.remembered.anchor);
     tally_ = tally_of(*origin_.saved);
     result_.before = scores_of(*origin_.saved);
     for_each_saved_pair(*origin_.saved, pairs_.size(), lora_.size(),
@@ -157,54 +153,26 @@ class MetaTraining {
                      {"pairs", nlohmann::json::array()}};
     for (std::size_t task = 0; task < pairs_.size(); ++task)
       if (store_.begun(task)) save_pair(task, store_.packed(task, pairs_, states_), saved);
+    save_reduction(device_, reduction_, saved);
     return saved;
   }
   void save() {
     saver_.save(tally_.seconds, [&] { return state(); });
   }
   // ---- training ----
-  [[nodiscard]] std::vector<Task> problems() {
-    std::vector<Task> list;
-    const bool adapted = options_.method != "joint-mezo";
-    if (options_.tied()) {
-      typename Task::Setup mixture{
-          {}, options_.batch, adapted, options_.tasks_per_step, task_weights(options_, tasks_)};
-      for (const MetaTaskData& task : tasks_) mixture.tasks.push_back(task.rows);
-      list.emplace_back(transformer_, work_, std::move(mixture));
-      return list;
-    }
-    for (const MetaTaskData& task : tasks_)
-      list.emplace_back(transformer_, work_, typename Task::Setup{{task.rows}, options_.batch, adapted});
-    return list;
-  }
   void train() {
-    if (options_.direction == "rademacher")
-      train(Rademacher{});
-    else
-      train(Gaussian{});
-  }
-  template <class Law>
-  void train(Law law) {
-    const Central central{{options_.epsilon, options_.queries, options_.seed}};
-    if (options_.method == "drift")
-      train(law, RandomSign<Central>{central, options_.seed});
-    else
-      train(law, central);
-  }
-  template <class Law, class Estimator>
-  void train(Law law, Estimator estimator) {
     using inner::Adam;
-    std::vector<Task> list = problems();
+    std::vector<Task> list = meta_problems(transformer_, work_, options_, tasks_);
     MetaOptions meta{loop_options(options_)};
     if (!options_.tied()) {
       meta.tasks_per_step = options_.tasks_per_step;
       meta.weights = task_weights(options_, tasks_);
     }
-    MetaSolver<Task, Law, Estimator, outer::Sgd, Adam> solver(
-        list, law, estimator, outer::Sgd{{.rate = options_.theta_rate}}, Adam{{.rate = options_.lower_rate}},
-        Adam{{.rate = options_.upper_rate}}, meta);
+    Solver solver(list, law_, make_reduction(options_, options_.method == "drift"), outer_,
+                  Adam{{.rate = options_.lower_rate}}, Adam{{.rate = options_.upper_rate}}, meta);
     solver.state().step = tally_.steps;
-    solver.state().inner.swap(states_);
+    std::swap(solver.state().outer, outer_state_);
+    exchange(solver);
     work_ = {tally_.passes, tally_.tokens};
     saver_.start(tally_.seconds);
     double expected = 0.0;  // of the next step
@@ -212,7 +180,7 @@ class MetaTraining {
       const Clock::time_point start = Clock::now();
       if (options_.adapters == "reset" && tally_.steps > 0 && tally_.steps % options_.reset_every == 0)
         store_.reset(pairs_, solver.state().inner);
-      store_.bring(solver.upcoming(), pairs_, solver.state().inner);
+      store_.bring(wanted(solver), pairs_, solver.state().inner);
       const StepReport& report = solver.step(theta_, pairs_);
       const double taken = std::chrono::duration<double>(Clock::now() - start).count();
       tally_.seconds += taken;
@@ -222,21 +190,32 @@ class MetaTraining {
       result_.interrupted = interrupted_();
       go_on =
           !result_.interrupted && (options_.seconds == 0.0 || tally_.seconds + expected <= options_.seconds);
-      solver.state().inner.swap(states_);  // scores and saved states cost no training time
+      exchange(solver);  // scores and saved states cost no training time
       if (go_on && point_is_due(options_, tally_)) log_.scored("curve", score(true), tally_);
       if (saver_.due(tally_.steps, tally_.seconds)) save();
-      solver.state().inner.swap(states_);
+      exchange(solver);
     }
-    solver.state().inner.swap(states_);
+    exchange(solver);
     if (saver_.saves()) save();
   }
 
+  // The adapters that a step looks at; an anchor holds those of all tasks.
+  [[nodiscard]] std::vector<std::size_t> wanted(const Solver& solver) const {
+    if (options_.reduction == "none") return solver.upcoming();
+    std::vector<std::size_t> all(pairs_.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return all;
+  }
+  // Adapters' moments and the reduction are the solver's in a step, and the run's between steps.
+  void exchange(Solver& solver) {
+    solver.state().inner.swap(states_);
+    std::swap(solver.state().reduction, reduction_);
+  }
   void record(const StepReport& report, std::span<const std::size_t> drawn) {
     tally_.steps = report.step + 1;
     tally_.passes = work_.passes;
     tally_.tokens = work_.tokens;
-    for (const ZoTerm& term : report.gradient.terms)
-      tally_.squares += std::pow(options_.theta_rate * term.coefficient, 2);
+    if (options_.moves_backbone()) moved_.step(report.gradient);
     log_.step(report, tally_, drawn);
   }
 
@@ -289,12 +268,16 @@ class MetaTraining {
   nlohmann::json identity_;
   MetaLog::Past past_;
   MetaRun described_;
-  std::size_t weights_;
   typename Backend::Theta& theta_;
+  AnyLaw law_;
+  AnyOuter outer_;
+  Moved<typename Backend::Theta> moved_;
   model::BasicTransformer<Backend> transformer_;
   AdapterStore<Device> store_;
   typename AdapterStore<Device>::Pairs pairs_;
-  InnerList states_;  ///< the solver's own while it takes a step
+  InnerList states_;  ///< the solver's own while it takes a step, as the next
+  decltype(Solver::State::reduction) reduction_;
+  AnyOuter::State<typename Backend::Theta> outer_state_;  ///< what a run that goes on begins with
   MetaLog log_;
   Saver saver_;
   MetaResult result_;

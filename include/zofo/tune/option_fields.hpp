@@ -7,33 +7,20 @@
 #include <type_traits>
 #include <vector>
 
+#include "zofo/tune/zeroth_order_options.hpp"
+
 namespace zofo::tune {
 
 /// How a run trains. `steps`, `seconds` and `passes` all bound it; 0 leaves one of them open. The values are
 /// those of Bilevel-ZOFO; tune/methods.hpp has the other methods'.
-struct Options {
+struct Options : ZerothOrderOptions {
   std::string method = "bilevel";
   std::string adapter = "lora";
   std::uint32_t inner_steps = 4;
   double penalty = 10.0;
   bool upper_with_lower = true;
-  std::string direction = "gaussian";
-  std::uint32_t direction_rank = 2;
-  std::uint32_t direction_hold = 1;
-  double density = 0.25;
-  double epsilon = 1e-3;
-  std::uint32_t queries = 1;
-  bool one_sided = false;
-  bool spread_scaled = false;
-  std::string reduction = "none";
-  std::uint32_t reduction_period = 5;
-  std::uint32_t reduction_batches = 8;
-  double storm_weight = 0.1;
-  std::string outer = "sgd";
-  double momentum = 0.9;
   double lower_rate = 2e-3;
   double upper_rate = 2e-3;
-  double theta_rate = 1e-6;
   std::string schedule = "constant";
   std::uint32_t warmup_steps = 0;
   std::uint32_t decay_steps = 0;
@@ -59,7 +46,6 @@ struct Options {
   std::uint32_t curve_rows = 96;
   double save_seconds = 30.0;
   std::uint32_t save_steps = 0;
-  std::uint64_t seed = 0;
   std::string device = "auto";
   std::string precision = "auto";
   bool deterministic = false;
@@ -79,27 +65,9 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
   visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
   visit("upper_with_lower", o.upper_with_lower, "step p with every s step; off: once an outer step");
-  visit("direction", o.direction,
-        "law of the directions: gaussian, rademacher, sphere, coordinate, low-rank, sparse (smallest "
-        "weights) or random-sparse");
-  visit("direction_rank", o.direction_rank, "rank of low-rank directions");
-  visit("direction_hold", o.direction_hold,
-        "steps that share a low-rank direction's subspace, or a random mask; 0: all");
-  visit("density", o.density, "share of the weights that sparse directions move");
-  visit("epsilon", o.epsilon, "smoothing radius of the zeroth-order estimate");
-  visit("queries", o.queries, "q: directions averaged by an estimate");
-  visit("one_sided", o.one_sided, "one-sided differences instead of two-sided");
-  visit("spread_scaled", o.spread_scaled, "divide one-sided differences by the spread of their losses");
-  visit("reduction", o.reduction, "variance reduction: none, svrg, spider or storm");
-  visit("reduction_period", o.reduction_period, "steps from one anchor of svrg or spider to the next");
-  visit("reduction_batches", o.reduction_batches, "mini-batches averaged at an anchor");
-  visit("storm_weight", o.storm_weight, "weight of the fresh estimate in storm, in (0, 1]");
-  visit("outer", o.outer, "optimiser of zeroth-order steps: sgd, momentum, adam or scalar-adam");
-  visit("momentum", o.momentum, "weight of the past in outer momentum, and beta1 of outer adam");
+  for_each_zeroth_order_option(o, visit);
   visit("lower_rate", o.lower_rate, "learning rate of the lower adapter s (Adam); also of lora");
   visit("upper_rate", o.upper_rate, "learning rate of the upper adapter p (Adam)");
-  visit("theta_rate", o.theta_rate,
-        "learning rate of what zeroth-order steps move: the backbone, or an adapter");
   visit("schedule", o.schedule, "all learning rates after the warm-up: constant, linear or cosine (to 0)");
   visit("warmup_steps", o.warmup_steps, "outer steps in which the learning rates rise from 0");
   visit("decay_steps", o.decay_steps, "outer step at which the schedule ends; 0: at `steps`");

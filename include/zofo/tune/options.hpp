@@ -1,12 +1,8 @@
 /// @file The options of a fine-tuning run and what they may be.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
-#include <initializer_list>
 #include <limits>
-#include <string>
-#include <string_view>
 
 #include "zofo/core/error.hpp"
 #include "zofo/tune/methods.hpp"
@@ -16,30 +12,7 @@ namespace zofo::tune {
 
 namespace detail {
 
-inline void one_of(const char* field, std::string_view value,
-                   std::initializer_list<std::string_view> allowed) {
-  std::string list;
-  for (std::string_view each : allowed) {
-    if (value == each) return;
-    list.append(list.empty() ? "" : ", ").append(each);
-  }
-  fail("{} = \"{}\": must be one of {}", field, value, list);
-}
-
-inline void above_zero(const char* field, double value, double high) {
-  require(std::isfinite(value) && value > 0.0 && value <= high, "{} = {}: must be a finite number in (0, {}]",
-          field, value, high);
-}
-
-inline void count_in(const char* field, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
-  require(value >= low && value <= high, "{} = {}: must be in [{}, {}]", field, value, low, high);
-}
-
 inline void check_names(const Options& o) {
-  one_of("direction", o.direction,
-         {"gaussian", "rademacher", "sphere", "coordinate", "low-rank", "sparse", "random-sparse"});
-  one_of("reduction", o.reduction, {"none", "svrg", "spider", "storm"});
-  one_of("outer", o.outer, {"sgd", "momentum", "adam", "scalar-adam"});
   one_of("schedule", o.schedule, {"constant", "linear", "cosine"});
   one_of("device", o.device, {"auto", "cpu", "cuda"});
   one_of("precision", o.precision, {"auto", "bf16", "fp32"});
@@ -48,17 +21,8 @@ inline void check_names(const Options& o) {
 inline void check_ranges(const Options& o) {
   count_in("inner_steps", o.inner_steps, 1, 1'000'000);
   require_in("penalty", o.penalty, 0.0, 1e9);
-  count_in("direction_rank", o.direction_rank, 1, 4096);
-  above_zero("density", o.density, 1.0);
-  above_zero("epsilon", o.epsilon, 1.0);
-  count_in("queries", o.queries, 1, 4096);
-  count_in("reduction_period", o.reduction_period, 1, 1'000'000);
-  count_in("reduction_batches", o.reduction_batches, 1, 1'000'000);
-  above_zero("storm_weight", o.storm_weight, 1.0);
-  require_in("momentum", o.momentum, 0.0, 0.9999999);
   require_in("lower_rate", o.lower_rate, 0.0, 10.0);
   require_in("upper_rate", o.upper_rate, 0.0, 10.0);
-  require_in("theta_rate", o.theta_rate, 0.0, 10.0);
   require_in("clip", o.clip, 0.0, 1e30);
   require_in("weight_decay", o.weight_decay, 0.0, 1e6);
   count_in("batch", o.batch, 1, 65536);
@@ -91,24 +55,16 @@ inline void check_adapter(const Options& o) {
 /// Fields that do not go together.
 inline void check_estimates(const Options& o) {
   const Trains trains = method_named(o.method).trains;
-  if (o.spread_scaled) {
-    require(o.one_sided, "spread_scaled = true: needs one_sided = true");
-    require(o.queries >= 2, "queries = {}: spread_scaled needs at least 2", o.queries);
-    require(o.reduction == "none",
-            "reduction = \"{}\": not with spread_scaled, which scales every estimate anew", o.reduction);
-  }
-  require(trains != Trains::adapter || (o.outer == "sgd" && o.reduction == "none" && !o.spread_scaled),
-          "method = \"{}\": takes no zeroth-order steps, so outer, reduction and spread_scaled must stay as "
-          "they are",
-          o.method);
+  require(
+      trains != Trains::adapter ||
+          (o.outer == "sgd" && o.reduction == "none" && !o.spread_scaled && o.max_step == 0.0),
+      "method = \"{}\": takes no zeroth-order steps, so outer, reduction, spread_scaled and max_step must "
+      "stay as they are",
+      o.method);
   require(trains != Trains::adapter_by_estimates || o.direction != "low-rank",
           "direction = \"low-rank\": method {} moves a vector, which has no rank", o.method);
   if (o.device != "cuda" || trains == Trains::adapter || trains == Trains::adapter_by_estimates) return;
-  require(o.direction == "gaussian" || o.direction == "rademacher" || o.direction == "low-rank",
-          "direction = \"{}\": a GPU makes gaussian, rademacher and low-rank alone (--device cpu makes all)",
-          o.direction);
-  require(o.outer == "sgd" || o.outer == "scalar-adam",
-          "outer = \"{}\": a GPU has sgd and scalar-adam alone (--device cpu has all)", o.outer);
+  check_zeroth_order_on_gpu(o);
 }
 
 inline void check_length(const Options& o) {
@@ -130,6 +86,7 @@ inline void check_length(const Options& o) {
 inline void Options::check() const {
   method_named(method);
   detail::check_names(*this);
+  detail::check_zeroth_order(*this);
   require(device != "cpu" || precision != "bf16", "precision = \"bf16\": the CPU computes in fp32 alone");
   detail::check_ranges(*this);
   detail::check_length(*this);

@@ -3,19 +3,26 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/core/probe.hpp"
+#include "zofo/core/vector_space.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/tune/examples_batch.hpp"
 
 namespace zofo::tune {
 
-/// Tokens that a row takes in a packed pass, at most.
+/// Tokens that a row takes in a packed pass.
 inline std::size_t packed_tokens(const EncodedRow& row) {
-  const std::size_t copies = row.options->single() ? 1 : row.options->options.size();
-  return copies * (row.prompt.size() + row.options->longest());
+  if (row.options->single()) return row.prompt.size();
+  std::size_t tokens = 0;
+  for (std::size_t i = 0; i < row.options->options.size(); ++i)
+    tokens += row.prompt.size() + row.options->added(i);
+  return tokens;
 }
 
 /// Rows under one adapter. Its loss is the mean loss of the rows; 0 for no rows.
@@ -79,6 +86,62 @@ std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer
   };
   transformer.value_and_gradient(theta, pack_parts(parts), adapters, loss, gradients);
   return losses;
+}
+
+/// Tokens that the rows of the parts take in a packed pass.
+inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
+  std::size_t tokens = 0;
+  for (const RowsPart& part : parts)
+    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
+  return tokens;
+}
+
+/// Values and gradients of several adapters, in one pass as long as no more than
+/// Backend::tokens_that_fill tokens share it. `parts_of(one, adapter)` lists the rows of one of them under
+/// the adapter's number in its pass; `count(parts)` hears of every pass. Without rows value and gradient are
+/// 0.
+template <class Backend, class Problem, class PartsOf, class Count>
+void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
+                      std::span<JointGradient<Problem>> wanted, PartsOf&& parts_of, Count&& count) {
+  using Vector = typename Backend::Vector;
+  std::vector<RowsPart> parts;
+  std::vector<JointGradient<Problem>*> sharing;
+  std::vector<std::size_t> ends;  // of each one's share of `parts`
+  std::vector<const Vector*> adapters;
+  std::vector<Vector*> gradients;
+  std::size_t tokens = 0;
+  const auto pass = [&] {
+    if (sharing.empty()) return;
+    count(std::span<const RowsPart>(parts));
+    const std::vector<double> losses =
+        part_gradients(transformer, theta, std::span<const RowsPart>(parts),
+                       std::span<const Vector* const>(adapters), std::span<Vector* const>(gradients));
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < sharing.size(); ++i)
+      for (; from < ends[i]; ++from) sharing[i]->value += parts[from].weight * losses[from];
+    parts.clear(), sharing.clear(), ends.clear(), adapters.clear(), gradients.clear();
+    tokens = 0;
+  };
+  for (JointGradient<Problem>& one : wanted) {
+    one.value = 0.0;
+    std::vector<RowsPart> own = parts_of(one, static_cast<int>(sharing.size()));
+    const std::size_t more = packed_tokens(own);
+    if (more == 0) {
+      *one.gradient = zeros_like(*one.x);
+      continue;
+    }
+    if (tokens + more > Backend::tokens_that_fill && !sharing.empty()) {
+      pass();
+      for (RowsPart& part : own) part.adapter = 0;
+    }
+    tokens += more;
+    std::ranges::move(own, std::back_inserter(parts));
+    sharing.push_back(&one);
+    ends.push_back(parts.size());
+    adapters.push_back(one.x);
+    gradients.push_back(one.gradient);
+  }
+  pass();
 }
 
 }  // namespace zofo::tune

@@ -79,7 +79,7 @@ inline BilevelOptions loop_options(const Options& o) {
 
 /// The law of the directions on θ, which a mask of magnitudes looks at: θ must be as it was at the start.
 template <class Theta>
-AnyLaw make_law(const Options& o, const Theta& theta) {
+AnyLaw make_law(const ZerothOrderOptions& o, const Theta& theta) {
   if (o.direction == "rademacher") return AnyLaw(Rademacher{});
   if (o.direction == "sphere") return AnyLaw(Sphere{});
   if (o.direction == "coordinate") return AnyLaw(Coordinate{});
@@ -95,12 +95,16 @@ AnyLaw make_law(const Options& o, const Theta& theta) {
   return AnyLaw(Gaussian{});
 }
 
-/// The estimator under its variance reduction.
-inline AnyReduction make_reduction(const Options& o) {
+/// The estimator under its variance reduction. `random_sign`: each estimate's sign is thrown by a coin.
+inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign = false) {
   const EstimatorOptions options{o.epsilon, o.queries, o.seed};
-  const AnyEstimator estimator = o.spread_scaled ? AnyEstimator(SpreadScaled{options})
-                                 : o.one_sided   ? AnyEstimator(Forward{options})
-                                                 : AnyEstimator(Central{options});
+  const auto chosen = [&](auto estimator) {
+    return random_sign ? AnyEstimator(RandomSign<decltype(estimator)>{estimator, o.seed})
+                       : AnyEstimator(estimator);
+  };
+  const AnyEstimator estimator = o.spread_scaled ? chosen(SpreadScaled{options})
+                                 : o.one_sided   ? chosen(Forward{options})
+                                                 : chosen(Central{options});
   const reduce::detail::PeriodicOptions periodic{o.reduction_period, o.reduction_batches};
   if (o.reduction == "svrg") return AnyReduction(AnyReduction::Svrg(estimator, periodic));
   if (o.reduction == "spider") return AnyReduction(AnyReduction::Spider(estimator, periodic));
@@ -108,13 +112,16 @@ inline AnyReduction make_reduction(const Options& o) {
   return AnyReduction(AnyReduction::None(estimator));
 }
 
-/// The optimiser of what zeroth-order steps move.
-inline AnyOuter make_outer(const Options& o) {
-  const Schedule rate = rate_schedule(o, o.theta_rate);
-  if (o.outer == "momentum") return AnyOuter(outer::Momentum{{.rate = rate, .momentum = o.momentum}});
+/// The optimiser of what zeroth-order steps move, at `rate`.
+inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
+  const outer::Sgd sgd{{.rate = rate}};
+  const outer::Momentum momentum{{.rate = rate, .momentum = o.momentum}};
+  if (o.outer == "momentum")
+    return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedMomentum(momentum, o.max_step)) : AnyOuter(momentum);
   if (o.outer == "adam") return AnyOuter(outer::Adam{{.rate = rate, .beta1 = o.momentum}});
   if (o.outer == "scalar-adam") return AnyOuter(outer::ScalarAdam{{.rate = rate}});
-  return AnyOuter(outer::Sgd{{.rate = rate}});
+  return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedSgd(sgd, o.max_step)) : AnyOuter(sgd);
 }
+inline AnyOuter make_outer(const Options& o) { return make_outer(o, rate_schedule(o, o.theta_rate)); }
 
 }  // namespace zofo::tune

@@ -46,24 +46,21 @@ struct RunRows {
       extent.cover(*rows);
     return extent.after(peft::virtual_tokens(adapter), peft::kind(adapter) == peft::Kind::prompt);
   }
-  /// Rows of the largest passes.
-  [[nodiscard]] PassRows pass_rows(const Options& o) const {
+  /// Rows of the largest passes of rows as large as `extent`, which `fill` tokens fill.
+  [[nodiscard]] PassRows pass_rows(const Options& o, const RowExtent& extent, std::size_t fill) const {
     const std::size_t f = std::min<std::size_t>(o.batch, split.upper.size());
     const std::size_t g = std::min<std::size_t>(o.batch, split.lower.size());
-    const bool low_rank = o.direction == "low-rank";
-    const std::size_t probes = !low_rank ? 2 : o.one_sided ? o.queries + 1 : 2 * std::size_t{o.queries};
-    const std::uint32_t rank = low_rank ? o.direction_rank : 0;
-    switch (trains(o)) {
-      case Trains::backbone:
-        return {f, 0, probes, rank};
-      case Trains::adapter:
-        return {0, g};
-      case Trains::adapter_by_estimates:
-        return {0, 0};  // a pass is no larger than one of scoring
-      case Trains::both_levels:
-        break;
+    PassRows rows;
+    if (trains(o) == Trains::adapter) rows.gradient = g;
+    if (trains(o) == Trains::adapter_by_estimates) return rows;  // a pass is no larger than one of scoring
+    if (trains(o) == Trains::backbone) rows.probed = f;
+    if (trains(o) == Trains::both_levels) {
+      rows.probed = f + 2 * g;
+      // The gradients of s and p share a pass where those of s don't fill it.
+      rows.gradient = std::min(g, fill / std::max<std::size_t>(extent.tokens, 1) + 1) + f + g;
     }
-    return {f + 2 * g, f + g, probes, rank};
+    if (rows.probed > 0) take_probes(o, rows);
+    return rows;
   }
 
  private:

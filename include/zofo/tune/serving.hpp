@@ -111,10 +111,11 @@ class Serving {
     return &s_;
   }
   Theta& place(model::Parameters& theta) {
-    PassRows passes = rows_.pass_rows(options_);
+    const RowExtent extent = rows_.extent(layout_);
+    PassRows passes = rows_.pass_rows(options_, extent, Backend::tokens_that_fill);
     passes.texts =
         written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), rows_.held_out, *rows_.task);
-    device_.expect(theta.config(), layout_, rows_.extent(layout_), passes, options_.recompute);
+    device_.expect(theta.config(), layout_, extent, passes, options_.recompute);
     return device_.place(theta);
   }
 

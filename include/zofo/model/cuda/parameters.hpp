@@ -91,6 +91,7 @@ class CudaParameters {
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] const Config& config() const { return layout_.config(); }
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return layout_.tensors(); }
+  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(layout_.size()); }
   [[nodiscard]] T* data() { return values_.data(); }
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] const T* data(std::size_t tensor) const { return values_.data() + tensors()[tensor].offset; }

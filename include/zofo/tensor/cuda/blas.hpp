@@ -25,9 +25,11 @@
 namespace zofo::tensor::cuda {
 
 /// Products on the main stream. The first call of a shape outside a capture times cuBLAS's candidates on the
-/// arrays given (it waits for the card and takes memory for the call); later calls only launch. In a capture,
-/// and always where the context is deterministic, a new shape takes cuBLAS's first candidate: a choice by
-/// time may differ between runs, and with it the order of sums. Borrows the context.
+/// arrays given (it waits for the card and takes memory for the call), unless a product of nearly as many
+/// rows did so before: then it takes that one's choice, as a kernel's loading takes longer than many passes.
+/// Later calls only launch. In a capture, and always where the context is deterministic, a new shape takes
+/// cuBLAS's first candidate: a choice by time may differ between runs, and with it the order of sums. Borrows
+/// the context.
 class Blas {
  public:
   explicit Blas(Context& context) : context_(&context), start_(make_event(true)), end_(make_event(true)) {}
@@ -113,7 +115,7 @@ class Blas {
     if (plan.chosen && !may_search) return plan;
     try {
       if (is_new) plan = detail::make_plan(key);
-      choose(key, plan, may_search, arrays);
+      if (!may_search || !borrow(key, plan)) choose(key, plan, may_search, arrays);
     } catch (...) {
       plans_.erase(entry);
       throw;
@@ -135,7 +137,23 @@ class Blas {
     plan.algorithm = candidates.front();
     plan.chosen = true;
     if (context_->deterministic()) plan.searched = true;  // nothing to wait for
-    if (may_search) search(key, plan, candidates, arrays);
+    if (!may_search) return;
+    search(key, plan, candidates, arrays);
+    near_.insert_or_assign(detail::near(key), plan.algorithm);
+  }
+
+  // Takes the choice of a product of nearly as many rows, if that algorithm can do this one too.
+  bool borrow(const detail::ProductKey& key, detail::ProductPlan& plan) const {
+    const auto found = near_.find(detail::near(key));
+    if (found == near_.end()) return false;
+    cublasLtMatmulHeuristicResult_t result{};
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoCheck(context_->blas(), plan.operation.get(), plan.w.get(), plan.x.get(),
+                                plan.y.get(), plan.y.get(), &found->second, &result);
+    if (status != CUBLAS_STATUS_SUCCESS || result.workspaceSize > Context::workspace_bytes) return false;
+    plan.algorithm = found->second;
+    plan.chosen = plan.searched = true;
+    return true;
   }
 
   // Sets the fastest of the candidates. Short of memory for a second y, the first stays.
@@ -234,6 +252,7 @@ class Blas {
   Lent lent_;
   Event start_, end_;
   std::unordered_map<detail::ProductKey, detail::ProductPlan, detail::ProductKeyHash> plans_;
+  std::unordered_map<detail::ProductKey, cublasLtMatmulAlgo_t, detail::ProductKeyHash> near_;
 };
 
 }  // namespace zofo::tensor::cuda

@@ -3,6 +3,8 @@
 
 #include <cublasLt.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -63,6 +65,18 @@ struct ProductKeyHash {
     return hash;
   }
 };
+
+/// What products have in common whose rows are as good as as many: two classes to each power of two.
+inline ProductKey near(ProductKey key) {
+  Product& p = key.product;
+  if (p.rows >= 2) {
+    const std::size_t power = std::bit_floor(p.rows);
+    p.rows = p.rows >= power + power / 2 ? power + power / 2 : power;
+  }
+  p.x_stride = std::min<std::size_t>(p.x_stride, 1);  // strides grow with the rows
+  p.y_stride = std::min<std::size_t>(p.y_stride, 1);
+  return key;
+}
 
 /// Throws Error if a size is beyond what cuBLAS's kernels count with (32 bits).
 inline void check_sizes(const Product& p) {

@@ -1,0 +1,30 @@
+/// @file How long a law's directions are in the mean.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+
+#include "zofo/core/vector_space.hpp"
+#include "zofo/perturb/tensors.hpp"
+
+namespace zofo {
+
+/// E‖z‖² on θ's shape: what the law says by `mean_square_length(d)`, else d, which holds for every law with
+/// E zzᵀ = I. A θ without tensors of its own tells d by `size()`.
+template <class Law, class Theta>
+[[nodiscard]] double mean_square_length(const Law& law, const Theta& theta) {
+  const std::size_t d = [&theta]() -> std::size_t {
+    if constexpr (HasTensors<Theta>)
+      return detail::coordinate_count(theta);
+    else
+      return theta.size();
+  }();
+  if constexpr (requires {
+                  { law.mean_square_length(d) } -> std::convertible_to<double>;
+                })
+    return law.mean_square_length(d);
+  else
+    return static_cast<double>(d);
+}
+
+}  // namespace zofo
