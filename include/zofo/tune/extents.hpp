@@ -64,4 +64,12 @@ struct RowExtent {
   }
 };
 
+/// Rows, as large as `row`, of the largest pass of several adapters' gradients: of one alone, which has up to
+/// `largest` of the `all` rows, or of those that share a pass because `fill` tokens hold them
+/// (packed_gradients).
+inline std::size_t rows_of_joint_pass(std::size_t largest, std::size_t all, const RowExtent& row,
+                                      std::size_t fill) {
+  return std::max(largest, std::min(all, fill / std::max<std::size_t>(row.tokens, 1) + 1));
+}
+
 }  // namespace zofo::tune

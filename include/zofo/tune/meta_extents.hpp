@@ -30,8 +30,8 @@ std::size_t most_rows(const std::vector<MetaTaskData>& tasks, std::size_t count,
 }  // namespace detail
 
 /// Rows of the largest passes, whose rows are `row` at most, and the adapters beside them. The probed pass
-/// has F(p), G(p), G(s) of all tasks of a step. Gradients share a pass until its tokens reach
-/// Backend::tokens_that_fill, so the last adapter's rows come on top.
+/// has F(p), G(p), G(s) of all tasks of a step. Gradients share a pass as long as
+/// Backend::tokens_that_fill tokens hold them.
 template <class Backend>
 PassRows meta_pass_rows(const MetaTrainOptions& o, const std::vector<MetaTaskData>& tasks,
                         const RowExtent& row) {
@@ -55,8 +55,8 @@ PassRows meta_pass_rows(const MetaTrainOptions& o, const std::vector<MetaTaskDat
   if (o.method == "joint-mezo") return rows;
   const std::size_t all = of_a_step([&](const MetaTaskData& task) { return penalised(task) + lower(task); });
   // An adapter that all tasks share has the rows of all tasks of a step.
-  const std::size_t last = o.tied() ? of_a_step(penalised) : detail::most_rows(tasks, 1, penalised);
-  rows.gradient = std::min(all, Backend::tokens_that_fill / std::max<std::size_t>(row.tokens, 1) + last);
+  const std::size_t largest = o.tied() ? of_a_step(penalised) : detail::most_rows(tasks, 1, penalised);
+  rows.gradient = rows_of_joint_pass(largest, all, row, Backend::tokens_that_fill);
   std::size_t drawn = o.tasks_per_step == 0 ? tasks.size() : o.tasks_per_step;
   std::size_t held = o.in_memory == 0 ? tasks.size() : std::max<std::size_t>(o.in_memory, drawn);
   if (o.tied()) held = drawn = 1;

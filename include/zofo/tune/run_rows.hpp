@@ -56,8 +56,7 @@ struct RunRows {
     if (trains(o) == Trains::backbone) rows.probed = f;
     if (trains(o) == Trains::both_levels) {
       rows.probed = f + 2 * g;
-      // The gradients of s and p share a pass where those of s don't fill it.
-      rows.gradient = std::min(g, fill / std::max<std::size_t>(extent.tokens, 1) + 1) + f + g;
+      rows.gradient = rows_of_joint_pass(f + g, f + 2 * g, extent, fill);
     }
     if (rows.probed > 0) take_probes(o, rows);
     return rows;
