@@ -283,7 +283,7 @@ def main():
     parser.add_argument("--rows", type=int, default=500, help="held-out rows of a new task")
     parser.add_argument("--steps", type=int, default=200, help="outer steps of frozen, bilevel and drift")
     parser.add_argument("--joint-steps", type=int, default=200)
-    parser.add_argument("--mezo-steps", type=int, default=2000)
+    parser.add_argument("--mezo-steps", type=int, default=3000)
     parser.add_argument("--adapt-steps", type=int, default=30)
     parser.add_argument("--training", type=lambda s: s.split(","), default=TRAINING)
     parser.add_argument("--new", type=lambda s: s.split(","), default=NEW)
