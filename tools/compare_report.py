@@ -184,9 +184,13 @@ class Report:
 
     def table(self, task: str) -> str:
         rows = [row for row in self.data["rows"] if row["task"] == task]
-        best = max((row["accuracy"]["mean"] for row in rows if row["accuracy"]["mean"] is not None), default=None)
+        # Answers that the model writes have no accuracy.
+        written = any(row["f1"]["mean"] is not None for row in rows)
+        first, second = ("f1", "exact_match") if written else ("accuracy", "macro_f1")
+        titles = ("F1", "exact match") if written else ("accuracy", "macro-F1")
+        best = max((row[first]["mean"] for row in rows if row[first]["mean"] is not None), default=None)
         held_out = max((row["held_out_rows"] for row in rows), default=0)
-        heads = (("method", ""), ("runs", ""), ("accuracy", "mean ± s.e."), ("macro-F1", "mean ± s.e."), ("loss", "nats"),
+        heads = (("method", ""), ("runs", ""), *((title, "mean ± s.e.") for title in titles), ("loss", "nats"),
                  ("95 % of best", "after seconds"), ("95 % of best", "after passes"), ("peak memory", "MiB"),
                  ("training", "seconds"), ("steps", "mean"), ("passes", "mean"))
         out = [f'<p class="soft">{held_out} held-out rows. Means over seeds, ± the standard error of the mean.</p><div class="scroll"><table>',
@@ -194,14 +198,14 @@ class Report:
                "</tr></thead><tbody>"]
         for row in rows:
             trained = row["label"] in self.arms
-            accuracy = with_error(row["accuracy"], 3)
-            if best is not None and row["accuracy"]["mean"] == best:
-                accuracy = f"<strong>{accuracy}</strong>"
+            merit = with_error(row[first], 3)
+            if best is not None and row[first]["mean"] == best:
+                merit = f"<strong>{merit}</strong>"
             failures = f" ({row['failures']} failed)" if row["failures"] else ""
             later = (with_error(row["seconds_to_95"], 1), with_error(row["passes_to_95"], 0)) if trained else ("–", "–")
             took = (mean(row["seconds"], 1), mean(row["steps"], 0), mean(row["passes"], 0)) if trained else ("–", "–", "–")
             peak = f"{row['peak_mib']:,.0f}" if row["runs"] else "–"
-            cells = (f"{row['runs']}{failures}", accuracy, with_error(row["macro_f1"], 3), with_error(row["loss"], 3), *later, peak, *took)
+            cells = (f"{row['runs']}{failures}", merit, with_error(row[second], 3), with_error(row["loss"], 3), *later, peak, *took)
             out.append(f'<tr><th scope="row">{self.key(row["label"])}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
         return "\n".join([*out, "</tbody></table></div>"])
 

@@ -9,6 +9,7 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
+#include "zofo/compare/report_json.hpp"
 #include "zofo/compare/summary.hpp"
 #include "zofo/compare/table.hpp"
 
@@ -77,6 +78,18 @@ TEST_CASE("a finished run is read", "[compare]") {
   CHECK(record.curve[1].seconds == 1.5);
   CHECK(record.curve[1].passes == 40);
   CHECK(record.line(&CurvePoint::passes, &Figures::loss).y == std::vector<double>{1.0, 0.5});
+}
+
+TEST_CASE("written answers are compared by F1 and exact match", "[compare]") {
+  const Run run(
+      replaced(good_result, "\"accuracy\": 0.75", "\"accuracy\": null, \"f1\": 0.625, \"exact_match\": 0.5"),
+      good_metrics);
+  const RunRecord record = read_run(run.path, "lora", 3);
+  const Row row = make_row("t", "lora", {&record});
+  CHECK(row.f1.mean == 0.625);
+  CHECK(row.exact_match.mean == 0.5);
+  CHECK_THAT(table_text({row}), contains("F1") && contains("0.625") && !contains("accuracy"));
+  CHECK(to_json(row).at("exact_match").at("mean") == 0.5);
 }
 
 TEST_CASE("a task without an accuracy has none, and no curve of it", "[compare]") {

@@ -22,6 +22,8 @@ struct Figures {
   double accuracy = std::numeric_limits<double>::quiet_NaN();
   double macro_f1 = std::numeric_limits<double>::quiet_NaN();
   double loss = std::numeric_limits<double>::quiet_NaN();
+  double exact_match = std::numeric_limits<double>::quiet_NaN();  ///< of answers that the model writes
+  double f1 = std::numeric_limits<double>::quiet_NaN();           ///< of their words
 };
 
 /// A point of a learning curve.
@@ -68,7 +70,8 @@ inline double figure(const checkpoint::JsonFields& fields, std::string_view fiel
 
 inline Figures read_figures(const checkpoint::JsonFields& fields) {
   return {figure(fields, "accuracy", 0.0, 1.0), figure(fields, "macro_f1", 0.0, 1.0),
-          figure(fields, "loss", -1e300, 1e300)};
+          figure(fields, "loss", -1e300, 1e300), figure(fields, "exact_match", 0.0, 1.0),
+          figure(fields, "f1", 0.0, 1.0)};
 }
 
 /// A line of a file without its end, and what follows it.

@@ -31,6 +31,7 @@ struct Row {
   std::size_t failures = 0;
   std::uint64_t rows = 0;  ///< held-out rows scored
   Estimate accuracy, macro_f1, loss, seconds, passes, steps;
+  Estimate exact_match, f1;              ///< of a task whose answers the model writes
   Estimate seconds_to_95, passes_to_95;  ///< until 95 % of a run's own best accuracy, on its learning curve
   double peak_mib = 0.0;                 ///< the largest of the runs
 };
@@ -73,6 +74,8 @@ inline Row make_row(std::string task, std::string label, const std::vector<const
   row.accuracy = over([](const RunRecord& r) { return r.figures.accuracy; });
   row.macro_f1 = over([](const RunRecord& r) { return r.figures.macro_f1; });
   row.loss = over([](const RunRecord& r) { return r.figures.loss; });
+  row.exact_match = over([](const RunRecord& r) { return r.figures.exact_match; });
+  row.f1 = over([](const RunRecord& r) { return r.figures.f1; });
   row.seconds = over([](const RunRecord& r) { return r.seconds; });
   row.passes = over([](const RunRecord& r) { return r.passes; });
   row.steps = over([](const RunRecord& r) { return static_cast<double>(r.steps); });
