@@ -2,11 +2,13 @@
 
 #include <Eigen/Core>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
 #include "contains.hpp"
 #include "zofo/bilevel/meta.hpp"
+#include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/gradient_descent.hpp"
@@ -129,4 +131,28 @@ TEST_CASE("an inner solver that looks elsewhere than at x takes its steps task b
   const inner::Nesterov nesterov{{.rate = 0.02, .strong_convexity = 1.0}};
   CHECK(difference(run<Task>(nesterov, 0), run<Quadratic>(nesterov, 0)) < 1e-11);
   CHECK(Task::gradient_calls == 0);
+}
+
+TEST_CASE("one task's adapters in one call take the steps that they take one by one", "[bilevel]") {
+  using Task = Joint<false>;
+  const bool with_lower = GENERATE(true, false);
+  const auto end = [&]<class Problem>(Problem problem) {
+    zofo::Solver solver(
+        problem, Gaussian{}, Central{{1e-3, 2, 5}}, outer::Sgd{{0.01}}, inner::Adam{{.rate = 0.05}},
+        zofo::BilevelOptions{
+            .outer_steps = 20, .inner_steps = 3, .penalty = 10.0, .upper_with_lower = with_lower});
+    End at;
+    const zofo::StepReport report = solver.run(at.theta, at.adapters[0].p, at.adapters[0].s);
+    return std::pair(at, report);
+  };
+  Task::gradient_calls = 0;
+  const auto [together, report] = end(tasks<Task>(1).front());
+  CHECK(Task::gradient_calls == 20 * 3);
+  const auto [apart, reported] = end(tasks<Quadratic>(1).front());
+  // As above.
+  CHECK(difference(together, apart) < 1e-11);
+  CHECK(report.inner_value_s == Approx(reported.inner_value_s));
+  CHECK(report.inner_gradient_p == Approx(reported.inner_gradient_p));
+  const auto [mixed, unused] = end(tasks<Joint<true>>(1).front());
+  CHECK(difference(mixed, apart) > 1e-3);
 }
