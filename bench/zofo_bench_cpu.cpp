@@ -20,6 +20,7 @@
 
 #include "bench_normals.hpp"
 #include "cpu_work.hpp"
+#include "median.hpp"
 
 namespace {
 
@@ -58,12 +59,6 @@ double peak_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 template <class Step>

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "median.hpp"
 #include "model_shapes.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -38,12 +39,6 @@ struct Clock {
     return now() - start;
   }
 };
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // `batch` texts of one length that are written token by token.
 class Texts {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "median.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/tune/load_model.hpp"
 #include "zofo/tune/score.hpp"
@@ -27,12 +28,6 @@ double seconds_of(auto&& work) {
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // A task's training rows as lines of `zofo score`.
 std::vector<std::string> request_lines(const std::string& name, const std::string& data, std::size_t rows) {
   const data::TaskData task = data::load_task(name, data, ZOFO_SOURCE_DIR "/tasks");

@@ -16,6 +16,20 @@
 
 namespace zofo::testing {
 
+// A run of few and small steps.
+inline tune::MetaTrainOptions short_run(std::uint32_t steps, const std::string& method = "bilevel") {
+  tune::MetaTrainOptions o;
+  o.method = method;
+  o.steps = steps;
+  o.inner_steps = 2;
+  o.lora_rank = 2;
+  o.lower_rate = o.upper_rate = 0.01;
+  o.theta_rate = 1e-4;
+  o.batch = 4;
+  o.validation_rows = 6;
+  return o;
+}
+
 struct MetaFixture : TinyFixture {
   tune::Model loaded = model();
   std::vector<std::string> names;

@@ -14,17 +14,6 @@ using namespace zofo::tune;
 
 namespace {
 
-MetaTrainOptions options(std::uint32_t steps) {
-  MetaTrainOptions o;
-  o.steps = steps;
-  o.inner_steps = 2;
-  o.lora_rank = 2;
-  o.lower_rate = o.upper_rate = 0.01;
-  o.theta_rate = 1e-4;
-  o.batch = 4;
-  o.validation_rows = 6;
-  return o;
-}
 struct Way {
   const char* name;
   void (*set)(MetaTrainOptions&);
@@ -94,7 +83,7 @@ TEST_CASE("every way to move the backbone is replayed and resumed to the bit", "
   const testing::MetaFixture f("meta_regimes");
   for (const Way& way : ways) {
     INFO(way.name);
-    MetaTrainOptions o = options(9);
+    MetaTrainOptions o = testing::short_run(9);
     o.save_steps = 3;
     way.set(o);
     const std::string name = std::to_string(&way - ways.data());
@@ -121,7 +110,7 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tu
   const std::span<const float> start = f.loaded.parameters.values();
   for (const Way& way : ways) {
     INFO(way.name);
-    MetaTrainOptions o = options(6);
+    MetaTrainOptions o = testing::short_run(6);
     way.set(o);
     const auto run = f.train("run" + std::to_string(&way - ways.data()), o);
     const double measured = distance(run.theta, start);
@@ -133,14 +122,14 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tu
     if (o.max_step > 0.0 && o.outer == "sgd") CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
   }
   // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
-  MetaTrainOptions o = options(6);
+  MetaTrainOptions o = testing::short_run(6);
   o.max_step = 1e-5;
   CHECK(f.train("short", o).result.moved == Approx(std::sqrt(6.0) * 1e-5));
 }
 
 TEST_CASE("the default way is what it was: an estimate and a step of gradient descent", "[tune]") {
   const testing::MetaFixture f("meta_default");
-  const auto run = f.train("run", options(4));
+  const auto run = f.train("run", testing::short_run(4));
   model::Parameters theta = f.loaded.parameters.clone();
   for (const auto& step : trajectory_of(run.run)) {
     REQUIRE(step.terms.size() == 1);
@@ -154,7 +143,7 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
   const testing::MetaFixture f("meta_drift_ways");
   for (const Way& way : ways) {
     INFO(way.name);
-    MetaTrainOptions o = options(1);
+    MetaTrainOptions o = testing::short_run(1);
     way.set(o);
     o.method = "bilevel";
     const auto real = trajectory_of(f.train("real" + std::to_string(&way - ways.data()), o).run);
@@ -178,7 +167,7 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
 
 TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in θ's estimates", "[tune]") {
   const testing::MetaFixture f("meta_unseen");
-  MetaTrainOptions o = options(1);
+  MetaTrainOptions o = testing::short_run(1);
   const auto shared = f.tasks(o);
   o.theta_rows = "unseen";
   const auto apart = f.tasks(o);
@@ -223,7 +212,7 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
 
 TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet", "[tune]") {
   const testing::MetaFixture f("meta_anchor");
-  MetaTrainOptions o = options(8);
+  MetaTrainOptions o = testing::short_run(8);
   o.tasks_per_step = 1;
   o.reduction = "svrg";
   o.reduction_period = 100;
@@ -236,7 +225,7 @@ TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet"
 
 TEST_CASE("what cannot be in meta-training is said", "[tune]") {
   const auto refused = [](const std::function<void(MetaTrainOptions&)>& change, const char* what) {
-    MetaTrainOptions o = options(1);
+    MetaTrainOptions o = testing::short_run(1);
     change(o);
     CHECK_THROWS_WITH(o.check(), contains(what));
   };
@@ -253,7 +242,7 @@ TEST_CASE("what cannot be in meta-training is said", "[tune]") {
 
 TEST_CASE("a run's description names what it lacks", "[tune]") {
   const testing::MetaFixture f("meta_description");
-  MetaTrainOptions o = options(2);
+  MetaTrainOptions o = testing::short_run(2);
   o.seed = 9;
   const auto run = f.train("run", o);
   const auto described = [&](const std::function<void(nlohmann::json&)>& change) {

@@ -12,18 +12,6 @@ using namespace zofo::tune;
 
 namespace {
 
-MetaTrainOptions options(const std::string& method, std::uint32_t steps) {
-  MetaTrainOptions o;
-  o.method = method;
-  o.steps = steps;
-  o.inner_steps = 2;
-  o.lora_rank = 2;
-  o.lower_rate = o.upper_rate = 0.01;
-  o.theta_rate = 1e-4;
-  o.batch = 4;
-  o.validation_rows = 6;
-  return o;
-}
 const std::vector<std::string> adapters{"good", "three", "words"};
 bool same(const Eigen::VectorXf& a, const Eigen::VectorXf& b) { return a.size() == b.size() && a == b; }
 std::string adapter_file(const std::string& task) {
@@ -38,7 +26,7 @@ Eigen::VectorXf adapter(const testing::MetaFixture::Ended& run, const std::strin
 
 TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters that load", "[tune]") {
   const testing::MetaFixture f("meta_run");
-  const auto ended = f.train("run", options("bilevel", 4));
+  const auto ended = f.train("run", testing::short_run(4, "bilevel"));
   CHECK(ended.result.steps == 4);
   const MetaRun run = read_meta_run(ended.run);
   CHECK(run.adapter_names() == adapters);
@@ -59,20 +47,20 @@ TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters th
 TEST_CASE("every method does its part alone", "[tune]") {
   const testing::MetaFixture f("meta_methods");
   const auto& values = f.loaded.parameters.values();
-  const auto frozen = f.train("frozen", options("frozen", 4));
+  const auto frozen = f.train("frozen", testing::short_run(4, "frozen"));
   CHECK(std::ranges::equal(values, frozen.theta));
   CHECK(frozen.bytes("trajectory.jsonl").empty());
   CHECK(read_meta_run(frozen.run).adapted);
 
-  const auto none = f.train("none", options("none", 0));
+  const auto none = f.train("none", testing::short_run(0, "none"));
   CHECK(std::ranges::equal(values, none.theta));
   CHECK(none.result.before.mean_loss() == none.result.after.mean_loss());
 
-  const auto mezo = f.train("mezo", options("joint-mezo", 4));
+  const auto mezo = f.train("mezo", testing::short_run(4, "joint-mezo"));
   CHECK(!std::ranges::equal(values, mezo.theta));
   CHECK(!std::filesystem::exists(mezo.run / "adapters"));
 
-  const auto lora = f.train("lora", options("joint-lora", 40));
+  const auto lora = f.train("lora", testing::short_run(40, "joint-lora"));
   CHECK(std::ranges::equal(values, lora.theta));
   CHECK(lora.result.after.mean_loss() < lora.result.before.mean_loss());
   // Merged, the backbone alone gives the loss that the adapter gave.
@@ -81,7 +69,7 @@ TEST_CASE("every method does its part alone", "[tune]") {
   REQUIRE(run.merged);
   merge_run(lora.run, run, theta);
   model::Transformer transformer(theta.config(), peft::Lora(theta.config(), {}));
-  const auto tasks = f.tasks(options("joint-lora", 1));
+  const auto tasks = f.tasks(testing::short_run(1, "joint-lora"));
   double loss = 0.0;
   for (const MetaTaskData& task : tasks)
     loss += evaluate<model::CpuBackend>(transformer, theta, nullptr, task.held_out).loss / 3.0;
@@ -91,7 +79,7 @@ TEST_CASE("every method does its part alone", "[tune]") {
 TEST_CASE("drift takes the same first step up to its sign", "[tune]") {
   const testing::MetaFixture f("meta_drift");
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
-    MetaTrainOptions a = options("bilevel", 1), b = options("drift", 1);
+    MetaTrainOptions a = testing::short_run(1, "bilevel"), b = testing::short_run(1, "drift");
     a.seed = b.seed = seed;
     const auto bilevel = f.train(fmt::format("bilevel{}", seed), a);
     const auto drift = f.train(fmt::format("drift{}", seed), b);
@@ -107,7 +95,7 @@ TEST_CASE("drift takes the same first step up to its sign", "[tune]") {
 TEST_CASE("a step touches the drawn task's adapters and moments alone", "[tune]") {
   const testing::MetaFixture f("meta_untouched");
   using Task = BasicMetaTask<model::CpuBackend>;
-  const MetaTrainOptions o = options("bilevel", 12);
+  const MetaTrainOptions o = testing::short_run(12, "bilevel");
   const auto data = f.tasks(o);
   model::Parameters theta = f.loaded.parameters.clone();
   const peft::Lora lora(theta.config(), {2, 4.0F, {"q", "v"}});
@@ -143,7 +131,7 @@ TEST_CASE("a step touches the drawn task's adapters and moments alone", "[tune]"
 
 TEST_CASE("adapters on disk train to the bit as in memory", "[tune]") {
   const testing::MetaFixture f("meta_spill");
-  MetaTrainOptions o = options("bilevel", 12);
+  MetaTrainOptions o = testing::short_run(12, "bilevel");
   o.tasks_per_step = 1;
   o.sampling = "proportional";
   const auto memory = f.train("memory", o);
@@ -195,7 +183,7 @@ TEST_CASE("adapters are reset, kept or tied as told", "[tune]") {
     const Eigen::VectorXf start = peft::Lora(config, {2, 16.0F, {"q", "v"}}).initial(0);
     return (adapter(run, name, config) - start).cwiseAbs().maxCoeff();
   };
-  MetaTrainOptions o = options("frozen", 20);
+  MetaTrainOptions o = testing::short_run(20, "frozen");
   const auto kept = f.train("kept", o);
   o.adapters = "reset";
   o.reset_every = 1;
@@ -216,7 +204,7 @@ TEST_CASE("adapters are reset, kept or tied as told", "[tune]") {
 
 TEST_CASE("a run that was cut off goes on to the bit", "[tune]") {
   const testing::MetaFixture f("meta_resume");
-  MetaTrainOptions o = options("bilevel", 12);
+  MetaTrainOptions o = testing::short_run(12, "bilevel");
   o.tasks_per_step = 2;
   o.save_steps = 4;
   const std::string way = GENERATE("kept", "reset", "tied", "on disk", "rademacher");
@@ -253,7 +241,7 @@ TEST_CASE("a run that was cut off goes on to the bit", "[tune]") {
 
 TEST_CASE("a run goes on with what it was begun with alone", "[tune]") {
   testing::MetaFixture f("meta_resume_errors");
-  MetaTrainOptions o = options("bilevel", 2);
+  MetaTrainOptions o = testing::short_run(2, "bilevel");
   const auto run = f.train("run", o);
   const auto again = [&](const MetaTrainOptions& changed) {
     return f.train(
@@ -287,7 +275,7 @@ TEST_CASE("a run goes on with what it was begun with alone", "[tune]") {
 
 TEST_CASE("tasks are drawn by their rows", "[tune]") {
   const testing::MetaFixture f("meta_weights");
-  MetaTrainOptions o = options("bilevel", 1);
+  MetaTrainOptions o = testing::short_run(1, "bilevel");
   const auto tasks = f.tasks(o);
   CHECK(task_weights(o, tasks).empty());
   o.sampling = "proportional";
@@ -299,7 +287,7 @@ TEST_CASE("tasks are drawn by their rows", "[tune]") {
 
 TEST_CASE("what cannot be is said", "[tune]") {
   testing::MetaFixture f("meta_errors");
-  MetaTrainOptions o = options("bilevel", 1);
+  MetaTrainOptions o = testing::short_run(1, "bilevel");
   o.tasks_per_step = 4;
   CHECK_THROWS_WITH(f.tasks(o), contains("tasks_per_step = 4"));
   o.tasks_per_step = 0;
@@ -311,7 +299,7 @@ TEST_CASE("what cannot be is said", "[tune]") {
   CHECK_THROWS_WITH(f.tasks(o), contains("task two: training rows: 2"));
   o.sampling = "sometimes";
   CHECK_THROWS_WITH(o.check(), contains("sampling"));
-  MetaTrainOptions mezo = options("joint-mezo", 1);
+  MetaTrainOptions mezo = testing::short_run(1, "joint-mezo");
   mezo.adapters = "reset";
   CHECK_THROWS_WITH(mezo.check(), contains("joint-mezo has no adapters"));
   CHECK_THROWS_WITH(check_folder_name("../a"), contains("'../a'"));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "zofo/bilevel/inner_round.hpp"
@@ -119,21 +120,12 @@ class JointInnerRound {
 template <class Task, class Inner>
 inline constexpr bool takes_joint_rounds = HasJointGradients<Task>&& takes_gradient_at_x<Inner>;
 
-namespace detail {
-template <class Task, class Inner>
-struct JointRoundOf {
-  struct None {};
-  using Type = None;
-};
-template <class Task, class Inner>
-requires takes_joint_rounds<Task, Inner>
-struct JointRoundOf<Task, Inner> {
-  using Type = JointInnerRound<Task, Inner>;
-};
-}  // namespace detail
+/// Stands where there can be no JointInnerRound.
+struct NoJointRound {};
 
-/// A JointInnerRound, or nothing where there can be none.
+/// A JointInnerRound where the tasks and the inner solver allow one.
 template <class Task, class Inner>
-using JointRoundOf = typename detail::JointRoundOf<Task, Inner>::Type;
+using JointRoundOf =
+    std::conditional_t<takes_joint_rounds<Task, Inner>, JointInnerRound<Task, Inner>, NoJointRound>;
 
 }  // namespace zofo

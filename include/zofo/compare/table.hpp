@@ -56,10 +56,13 @@ inline std::string table_text(const std::vector<Row>& rows) {
   std::string out;
   std::size_t width = 12;
   for (const Row& row : rows) width = std::max(width, row.label.size() + 1);
+  bool written = false;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const bool written = std::ranges::any_of(
-        rows, [&](const Row& row) { return row.task == rows[i].task && row.f1.count > 0; });
-    if (i == 0 || rows[i].task != rows[i - 1].task) detail::append_heading(out, rows[i], width, written);
+    if (i == 0 || rows[i].task != rows[i - 1].task) {
+      written = std::ranges::any_of(
+          rows, [&](const Row& row) { return row.task == rows[i].task && row.f1.count > 0; });
+      detail::append_heading(out, rows[i], width, written);
+    }
     detail::append_row(out, rows[i], width, written);
   }
   return out;

@@ -13,6 +13,7 @@
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/low_rank.hpp"
 #include "zofo/perturb/magnitude_mask.hpp"
+#include "zofo/perturb/mean_square_length.hpp"
 #include "zofo/perturb/perturbation.hpp"
 #include "zofo/perturb/rademacher.hpp"
 #include "zofo/perturb/random_mask.hpp"
@@ -73,14 +74,7 @@ class AnyLaw {
 
   /// E‖z‖² on d coordinates.
   [[nodiscard]] double mean_square_length(std::size_t d) const {
-    return std::visit(
-        [d]<class Law>(const Law& law) {
-          if constexpr (requires { law.mean_square_length(d); })
-            return law.mean_square_length(d);
-          else
-            return static_cast<double>(d);
-        },
-        law_);
+    return std::visit([d](const auto& law) { return zofo::mean_square_length(law, d); }, law_);
   }
 
   /// f(law) with this law where θ lies on the CPU, and with the law itself where θ lies elsewhere. Throws

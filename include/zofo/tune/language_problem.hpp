@@ -89,8 +89,8 @@ class BasicLanguageProblem {
     const BasicLanguageProblem& first = *wanted.front().task;
     packed_gradients(
         *first.transformer_, theta, wanted,
-        [](const JointGradient<Problem>& one, int adapter) {
-          return one.task->parts_of(one.upper_weight, one.lower_weight, one.samples, adapter);
+        [](const JointGradient<Problem>& one) {
+          return one.task->parts_of(one.upper_weight, one.lower_weight, one.samples);
         },
         [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });
   }
@@ -99,9 +99,9 @@ class BasicLanguageProblem {
   template <class Law>
   std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& law, std::span<const Probe> probes,
                                           const Lower& p, const Lower& s, Sample upper, Sample lower) const {
-    const RowsPart parts[] = {{upper_rows(upper), adapter_index(0)},
-                              {lower_rows(lower), adapter_index(0)},
-                              {lower_rows(lower), adapter_index(1)}};
+    const Rows g = lower_rows(lower);
+    const RowsPart parts[] = {
+        {upper_rows(upper), adapter_index(0)}, {g, adapter_index(0)}, {g, adapter_index(1)}};
     const Lower* const adapters[] = {&p, &s};
     count(parts, static_cast<double>(probes.size()));
     std::vector<PenaltyTerms> terms;
@@ -145,11 +145,10 @@ class BasicLanguageProblem {
     return setup_.use_adapter ? adapters : std::span<const Lower* const>{};
   }
 
-  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const SamplePair& samples,
-                                               int adapter) const {
+  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const SamplePair& samples) const {
     std::vector<RowsPart> parts;
     const auto add = [&](Rows rows, double weight) {
-      if (!rows.empty()) parts.push_back({std::move(rows), adapter, weight});
+      if (!rows.empty()) parts.push_back({.rows = std::move(rows), .weight = weight});
     };
     if (upper != 0.0) add(upper_rows(samples.upper), upper);
     if (lower != 0.0) add(lower_rows(samples.lower), lower);

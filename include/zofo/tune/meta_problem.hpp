@@ -138,12 +138,13 @@ class BasicMetaTask {
     const BasicMetaTask& first = *wanted.front().task;
     packed_gradients(
         *first.transformer_, theta, wanted,
-        [](const JointGradient<BasicMetaTask>& one, int adapter) {
+        [](const JointGradient<BasicMetaTask>& one) {
+          constexpr int numbered_later = -1;
           std::vector<RowsPart> parts;
           if (one.upper_weight != 0.0)
-            one.task->add(parts, adapter, one.upper_weight, one.samples.upper, Level::upper);
+            one.task->add(parts, numbered_later, one.upper_weight, one.samples.upper, Level::upper);
           if (one.lower_weight != 0.0)
-            one.task->add(parts, adapter, one.lower_weight, one.samples.lower, Level::lower);
+            one.task->add(parts, numbered_later, one.lower_weight, one.samples.lower, Level::lower);
           return parts;
         },
         [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });

@@ -252,8 +252,9 @@ class MetaTraining {
 
   // The memory of the whole run is planned before any of it is taken.
   typename Backend::Theta& place(model::Parameters& theta) {
-    device_.expect(theta.config(), lora_, extent_of(tasks_),
-                   meta_pass_rows<Backend>(options_, tasks_, extent_of(tasks_)), options_.recompute);
+    const RowExtent row = extent_of(tasks_);
+    device_.expect(theta.config(), lora_, row, meta_pass_rows<Backend>(options_, tasks_, row),
+                   options_.recompute);
     return device_.place(theta);
   }
 

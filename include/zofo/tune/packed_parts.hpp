@@ -97,9 +97,8 @@ inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
 }
 
 /// Values and gradients of several adapters, in one pass as long as no more than
-/// Backend::tokens_that_fill tokens share it. `parts_of(one, adapter)` lists the rows of one of them under
-/// the adapter's number in its pass; `count(parts)` hears of every pass. Without rows value and gradient are
-/// 0.
+/// Backend::tokens_that_fill tokens share it. `parts_of(one)` lists the rows of one of them, whose adapter is
+/// numbered here; `count(parts)` hears of every pass. Without rows value and gradient are 0.
 template <class Backend, class Problem, class PartsOf, class Count>
 void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
                       std::span<JointGradient<Problem>> wanted, PartsOf&& parts_of, Count&& count) {
@@ -124,16 +123,14 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
   };
   for (JointGradient<Problem>& one : wanted) {
     one.value = 0.0;
-    std::vector<RowsPart> own = parts_of(one, static_cast<int>(sharing.size()));
+    std::vector<RowsPart> own = parts_of(one);
     const std::size_t more = packed_tokens(own);
     if (more == 0) {
       *one.gradient = zeros_like(*one.x);
       continue;
     }
-    if (tokens + more > Backend::tokens_that_fill && !sharing.empty()) {
-      pass();
-      for (RowsPart& part : own) part.adapter = 0;
-    }
+    if (tokens + more > Backend::tokens_that_fill) pass();
+    for (RowsPart& part : own) part.adapter = static_cast<int>(sharing.size());
     tokens += more;
     std::ranges::move(own, std::back_inserter(parts));
     sharing.push_back(&one);
