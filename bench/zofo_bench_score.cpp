@@ -14,13 +14,13 @@
 
 #include "median.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/tune/load_model.hpp"
-#include "zofo/tune/score.hpp"
+#include "zofo/model_io/load_model.hpp"
+#include "zofo/lm/score_requests.hpp"
 
 namespace {
 
 using namespace zofo;
-using tune::Request;
+using llm::Request;
 using Backend = model::CpuBackend;
 
 double seconds_of(auto&& work) {
@@ -41,7 +41,7 @@ std::vector<std::string> request_lines(const std::string& name, const std::strin
 
 class Scoring {
  public:
-  explicit Scoring(tune::Model& model)
+  explicit Scoring(llm::Model& model)
       : model_(model), transformer_(model.parameters.config(), peft::Lora(model.parameters.config(), {})) {}
 
   // Calls use(requests) for as many lines as fill a pass.
@@ -49,8 +49,8 @@ class Scoring {
     std::vector<Request> waiting;
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      waiting.push_back(tune::parse_request(model_, lines[i], "lines", i + 1, served_));
-      tokens += tune::packed_tokens(waiting.back().row);
+      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, served_));
+      tokens += llm::packed_tokens(waiting.back().row);
       if (tokens < Backend::tokens_that_fill && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
@@ -59,7 +59,7 @@ class Scoring {
   }
   std::size_t answer(std::span<const Request> requests) {
     std::size_t length = 0;
-    for (const std::string& line : tune::answer_requests(transformer_, model_.parameters, served_, requests))
+    for (const std::string& line : llm::answer_requests(transformer_, model_.parameters, served_, requests))
       length += line.size();
     return length;
   }
@@ -71,22 +71,22 @@ class Scoring {
   [[nodiscard]] double sum() const { return sum_; }
 
  private:
-  tune::Model& model_;
+  llm::Model& model_;
   model::Transformer transformer_;
-  tune::ServedAdapters<Backend::Vector> served_;
+  llm::ServedAdapters<Backend::Vector> served_;
   double sum_ = 0.0;  // so that nothing is computed in vain
 };
 
 int run(const std::string& path, const std::string& task, const std::string& data, std::size_t rows,
         std::size_t rounds) {
-  tune::Model model = tune::load_model(path);
+  llm::Model model = llm::load_model(path);
   const std::vector<std::string> lines = request_lines(task, data, rows);
   Scoring scoring(model);
   std::vector<model::Batch> batches;
   std::size_t tokens = 0;
   scoring.by_passes(lines, [&](std::span<const Request> requests) {
     model::Batch& batch = batches.emplace_back();
-    for (const Request& request : requests) tune::pack_row(batch, request.row, -1);
+    for (const Request& request : requests) llm::pack_row(batch, request.row, -1);
     tokens += batch.tokens.size();
   });
   std::vector<double> scores, forwards, ratios;

@@ -11,7 +11,7 @@
 
 #include "bilevel/binary_referee.hpp"
 #include "bilevel/referee.hpp"
-#include "zofo/bilevel/reference.hpp"
+#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/problems/hypercleaning.hpp"
 #include "zofo/problems/linear_meta_family.hpp"

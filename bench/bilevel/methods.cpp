@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/bilevel/counted.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/meta.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
@@ -14,7 +14,7 @@
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/orthogonal.hpp"
 #include "zofo/perturb/rademacher.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/svrg.hpp"
 
 namespace zofo::bench {
 namespace {
@@ -247,7 +247,7 @@ void dispatch(std::string_view method, const Setup& run, Vector& theta, Recorder
   if (method == "bilevel_svrg")
     return penalty_method(
         run, Orthogonal{run.many_queries()},
-        reduce::Svrg{
+        variance::Svrg{
             run.central(run.queries()), run.central(run.many_queries()), {.period = 10, .batches = 1}},
         theta, recorder);
   if (method == "nested") return nested(run, theta, recorder);

@@ -2,11 +2,11 @@
 /// compiler longer than all the rest, are in problems.hpp; the language-model rooms are included one by one.
 #pragma once
 
-#include "zofo/bilevel/counted.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/meta.hpp"
 #include "zofo/bilevel/options.hpp"
 #include "zofo/bilevel/penalty.hpp"
-#include "zofo/bilevel/reference.hpp"
+#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/core/observer.hpp"
@@ -36,7 +36,7 @@
 #include "zofo/perturb/random_mask.hpp"
 #include "zofo/perturb/sparse.hpp"
 #include "zofo/perturb/sphere.hpp"
-#include "zofo/reduce/none.hpp"
-#include "zofo/reduce/spider.hpp"
-#include "zofo/reduce/storm.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/none.hpp"
+#include "zofo/variance/spider.hpp"
+#include "zofo/variance/storm.hpp"
+#include "zofo/variance/svrg.hpp"

@@ -30,7 +30,7 @@ void count_allocation() {
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
 #include "zofo/perturb/sphere.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/svrg.hpp"
 
 // Not inlined: g++ 12 would take free() for a wrong match of new (GCC bug 103993).
 __attribute__((noinline)) void* operator new(std::size_t size) {
@@ -112,6 +112,6 @@ TEST_CASE("no warm step allocates", "[allocation]") {
                                 inner::Sgd{{.rate = 0.1, .momentum = 0.9}}) == 0);
   CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{{1e-3, 4}}, outer::Sgd{{1e-6}},
                                 inner::Nesterov{{.rate = 0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Gaussian{}, reduce::Svrg(central, {.period = 3, .batches = 2}),
+  CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg(central, {.period = 3, .batches = 2}),
                                 outer::Sgd{{1e-6}}, inner::GradientDescent{{0.1}}) == 0);
 }

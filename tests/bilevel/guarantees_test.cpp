@@ -8,7 +8,7 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
-#include "zofo/bilevel/counted.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
@@ -21,8 +21,8 @@
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
 #include "zofo/problems/quadratic.hpp"
-#include "zofo/reduce/storm.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/storm.hpp"
+#include "zofo/variance/svrg.hpp"
 
 using Eigen::VectorXd;
 using zofo::BilevelOptions;
@@ -35,7 +35,7 @@ using zofo::inner::Adam;
 using zofo::inner::GradientDescent;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;
-namespace reduce = zofo::reduce;
+namespace reduce = zofo::variance;
 
 namespace {
 
@@ -110,8 +110,8 @@ TEST_CASE("a step that fails leaves θ, p, s and every moment as they were", "[b
 
 TEST_CASE("so do the variance reductions, anchor included", "[bilevel]") {
   const int fails_at = GENERATE(1, 5, 10, 25);  // in a large batch, in its second, between, at the anchor
-  survives(reduce::Svrg(Central{{1e-3, 1, 5}}, {.period = 4, .batches = 3}), fails_at, {});
-  survives(reduce::Storm(Central{{1e-3, 1, 5}}, {.weight = 0.3}), fails_at, {});
+  survives(variance::Svrg(Central{{1e-3, 1, 5}}, {.period = 4, .batches = 3}), fails_at, {});
+  survives(variance::Storm(Central{{1e-3, 1, 5}}, {.weight = 0.3}), fails_at, {});
 }
 
 TEST_CASE("a loss of an inner step that is not finite is named, and nothing has moved", "[bilevel]") {

@@ -15,10 +15,10 @@
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/problems/linear_meta_family.hpp"
-#include "zofo/reduce/none.hpp"
-#include "zofo/reduce/spider.hpp"
-#include "zofo/reduce/storm.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/none.hpp"
+#include "zofo/variance/spider.hpp"
+#include "zofo/variance/storm.hpp"
+#include "zofo/variance/svrg.hpp"
 
 using Eigen::MatrixXd;
 using namespace zofo;
@@ -105,7 +105,7 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
           "[bilevel]") {
   Setting s;
   constexpr std::uint32_t period = 3, batches = 4;
-  auto solver = s.solver(reduce::Svrg(Central{{epsilon, queries, seed}}, {period, batches}));
+  auto solver = s.solver(variance::Svrg(Central{{epsilon, queries, seed}}, {period, batches}));
   MatrixXd anchor_theta;
   Pairs anchor;
   std::vector<double> full;
@@ -146,7 +146,7 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
 TEST_CASE("no reduction over tasks is the estimator by itself, to the bit", "[bilevel]") {
   Setting a, b;
   auto plain = a.solver(Central{{epsilon, queries, seed}});
-  auto none = b.solver(reduce::None(Central{{epsilon, queries, seed}}));
+  auto none = b.solver(variance::None(Central{{epsilon, queries, seed}}));
   plain.run(a.theta, a.pairs);
   none.run(b.theta, b.pairs);
   CHECK(a.theta == b.theta);
@@ -171,9 +171,9 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
     CHECK((theta - b.theta).cwiseAbs().maxCoeff() > 1e-3);
   };
   const Central central{{epsilon, queries, seed}};
-  check(reduce::Svrg(central, {5, 3}));
-  check(reduce::Spider(central, {5, 3}));
-  check(reduce::Storm(central, {0.3}));
+  check(variance::Svrg(central, {5, 3}));
+  check(variance::Spider(central, {5, 3}));
+  check(variance::Storm(central, {0.3}));
 }
 
 TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as they were", "[bilevel]") {
@@ -201,7 +201,7 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
     }
   };
   const Central central{{epsilon, queries, seed}};
-  check(reduce::Svrg(central, {3, 2}));
-  check(reduce::Spider(central, {3, 2}));
-  check(reduce::Storm(central, {0.3}));
+  check(variance::Svrg(central, {3, 2}));
+  check(variance::Spider(central, {3, 2}));
+  check(variance::Storm(central, {0.3}));
 }

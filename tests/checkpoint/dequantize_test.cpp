@@ -1,4 +1,4 @@
-// Golden values come from the Python package `gguf` (tools/golden/dequantize.py).
+// Golden values come from the Python package `gguf` (tests/golden/generators/dequantize.py).
 #include "zofo/checkpoint/dequantize.hpp"
 
 #include <bit>

@@ -1,4 +1,4 @@
-// tests/golden/small.gguf is written by the Python package `gguf` (tools/golden/dequantize.py).
+// tests/golden/small.gguf is written by the Python package `gguf` (tests/golden/generators/dequantize.py).
 #include "zofo/checkpoint/gguf.hpp"
 
 #include <bit>

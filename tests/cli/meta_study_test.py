@@ -1,4 +1,4 @@
-"""tools/meta_study.py and tools/meta_table.py: the study of meta-training on the tiny model, and its statistics."""
+"""scripts/meta_study.py and scripts/meta_table.py: the study of meta-training on the tiny model, and its statistics."""
 
 import argparse
 import concurrent.futures

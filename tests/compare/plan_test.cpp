@@ -155,9 +155,9 @@ TEST_CASE("passes are a budget as well, and every method of finetune can be comp
   t.seconds = "";
   t.passes = "1e4";
   t.methods.clear();
-  for (const zofo::tune::Method& method : zofo::tune::methods) t.methods.emplace_back(method.name);
+  for (const zofo::llm::Method& method : zofo::llm::methods) t.methods.emplace_back(method.name);
   const Plan plan = checked(t);
-  CHECK(plan.arms.size() == zofo::tune::methods.size());
+  CHECK(plan.arms.size() == zofo::llm::methods.size());
   std::string given;
   for (const Setting& setting : plan.settings_of(7)) given += setting.option + "=" + setting.value + " ";
   CHECK(given == "seed=7 device=cpu passes=10000 ");

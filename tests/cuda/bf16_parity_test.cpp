@@ -1,5 +1,5 @@
 /// @file Each operation of the transformer in bf16 on the card is no further from the exact result than twice
-/// what PyTorch's bf16 is on the same inputs (tests/golden/bf16_error.json, by tools/golden/bf16_torch.py).
+/// what PyTorch's bf16 is on the same inputs (tests/golden/bf16_error.json, by tests/golden/generators/bf16_torch.py).
 /// The exact result is computed here, in double, from the inputs as rounded to bf16.
 #include <numeric>
 #include <string>

@@ -15,15 +15,15 @@
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/perturb/gaussian.hpp"
-#include "zofo/tune/encode_rows.hpp"
-#include "zofo/tune/generate.hpp"
+#include "zofo/lm/encode_examples.hpp"
+#include "zofo/lm/generate.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
 using tensor::cuda::bf16;
 using tensor::cuda::Context;
 using tensor::cuda::Vector;
-using tune::Tokens;
+using llm::Tokens;
 
 namespace {
 
@@ -63,8 +63,8 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const Config& config = transformer.config();
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  tune::GreedyWriter<Backend> writer(transformer,
-                                     {at_once, tune::text_positions(config, prompts, most, taken)});
+  llm::GreedyWriter<Backend> writer(transformer,
+                                     {at_once, llm::text_positions(config, prompts, most, taken)});
   std::vector<Tokens> texts(prompts.size());
   writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
@@ -262,7 +262,7 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
     Context context;
     const CudaParameters<float> theta(context, c.theta);
     BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), c.shape, c.lora);
-    tune::GreedyWriter<CudaBackend<float>> writer(card, {16, 700});
+    llm::GreedyWriter<CudaBackend<float>> writer(card, {16, 700});
     const std::vector<Tokens> asked(16, Tokens(500, 5));
     std::vector<std::size_t> counts(asked.size(), 0);
     writer.write(theta, nullptr, asked, c.shape.vocab,
@@ -279,18 +279,18 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
 
 TEST_CASE("a model's texts on the card are the slow generator's on the CPU", "[cuda]") {
   const testing::TinyFixture files("cuda_generate");
-  const tune::Model model = files.model();
+  const llm::Model model = files.model();
   std::vector<Tokens> asked;
   for (const char* text : {" stone river", " awful", " green table north seven glass", " a"})
-    asked.push_back(tune::encode_prompt(model, text));
+    asked.push_back(llm::encode_prompt(model, text));
   const Config& config = model.parameters.config();
   Transformer cpu(config, peft::Lora(config, {}));
   Context context;
   const CudaParameters<float> theta(context, model.parameters);
   BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), config, peft::Lora(config, {}));
-  const tune::EndOfText end{"e", 10};
-  CHECK(tune::cached_greedy_texts(model, card, theta, nullptr, asked, end) ==
-        tune::greedy_texts(model, cpu, model.parameters, nullptr, asked, end));
+  const llm::EndOfText end{"e", 10};
+  CHECK(llm::cached_greedy_texts(model, card, theta, nullptr, asked, end) ==
+        llm::greedy_texts(model, cpu, model.parameters, nullptr, asked, end));
 }
 
 TEST_CASE("time of a written token on the card", "[.time]") {

@@ -16,7 +16,7 @@
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/low_rank.hpp"
 #include "zofo/perturb/rademacher.hpp"
-#include "zofo/perturb/streams.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 using namespace zofo::tensor::cuda;
 using zofo::Direction;

@@ -6,12 +6,12 @@
 
 #include "../tune/tiny_fixture.hpp"
 #include "catch.hpp"
-#include "zofo/tune/cuda/device.hpp"
-#include "zofo/tune/fine_tuning.hpp"
-#include "zofo/tune/restore.hpp"
+#include "zofo/train/cuda/device.hpp"
+#include "zofo/train/fine_tuning.hpp"
+#include "zofo/run/restore.hpp"
 
 using namespace zofo;
-using namespace zofo::tune;
+using namespace zofo::llm;
 using tensor::cuda::bf16;
 
 namespace {

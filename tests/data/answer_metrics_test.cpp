@@ -28,7 +28,7 @@ TEST_CASE("F1 worked out by hand") {
 }
 
 TEST_CASE("answers score as an independent program scores them") {
-  // tools/golden/answers.py
+  // tests/golden/generators/answers.py
   std::ifstream file(std::string(ZOFO_SOURCE_DIR) + "/tests/golden/answers.json");
   REQUIRE(file.good());
   const nlohmann::json cases = nlohmann::json::parse(file);

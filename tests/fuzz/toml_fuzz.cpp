@@ -4,8 +4,8 @@
 
 #include "fuzz.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/tune/options.hpp"
-#include "zofo/tune/options_toml.hpp"
+#include "zofo/config/options.hpp"
+#include "zofo/config/options_toml.hpp"
 
 using namespace zofo;
 using zofo::fuzz::accepts, zofo::fuzz::demand;
@@ -35,13 +35,13 @@ void read_task(const std::filesystem::path& file) {
 }
 
 void read_options(const fuzz::ScratchFolder& folder, const std::filesystem::path& file) {
-  tune::Options options, again;
-  tune::read_toml(options, file);
+  llm::Options options, again;
+  llm::read_toml(options, file);
   accepts([&] { options.check(); });
-  const std::string written = tune::to_toml(options);
-  demand(accepts([&] { tune::read_toml(again, folder.write("again.toml", written)); }),
+  const std::string written = llm::to_toml(options);
+  demand(accepts([&] { llm::read_toml(again, folder.write("again.toml", written)); }),
          "what is written is read");
-  demand(tune::to_toml(again) == written, "options written again read the same");
+  demand(llm::to_toml(again) == written, "options written again read the same");
 }
 
 }  // namespace

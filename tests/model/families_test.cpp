@@ -1,5 +1,5 @@
 /// @file Every family of models against Hugging Face's transformers (tests/golden/families.json, written by
-/// tools/golden/families_torch.py), and what their configs refuse.
+/// tests/golden/generators/families_torch.py), and what their configs refuse.
 ///
 /// Tolerances: rounding makes a random walk of errors, of which PyTorch's own float32 run is one draw;
 /// another order of the same sums is another draw, which stays within a few times it

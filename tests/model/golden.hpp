@@ -1,5 +1,5 @@
 /// @file Tiny models of tests/golden/llama.json, opt.json and families.json; their weights come from the
-/// formula that tools/golden/llama_numpy.py documents.
+/// formula that tests/golden/generators/llama_numpy.py documents.
 #pragma once
 
 #include <algorithm>

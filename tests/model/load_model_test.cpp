@@ -1,5 +1,5 @@
 /// @file Models from GGUF files: what is written is what is loaded, and bad files are named.
-#include "zofo/tune/load_model.hpp"
+#include "zofo/model_io/load_model.hpp"
 
 #include <unistd.h>
 
@@ -68,7 +68,7 @@ void check_refused(const Spec& spec, const std::string& part) {
   const TemporaryFile file;
   spec.write(file.path);
   try {
-    tune::load_model(file.path);
+    llm::load_model(file.path);
     FAIL("accepted, should name: " << part);
   } catch (const Error& e) {
     INFO(e.what());
@@ -87,7 +87,7 @@ TEST_CASE("a model comes back from its file bit for bit", "[model]") {
     const Spec spec(c);
     const TemporaryFile file;
     spec.write(file.path);
-    const tune::Model m = tune::load_model(file.path);
+    const llm::Model m = llm::load_model(file.path);
     const Config& got = m.parameters.config();
     CHECK(got.vocab == c.vocab);
     CHECK(got.context == c.context);
@@ -107,7 +107,7 @@ TEST_CASE("the first token is the file's where it asks for one", "[model]") {
   spec.bos = true;
   const TemporaryFile file;
   spec.write(file.path);
-  CHECK(tune::load_model(file.path).tokenizer.bos() == 4);
+  CHECK(llm::load_model(file.path).tokenizer.bos() == 4);
 }
 
 TEST_CASE("files of other models are refused by name", "[model]") {

@@ -1,12 +1,12 @@
 /// @file The transformer against tests/golden/llama.json and opt.json, written by independent float64 NumPy
-/// models (tools/golden/llama_numpy.py, opt_numpy.py).
+/// models (tests/golden/generators/llama_numpy.py, opt_numpy.py).
 #include "zofo/model/transformer.hpp"
 
 #include <cstdlib>
 
 #include "catch.hpp"
 #include "golden.hpp"
-#include "zofo/tune/load_model.hpp"
+#include "zofo/model_io/load_model.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
@@ -122,7 +122,7 @@ TEST_CASE("log-probabilities of a real model equal the NumPy reference", "[model
     WARN("skipped: ZOFO_MODEL is not set");
     return;
   }
-  const tune::Model m = tune::load_model(path);
+  const llm::Model m = llm::load_model(path);
   Transformer transformer(m.parameters.config(), peft::Lora(m.parameters.config(), {}));
   Batch batch;
   std::vector<double> expected;

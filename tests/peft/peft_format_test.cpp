@@ -1,5 +1,5 @@
 /// @file Adapters in the format of Hugging Face's peft library: what it saved (tests/golden/hub_peft, by
-/// tools/golden/peft_hub.py) gives its values and its logits here, and comes back from here as it was.
+/// tests/golden/generators/peft_hub.py) gives its values and its logits here, and comes back from here as it was.
 #include "zofo/peft/peft_format.hpp"
 
 #include <cstring>
@@ -7,13 +7,13 @@
 
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
-#include "tune/hub.hpp"
+#include "train/hub.hpp"
 #include "zofo/peft/peft_virtual_tokens.hpp"
-#include "zofo/tune/load_hugging_face.hpp"
+#include "zofo/model_io/load_hugging_face.hpp"
 
 using namespace zofo;
 using namespace zofo::peft;
-namespace hub = zofo::tune::hub;
+namespace hub = zofo::llm::hub;
 
 namespace {
 
@@ -53,7 +53,7 @@ struct Copy {
 };
 
 model::Config shape_of(const std::string& model) {
-  return tune::read_hugging_face_config(checkpoint::JsonFields::load(hub::folder(model) / "config.json"));
+  return llm::read_hugging_face_config(checkpoint::JsonFields::load(hub::folder(model) / "config.json"));
 }
 
 }  // namespace
@@ -93,7 +93,7 @@ TEST_CASE("a model with an adapter of peft's computes peft's logits", "[peft]") 
   const std::pair<const char*, const char*> cases[] = {
       {"llama-lora", "llama"}, {"qwen2-rslora", "qwen2"}, {"opt-lora", "opt"}};
   for (const auto& [name, base] : cases) {
-    const model::Parameters theta = tune::load_hugging_face(hub::folder(base));
+    const model::Parameters theta = llm::load_hugging_face(hub::folder(base));
     const PeftLora read = read_peft_lora(saved(name), theta.config());
     const double difference = hub::largest_difference(theta, saved(name), read.lora, &read.values);
     INFO(name << ": " << difference);
@@ -102,7 +102,7 @@ TEST_CASE("a model with an adapter of peft's computes peft's logits", "[peft]") 
   const std::pair<const char*, const char*> virtual_tokens[] = {
       {"llama-prefix", "llama"}, {"opt-prefix", "opt"}, {"llama-prompt", "llama"}};
   for (const auto& [name, base] : virtual_tokens) {
-    const model::Parameters theta = tune::load_hugging_face(hub::folder(base));
+    const model::Parameters theta = llm::load_hugging_face(hub::folder(base));
     const PeftVirtualTokens read = read_peft_virtual_tokens(saved(name), theta.config());
     const double difference = hub::largest_difference(theta, saved(name), read.adapter, &read.values);
     INFO(name << ": " << difference);

@@ -1,5 +1,5 @@
 /// @file Log-probabilities, losses and adapters' gradients against PyTorch in float64
-/// (tests/golden/llama_torch.json and smollm2_torch.json, written by tools/golden/llama_torch.py).
+/// (tests/golden/llama_torch.json and smollm2_torch.json, written by tests/golden/generators/llama_torch.py).
 ///
 /// Tolerances. A float32 product of n terms is off by about √n·2^−24 of its operands' norms.
 /// Log-probabilities come from a chain of some ten such steps a layer, gradients from twice as many; the
@@ -12,8 +12,8 @@
 
 #include "../model/golden.hpp"
 #include "catch.hpp"
-#include "zofo/tune/examples_batch.hpp"
-#include "zofo/tune/load_model.hpp"
+#include "zofo/lm/examples_batch.hpp"
+#include "zofo/model_io/load_model.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
@@ -28,19 +28,19 @@ struct Choice {
   Choice(const json& j, const Config& c)
       : lora(c, {j.at("lora").at("rank"), j.at("lora").at("alpha"), j.at("lora").at("targets")}),
         adapter(golden::adapter(0, lora.size()) * (4.0F * j.at("amplitude").get<float>())) {
-    options.options = j.at("options").get<std::vector<tune::Tokens>>();
-    const auto shared = std::make_shared<const tune::OptionTokens>(options);
+    options.options = j.at("options").get<std::vector<llm::Tokens>>();
+    const auto shared = std::make_shared<const llm::OptionTokens>(options);
     for (const auto& row : j.at("rows")) {
-      rows.push_back({row.at("prompt").get<tune::Tokens>(), row.at("label"), shared});
-      tune::pack_row(batch, rows.back(), 0);
+      rows.push_back({row.at("prompt").get<llm::Tokens>(), row.at("label"), shared});
+      llm::pack_row(batch, rows.back(), 0);
     }
   }
 
   peft::Lora lora;
   Eigen::VectorXf adapter;
-  tune::OptionTokens options;
+  llm::OptionTokens options;
   Batch batch;
-  std::vector<tune::EncodedRow> rows;
+  std::vector<llm::EncodedRow> rows;
 };
 
 struct Result {
@@ -55,11 +55,11 @@ Result run(const Choice& c, const Parameters& theta) {
   const auto loss = [&](std::span<const double> log_p, std::span<double> d) {
     std::ranges::fill(d, 0.0);
     for (std::size_t at = 0; at < log_p.size(); at += c.options.targets())
-      for (const double s : tune::option_scores(log_p.subspan(at, c.options.targets()), c.options))
+      for (const double s : llm::option_scores(log_p.subspan(at, c.options.targets()), c.options))
         r.scores.push_back(s);
-    std::vector<const tune::EncodedRow*> rows;
-    for (const tune::EncodedRow& row : c.rows) rows.push_back(&row);
-    return tune::mean_loss(log_p, rows, 1.0, d);
+    std::vector<const llm::EncodedRow*> rows;
+    for (const llm::EncodedRow& row : c.rows) rows.push_back(&row);
+    return llm::mean_loss(log_p, rows, 1.0, d);
   };
   const Eigen::VectorXf* const adapters[] = {&c.adapter};
   Eigen::VectorXf* const gradients[] = {&r.gradient};
@@ -131,7 +131,7 @@ void check_prompts(const json& prompts, const char* key, const Choice& c, const 
                    int adapter) {
   Batch batch;
   for (const auto& j : prompts) {
-    const auto tokens = j.at("tokens").get<tune::Tokens>();
+    const auto tokens = j.at("tokens").get<llm::Tokens>();
     const std::uint32_t sequence = batch.add(tokens, adapter);
     for (std::uint32_t p = 0; p + 1 < tokens.size(); ++p)
       batch.targets.push_back({sequence, p, tokens[p + 1]});
@@ -196,18 +196,18 @@ TEST_CASE("a real model's log-probabilities and gradients equal PyTorch's", "[pe
     WARN("skipped: ZOFO_MODEL is not set");
     return;
   }
-  const tune::Model m = tune::load_model(path);
+  const llm::Model m = llm::load_model(path);
   const auto document = golden::load("smollm2_torch.json");
   const auto& prompts = document.at("prompts");
   const auto& choices = document.at("choices");
   for (const auto& j : prompts)
-    CHECK(m.tokenizer.encode(j.at("name").get<std::string>()) == j.at("tokens").get<tune::Tokens>());
+    CHECK(m.tokenizer.encode(j.at("name").get<std::string>()) == j.at("tokens").get<llm::Tokens>());
   const Choice c(choices.at(0), m.parameters.config());
   check_prompts(prompts, "log_probabilities", c, m.parameters, -1);
   check_prompts(prompts, "adapted", c, m.parameters, 0);
   for (const auto& j : choices) {
     for (const auto& row : j.at("rows"))
-      CHECK(m.tokenizer.encode(row.at("text").get<std::string>()) == row.at("prompt").get<tune::Tokens>());
+      CHECK(m.tokenizer.encode(row.at("text").get<std::string>()) == row.at("prompt").get<llm::Tokens>());
     check_choice(j, m.parameters);
   }
 }

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "catch.hpp"
-#include "zofo/bilevel/differences.hpp"
-#include "zofo/bilevel/reference.hpp"
+#include "zofo/hypergradient/finite_differences.hpp"
+#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/problems/constants.hpp"
 

@@ -47,7 +47,7 @@ TEST_CASE("E4 fails when directions said to be orthogonal are independent, one, 
 }
 
 namespace {
-using Svrg = zofo::reduce::Svrg<Central>;
+using Svrg = zofo::variance::Svrg<Central>;
 // What the control variate sees at the anchor is not what it sees here.
 struct OtherBatch : Svrg {
   using Svrg::Svrg;

@@ -1,4 +1,4 @@
-/// @file Every family's pipeline against ids of the reference libraries (tools/golden/tokenizer_files.py).
+/// @file Every family's pipeline against ids of the reference libraries (tests/golden/generators/tokenizer_files.py).
 #include <algorithm>
 #include <filesystem>
 

@@ -1,5 +1,5 @@
 /// @file Tests on a real model's vocabulary: ZOFO_MODEL = a SmolLM2 GGUF file; ZOFO_TOKEN_ROWS = a file
-/// written by `tools/golden/token_ids.py rows`. Skipped with a message without them.
+/// written by `tests/golden/generators/token_ids.py rows`. Skipped with a message without them.
 #include <chrono>
 #include <cstdlib>
 

@@ -13,7 +13,7 @@
 #include "zofo/bilevel/joint_inner_round.hpp"
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/options.hpp"
-#include "zofo/bilevel/task_draw.hpp"
+#include "zofo/bilevel/task_sampling.hpp"
 #include "zofo/bilevel/tasks_evaluation.hpp"
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"

@@ -14,7 +14,7 @@
 #include "zofo/bilevel/penalty.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/estimate/estimator.hpp"
-#include "zofo/reduce/variance_reduction.hpp"
+#include "zofo/variance/variance_reduction.hpp"
 
 namespace zofo {
 

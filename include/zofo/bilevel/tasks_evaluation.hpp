@@ -17,7 +17,7 @@
 #include "zofo/core/report.hpp"
 #include "zofo/estimate/estimator.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
-#include "zofo/reduce/variance_reduction.hpp"
+#include "zofo/variance/variance_reduction.hpp"
 
 namespace zofo {
 

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "zofo/core/error.hpp"
-#include "zofo/input/file.hpp"
-#include "zofo/input/json.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::checkpoint {
 
@@ -22,9 +22,9 @@ inline constexpr std::size_t longest_json = std::size_t{1} << 24U;
 /// A float in a document by its shortest decimals: 1e-05, not the double beside it.
 inline double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
-/// input::parse_json with errors headed by `place`.
+/// parse::parse_json with errors headed by `place`.
 inline nlohmann::json parse_json(std::string_view text, std::string_view place) {
-  return input::with_place(place, [&] { return input::parse_json(text); });
+  return parse::with_place(place, [&] { return parse::parse_json(text); });
 }
 
 /// The fields of an object in a file; every accessor throws Error naming file, field, value and what it must
@@ -38,7 +38,7 @@ class JsonFields {
   }
   /// Parses a file that holds one object.
   static JsonFields load(const std::filesystem::path& path) {
-    const std::string text = input::read_file(path, longest_json);
+    const std::string text = parse::read_file(path, longest_json);
     return {parse_json(text, path.string()), path.string()};
   }
 
@@ -92,7 +92,7 @@ class JsonFields {
 
   /// Throws Error that the field, as it stands, must be `wanted`.
   [[noreturn]] void refuse(std::string_view field, std::string_view wanted) const {
-    fail("{}: {} = {}: must be {}", place_, field, input::shown(at(field)), wanted);
+    fail("{}: {} = {}: must be {}", place_, field, parse::shown(at(field)), wanted);
   }
 
  private:

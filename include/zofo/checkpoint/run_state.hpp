@@ -14,7 +14,7 @@
 #include "zofo/checkpoint/hash.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/input/file.hpp"
+#include "zofo/parse/file.hpp"
 
 namespace zofo::checkpoint {
 
@@ -82,7 +82,7 @@ inline std::uint64_t number_at(std::string_view bytes, std::size_t place) {
 
 /// Reads a state; throws Error naming the file unless every byte is as it was written.
 inline RunState read_run_state(const std::filesystem::path& path) {
-  const std::string all = input::read_file(path);
+  const std::string all = parse::read_file(path);
   const std::string name = path.string();
   require(all.starts_with(state_magic), "{}: not a saved state", name);
   require(all.size() >= 24, "{}: {} bytes: a saved state is longer", name, all.size());

@@ -15,8 +15,8 @@
 
 #include "zofo/compare/settings.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/tune/methods.hpp"
-#include "zofo/tune/options.hpp"
+#include "zofo/config/method_presets.hpp"
+#include "zofo/config/options.hpp"
 
 namespace zofo::compare {
 
@@ -89,9 +89,9 @@ void check_unlike(const char* field, const std::vector<T>& values) {
 inline void check_arm(const Plan& plan, Arm& arm) {
   check_name("methods: label", arm.label);
   require(arm.label != zero_shot, "methods: label '{}': is that of the untrained model", arm.label);
-  tune::Options options;
+  llm::Options options;
   try {
-    options = tune::preset(arm.method);
+    options = llm::preset(arm.method);
   } catch (const Error& error) {
     fail("methods: {}", error.what());
   }

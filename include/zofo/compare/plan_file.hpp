@@ -16,7 +16,7 @@
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/settings.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/input/toml.hpp"
+#include "zofo/parse/toml.hpp"
 
 namespace zofo::compare {
 
@@ -181,7 +181,7 @@ class PlanFile {
 /// seconds, passes, rows, device, and a table `set` with options of all methods and a table of its own for
 /// any method. Throws Error with file, line and field for a syntax error, an unknown field or a wrong type.
 inline void read_plan_file(const std::filesystem::path& path, PlanTexts& texts) {
-  const toml::table table = input::read_toml(path);
+  const toml::table table = parse::read_toml(path);
   detail::PlanFile(path, texts).read(table);
 }
 

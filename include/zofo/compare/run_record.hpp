@@ -13,7 +13,7 @@
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/compare/statistics.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/input/file.hpp"
+#include "zofo/parse/file.hpp"
 
 namespace zofo::compare {
 
@@ -89,7 +89,7 @@ inline std::string_view take_line(std::string_view& text) {
 inline std::vector<CurvePoint> read_curve(const std::filesystem::path& path) {
   constexpr std::size_t longest_line = std::size_t{1} << 16U;
   constexpr std::size_t most_points = 100'000;
-  const std::string bytes = input::read_file(path);
+  const std::string bytes = parse::read_file(path);
   std::string_view text = bytes;
   std::vector<CurvePoint> curve;
   for (std::size_t number = 1; !text.empty(); ++number) {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/tune/options.hpp"
+#include "zofo/config/options.hpp"
 
 namespace zofo::compare {
 
@@ -44,9 +44,9 @@ void read_text(T& field, std::string_view option, std::string_view text) {
 
 /// Sets the option that a setting names, and writes its value in the shortest way. Throws Error naming an
 /// option that there is not, or a value of the wrong type; ranges are Options::check()'s.
-inline void apply(Setting& setting, tune::Options& options) {
+inline void apply(Setting& setting, llm::Options& options) {
   bool known = false;
-  tune::for_each_option(options, [&](const char* name, auto& field, const char*) {
+  llm::for_each_option(options, [&](const char* name, auto& field, const char*) {
     if (setting.option != name) return;
     known = true;
     detail::read_text(field, setting.option, setting.value);

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/input/file.hpp"
-#include "zofo/input/json.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::data {
 
@@ -89,7 +89,7 @@ namespace detail {
 /// Parses one line into a row.
 inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
   Row row{nullptr, file, line};
-  row.fields = input::with_place(row.place(), [&] { return input::parse_json(text); });
+  row.fields = parse::with_place(row.place(), [&] { return parse::parse_json(text); });
   require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
   return row;
 }

@@ -16,7 +16,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/data/task_definition.hpp"
 #include "zofo/data/task_table.hpp"
-#include "zofo/input/toml.hpp"
+#include "zofo/parse/toml.hpp"
 
 namespace zofo::data::detail {
 
@@ -175,7 +175,7 @@ namespace zofo::data {
 inline Task Task::load(const std::filesystem::path& path, const std::string& template_name) {
   const std::string file = path.string();
   require(std::filesystem::is_regular_file(path), "{}: no such file", file);
-  const toml::table table = input::read_toml(path);
+  const toml::table table = parse::read_toml(path);
   std::vector<Task> tasks =
       detail::read_templates(detail::TaskTable(file, table, detail::task_keys), detail::folder_name(path));
   for (Task& task : tasks)

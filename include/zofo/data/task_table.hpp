@@ -14,7 +14,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/template.hpp"
-#include "zofo/input/toml.hpp"
+#include "zofo/parse/toml.hpp"
 
 namespace zofo::data::detail {
 

@@ -9,7 +9,7 @@
 
 #include "zofo/core/philox.hpp"
 #include "zofo/perturb/perturbation.hpp"
-#include "zofo/perturb/streams.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo {
 

@@ -11,7 +11,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/perturb/perturbation.hpp"
-#include "zofo/perturb/streams.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo {
 

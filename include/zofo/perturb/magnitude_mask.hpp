@@ -11,7 +11,7 @@
 
 #include "zofo/core/direction.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/perturb/tensors.hpp"
+#include "zofo/perturb/tensor_walk.hpp"
 
 namespace zofo {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "zofo/core/vector_space.hpp"
-#include "zofo/perturb/tensors.hpp"
+#include "zofo/perturb/tensor_walk.hpp"
 
 namespace zofo {
 

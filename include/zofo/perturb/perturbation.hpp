@@ -9,8 +9,8 @@
 #include "zofo/core/direction.hpp"
 #include "zofo/core/vector_space.hpp"
 #include "zofo/core/zo_gradient.hpp"
-#include "zofo/perturb/moves.hpp"
-#include "zofo/perturb/tensors.hpp"
+#include "zofo/perturb/fused_apply.hpp"
+#include "zofo/perturb/tensor_walk.hpp"
 
 namespace zofo {
 

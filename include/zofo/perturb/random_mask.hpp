@@ -6,8 +6,8 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/perturb/streams.hpp"
-#include "zofo/perturb/tensors.hpp"
+#include "zofo/core/rng_streams.hpp"
+#include "zofo/perturb/tensor_walk.hpp"
 
 namespace zofo {
 

@@ -23,7 +23,7 @@ namespace zofo::problems {
 /// G = (1/n) Σᵢ σ(θᵢ) ℓᵢ(p) + ½μ‖p‖² over the noisy training rows, F = mean of ℓ over clean validation rows;
 /// ℓ the cross-entropy, p ∈ R^{f·K} the weights of K classes, θ ∈ R^n.
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (bilevel/reference.hpp). φ's infimum may lie at
+/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). φ's infimum may lie at
 /// infinite θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With batch > 0
 /// values and derivatives are of `batch` rows drawn by the sample.
 class HyperCleaning {

@@ -20,7 +20,7 @@ namespace zofo::problems {
 /// validation rows; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of features
 /// (shared by the classes).
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (bilevel/reference.hpp). With batch > 0 values and
+/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). With batch > 0 values and
 /// derivatives are of `batch` rows drawn by the sample.
 class Logistic {
  public:

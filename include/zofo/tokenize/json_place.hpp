@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/input/file.hpp"
-#include "zofo/input/json.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::tokenize {
 
-using input::parse_json;
-using input::read_file;
-using input::with_place;
+using parse::parse_json;
+using parse::read_file;
+using parse::with_place;
 
 /// A value and its path, e.g. `model.vocab`; the document must live as long.
 class JsonPlace {
@@ -29,7 +29,7 @@ class JsonPlace {
 
   /// Throws Error: path, value, and what it must be.
   [[noreturn]] void refuse(std::string_view wanted) const {
-    fail("{} = {}: must be {}", path_.empty() ? "the file" : path_, input::shown(*value_), wanted);
+    fail("{} = {}: must be {}", path_.empty() ? "the file" : path_, parse::shown(*value_), wanted);
   }
 
   /// Whether an object has a value other than null under `key`.

@@ -12,7 +12,7 @@
 
 #include "theory/statements/adapted.hpp"
 #include "theory/statistics.hpp"
-#include "zofo/bilevel/counted.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/gradient_descent.hpp"

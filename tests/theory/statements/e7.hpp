@@ -17,7 +17,7 @@
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
-#include "zofo/reduce/svrg.hpp"
+#include "zofo/variance/svrg.hpp"
 
 namespace theory {
 
@@ -136,7 +136,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
 inline Verdict e7(const Effort& effort) {
   return e7_with(
       [](std::uint32_t period, std::uint64_t seed) {
-        return zofo::reduce::Svrg{zofo::Central{{1e-4, 1, seed}}, {period, FiniteSum::kRows}};
+        return zofo::variance::Svrg{zofo::Central{{1e-4, 1, seed}}, {period, FiniteSum::kRows}};
       },
       effort);
 }

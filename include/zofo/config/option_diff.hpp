@@ -1,0 +1,40 @@
+/// @file Two sets of options side by side.
+#pragma once
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "zofo/core/error.hpp"
+#include "zofo/config/option_fields.hpp"
+
+namespace zofo::llm {
+
+/// Calls visit(name, field of first, the same field of second) for every option of one kind of run.
+template <class First, class Second, class Visit>
+requires std::is_same_v<std::remove_const_t<First>, std::remove_const_t<Second>>
+void for_each_pair(First& first, Second& second, Visit&& visit) {
+  for_each_option(first, [&]<class T>(const char* name, T& one, const char*) {
+    for_each_option(second, [&]<class U>(const char* other, U& two, const char*) {
+      if constexpr (std::is_same_v<std::remove_const_t<T>, std::remove_const_t<U>>)
+        if (std::string_view(name) == other) visit(name, one, two);
+    });
+  });
+}
+
+/// Throws Error naming the first option that differs from what a run was begun with and is not `extendable`.
+template <class AnyOptions>
+void refuse_changes(const AnyOptions& begun, const AnyOptions& given,
+                    std::span<const std::string_view> extendable) {
+  for_each_pair(begun, given, [&](const char* name, const auto& before, const auto& now) {
+    if (std::ranges::find(extendable, std::string_view(name)) != extendable.end()) return;
+    require(before == now, "{} = {}: the run was begun with {}; only {} may change", name, now, before,
+            fmt::join(extendable, ", "));
+  });
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,110 @@
+/// @file Options of a run as TOML; those of any kind of run whose fields a for_each_option lists.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "zofo/core/error.hpp"
+#include "zofo/parse/toml.hpp"
+#include "zofo/config/option_fields.hpp"
+
+namespace zofo::llm {
+
+namespace detail {
+
+/// A string as TOML writes it. toml++ 3.3 puts what has a newline between three quotes, even where three are
+/// in it.
+inline std::string toml_quoted(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::ranges::none_of(text, is_control) && text.find('\'') == std::string_view::npos)
+    return fmt::format("'{}'", text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (is_control(c))
+      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    else
+      quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  }
+  return quoted + "\"";
+}
+
+/// A value as TOML writes it; numbers in the fewest digits that read back to the same number.
+template <class T>
+std::string toml_text(const T& value) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return toml_quoted(value);
+  } else {
+    std::string text = fmt::format("{}", value);
+    const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
+    return needs_point ? text + ".0" : text;
+  }
+}
+
+}  // namespace detail
+
+/// The options as TOML, one line a field, in the order of the list.
+template <class AnyOptions>
+std::string to_toml(const AnyOptions& options) {
+  std::string out;
+  for_each_option(options, [&out](const char* name, const auto& value, const char*) {
+    out += fmt::format("{} = {}\n", name, detail::toml_text(value));
+  });
+  return out;
+}
+
+namespace detail {
+
+template <class T>
+void read_field(T& field, const toml::node& node, const std::string& where) {
+  if constexpr (std::is_same_v<T, bool>) {
+    require(node.is_boolean(), "{}: must be true or false", where);
+    field = *node.value<bool>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    require(node.is_string(), "{}: must be a string", where);
+    field = *node.value<std::string>();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    require(node.is_number(), "{}: must be a number", where);
+    field = *node.value<double>();
+  } else {
+    require(node.is_integer(), "{}: must be an integer", where);
+    const std::int64_t value = *node.value<std::int64_t>();
+    require(value >= 0 && static_cast<std::uint64_t>(value) <= std::numeric_limits<T>::max(),
+            "{} = {}: must be in [0, {}]", where, value, std::numeric_limits<T>::max());
+    field = static_cast<T>(value);
+  }
+}
+
+}  // namespace detail
+
+/// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
+/// field) on a syntax error, an unknown field or a wrong type.
+template <class AnyOptions>
+void parse_toml(AnyOptions& options, std::string_view text, const std::string& name) {
+  const toml::table table = parse::parse_toml(text, name);
+  for (const auto& [key, node] : table) {
+    const std::string field_name(key.str());
+    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);
+    bool known = false;
+    for_each_option(options, [&, &value = node](const char* field, auto& target, const char*) {
+      if (field_name != field) return;
+      known = true;
+      detail::read_field(target, value, where);
+    });
+    require(known, "{}: no such option", where);
+  }
+}
+
+/// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
+template <class AnyOptions>
+void read_toml(AnyOptions& options, const std::filesystem::path& path) {
+  parse_toml(options, parse::read_file(path), path.string());
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,192 @@
+/// @file p*, p_λ, φ and ∇φ of any problem by Newton's method and implicit differentiation, to rounding.
+#pragma once
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "zofo/hypergradient/check_problem.hpp"
+#include "zofo/hypergradient/newton.hpp"
+#include "zofo/hypergradient/oracles.hpp"
+#include "zofo/hypergradient/second_order.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/core/problem.hpp"
+
+namespace zofo {
+
+/// How the reference is computed.
+struct ReferenceOptions {
+  LinearSolver linear_solver = LinearSolver::direct;
+  double tolerance = 1e-12;          ///< of the gradient's norm at p* and p_λ, times the scale of its terms
+  std::uint32_t newton_steps = 200;  ///< at most
+  bool own_oracles = true;           ///< false: from upper, lower and their p-gradients alone
+  double difference_step = kDifferenceStep;  ///< widest step of the extrapolated differences
+  std::optional<double> penalty;             ///< λ: also p_λ, L*_λ and ∇L*_λ
+  SamplePair samples;                        ///< D_f's and D_g's batch
+  /// Throws Error naming the field out of range.
+  void check() const {
+    require_in("tolerance", tolerance, 1e-15, 1.0);
+    require(newton_steps >= 1, "newton_steps = {}: must be at least 1", newton_steps);
+    require_in("difference_step", difference_step, 1e-8, 1.0);
+    if (penalty) require_in("penalty", *penalty, 1e-12, 1e12);
+  }
+};
+
+/// What the reference found at one θ.
+template <class Theta, class Lower>
+struct ReferenceSolution {
+  Lower p;                                      ///< p*(θ)
+  double phi;                                   ///< φ(θ)
+  Theta phi_gradient;                           ///< ∇φ(θ)
+  std::optional<Lower> penalty_solution;        ///< p_λ(θ), when a penalty was given
+  std::optional<double> penalty_value;          ///< L*_λ(θ), likewise
+  std::optional<Theta> penalty_value_gradient;  ///< ∇L*_λ(θ) by Danskin's theorem, likewise
+  bool converged;        ///< both Newton runs ended within tolerance and ∂²G/∂p² is regular
+  double gradient_norm;  ///< the larger of ‖∇_pG(θ, p*)‖ and ‖∇_p(F + λG)(θ, p_λ)‖/(1 + λ)
+  double accuracy;       ///< estimate of the norm of the error of ∇φ, to first order
+  std::uint32_t newton_steps;
+  std::string message;  ///< why not converged; empty when it is
+
+  /// Throws Error with `message` unless converged.
+  void require_converged() const { require(converged, "{}", message); }
+};
+
+namespace detail {
+
+struct Adjoint {
+  Eigen::VectorXd v;
+  double inverse_norm;  ///< of H⁻¹, estimated
+  bool regular;
+};
+
+/// v = (∂²G/∂p²)⁻¹ b.
+template <class Problem>
+Adjoint solve_adjoint(Oracles<Problem>& oracles, const Eigen::VectorXd& p, const Eigen::VectorXd& b,
+                      LinearSolver solver) {
+  constexpr LevelWeights kLower{0.0, 1.0};
+  Adjoint result{Eigen::VectorXd::Zero(b.size()), 0.0, true};
+  if (solver == LinearSolver::direct) {
+    const Eigen::LDLT<Eigen::MatrixXd> factor(oracles.hessian(kLower, p));
+    const double least = factor.vectorD().cwiseAbs().minCoeff();
+    // Differences see a curvature of zero as one of their own error.
+    const double noise = 10 * oracles.error();
+    result.regular = factor.rcond() > 1e-14 && least > noise;
+    if (result.regular) result.v = factor.solve(b);
+    result.inverse_norm = 1 / least;
+    return result;
+  }
+  Eigen::MatrixXd h;
+  if (oracles.has_hessian()) h = oracles.hessian(kLower, p);
+  const auto times = [&](const Eigen::VectorXd& x) -> Eigen::VectorXd {
+    return oracles.has_hessian() ? Eigen::VectorXd(h * x) : oracles.hessian_times(kLower, p, x);
+  };
+  result.v = refined_conjugate_gradients(times, b);
+  result.regular = b.norm() == 0 || (b - times(result.v)).norm() <= 1e-8 * b.norm();
+  result.inverse_norm = b.norm() > 0 ? result.v.norm() / b.norm() : 0.0;
+  return result;
+}
+
+}  // namespace detail
+
+/// Reference at θ, started from p0:
+///   p* = argmin_p G by damped Newton (line search, shifted where G is not convex; a local minimum if G has
+///   many); ∇φ = ∇_θF − (∂²G/∂p∂θ)ᵀ v, (∂²G/∂p²) v = ∇_pF at p* (implicit function theorem); p_λ = argmin_p
+///   (F + λG) by the same Newton from p*, and ∇L*_λ by Danskin's theorem, when λ is given.
+///
+/// Second derivatives and θ-gradients are the problem's own (concepts HasSecondOrder, HasThetaGradients) or
+/// extrapolated central differences of its p-gradients and values (differences.hpp), accurate to about 1e-12
+/// of their scale where the functions are smooth on the scale of `difference_step`. `accuracy` adds up what
+/// the linear system turns their errors and the gradient left at p* into.
+///
+/// A result that did not converge says so in `converged` and `message`. Throws Error when an option is out of
+/// range or G is not finite at p0. θ and the problem are left as they were.
+template <class Problem>
+[[nodiscard]] auto reference(Problem& problem, const typename Problem::Theta& theta,
+                             const typename Problem::Lower& p0, const ReferenceOptions& options = {}) {
+  static_assert(BilevelProblem<std::remove_const_t<Problem>>,
+                "zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient "
+                "(concept BilevelProblem)");
+  using Theta = typename Problem::Theta;
+  using Lower = typename Problem::Lower;
+  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Lower>,
+                "zofo: the reference needs coordinates(x) -> span of double for Theta and Lower "
+                "(concept DoubleCoordinates)");
+  options.check();
+  constexpr detail::LevelWeights kLower{0.0, 1.0}, kUpper{1.0, 0.0};
+  const bool own = options.own_oracles;
+  detail::Oracles<Problem> oracles(problem, theta, p0, options.samples, own, options.difference_step);
+
+  const auto end = detail::newton(oracles, kLower, detail::flat(p0), options.tolerance, options.newton_steps,
+                                  options.linear_solver);
+  ReferenceSolution<Theta, Lower> result{};
+  result.p = p0;
+  result.phi_gradient = theta;
+  detail::unflatten(end.p, result.p);
+  result.phi = oracles.value(kUpper, end.p);
+  result.newton_steps = end.steps;
+  result.gradient_norm = end.gradient_norm;
+  result.converged = end.converged;
+  if (!end.converged)
+    result.message = fmt::format(
+        "reference: the lower level's gradient has norm {:.3g} after {} Newton steps: must be at most {:.3g}",
+        end.gradient_norm, end.steps, end.allowed);
+
+  oracles.clear_error();
+  const Eigen::VectorXd upper_gradient = oracles.gradient(kUpper, end.p);
+  const auto adjoint = detail::solve_adjoint(oracles, end.p, upper_gradient, options.linear_solver);
+  const double hessian_error = oracles.error();
+  if (!adjoint.regular && result.converged) {
+    result.converged = false;
+    result.message = "reference: the lower level's Hessian is singular at its minimum: must be regular";
+  }
+  oracles.clear_error();
+  const Eigen::VectorXd direct = oracles.theta_gradient(kUpper, end.p);
+  const Eigen::VectorXd indirect = oracles.cross_transpose_times(end.p, adjoint.v);
+  detail::unflatten(direct - indirect, result.phi_gradient);
+  const double rounding = std::numeric_limits<double>::epsilon() * (direct.norm() + indirect.norm());
+  result.accuracy =
+      oracles.error() + rounding +
+      adjoint.inverse_norm * (hessian_error + end.gradient_norm + rounding) * (1 + indirect.norm());
+
+  if (options.penalty) {
+    const double lambda = *options.penalty;
+    const detail::LevelWeights both{1.0, lambda};
+    const auto upper_end =
+        detail::newton(oracles, both, end.p, options.tolerance, options.newton_steps, options.linear_solver);
+    result.penalty_solution = p0;
+    detail::unflatten(upper_end.p, *result.penalty_solution);
+    // Subtracted before λ multiplies, as the penalty's small difference is what is asked for.
+    result.penalty_value = oracles.value(kUpper, upper_end.p) +
+                           lambda * (oracles.value(kLower, upper_end.p) - oracles.value(kLower, end.p));
+    result.penalty_value_gradient = theta;
+    const Eigen::VectorXd difference =
+        oracles.theta_gradient(kLower, upper_end.p) - oracles.theta_gradient(kLower, end.p);
+    detail::unflatten(oracles.theta_gradient(kUpper, upper_end.p) + lambda * difference,
+                      *result.penalty_value_gradient);
+    result.newton_steps += upper_end.steps;
+    result.gradient_norm = std::max(result.gradient_norm, upper_end.gradient_norm / (1 + lambda));
+    if (!upper_end.converged && result.converged) {
+      result.converged = false;
+      result.message = fmt::format(
+          "reference: the gradient of F + {} G has norm {:.3g} after {} Newton steps: must be at most {:.3g}",
+          lambda, upper_end.gradient_norm, upper_end.steps, upper_end.allowed);
+    }
+  }
+  return result;
+}
+
+/// The same from the problem's own start().
+template <class Problem>
+[[nodiscard]] auto reference(Problem& problem, const typename Problem::Theta& theta,
+                             const ReferenceOptions& options = {}) requires requires {
+  problem.start().p;
+}
+{ return reference(problem, theta, problem.start().p, options); }
+
+}  // namespace zofo

@@ -1,0 +1,42 @@
+/// @file Rows scored as their task asks: by what may follow their prompts, and by what the model writes.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "zofo/data/task_definition.hpp"
+#include "zofo/lm/evaluate.hpp"
+#include "zofo/train/memory_bounds.hpp"
+#include "zofo/lm/generate.hpp"
+
+namespace zofo::llm {
+
+/// What the texts of rows are written with, where the model writes the task's answers; nothing elsewhere.
+/// `taken`: positions that an adapter takes of each text's context.
+template <class Backend>
+TextExtent written_extent(const model::Config& config, std::size_t taken, std::span<const EncodedRow> rows,
+                          const data::Task& task) {
+  if (task.kind != data::Kind::generate) return {};
+  const std::vector<Tokens> prompts = prompts_of(rows);
+  const std::size_t positions = text_positions(config, prompts, task.max_new_tokens, taken);
+  return {GreedyOptions{}.extent<Backend>(config, prompts.size(), positions),
+          tokens_read_together<Backend>(prompts)};
+}
+
+/// Scores of (θ, adapter) on rows of a task, among them those of the texts that it writes where the task's
+/// answers are written; a null adapter means θ alone. Throws Error if there are no rows.
+template <class Backend>
+Scores evaluate_task(const Model& model, model::BasicTransformer<Backend>& transformer,
+                     const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
+                     std::span<const EncodedRow> rows, const data::Task& task) {
+  Scores scores = evaluate(transformer, theta, adapter, rows, task.answer_rule);
+  if (task.kind != data::Kind::generate) return scores;
+  const Generator greedy = [&](std::span<const Tokens> prompts, const EndOfText& end) {
+    return cached_greedy_texts(model, transformer, theta, adapter, prompts, end);
+  };
+  scores.answers = evaluate_texts(greedy, rows, task);
+  return scores;
+}
+
+}  // namespace zofo::llm

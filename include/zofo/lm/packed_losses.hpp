@@ -1,0 +1,144 @@
+/// @file Losses of several sets of rows, each under an adapter of its own, in one packed pass.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/joint_tasks.hpp"
+#include "zofo/core/probe.hpp"
+#include "zofo/core/vector_space.hpp"
+#include "zofo/model/transformer.hpp"
+#include "zofo/lm/examples_batch.hpp"
+
+namespace zofo::llm {
+
+/// Tokens that a row takes in a packed pass.
+inline std::size_t packed_tokens(const EncodedRow& row) {
+  if (row.options->single()) return row.prompt.size();
+  std::size_t tokens = 0;
+  for (std::size_t i = 0; i < row.options->options.size(); ++i)
+    tokens += row.prompt.size() + row.options->added(i);
+  return tokens;
+}
+
+/// Rows under one adapter. Its loss is the mean loss of the rows; 0 for no rows.
+struct RowsPart {
+  std::vector<const EncodedRow*> rows;
+  int adapter = -1;     ///< index into the adapters of the call, −1: none
+  double weight = 1.0;  ///< of its loss in the gradient
+};
+
+/// Parts one after the other. Those of one adapter should be neighbours (model::Batch).
+inline model::Batch pack_parts(std::span<const RowsPart> parts) {
+  model::Batch batch;
+  for (const RowsPart& part : parts)
+    for (const EncodedRow* row : part.rows) pack_row(batch, *row, part.adapter);
+  return batch;
+}
+
+/// The loss of each part; `slopes`, if not empty, gains weight × the gradient of it in each log-probability.
+inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std::span<const RowsPart> parts,
+                                           std::span<double> slopes = {}) {
+  std::vector<double> losses;
+  std::size_t at = 0;
+  for (const RowsPart& part : parts) {
+    if (part.rows.empty()) {
+      losses.push_back(0.0);
+      continue;
+    }
+    const std::size_t length = targets_of(part.rows);
+    losses.push_back(mean_loss(logprobs.subspan(at, length), part.rows, part.weight,
+                               slopes.empty() ? slopes : slopes.subspan(at, length)));
+    at += length;
+  }
+  return losses;
+}
+
+/// Losses of the parts at every probe, [probe][part]; one pass a group of probes.
+template <class Backend, class Law>
+std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& transformer,
+                                             const typename Backend::Theta& theta, const Law& law,
+                                             std::span<const Probe> probes, std::span<const RowsPart> parts,
+                                             std::span<const typename Backend::Vector* const> adapters) {
+  std::vector<std::vector<double>> losses;
+  for (const auto& logprobs : transformer.log_probabilities(theta, law, probes, pack_parts(parts), adapters))
+    losses.push_back(losses_of_parts(logprobs, parts));
+  return losses;
+}
+
+/// Losses of the parts; gradients[i] becomes that of Σ weight × loss over the parts of adapter i.
+template <class Backend>
+std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer,
+                                   const typename Backend::Theta& theta, std::span<const RowsPart> parts,
+                                   std::span<const typename Backend::Vector* const> adapters,
+                                   std::span<typename Backend::Vector* const> gradients) {
+  std::vector<double> losses;
+  const auto loss = [&](std::span<const double> logprobs, std::span<double> slopes) {
+    std::ranges::fill(slopes, 0.0);
+    losses = losses_of_parts(logprobs, parts, slopes);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < parts.size(); ++i) sum += parts[i].weight * losses[i];
+    return sum;
+  };
+  transformer.value_and_gradient(theta, pack_parts(parts), adapters, loss, gradients);
+  return losses;
+}
+
+/// Tokens that the rows of the parts take in a packed pass.
+inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
+  std::size_t tokens = 0;
+  for (const RowsPart& part : parts)
+    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
+  return tokens;
+}
+
+/// Values and gradients of several adapters, in one pass as long as no more than
+/// Backend::tokens_that_fill tokens share it. `parts_of(one)` lists the rows of one of them, whose adapter is
+/// numbered here; `count(parts)` hears of every pass. Without rows value and gradient are 0.
+template <class Backend, class Problem, class PartsOf, class Count>
+void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
+                      std::span<JointGradient<Problem>> wanted, PartsOf&& parts_of, Count&& count) {
+  using Vector = typename Backend::Vector;
+  std::vector<RowsPart> parts;
+  std::vector<JointGradient<Problem>*> sharing;
+  std::vector<std::size_t> ends;  // of each one's share of `parts`
+  std::vector<const Vector*> adapters;
+  std::vector<Vector*> gradients;
+  std::size_t tokens = 0;
+  const auto pass = [&] {
+    if (sharing.empty()) return;
+    count(std::span<const RowsPart>(parts));
+    const std::vector<double> losses =
+        part_gradients(transformer, theta, std::span<const RowsPart>(parts),
+                       std::span<const Vector* const>(adapters), std::span<Vector* const>(gradients));
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < sharing.size(); ++i)
+      for (; from < ends[i]; ++from) sharing[i]->value += parts[from].weight * losses[from];
+    parts.clear(), sharing.clear(), ends.clear(), adapters.clear(), gradients.clear();
+    tokens = 0;
+  };
+  for (JointGradient<Problem>& one : wanted) {
+    one.value = 0.0;
+    std::vector<RowsPart> own = parts_of(one);
+    const std::size_t more = packed_tokens(own);
+    if (more == 0) {
+      *one.gradient = zeros_like(*one.x);
+      continue;
+    }
+    if (tokens + more > Backend::tokens_that_fill) pass();
+    for (RowsPart& part : own) part.adapter = static_cast<int>(sharing.size());
+    tokens += more;
+    std::ranges::move(own, std::back_inserter(parts));
+    sharing.push_back(&one);
+    ends.push_back(parts.size());
+    adapters.push_back(one.x);
+    gradients.push_back(one.gradient);
+  }
+  pass();
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,102 @@
+/// @file Fingerprints of a model and of a task's rows: a run goes on only with what it was begun with.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "zofo/checkpoint/hash.hpp"
+#include "zofo/model/parameters.hpp"
+#include "zofo/train/run_data.hpp"
+#include "zofo/run/selected_model_file.hpp"
+
+namespace zofo::llm {
+
+/// Hash of the weights as fp32, in the order of their layout.
+inline std::string hash_of(const model::Parameters& theta) {
+  return checkpoint::hash_text(checkpoint::Hash64().update(theta.values()).value());
+}
+/// The same where the weights lie elsewhere: they are read back first.
+template <class Theta>
+std::string hash_of(const Theta& theta) {
+  return hash_of(theta.download());
+}
+
+/// Hash of a model's shape and weights.
+inline std::string hash_of_model(const model::Parameters& theta) {
+  const model::Config& c = theta.config();
+  const nlohmann::json shape = {static_cast<int>(c.family),
+                                c.vocab,
+                                c.width,
+                                c.layers,
+                                c.heads,
+                                c.kv_heads,
+                                c.head_dim,
+                                c.ffn,
+                                c.context,
+                                c.rope_base,
+                                c.norm_eps,
+                                c.tied,
+                                c.attention_bias,
+                                c.pre_norm,
+                                c.embedding_width,
+                                c.window,
+                                static_cast<int>(c.rope_scaling.kind),
+                                c.rope_scaling.factor,
+                                c.rope_scaling.low_freq_factor,
+                                c.rope_scaling.high_freq_factor,
+                                c.rope_scaling.original_context,
+                                hash_of(theta)};
+  return checkpoint::hash_text(checkpoint::Hash64().update(shape.dump()).value());
+}
+
+namespace detail {
+
+inline void hash_tokens(checkpoint::Hash64& hash, const Tokens& tokens) {
+  const std::uint64_t size[] = {tokens.size()};
+  hash.update(std::span<const std::uint64_t>(size)).update(std::span<const std::int32_t>(tokens));
+}
+inline void hash_options(checkpoint::Hash64& hash, const OptionTokens& options) {
+  const std::uint64_t form[] = {options.options.size(), options.contexts.size(),
+                                static_cast<std::uint64_t>(options.score),
+                                static_cast<std::uint64_t>(options.loss)};
+  hash.update(std::span<const std::uint64_t>(form));
+  for (const auto* list : {&options.options, &options.contexts})
+    for (const Tokens& tokens : *list) hash_tokens(hash, tokens);
+}
+
+}  // namespace detail
+
+/// Hash of rows as the model reads them, their options included.
+inline std::string hash_of_rows(std::span<const EncodedRow> rows) {
+  checkpoint::Hash64 hash;
+  for (const EncodedRow& row : rows) {
+    const std::uint64_t label[] = {static_cast<std::uint64_t>(row.label)};
+    hash.update(std::span<const std::uint64_t>(label));
+    detail::hash_tokens(hash, row.prompt);
+    detail::hash_options(hash, *row.options);
+  }
+  return checkpoint::hash_text(hash.value());
+}
+
+/// What a run is of: fields by name, for its saved state.
+inline nlohmann::json identity(const model::Parameters& theta_0, const RunRows& rows) {
+  std::string training;
+  for (const auto* part : {&rows.split.decision, &rows.split.upper, &rows.split.lower})
+    training += hash_of_rows(*part);
+  return {{"model", hash_of_model(theta_0)},
+          {"training rows", checkpoint::hash_text(checkpoint::Hash64().update(training).value())},
+          {"validation rows", hash_of_rows(rows.held_out)}};
+}
+
+/// Throws Error naming the first field in which two identities differ.
+inline void check_identity(const nlohmann::json& saved, const nlohmann::json& given) {
+  for (const auto& [field, value] : given.items())
+    require(saved.contains(field) && saved.at(field) == value,
+            "{}: fingerprint {}: the run was begun with {}: it can only go on with the same", field,
+            value.get<std::string>(), saved.contains(field) ? saved.at(field).dump() : "none");
+}
+
+}  // namespace zofo::llm

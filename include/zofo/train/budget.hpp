@@ -1,0 +1,54 @@
+/// @file How long a run may take, and where it stands in that.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "zofo/config/option_fields.hpp"
+#include "zofo/run/metrics_log.hpp"
+
+namespace zofo::llm {
+
+/// The bounds of a run, by steps, by seconds, by passes or by several of them.
+class Budget {
+ public:
+  explicit Budget(const Options& options) : options_(options) {}
+
+  /// Goes on from a tally: points of the curve that are past are not due again.
+  void start(const Tally& tally) { points_ = point_at(tally); }
+  /// Whether one more step of that cost ends within the bounds: no method gets more than it was given.
+  [[nodiscard]] bool allows(const Tally& tally, const Cost& next) const {
+    const double rows = static_cast<double>(tally.rows + next.rows);
+    return (options_.steps == 0 || tally.steps < options_.steps) &&
+           (options_.seconds == 0.0 || tally.seconds + next.seconds <= options_.seconds) &&
+           (options_.passes == 0.0 || rows <= options_.passes * options_.batch);
+  }
+  /// Seconds left, estimated.
+  [[nodiscard]] double left(const Tally& tally) const {
+    const double share = share_done(tally);
+    return share > 0.0 ? tally.seconds * (1.0 - share) / share : 0.0;
+  }
+  /// True once for each point of the learning curve but the last, which is the final score.
+  [[nodiscard]] bool point_is_due(const Tally& tally) {
+    const std::uint32_t point = point_at(tally);
+    if (point <= points_ || point >= options_.curve_points) return false;
+    points_ = point;
+    return true;
+  }
+
+ private:
+  [[nodiscard]] double share_done(const Tally& tally) const {
+    const double of_time = options_.seconds > 0.0 ? tally.seconds / options_.seconds : 0.0;
+    const double of_steps = options_.steps > 0 ? static_cast<double>(tally.steps) / options_.steps : 0.0;
+    const double of_passes = options_.passes > 0.0 ? tally.passes(options_.batch) / options_.passes : 0.0;
+    return std::min(1.0, std::max({of_time, of_steps, of_passes}));
+  }
+  [[nodiscard]] std::uint32_t point_at(const Tally& tally) const {
+    return static_cast<std::uint32_t>(share_done(tally) * options_.curve_points);
+  }
+
+  const Options& options_;
+  std::uint32_t points_ = 0;
+};
+
+}  // namespace zofo::llm

@@ -1,0 +1,81 @@
+/// @file Stopping when the rows set aside say that training no longer helps.
+#pragma once
+
+#include <Eigen/Core>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "zofo/checkpoint/run_state.hpp"
+
+namespace zofo::llm {
+
+/// What could be served after a step, and how it does on the rows that decide.
+struct Candidate {
+  double loss = 0.0;
+  double accuracy = 0.0;    ///< NaN where nothing is chosen
+  std::uint32_t steps = 0;  ///< steps that lead to it
+  std::string what;         ///< "upper", "lower" or "backbone"
+  double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
+  double lower_loss = 0.0;
+  Eigen::VectorXf adapter;  ///< empty for the backbone alone
+};
+
+/// Keeps the best candidate and counts the evaluations since (Prechelt 1998, "Early stopping: but when?", its
+/// third criterion).
+class EarlyStopping {
+ public:
+  /// `patience`: evaluations in a row without a lower loss that end a run; 0: none do.
+  explicit EarlyStopping(std::uint32_t patience) : patience_(patience) {}
+
+  [[nodiscard]] bool on() const { return patience_ > 0; }
+  [[nodiscard]] const std::optional<Candidate>& best() const { return best_; }
+  [[nodiscard]] bool exhausted() const { return on() && worse_ >= patience_; }
+  /// The step of the latest evaluation.
+  [[nodiscard]] std::uint32_t latest() const { return latest_; }
+  /// Takes a candidate into account; of equal losses the earlier stays. A loss that is not finite is no
+  /// best.
+  void see(Candidate candidate) {
+    latest_ = candidate.steps;
+    if (best_ ? candidate.loss < best_->loss : std::isfinite(candidate.loss)) {
+      best_ = std::move(candidate);
+      worse_ = 0;
+    } else {
+      ++worse_;
+    }
+  }
+
+  void save(checkpoint::RunState& state) const {
+    if (!on()) return;
+    state.numbers["stopping"] = {{"worse", worse_}, {"latest", latest_}};
+    if (!best_) return;
+    state.numbers["best"] = {{"loss", best_->loss},        {"accuracy", best_->accuracy},
+                             {"steps", best_->steps},      {"what", best_->what},
+                             {"upper", best_->upper_loss}, {"lower", best_->lower_loss}};
+    state.vectors["best"] = best_->adapter;
+  }
+  void load(const checkpoint::RunState& state) {
+    if (!on()) return;
+    const auto counts = state.fields("stopping");
+    worse_ = counts.integer("worse");
+    latest_ = counts.integer("latest");
+    if (!state.numbers.contains("best")) return;
+    const auto b = state.fields("best");
+    const Eigen::VectorXf* adapter = state.vector("best");
+    best_ = Candidate{b.number("loss"),
+                      checkpoint::number_or_nan(b, "accuracy"),
+                      b.integer("steps"),
+                      b.string("what"),
+                      checkpoint::number_or_nan(b, "upper"),
+                      checkpoint::number_or_nan(b, "lower"),
+                      adapter == nullptr ? Eigen::VectorXf() : *adapter};
+  }
+
+ private:
+  std::uint32_t patience_, worse_ = 0, latest_ = 0;
+  std::optional<Candidate> best_;
+};
+
+}  // namespace zofo::llm

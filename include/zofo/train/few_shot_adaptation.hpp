@@ -1,0 +1,175 @@
+/// @file New tasks from a handful of examples: many draws of them, their adapters trained side by side.
+#pragma once
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/joint_inner_round.hpp"
+#include "zofo/core/schedule.hpp"
+#include "zofo/data/demonstrations.hpp"
+#include "zofo/data/shots.hpp"
+#include "zofo/inner/adam.hpp"
+#include "zofo/lm/evaluate.hpp"
+#include "zofo/train/meta_problem.hpp"
+#include "zofo/train/meta_tasks.hpp"
+
+namespace zofo::llm {
+
+/// How an adapter is fitted to a few examples. The rate falls from `rate` to 0 in a straight line.
+struct AdaptOptions {
+  std::uint32_t steps = 40;
+  double rate = 1e-3;
+  double weight_decay = 0.0;
+  std::uint32_t batch = 8;
+  std::uint32_t draws = 1;
+  std::uint64_t seed = 0;
+
+  /// Throws Error naming the field out of range.
+  void check() const {
+    detail::count_in("steps", steps, 1, 1'000'000);
+    require_in("rate", rate, 0.0, 10.0);
+    require_in("weight_decay", weight_decay, 0.0, 1e6);
+    detail::count_in("batch", batch, 1, 65536);
+    detail::count_in("draws", draws, 1, 4096);
+    detail::count_in("seed", seed, 0, 0xFFFFFFFF);
+  }
+};
+
+/// How many examples: of each class, or in all.
+struct Count {
+  std::size_t number = 0;
+  bool each = true;  ///< of each class
+};
+
+/// Which training rows a draw takes: a pure function of the seed. Throws Error where there are fewer, naming
+/// the class, and for none.
+inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count count, std::uint64_t seed) {
+  constexpr std::uint64_t examples_stream = 2002;  // apart from those of shots and demonstrations
+  std::vector<std::size_t> chosen;
+  if (count.each && data.task.kind == data::Kind::choice) {
+    std::vector<int> labels;
+    for (const data::Example& each : data.train) labels.push_back(each.label);
+    return data::balanced_shots(labels, data.task.options, count.number, seed);
+  }
+  require(count.number >= 1 && count.number <= data.train.size(),
+          "task {}: {} = {}: must be in [1, {}], the number of training rows", data.task.name,
+          count.each ? "shots" : "examples", count.number, data.train.size());
+  chosen = data::shuffled(seed, examples_stream, 0, data.train.size());
+  chosen.resize(count.number);
+  return chosen;
+}
+
+/// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one backbone that
+/// stays. Borrowed: all arguments must outlive it.
+template <class Device>
+class Adaptation {
+ public:
+  using Backend = typename Device::Backend;
+  using Vector = typename Backend::Vector;
+  using Transformer = model::BasicTransformer<Backend>;
+
+  /// One draw.
+  struct Draw {
+    std::uint64_t seed = 0;
+    std::size_t examples = 0;
+    double training_loss = 0.0;  ///< before the last step
+    Scores scores;               ///< on the held-out rows
+    Eigen::VectorXf adapter;
+  };
+
+  Adaptation(Device& device, const Model& model, Transformer& transformer,
+             const typename Backend::Theta& theta, const data::TaskData& data, std::size_t held_out_rows)
+      : device_(device),
+        model_(model),
+        transformer_(transformer),
+        theta_(theta),
+        data_(data),
+        training_(encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0,
+                              data.task.name + "/train.jsonl")),
+        held_out_(encode_rows(RowEncoder(model, data.task, Purpose::scoring), data.validation, held_out_rows,
+                              data.task.name + "/validation.jsonl")) {}
+
+  /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
+  /// options.seed + d.
+  std::vector<Draw> fit(const peft::Lora& lora, const Eigen::VectorXf& start, Count count,
+                        const AdaptOptions& options) {
+    options.check();
+    std::vector<Draw> draws = make_draws(options);
+    std::vector<Task> tasks;
+    std::vector<AdapterPair<Vector>> pairs;
+    for (Draw& draw : draws) {
+      TaskRows rows;
+      for (const std::size_t i : draw_examples(data_, count, draw.seed)) rows.lower.push_back(training_[i]);
+      draw.examples = rows.lower.size();
+      tasks.emplace_back(transformer_, work_, typename Task::Setup{{std::move(rows)}, options.batch});
+      const Vector adapter = device_.vector(start.size() > 0 ? start : lora.initial(draw.seed));
+      pairs.push_back({adapter, adapter});
+    }
+    train(tasks, pairs, options, draws);
+    for (std::size_t d = 0; d < draws.size(); ++d) {
+      draws[d].scores = evaluate(transformer_, theta_, &pairs[d].s, held_out_);
+      draws[d].adapter = device_.host(pairs[d].s);
+    }
+    return draws;
+  }
+
+  /// In-context learning: a draw's examples before every prompt, as many of them as fit; nothing is trained.
+  std::vector<Draw> in_context(Count count, const AdaptOptions& options) {
+    std::vector<Draw> draws = make_draws(options);
+    for (Draw& draw : draws) {
+      std::vector<std::string> shown;
+      for (const std::size_t i : draw_examples(data_, count, draw.seed))
+        shown.push_back(data::solved(data_.task, data_.train[i]));
+      draw.examples = shown.size();
+      const std::vector<EncodedRow> rows =
+          encode_rows(RowEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
+                      held_out_.size(), data_.task.name + "/validation.jsonl");
+      draw.scores = evaluate<Backend>(transformer_, theta_, nullptr, rows);
+    }
+    return draws;
+  }
+
+ private:
+  using Task = BasicMetaTask<Backend>;
+  using Round = JointInnerRound<Task, inner::Adam>;
+
+  static std::vector<Draw> make_draws(const AdaptOptions& options) {
+    std::vector<Draw> draws(options.draws);
+    for (std::size_t d = 0; d < draws.size(); ++d) draws[d].seed = options.seed + d;
+    return draws;
+  }
+  // Adaptation is the inner steps of meta-training, each draw a task, on a backbone that stays.
+  void train(std::vector<Task>& tasks, std::vector<AdapterPair<Vector>>& pairs, const AdaptOptions& options,
+             std::vector<Draw>& draws) {
+    BilevelOptions loop;
+    loop.outer_steps = 1;
+    loop.inner_steps = options.steps;
+    loop = loop.adapter_alone();
+    const inner::Adam adam{
+        {.rate = Schedule::linear(options.rate, 0.0, options.steps), .weight_decay = options.weight_decay}};
+    std::vector<InnerStates<inner::Adam, Vector>> states(tasks.size());
+    std::vector<typename Round::Member> members;
+    for (std::size_t d = 0; d < tasks.size(); ++d)
+      members.push_back({&tasks[d], &pairs[d].p, &pairs[d].s, &states[d], draws[d].seed});
+    StepReport report;
+    Round().run(InnerRound<Task, inner::Adam>(adam, adam), members, theta_, loop, report);
+    for (std::size_t d = 0; d < draws.size(); ++d) draws[d].training_loss = members[d].on_s.value;
+  }
+
+  Device& device_;
+  const Model& model_;
+  Transformer& transformer_;
+  const typename Backend::Theta& theta_;
+  const data::TaskData& data_;
+  std::vector<EncodedRow> training_, held_out_;
+  Work work_;
+};
+
+}  // namespace zofo::llm

@@ -1,0 +1,92 @@
+/// @file Training time and work of a run, step by step.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "zofo/checkpoint/run_state.hpp"
+#include "zofo/train/language_problem.hpp"
+#include "zofo/run/metrics_log.hpp"
+
+namespace zofo::llm {
+
+/// Seconds that the next step is taken to need, after a step of `taken` before which `expected` were. On a
+/// card the first step, and one of a size not seen before, tries out how to compute its products: the first
+/// is no measure, a later one counts for a tenth where it is longer than what was expected.
+inline double expect_seconds(double expected, double taken, std::uint32_t steps) {
+  if (steps <= 1) return 0.0;
+  return expected == 0.0 ? taken : std::min(taken, 0.9 * expected + 0.1 * taken);
+}
+
+/// Counts a run's steps, seconds and rows; goes on from what a run had taken before.
+class Meter {
+ public:
+  explicit Meter(std::uint32_t batch) : batch_(batch) {}
+
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  /// What the next step is taken to need.
+  [[nodiscard]] const Cost& next() const { return next_; }
+
+  void save(checkpoint::RunState& state) const {
+    state.numbers["steps"] = tally_.steps;
+    state.numbers["seconds"] = tally_.seconds;
+    state.numbers["rows"] = tally_.rows;
+    state.numbers["tokens"] = tally_.tokens;
+    state.numbers["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
+  }
+  /// Takes up what an earlier part of the run came to. Throws Error naming a number that is missing.
+  void load(const checkpoint::RunState& state) {
+    tally_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
+              state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
+    const auto next = state.fields("next_step");
+    next_ = {next.number("seconds"), next.integer("rows")};
+  }
+  /// Training begins, or goes on.
+  void start() {
+    start_ = Clock::now();
+    already_ = before_ = tally_.seconds;
+  }
+  /// A step ended, after which its problem had done `work` in all.
+  void step(std::uint32_t steps, const Work& work) {
+    tally_.steps = steps;
+    tally_.seconds = seconds();
+    // Whole rows: their sum is the same wherever a run was cut.
+    const auto rows = static_cast<std::uint32_t>(std::llround((work.passes - counted_.passes) * batch_));
+    tally_.rows += rows;
+    tally_.tokens += work.tokens - counted_.tokens;
+    counted_ = work;
+    next_ = {expect_seconds(next_.seconds, tally_.seconds - before_, steps), rows};
+  }
+  /// An evaluation ended that belongs to the method.
+  void evaluated(std::size_t rows) {
+    tally_.rows += rows;
+    tally_.seconds = seconds();
+  }
+  /// The next step begins.
+  void go_on() { before_ = seconds(); }
+  /// Calls f() in no time.
+  template <class F>
+  void pause(F&& f) {
+    const Clock::time_point began = Clock::now();
+    f();
+    start_ += Clock::now() - began;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  [[nodiscard]] double seconds() const {
+    return already_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  std::uint32_t batch_;
+  Tally tally_;
+  Cost next_;
+  Work counted_;
+  Clock::time_point start_ = Clock::now();
+  double already_ = 0.0, before_ = 0.0;
+};
+
+}  // namespace zofo::llm

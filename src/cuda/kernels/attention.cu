@@ -1,0 +1,36 @@
+/// @file Compiles attention for bf16 and fp32.
+#include "cuda/kernels/attention.cuh"
+
+namespace zofo::tensor::cuda {
+
+void attention(cudaStream_t stream, const AttentionShape& shape, const Rows& rows, const PackedTokens& packed,
+               const AttentionPrefix<bf16>& prefix, const bf16* qkv, bf16* out, float* lse) {
+  detail::run_attention(stream, shape, rows, packed, prefix, qkv, out, lse);
+}
+void attention(cudaStream_t stream, const AttentionShape& shape, const Rows& rows, const PackedTokens& packed,
+               const AttentionPrefix<float>& prefix, const float* qkv, float* out, float* lse) {
+  detail::run_attention(stream, shape, rows, packed, prefix, qkv, out, lse);
+}
+
+std::size_t attention_backward_workspace(const AttentionShape& shape, const Rows& rows,
+                                         std::uint32_t sequences, std::uint32_t prefix_length) {
+  const std::size_t prefix = std::size_t{prefix_length} * shape.kv_heads * shape.dim;
+  return detail::delta_floats(shape, rows) + 2 * std::size_t{rows.probes} * sequences * prefix;
+}
+
+void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
+                        const PackedTokens& packed, const AttentionPrefix<bf16>& prefix, const bf16* qkv,
+                        const bf16* out, const float* lse, const bf16* d_out, bf16* d_qkv,
+                        const PrefixGradient& d_prefix, float* workspace) {
+  detail::run_attention_backward(stream, shape, rows, packed, prefix, qkv, out, lse, d_out, d_qkv, d_prefix,
+                                 workspace);
+}
+void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
+                        const PackedTokens& packed, const AttentionPrefix<float>& prefix, const float* qkv,
+                        const float* out, const float* lse, const float* d_out, float* d_qkv,
+                        const PrefixGradient& d_prefix, float* workspace) {
+  detail::run_attention_backward(stream, shape, rows, packed, prefix, qkv, out, lse, d_out, d_qkv, d_prefix,
+                                 workspace);
+}
+
+}  // namespace zofo::tensor::cuda

@@ -1,0 +1,47 @@
+/// @file Products of adapters and of low-rank probes: the launchers.
+#pragma once
+
+#include "zofo/tensor/cuda/kernels/low_rank.hpp"
+#include "cuda/kernels/low_rank_dots.cuh"
+#include "cuda/kernels/low_rank_gradients.cuh"
+#include "cuda/kernels/row_products.cuh"
+#include "zofo/tensor/cuda/kernels/rows.hpp"
+
+namespace zofo::tensor::cuda {
+
+namespace detail {}  // namespace detail
+
+template <class T>
+void low_rank_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
+                 const std::int32_t* adapter, const T* x, float* t) {
+  if (sites.count == 0) return;
+  detail::dots<T>({stream, rows, detail::turned_to_input(sites), adapter, x, sites.site[0].in, t});
+  launched("low_rank_in");
+}
+
+template <class T>
+void low_rank_back(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
+                   const std::int32_t* adapter, const T* dy, std::uint32_t dy_stride, float* dt) {
+  if (sites.count == 0) return;
+  detail::dots<T>({stream, rows, sites, adapter, dy, dy_stride, dt});
+  launched("low_rank_back");
+}
+
+// What makes queries and keys ready adds products to any matrix if nothing is to be turned.
+template <class T>
+void low_rank_out(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
+                  const std::int32_t* adapter, const float* t, T* y, std::uint32_t y_stride) {
+  if (sites.count == 0) return;
+  PackedTokens packed;
+  packed.adapter = adapter;
+  finish_qkv<T>(stream, rows, packed, 0, 0, y_stride, sites, t, nullptr, nullptr, 1.0F, y);
+}
+
+template <class T>
+void low_rank_back_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
+                      const std::int32_t* adapter, const float* dt, T* dx) {
+  if (sites.count == 0) return;
+  low_rank_out<T>(stream, rows, detail::turned_to_input(sites), adapter, dt, dx, sites.site[0].in);
+}
+
+}  // namespace zofo::tensor::cuda

@@ -1,0 +1,331 @@
+/// @file Low-rank products added to bf16 rows on the tensor cores: a warp holds strips of 64 columns by eight
+/// rows. Read once for many rows, the factors cost registers and no time, so that what adds products runs as
+/// fast as memory gives and takes rows.
+#pragma once
+
+#include "cuda/kernels/low_rank_dots.cuh"
+#include "cuda/kernels/row_products.cuh"
+
+namespace zofo::tensor::cuda::detail {
+
+constexpr std::uint32_t all_lanes = 0xFFFFFFFFU;
+
+/// The calling lane's part of a strip: lane 4g + q holds columns 8g … 8g + 7 of rows 2q and 2q + 1, and reads
+/// t of row g.
+struct StripLane {
+  static constexpr std::uint32_t columns = 64, rows = 8;  ///< of a strip
+  std::uint32_t g = threadIdx.x % 32 / 4, q = threadIdx.x % 4;
+  __device__ std::uint32_t column(std::uint32_t strip) const { return strip + 8 * g; }
+};
+
+/// A lane's values of a strip, and as they lie in memory.
+using StripValues = float[2][8];
+using StripPacks = RowPack<bf16, 8>[2];
+
+/// The lane's packs of the strip at (row, column) of a matrix with rows below `total` and columns below
+/// `width`; zeros outside.
+__device__ inline void load_strip(const StripLane& lane, const bf16* from, std::size_t stride,
+                                  std::uint32_t row, std::uint32_t total, std::uint32_t column,
+                                  std::uint32_t width, StripPacks& pack) {
+#pragma unroll
+  for (std::uint32_t r = 0; r < 2; ++r) {
+    const std::uint32_t at = row + 2 * lane.q + r;
+    pack[r] = {};
+    if (at < total && column < width) pack[r] = load_pack<8>(from + at * stride + column);
+  }
+}
+
+/// Four of the lane's columns, from memory or as it shall be there.
+template <std::uint32_t half>
+__device__ inline void unpack_half(const StripPacks& pack, StripValues& value) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r)
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      const std::uint32_t word = pack[r].word[2 * half + i];
+      value[r][4 * half + 2 * i] = __uint_as_float(word << 16U);
+      value[r][4 * half + 2 * i + 1] = __uint_as_float(word & 0xFFFF0000U);
+    }
+}
+template <std::uint32_t half>
+__device__ inline void round_half(const StripValues& value, StripPacks& pack) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const float four[4] = {value[r][4 * half], value[r][4 * half + 1], value[r][4 * half + 2],
+                           value[r][4 * half + 3]};
+    const RowPack<bf16, 4> both = rounded(four, static_cast<const bf16*>(nullptr));
+#pragma unroll
+    for (std::uint32_t i = 0; i < 2; ++i) pack[r].word[2 * half + i] = both.word[i];
+  }
+}
+
+/// Four neighbouring ranks of one site, or its last ones.
+struct RankQuad {
+  std::uint32_t site = LowRankSites::most;
+  std::uint32_t at = 0;    ///< first column of t
+  std::uint32_t left = 0;  ///< ranks of the site from the first on; 0: there is no such quad
+  std::uint32_t kind = 0;  ///< bits: aligned, by_probe
+
+  static constexpr std::uint32_t aligned = 1;   ///< four coefficients may be loaded at once
+  static constexpr std::uint32_t by_probe = 2;  ///< else by adapter
+
+  __device__ std::int32_t index(const RowKey& key) const {
+    return left == 0 ? -1 : (kind & by_probe) != 0 ? key.probe : key.adapter;
+  }
+  /// t of a row; zeros where there is no quad.
+  __device__ float4 coefficients(const float* row) const {
+    float4 quad{0.0F, 0.0F, 0.0F, 0.0F};
+    if ((kind & aligned) != 0) return *reinterpret_cast<const float4*>(row + at);
+    if (left > 0) quad.x = row[at];
+    if (left > 1) quad.y = row[at + 1];
+    if (left > 2) quad.z = row[at + 2];
+    if (left > 3) quad.w = row[at + 3];
+    return quad;
+  }
+};
+
+/// What a warp's strip of columns gets from the sites: y += t B, four quads of ranks (a step of the tensor
+/// cores) at a time, of which lane q of four has the q-th. B goes in as the left operand, so that a lane ends
+/// up with eight neighbours of a row. `held`: what is read of B stays for the next rows. Both operands are
+/// split as for the products before (see SplitPair); what is left out is 2⁻¹⁶ of a product, of which bf16
+/// keeps 2⁻⁹.
+template <bool held>
+class StripProducts {
+ public:
+  static constexpr std::uint32_t step = 4;  ///< quads
+  std::uint32_t quads = 0;                  ///< of sites that reach the strip; 0: there is nothing to add
+
+  __device__ StripProducts(const StripLane& lane, const LowRankSites& sites, std::uint32_t strip,
+                           const float* t)
+      : strip_(strip) {
+    for (std::uint32_t s = 0; s < sites.count; ++s)
+      if (reaches(sites.site[s], strip, StripLane::columns)) quads += (sites.site[s].rank + 3) / 4;
+    first_ = quad(sites, t, lane.q);
+  }
+
+  /// t of the lane's quad of the first step; zeros where there is none.
+  __device__ float4 coefficients(const LowRankSites& sites, const float* t, std::uint32_t row,
+                                 std::uint32_t total) const {
+    return coefficients(sites, t, row, total, first_);
+  }
+
+  /// value += t B for the eight rows from `row` on, of which row g has the key `key` and the first
+  /// coefficients `first`.
+  __device__ void add(const StripLane& lane, const LowRankSites& sites, const float* t, std::uint32_t row,
+                      std::uint32_t total, const RowKey& key, const float4& first,
+                      StripValues& value) requires held {
+    if (quads > 0) add_halves<0, 2>(lane, sites, t, row, total, key, first, value);
+  }
+
+  /// The same for the first or the last four of the lane's columns, which takes fewer registers.
+  template <std::uint32_t half>
+  __device__ void add_half(const StripLane& lane, const LowRankSites& sites, const float* t,
+                           std::uint32_t row, std::uint32_t total, const RowKey& key,
+                           StripValues& value) requires(!held) {
+    if (quads > 0) add_halves<half, half + 1>(lane, sites, t, row, total, key, {}, value);
+  }
+
+ private:
+  std::uint32_t strip_;
+  RankQuad first_;
+  RowKey held_{-2, -2};  // what the fragments are of
+  std::uint32_t held_at_ = 0;
+
+  __device__ static RowKey of_lane(const RowKey& key, int lane) {
+    return {__shfl_sync(all_lanes, key.adapter, lane), __shfl_sync(all_lanes, key.probe, lane)};
+  }
+
+  __device__ RankQuad quad(const LowRankSites& sites, const float* t, std::uint32_t wanted) const {
+    for (std::uint32_t s = 0; s < sites.count; ++s) {
+      if (!reaches(sites.site[s], strip_, StripLane::columns)) continue;
+      const LowRankSite& site = sites.site[s];
+      const std::uint32_t count = (site.rank + 3) / 4, at = site.t_at + 4 * wanted,
+                          left = site.rank - 4 * wanted;
+      if (wanted < count) {
+        const bool aligned = left >= 4 && (at | sites.t_width) % 4 == 0 && holds_quads(t);
+        return {s, at, left, (aligned ? RankQuad::aligned : 0) | (site.by_probe ? RankQuad::by_probe : 0)};
+      }
+      wanted -= count;
+    }
+    return {};
+  }
+
+  __device__ float4 coefficients(const LowRankSites& sites, const float* t, std::uint32_t row,
+                                 std::uint32_t total, const RankQuad& quad) const {
+    if (row >= total) return {0.0F, 0.0F, 0.0F, 0.0F};
+    return quad.coefficients(t + std::size_t{row} * sites.t_width);
+  }
+
+  // Half the strip's columns of a lane, two of them a fragment.
+  using HalfFragments = std::uint32_t[2][4][SplitPair::parts];
+
+  __device__ void load_half(const StripLane& lane, const LowRankSites& sites, const RowKey& key,
+                            const RankQuad& wanted, std::uint32_t half, HalfFragments& fragment) const {
+    FactorTile<4, 4> tile;
+#pragma unroll
+    for (int c = 0; c < 4; ++c) set_zero(tile.value[c]);
+    float scale = 0.0F;
+    const std::int32_t index = wanted.index(key);
+    if (index >= 0) {
+      const LowRankSite& site = sites.site[wanted.site];
+      scale = site.scales != nullptr ? site.scale * site.scales[index] : site.scale;
+      tile.hold(sites, wanted.site, index, lane.column(strip_) + 4 * half, site.rank - wanted.left);
+    }
+    __syncwarp();
+#pragma unroll
+    for (int m = 0; m < 2; ++m)
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float* const pair = &tile.value[2 * m + i % 2][i / 2 * 2];
+        const SplitPair both = split(scale * pair[0], scale * pair[1]);
+#pragma unroll
+        for (int p = 0; p < SplitPair::parts; ++p) fragment[m][i][p] = both.part[p];
+      }
+  }
+
+  __device__ void hold(const StripLane& lane, const LowRankSites& sites, const float* t, const RowKey& key,
+                       std::uint32_t quad_at) {
+    if (key == held_ && quad_at == held_at_) return;
+    held_ = key;
+    held_at_ = quad_at;
+    const RankQuad wanted = quad(sites, t, quad_at + lane.q);
+#pragma unroll
+    for (std::uint32_t half = 0; half < 2; ++half) load_half(lane, sites, key, wanted, half, fragment_[half]);
+  }
+
+  // Once for each key, mostly one. Only its rows are kept, so that no factor spoils another's row.
+  template <std::uint32_t begin, std::uint32_t end>
+  __device__ void add_halves(const StripLane& lane, const LowRankSites& sites, const float* t,
+                             std::uint32_t row, std::uint32_t total, const RowKey& key, const float4& first,
+                             StripValues& value) {
+#pragma unroll 1
+    for (std::uint32_t left = all_lanes; left != 0;) {
+      const RowKey chosen = of_lane(key, __ffs(static_cast<int>(left)) - 1);
+      const std::uint32_t same = __ballot_sync(all_lanes, key == chosen);
+      left &= ~same;
+      StripValues raised;
+#pragma unroll
+      for (int r = 0; r < 2; ++r)
+#pragma unroll
+        for (std::uint32_t c = 4 * begin; c < 4 * end; ++c) raised[r][c] = value[r][c];
+      multiply<begin, end>(lane, sites, t, row, total, chosen, key == chosen, first, raised);
+#pragma unroll
+      for (std::uint32_t r = 0; r < 2; ++r) {
+        const bool kept = (same >> (8 * lane.q + 4 * r) & 1U) != 0;
+#pragma unroll
+        for (std::uint32_t c = 4 * begin; c < 4 * end; ++c) value[r][c] = kept ? raised[r][c] : value[r][c];
+      }
+    }
+  }
+
+  // The products of rows of one key; `mine`: row g has it.
+  template <std::uint32_t begin, std::uint32_t end>
+  __device__ void multiply(const StripLane& lane, const LowRankSites& sites, const float* t,
+                           std::uint32_t row, std::uint32_t total, const RowKey& key, bool mine,
+                           const float4& first, StripValues& value) {
+    if (key.adapter < 0 && key.probe < 0) return;
+    for (std::uint32_t at = 0; at < quads; at += step) {
+      const RankQuad here = at == 0 ? first_ : quad(sites, t, at + lane.q);
+      if constexpr (held) hold(lane, sites, t, key, at);
+      float4 coefficient = held && at == 0 ? first : coefficients(sites, t, row + lane.g, total, here);
+      if (!mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
+      const SplitPair low = split(coefficient.x, coefficient.y), high = split(coefficient.z, coefficient.w);
+#pragma unroll
+      for (std::uint32_t half = begin; half < end; ++half) {
+        HalfFragments& fragment = fragment_[held ? half : 0];
+        if constexpr (!held) load_half(lane, sites, key, here, half, fragment);
+#pragma unroll
+        for (std::uint32_t m = 0; m < 2; ++m) {
+          float &v0 = value[0][4 * half + 2 * m], &v1 = value[1][4 * half + 2 * m];
+          float &v2 = value[0][4 * half + 2 * m + 1], &v3 = value[1][4 * half + 2 * m + 1];
+          float sum[4] = {v0, v1, v2, v3};
+          const auto& a = fragment[m];
+          multiply_tile(sum, a[0][0], a[1][0], a[2][0], a[3][0], low.part[0], high.part[0]);
+          multiply_tile(sum, a[0][0], a[1][0], a[2][0], a[3][0], low.part[1], high.part[1]);
+          multiply_tile(sum, a[0][1], a[1][1], a[2][1], a[3][1], low.part[0], high.part[0]);
+          v0 = sum[0];
+          v1 = sum[1];
+          v2 = sum[2];
+          v3 = sum[3];
+        }
+      }
+    }
+  }
+
+  HalfFragments fragment_[held ? 2 : 1];
+};
+
+/// The key of row `row`, none where there is no such row. Only what some site asks for is told apart, so that
+/// rows differ no more than they must.
+struct RowKeys {
+  Rows rows;
+  const std::int32_t* adapter = nullptr;  ///< null: no site has adapters
+  bool by_probe = false;
+
+  __device__ RowKeys(const Rows& all, const LowRankSites& sites, const std::int32_t* adapters) : rows(all) {
+    for (std::uint32_t s = 0; s < sites.count; ++s) {
+      if (sites.site[s].by_probe)
+        by_probe = true;
+      else
+        adapter = adapters;
+    }
+  }
+  __device__ std::uint32_t total() const { return rows.tokens * rows.probes; }
+  __device__ RowKey of(std::uint32_t row) const {
+    if (row >= total()) return {-1, -1};
+    RowKey key = row_key(rows, adapter, row);
+    if (!by_probe) key.probe = -1;
+    return key;
+  }
+};
+
+/// How kernels that own strips walk over rows: four warps side by side, two strips of rows at once, and as
+/// many of these pairs a block as still leave blocks for every multiprocessor of a large card.
+struct StripWalk {
+  static constexpr unsigned threads = 128;
+  static constexpr std::uint32_t block_columns = threads / 32 * StripLane::columns;
+  static constexpr unsigned resident = 4;
+  static constexpr std::uint32_t together = 2;
+  static constexpr std::uint32_t rows = together * StripLane::rows;
+  unsigned groups;  ///< of `rows` rows, for a block
+  dim3 grid;
+
+  StripWalk(std::size_t row_count, std::uint32_t width) : groups(1) {
+    const unsigned across = blocks_of(width, block_columns);
+    const std::size_t enough = 2000;
+    while (groups < 8 && blocks_of(row_count, std::size_t{rows} * groups * 2) * std::size_t{across} >= enough)
+      groups *= 2;
+    // Neighbouring blocks take the columns of the same rows, so that memory is read along its pages.
+    grid = dim3(across, blocks_of(row_count, std::size_t{rows} * groups));
+  }
+
+  /// The calling warp's strip.
+  __device__ static std::uint32_t strip() {
+    return blockIdx.x * block_columns + threadIdx.x / 32 * StripLane::columns;
+  }
+};
+
+/// The strips of StripWalk::together neighbouring groups of rows, as they lie in memory, and what their
+/// products need: all loads before all sums, so that they wait together.
+struct LoadedStrips {
+  StripPacks pack[StripWalk::together];
+  float4 coefficient[StripWalk::together];
+
+  __device__ LoadedStrips(const StripLane& lane, const StripProducts<true>& products,
+                          const LowRankSites& sites, const float* t, const bf16* from, std::size_t stride,
+                          std::uint32_t first, std::uint32_t total, std::uint32_t column,
+                          std::uint32_t width) {
+#pragma unroll
+    for (std::uint32_t k = 0; k < StripWalk::together; ++k) {
+      const std::uint32_t row = first + StripLane::rows * k;
+      load_strip(lane, from, stride, row, total, column, width, pack[k]);
+      coefficient[k] = products.coefficients(sites, t, row + lane.g, total);
+    }
+  }
+  __device__ void get(int k, StripValues& value) const {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) unpack(pack[k][r], value[r]);
+  }
+};
+
+}  // namespace zofo::tensor::cuda::detail

@@ -1,0 +1,7 @@
+/// @file Kernels and launchers of rows.hpp, each idea in its own file.
+#pragma once
+
+#include "cuda/kernels/rows_activate.cuh"
+#include "cuda/kernels/rows_embed.cuh"
+#include "cuda/kernels/rows_norm.cuh"
+#include "cuda/kernels/rows_qkv.cuh"

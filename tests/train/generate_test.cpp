@@ -1,0 +1,213 @@
+/// @file Greedy writing with a key/value cache: transformers' own tokens (tests/golden/generate.json, written
+/// by tests/golden/generators/generate_torch.py), and the slow reference on every family and kind of adapter.
+#include "zofo/lm/generate.hpp"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "catch.hpp"
+#include "hub.hpp"
+#include "tiny_fixture.hpp"
+#include "zofo/core/random.hpp"
+#include "zofo/lm/encode_examples.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+nlohmann::json golden() {
+  std::ifstream file(hub::folder("").parent_path().parent_path() / "generate.json");
+  REQUIRE(file.is_open());
+  return nlohmann::json::parse(file);
+}
+
+Eigen::VectorXf random_adapter(std::size_t size, std::uint64_t seed) {
+  Eigen::VectorXf x(static_cast<Eigen::Index>(size));
+  normals(Direction{seed, 0, 0}, 0, 0, x.data(), size);
+  return 0.4F * x;
+}
+
+/// What GreedyWriter writes after each prompt, `most` tokens or up to `eos`.
+std::vector<Tokens> written(model::Transformer& transformer, const model::Parameters& theta,
+                            const Eigen::VectorXf* adapter, std::span<const Tokens> prompts, std::size_t most,
+                            std::int32_t eos, std::size_t at_once) {
+  const model::Config& config = theta.config();
+  const std::size_t taken =
+      adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
+  const std::size_t positions = text_positions(config, prompts, most, taken);
+  GreedyWriter<model::CpuBackend> writer(transformer, {at_once, positions});
+  std::vector<Tokens> texts(prompts.size());
+  writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
+    texts[i].push_back(id);
+    return id != eos && texts[i].size() < most;
+  });
+  return texts;
+}
+
+/// The same by reading the whole text for every token; `gap` becomes the smallest difference of the two
+/// highest log-probabilities.
+Tokens reread(model::Transformer& transformer, const model::Parameters& theta, const Eigen::VectorXf* adapter,
+              Tokens text, std::size_t most, double& gap) {
+  Tokens made;
+  while (made.size() < most) {
+    model::Batch batch;
+    batch.add(text, adapter == nullptr ? -1 : 0);
+    for (std::uint32_t id = 0; id < theta.config().vocab; ++id)
+      batch.targets.push_back(
+          {0, static_cast<std::uint32_t>(text.size() - 1), static_cast<std::int32_t>(id)});
+    std::vector<double> log_p = log_probabilities(transformer, theta, adapter, batch);
+    const auto best = std::ranges::max_element(log_p);
+    made.push_back(static_cast<std::int32_t>(best - log_p.begin()));
+    text.push_back(made.back());
+    const double high = *best;
+    *best = -INFINITY;
+    gap = std::min(gap, high - *std::ranges::max_element(log_p));
+  }
+  return made;
+}
+
+const std::vector<Tokens> prompts{
+    {3, 61, 17}, {5}, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 33}, {40, 41}, {12, 60, 12}};
+
+}  // namespace
+
+TEST_CASE("greedy tokens are those of transformers' generate, however many texts share a pass", "[tune]") {
+  const nlohmann::json document = golden();
+  const std::size_t most = document.at("new");
+  std::size_t texts = 0, ended = 0;
+  for (const auto& c : document.at("cases")) {
+    CHECK(c.at("gap").get<double>() > 1e-3);  // some hundred times fp32's error of a logit
+    const model::Parameters theta = load_hugging_face(hub::folder(c.at("name")));
+    model::Transformer transformer(theta.config(), peft::Lora(theta.config(), {}));
+    std::vector<Tokens> asked, expected;
+    for (const auto& text : c.at("texts")) {
+      asked.push_back(text.at("prompt"));
+      expected.push_back(text.at("written"));
+      ended += expected.back().size() < most ? 1 : 0;
+    }
+    texts += asked.size();
+    for (const std::size_t at_once : {1, 3, 7}) {
+      INFO(c.at("name") << ", " << at_once << " at once");
+      CHECK(written(transformer, theta, nullptr, asked, most, document.at("eos"), at_once) == expected);
+    }
+  }
+  CHECK(texts == 7 * std::size(hub::names));
+  CHECK(ended > 3);  // some leave the batch before the others
+}
+
+TEST_CASE("with every kind of adapter the cache writes what reading anew writes", "[tune]") {
+  constexpr std::size_t most = 16;
+  for (const char* name : hub::names) {
+    const model::Parameters theta = load_hugging_face(hub::folder(name));
+    const model::Config& config = theta.config();
+    const std::vector<peft::Adapters> kinds{peft::Lora(config, {4, 8.0F, {"q", "v", "down"}}),
+                                            peft::Prefix(config, {3}), peft::Prompt(config, {4})};
+    std::vector<std::vector<Tokens>> of_kind;
+    for (const peft::Adapters& layout : kinds) {
+      model::Transformer transformer(config, layout);
+      const Eigen::VectorXf adapter = random_adapter(layout.size(layout.first()), 3);
+      INFO(name << ", " << peft::name(layout.first()));
+      double gap = INFINITY;
+      std::vector<Tokens> expected;
+      for (const Tokens& prompt : prompts)
+        expected.push_back(reread(transformer, theta, &adapter, prompt, most, gap));
+      CHECK(gap > 2e-5);  // else rounding might choose
+      CHECK(written(transformer, theta, &adapter, prompts, most, -1, 3) == expected);
+      of_kind.push_back(expected);
+    }
+    CHECK(of_kind[0] != of_kind[1]);  // adapters matter
+    CHECK(of_kind[1] != of_kind[2]);
+  }
+}
+
+TEST_CASE("cached texts are the slow generator's", "[tune]") {
+  const testing::TinyFixture files("generate");
+  const Model model = files.model();
+  const model::Config& config = model.parameters.config();
+  std::vector<Tokens> asked;
+  for (const char* text :
+       {" stone river", " awful", " green table north seven glass", " a", " superb light :"})
+    asked.push_back(encode_prompt(model, text));
+  model::Transformer transformer(config, peft::Prefix(config, {5}));
+  const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
+  for (const Eigen::VectorXf* adapter : {static_cast<const Eigen::VectorXf*>(nullptr), &prefix})
+    for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
+      const auto slow = greedy_texts(model, transformer, model.parameters, adapter, asked, end);
+      std::vector<std::string> heard(asked.size());
+      const auto all =
+          write_greedily(model, transformer, model.parameters, adapter, asked, end, {2},
+                         [&](std::size_t i, const Writing& writing) { heard.at(i) = writing.text; });
+      const auto fast = cached_greedy_texts(model, transformer, model.parameters, adapter, asked, end, {2});
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        CHECK(all[i].text == slow[i]);
+        CHECK(all[i].written() <= end.max_tokens);
+        CHECK((all[i].ending == Ending::length) == (all[i].written() == end.max_tokens));
+      }
+      CHECK(fast == slow);
+      CHECK(heard == slow);
+    }
+}
+
+TEST_CASE("texts end where the context does, the adapter's positions counted", "[tune]") {
+  const testing::TinyFixture files("generate_context");
+  const Model model = files.model();
+  const model::Config& config = model.parameters.config();
+  const std::size_t context = config.context;
+  model::Transformer transformer(config, peft::Prefix(config, {6}));
+  const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
+  const EndOfText end{"", 2 * context};
+  const std::vector<Tokens> close{Tokens(context - 8, 70), Tokens(context - 6, 71)};
+  const auto fast = cached_greedy_texts(model, transformer, model.parameters, &prefix, close, end);
+  CHECK(fast == greedy_texts(model, transformer, model.parameters, &prefix, close, end));
+  CHECK(!fast[1].empty());  // a token may follow a full context
+  const std::vector<Tokens> beyond{{1}, Tokens(context - 5, 70)};
+  const auto refusal = [&](const std::vector<Tokens>& bad) -> std::string {
+    try {
+      cached_greedy_texts(model, transformer, model.parameters, &prefix, bad, end);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "nothing is thrown";
+  };
+  CHECK(refusal(beyond) ==
+        "prompt 2: has 251 tokens: the model's context is 256, of which the adapter takes 6");
+  CHECK(refusal({{}}) == "prompt 1: has zero tokens: must have at least 1");
+  CHECK(cached_greedy_texts(model, transformer, model.parameters, nullptr, {}, end).empty());
+}
+
+TEST_CASE("a control token ends a text and is no part of it", "[tune]") {
+  const auto folder = hub::folder("").parent_path().parent_path() / "tokenizers" / "smollm2";
+  const Model model{load_hugging_face(hub::folder("llama")), tokenize::load_tokenizer(folder)};
+  const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
+  REQUIRE(control);
+  const EndOfText end{"", 9};
+  Writing writing{{1, 2, 3}, 3};
+  const Tokens hello = model.tokenizer.encode("no");
+  for (const std::int32_t id : hello) CHECK(writing.add(model, id, end));
+  CHECK_FALSE(writing.add(model, *control, end));
+  CHECK(writing.ending == Ending::control);
+  CHECK(writing.text == "no");
+  CHECK(writing.written() == hello.size());
+  // Its spelling in the text is text.
+  Writing spelled{{1, 2, 3}, 3};
+  for (const std::int32_t id : model.tokenizer.encode("<|im")) CHECK(spelled.add(model, id, end));
+  CHECK(spelled.text == "<|im");
+}
+
+TEST_CASE("the cache takes no more memory than it is given, but room for one text", "[tune]") {
+  const testing::TinyFixture files("generate_memory");
+  const model::Config config = files.model().parameters.config();
+  const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});
+  const auto sequences = [&](std::size_t most, std::size_t bytes, std::size_t texts) {
+    return GreedyOptions{most, bytes}.extent<model::CpuBackend>(config, texts, 100).sequences;
+  };
+  CHECK(sequences(8, 100 * one, 20) == 8);
+  CHECK(sequences(8, 100 * one, 3) == 3);
+  CHECK(sequences(8, 5 * one + 1, 20) == 5);
+  CHECK(sequences(8, one / 2, 20) == 1);
+  CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::texts_at_once);
+  CHECK_THROWS_AS((GreedyOptions{1U << 20U, one}.check()), Error);
+  CHECK_THROWS_AS((EndOfText{"x", 0}.check()), Error);
+}

@@ -1,0 +1,150 @@
+#include "zofo/train/language_problem.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "catch.hpp"
+#include "tiny_fixture.hpp"
+#include "zofo/perturb/gaussian.hpp"
+#include "zofo/lm/encode_examples.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+constexpr Sample batch_f{1, 0, 0};
+constexpr Sample batch_g{1, 0, 1};
+
+// A problem on the tiny model with the given option words and adapters away from their start.
+struct Fixture {
+  testing::TinyFixture files{"language_problem"};
+  Model model = files.model();
+  data::TaskData data = files.data();
+  peft::Lora lora{model.parameters.config(), {4, 8.0F, {"q", "v", "o", "down"}}};
+  model::Transformer transformer{model.parameters.config(), lora};
+  LanguageProblem problem;
+  Eigen::VectorXf p = random(3);
+  Eigen::VectorXf s = random(4);
+
+  explicit Fixture(std::vector<std::string> words) : problem(transformer, setup(words)) {}
+
+  LanguageProblem::Setup setup(const std::vector<std::string>& words) {
+    data.task.options = words;
+    const std::vector<EncodedRow> rows =
+        encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
+    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true};
+  }
+  Eigen::VectorXf random(std::uint64_t seed) const {
+    Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
+    normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());
+    return 0.1F * x;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("choice loss and its slope are those of a softmax", "[tune]") {
+  // softmax(0, ln 3) = (1/4, 3/4)
+  const std::vector<double> scores{0.0, std::log(3.0)};
+  std::vector<double> slope(2);
+  CHECK(choice_loss(scores, 0, slope) == Approx(std::log(4.0)));
+  CHECK(slope[0] == Approx(-0.75));
+  CHECK(slope[1] == Approx(0.75));
+  CHECK(choice_loss(std::vector<double>{-1e4, 0.0}, 0) == Approx(1e4));
+}
+
+TEST_CASE("options of several tokens are packed one sequence each", "[tune]") {
+  const OptionTokens options{{{7, 8}, {9}}};
+  model::Batch batch;
+  pack_row(batch, {1, 2, 3}, options, 0);
+  CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 3, 7, 1, 2, 3});
+  REQUIRE(batch.targets.size() == 3);
+  CHECK(batch.targets[0].position == 2);
+  CHECK(batch.targets[0].token == 7);
+  CHECK(batch.targets[1].position == 3);
+  CHECK(batch.targets[1].token == 8);
+  CHECK(batch.targets[2].sequence == 1);
+  CHECK(batch.targets[2].token == 9);
+  CHECK(option_scores(std::vector<double>{-1.0, -2.0, -4.0}, options) == std::vector<double>{-3.0, -4.0});
+}
+
+TEST_CASE("bad options and empty prompts are refused", "[tune]") {
+  CHECK_THROWS_AS((OptionTokens{{{1}}}.check()), Error);
+  CHECK_THROWS_AS((OptionTokens{{{1}, {}}}.check()), Error);
+  model::Batch batch;
+  CHECK_THROWS_AS(pack_row(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
+}
+
+TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[tune]") {
+  Fixture f({"ab", "c"});
+  const model::Parameters& theta = f.model.parameters;
+  Eigen::VectorXf of_s, of_p, alone_s, alone_p;
+  JointGradient<LanguageProblem> both[] = {{&f.problem, &f.s, 0.0, 1.0, {{}, batch_g}, &of_s},
+                                           {&f.problem, &f.p, 1.0, 10.0, {batch_f, batch_g}, &of_p}};
+  LanguageProblem::joint_gradients(theta, std::span<JointGradient<LanguageProblem>>(both));
+  const double passes = f.problem.work().passes;
+  const double value_s = f.problem.lower_gradient(theta, f.s, batch_g, alone_s);
+  const double value_p = f.problem.penalty_gradient(theta, f.p, 10.0, batch_f, batch_g, alone_p);
+  CHECK(f.problem.work().passes == Approx(2 * passes));
+  // fp32 sums in another order
+  CHECK(both[0].value == Approx(value_s).epsilon(1e-5));
+  CHECK(both[1].value == Approx(value_p).epsilon(1e-5));
+  CHECK((of_s - alone_s).norm() < 1e-5F * alone_s.norm());
+  CHECK((of_p - alone_p).norm() < 1e-5F * alone_p.norm());
+}
+
+TEST_CASE("gradient of F + λG in p agrees with central differences", "[tune]") {
+  const std::vector<std::vector<std::string>> cases{{" no", " yes"}, {"ab", "c"}};
+  for (const auto& words : cases) {
+    Fixture f(words);
+    constexpr double lambda = 3.0;
+    Eigen::VectorXf gradient;
+    const double value =
+        f.problem.penalty_gradient(f.model.parameters, f.p, lambda, batch_f, batch_g, gradient);
+    const auto at = [&](const Eigen::VectorXf& p) {
+      return f.problem.upper(f.model.parameters, p, batch_f) +
+             lambda * f.problem.lower(f.model.parameters, p, batch_g);
+    };
+    CHECK(value == Approx(at(f.p)).epsilon(1e-5));
+    // Along the gradient itself, where the slope ‖g‖ is largest beside fp32's rounding; and along a random
+    // direction.
+    const Eigen::VectorXf along = gradient.normalized();
+    const float step = 1e-2F;
+    const double slope = (at(f.p + step * along) - at(f.p - step * along)) / (2.0 * step);
+    CHECK(slope == Approx(gradient.norm()).epsilon(5e-3));
+    const Eigen::VectorXf any = f.random(9).normalized();
+    const double other = (at(f.p + step * any) - at(f.p - step * any)) / (2.0 * step);
+    CHECK(std::abs(other - gradient.dot(any)) < 5e-3 * gradient.norm());
+  }
+}
+
+TEST_CASE("penalty terms at a probe are the losses at the moved backbone", "[tune]") {
+  Fixture f({" no", " yes"});
+  const Direction z{5, 2, 0};
+  const std::vector<Probe> probes{{z, 1e-2}, {z, -1e-2}, {z, 0.0}};
+  const auto terms =
+      f.problem.penalty_terms(f.model.parameters, Gaussian{}, probes, f.p, f.s, batch_f, batch_g);
+  REQUIRE(terms.size() == 3);
+  const auto alone = f.problem.upper_values(f.model.parameters, Gaussian{}, probes, f.p, batch_f);
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    model::Parameters moved = f.model.parameters.clone();
+    if (probes[i].scale != 0.0) Gaussian{}.add(moved, z, probes[i].scale);
+    CHECK(terms[i].upper == Approx(f.problem.upper(moved, f.p, batch_f)).epsilon(1e-4));
+    CHECK(terms[i].lower_p == Approx(f.problem.lower(moved, f.p, batch_g)).epsilon(1e-4));
+    CHECK(terms[i].lower_s == Approx(f.problem.lower(moved, f.s, batch_g)).epsilon(1e-4));
+    CHECK(alone[i] == Approx(terms[i].upper).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("passes are counted in forwards of one batch", "[tune]") {
+  Fixture f({" no", " yes"});
+  Eigen::VectorXf gradient;
+  f.problem.lower_gradient(f.model.parameters, f.s, batch_g, gradient);
+  CHECK(f.problem.work().passes == Approx(2.0));
+  f.problem.penalty_gradient(f.model.parameters, f.p, 1.0, batch_f, batch_g, gradient);
+  CHECK(f.problem.work().passes == Approx(6.0));
+  const std::vector<Probe> probes{{{}, 1e-3}, {{}, -1e-3}};
+  f.problem.penalty_terms(f.model.parameters, Gaussian{}, probes, f.p, f.s, batch_f, batch_g);
+  CHECK(f.problem.work().passes == Approx(12.0));
+}

@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "catch.hpp"
+#include "tiny_fixture.hpp"
+#include "zofo/lm/calibrate.hpp"
+#include "zofo/lm/evaluate_task.hpp"
+#include "zofo/train/fine_tuning.hpp"
+#include "zofo/train/language_problem.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+constexpr Sample batch_f{1, 0, 0};
+constexpr Sample batch_g{1, 0, 1};
+
+const std::string labels = "label_field = \"label\"\n[label_map]\n0 = 0\n1 = 1\n";
+const std::string gap =
+    "kind = \"candidates\"\nprompt = \" {candidate} {text}\"\ncandidates = [\" no\", \" yes sir\"]\n"
+    "continuation = \" :{label}\"\n";
+const std::string ending =
+    "kind = \"candidates\"\nprompt = \" {text} :\"\ncandidates = [\"no way\", \"yes\"]\ncontinuation = \" "
+    "{candidate}\"\n";
+const std::string written =
+    "kind = \"generate\"\nprompt = \" {text} :\"\ncontinuation = \" {answer}\\n\"\nanswers_field = "
+    "\"text\"\n";
+
+// The tiny model with its rows under another task file.
+struct Fixture {
+  testing::TinyFixture files{"task_kinds"};
+  Model model = files.model();
+  data::TaskData data = files.data();
+  peft::Lora lora{model.parameters.config(), {4, 8.0F, {"q", "v"}}};
+  model::Transformer transformer{model.parameters.config(), lora};
+
+  explicit Fixture(const std::string& toml) {
+    std::ofstream(files.folder / "task" / "task.toml") << toml;
+    data = files.data();
+  }
+  Eigen::VectorXf random(std::uint64_t seed) const {
+    Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
+    normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());
+    return 0.1F * x;
+  }
+  std::vector<EncodedRow> rows(Purpose purpose, std::span<const std::string> shown = {}) const {
+    return encode_rows(RowEncoder(model, data.task, purpose, shown), data.train, 0, "train.jsonl");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("contexts are read between prompt and option", "[tune]") {
+  const OptionTokens options{{{7, 8}, {7, 8}}, {{4}, {5, 6}}, data::Score::mean};
+  model::Batch batch;
+  pack_row(batch, {1, 2}, options, 0);
+  CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 4, 7, 1, 2, 5, 6, 7});
+  REQUIRE(batch.targets.size() == 4);
+  CHECK(batch.targets[0].position == 2);
+  CHECK(batch.targets[2].position == 3);
+  CHECK(batch.targets[3].token == 8);
+  CHECK(option_scores(std::vector<double>{-1, -2, -4, -6}, options) == std::vector<double>{-1.5, -5});
+}
+
+TEST_CASE("a row's loss has the slope that differences give", "[tune]") {
+  for (const data::Score score : {data::Score::sum, data::Score::mean})
+    for (const data::Loss loss : {data::Loss::options, data::Loss::answer}) {
+      const OptionTokens options{{{1, 2, 3}, {4}, {5, 6}}, {}, score, loss, {0.5, -0.25, 1.0}};
+      std::vector<double> logprobs{-1.0, -0.5, -2.0, -3.0, -0.7, -1.1}, slope(6, 0.0);
+      row_loss(logprobs, options, 2, 3.0, slope);
+      for (std::size_t i = 0; i < logprobs.size(); ++i) {
+        constexpr double step = 1e-5;
+        std::vector<double> more = logprobs, less = logprobs;
+        more[i] += step;
+        less[i] -= step;
+        const double wanted = 3.0 * (row_loss(more, options, 2) - row_loss(less, options, 2)) / (2 * step);
+        CHECK(slope[i] == Approx(wanted).margin(1e-9));
+      }
+    }
+}
+
+TEST_CASE("candidates and written answers train: the gradient agrees with central differences", "[tune]") {
+  for (const std::string& toml : {gap + labels, "score = \"mean\"\n" + ending + labels,
+                                  "loss = \"answer\"\n" + ending + labels, written}) {
+    INFO(toml);
+    Fixture f(toml);
+    const std::vector<EncodedRow> rows = f.rows(Purpose::training);
+    const LanguageProblem problem(
+        f.transformer, {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true});
+    const Eigen::VectorXf p = f.random(3);
+    Eigen::VectorXf gradient;
+    const double value = problem.penalty_gradient(f.model.parameters, p, 2.0, batch_f, batch_g, gradient);
+    const auto at = [&](const Eigen::VectorXf& x) {
+      return problem.upper(f.model.parameters, x, batch_f) +
+             2.0 * problem.lower(f.model.parameters, x, batch_g);
+    };
+    CHECK(value == Approx(at(p)).epsilon(1e-5));
+    const Eigen::VectorXf along = gradient.normalized();
+    const float step = 1e-2F;
+    const double slope = (at(p + step * along) - at(p - step * along)) / (2.0 * step);
+    CHECK(slope == Approx(gradient.norm()).epsilon(5e-3));
+  }
+}
+
+TEST_CASE("a loss of the answer alone packs no other option", "[tune]") {
+  Fixture f("loss = \"answer\"\nprompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels);
+  const auto training = f.rows(Purpose::training), scoring = f.rows(Purpose::scoring);
+  for (std::size_t i = 0; i < training.size(); ++i) {
+    CHECK(training[i].options->options.size() == 1);
+    CHECK(training[i].options->options.front() ==
+          scoring[i].options->options.at(static_cast<std::size_t>(scoring[i].label)));
+    CHECK(scoring[i].options == scoring[0].options);  // one object for all rows
+  }
+}
+
+TEST_CASE("calibration takes off the score after the neutral prompt", "[tune]") {
+  for (const std::string& toml :
+       {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
+    Fixture f(toml);
+    const RowEncoder encoder(f.model, f.data.task, Purpose::scoring);
+    std::vector<EncodedRow> rows = encode_rows(encoder, f.data.train, 4, "train.jsonl");
+    const auto plain = score_rows(f.transformer, f.model.parameters, nullptr, rows);
+    calibrate(f.transformer, f.model.parameters, nullptr, encoder, rows, "train.jsonl");
+    const auto calibrated = score_rows(f.transformer, f.model.parameters, nullptr, rows);
+    const EncodedRow neutral{encode_prompt(f.model, ":"), 0, encoder(f.data.train[0], "").options};
+    const auto base = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&neutral, 1)).front();
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      for (std::size_t option = 0; option < 2; ++option)
+        CHECK(calibrated[i][option] == Approx(plain[i][option] - base[option]).margin(1e-4));
+  }
+}
+
+TEST_CASE("demonstrations stand before the prompt as far as they fit", "[tune]") {
+  Fixture f("prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nseparator = \" | \"\n" + labels);
+  const std::vector<std::string> shown{" stone : no", " river : yes"};
+  const auto text = [&](std::size_t i) {
+    return f.model.tokenizer.decode(f.rows(Purpose::scoring, shown)[i].prompt);
+  };
+  CHECK(text(3) == " stone : no |  river : yes | " + f.data.train[3].prompt);
+  f.data.task.max_prompt_tokens = encode_prompt(f.model, text(3)).size() - 1;
+  CHECK(text(3) == " river : yes | " + f.data.train[3].prompt);
+  const std::vector<std::string> far(40, " stone river stone river stone river : no");
+  for (const EncodedRow& row : f.rows(Purpose::scoring, far))
+    CHECK(row.prompt.size() <= f.model.parameters.config().context);
+}
+
+TEST_CASE("a greedy text is the most probable token each time", "[tune]") {
+  Fixture f(written);
+  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const std::vector<Tokens> prompts{rows[0].prompt, rows[1].prompt};
+  const auto texts =
+      greedy_texts(f.model, f.transformer, f.model.parameters, nullptr, prompts, {"no such text", 5});
+  REQUIRE(texts.size() == 2);
+  OptionTokens every;
+  for (std::int32_t id = 0; id < static_cast<std::int32_t>(f.model.tokenizer.size()); ++id)
+    every.options.push_back({id});
+  const auto options = std::make_shared<const OptionTokens>(every);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EncodedRow row{prompts[i], 0, options};
+    for (int step = 0; step < 5; ++step) {
+      const auto scores = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&row, 1)).front();
+      row.prompt.push_back(static_cast<std::int32_t>(std::ranges::max_element(scores) - scores.begin()));
+    }
+    CHECK(texts[i] == f.model.tokenizer.decode(std::span(row.prompt).subspan(prompts[i].size())));
+    // A stop ends the text before it.
+    const std::string stop = texts[i].substr(texts[i].size() / 2, 1);
+    const auto cut = greedy_texts(f.model, f.transformer, f.model.parameters, nullptr,
+                                  std::span(&prompts[i], 1), {stop, 5});
+    CHECK(cut.front() == texts[i].substr(0, texts[i].find(stop)));
+  }
+}
+
+TEST_CASE("texts of a generator are compared with the references", "[tune]") {
+  Fixture f(written);
+  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const Generator first_right = [&](std::span<const Tokens> prompts, const EndOfText& end) {
+    CHECK(end.stop == "\n");
+    std::vector<std::string> texts(prompts.size(), "nothing of it");
+    texts[0] = " The " + f.data.train[0].references.front() + ".";
+    return texts;
+  };
+  const auto count = static_cast<double>(rows.size());
+  CHECK(evaluate_texts(first_right, rows, f.data.task).exact_match == Approx(1.0 / count));
+  const Generator none = [](std::span<const Tokens>, const EndOfText&) { return std::vector<std::string>{}; };
+  CHECK_THROWS_AS(evaluate_texts(none, rows, f.data.task), Error);
+  const Scores scores = evaluate(f.transformer, f.model.parameters, nullptr, rows);
+  CHECK(std::isnan(scores.accuracy));
+  CHECK(scores.loss > 0);
+}
+
+TEST_CASE("texts are planned with the cache that they are written with", "[tune]") {
+  const Fixture f(written);
+  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const model::Config& config = f.model.parameters.config();
+  std::size_t longest = 0;
+  for (const EncodedRow& row : rows) longest = std::max(longest, row.prompt.size());
+  const TextExtent extent = written_extent<model::CpuBackend>(config, 3, rows, f.data.task);
+  CHECK(extent.cache.positions == longest + 3 + f.data.task.max_new_tokens - 1);
+  CHECK(extent.cache.sequences == std::min(rows.size(), model::CpuBackend::texts_at_once));
+  CHECK(extent.prompt_tokens >= longest);
+  data::Task chosen = f.data.task;
+  chosen.kind = data::Kind::choice;
+  CHECK(written_extent<model::CpuBackend>(config, 3, rows, chosen).cache.sequences == 0);
+}
+
+namespace {
+
+// A device that has no room for what is written.
+struct FullDevice : CpuDevice {
+  PassRows told = {};
+  void expect(const model::Config&, const peft::Adapter&, const RowExtent&, const PassRows& rows, bool) {
+    told = rows;
+    require(rows.texts.cache.sequences == 0, "no room for texts");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run whose texts don't fit ends before its first step", "[tune]") {
+  Fixture f(written);
+  FullDevice device;
+  Options options = preset("lora");
+  options.steps = 2;
+  const RunFolder folder(f.files.folder / "run");
+  Progress progress("test", nullptr);
+  const auto run = [&] {
+    FineTuning tuning(device, f.model, f.data, options, folder, progress, [] { return false; });
+    return tuning.run();
+  };
+  CHECK_THROWS_WITH(run(), "no room for texts");
+  CHECK(device.told.texts.cache.positions > f.data.task.max_new_tokens);
+  CHECK(device.told.gradient > 0);
+  CHECK_FALSE(std::filesystem::exists(folder.file("options.toml")));
+  f.data.task.kind = data::Kind::candidates;  // nothing is written then
+  CHECK(run().steps == 2);
+}

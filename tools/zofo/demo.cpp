@@ -1,0 +1,236 @@
+// zofo demo: zero-shot, LoRA alone, MeZO and Bilevel-ZOFO on one task, each in a process of its own, in one
+// table.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli.hpp"
+#include "curves.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/run/run_directory.hpp"
+#include "zofo/train/tiny_model.hpp"
+
+namespace zofo::cli {
+namespace {
+
+struct Arguments {
+  std::string model;
+  std::string data;
+  std::string task = "movies";
+  std::string tasks = ZOFO_SOURCE_DIR "/tasks";
+  std::string out;
+  double seconds = 120.0;
+  std::uint64_t seed = 0;
+  std::string device = "auto";
+  bool tiny = false;
+};
+
+// Runs this program with other arguments, its standard output into a file. Returns its exit code. A process
+// of its own makes the peak memory that of one method.
+int run_self(const std::vector<std::string>& arguments, const std::filesystem::path& output) {
+  std::vector<char*> argv;
+  std::string self = "zofo";
+  argv.push_back(self.data());
+  std::vector<std::string> copies = arguments;
+  for (std::string& each : copies) argv.push_back(each.data());
+  argv.push_back(nullptr);
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  require(child >= 0, "cannot start a process");
+  if (child == 0) {
+    const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (file < 0 || dup2(file, STDOUT_FILENO) < 0) _exit(2);
+    // Waiting OpenMP threads that spin keep the BLAS's own threads off the cores; a user's setting stands.
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+    execv("/proc/self/exe", argv.data());
+    _exit(2);
+  }
+  int status = 0;
+  for (pid_t ended = 0; (ended = waitpid(child, &status, WNOHANG)) != child; usleep(20'000)) {
+    require(ended == 0, "lost the process of a method: {}", std::strerror(errno));
+    // A terminal tells the child too, a signal to this process alone doesn't. Told again and again, since one
+    // that comes before the child has a handler would be lost.
+    if (interrupted()) kill(child, SIGINT);
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+class Demo {
+ public:
+  explicit Demo(Arguments arguments) : arguments_(std::move(arguments)), folder_(arguments_.out) {
+    if (arguments_.tiny) make_tiny();
+    if (std::filesystem::exists(std::filesystem::path(arguments_.data) / "task.toml")) {
+      arguments_.task = arguments_.data;
+      arguments_.data.clear();
+    }
+    catch_interrupt();
+  }
+
+  int run() {
+    zero_shot();
+    for (const char* method : {"lora", "mezo", "bilevel"})
+      if (!interrupted()) train(method);
+    write();
+    print_table();
+    if (interrupted()) return exit_interrupted;
+    folder_.mark_done();
+    return 0;
+  }
+
+ private:
+  void make_tiny() {
+    arguments_.model = folder_.file("tiny.gguf").string();
+    arguments_.data = folder_.file("tiny_task").string();
+    llm::write_tiny_model(arguments_.model);
+    llm::write_tiny_task(arguments_.data, 1000, 400);
+  }
+
+  [[nodiscard]] std::vector<std::string> place() const {
+    std::vector<std::string> out{"--model", arguments_.model, "--task",   arguments_.task,
+                                 "--tasks", arguments_.tasks, "--device", arguments_.device};
+    if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
+    return out;
+  }
+
+  // Throws unless the process ended well or by an interrupt.
+  void finish(int code, const char* method) const {
+    if (code == exit_interrupted) raise(SIGINT);  // sets this process's flag even if only the child was told
+    require(code == 0 || interrupted(), "{}: its process ended with exit code {}", title_of(method), code);
+  }
+
+  void zero_shot() {
+    std::vector<std::string> line{"evaluate", "--json", "--rows", "400"};
+    const auto where = place();
+    line.insert(line.end(), where.begin(), where.end());
+    fmt::print(stderr, "zero-shot: scoring held-out rows\n");
+    const auto output = folder_.file("zero_shot.json");
+    finish(run_self(line, output), "zero_shot");
+    if (interrupted()) return;
+    nlohmann::json result = nlohmann::json::parse(parse::read_file(output));
+    result["method"] = "zero_shot";
+    result["seconds"] = 0.0;  // of training
+    result["passes"] = 0.0;
+    methods_.push_back(std::move(result));
+  }
+
+  // The baselines run at the best of the rates that docs/demo.md lists; Bilevel-ZOFO at the program's
+  // defaults.
+  [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
+    if (arguments_.tiny) return {"--lower-rate", "0.01", "--upper-rate", "0.01", "--theta-rate", "1e-4"};
+    if (method == "lora") return {"--lower-rate", "5e-4"};
+    if (method == "mezo") return {"--theta-rate", "3e-5"};
+    return {};
+  }
+
+  void train(const char* method) {
+    const std::filesystem::path run = folder_.file(method);
+    std::vector<std::string> line{"finetune",
+                                  "--json",
+                                  "--method",
+                                  method,
+                                  "--out",
+                                  run.string(),
+                                  "--seconds",
+                                  fmt::format("{}", arguments_.seconds),
+                                  "--seed",
+                                  fmt::format("{}", arguments_.seed),
+                                  "--train-rows",
+                                  "1000",
+                                  "--validation-rows",
+                                  "400"};
+    const auto where = place();
+    line.insert(line.end(), where.begin(), where.end());
+    const std::vector<std::string> rates = rates_of(method);
+    line.insert(line.end(), rates.begin(), rates.end());
+    finish(run_self(line, folder_.file(fmt::format("{}.out", method))), method);
+    std::error_code ignored;
+    std::filesystem::remove(folder_.file(fmt::format("{}.out", method)), ignored);
+    if (std::filesystem::exists(run / "result.json"))
+      methods_.push_back(nlohmann::json::parse(parse::read_file(run / "result.json")).at("methods").at(0));
+    if (std::filesystem::exists(run / "options.toml"))
+      options_ += fmt::format("[{}]\n{}\n", method, parse::read_file(run / "options.toml"));
+    curves_.push_back(read_curve(title_of(method), run));
+    append_metrics(method, run);
+  }
+
+  void append_metrics(const char* method, const std::filesystem::path& run) {
+    if (!std::filesystem::exists(run / "metrics.jsonl")) return;
+    llm::AppendFile all(folder_.file("metrics.jsonl"));
+    std::ifstream in(run / "metrics.jsonl");
+    for (std::string text; std::getline(in, text);) {
+      nlohmann::json row = nlohmann::json::parse(text, nullptr, false);
+      if (row.is_discarded()) continue;
+      row["method"] = method;
+      all.line(row.dump());
+    }
+  }
+
+  void write() const {
+    const nlohmann::json report = {{"model", arguments_.model},
+                                   {"task", arguments_.task},
+                                   {"seed", arguments_.seed},
+                                   {"seconds_per_method", arguments_.seconds},
+                                   {"methods", methods_}};
+    folder_.write("result.json", report.dump(2) + "\n");
+    folder_.write("options.toml", options_);
+    folder_.write("curve.svg", llm::curve_svg("The same training time for each method", curves_));
+  }
+
+  void print_table() const {
+    write_out("\n{:<14}{:>10}{:>10}{:>9}{:>10}{:>9}{:>11}\n", "method", "accuracy", "macro-F1", "loss",
+              "seconds", "passes", "peak MiB");
+    for (const nlohmann::json& m : methods_)
+      write_out("{:<14}{:>10.3f}{:>10.3f}{:>9.3f}{:>10.1f}{:>9.0f}{:>11.0f}\n",
+                title_of(m.at("method").get<std::string>()), m.at("accuracy").get<double>(),
+                m.at("macro_f1").get<double>(), m.at("loss").get<double>(), m.at("seconds").get<double>(),
+                m.at("passes").get<double>(), m.at("peak_mib").get<double>());
+    write_out("\n{}: result.json, metrics.jsonl, options.toml, curve.svg\n", arguments_.out);
+  }
+
+  Arguments arguments_;
+  llm::RunFolder folder_;
+  nlohmann::json methods_ = nlohmann::json::array();
+  std::string options_;
+  std::vector<llm::Curve> curves_;
+};
+
+int run(Arguments arguments) {
+  if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
+  require_in("seconds", arguments.seconds, 0.1, 1e6);
+  require(arguments.tiny || (!arguments.model.empty() && !arguments.data.empty()),
+          "demo: --model and --data must be given, or --tiny");
+  return Demo(std::move(arguments)).run();
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("demo", "Compare zero-shot, LoRA alone, MeZO and Bilevel-ZOFO on one task");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--model", a->model, "GGUF file of the model");
+  command->add_option("--data", a->data,
+                      "folder with train.jsonl and validation.jsonl (and, if it has one, task.toml)");
+  command->add_option("--task", a->task, "name of the task definition")->capture_default_str();
+  command->add_option("--tasks", a->tasks, "folder with the task definitions")->capture_default_str();
+  command->add_option("--out", a->out, "run folder to make; must not exist")->required();
+  command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
+      ->capture_default_str();
+  not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
+  command->add_option("--device", a->device, "auto (a GPU if there is one), cpu or cuda")
+      ->capture_default_str();
+  command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");
+  command->footer("Example: zofo demo --tiny --out runs/tiny");
+  command->callback([a, &action] { action = [a] { return run(*a); }; });
+}
+
+}  // namespace zofo::cli

@@ -1,0 +1,39 @@
+// zofo methods: what --method may name, and where each comes from.
+#include "zofo/config/method_presets.hpp"
+#include "cli.hpp"
+#include "zofo/config/options_toml.hpp"
+
+namespace zofo::cli {
+namespace {
+
+// "--outer adam --theta-rate 1e-05": what a method changes in the defaults.
+std::string changes(const llm::Method& method) {
+  const llm::Options defaults, options = llm::preset(method.name);
+  std::string list;
+  for_each_pair(options, defaults, [&]<class T>(const char* name, const T& value, const T& usual) {
+    if (std::string_view(name) == "method" || value == usual) return;
+    if constexpr (std::is_same_v<T, bool>)
+      list += fmt::format(" {}{}", value ? "--" : "--no-", flag_of(name).substr(2));
+    else
+      list += fmt::format(" {} {}", flag_of(name), value);
+  });
+  return list.empty() ? " none" : list;
+}
+
+int run() {
+  for (const llm::Method& method : llm::methods)
+    write_out("{:<10} {}: {}\n           {}\n           options:{}\n", method.name, method.title,
+              method.summary, method.paper, changes(method));
+  return 0;
+}
+
+}  // namespace
+
+void add_methods(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("methods", "List the methods of finetune, with their papers and options");
+  command->footer("Example: zofo methods");
+  command->callback([&action] { action = [] { return run(); }; });
+}
+
+}  // namespace zofo::cli
