@@ -1,4 +1,4 @@
-/// @file A zeroth-order gradient estimate as a few numbers (DESIGN.md §1.3).
+/// @file A zeroth-order gradient estimate as a few numbers.
 #pragma once
 
 #include <vector>
@@ -16,6 +16,7 @@ struct ZoTerm {
 /// The estimate ĝ = Σ cᵢ z(directionᵢ), whatever the size of θ.
 struct ZoGradient {
   std::vector<ZoTerm> terms;
+  double queries = 0.0;  ///< number of independent directions that it averages; not always the number of terms
 };
 
 }  // namespace zofo

@@ -35,7 +35,7 @@ void large_batch(const E& estimator, std::uint32_t step, std::uint32_t first, st
   list_probes(estimator, step, probes);
   mean.terms.clear();
   for (std::uint32_t i = 0; i < batches; ++i) {
-    const BatchKey batch{.large = true, .number = first + i};
+    const ProbeBatch batch{.large = true, .number = first + i};
     combine_losses(estimator, step, evaluator.here(probes, batch), scratch);
     if (i == 0)
       append(mean, 1.0 / batches, scratch);

@@ -53,7 +53,7 @@ struct Spider {
       state.begun = true;
     } else {
       list_probes(estimator, step, state.probes);
-      const BatchKey batch{.number = step};
+      const ProbeBatch batch{.number = step};
       combine_losses(estimator, step, evaluator.here(state.probes, batch), state.difference);
       combine_losses(estimator, step, evaluator.at_anchor(state.probes, batch), state.scratch);
       detail::add_same_directions(state.difference, -1.0, state.scratch);

@@ -49,7 +49,7 @@ struct Storm {
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
     const double keep = 1.0 - options.weight;
-    const BatchKey batch{.number = step};
+    const ProbeBatch batch{.number = step};
     list_probes(estimator, step, state.probes);
     combine_losses(estimator, step, evaluator.here(state.probes, batch), state.fresh);
     if (!state.sizes.empty()) {

@@ -56,7 +56,7 @@ struct Svrg {
       return;
     }
     list_probes(estimator, step, state.probes);
-    const BatchKey batch{.number = step};
+    const ProbeBatch batch{.number = step};
     combine_losses(estimator, step, evaluator.here(state.probes, batch), estimate);
     combine_losses(estimator, step, evaluator.at_anchor(state.probes, batch), state.scratch);
     detail::add_same_directions(estimate, -1.0, state.scratch);

@@ -15,7 +15,7 @@ namespace zofo {
 
 /// Names a mini-batch inside one evaluation: the step's own batch, or one of an enumeration that is kept for
 /// large batches (consecutive numbers draw without repetition until the rows are used up).
-struct BatchKey {
+struct ProbeBatch {
   bool large = false;
   std::uint32_t number = 0;
 };
@@ -23,7 +23,7 @@ struct BatchKey {
 /// What a reduction asks for: L at probes of the present point (θ, p, s) or of the anchor (θ̃, p̃, s̃), a copy
 /// that `move_anchor` makes of the present point.
 template <class V>
-concept ProbeEvaluator = requires(V& v, std::span<const Probe> probes, BatchKey batch) {
+concept ProbeEvaluator = requires(V& v, std::span<const Probe> probes, ProbeBatch batch) {
   { v.here(probes, batch) } -> std::convertible_to<std::span<const double>>;
   { v.at_anchor(probes, batch) } -> std::convertible_to<std::span<const double>>;
   v.move_anchor();
@@ -33,8 +33,8 @@ namespace detail {
 
 /// An evaluator of the concept's shape and nothing else, against which reductions are checked.
 struct EvaluatorArchetype {
-  std::span<const double> here(std::span<const Probe>, BatchKey);
-  std::span<const double> at_anchor(std::span<const Probe>, BatchKey);
+  std::span<const double> here(std::span<const Probe>, ProbeBatch);
+  std::span<const double> at_anchor(std::span<const Probe>, ProbeBatch);
   void move_anchor();
 };
 
