@@ -16,12 +16,11 @@ struct AnyMinimiser {
   void operator()(P& out) const;
 };
 
-// `State<P>` is a type, made empty and copied.
+// `State<P>` is a type that is made empty.
 template <class O, class P>
 concept HasState = requires {
   typename O::template State<P>;
   requires std::default_initializable<typename O::template State<P>>;
-  requires std::copyable<typename O::template State<P>>;
 };
 
 template <class O, class P>
