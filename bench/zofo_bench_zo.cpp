@@ -88,16 +88,16 @@ void step_of_queries(benchmark::State& state) {
 // G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p, whose time is to grow as T.
 struct Adapters {
   using Theta = VectorXf;
-  using Lower = VectorXf;
-  static double upper(const Theta&, const Lower& p, zofo::Sample) { return 0.5 * p.squaredNorm(); }
-  static double lower(const Theta& theta, const Lower& p, zofo::Sample) {
+  using Adapter = VectorXf;
+  static double upper(const Theta&, const Adapter& p, zofo::BatchKey) { return 0.5 * p.squaredNorm(); }
+  static double lower(const Theta& theta, const Adapter& p, zofo::BatchKey) {
     return 0.5 * (p.array() - theta[0]).matrix().squaredNorm();
   }
-  static double upper_gradient(const Theta&, const Lower& p, zofo::Sample, Lower& g) {
+  static double upper_gradient(const Theta&, const Adapter& p, zofo::BatchKey, Adapter& g) {
     g = p;
     return 0.5 * p.squaredNorm();
   }
-  static double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample, Lower& g) {
+  static double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey, Adapter& g) {
     g.array() = p.array() - theta[0];
     return 0.5 * g.squaredNorm();
   }

@@ -3,18 +3,18 @@
 
 struct WeightDecay {
   using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
+  using Adapter = Eigen::VectorXd;
   Eigen::MatrixXd train, held;
   Eigen::VectorXd y, held_y;
-  double upper(const Theta&, const Lower& p, zofo::Sample) { return (held * p - held_y).squaredNorm(); }
-  double lower(const Theta& t, const Lower& p, zofo::Sample) {
+  double upper(const Theta&, const Adapter& p, zofo::BatchKey) { return (held * p - held_y).squaredNorm(); }
+  double lower(const Theta& t, const Adapter& p, zofo::BatchKey) {
     return (train * p - y).squaredNorm() + std::exp(t[0]) * p.squaredNorm();
   }
-  double upper_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
+  double upper_gradient(const Theta& t, const Adapter& p, zofo::BatchKey sample, Adapter& g) {
     g = 2 * held.transpose() * (held * p - held_y);
     return upper(t, p, sample);
   }
-  double lower_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
+  double lower_gradient(const Theta& t, const Adapter& p, zofo::BatchKey sample, Adapter& g) {
     g = 2 * train.transpose() * (train * p - y) + 2 * std::exp(t[0]) * p;
     return lower(t, p, sample);
   }

@@ -46,24 +46,24 @@ namespace {
 
 using Eigen::VectorXd;
 using Eigen::VectorXf;
-using zofo::Sample;
+using zofo::BatchKey;
 
 // Coordinates of θ pull those of p and s; no expression needs a temporary.
 template <class V>
 struct Pull {
   using Theta = V;
-  using Lower = V;
-  double upper(const V& theta, const V& p, Sample) const {
+  using Adapter = V;
+  double upper(const V& theta, const V& p, BatchKey) const {
     return 0.5 * static_cast<double>((theta - p).squaredNorm() + p.squaredNorm());
   }
-  double lower(const V& theta, const V& p, Sample) const {
+  double lower(const V& theta, const V& p, BatchKey) const {
     return 0.5 * static_cast<double>((p - theta).squaredNorm());
   }
-  double upper_gradient(const V& theta, const V& p, Sample s, V& g) const {
+  double upper_gradient(const V& theta, const V& p, BatchKey s, V& g) const {
     g = 2 * p - theta;
     return upper(theta, p, s);
   }
-  double lower_gradient(const V& theta, const V& p, Sample s, V& g) const {
+  double lower_gradient(const V& theta, const V& p, BatchKey s, V& g) const {
     g = p - theta;
     return lower(theta, p, s);
   }

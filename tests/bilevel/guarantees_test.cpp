@@ -28,7 +28,7 @@ using Eigen::VectorXd;
 using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::Sample;
+using zofo::BatchKey;
 using zofo::Solver;
 using zofo::StepReport;
 using zofo::inner::Adam;
@@ -54,14 +54,14 @@ struct Failing : Quadratic {
   int* calls;
   int fails_at;
   std::optional<double> answer;
-  double upper(const VectorXd& theta, const VectorXd& p, Sample sample) const {
+  double upper(const VectorXd& theta, const VectorXd& p, BatchKey sample) const {
     if (++*calls == fails_at) {
       if (answer) return *answer;
       throw std::runtime_error("the user's function gave up");
     }
     return Quadratic::upper(theta, p, sample);
   }
-  double upper_gradient(const VectorXd& theta, const VectorXd& p, Sample sample, VectorXd& g) const {
+  double upper_gradient(const VectorXd& theta, const VectorXd& p, BatchKey sample, VectorXd& g) const {
     return Quadratic::upper_gradient(theta, p, sample, g);
   }
 };
@@ -116,7 +116,7 @@ TEST_CASE("so do the variance reductions, anchor included", "[bilevel]") {
 
 TEST_CASE("a loss of an inner step that is not finite is named, and nothing has moved", "[bilevel]") {
   struct Broken : Quadratic {
-    double lower_gradient(const VectorXd&, const VectorXd&, Sample, VectorXd& g) const {
+    double lower_gradient(const VectorXd&, const VectorXd&, BatchKey, VectorXd& g) const {
       g.setConstant(4, std::nan(""));
       return std::nan("");
     }

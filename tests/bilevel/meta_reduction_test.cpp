@@ -32,17 +32,17 @@ struct Sampled : LinearMetaTask {
 
   static inline int calls_until_failure = -1;  // none
 
-  static double weight(Sample sample) {
+  static double weight(BatchKey sample) {
     double z = 0.0;
     normals({sample.seed, sample.step, 0}, sample.stream, 0, &z, 1);
     return 1.0 + 0.3 * z;
   }
-  [[nodiscard]] double upper(const MatrixXd& W, const MatrixXd& A, Sample sample) const {
+  [[nodiscard]] double upper(const MatrixXd& W, const MatrixXd& A, BatchKey sample) const {
     if (calls_until_failure == 0) throw std::runtime_error("no loss");
     if (calls_until_failure > 0) --calls_until_failure;
     return weight(sample) * LinearMetaTask::upper(W, A);
   }
-  [[nodiscard]] double lower(const MatrixXd& W, const MatrixXd& A, Sample sample) const {
+  [[nodiscard]] double lower(const MatrixXd& W, const MatrixXd& A, BatchKey sample) const {
     return weight(sample) * LinearMetaTask::lower(W, A);
   }
 };
@@ -81,8 +81,8 @@ std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<co
     double sum = 0.0;
     for (const std::size_t t : drawn) {
       const std::uint64_t own = seed + (std::uint64_t{t} << 32U);
-      const Sample f{own, batch, large ? kLargeUpper : kProbeUpper};
-      const Sample g{own, batch, large ? kLargeLower : kProbeLower};
+      const BatchKey f{own, batch, large ? kLargeUpper : kProbeUpper};
+      const BatchKey g{own, batch, large ? kLargeLower : kProbeLower};
       sum += tasks[t].upper(at, pairs[t].p, f) +
              lambda * (tasks[t].lower(at, pairs[t].p, g) - tasks[t].lower(at, pairs[t].s, g));
     }

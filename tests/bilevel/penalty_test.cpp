@@ -12,7 +12,7 @@ using Eigen::VectorXd;
 using zofo::Gaussian;
 using zofo::PenaltyTerms;
 using zofo::Probe;
-using zofo::Sample;
+using zofo::BatchKey;
 using zofo::problems::Quadratic;
 
 static_assert(zofo::OuterObjective<zofo::PenaltyObjective<Quadratic, Gaussian>, VectorXd>);
@@ -25,16 +25,16 @@ namespace {
 struct Batched : Quadratic {
   int terms_calls = 0, values_calls = 0, gradient_calls = 0;
   std::vector<PenaltyTerms> penalty_terms(const VectorXd&, const Gaussian&, std::span<const Probe> probes,
-                                          const VectorXd&, const VectorXd&, Sample, Sample) {
+                                          const VectorXd&, const VectorXd&, BatchKey, BatchKey) {
     ++terms_calls;
     return std::vector<PenaltyTerms>(probes.size(), {5.0, 3.0, 2.0});
   }
   std::vector<double> upper_values(const VectorXd&, const Gaussian&, std::span<const Probe> probes,
-                                   const VectorXd&, Sample) {
+                                   const VectorXd&, BatchKey) {
     ++values_calls;
     return std::vector<double>(probes.size(), 7.0);
   }
-  double penalty_gradient(const VectorXd&, const VectorXd&, double, Sample, Sample, VectorXd& g) {
+  double penalty_gradient(const VectorXd&, const VectorXd&, double, BatchKey, BatchKey, VectorXd& g) {
     ++gradient_calls;
     g.setOnes();
     return 1.5;
@@ -45,7 +45,7 @@ static_assert(zofo::HasPenaltyGradient<Batched> && !zofo::HasPenaltyGradient<Qua
 
 // G must not be asked for when λ = 0.
 struct NoLower : Quadratic {
-  double lower(const VectorXd&, const VectorXd&, Sample) const { throw zofo::Error("G was asked for"); }
+  double lower(const VectorXd&, const VectorXd&, BatchKey) const { throw zofo::Error("G was asked for"); }
 };
 
 Quadratic quadratic() {
@@ -61,7 +61,7 @@ TEST_CASE("the penalty at a probe is F(p) + λ (G(p) − G(s)) at the moved θ",
   const VectorXd theta = VectorXd::LinSpaced(4, -1, 1), p = VectorXd::Constant(3, 0.5), s = VectorXd::Zero(3);
   zofo::PenaltyWorkspace<VectorXd> memory;
   zofo::PenaltyObjective<Quadratic, Gaussian> objective{q, kLaw, p, s, 7.0, memory};
-  const auto losses = objective.evaluate(theta, kProbes, Sample{});
+  const auto losses = objective.evaluate(theta, kProbes, BatchKey{});
   VectorXd z(4);
   zofo::normals({1, 0, 0}, 0, 0, z.data(), 4);
   const std::vector<VectorXd> points{theta + 0.5 * z, theta - 0.5 * z, theta};
@@ -77,9 +77,9 @@ TEST_CASE("the batched forms are used where they are offered", "[bilevel]") {
   const VectorXd theta = VectorXd::Zero(4), p = VectorXd::Zero(3);
   zofo::PenaltyWorkspace<VectorXd> memory;
   zofo::PenaltyObjective<Batched, Gaussian> penalty{batched, kLaw, p, p, 10.0, memory};
-  CHECK(penalty.evaluate(theta, kProbes, Sample{}) == std::vector<double>(3, 15.0));
+  CHECK(penalty.evaluate(theta, kProbes, BatchKey{}) == std::vector<double>(3, 15.0));
   zofo::PenaltyObjective<Batched, Gaussian> mezo{batched, kLaw, p, p, 0.0, memory};
-  CHECK(mezo.evaluate(theta, kProbes, Sample{}) == std::vector<double>(3, 7.0));
+  CHECK(mezo.evaluate(theta, kProbes, BatchKey{}) == std::vector<double>(3, 7.0));
   VectorXd g(3);
   zofo::UpperObjective<Batched> upper{batched, theta, 10.0, {}};
   CHECK(upper.value_and_gradient(p, g) == 1.5);

@@ -26,7 +26,7 @@ using Eigen::VectorXd;
 using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::Sample;
+using zofo::BatchKey;
 using zofo::Solver;
 using zofo::StepReport;
 using zofo::inner::GradientDescent;
@@ -67,51 +67,51 @@ const GradientDescent kLower{{1.0 / 3.0}}, kUpper{{1.0 / (1.0 + kPenalty * 3.0)}
 // Writes down every sample that it is asked for.
 struct Recorder {
   using Theta = VectorXd;
-  using Lower = VectorXd;
-  std::vector<Sample> uppers, lowers, upper_steps, lower_steps;
-  double upper(const VectorXd& theta, const VectorXd&, Sample s) {
+  using Adapter = VectorXd;
+  std::vector<BatchKey> uppers, lowers, upper_steps, lower_steps;
+  double upper(const VectorXd& theta, const VectorXd&, BatchKey s) {
     uppers.push_back(s);
     return theta.squaredNorm();
   }
-  double lower(const VectorXd&, const VectorXd&, Sample s) {
+  double lower(const VectorXd&, const VectorXd&, BatchKey s) {
     lowers.push_back(s);
     return 0.0;
   }
-  double upper_gradient(const VectorXd&, const VectorXd&, Sample s, VectorXd& g) {
+  double upper_gradient(const VectorXd&, const VectorXd&, BatchKey s, VectorXd& g) {
     upper_steps.push_back(s);
     g.setZero();
     return 0.0;
   }
-  double lower_gradient(const VectorXd&, const VectorXd&, Sample s, VectorXd& g) {
+  double lower_gradient(const VectorXd&, const VectorXd&, BatchKey s, VectorXd& g) {
     lower_steps.push_back(s);
     g.setZero();
     return 0.0;
   }
 };
-std::size_t distinct(const std::vector<Sample>& samples) {
+std::size_t distinct(const std::vector<BatchKey>& samples) {
   std::set<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>> seen;
-  for (const Sample& s : samples) seen.emplace(s.seed, s.step, s.stream);
+  for (const BatchKey& s : samples) seen.emplace(s.seed, s.step, s.stream);
   return seen.size();
 }
 
 // The quadratic with adapters in single precision, as the language model has them.
 struct FloatAdapters {
   using Theta = Eigen::VectorXf;
-  using Lower = Eigen::VectorXf;
+  using Adapter = Eigen::VectorXf;
   Quadratic q = quadratic();
-  double upper(const Theta& theta, const Lower& p, Sample s) const {
+  double upper(const Theta& theta, const Adapter& p, BatchKey s) const {
     return q.upper(theta.cast<double>(), p.cast<double>(), s);
   }
-  double lower(const Theta& theta, const Lower& p, Sample s) const {
+  double lower(const Theta& theta, const Adapter& p, BatchKey s) const {
     return q.lower(theta.cast<double>(), p.cast<double>(), s);
   }
-  double upper_gradient(const Theta& theta, const Lower& p, Sample s, Lower& g) {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey s, Adapter& g) {
     VectorXd wide;
     const double value = q.upper_gradient(theta.cast<double>(), p.cast<double>(), s, wide);
     g = wide.cast<float>();
     return value;
   }
-  double lower_gradient(const Theta& theta, const Lower& p, Sample s, Lower& g) {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey s, Adapter& g) {
     VectorXd wide;
     const double value = q.lower_gradient(theta.cast<double>(), p.cast<double>(), s, wide);
     g = wide.cast<float>();
@@ -185,7 +185,7 @@ TEST_CASE("an adapter alone is trained to p*(θ) and θ is left", "[bilevel]") {
   Point x;
   x.theta = VectorXd::LinSpaced(6, -1, 1);
   const VectorXd theta = x.theta;
-  Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, options(20).adapter_alone());
+  Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, options(20).adapter_only());
   const StepReport report = solver.run(x.theta, x.p, x.s);
   CHECK((x.s - (q.A * theta + q.b)).norm() < 1e-9);
   CHECK(x.theta == theta);
@@ -214,11 +214,11 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   CHECK(distinct(problem.lower_steps) == 12);  // p's batch of D_g is one that s saw
   // The steps of a stream count up from 0 without a gap: an epoch-wise batcher skips no row.
   for (std::size_t i = 0; i < problem.upper_steps.size(); ++i) CHECK(problem.upper_steps[i].step == i);
-  std::vector<Sample> all;
+  std::vector<BatchKey> all;
   for (const auto* list : {&problem.uppers, &problem.lowers, &problem.upper_steps, &problem.lower_steps})
     all.insert(all.end(), list->begin(), list->end());
   CHECK(distinct(all) == 4 + 4 + problem.upper_steps.size() + 12);
-  for (const Sample& sample : all) CHECK(sample.seed == 99);
+  for (const BatchKey& sample : all) CHECK(sample.seed == 99);
 }
 
 TEST_CASE("the reports are the trajectory: they replay θ from its start, bit by bit", "[bilevel]") {
@@ -261,7 +261,7 @@ TEST_CASE("I4: warm starts keep s within a bounded distance of s*(θ) while θ d
   Quadratic q = quadratic();
   Point x;
   const double kappa = 3.0, drift = 0.05;
-  BilevelOptions o = options(1).adapter_alone();
+  BilevelOptions o = options(1).adapter_only();
   o.outer_steps = 1000;
   // (1 − 1/κ)^T ‖A‖ drift accumulates to at most this by the geometric series.
   const double contraction = std::pow(1.0 - 1.0 / kappa, o.inner_steps);
@@ -300,7 +300,7 @@ TEST_CASE("options out of range are named", "[bilevel]") {
 
 TEST_CASE("a loss that is not a number ends the run with a message and leaves θ", "[bilevel]") {
   struct Broken : Quadratic {
-    double upper(const VectorXd&, const VectorXd&, Sample) const { return std::nan(""); }
+    double upper(const VectorXd&, const VectorXd&, BatchKey) const { return std::nan(""); }
   } q{quadratic()};
   Point x;
   Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, kUpper, options(1));

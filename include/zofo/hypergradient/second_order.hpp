@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "zofo/core/problem.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/core/vector_space.hpp"
 
 namespace zofo {
@@ -20,14 +20,14 @@ concept DoubleCoordinates = HasCoordinates<V> && std::copyable<V> && requires(V&
 
 /// ∇_θ F and ∇_θ G.
 template <class B>
-concept HasThetaGradients = requires(const B& b, const typename B::Theta& theta, const typename B::Lower& p) {
+concept HasThetaGradients = requires(const B& b, const typename B::Theta& theta, const typename B::Adapter& p) {
   { b.upper_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
   { b.lower_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
 };
 
 /// ∂²G/∂p² (m×m), ∂²F/∂p² (m×m) and ∂²G/∂p∂θ (m×d), each at (θ, p).
 template <class B>
-concept HasSecondOrder = requires(const B& b, const typename B::Theta& theta, const typename B::Lower& p) {
+concept HasSecondOrder = requires(const B& b, const typename B::Theta& theta, const typename B::Adapter& p) {
   { b.lower_hessian(theta, p) } -> std::convertible_to<Eigen::MatrixXd>;
   { b.upper_hessian(theta, p) } -> std::convertible_to<Eigen::MatrixXd>;
   { b.lower_cross(theta, p) } -> std::convertible_to<Eigen::MatrixXd>;
@@ -49,8 +49,8 @@ void unflatten(const Eigen::VectorXd& flat, V& x) {
 // Oracles of a mini-batch take the sample; those that have none need not.
 #define ZOFO_ORACLE(name)                                                           \
   template <class B>                                                                \
-  auto name(const B& b, const typename B::Theta& theta, const typename B::Lower& p, \
-            [[maybe_unused]] Sample sample) {                                       \
+  auto name(const B& b, const typename B::Theta& theta, const typename B::Adapter& p, \
+            [[maybe_unused]] BatchKey sample) {                                       \
     if constexpr (requires { b.name(theta, p, sample); })                           \
       return b.name(theta, p, sample);                                              \
     else                                                                            \

@@ -102,8 +102,8 @@ class AnyReduction {
   struct Watched {
     V& evaluator;
     bool moved = false;
-    auto here(std::span<const Probe> probes, BatchKey batch) { return evaluator.here(probes, batch); }
-    auto at_anchor(std::span<const Probe> probes, BatchKey batch) {
+    auto here(std::span<const Probe> probes, ProbeBatch batch) { return evaluator.here(probes, batch); }
+    auto at_anchor(std::span<const Probe> probes, ProbeBatch batch) {
       return evaluator.at_anchor(probes, batch);
     }
     void move_anchor() {
