@@ -3,7 +3,8 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <string>
+
+#include "zofo/config/option_enums.hpp"
 
 namespace zofo::llm {
 
@@ -29,12 +30,12 @@ struct Work {
   std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
 };
 
-/// What could be served after a step, and how it does on the rows that decide.
+/// What could be selected after a step, and its loss on the rows that decide.
 struct Candidate {
   double loss = 0.0;
   double accuracy = 0.0;    ///< NaN where nothing is chosen
   std::uint32_t steps = 0;  ///< steps that lead to it
-  std::string what;         ///< "upper", "lower" or "backbone"
+  Selected selected = Selected::backbone;
   double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
   double lower_loss = 0.0;
   Eigen::VectorXf adapter;  ///< empty for the backbone alone
