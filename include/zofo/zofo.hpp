@@ -1,5 +1,5 @@
 /// @file The framework in one include (zofo::zofo). The problems whose answers are known, which take a
-/// compiler longer than all the rest, are in problems.hpp; the language-model rooms are included one by one.
+/// compiler longer than all the rest, are in problems.hpp; the language-model modules are included one by one.
 #pragma once
 
 #include "zofo/hypergradient/counted.hpp"
