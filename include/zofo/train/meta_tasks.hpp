@@ -73,7 +73,7 @@ inline TaskRows split_task(const MetaTrainOptions& options, std::string_view nam
   TaskRows split;
   const std::size_t third = rows.size() / 3, unseen = options.theta_rows == "unseen" ? third : 0;
   std::size_t place = 0;
-  for (const std::size_t i : shuffled(options.seed, split_stream, 0, rows.size())) {
+  for (const std::size_t i : data::shuffled(options.seed, split_stream, 0, rows.size())) {
     std::vector<EncodedRow>& part = place < third            ? split.upper
                                     : place < third + unseen ? split.unseen
                                                              : split.lower;
