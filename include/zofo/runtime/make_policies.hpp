@@ -67,7 +67,7 @@ inline BilevelOptions loop_options(const Options& o) {
   loop.seed = o.seed;
   switch (trains(o)) {
     case Trains::adapter:
-      return loop.adapter_alone();
+      return loop.adapter_only();
     case Trains::backbone:
     case Trains::adapter_by_estimates:
       return loop.mezo();
