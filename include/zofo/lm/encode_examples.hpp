@@ -13,8 +13,8 @@
 #include "zofo/core/error.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/lm/examples_batch.hpp"
-#include "zofo/model_io/load_model.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/lm/language_model.hpp"
 
 namespace zofo::llm {
 
