@@ -21,7 +21,7 @@ using Eigen::VectorXd;
 using zofo::Central;
 using zofo::Gaussian;
 using zofo::MetaOptions;
-using zofo::MetaSolver;
+using zofo::Solver;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;
 namespace inner = zofo::inner;
@@ -86,8 +86,7 @@ struct End {
 template <class Task, class Inner>
 End run(Inner solver_of_adapters, std::uint32_t each) {
   auto list = tasks<Task>(4);
-  MetaSolver solver(list, Gaussian{}, Central{{1e-3, 2, 5}}, outer::Sgd{{0.01}}, solver_of_adapters,
-                    MetaOptions{{.outer_steps = 30, .inner_steps = 3, .penalty = 10.0}, each});
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 2, 5}, outer::Sgd{0.01}, solver_of_adapters}, MetaOptions{{.outer_steps = 30, .inner_steps = 3, .penalty = 10.0}, each});
   End end;
   solver.run(end.theta, end.adapters);
   return end;
@@ -110,25 +109,25 @@ TEST_CASE("tasks evaluated together take the steps that they take one by one", "
   const std::uint32_t each = GENERATE(0U, 2U);
   using Task = Joint<false>;
   Task::terms_calls = Task::gradient_calls = 0;
-  const End together = run<Task>(inner::Adam{{.rate = 0.05}}, each);
+  const End together = run<Task>(inner::Adam{.rate = 0.05}, each);
   CHECK(Task::terms_calls == 30);         // one an outer step
   CHECK(Task::gradient_calls == 30 * 3);  // one an inner step, of all tasks, s and p
-  const End alone = run<Quadratic>(inner::Adam{{.rate = 0.05}}, each);
+  const End alone = run<Quadratic>(inner::Adam{.rate = 0.05}, each);
   // The same operations in another order: 180 steps amplify rounding (2^-53) by far less than 1e5.
   CHECK(difference(together, alone) < 1e-11);
-  CHECK(difference(run<Task>(inner::GradientDescent{{0.05}}, each),
-                   run<Quadratic>(inner::GradientDescent{{0.05}}, each)) < 1e-11);
+  CHECK(difference(run<Task>(inner::GradientDescent{0.05}, each),
+                   run<Quadratic>(inner::GradientDescent{0.05}, each)) < 1e-11);
 }
 
 TEST_CASE("a joint step that mixes the tasks' gradients would be seen", "[bilevel]") {
-  const End mixed = run<Joint<true>>(inner::GradientDescent{{0.005}}, 0);
-  CHECK(difference(mixed, run<Quadratic>(inner::GradientDescent{{0.005}}, 0)) > 1e-3);
+  const End mixed = run<Joint<true>>(inner::GradientDescent{0.005}, 0);
+  CHECK(difference(mixed, run<Quadratic>(inner::GradientDescent{0.005}, 0)) > 1e-3);
 }
 
 TEST_CASE("an inner solver that looks elsewhere than at x takes its steps task by task", "[bilevel]") {
   using Task = Joint<false>;
   Task::gradient_calls = 0;
-  const inner::Nesterov nesterov{{.rate = 0.02, .strong_convexity = 1.0}};
+  const inner::Nesterov nesterov{.rate = 0.02, .strong_convexity = 1.0};
   CHECK(difference(run<Task>(nesterov, 0), run<Quadratic>(nesterov, 0)) < 1e-11);
   CHECK(Task::gradient_calls == 0);
 }
@@ -137,9 +136,7 @@ TEST_CASE("one task's adapters in one call take the steps that they take one by 
   using Task = Joint<false>;
   const bool with_lower = GENERATE(true, false);
   const auto end = [&]<class Problem>(Problem problem) {
-    zofo::Solver solver(
-        problem, Gaussian{}, Central{{1e-3, 2, 5}}, outer::Sgd{{0.01}}, inner::Adam{{.rate = 0.05}},
-        zofo::BilevelOptions{
+    zofo::Solver solver(problem, zofo::Policies{Gaussian{}, Central{1e-3, 2, 5}, outer::Sgd{0.01}, inner::Adam{.rate = 0.05}}, zofo::BilevelOptions{
             .outer_steps = 20, .inner_steps = 3, .penalty = 10.0, .upper_with_lower = with_lower});
     End at;
     const zofo::StepReport report = solver.run(at.theta, at.adapters[0].p, at.adapters[0].s);

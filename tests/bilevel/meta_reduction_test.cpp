@@ -67,9 +67,7 @@ struct Setting {
   }
   template <class Estimator>
   auto solver(Estimator estimator, std::uint32_t tasks_per_step = 2) {
-    return MetaSolver(
-        tasks, Gaussian{}, std::move(estimator), outer::Sgd{{rate}}, inner::Adam{{.rate = 0.05}},
-        MetaOptions{{.outer_steps = 100, .inner_steps = 2, .penalty = lambda, .seed = seed}, tasks_per_step});
+    return Solver(tasks, Policies{Gaussian{}, std::move(estimator), outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, MetaOptions{{.outer_steps = 100, .inner_steps = 2, .penalty = lambda, .seed = seed}, tasks_per_step});
   }
 };
 
@@ -105,7 +103,7 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
           "[bilevel]") {
   Setting s;
   constexpr std::uint32_t period = 3, batches = 4;
-  auto solver = s.solver(variance::Svrg(Central{{epsilon, queries, seed}}, {period, batches}));
+  auto solver = s.solver(variance::Svrg(Central{epsilon, queries, seed}, {period, batches}));
   MatrixXd anchor_theta;
   Pairs anchor;
   std::vector<double> full;
@@ -145,8 +143,8 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
 
 TEST_CASE("no reduction over tasks is the estimator by itself, to the bit", "[bilevel]") {
   Setting a, b;
-  auto plain = a.solver(Central{{epsilon, queries, seed}});
-  auto none = b.solver(variance::None(Central{{epsilon, queries, seed}}));
+  auto plain = a.solver(Central{epsilon, queries, seed});
+  auto none = b.solver(variance::None(Central{epsilon, queries, seed}));
   plain.run(a.theta, a.pairs);
   none.run(b.theta, b.pairs);
   CHECK(a.theta == b.theta);
@@ -160,8 +158,7 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
   const auto check = [&](auto reduction) {
     MatrixXd theta = b.theta;
     AdapterPair<MatrixXd> pair = b.pairs[0];
-    Solver alone(b.tasks[0], Gaussian{}, reduction, outer::Sgd{{rate}}, inner::Adam{{.rate = 0.05}},
-                 BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
+    Solver alone(b.tasks[0], Policies{Gaussian{}, reduction, outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
     alone.run(theta, pair.p, pair.s);
     a.theta = b.theta;
     a.pairs[0] = b.pairs[0];
@@ -170,7 +167,7 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
     CHECK((a.theta - theta).cwiseAbs().maxCoeff() < 1e-10);
     CHECK((theta - b.theta).cwiseAbs().maxCoeff() > 1e-3);
   };
-  const Central central{{epsilon, queries, seed}};
+  const Central central{epsilon, queries, seed};
   check(variance::Svrg(central, {5, 3}));
   check(variance::Spider(central, {5, 3}));
   check(variance::Storm(central, {0.3}));
@@ -200,7 +197,7 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
       REQUIRE(broken.theta == whole.theta);
     }
   };
-  const Central central{{epsilon, queries, seed}};
+  const Central central{epsilon, queries, seed};
   check(variance::Svrg(central, {3, 2}));
   check(variance::Spider(central, {3, 2}));
   check(variance::Storm(central, {0.3}));

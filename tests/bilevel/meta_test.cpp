@@ -20,7 +20,7 @@ using Eigen::VectorXd;
 using zofo::Central;
 using zofo::Gaussian;
 using zofo::MetaOptions;
-using zofo::MetaSolver;
+using zofo::Solver;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;
 namespace inner = zofo::inner;
@@ -54,8 +54,7 @@ VectorXd minimiser(const std::vector<Quadratic>& list, double penalty) {
 TEST_CASE("meta-training reaches the minimiser of the mean penalty", "[bilevel]") {
   auto list = tasks(3);
   const std::uint32_t each = GENERATE(0U, 3U);
-  MetaSolver solver(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.03}}, inner::Exact{},
-                    MetaOptions{{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0}, each});
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.03}, inner::Exact{}}, MetaOptions{{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0}, each});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(3);
   solver.run(theta, adapters);
@@ -68,8 +67,7 @@ TEST_CASE("meta-training reaches the minimiser of the mean penalty", "[bilevel]"
 
 TEST_CASE("a task that is not drawn keeps its adapters, and its moments", "[bilevel]") {
   auto list = tasks(5);
-  MetaSolver solver(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.01}}, inner::Adam{{.rate = 0.05}},
-                    MetaOptions{{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0}, 2});
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.01}, inner::Adam{.rate = 0.05}}, MetaOptions{{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0}, 2});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(5);
   std::vector<int> drawn(5);
@@ -93,15 +91,12 @@ TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
   auto list = tasks(2);
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(2);
-  MetaSolver both(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.0}}, inner::GradientDescent{{0.05}},
-                  MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
+  Solver both(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
   both.run(theta, adapters);
   for (std::size_t i = 0; i < 2; ++i) {  // θ does not move, so the tasks do not meet
     std::vector<Quadratic> one{list[i]};
     Pairs alone = zeros(1);
-    MetaSolver solver(one, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.0}},
-                      inner::GradientDescent{{0.05}},
-                      MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
+    Solver solver(one, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
     solver.run(theta, alone);
     CHECK(alone[0].p == adapters[i].p);
     CHECK(alone[0].s == adapters[i].s);
@@ -111,8 +106,7 @@ TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
 TEST_CASE("wrong numbers of tasks are named", "[bilevel]") {
   auto list = tasks(2);
   const auto make = [&](std::uint32_t each) {
-    return MetaSolver(list, Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{},
-                      MetaOptions{{}, each});
+    return Solver(list, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}}, MetaOptions{{}, each});
   };
   CHECK_THROWS_WITH(make(3), contains("tasks_per_step = 3"));
   VectorXd theta = VectorXd::Zero(6);
@@ -121,6 +115,6 @@ TEST_CASE("wrong numbers of tasks are named", "[bilevel]") {
   CHECK_THROWS_WITH(solver.step(theta, adapters), contains("3 pairs for 2 tasks"));
   std::vector<Quadratic> none;
   CHECK_THROWS_WITH(
-      MetaSolver(none, Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}, MetaOptions{}),
+      Solver(none, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}}, MetaOptions{}),
       contains("tasks: 0"));
 }

@@ -18,6 +18,7 @@
 #include "zofo/core/problem.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/core/rng_streams.hpp"
+#include "zofo/inner/evaluate.hpp"
 #include "zofo/inner/inner_optimizer.hpp"
 
 namespace zofo {
@@ -168,22 +169,18 @@ class InnerRound {
   // Checks what the problem wrote; returns the gradient's norm.
   double take(const GradientRequest<P>& request, State& state, const BilevelOptions& options,
               const Where& where) const {
-    require(std::isfinite(request.value), "{}: the loss is {}: must be finite; {}", where.text(), request.value,
-            where.remedy());
-    require(inner::same_size(*request.adapter, *request.gradient),
-            "{}: the problem gave a gradient of another size than the adapter", where.text());
-    const double length = norm(*request.gradient);
-    require(std::isfinite(length), "{}: the gradient's norm is {}: must be finite; {}", where.text(), length,
-            where.remedy());
+    const auto context = [&where] { return inner::EvaluationContext{where.text(), where.remedy()}; };
+    const inner::InnerStep seen =
+        inner::checked_evaluation(request.value, *request.adapter, *request.gradient, context);
     // Per unit of weight, since λ may follow a schedule.
-    const double value = request.value / (request.upper_weight + request.lower_weight);
+    const double value = seen.value / (request.upper_weight + request.lower_weight);
     double& first = where.level == Level::upper ? state.first_upper : state.first_lower;
     if (std::isnan(first)) first = value;
     require(options.divergence_factor == 0.0 ||
                 value <= options.divergence_factor * std::max(1.0, std::abs(first)),
-            "{}: the loss diverges: it is {} and was {} at first; {} (divergence_factor = {} sets the limit)",
+            "{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
             where.text(), value, first, where.remedy(), options.divergence_factor);
-    return length;
+    return seen.gradient_norm;
   }
   void update(Problem& problem, const Theta& theta, const GradientRequest<P>& request, AdapterPair<P>& pair,
               State& state, double penalty, Level level) const {

@@ -36,7 +36,7 @@ void copy_theta(const Theta& from, Memory<Theta>& to) {
 template <class Theta, class P>
 struct Anchor {
   Memory<Theta> theta;
-  std::vector<AdapterPair<P>> adapters;
+  std::vector<AdapterPair<Memory<P>>> adapters;
   double penalty = 0.0;
 };
 
@@ -61,7 +61,7 @@ class OuterStep {
   void check() const { check_policy(reduction_); }
   /// The seed of directions, where the estimator has none of its own.
   void adopt_seed(std::uint64_t seed) {
-    if constexpr (Seedable<Reduction>) reduction_.adopt_seed(seed);
+    zofo::adopt_seed(reduction_, seed);
   }
 
   /// What an estimate is made at.
@@ -84,7 +84,7 @@ class OuterStep {
     Evaluator evaluator{*this, problem, point, options, anchor, options.penalty.at(report.step), {}, {}};
     reduction_.estimate(report.step, evaluator, state, report.gradient);
     evaluator.mean.write(report);
-    report.projected_gradient = projected_gradient(report.gradient);
+    report.projected_gradient = zofo::projected_gradient(report.gradient);
     return evaluator.outcome;
   }
 
@@ -116,18 +116,31 @@ class OuterStep {
     Outcome outcome;
 
     std::span<const double> here(std::span<const Probe> probes, ProbeBatch batch) {
-      return losses(point.theta, point.adapters, penalty, probes, batch, level.here_, &mean);
+      const auto adapter = [this](std::size_t task) {
+        const AdapterPair<P>& pair = point.adapters[task];
+        return AdapterPair<const P*>{&pair.upper, &pair.lower};
+      };
+      return losses(point.theta, adapter, penalty, {probes, batch}, level.here_, &mean);
     }
     std::span<const double> at_anchor(std::span<const Probe> probes, ProbeBatch batch) {
-      return losses(*anchor.theta, anchor.adapters, anchor.penalty, probes, batch, level.at_anchor_, nullptr);
+      const auto adapter = [this](std::size_t task) {
+        const AdapterPair<Memory<P>>& pair = anchor.adapters[task];
+        return AdapterPair<const P*>{&*pair.upper, &*pair.lower};
+      };
+      return losses(*anchor.theta, adapter, anchor.penalty, {probes, batch}, level.at_anchor_, nullptr);
     }
     void move_anchor() { outcome.anchor_moves = true; }
 
    private:
-    std::span<const double> losses(const Theta& theta, std::span<const AdapterPair<P>> adapters, double lambda,
-                                   std::span<const Probe> probes, ProbeBatch batch, std::vector<double>& list,
-                                   MeanTerms* sum) {
-      level.list_requests(adapters, point.tasks, lambda, options.seed, batch);
+    struct Probes {
+      std::span<const Probe> list;
+      ProbeBatch batch;
+    };
+    template <class Adapters>
+    std::span<const double> losses(const Theta& theta, const Adapters& adapters, double lambda,
+                                   const Probes& probed, std::vector<double>& list, MeanTerms* sum) {
+      const std::span<const Probe> probes = probed.list;
+      level.list_requests(adapters, point.tasks, lambda, options.seed, probed.batch);
       const std::size_t width = level.requests_.size();
       level.values_.resize(probes.size() * width);
       problem.losses(theta, point.perturbation, probes,
@@ -149,8 +162,9 @@ class OuterStep {
   };
 
   // Of each task F(p), and where λ is not 0 G(p) and G(s).
-  void list_requests(std::span<const AdapterPair<P>> adapters, std::span<const std::size_t> tasks,
-                     double penalty, std::uint64_t seed, ProbeBatch batch) {
+  template <class Adapters>
+  void list_requests(const Adapters& adapters, std::span<const std::size_t> tasks, double penalty,
+                     std::uint64_t seed, ProbeBatch batch) {
     requests_.clear();
     const auto stream = [&](BatchStream small, BatchStream large) {
       return stream_number(batch.large ? large : small);
@@ -161,10 +175,11 @@ class OuterStep {
       const auto number = static_cast<std::uint32_t>(task);
       const BatchKey upper{seed, batch.number, upper_stream, number};
       const BatchKey lower{seed, batch.number, lower_stream, number};
-      requests_.push_back({Level::upper, &adapters[task].upper, upper});
+      const AdapterPair<const P*> pair = adapters(task);
+      requests_.push_back({Level::upper, pair.upper, upper});
       if (penalty == 0.0) continue;
-      requests_.push_back({Level::lower, &adapters[task].upper, lower});
-      requests_.push_back({Level::lower, &adapters[task].lower, lower});
+      requests_.push_back({Level::lower, pair.upper, lower});
+      requests_.push_back({Level::lower, pair.lower, lower});
     }
   }
 

@@ -237,7 +237,11 @@ class Solver {
       std::swap(next_anchor_, state_.anchor);
     }
     copy_theta(theta, next_anchor_.theta);
-    next_anchor_.adapters.assign(adapters.begin(), adapters.end());
+    next_anchor_.adapters.resize(adapters.size());
+    for (std::size_t i = 0; i < adapters.size(); ++i) {
+      next_anchor_.adapters[i].upper = adapters[i].upper;
+      next_anchor_.adapters[i].lower = adapters[i].lower;
+    }
     next_anchor_.penalty = options_.penalty.at(report_.step);
   }
   void check_point(const Theta& theta, std::span<const Pair> adapters) const {

@@ -1,18 +1,19 @@
-/// @file Policies and options that can check themselves.
+/// @file How the options of a policy are checked: the one protocol of all policies.
 #pragma once
 
 namespace zofo {
 
-/// `check()` throws Error naming the first field that is out of range.
+/// `check() const` throws Error naming the option that is out of range. A policy that wraps others checks
+/// them too, by `check_policy`.
 template <class T>
-concept Checkable = requires(const T& x) {
-  x.check();
+concept Checkable = requires(const T& policy) {
+  policy.check();
 };
 
-/// Calls `policy.check()` where there is one. Every policy is checked through this function, and a policy that
-/// wraps another one calls it from its own check().
+/// Calls `policy.check()` where there is one; a policy without options has none. Throws Error naming the
+/// option that is out of range.
 template <class T>
-void check_policy(const T& policy) {
+void check_policy([[maybe_unused]] const T& policy) {
   if constexpr (Checkable<T>) policy.check();
 }
 

@@ -1,7 +1,6 @@
 /// @file What one outer step reports.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -20,14 +19,6 @@ struct InnerReport {
   double gradient_norm = kNotEvaluated;  ///< gradient norm at the returned point
   bool converged = false;                ///< that norm is at most the budget's tolerance
 };
-
-/// ρ of an update: √(queries · Σ c²), the root mean square of the projected gradient over its directions. An
-/// update of d coordinates is about ρ √(d/queries) long.
-[[nodiscard]] inline double projected_gradient(const ZoGradient& update) {
-  double squares = 0.0;
-  for (const ZoTerm& term : update.terms) squares += term.coefficient * term.coefficient;
-  return std::sqrt(update.queries * squares);
-}
 
 /// One outer step. Losses of parts that are switched off are NaN (kNotEvaluated). With several tasks every
 /// number is the mean over the step's tasks, and inner_converged holds for all of them.

@@ -14,11 +14,37 @@
 
 namespace zofo {
 
-/// `add(θ, direction, a)`: θ ← θ + a z(direction); `second_moment_factor(d)`: E‖ĝ‖²/‖∇f‖² on a linear f (E3).
+/// `add(θ, direction, a)`: θ ← θ + a z(direction), z a pure function of the direction. The estimators assume
+/// E zzᵀ = I, which check_perturbation measures. It throws for no direction that it has accepted in
+/// `check_direction`; one without check_direction throws for none.
 template <class D, class Theta>
-concept Perturbation = requires(const D& law, Theta& theta, Direction direction, double a, std::size_t d) {
-  law.add(theta, direction, a);
-  { law.second_moment_factor(d) } -> std::convertible_to<double>;
+concept Perturbation = requires(const D& perturbation, Theta& theta, Direction direction, double a) {
+  perturbation.add(theta, direction, a);
+};
+
+/// Refinement for perturbations that θ's shape or a direction may not suit: `check_direction(θ, direction)`
+/// throws Error where `add` would, without generating z.
+template <class D, class Theta>
+concept ChecksDirection = requires(const D& perturbation, const Theta& theta, Direction direction) {
+  perturbation.check_direction(theta, direction);
+};
+
+/// Calls `perturbation.check_direction(θ, direction)` where there is one. Throws Error where `add` would.
+template <class D, class Theta>
+void check_direction([[maybe_unused]] const D& perturbation, [[maybe_unused]] const Theta& theta,
+                     [[maybe_unused]] Direction direction) {
+  if constexpr (ChecksDirection<D, Theta>) perturbation.check_direction(theta, direction);
+}
+
+/// A perturbation distribution that learns from the updates: `State`; `at(state)`, the perturbation of one
+/// step; `learn(update, state)`, which is called with every update of θ, in a replay of saved updates too, so
+/// that the state is a function of the updates.
+template <class D, class Theta>
+concept StatefulPerturbation = std::default_initializable<typename D::State> &&
+    requires(const D& distribution, const typename D::State& now, typename D::State& state,
+             const ZoGradient& update) {
+  { distribution.at(now) } -> Perturbation<Theta>;
+  distribution.learn(update, state);
 };
 
 /// θ that a law moves where it lies, off the CPU: `move_along(θ, law, terms)`, θ ← θ + Σ coefficient
