@@ -1,12 +1,8 @@
-/// @file The framework in one include (zofo::zofo). The problems whose answers are known, which take a
-/// compiler longer than all the rest, are in problems.hpp; the language-model rooms are included one by one.
+/// @file The framework in one include (zofo::zofo). Problems whose answers are known are in problems.hpp, checks
+/// of a problem's derivatives in hypergradient.hpp; the modules of zofo::llm are included one by one.
 #pragma once
 
-#include "zofo/hypergradient/counted.hpp"
-#include "zofo/bilevel/meta.hpp"
 #include "zofo/bilevel/options.hpp"
-#include "zofo/bilevel/penalty.hpp"
-#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/core/observer.hpp"
@@ -17,6 +13,7 @@
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/exact.hpp"
 #include "zofo/inner/gradient_descent.hpp"
+#include "zofo/inner/lbfgs.hpp"
 #include "zofo/inner/nesterov.hpp"
 #include "zofo/inner/sgd.hpp"
 #include "zofo/outer/adam.hpp"
