@@ -12,6 +12,7 @@
 
 #include "../model/golden.hpp"
 #include "catch.hpp"
+#include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/pack_examples.hpp"
 #include "zofo/model_io/load_model.hpp"
 

@@ -84,8 +84,7 @@ class RowEncoder {
   /// `place`, where the task has none.
   [[nodiscard]] EncodedRow neutral(const EncodedRow& row, std::string_view place) const {
     const auto ids = [&](const std::string& text) {
-      require(!data::detail::is_blank(text), "{}: the prompt without the row is blank: neutral must be given",
-              place);
+      require(!data::is_blank(text), "{}: the prompt without the row is blank: neutral must be given", place);
       return encode_prompt(*model_, text);
     };
     if (task_->kind == data::Kind::choice) return {ids(row.example->neutral), row.label, row.options};
