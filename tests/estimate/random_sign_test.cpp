@@ -10,7 +10,7 @@ using zofo::Central;
 using zofo::RandomSign;
 
 TEST_CASE("an estimate with a random sign has the other's length and directions", "[estimate]") {
-  const Central central{{1e-3, 2, 7}};
+  const Central central{1e-3, 2, 7};
   const RandomSign<Central> drift{central, 11};
   static_assert(zofo::OuterZOEstimator<RandomSign<Central>>);
   const std::vector<double> losses{1.0, 0.5, 0.25, 0.75};

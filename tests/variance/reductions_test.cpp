@@ -24,7 +24,7 @@ static_assert(!zofo::VarianceReduction<Central> && zofo::ProbeEvaluator<SumEvalu
 namespace {
 constexpr Eigen::Index kD = 5;
 const FiniteSum kSum(8, kD);
-const Central kCentral{{0.1, 2, 3}};
+const Central kCentral{0.1, 2, 3};
 VectorXd point(double shift) { return VectorXd::LinSpaced(kD, -1.0, 1.0).array() + shift; }
 // ĝ of all eight rows in the directions of one step: what a large batch of eight is.
 VectorXd full_by_hand(const VectorXd& x, std::uint32_t step) {
@@ -131,5 +131,5 @@ TEST_CASE("options of reductions out of range are named", "[reduce]") {
   CHECK_THROWS_WITH(variance::Spider(kCentral, {.batches = 0}).check(), contains("batches = 0"));
   CHECK_THROWS_WITH(variance::Storm(kCentral, {.weight = 0.0}).check(), contains("weight = 0"));
   CHECK_THROWS_WITH(variance::Storm(kCentral, {.weight = std::nan("")}).check(), contains("weight = nan"));
-  CHECK_THROWS_WITH(variance::None(Central{{-1.0, 1, 0}}).check(), contains("epsilon = -1"));
+  CHECK_THROWS_WITH(variance::None(Central{-1.0, 1, 0}).check(), contains("epsilon = -1"));
 }
