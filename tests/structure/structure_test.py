@@ -138,6 +138,14 @@ class WrongTrees(unittest.TestCase):
         self.header("run/e.hpp", "zofo::llm", "using X = detail::Own*;")
         self.finds(check_detail, "detail::Own: is private to lm")
 
+    def test_what_counts_as_declared_in_detail(self):
+        self.header("lm/b.hpp", "zofo::llm", "namespace detail { template <class T> [[nodiscard]] T a(T x) { return x; } "
+                    "inline constexpr int b = 1; enum class C { x }; template <class T> concept D = true; "
+                    "using E = int; [[nodiscard]] inline std::vector<int> f() { return {}; } int g{2}; }", "core/a.hpp")
+        for name in "abCDEfg":
+            self.header("run/e.hpp", "zofo::llm", f"inline auto h() {{ return detail::{name}; }}")
+            self.finds(check_detail, f"detail::{name}: is private to lm")
+
     def test_detail_of_another_module_in_the_program(self):
         self.write("tools/zofo/e.cpp", "namespace zofo::cli { int h() { return llm::detail::secret(); } }\n")
         self.finds(check_detail, "tools/zofo/e.cpp:1: llm::detail::secret")

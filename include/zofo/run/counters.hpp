@@ -24,10 +24,10 @@ struct Cost {
   std::uint32_t rows = 0;
 };
 
-/// What a run has computed: passes in units of one forward over `batch` rows (a backward counts as one more).
+/// What a problem has computed. Whole numbers: their sum is the same wherever a run was cut.
 struct Work {
-  double passes = 0.0;
-  std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
+  std::uint64_t rows = 0;    ///< examples read by forward passes, a backward counting them once more
+  std::uint64_t tokens = 0;  ///< tokens read, the same way
 };
 
 /// What could be selected after a step, and its loss on the rows that decide.
