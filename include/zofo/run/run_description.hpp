@@ -78,11 +78,11 @@ struct RunDescription {
   Method method = Method::bilevel;
   std::string model;         ///< hash of θ_0
   ZerothOrderOptions theta;  ///< distribution and optimiser of the updates, for a replay, and the estimator
-  ScheduleKind schedule = ScheduleKind::constant;  ///< of θ's rate
+  ScheduleKind schedule = ScheduleKind::constant;   ///< of θ's rate
   std::uint32_t warmup_steps = 0, decay_steps = 0;  ///< the second: where the schedule ends
-  bool tied = false;         ///< one adapter for all tasks
-  bool adapted = false;      ///< it holds adapters to start from
-  bool merged = false;       ///< an adapter belongs into the weights
+  bool tied = false;                                ///< one adapter for all tasks
+  bool adapted = false;                             ///< it holds adapters to start from
+  bool merged = false;                              ///< an adapter belongs into the weights
   std::vector<Task> tasks;
 
   static constexpr const char* file = "meta.json";
@@ -118,13 +118,37 @@ struct RunDescription {
   }
 };
 
+/// What meta.json says of a run from the model whose hash is `model`.
+inline RunDescription describe(const RunOptions& o, std::string model,
+                               std::vector<RunDescription::Task> tasks) {
+  const RateSchedule schedule = rate_schedule(o);
+  RunDescription run;
+  run.method = o.method;
+  run.model = std::move(model);
+  run.theta = o;
+  run.schedule = schedule.kind;
+  run.warmup_steps = schedule.warmup_steps;
+  run.decay_steps = schedule.kind == ScheduleKind::constant ? 0 : schedule.end;
+  run.tied = o.tied();
+  run.adapted = o.adapted();
+  run.merged = o.merged();
+  run.tasks = std::move(tasks);
+  return run;
+}
+
 inline nlohmann::json to_json(const RunDescription& run) {
   nlohmann::json tasks = nlohmann::json::array();
   for (const RunDescription::Task& task : run.tasks)
     tasks.push_back({{"name", task.name}, {"options", task.options}, {"rows", task.rows}});
-  return {{"method", to_text(run.method)}, {"model", run.model}, {"theta", to_json(run.theta)},
-          {"schedule", to_text(run.schedule)}, {"warmup_steps", run.warmup_steps}, {"decay_steps", run.decay_steps},
-          {"tied", run.tied},     {"adapted", run.adapted}, {"merged", run.merged},
+  return {{"method", to_text(run.method)},
+          {"model", run.model},
+          {"theta", to_json(run.theta)},
+          {"schedule", to_text(run.schedule)},
+          {"warmup_steps", run.warmup_steps},
+          {"decay_steps", run.decay_steps},
+          {"tied", run.tied},
+          {"adapted", run.adapted},
+          {"merged", run.merged},
           {"tasks", tasks}};
 }
 
@@ -171,8 +195,8 @@ inline void write_run_adapter(const std::filesystem::path& folder, const model::
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   require(!error, "{}: cannot be made: {}", folder.string(), error.message());
-  peft::write_peft(folder, config, layout,
-                   std::span(values.data(), static_cast<std::size_t>(values.size())), base_model);
+  peft::write_peft(folder, config, layout, std::span(values.data(), static_cast<std::size_t>(values.size())),
+                   base_model);
 }
 
 /// True if two layouts give the same meaning to a vector.
@@ -206,7 +230,8 @@ inline peft::PeftAdapter mean_adapter(const std::filesystem::path& run, const Ru
 }
 
 /// Puts into θ_0 what the run merged; before θ goes to a device.
-inline void merge_run(const std::filesystem::path& run, const RunDescription& described, model::Parameters& theta) {
+inline void merge_run(const std::filesystem::path& run, const RunDescription& described,
+                      model::Parameters& theta) {
   if (!described.merged) return;
   const peft::PeftLora merged = peft::read_peft_lora(run / RunDescription::merged_folder, theta.config());
   merge_lora(theta, merged.lora, merged.values);

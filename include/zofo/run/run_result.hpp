@@ -20,15 +20,15 @@ struct RunResult {
   Command command = Command::finetune;
   Method method = Method::bilevel;
   AdapterKind adapter = AdapterKind::lora;
-  std::vector<std::string> tasks;      ///< names
-  std::vector<Scores> before, after;   ///< of each task
-  std::uint32_t steps = 0;             ///< outer steps
-  double seconds = 0.0;                ///< of training
-  double passes = 0.0;                 ///< forward-equivalents, one forward of `batch` rows each
-  double peak = 0.0;                   ///< MiB
-  double moved = 0.0;                  ///< length of the sum of θ's updates (train/update_distance.hpp)
-  Selected selected = Selected::upper; ///< what is the result
-  std::uint32_t selected_steps = 0;    ///< less than `steps` where training stopped early
+  std::vector<std::string> tasks;       ///< names
+  std::vector<Scores> before, after;    ///< of each task
+  std::uint32_t steps = 0;              ///< outer steps
+  double seconds = 0.0;                 ///< of training
+  double passes = 0.0;                  ///< forward-equivalents, one forward of `batch` rows each
+  double peak = 0.0;                    ///< MiB
+  double moved = 0.0;                   ///< length of the sum of θ's updates (train/update_distance.hpp)
+  Selected selected = Selected::upper;  ///< what is the result
+  std::uint32_t selected_steps = 0;     ///< less than `steps` where training stopped early
   bool interrupted = false;
   bool stopped_early = false;
   std::string model_hash;    ///< of the model before the run

@@ -1,4 +1,5 @@
-/// @file The model that a run selected, as files of its folder: served.json, and the adapter as peft stores it.
+/// @file The model that a run selected, as files of its folder: served.json, and the adapter as peft stores
+/// it.
 #pragma once
 
 #include <Eigen/Core>
@@ -41,12 +42,11 @@ inline constexpr const char* adapter_folder = "adapter";
 /// adapter's hash, comes last. Throws Error naming the file when the disk refuses.
 inline void write_selected(const std::filesystem::path& run, const model::Config& config,
                            const SelectedModel& model, const std::string& base_model) {
-  nlohmann::json out = {{"served", to_text(model.selected)},
-                        {"steps", model.steps},
-                        {"decision",
-                         {{"upper_loss", model.upper_loss},
-                          {"lower_loss", model.lower_loss},
-                          {"rows", model.decision_rows}}}};
+  nlohmann::json out = {
+      {"served", to_text(model.selected)},
+      {"steps", model.steps},
+      {"decision",
+       {{"upper_loss", model.upper_loss}, {"lower_loss", model.lower_loss}, {"rows", model.decision_rows}}}};
   if (model.adapter) {
     const Eigen::VectorXf& x = model.adapter->values;
     std::filesystem::create_directories(run / adapter_folder);

@@ -15,7 +15,7 @@ namespace zofo::llm {
 
 namespace detail {
 
-inline double mean_of(std::span<const Scores> tasks, double Scores::* figure) {
+inline double mean_of(std::span<const Scores> tasks, double Scores::*figure) {
   double sum = 0.0;
   for (const Scores& each : tasks) sum += each.*figure;
   return sum / static_cast<double>(tasks.size());
