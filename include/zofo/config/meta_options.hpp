@@ -151,7 +151,7 @@ inline BilevelOptions loop_options(const MetaTrainOptions& o) {
   loop.outer_steps = o.steps > 0 ? o.steps : 0xFFFFFFFFU / loop.inner_steps;
   loop.penalty = o.penalty;
   loop.seed = o.seed;
-  if (o.method == "joint-lora") return loop.adapter_alone();
+  if (o.method == "joint-lora") return loop.adapter_only();
   if (o.method == "joint-mezo") return loop.mezo();
   loop.move_backbone = o.moves_backbone();
   return loop;

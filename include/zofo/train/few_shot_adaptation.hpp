@@ -62,7 +62,7 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   require(count.number >= 1 && count.number <= data.train.size(),
           "task {}: {} = {}: must be in [1, {}], the number of training rows", data.task.name,
           count.each ? "shots" : "examples", count.number, data.train.size());
-  chosen = data::shuffled(seed, examples_stream, 0, data.train.size());
+  chosen = shuffled(seed, examples_stream, 0, data.train.size());
   chosen.resize(count.number);
   return chosen;
 }
@@ -152,7 +152,7 @@ class Adaptation {
     BilevelOptions loop;
     loop.outer_steps = 1;
     loop.inner_steps = options.steps;
-    loop = loop.adapter_alone();
+    loop = loop.adapter_only();
     const inner::Adam adam{
         {.rate = Schedule::linear(options.rate, 0.0, options.steps), .weight_decay = options.weight_decay}};
     std::vector<InnerStates<inner::Adam, Vector>> states(tasks.size());

@@ -1,5 +1,5 @@
-// What all inner solvers share: vector types, steps counted, schedules, failures, the solve.
-#include "zofo/inner/inner_solver.hpp"
+// What all inner optimizers share: vector types, steps counted, schedules, failures, the solve.
+#include "zofo/inner/inner_solve.hpp"
 
 #include <Eigen/Core>
 #include <cmath>
@@ -13,16 +13,18 @@
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/exact.hpp"
 #include "zofo/inner/gradient_descent.hpp"
+#include "zofo/inner/lbfgs.hpp"
 #include "zofo/inner/nesterov.hpp"
 #include "zofo/inner/sgd.hpp"
 
 using Eigen::VectorXd;
+using objectives::step;
 using zofo::Schedule;
 namespace inner = zofo::inner;
 
 namespace {
 
-using zofo::axpy, zofo::norm, zofo::zeros_like;  // Eigen's; a type of one's own brings its own
+using zofo::axpy, zofo::norm;  // Eigen's; a type of one's own brings its own
 
 template <class P>
 P ten() {
@@ -37,11 +39,12 @@ P ten() {
 template <class Use>
 void with_solvers(const Use& use) {
   use(inner::Exact{});
-  use(inner::GradientDescent{{.rate = 0.1}});
-  use(inner::Nesterov{{.rate = 0.1, .strong_convexity = 1.0}});
-  use(inner::Nesterov{{.rate = 0.1}});
-  use(inner::Sgd{{.rate = 0.05, .momentum = 0.5}});
-  use(inner::Adam{{.rate = Schedule::linear(0.05, 0.0, 2000)}});
+  use(inner::GradientDescent{.rate = 0.1});
+  use(inner::Nesterov{.rate = 0.1, .strong_convexity = 1.0});
+  use(inner::Nesterov{.rate = 0.1});
+  use(inner::Sgd{.rate = 0.05, .momentum = 0.5});
+  use(inner::Lbfgs{.first_rate = 0.1, .max_step_norm = 2.0});
+  use(inner::Adam{.rate = Schedule::linear(0.05, 0.0, 2000)});
 }
 template <class P>
 double distance(const P& x) {
@@ -65,16 +68,13 @@ struct Failing {
   void minimiser(VectorXd& x) const { x *= 0.5; }
 };
 
-// A user's solver that knows nothing of InnerStep.
+// A user's optimizer.
 struct Plain {
   template <class P>
   struct State {};
-  template <class Objective, class P>
-  double step(Objective& objective, P& x, State<P>&) const {
-    P gradient = zeros_like(x);
-    const double value = objective.value_and_gradient(x, gradient);
+  template <class P>
+  void update(P& gradient, P& x, State<P>&) const {
     axpy(-0.1, gradient, x);
-    return value;
   }
 };
 
@@ -84,11 +84,11 @@ TEMPLATE_TEST_CASE("every inner solver works on Eigen vectors, matrices and a ty
                    VectorXd, Eigen::MatrixXf, own::TwoBlocks) {
   with_solvers([](const auto& solver) {
     using Solver = std::remove_cvref_t<decltype(solver)>;
-    static_assert(zofo::InnerSolver<Solver, objectives::Numbered<TestType>, TestType>);
+    static_assert(inner::InnerOptimizer<Solver, TestType>);
     objectives::Numbered<TestType> g;
     TestType x = ten<TestType>();
     typename Solver::template State<TestType> state;
-    const auto report = solver.solve(g, x, state, {.steps = 2000, .tolerance = 1e-3});
+    const auto report = inner::inner_solve(solver, g, x, state, {.steps = 2000, .tolerance = 1e-3});
     CHECK(report.converged);
     CHECK(report.gradient_norm <= 1e-3);
     CHECK(distance(x) <= 1e-3 * (1.0 + 1e-4));  // curvature is at least 1
@@ -106,14 +106,14 @@ TEST_CASE("a copied state goes on as the one it was copied from", "[inner]") {
     objectives::Numbered<VectorXd> g;
     VectorXd x = VectorXd::Zero(10);
     State state;
-    for (int k = 0; k < 5; ++k) solver.step(g, x, state);
+    for (int k = 0; k < 5; ++k) step(solver, g, x, state);
     const State copied = state;
     const VectorXd here = x;
-    for (int k = 0; k < 5; ++k) solver.step(g, x, state);
+    for (int k = 0; k < 5; ++k) step(solver, g, x, state);
     VectorXd again = here;
     State warm = state;
     warm = copied;
-    for (int k = 0; k < 5; ++k) solver.step(g, again, warm);
+    for (int k = 0; k < 5; ++k) step(solver, g, again, warm);
     CHECK(again == x);
     CHECK(copied.steps == 5);
   });
@@ -125,16 +125,16 @@ TEST_CASE("a value or gradient that is not finite names the step and leaves x an
     typename std::remove_cvref_t<decltype(solver)>::template State<VectorXd> state, smooth_state;
     Failing failing{3, in_gradient}, smooth{-1, false};
     VectorXd x = VectorXd::LinSpaced(4, 1.0, 2.0), smooth_x = x;
-    for (int k = 0; k < 3; ++k) solver.step(failing, x, state);
+    for (int k = 0; k < 3; ++k) step(solver, failing, x, state);
     const VectorXd before = x;
-    CHECK_THROWS_WITH(solver.step(failing, x, state),
+    CHECK_THROWS_WITH(step(solver, failing, x, state),
                       contains(in_gradient ? "inner step 3: the gradient's norm is inf"
-                                           : "inner step 3: the objective is nan"));
+                                           : "inner step 3: the loss is nan"));
     CHECK(x == before);
     CHECK(state.steps == 3);
     // Nothing of the failure is left: the next step is the one that would have been.
-    solver.step(failing, x, state);
-    for (int k = 0; k < 4; ++k) solver.step(smooth, smooth_x, smooth_state);
+    step(solver, failing, x, state);
+    for (int k = 0; k < 4; ++k) step(solver, smooth, smooth_x, smooth_state);
     CHECK(x == smooth_x);
   });
 }
@@ -148,7 +148,7 @@ TEST_CASE("a rate of 1/√k is taken step by step by every solver that has one",
   const auto run = [&](const auto& solver) {
     typename std::remove_cvref_t<decltype(solver)>::template State<VectorXd> state;
     VectorXd x = VectorXd::Constant(1, x0);
-    for (int k = 0; k < 30; ++k) solver.step(g, x, state);
+    for (int k = 0; k < 30; ++k) step(solver, g, x, state);
     CHECK(state.steps == 30);
     return x[0];
   };
@@ -165,22 +165,22 @@ TEST_CASE("a rate of 1/√k is taken step by step by every solver that has one",
     adam -=
         eta(k) * m / (1.0 - std::pow(0.9, k + 1)) / (std::sqrt(v / (1.0 - std::pow(0.999, k + 1))) + 1e-8);
   }
-  CHECK(run(inner::GradientDescent{{rate}}) == Approx(descent).epsilon(1e-12));
-  CHECK(run(inner::Sgd{{.rate = rate}}) == Approx(descent).epsilon(1e-12));
-  CHECK(run(inner::Sgd{{.rate = rate, .momentum = 0.6, .weight_decay = 0.2}}) ==
+  CHECK(run(inner::GradientDescent{rate}) == Approx(descent).epsilon(1e-12));
+  CHECK(run(inner::Sgd{.rate = rate}) == Approx(descent).epsilon(1e-12));
+  CHECK(run(inner::Sgd{.rate = rate, .momentum = 0.6, .weight_decay = 0.2}) ==
         Approx(decayed).epsilon(1e-12).margin(1e-15));
-  CHECK(run(inner::Nesterov{{.rate = rate}}) == Approx(x).epsilon(1e-10).margin(1e-15));
-  CHECK(run(inner::Adam{{.rate = rate}}) == Approx(adam).epsilon(1e-10));
+  CHECK(run(inner::Nesterov{.rate = rate}) == Approx(x).epsilon(1e-10).margin(1e-15));
+  CHECK(run(inner::Adam{.rate = rate}) == Approx(adam).epsilon(1e-10));
 }
 
 TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[inner]") {
   // Each step halves the gradient of ½x² from 1.
   objectives::Diagonal<VectorXd> g{VectorXd::Ones(1), VectorXd::Zero(1)};
-  const inner::GradientDescent halving{{0.5}};
-  const auto solve = [&](const auto& solver, double start, zofo::InnerBudget budget) {
+  const inner::GradientDescent halving{0.5};
+  const auto solve = [&](const auto& solver, double start, inner::InnerBudget budget) {
     typename std::remove_cvref_t<decltype(solver)>::template State<VectorXd> state;
     VectorXd x = VectorXd::Constant(1, start);
-    return solver.solve(g, x, state, budget);
+    return inner::inner_solve(solver, g, x, state, budget);
   };
   SECTION("stopped") {
     // 2^−4 is seen by the fifth step, which moves on to 2^−5.
@@ -198,7 +198,7 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
   SECTION("met by the last step") { CHECK(solve(halving, 1.0, {4, 0.0625}).converged); }
   SECTION("tolerance 0 is met by a zero gradient alone") {
     CHECK_FALSE(solve(halving, 1.0, {200}).converged);
-    CHECK(solve(inner::GradientDescent{{1.0}}, 1.0, {1}).converged);
+    CHECK(solve(inner::GradientDescent{1.0}, 1.0, {1}).converged);
     CHECK(solve(halving, 0.0, {200}).steps == 1);
   }
   SECTION("no steps") {
@@ -208,7 +208,7 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
   }
   SECTION("a step that overshoots the point it saw is not taken for the end") {
     // Heavy momentum runs through the minimum: what is reported holds where x is.
-    const auto report = solve(inner::Sgd{{.rate = 0.5, .momentum = 0.9}}, 1.0, {10000, 1e-3});
+    const auto report = solve(inner::Sgd{.rate = 0.5, .momentum = 0.9}, 1.0, {10000, 1e-3});
     CHECK(report.converged);
     CHECK(report.gradient_norm <= 1e-3);
   }
@@ -217,16 +217,17 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
   }
 }
 
-TEST_CASE("a solver of one's own that returns a plain number is solved with too", "[inner]") {
+TEST_CASE("an optimizer of one's own is solved with as the library's", "[inner]") {
   objectives::Numbered<VectorXd> g;
-  static_assert(zofo::InnerSolver<Plain, decltype(g), VectorXd>);
-  VectorXd x = VectorXd::Zero(10);
+  static_assert(inner::InnerOptimizer<Plain, VectorXd> && !inner::LooksAhead<Plain, VectorXd>);
+  VectorXd x = VectorXd::Zero(10), other = x;
   Plain::State<VectorXd> state;
-  const auto report = zofo::inner_solve(Plain{}, g, x, state, {.steps = 300, .tolerance = 1e-6});
-  CHECK(report.steps == 300);
+  inner::GradientDescent::State<VectorXd> other_state;
+  const inner::InnerBudget budget{.steps = 300, .tolerance = 1e-6};
+  const auto report = inner::inner_solve(Plain{}, g, x, state, budget);
   CHECK(report.converged);
-  CHECK(g.calls == 301);
-  CHECK_FALSE(zofo::inner_solve(Plain{}, g, x, state, {.steps = 3}).converged);
+  CHECK(report.steps == inner::inner_solve(inner::GradientDescent{0.1}, g, other, other_state, budget).steps);
+  CHECK(x == other);
 }
 
 TEST_CASE("an x of another size than the moments' is refused; memory alone adapts", "[inner]") {
@@ -234,18 +235,20 @@ TEST_CASE("an x of another size than the moments' is refused; memory alone adapt
   VectorXd small = VectorXd::Zero(3), large = VectorXd::Zero(5);
   const auto moments = [&](const auto& solver) {
     typename std::remove_cvref_t<decltype(solver)>::template State<VectorXd> state;
-    solver.step(g, small, state);
-    CHECK_THROWS_WITH(solver.step(g, large, state), contains("another size"));
+    step(solver, g, small, state);
+    CHECK_THROWS_WITH(step(solver, g, large, state), contains("another size"));
     CHECK(large == VectorXd::Zero(5));
     CHECK(state.steps == 1);
   };
   moments(inner::Adam{});
   moments(inner::Nesterov{});
-  moments(inner::Sgd{{.momentum = 0.9}});
+  moments(inner::Sgd{.momentum = 0.9});
+  moments(inner::Lbfgs{});
   inner::GradientDescent::State<VectorXd> state;
-  inner::GradientDescent{}.step(g, small, state);
-  CHECK_NOTHROW(inner::GradientDescent{}.step(g, large, state));
+  zofo::Memory<VectorXd> gradient;
+  inner::inner_step(inner::GradientDescent{}, g, small, state, gradient);
+  CHECK_NOTHROW(inner::inner_step(inner::GradientDescent{}, g, large, state, gradient));
   objectives::Script wrong{{VectorXd::Zero(2)}};
-  CHECK_THROWS_WITH(inner::GradientDescent{}.step(wrong, small, state),
+  CHECK_THROWS_WITH(step(inner::GradientDescent{}, wrong, small, state),
                     contains("inner step 2: the objective gave a gradient of another size"));
 }

@@ -1,4 +1,4 @@
-/// @file Which rows a mini-batch holds, as a pure function of its key.
+/// @file Which examples a mini-batch holds, as a pure function of its key.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 
-namespace zofo::data {
+namespace zofo {
 
 namespace detail {
 
@@ -39,20 +39,20 @@ inline std::vector<std::size_t> shuffled(std::uint64_t seed, std::uint64_t strea
   return order;
 }
 
-/// The rows of batch `sample.step`: the epochs of (seed, stream), each in its own order, laid end to end and
-/// cut into batches, so every row comes once an epoch. A batch across the border of two epochs may hold a row
-/// twice. Costs O(rows). Error unless 1 ≤ batch ≤ rows.
-inline std::vector<std::size_t> draw(Sample sample, std::size_t rows, std::size_t batch) {
+/// Indices of the examples of mini-batch `key.step`: the epochs of (seed, task, stream), each in its own order,
+/// are laid end to end and cut into batches, so every example comes once an epoch. A batch across the border of
+/// two epochs may hold an example twice. Costs O(rows). Throws Error unless 1 ≤ batch ≤ rows.
+inline std::vector<std::size_t> sample_batch(BatchKey key, std::size_t rows, std::size_t batch) {
   require(batch >= 1 && batch <= rows, "batch = {}: must be in [1, {}], the number of rows", batch, rows);
-  const std::uint64_t first = std::uint64_t{sample.step} * batch;
+  const std::uint64_t first = std::uint64_t{key.step} * batch;
   std::uint64_t epoch = first / rows;
   std::size_t position = first % rows;
-  std::vector<std::size_t> order = shuffled(sample.seed, sample.stream, epoch, rows);
+  std::vector<std::size_t> order = shuffled(task_seed(key), key.stream, epoch, rows);
   std::vector<std::size_t> chosen;
   chosen.reserve(batch);
   while (chosen.size() < batch) {
     if (position == rows) {
-      order = shuffled(sample.seed, sample.stream, ++epoch, rows);
+      order = shuffled(task_seed(key), key.stream, ++epoch, rows);
       position = 0;
     }
     chosen.push_back(order[position++]);
@@ -60,4 +60,4 @@ inline std::vector<std::size_t> draw(Sample sample, std::size_t rows, std::size_
   return chosen;
 }
 
-}  // namespace zofo::data
+}  // namespace zofo

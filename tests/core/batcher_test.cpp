@@ -1,4 +1,4 @@
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/batcher.hpp"
 
 #include <algorithm>
 #include <map>
@@ -6,8 +6,8 @@
 
 #include "catch.hpp"
 
-using zofo::Sample;
-using zofo::data::draw;
+using zofo::BatchKey;
+using zofo::sample_batch;
 
 namespace {
 
@@ -16,7 +16,7 @@ std::vector<std::size_t> sequence(std::uint64_t seed, std::uint32_t stream, std:
                                   std::size_t batch, std::uint32_t batches) {
   std::vector<std::size_t> all;
   for (std::uint32_t step = 0; step < batches; ++step)
-    for (const std::size_t row : draw({seed, step, stream}, rows, batch)) all.push_back(row);
+    for (const std::size_t row : sample_batch({seed, step, stream}, rows, batch)) all.push_back(row);
   return all;
 }
 
@@ -24,9 +24,9 @@ std::vector<std::size_t> sequence(std::uint64_t seed, std::uint32_t stream, std:
 
 TEST_CASE("SplitMix64 gives the published sequence") {
   // The first outputs for seed 1234567, as in Vigna's splitmix64.c (and Rosetta Code's test).
-  CHECK(zofo::data::detail::random_bits(1234567, 0) == 6457827717110365317ULL);
-  CHECK(zofo::data::detail::random_bits(1234567, 1) == 3203168211198807973ULL);
-  CHECK(zofo::data::detail::random_bits(1234567, 2) == 9817491932198370423ULL);
+  CHECK(zofo::detail::random_bits(1234567, 0) == 6457827717110365317ULL);
+  CHECK(zofo::detail::random_bits(1234567, 1) == 3203168211198807973ULL);
+  CHECK(zofo::detail::random_bits(1234567, 2) == 9817491932198370423ULL);
 }
 
 TEST_CASE("every epoch holds each row once, whatever the batch") {
@@ -44,15 +44,15 @@ TEST_CASE("every epoch holds each row once, whatever the batch") {
 }
 
 TEST_CASE("a batch is a pure function of its key") {
-  const Sample key{42, 1000, 2};
-  const auto once = draw(key, 100, 8);
-  draw({1, 2, 3}, 50, 4);
-  CHECK(draw(key, 100, 8) == once);
-  CHECK(draw({43, 1000, 2}, 100, 8) != once);
-  CHECK(draw({42, 1001, 2}, 100, 8) != once);
-  CHECK(draw({42, 1000, 3}, 100, 8) != once);
+  const BatchKey key{42, 1000, 2};
+  const auto once = sample_batch(key, 100, 8);
+  sample_batch({1, 2, 3}, 50, 4);
+  CHECK(sample_batch(key, 100, 8) == once);
+  CHECK(sample_batch({43, 1000, 2}, 100, 8) != once);
+  CHECK(sample_batch({42, 1001, 2}, 100, 8) != once);
+  CHECK(sample_batch({42, 1000, 3}, 100, 8) != once);
   CHECK(sequence(42, 2, 100, 100, 1) != sequence(42, 2, 100, 100, 2));
-  CHECK(draw({42, 0xffffffffU, 2}, 100, 100).size() == 100);  // no overflow at the last step
+  CHECK(sample_batch({42, 0xffffffffU, 2}, 100, 100).size() == 100);  // no overflow at the last step
 }
 
 TEST_CASE("batches cut one sequence: the size of the batch does not change the order") {
@@ -63,8 +63,8 @@ TEST_CASE("all orders of three rows are equally likely, in epochs and in seeds")
   std::map<std::vector<std::size_t>, int> by_epoch, by_seed;
   constexpr int trials = 6000;
   for (std::uint32_t i = 0; i < trials; ++i) {
-    ++by_epoch[draw({7, i, 0}, 3, 3)];
-    ++by_seed[draw({i, 0, 0}, 3, 3)];
+    ++by_epoch[sample_batch({7, i, 0}, 3, 3)];
+    ++by_seed[sample_batch({i, 0, 0}, 3, 3)];
   }
   for (const auto& counts : {by_epoch, by_seed}) {
     REQUIRE(counts.size() == 6);
@@ -76,7 +76,7 @@ TEST_CASE("all orders of three rows are equally likely, in epochs and in seeds")
 }
 
 TEST_CASE("a batch of no rows or of more than there are is an error") {
-  CHECK_THROWS_AS(draw({}, 10, 0), zofo::Error);
-  CHECK_THROWS_AS(draw({}, 10, 11), zofo::Error);
-  CHECK_THROWS_AS(draw({}, 0, 1), zofo::Error);
+  CHECK_THROWS_AS(sample_batch({}, 10, 0), zofo::Error);
+  CHECK_THROWS_AS(sample_batch({}, 10, 11), zofo::Error);
+  CHECK_THROWS_AS(sample_batch({}, 0, 1), zofo::Error);
 }
