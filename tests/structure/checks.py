@@ -73,6 +73,8 @@ def check_modules(tree: Tree) -> list:
         for line, written in source.includes:
             target = _included(tree.root, source.path, written)
             if target is None:
+                if written.startswith("zofo/"):
+                    wrong.append(f"{source.path}:{line}: {written} is not there")
                 continue
             if target in UMBRELLAS:
                 wrong.append(f"{source.path}:{line}: includes {written}, which is for users")
