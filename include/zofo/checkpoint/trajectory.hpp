@@ -24,8 +24,8 @@ struct TrajectoryStep {
   ZoGradient update;
 };
 
-/// One line of trajectory.jsonl: a term of the update of step `at`. `queries` is written where it is given: an
-/// update whose number of queries is not that of its terms says it with its first term.
+/// One line of trajectory.jsonl: a term of the update of step `at`. `queries` is written where it is given:
+/// an update whose number of queries is not that of its terms says it with its first term.
 inline std::string to_line(std::uint32_t at, const ZoTerm& term, std::optional<double> queries = {}) {
   nlohmann::json line = {{"at", at},
                          {"seed", term.direction.seed},
@@ -67,9 +67,8 @@ inline std::vector<TrajectoryStep> parse_trajectory(std::string_view text, const
       said.reset();
     }
     if (!row.at("seed").is_number_unsigned()) row.refuse("seed", "an integer in [0, 2^64 - 1]");
-    update.terms.push_back(
-        {{row.at("seed").get<std::uint64_t>(), row.integer("step"), row.integer("query")},
-         row.number("coefficient")});
+    update.terms.push_back({{row.at("seed").get<std::uint64_t>(), row.integer("step"), row.integer("query")},
+                            row.number("coefficient")});
     update.queries = said.value_or(static_cast<double>(update.terms.size()));
     text.remove_prefix(length + 1);
   }

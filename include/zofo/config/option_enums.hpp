@@ -39,9 +39,9 @@ enum class Method : std::uint8_t {
 };
 template <>
 inline constexpr std::array<std::string_view, 20> enum_names<Method>{
-    "bilevel",     "bilevel-prefix", "bilevel-prompt", "lora", "prefix", "prompt",    "mezo",
-    "mezo-lora",   "mezo-prefix",    "mezo-prompt",    "mezo-adam", "lozo", "sparse", "mezo-svrg",
-    "fzoo",        "frozen",         "drift",          "joint-lora", "joint-mezo", "none"};
+    "bilevel",   "bilevel-prefix", "bilevel-prompt", "lora",       "prefix",     "prompt", "mezo",
+    "mezo-lora", "mezo-prefix",    "mezo-prompt",    "mezo-adam",  "lozo",       "sparse", "mezo-svrg",
+    "fzoo",      "frozen",         "drift",          "joint-lora", "joint-mezo", "none"};
 
 /// The kind of adapter that a method trains; none: it trains the backbone.
 enum class AdapterKind : std::uint8_t { lora, prefix, prompt, none };

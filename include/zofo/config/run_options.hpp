@@ -83,6 +83,8 @@ struct RunOptions : ZerothOrderOptions {
   [[nodiscard]] bool merged() const { return command == Command::meta_train && method == Method::joint_lora; }
   /// The run ends with adapters of its tasks, or with one that they share, to start from.
   [[nodiscard]] bool adapted() const { return takes_gradients() && !merged(); }
+  /// Held-out rows are scored before the first step, and the log has events "before" and "after".
+  [[nodiscard]] bool scores_before() const { return command == Command::meta_train; }
   /// Some training rows are set aside: they decide which of p and s is selected, and when to stop early.
   [[nodiscard]] bool sets_rows_aside() const {
     return patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);

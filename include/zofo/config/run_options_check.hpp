@@ -67,12 +67,12 @@ inline void check_adapter(const RunOptions& o) {
 
 /// Fields of zeroth-order estimates that do not go together with the method or the device.
 inline void check_estimates(const RunOptions& o) {
-  require(o.trains() != Trains::adapter ||
-              (o.outer == OuterKind::sgd && o.reduction == ReductionKind::none && !o.spread_scaled &&
-               o.max_step == 0.0),
-          "method = \"{}\": takes no zeroth-order steps, so outer, reduction, spread_scaled and max_step must "
-          "stay as they are",
-          o.method);
+  require(
+      o.trains() != Trains::adapter || (o.outer == OuterKind::sgd && o.reduction == ReductionKind::none &&
+                                        !o.spread_scaled && o.max_step == 0.0),
+      "method = \"{}\": takes no zeroth-order steps, so outer, reduction, spread_scaled and max_step must "
+      "stay as they are",
+      o.method);
   require(o.trains() != Trains::adapter_by_estimates || o.direction != DirectionKind::low_rank,
           "direction = \"low-rank\": method {} moves a vector, which has no rank", o.method);
   require(o.device != DeviceKind::cpu || o.precision != Precision::bf16,

@@ -67,9 +67,10 @@ struct ZerothOrderOptions {
 template <class AnyOptions, class Visit>
 requires std::derived_from<std::remove_const_t<AnyOptions>, ZerothOrderOptions>
 void for_each_zeroth_order_option(AnyOptions& o, Visit&& visit) {
-  visit("direction", o.direction,
-        "distribution of the directions: gaussian, rademacher, sphere, coordinate, low-rank, sparse (smallest "
-        "weights) or random-sparse");
+  visit(
+      "direction", o.direction,
+      "distribution of the directions: gaussian, rademacher, sphere, coordinate, low-rank, sparse (smallest "
+      "weights) or random-sparse");
   visit("direction_rank", o.direction_rank, "rank of low-rank directions");
   visit("direction_hold", o.direction_hold,
         "steps that share a low-rank direction's subspace, or a random mask; 0: all");
