@@ -94,21 +94,21 @@ TEST_CASE("E3 and E4: second moments on a linear function", "[estimate]") {
 
 TEST_CASE("probes come in a fixed order and combine to the numbers of a hand calculation", "[estimate]") {
   const Central central{0.5, 2, 9};
-  const auto probes = central.probes(3);
+  const auto probes = zofo::probes_of(central, 3);
   REQUIRE(probes.size() == 4);
   CHECK(probes[2] == zofo::Probe{{9, 3, 1}, 0.5});
   CHECK(probes[3] == zofo::Probe{{9, 3, 1}, -0.5});
   const std::vector<double> losses{2.0, 1.0, 1.0, 4.0};
-  const auto two_sided = central.combine(3, losses);
+  const auto two_sided = zofo::estimate_of(central, 3, losses);
   REQUIRE(two_sided.terms.size() == 2);
   CHECK(two_sided.terms[0].coefficient == Approx(0.5));
   CHECK(two_sided.terms[1].coefficient == Approx(-1.5));
   CHECK(two_sided.terms[1].direction == zofo::Direction{9, 3, 1});
 
   const Forward forward{0.5, 2, 9};
-  CHECK(forward.probes(3)[0].scale == 0.0);
-  CHECK(forward.probes(3)[2] == zofo::Probe{{9, 3, 1}, 0.5});
-  const auto one_sided = forward.combine(3, std::vector<double>{1.0, 2.0, 0.0});
+  CHECK(zofo::probes_of(forward, 3)[0].scale == 0.0);
+  CHECK(zofo::probes_of(forward, 3)[2] == zofo::Probe{{9, 3, 1}, 0.5});
+  const auto one_sided = zofo::estimate_of(forward, 3, std::vector<double>{1.0, 2.0, 0.0});
   CHECK(one_sided.terms[0].coefficient == Approx(1.0));
   CHECK(one_sided.terms[1].coefficient == Approx(-1.0));
 }
@@ -116,10 +116,10 @@ TEST_CASE("probes come in a fixed order and combine to the numbers of a hand cal
 TEST_CASE("bad losses and options are named", "[estimate]") {
   const Central central{1e-3, 1, 0};
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0, nan}),
+  CHECK_THROWS_WITH(zofo::estimate_of(central, 7, std::vector<double>{1.0, nan}),
                     contains("step 7") && contains("probe 1"));
-  CHECK_THROWS_WITH(central.combine(7, std::vector<double>{1.0}), contains("1 losses given for 2 probes"));
-  CHECK_THROWS_AS(Forward{}.combine(0, std::vector<double>{1.0}), zofo::Error);
+  CHECK_THROWS_WITH(zofo::estimate_of(central, 7, std::vector<double>{1.0}), contains("1 losses given for 2 probes"));
+  CHECK_THROWS_AS(zofo::estimate_of(Forward{}, 0, std::vector<double>{1.0}), zofo::Error);
   CHECK_THROWS_WITH((zofo::Central{0.0, 1, 0}.check()), contains("epsilon = 0"));
   CHECK_THROWS_WITH((zofo::Central{nan, 1, 0}.check()), contains("epsilon = nan"));
   CHECK_THROWS_WITH((zofo::Central{1e-3, 0, 0}.check()), contains("queries = 0"));

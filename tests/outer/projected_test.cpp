@@ -130,7 +130,7 @@ TEST_CASE("sets and what they hold are checked by name", "[outer]") {
   VectorXd longer = VectorXd::Ones(5);
   Sgd::State<VectorXd> state;
   CHECK_THROWS_WITH(solver.apply(longer, Gaussian{}, estimates::at(0), state),
-                    contains("ball: tensor 0 of theta, of 5 entries, is not like the centre's"));
+                    contains("ball: tensor 0 of theta, of 5 entries: size or type differs from the centre's"));
   Eigen::VectorXf single = Eigen::VectorXf::Ones(4);
   Sgd::State<Eigen::VectorXf> single_state;
   CHECK_THROWS_WITH(solver.apply(single, Gaussian{}, estimates::at(0), single_state),

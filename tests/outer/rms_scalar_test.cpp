@@ -28,12 +28,12 @@ VectorXd path_end(double scale) {
   VectorXd theta = VectorXd::LinSpaced(6, -1.0, 2.0);
   for (std::uint32_t k = 0; k < 30; ++k) {
     std::vector<double> losses;
-    for (const zofo::Probe& probe : estimator.probes(k)) {
+    for (const zofo::Probe& probe : zofo::probes_of(estimator, k)) {
       const VectorXd x = theta + probe.scale * dense({{{probe.direction, 1.0}}}, 6);
       losses.push_back(scale *
                        (0.5 * VectorXd::LinSpaced(6, 1, 6).dot(x.cwiseAbs2()) + x.array().sin().sum()));
     }
-    solver.apply(theta, Gaussian{}, estimator.combine(k, losses), state);
+    solver.apply(theta, Gaussian{}, zofo::estimate_of(estimator, k, losses), state);
   }
   return theta;
 }
@@ -43,7 +43,7 @@ TEST_CASE("with one query the first step is rate along the direction, whatever �
   const double rho = GENERATE(3.0, -1e-9, 1e12);
   VectorXd theta = VectorXd::Zero(9);
   RmsScalar::State<VectorXd> state;
-  RmsScalar{.rate = 0.25}.apply(theta, Gaussian{}, {{{{5, 0, 0}, rho}}}, state);
+  RmsScalar{.rate = 0.25}.apply(theta, Gaussian{}, {{{{5, 0, 0}, rho}}, 1}, state);
   const VectorXd z = dense({{{{5, 0, 0}, 1.0}}}, 9);
   CHECK(theta.isApprox(rho > 0 ? VectorXd(-0.25 * z) : VectorXd(0.25 * z), 1e-12));
 }
@@ -51,7 +51,8 @@ TEST_CASE("with one query the first step is rate along the direction, whatever �
 TEST_CASE("the first steps in closed form", "[outer]") {
   // Two queries with ρ = (3, 4), then (0, 2): means of ρ² are 12.5 and 2. With β₂ = ½ the corrected average
   // after the second step is (½·½·12.5 + ½·2)/(1 − ¼) = 5.5.
-  const ZoGradient first{{{{5, 0, 0}, 1.5}, {{5, 0, 1}, 2.0}}}, second{{{{5, 1, 0}, 0.0}, {{5, 1, 1}, 1.0}}};
+  const ZoGradient first{{{{5, 0, 0}, 1.5}, {{5, 0, 1}, 2.0}}, 2},
+      second{{{{5, 1, 0}, 0.0}, {{5, 1, 1}, 1.0}}, 2};
   const RmsScalar solver{.rate = Schedule::linear(0.1, 0.3, 1), .beta2 = 0.5};
   RmsScalar::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(9);
@@ -77,7 +78,7 @@ TEST_CASE("the path is the same for f and a f, a > 0", "[outer]") {
 TEST_CASE("estimates of zeros or of nothing move nothing", "[outer]") {
   VectorXd theta = VectorXd::Ones(3);
   RmsScalar::State<VectorXd> state;
-  RmsScalar{}.apply(theta, Gaussian{}, {{{{5, 0, 0}, 0.0}}}, state);
+  RmsScalar{}.apply(theta, Gaussian{}, {{{{5, 0, 0}, 0.0}}, 1}, state);
   RmsScalar{}.apply(theta, Gaussian{}, {}, state);
   CHECK(theta == VectorXd::Ones(3));
   CHECK(state.steps == 2);
@@ -86,9 +87,9 @@ TEST_CASE("estimates of zeros or of nothing move nothing", "[outer]") {
 TEST_CASE("RmsScalar refuses what is not finite and leaves θ and the state", "[outer]") {
   VectorXd theta = VectorXd::Ones(3);
   RmsScalar::State<VectorXd> state;
-  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, INFINITY}}}, state),
+  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, INFINITY}}, 1}, state),
                     contains("outer step 0: coefficient 0 of the estimate is inf"));
-  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, 1e200}}}, state),
+  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, 1e200}}, 1}, state),
                     contains("outer step 0: the estimate's mean square is inf"));
   CHECK(theta == VectorXd::Ones(3));
   CHECK((state.steps == 0 && state.second == 0.0));

@@ -59,7 +59,7 @@ double end_value(const Outer& solver, const Law& law) {
   Theta theta = twelve<Theta>();
   typename Outer::template State<Theta> state;
   for (std::uint32_t k = 0; k < 2000; ++k) {
-    zofo::ZoGradient g;
+    zofo::ZoGradient g{{}, 2};
     for (std::uint32_t query = 0; query < 2; ++query) {
       const zofo::Direction z{11, k, query};
       g.terms.push_back({z, 0.5 * slope(law, theta, z)});
@@ -94,12 +94,12 @@ TEMPLATE_TEST_CASE("every outer optimiser descends on every kind of θ", "[outer
 TEMPLATE_TEST_CASE("a rate of 1/√k reproduces the recursion by hand", "[outer]", outer::Sgd,
                    outer::RmsScalar) {
   // With ρ = ±1 each, RmsScalar's second moment stays 1 and both take rate(k) · ρ.
-  const TestType solver{{.rate = Schedule::inverse_sqrt(0.1)}};
+  const TestType solver{.rate = Schedule::inverse_sqrt(0.1)};
   typename TestType::template State<Eigen::VectorXd> state;
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(5), expected = theta, z(5);
   for (std::uint32_t k = 0; k < 20; ++k) {
     const double rho = k % 3 == 0 ? -1.0 : 1.0;
-    solver.apply(theta, zofo::Rademacher{}, {{{{2, k, 0}, rho}}}, state);
+    solver.apply(theta, zofo::Rademacher{}, {{{{2, k, 0}, rho}}, 1}, state);
     zofo::rademacher({2, k, 0}, 0, 0, z.data(), 5);
     expected -= 0.1 / std::sqrt(k + 1.0) * rho * z;
     CHECK(theta.isApprox(expected, 1e-12));

@@ -94,6 +94,10 @@ class WrongTrees(unittest.TestCase):
         self.write("include/zofo/lm/e.hpp", '#pragma once\n#include "../model/d.hpp"\n')
         self.finds(check_modules, "lm -> model")
 
+    def test_include_of_nothing(self):
+        self.write("include/zofo/lm/e.hpp", '#include <vector>\n#include "zofo/core/gone.hpp"\n')
+        self.finds(check_modules, "lm/e.hpp:2: zofo/core/gone.hpp is not there")
+
     def test_arrow_that_no_include_makes(self):
         self.write("docs/modules.md", PAGE.replace("lm -> core", "lm -> core\ndata -> core"))
         self.finds(check_modules, "data -> core: no include makes this arrow")

@@ -15,6 +15,7 @@
 
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
@@ -70,6 +71,10 @@ class StateWriter {
     out_.vectors[fmt::format("{}.{}", name_, vectors_++)] = x;
   }
   void write(const NoAdapter& /*x*/) {}
+  template <class P>
+  void write(const AdapterPair<P>& pair) {
+    (*this)(pair.upper, pair.lower);
+  }
   void write(const Direction& d) { (*this)(d.seed, d.step, d.query); }
   void write(const Probe& p) { (*this)(p.direction, p.scale); }
   void write(const ZoTerm& t) { (*this)(t.direction, t.coefficient); }
@@ -139,8 +144,11 @@ class StateReader {
     std::uint64_t count = 0;
     read(count);
     if (count > numbers_->size()) refuse("at most the numbers of the state");
-    list.resize(count);
-    for (T& x : list) read(x);
+    list.clear();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      list.push_back(blank<T>());
+      read(list.back());
+    }
   }
   template <class T>
   void read(std::optional<T>& x) {
@@ -157,6 +165,8 @@ class StateReader {
   T blank() const {
     if constexpr (std::same_as<T, Vector>)
       return device_.vector(Eigen::VectorXf());
+    else if constexpr (std::same_as<T, AdapterPair<Vector>>)
+      return {device_.vector(Eigen::VectorXf()), device_.vector(Eigen::VectorXf())};
     else
       return T{};
   }
@@ -170,6 +180,10 @@ class StateReader {
   void read(Vector& x) { x = device_.vector(vector()); }
   void read(Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) { x = vector(); }
   void read(NoAdapter& /*x*/) {}
+  template <class P>
+  void read(AdapterPair<P>& pair) {
+    (*this)(pair.upper, pair.lower);
+  }
   void read(Direction& d) { (*this)(d.seed, d.step, d.query); }
   void read(Probe& p) { (*this)(p.direction, p.scale); }
   void read(ZoTerm& t) { (*this)(t.direction, t.coefficient); }
