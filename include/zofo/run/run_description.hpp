@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -84,6 +86,8 @@ struct RunDescription {
   bool adapted = false;                             ///< it holds adapters to start from
   bool merged = false;                              ///< an adapter belongs into the weights
   std::vector<Task> tasks;
+  /// Steps of the trajectory that lead to the selected backbone, where training stopped early; unset: all.
+  std::optional<std::uint32_t> steps = {};
 
   static constexpr const char* file = "meta.json";
   static constexpr const char* merged_folder = "merged";
@@ -140,16 +144,18 @@ inline nlohmann::json to_json(const RunDescription& run) {
   nlohmann::json tasks = nlohmann::json::array();
   for (const RunDescription::Task& task : run.tasks)
     tasks.push_back({{"name", task.name}, {"options", task.options}, {"rows", task.rows}});
-  return {{"method", to_text(run.method)},
-          {"model", run.model},
-          {"theta", to_json(run.theta)},
-          {"schedule", to_text(run.schedule)},
-          {"warmup_steps", run.warmup_steps},
-          {"decay_steps", run.decay_steps},
-          {"tied", run.tied},
-          {"adapted", run.adapted},
-          {"merged", run.merged},
-          {"tasks", tasks}};
+  nlohmann::json fields = {{"method", to_text(run.method)},
+                           {"model", run.model},
+                           {"theta", to_json(run.theta)},
+                           {"schedule", to_text(run.schedule)},
+                           {"warmup_steps", run.warmup_steps},
+                           {"decay_steps", run.decay_steps},
+                           {"tied", run.tied},
+                           {"adapted", run.adapted},
+                           {"merged", run.merged},
+                           {"tasks", tasks}};
+  if (run.steps) fields["steps"] = *run.steps;
+  return fields;
 }
 
 /// Reads meta.json of a run. Throws Error naming file and field.
@@ -173,6 +179,7 @@ inline RunDescription read_description(const std::filesystem::path& run) {
   made.tied = file.boolean("tied");
   made.adapted = file.boolean("adapted");
   made.merged = file.boolean("merged");
+  if (file.has("steps")) made.steps = file.integer("steps");
   if (!file.at("tasks").is_array()) file.refuse("tasks", "a list");
   for (const nlohmann::json& each : file.at("tasks")) {
     const checkpoint::JsonFields task(each, path.string() + ": tasks");
@@ -241,11 +248,12 @@ inline void merge_run(const std::filesystem::path& run, const RunDescription& de
 template <class Theta>
 void replay_run(const RunDescription& described, std::span<const checkpoint::TrajectoryStep> steps,
                 Theta& theta) {
-  if (steps.empty()) return;
+  const auto last = static_cast<std::uint32_t>(std::min<std::size_t>(
+      steps.size(), described.steps.value_or(std::numeric_limits<std::uint32_t>::max())));
+  if (last == 0) return;
   const RateSchedule schedule{described.schedule, described.warmup_steps, described.decay_steps};
   replay(make_perturbation(described.theta, theta),
-         make_outer(described.theta, schedule.of(described.theta.theta_rate)), steps,
-         static_cast<std::uint32_t>(steps.size()), theta);
+         make_outer(described.theta, schedule.of(described.theta.theta_rate)), steps, last, theta);
 }
 /// The trajectory of a run's folder. Throws Error with file and line.
 inline std::vector<checkpoint::TrajectoryStep> trajectory_of(const std::filesystem::path& run) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -53,6 +54,8 @@ class BasicLanguageProblem {
     std::vector<const TaskExamples*> sets;  ///< one, or those of a mixture
     std::uint32_t sets_per_batch = 0;       ///< sampled without repetition; 0: all
     std::vector<double> weights{};          ///< chances of the sets are proportional to these; none: equal
+    /// Seed of its mini-batches; unset: that of the batch keys, with the task's number.
+    std::optional<std::uint64_t> seed{};
   };
 
   /// Throws Error naming what is out of range: no task, no set, a set without examples, an example without
@@ -149,12 +152,17 @@ class BasicLanguageProblem {
   void add_parts(std::vector<RowsPart>& parts, int adapter, double weight, const BatchKey& key, Part part) {
     const Task& task = tasks_[key.task];
     std::vector<std::size_t> sets;
-    sample_tasks(task_seed(key), key.step, task.sets.size(), task.sets_per_batch, task.weights, sets);
+    sample_tasks(task.seed.value_or(task_seed(key)), key.step, task.sets.size(), task.sets_per_batch,
+                 task.weights, sets);
     for (const std::size_t set : sets) {
       const std::vector<EncodedRow>& from = examples_of(*task.sets[set], part);
       if (from.empty()) continue;
       BatchKey own = key;
-      own.task = first_set_[key.task] + static_cast<std::uint32_t>(set);
+      own.task = static_cast<std::uint32_t>(set);
+      if (task.seed)
+        own.seed = *task.seed;
+      else
+        own.task += first_set_[key.task];
       parts.push_back({sample(from, own), adapter, weight / static_cast<double>(sets.size())});
     }
   }

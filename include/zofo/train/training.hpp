@@ -96,7 +96,7 @@ class Training {
   RunResult run() {
     if (origin_.saved && origin_.saved->numbers.contains("before"))
       before_ = task_scores_from(*origin_.saved, "before");
-    if (scores_before() && before_.empty()) {
+    if (options_.scores_before() && before_.empty()) {
       before_ = model_.score_backbone(0);
       log_.scored(ScoreEvent::before, meter_.tally(), before_);
     }
@@ -125,8 +125,6 @@ class Training {
     return {inputs_.folder, options_, inputs_.tasks, inputs_.model.parameters.config(), model_.layout(),
             origin_.base_model, model_hash_};
   }
-  // A meta-training is compared with the model that it begins with.
-  [[nodiscard]] bool scores_before() const { return options_.command == Command::meta_train; }
 
   // ---- training ----
   void train() {
@@ -160,7 +158,7 @@ class Training {
     if (continues) adapters.prepare(solver);
     if (!origin_.saved) save();
     const Tally& tally = meter_.tally();
-    if (tally.steps == 0 && options_.curve_points > 0 && !scores_before()) curve_point();
+    if (tally.steps == 0 && options_.curve_points > 0 && !options_.scores_before()) curve_point();
     budget_.start(tally);
     saver_.start(tally.seconds);
     meter_.start();
@@ -307,8 +305,8 @@ class Training {
     inputs_.progress.note(
         fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", tally.steps, tally.seconds, rows));
     std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
-    if (options_.curve_points > 0 && !scores_before()) curve_point();
-    log_.scored(scores_before() ? ScoreEvent::after : ScoreEvent::final, tally, scores);
+    if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
+    log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, tally, scores);
     return scores;
   }
 
