@@ -73,9 +73,9 @@ class LineSource {
 };
 
 /// Answers lines in groups: `take(line, number)` collects one and returns true when the group is full;
-/// `answer()` answers the group and empties it. A group also ends where the next line has not arrived, so that
-/// who asks line by line gets an answer to each. Blank lines are skipped. What take throws is thrown once the
-/// lines before are answered.
+/// `answer()` answers the group and empties it. A group also ends where the next line has not arrived, so
+/// that who asks line by line gets an answer to each. Blank lines are skipped. What take throws is thrown
+/// once the lines before are answered.
 template <class Take, class Answer>
 void answer_lines(LineSource& lines, Take&& take, Answer&& answer) {
   std::size_t number = 0;

@@ -12,8 +12,8 @@
 
 namespace zofo::llm {
 
-/// The points in a run's metrics.jsonl; a line that isn't whole (of a killed run) is ignored. All points are of
-/// the same held-out rows; the final score, on all of them, is in result.json.
+/// The points in a run's metrics.jsonl; a line that isn't whole (of a killed run) is ignored. All points are
+/// of the same held-out rows; the final score, on all of them, is in result.json.
 inline Curve read_curve(std::string name, const std::filesystem::path& run) {
   Curve curve{std::move(name), {}};
   std::ifstream in(run / "metrics.jsonl");

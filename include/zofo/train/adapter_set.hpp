@@ -34,8 +34,8 @@ inline NamedFolder named_folder(const std::string& text) {
   return {text.substr(0, sign), text.substr(sign + 1)};
 }
 
-/// θ and adapters by name; one without a name is that of a fine-tuning, which answers where no other is named.
-/// Borrows the device.
+/// θ and adapters by name; one without a name is that of a fine-tuning, which answers where no other is
+/// named. Borrows the device.
 template <class Device>
 class AdapterSet {
   // Before `theta`, since placing it reads the run's adapters.
@@ -45,9 +45,9 @@ class AdapterSet {
   using Backend = typename Device::Backend;
   using Vector = typename Backend::Vector;
 
-  /// `run` is the folder of a fine-tuning, or of a meta-training, whose adapters then have their tasks' names;
-  /// empty: the model itself. Throws Error where an adapter does not fit the model or the others, or two have
-  /// one name.
+  /// `run` is the folder of a fine-tuning, or of a meta-training, whose adapters then have their tasks'
+  /// names; empty: the model itself. Throws Error where an adapter does not fit the model or the others, or
+  /// two have one name.
   AdapterSet(Device& device, Model loaded, const std::filesystem::path& run,
              std::span<const NamedFolder> given)
       : model(std::move(loaded)), theta(place(device, run)) {
@@ -143,8 +143,8 @@ std::vector<std::vector<double>> score(AdapterSet<Device>& set, std::span<const 
 }
 
 /// Answers lines {"prompt": TEXT, "options": [TEXT, …], "adapter": NAME} (the last may be left out);
-/// `write(line)` gets each answer as a JSON object, `flush()` is called after every group. Throws Error naming a
-/// line that is no such object, once the lines before are answered.
+/// `write(line)` gets each answer as a JSON object, `flush()` is called after every group. Throws Error
+/// naming a line that is no such object, once the lines before are answered.
 template <class Device, class Write, class Flush>
 void score_lines(AdapterSet<Device>& set, parse::LineSource& lines, Write&& write, Flush&& flush) {
   std::vector<Request> waiting;

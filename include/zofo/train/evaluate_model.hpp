@@ -20,6 +20,12 @@ struct EvaluateOptions {
   bool calibrate = false;  ///< subtract what each option scores after a prompt without the row
 };
 
+/// Throws Error where a task has no answer choices to calibrate.
+inline void require_calibratable(const data::Task& task, const EvaluateOptions& options) {
+  require(!options.calibrate || task.kind != data::Kind::generate,
+          "--calibrate: task {} has nothing to choose from: the model writes", task.name);
+}
+
 namespace detail {
 
 /// The rows of a task.
@@ -45,16 +51,15 @@ void expect_rows(RunModel<Device>& of, const RowsOfTask& task) {
 }  // namespace detail
 
 /// Scores the held-out rows of each task; demonstrations that the data holds come before every prompt. A task
-/// under several templates is a list of tasks. Throws Error naming file and line of a row that does not fit the
-/// model, or where the device has not enough memory.
+/// under several templates is a list of tasks. Throws Error naming file and line of a row that does not fit
+/// the model, or where the device has not enough memory.
 template <class Device>
 std::vector<Scores> evaluate(RunModel<Device>& of, std::span<const data::TaskData> tasks,
                              const EvaluateOptions& options = {}) {
   constexpr const char* file = "validation.jsonl";
   std::vector<detail::RowsOfTask> all;
   for (const data::TaskData& data : tasks) {
-    require(!options.calibrate || data.task.kind != data::Kind::generate,
-            "--calibrate: task {} has nothing to choose from: the model writes", data.task.name);
+    require_calibratable(data.task, options);
     const RowEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.taken());
     all.push_back({&data.task, encoder, encode_rows(encoder, data.validation, options.rows, file)});
   }

@@ -99,10 +99,10 @@ inline void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapte
 inline Exported export_folder(const ExportOptions& o, const model::Parameters& theta,
                               const peft::PeftAdapter* beside) {
   checkpoint::AtomicFolder folder(o.out);
-  write_hugging_face(folder.part(), theta,
-                     o.dtype == ExportType::f32 ? checkpoint::SafetensorsType::F32
-                                                : checkpoint::SafetensorsType::BF16,
-                     special_tokens(o.model));
+  write_hugging_face(
+      folder.part(), theta,
+      o.dtype == ExportType::f32 ? checkpoint::SafetensorsType::F32 : checkpoint::SafetensorsType::BF16,
+      special_tokens(o.model));
   const bool tokenizer = is_folder(o.model) && copy_tokenizer(o.model, folder.part()) > 0;
   if (beside != nullptr) {
     std::filesystem::create_directory(folder.part() / "adapter");
@@ -135,12 +135,13 @@ inline Exported export_file(const ExportOptions& o, const model::Parameters& the
 
 }  // namespace detail
 
-/// Writes the model, with the run's updates and its adapter merged or beside it, in one piece: nothing is there
-/// if it fails. Throws Error naming the option, file or field at fault.
+/// Writes the model, with the run's updates and its adapter merged or beside it, in one piece: nothing is
+/// there if it fails. Throws Error naming the option, file or field at fault.
 inline Exported export_model(const ExportOptions& o) {
   o.check();
   std::optional<tokenize::GgufTokenizer> tokenizer;
-  if (o.format == ExportFormat::gguf && is_folder(o.model)) tokenizer = tokenize::read_gguf_tokenizer(o.model);
+  if (o.format == ExportFormat::gguf && is_folder(o.model))
+    tokenizer = tokenize::read_gguf_tokenizer(o.model);
   model::Parameters theta = load_backbone(o.model);
   std::optional<SelectedModel> restored;
   if (!o.run.empty()) restored.emplace(restore(o.run, theta));
@@ -148,8 +149,8 @@ inline Exported export_model(const ExportOptions& o) {
   require(adapter != nullptr || !o.merge,
           "--merge: {} serves the backbone alone: there is no adapter to merge", o.run);
   if (o.format == ExportFormat::peft) {
-    require(adapter != nullptr,
-            "--format peft: {} serves the backbone alone: there is no adapter to write", o.run);
+    require(adapter != nullptr, "--format peft: {} serves the backbone alone: there is no adapter to write",
+            o.run);
     checkpoint::AtomicFolder folder(o.out);
     detail::write_adapter(folder.part(), theta.config(), *adapter, o.model);
     folder.commit();

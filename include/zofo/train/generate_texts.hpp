@@ -48,8 +48,7 @@ Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::s
   const std::size_t context = of.model.parameters.config().context;
   const std::size_t taken = of.taken();
   require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", place,
-          ids.size(), context,
-          taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");
+          ids.size(), context, taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");
   return ids;
 }
 
@@ -105,8 +104,8 @@ inline std::size_t settled_bytes(const Writing& writing, const EndOfText& end) {
   return settled.size();
 }
 
-/// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called after
-/// every group. Throws Error naming a line that is no such object, once the lines before are answered.
+/// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called
+/// after every group. Throws Error naming a line that is no such object, once the lines before are answered.
 template <class Device, class Write, class Flush>
 void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
                     Write&& write, Flush&& flush) {

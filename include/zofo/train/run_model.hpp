@@ -19,8 +19,8 @@ struct RunModel {
   using Backend = typename Device::Backend;
   using Vector = typename Backend::Vector;
 
-  /// `run`: the folder of a fine-tuning that began with this model; empty: the model itself. Throws Error where
-  /// the folder is not one, or does not fit the model.
+  /// `run`: the folder of a fine-tuning that began with this model; empty: the model itself. Throws Error
+  /// where the folder is not one, or does not fit the model.
   explicit RunModel(Device& on, Model loaded, const std::filesystem::path& run = {})
       : device(on), model(std::move(loaded)), theta(device.place(model.parameters)) {
     SelectedModel selected;

@@ -31,9 +31,9 @@ namespace zofo::llm {
 
 /// Where a run is written, and who follows it.
 struct RunSettings {
-  std::filesystem::path out;      ///< run folder to make; with `saved` the one to continue in
-  Places places = {};             ///< where model and tasks came from: recorded, and read again if needed
-  Progress* progress = nullptr;   ///< null: silent
+  std::filesystem::path out;     ///< run folder to make; with `saved` the one to continue in
+  Places places = {};            ///< where model and tasks came from: recorded, and read again if needed
+  Progress* progress = nullptr;  ///< null: silent
   std::function<bool()> interrupted = [] { return false; };  ///< true ends the run after its step
   std::optional<checkpoint::RunState> saved = {};            ///< read_state of the folder, to continue it
 };
@@ -77,7 +77,8 @@ auto with_training(Device& device, Model& model, std::vector<data::TaskData> dat
 
 inline void write_results(const RunFolder& folder, const RunResult& result, const RunOptions& o,
                           const Places& places) {
-  const std::string task = places.tasks.size() == 1 ? places.tasks.front() : fmt::format("{} tasks", result.tasks.size());
+  const std::string task =
+      places.tasks.size() == 1 ? places.tasks.front() : fmt::format("{} tasks", result.tasks.size());
   nlohmann::json report = to_json(result);
   if (o.command == Command::finetune)
     report = {{"model", places.model}, {"task", task}, {"seed", o.seed}, {"methods", {report}}};
@@ -103,8 +104,8 @@ RunResult train_run(Device& device, Model& model, std::vector<data::TaskData> ta
                                });
 }
 
-/// Fine-tunes a model on a task. `options` begin as preset(method) (config/method_presets.hpp); demonstrations
-/// and shots that they name are taken from the task's training rows.
+/// Fine-tunes a model on a task. `options` begin as preset(method) (config/method_presets.hpp);
+/// demonstrations and shots that they name are taken from the task's training rows.
 template <class Device>
 RunResult finetune(Device& device, Model& model, data::TaskData task, RunOptions options,
                    const RunSettings& settings) {
@@ -124,8 +125,8 @@ RunResult meta_train(Device& device, Model& model, std::vector<data::TaskData> t
   return train_run(device, model, std::move(tasks), options, settings);
 }
 
-/// A table of what a run would hold in the GPU's memory; nothing is trained, and the run folder is removed again.
-/// Throws Error as train_run does, and where the device plans no memory.
+/// A table of what a run would hold in the GPU's memory; nothing is trained, and the run folder is removed
+/// again. Throws Error as train_run does, and where the device plans no memory.
 template <class Device>
 std::string memory_plan(Device& device, Model& model, std::vector<data::TaskData> tasks, const RunOptions& o,
                         const RunSettings& settings) {
