@@ -73,8 +73,7 @@ struct Pull {
 template <class V, class Law, class Estimator, class Outer, class Inner>
 std::size_t of_warm_steps(Law law, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
-  zofo::Solver solver(problem, law, estimator, outer, inner,
-                      zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
+  zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner}, zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
   V theta = V::Ones(300000), p = V::Zero(300000), s = p;
   for (int k = 0; k < 6; ++k) solver.step(theta, p, s);
   allocations = 0;
@@ -105,13 +104,13 @@ TEST_CASE("the counter sees both ways of allocating", "[allocation]") {
 
 TEST_CASE("no warm step allocates", "[allocation]") {
   using namespace zofo;
-  const Central central{{.epsilon = 1e-3, .queries = 4}};
-  CHECK(of_warm_steps<VectorXf>(Gaussian{}, central, outer::Sgd{{1e-6}}, inner::GradientDescent{{0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Rademacher{}, central, outer::Adam{{1e-6}}, inner::Adam{{0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Gaussian{}, Forward{{1e-3, 4}}, outer::Sgd{{1e-6}},
-                                inner::Sgd{{.rate = 0.1, .momentum = 0.9}}) == 0);
-  CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{{1e-3, 4}}, outer::Sgd{{1e-6}},
-                                inner::Nesterov{{.rate = 0.1}}) == 0);
+  const Central central{.epsilon = 1e-3, .queries = 4};
+  CHECK(of_warm_steps<VectorXf>(Gaussian{}, central, outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);
+  CHECK(of_warm_steps<VectorXd>(Rademacher{}, central, outer::Adam{1e-6}, inner::Adam{0.1}) == 0);
+  CHECK(of_warm_steps<VectorXd>(Gaussian{}, Forward{1e-3, 4}, outer::Sgd{1e-6},
+                                inner::Sgd{.rate = 0.1, .momentum = 0.9}) == 0);
+  CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{1e-3, 4}, outer::Sgd{1e-6},
+                                inner::Nesterov{.rate = 0.1}) == 0);
   CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg(central, {.period = 3, .batches = 2}),
-                                outer::Sgd{{1e-6}}, inner::GradientDescent{{0.1}}) == 0);
+                                outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);
 }

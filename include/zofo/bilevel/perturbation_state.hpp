@@ -9,18 +9,13 @@
 
 namespace zofo {
 
-/// A distribution that depends on the updates taken so far: `State`; `at(state)`, the distribution of one step,
-/// which may borrow the state; `learn(update, state)` after each update. Replaying the updates gives the state
-/// again, to the bit.
-template <class D>
-concept StatefulPerturbation = std::default_initializable<typename D::State> &&
-    requires(const D& d, const typename D::State& state, typename D::State& next, const ZoGradient& update) {
-  d.at(state);
-  d.learn(update, next);
-};
-
 namespace detail {
 
+// StatefulPerturbation asks for a θ as well; what a run keeps does not depend on it.
+template <class D>
+concept HasLearntState = requires(const D& d, typename D::State& state, const ZoGradient& update) {
+  d.learn(update, state);
+};
 struct NothingLearnt {
   template <class A>
   void fields(A& /*archive*/) {}
@@ -30,7 +25,7 @@ struct LearntState {
   using Type = NothingLearnt;
   using Active = D;
 };
-template <StatefulPerturbation D>
+template <HasLearntState D>
 struct LearntState<D> {
   using Type = typename D::State;
   using Active = std::remove_cvref_t<decltype(std::declval<const D&>().at(std::declval<const Type&>()))>;
@@ -49,7 +44,7 @@ using ActivePerturbation = typename detail::LearntState<D>::Active;
 template <class D>
 [[nodiscard]] decltype(auto) active_perturbation(const D& d,
                                                  [[maybe_unused]] const PerturbationState<D>& state) {
-  if constexpr (StatefulPerturbation<D>)
+  if constexpr (detail::HasLearntState<D>)
     return d.at(state);
   else
     return (d);
@@ -58,7 +53,7 @@ template <class D>
 template <class D>
 void learn_from_update([[maybe_unused]] const D& d, [[maybe_unused]] const ZoGradient& update,
                        [[maybe_unused]] PerturbationState<D>& state) {
-  if constexpr (StatefulPerturbation<D>) d.learn(update, state);
+  if constexpr (detail::HasLearntState<D>) d.learn(update, state);
 }
 
 }  // namespace zofo

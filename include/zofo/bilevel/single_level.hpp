@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "zofo/bilevel/options.hpp"
@@ -11,6 +12,7 @@
 #include "zofo/core/batch_key.hpp"
 #include "zofo/core/observer.hpp"
 #include "zofo/core/vector_space.hpp"
+#include "zofo/inner/sgd.hpp"
 
 namespace zofo {
 

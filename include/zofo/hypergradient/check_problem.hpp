@@ -112,7 +112,7 @@ template <class Problem>
                 "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient "
                 "(concept FourFunctions)");
   static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
-                "zofo: check_problem needs coordinates(x) -> span of double for Theta and Adapter "
+                "zofo: check_problem needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
                 "(concept DoubleCoordinates)");
   require_in("tolerance", tolerance, 1e-15, 1.0);
   ProblemCheck check;

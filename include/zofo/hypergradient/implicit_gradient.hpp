@@ -115,7 +115,7 @@ template <class Problem>
   using Theta = typename Problem::Theta;
   using Adapter = typename Problem::Adapter;
   static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
-                "zofo: the reference needs coordinates(x) -> span of double for Theta and Adapter "
+                "zofo: the reference needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
                 "(concept DoubleCoordinates)");
   options.check();
   constexpr detail::LevelWeights kLower{0.0, 1.0}, kUpper{1.0, 0.0};

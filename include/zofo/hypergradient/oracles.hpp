@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "zofo/hypergradient/finite_differences.hpp"
-#include "zofo/bilevel/penalty.hpp"
 #include "zofo/hypergradient/second_order.hpp"
 #include "zofo/core/problem.hpp"
 

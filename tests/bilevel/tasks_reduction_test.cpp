@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "zofo/bilevel/meta.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/estimate/central.hpp"
@@ -67,26 +66,24 @@ struct Setting {
   }
   template <class Estimator>
   auto solver(Estimator estimator, std::uint32_t tasks_per_step = 2) {
-    return MetaSolver(
-        tasks, Gaussian{}, std::move(estimator), outer::Sgd{{rate}}, inner::Adam{{.rate = 0.05}},
-        MetaOptions{{.outer_steps = 100, .inner_steps = 2, .penalty = lambda, .seed = seed}, tasks_per_step});
+    return Solver(tasks, Policies{Gaussian{}, std::move(estimator), outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 100, .inner_steps = 2, .penalty = lambda, .seed = seed, .tasks_per_step = tasks_per_step});
   }
 };
 
-// ρ/q of each query of `step` at (W, pairs): mean over the drawn tasks of the penalty, two-sided.
-std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<const std::size_t> drawn,
+// ρ/q of each query of `step` at (W, pairs): mean over the sampled tasks of the penalty, two-sided.
+std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<const std::size_t> sampled,
                                  const MatrixXd& W, const Pairs& pairs, std::uint32_t step,
                                  std::uint32_t batch, bool large) {
   const auto loss = [&](const MatrixXd& at) {
     double sum = 0.0;
-    for (const std::size_t t : drawn) {
+    for (const std::size_t t : sampled) {
       const std::uint64_t own = seed + (std::uint64_t{t} << 32U);
-      const BatchKey f{own, batch, large ? kLargeUpper : kProbeUpper};
-      const BatchKey g{own, batch, large ? kLargeLower : kProbeLower};
-      sum += tasks[t].upper(at, pairs[t].p, f) +
-             lambda * (tasks[t].lower(at, pairs[t].p, g) - tasks[t].lower(at, pairs[t].s, g));
+      const BatchKey f{own, batch, stream_number(large ? BatchStream::large_upper : BatchStream::probe_upper)};
+      const BatchKey g{own, batch, stream_number(large ? BatchStream::large_lower : BatchStream::probe_lower)};
+      sum += tasks[t].upper(at, pairs[t].upper, f) +
+             lambda * (tasks[t].lower(at, pairs[t].upper, g) - tasks[t].lower(at, pairs[t].lower, g));
     }
-    return sum / static_cast<double>(drawn.size());
+    return sum / static_cast<double>(sampled.size());
   };
   std::vector<double> list;
   for (std::uint32_t query = 0; query < queries; ++query) {
@@ -101,11 +98,11 @@ constexpr double rounding = 1e-8;
 
 }  // namespace
 
-TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anchor, with its adapters",
+TEST_CASE("SVRG over tasks is its formula: the sampled tasks at θ and at the anchor, with its adapters",
           "[bilevel]") {
   Setting s;
   constexpr std::uint32_t period = 3, batches = 4;
-  auto solver = s.solver(variance::Svrg(Central{{epsilon, queries, seed}}, {period, batches}));
+  auto solver = s.solver(variance::Svrg(Central{epsilon, queries, seed}, {.period = period, .batches = batches}));
   MatrixXd anchor_theta;
   Pairs anchor;
   std::vector<double> full;
@@ -119,15 +116,15 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
     if (k % period == 0) {
       full.assign(queries, 0.0);
       for (std::uint32_t i = 0; i < batches; ++i) {
-        const auto one = coefficients(s.tasks, solver.drawn(), before, s.pairs, k, large++, true);
+        const auto one = coefficients(s.tasks, solver.sampled(), before, s.pairs, k, large++, true);
         for (std::uint32_t j = 0; j < queries; ++j) full[j] += one[j] / batches;
       }
       anchor_step = k;
       anchor_theta = before;
       anchor = s.pairs;
     } else {
-      const auto here = coefficients(s.tasks, solver.drawn(), before, s.pairs, k, k, false);
-      const auto there = coefficients(s.tasks, solver.drawn(), anchor_theta, anchor, k, k, false);
+      const auto here = coefficients(s.tasks, solver.sampled(), before, s.pairs, k, k, false);
+      const auto there = coefficients(s.tasks, solver.sampled(), anchor_theta, anchor, k, k, false);
       for (std::uint32_t j = 0; j < queries; ++j) expected.emplace_back(k, here[j] - there[j]);
     }
     for (const double c : full) expected.emplace_back(anchor_step, c);
@@ -145,12 +142,12 @@ TEST_CASE("SVRG over tasks is its formula: the drawn tasks at θ and at the anch
 
 TEST_CASE("no reduction over tasks is the estimator by itself, to the bit", "[bilevel]") {
   Setting a, b;
-  auto plain = a.solver(Central{{epsilon, queries, seed}});
-  auto none = b.solver(variance::None(Central{{epsilon, queries, seed}}));
-  plain.run(a.theta, a.pairs);
-  none.run(b.theta, b.pairs);
+  auto plain = a.solver(Central{epsilon, queries, seed});
+  auto none = b.solver(variance::None(Central{epsilon, queries, seed}));
+  plain.solve(a.theta, a.pairs);
+  none.solve(b.theta, b.pairs);
   CHECK(a.theta == b.theta);
-  CHECK(a.pairs[1].p == b.pairs[1].p);
+  CHECK(a.pairs[1].upper == b.pairs[1].upper);
 }
 
 TEST_CASE("one task with a reduction is what the solver of one problem does", "[bilevel]") {
@@ -160,9 +157,8 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
   const auto check = [&](auto reduction) {
     MatrixXd theta = b.theta;
     AdapterPair<MatrixXd> pair = b.pairs[0];
-    Solver alone(b.tasks[0], Gaussian{}, reduction, outer::Sgd{{rate}}, inner::Adam{{.rate = 0.05}},
-                 BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
-    alone.run(theta, pair.p, pair.s);
+    Solver alone(b.tasks[0], Policies{Gaussian{}, reduction, outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
+    alone.solve(theta, pair);
     a.theta = b.theta;
     a.pairs[0] = b.pairs[0];
     auto solver = a.solver(reduction, 0);
@@ -170,10 +166,10 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
     CHECK((a.theta - theta).cwiseAbs().maxCoeff() < 1e-10);
     CHECK((theta - b.theta).cwiseAbs().maxCoeff() > 1e-3);
   };
-  const Central central{{epsilon, queries, seed}};
-  check(variance::Svrg(central, {5, 3}));
-  check(variance::Spider(central, {5, 3}));
-  check(variance::Storm(central, {0.3}));
+  const Central central{epsilon, queries, seed};
+  check(variance::Svrg(central, {.period = 5, .batches = 3}));
+  check(variance::Spider(central, {.period = 5, .batches = 3}));
+  check(variance::Storm(central, {.weight = 0.3}));
 }
 
 TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as they were", "[bilevel]") {
@@ -192,16 +188,16 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
         Sampled::calls_until_failure = -1;
         CHECK(broken.theta == theta);
         for (std::size_t t = 0; t < pairs.size(); ++t) {
-          CHECK(broken.pairs[t].p == pairs[t].p);
-          CHECK(broken.pairs[t].s == pairs[t].s);
+          CHECK(broken.pairs[t].upper == pairs[t].upper);
+          CHECK(broken.pairs[t].lower == pairs[t].lower);
         }
       }
       bad.step(broken.theta, broken.pairs);
       REQUIRE(broken.theta == whole.theta);
     }
   };
-  const Central central{{epsilon, queries, seed}};
-  check(variance::Svrg(central, {3, 2}));
-  check(variance::Spider(central, {3, 2}));
-  check(variance::Storm(central, {0.3}));
+  const Central central{epsilon, queries, seed};
+  check(variance::Svrg(central, {.period = 3, .batches = 2}));
+  check(variance::Spider(central, {.period = 3, .batches = 2}));
+  check(variance::Storm(central, {.weight = 0.3}));
 }

@@ -1,4 +1,4 @@
-#include "zofo/bilevel/meta.hpp"
+#include "zofo/bilevel/solver.hpp"
 
 #include <Eigen/Core>
 #include <Eigen/LU>
@@ -20,7 +20,7 @@ using Eigen::VectorXd;
 using zofo::Central;
 using zofo::Gaussian;
 using zofo::MetaOptions;
-using zofo::MetaSolver;
+using zofo::Solver;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;
 namespace inner = zofo::inner;
@@ -53,66 +53,60 @@ VectorXd minimiser(const std::vector<Quadratic>& list, double penalty) {
 
 TEST_CASE("meta-training reaches the minimiser of the mean penalty", "[bilevel]") {
   auto list = tasks(3);
-  const std::uint32_t each = GENERATE(0U, 3U);
-  MetaSolver solver(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.03}}, inner::Exact{},
-                    MetaOptions{{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0}, each});
+  const std::uint32_t count = GENERATE(0U, 3U);
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.03}, inner::Exact{}}, BilevelOptions{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0, .tasks_per_step = count});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(3);
-  solver.run(theta, adapters);
+  solver.solve(theta, adapters);
   CHECK((theta - minimiser(list, 10.0)).norm() < 1e-4);
   for (std::size_t i = 0; i < 3; ++i) {  // each task's adapters are its own solutions
-    CHECK((adapters[i].s - list[i].lower_solution(theta)).norm() < 1e-3);
-    CHECK((adapters[i].p - list[i].penalty_solution(theta, 10.0)).norm() < 1e-3);
+    CHECK((adapters[i].lower - list[i].lower_solution(theta)).norm() < 1e-3);
+    CHECK((adapters[i].upper - list[i].penalty_solution(theta, 10.0)).norm() < 1e-3);
   }
 }
 
-TEST_CASE("a task that is not drawn keeps its adapters, and its moments", "[bilevel]") {
+TEST_CASE("a task that is not sampled keeps its adapters, and its moments", "[bilevel]") {
   auto list = tasks(5);
-  MetaSolver solver(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.01}}, inner::Adam{{.rate = 0.05}},
-                    MetaOptions{{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0}, 2});
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.01}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0, .tasks_per_step = 2});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(5);
-  std::vector<int> drawn(5);
+  std::vector<int> sampled(5);
   for (int k = 0; k < 200; ++k) {
     const Pairs before = adapters;
     solver.step(theta, adapters);
-    const std::set<std::size_t> now(solver.drawn().begin(), solver.drawn().end());
+    const std::set<std::size_t> now(solver.sampled().begin(), solver.sampled().end());
     REQUIRE(now.size() == 2);
     for (std::size_t task = 0; task < 5; ++task) {
-      const bool moved = adapters[task].p != before[task].p || adapters[task].s != before[task].s;
+      const bool moved = adapters[task].upper != before[task].upper || adapters[task].lower != before[task].lower;
       CHECK(moved == now.contains(task));
-      drawn[task] += static_cast<int>(now.contains(task));
-      CHECK(solver.state().inner[task].lower.steps == 2 * static_cast<std::uint64_t>(drawn[task]));
+      sampled[task] += static_cast<int>(now.contains(task));
+      CHECK(solver.state().tasks[task].lower.steps == 2 * static_cast<std::uint64_t>(sampled[task]));
     }
   }
   // Binomial(200, 0.4): 80 ± 7; five standard errors are a false alarm in 3e-6 for the five tasks.
-  for (const int count : drawn) CHECK(std::abs(count - 80) < 35);
+  for (const int count : sampled) CHECK(std::abs(count - 80) < 35);
 }
 
 TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
   auto list = tasks(2);
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(2);
-  MetaSolver both(list, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.0}}, inner::GradientDescent{{0.05}},
-                  MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
-  both.run(theta, adapters);
+  Solver both(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
+  both.solve(theta, adapters);
   for (std::size_t i = 0; i < 2; ++i) {  // θ does not move, so the tasks do not meet
     std::vector<Quadratic> one{list[i]};
     Pairs alone = zeros(1);
-    MetaSolver solver(one, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.0}},
-                      inner::GradientDescent{{0.05}},
-                      MetaOptions{{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0}});
-    solver.run(theta, alone);
-    CHECK(alone[0].p == adapters[i].p);
-    CHECK(alone[0].s == adapters[i].s);
+    Solver solver(one, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
+    solver.solve(theta, alone);
+    CHECK(alone[0].upper == adapters[i].upper);
+    CHECK(alone[0].lower == adapters[i].lower);
   }
 }
 
 TEST_CASE("wrong numbers of tasks are named", "[bilevel]") {
   auto list = tasks(2);
-  const auto make = [&](std::uint32_t each) {
-    return MetaSolver(list, Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{},
-                      MetaOptions{{}, each});
+  const auto make = [&](std::uint32_t count) {
+    return Solver(list, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}}, BilevelOptions{.tasks_per_step = count});
   };
   CHECK_THROWS_WITH(make(3), contains("tasks_per_step = 3"));
   VectorXd theta = VectorXd::Zero(6);
@@ -121,6 +115,6 @@ TEST_CASE("wrong numbers of tasks are named", "[bilevel]") {
   CHECK_THROWS_WITH(solver.step(theta, adapters), contains("3 pairs for 2 tasks"));
   std::vector<Quadratic> none;
   CHECK_THROWS_WITH(
-      MetaSolver(none, Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}, MetaOptions{}),
+      Solver(none, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}}, BilevelOptions{}),
       contains("tasks: 0"));
 }
