@@ -115,7 +115,7 @@ inline void scale(double a, Vector& x) {
 inline void assign(const Vector& x, Vector& y) { y = x; }
 [[nodiscard]] inline Vector zeros_like(const Vector& x) { return Vector(x.context(), x.size()); }
 
-/// One step of inner::Adam on the card (its customisation point adam_move).
+/// One step of inner::Adam on the card (concept inner::HasFusedAdam).
 inline void adam_move(const inner::AdamNumbers& numbers, const Vector& gradient, Vector& first,
                       Vector& second, Vector& x) {
   const AdamNumbers as_float{static_cast<float>(numbers.beta1),   static_cast<float>(numbers.beta2),
