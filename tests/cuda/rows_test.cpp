@@ -655,5 +655,5 @@ TEST_CASE("no rows, no launch", "[cuda]") {
 TEST_CASE("a row too wide for registers is refused", "[cuda]") {
   CHECK_THROWS_AS(
       norm<float>(nullptr, Norm::rms, {1, 1}, 16392, nullptr, {}, nullptr, nullptr, {}, {}, eps, nullptr),
-      std::invalid_argument);
+      zofo::Error);
 }

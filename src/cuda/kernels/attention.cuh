@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +10,7 @@
 #include "cuda/kernels/attention_forward.cuh"
 #include "cuda/kernels/attention_general.cuh"
 #include "cuda/kernels/attention_prefix.cuh"
+#include "zofo/core/error_type.hpp"
 
 namespace zofo::tensor::cuda {
 
@@ -27,10 +27,10 @@ AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& r
                                       const PackedTokens& packed, const AttentionPrefix<T>& prefix,
                                       const T* qkv) {
   if (shape.dim == 0 || shape.dim % 8 != 0 || shape.dim > general_most_dim)
-    throw std::invalid_argument("attention on the card: head dim " + std::to_string(shape.dim) +
+    throw Error("attention on the GPU: head dim " + std::to_string(shape.dim) +
                                 " is not a multiple of 8 up to 256");
   if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0)
-    throw std::invalid_argument("attention on the card: " + std::to_string(shape.heads) +
+    throw Error("attention on the GPU: " + std::to_string(shape.heads) +
                                 " heads do not share " + std::to_string(shape.kv_heads) + " heads of keys");
   return {shape,
           rows,

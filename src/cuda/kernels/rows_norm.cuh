@@ -2,12 +2,12 @@
 /// threads holds a row, or several, in registers from the first read to the last write.
 #pragma once
 
-#include <stdexcept>
 #include <type_traits>
 
 #include "cuda/kernels/row_products.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 #include "cuda/kernels/rows_norm_strips.cuh"
+#include "zofo/core/error_type.hpp"
 
 namespace zofo::tensor::cuda {
 
@@ -281,7 +281,7 @@ __global__ void __launch_bounds__(512)
 template <class Launch>
 void with_norm_team(std::size_t rows, std::uint32_t width, bool products, const Launch& launch) {
   const std::uint32_t packs = width / 8;
-  if (packs > 2048) throw std::invalid_argument("norm: a row has more than 16,384 columns");
+  if (packs > 2048) throw Error("norm: a row has more than 16,384 columns");
   const auto warps = [&](auto team) {
     using Team = decltype(team);
     launch(team, blocks_of(rows, Team::warp_threads / 32), Team::warp_threads);

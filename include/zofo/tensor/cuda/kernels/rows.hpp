@@ -37,7 +37,7 @@ enum class Norm : std::uint8_t { rms, layer };
 
 /// x[row] = norm(h[row])·gain (+ bias). Where `pending.count` > 0, first h[row] += the pending low-rank
 /// products of t (what the projection before left to add), written back. h, x: [rows, width]; t: [rows,
-/// pending.t_width] fp32. Throws std::invalid_argument above 16,384 columns, which registers do not hold; so
+/// pending.t_width] fp32. Throws zofo::Error above 16,384 columns, which registers do not hold; so
 /// does norm_backward.
 template <class T>
 void norm(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32_t width, T* h,
