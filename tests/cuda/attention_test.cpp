@@ -116,9 +116,18 @@ class Card {
               lse_.data());
   }
   void backward() {
-    attention_backward(nullptr, batch_.shape, batch_.rows(), packed(), prefix(), qkv_.data(), out_.data(),
-                       lse_.data(), d_out_.data(), d_qkv_.data(),
-                       PrefixGradient{d_prefix_keys_.data(), d_prefix_values_.data()}, workspace_.data());
+    attention_backward(nullptr, AttentionBackward<T>{.shape = batch_.shape,
+                                                     .rows = batch_.rows(),
+                                                     .packed = packed(),
+                                                     .prefix = prefix(),
+                                                     .qkv = qkv_.data(),
+                                                     .out = out_.data(),
+                                                     .lse = lse_.data(),
+                                                     .d_out = d_out_.data(),
+                                                     .d_qkv = d_qkv_.data(),
+                                                     .d_prefix = PrefixGradient{d_prefix_keys_.data(),
+                                                                                d_prefix_values_.data()},
+                                                     .workspace = workspace_.data()});
   }
   [[nodiscard]] Values<T> results() const {
     Values<T> v;

@@ -256,8 +256,17 @@ void check_gradients(const Problem& p) {
     std::vector<LowRankGradient> to(sites.count);
     for (std::uint32_t s = 0; s < sites.count; ++s)
       if (!p.specs[s].by_probe) to[s] = {out.data() + p.a_at[s], out.data() + p.b_at[s], p.stride};
-    low_rank_gradients<T>(nullptr, p.rows, sites, p.adapters, adapter.data(), x_card.data(), t_card.data(),
-                          dy_card.data(), p.y_stride, dt_card.data(), to.data(), workspace.data());
+    low_rank_gradients<T>(nullptr, {.rows = p.rows,
+                                    .sites = sites,
+                                    .adapters = p.adapters,
+                                    .adapter = adapter.data(),
+                                    .x = x_card.data(),
+                                    .t = t_card.data(),
+                                    .dy = dy_card.data(),
+                                    .dy_stride = p.y_stride,
+                                    .dt = dt_card.data(),
+                                    .gradient_of_site = to.data(),
+                                    .workspace = workspace.data()});
     return out.host();
   };
   auto got = compute();

@@ -13,10 +13,10 @@
 #include "../perturb/shapes.hpp"
 #include "device.hpp"
 #include "zofo/core/random.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/low_rank.hpp"
 #include "zofo/perturb/rademacher.hpp"
-#include "zofo/core/rng_streams.hpp"
 
 using namespace zofo::tensor::cuda;
 using zofo::Direction;
@@ -246,8 +246,10 @@ Factors factors_of(const std::vector<ProbeArgument>& probes, std::uint32_t rank,
   f.values = DeviceArray<float>(f.stride * probes.size());
   const DeviceArray<ProbeArgument> arguments(probes);
   const DeviceArray<FactorPiece> pieces(f.pieces);
-  write_factors(nullptr, arguments.data(), static_cast<std::uint32_t>(probes.size()), rank, hold,
-                pieces.data(), 1, std::max(u_size, v_size), f.values.data(), f.stride);
+  write_factors(
+      nullptr, arguments.data(), static_cast<std::uint32_t>(probes.size()),
+      {.pieces = pieces.data(), .count = 1, .rank = rank, .hold = hold, .largest = std::max(u_size, v_size)},
+      f.values.data(), f.stride);
   must(cudaDeviceSynchronize());
   return f;
 }
@@ -270,8 +272,8 @@ std::vector<T> updated_low_rank(const std::vector<UpdateTerm>& terms, std::uint3
                                 std::uint64_t from, const std::vector<T>& x) {
   DeviceArray<T> theta(x);
   const DeviceArray<UpdateTerm> on_card(terms);
-  update_low_rank(nullptr, on_card.data(), static_cast<std::uint32_t>(terms.size()), rank,
-                  segments_of(f.pieces[0], {0, f.pieces[0].rows}, from, 0), f.values.data(), f.stride,
+  update_low_rank(nullptr, on_card.data(), static_cast<std::uint32_t>(terms.size()),
+                  segments_of(f.pieces[0], {0, f.pieces[0].rows}, from, 0), {f.values.data(), f.stride, rank},
                   theta.data());
   return theta.host();
 }
@@ -552,7 +554,9 @@ TEST_CASE("write_factors fills several pieces, also with too small a grid", "[cu
   const DeviceArray<ProbeArgument> arguments(probes);
   const DeviceArray<FactorPiece> on_card(pieces);
   DeviceArray<float> out(stride * probes.size());
-  write_factors(nullptr, arguments.data(), 2, 2, 1, on_card.data(), 2, 1, out.data(), stride);
+  write_factors(nullptr, arguments.data(), 2,
+                {.pieces = on_card.data(), .count = 2, .rank = 2, .hold = 1, .largest = 1}, out.data(),
+                stride);
   const auto values = out.host();
   for (std::size_t j = 0; j < 2; ++j)
     for (const FactorPiece& p : pieces) {
@@ -607,9 +611,8 @@ TEMPLATE_TEST_CASE("low-rank probes written out are x + scale z, rows of a matri
       const std::vector<TestType> nine(stride * probes.size(), TestType(9.0F));
       DeviceArray<TestType> out(nine);
       const DeviceArray<ProbeArgument> arguments(probes);
-      write_low_rank_probes(nullptr, arguments.data(), 3, rank,
-                            segments_of(f.pieces[0], s.part, s.from, s.to), f.values.data(), theta.data(),
-                            out.data(), stride);
+      write_low_rank_probes(nullptr, arguments.data(), 3, segments_of(f.pieces[0], s.part, s.from, s.to),
+                            {f.values.data(), 0, rank}, theta.data(), out.data(), stride);
       const auto got = out.host();
       const shapes::Layer<float> layer(s.rows, s.cols);
       const auto bound = zofo::LowRank{rank, 2}.bind(layer, direction_of(probes[0]));

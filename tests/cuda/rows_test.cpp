@@ -200,7 +200,12 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool 
   const DeviceArray<ProbeArgument> probe_card(probes);
   DeviceArray<T> h(rows.count() * width);
 
-  Embedding e{width, 5, 6, 2, {}, {}};
+  Embedding e{.width = width,
+              .table_stream = 5,
+              .position_stream = 6,
+              .position_offset = 2,
+              .law = law,
+              .probes = probe_card.data()};
   if (low_rank > 0) {
     const float* const f = factor_card.data();
     e.table_noise = {f, f + std::size_t{low_rank} * vocab, factors, low_rank, vocab};
@@ -210,12 +215,12 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool 
   PackedTokens packed;
   packed.token = token_card.data();
   packed.position = position_card.data();
-  embed<T>(nullptr, e, rows, packed, law, probe_card.data(), table.card.data(),
+  embed<T>(nullptr, e, rows, packed, table.card.data(),
            with_positions && !in_two ? positions.card.data() : nullptr, h.data());
   if (in_two) {  // the positions alone, added to what is there
     e.add = true;
     packed.token = nullptr;
-    embed<T>(nullptr, e, rows, packed, law, probe_card.data(), nullptr, positions.card.data(), h.data());
+    embed<T>(nullptr, e, rows, packed, nullptr, positions.card.data(), h.data());
   }
 
   std::vector<double> expected(rows.count() * width, 0.0);
@@ -264,8 +269,7 @@ TEMPLATE_TEST_CASE("embedding at theta needs no probes", "[cuda]", float, bf16) 
   DeviceArray<TestType> h(8);
   PackedTokens packed;
   packed.token = token.data();
-  embed<TestType>(nullptr, {8, 0, 0, 0, {}, {}}, {1, 1}, packed, Law::none, nullptr, table.card.data(),
-                  nullptr, h.data());
+  embed<TestType>(nullptr, {.width = 8}, {1, 1}, packed, table.card.data(), nullptr, h.data());
   CHECK(wide(h.host()) == std::vector<double>(table.exact.begin() + 16, table.exact.begin() + 24));
 }
 
@@ -276,8 +280,14 @@ TEMPLATE_TEST_CASE("norms equal their formula at every width", "[cuda]", float, 
       Both<TestType> h(width, rows.count() * width, 3.0F);
       const Both<TestType> gain(2, 2 * width), bias(3, 2 * width);
       DeviceArray<TestType> x(rows.count() * width);
-      norm<TestType>(nullptr, kind, rows, width, h.card.data(), {}, nullptr, nullptr,
-                     {gain.card.data(), width}, {bias.card.data(), width}, eps, x.data());
+      norm<TestType>(nullptr, {.kind = kind,
+                               .rows = rows,
+                               .width = width,
+                               .h = h.card.data(),
+                               .gain = {gain.card.data(), width},
+                               .bias = {bias.card.data(), width},
+                               .eps = eps,
+                               .x = x.data()});
       INFO("width " << width);
       CHECK(relative_error(x.host(), normed(kind, rows, h.exact, width, gain.exact, bias.exact)) <
             limit<TestType>);
@@ -293,10 +303,22 @@ TEST_CASE("rms norm and its gradient equal the CPU's", "[cuda]") {
     const Both<float> gain(2, width), dx(3, n);
     Both<float> dh(4, n);
     DeviceArray<float> x(n);
-    norm<float>(nullptr, Norm::rms, rows, width, h.card.data(), {}, nullptr, nullptr, {gain.card.data(), 0},
-                {}, eps, x.data());
-    norm_backward<float>(nullptr, Norm::rms, rows, width, h.card.data(), {gain.card.data(), 0}, eps,
-                         dx.card.data(), {}, nullptr, nullptr, true, dh.card.data());
+    norm<float>(nullptr, {.kind = Norm::rms,
+                          .rows = rows,
+                          .width = width,
+                          .h = h.card.data(),
+                          .gain = {gain.card.data(), 0},
+                          .eps = eps,
+                          .x = x.data()});
+    norm_backward<float>(nullptr, {.kind = Norm::rms,
+                                   .rows = rows,
+                                   .width = width,
+                                   .h = h.card.data(),
+                                   .gain = {gain.card.data(), 0},
+                                   .eps = eps,
+                                   .dx = dx.card.data(),
+                                   .accumulate = true,
+                                   .dh = dh.card.data()});
     std::vector<float> y(n), d = dh.host;
     cpu::rms_norm(cpu::view(h.host.data(), rows.count(), width), gain.host.data(), eps,
                   cpu::view(y.data(), rows.count(), width));
@@ -319,8 +341,15 @@ TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", fl
       Both<TestType> h(5, rows.count() * width, 2.0F);
       const Both<TestType> gain(6, 2 * width), bias(7, 2 * width);
       DeviceArray<TestType> x(rows.count() * width);
-      norm<TestType>(nullptr, kind, rows, width, h.card.data(), sites.on_card(), adapter_card.data(),
-                     t.card.data(), {gain.card.data(), width}, {bias.card.data(), width}, eps, x.data());
+      norm<TestType>(nullptr, {.kind = kind,
+                               .rows = rows,
+                               .width = width,
+                               .h = h.card.data(),
+                               .products = {sites.on_card(), adapter_card.data(), t.card.data()},
+                               .gain = {gain.card.data(), width},
+                               .bias = {bias.card.data(), width},
+                               .eps = eps,
+                               .x = x.data()});
       auto expected = h.exact;
       sites.add_products(rows, adapter, t.host, expected, width);
       const auto raised = h.card.host();
@@ -345,9 +374,16 @@ TEMPLATE_TEST_CASE("norm_backward equals its formula, added or overwritten", "[c
         DeviceArray<TestType> alone(rows.count() * width);
         const LowRankSites low_rank = adapted ? sites.on_card() : LowRankSites{};
         const auto call = [&](bool accumulate, TestType* dh) {
-          norm_backward<TestType>(nullptr, kind, rows, width, h.card.data(), {gain.card.data(), 0}, eps,
-                                  dx.card.data(), low_rank, adapter_card.data(), dt.card.data(), accumulate,
-                                  dh);
+          norm_backward<TestType>(nullptr, {.kind = kind,
+                                            .rows = rows,
+                                            .width = width,
+                                            .h = h.card.data(),
+                                            .gain = {gain.card.data(), 0},
+                                            .eps = eps,
+                                            .dx = dx.card.data(),
+                                            .products = {low_rank, adapter_card.data(), dt.card.data()},
+                                            .accumulate = accumulate,
+                                            .dh = dh});
         };
         call(true, sum.card.data());
         call(false, alone.data());
@@ -373,8 +409,11 @@ TEST_CASE("rotation equals the CPU's and direction -1 undoes it", "[cuda]") {
     PackedTokens packed;
     packed.position = position_card.data();
     const auto call = [&](float direction) {
-      finish_qkv<float>(nullptr, rows, packed, heads, dim, stride, {}, nullptr, cosines.data(), sines.data(),
-                        direction, qkv.card.data());
+      finish_qkv<float>(nullptr, {.rows = rows,
+                                  .position = packed.position,
+                                  .rotation = {heads * dim, dim, cosines.data(), sines.data(), direction},
+                                  .stride = stride,
+                                  .qkv = qkv.card.data()});
     };
     call(1.0F);
     auto expected = qkv.host;
@@ -409,9 +448,14 @@ TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16
         PackedTokens packed;
         packed.position = position_card.data();
         packed.adapter = adapter_card.data();
-        finish_qkv<TestType>(nullptr, rows, packed, heads + kv, dim, stride, sites.on_card(), t.card.data(),
-                             rotary ? cosines.data() : nullptr, rotary ? sines.data() : nullptr, 1.0F,
-                             qkv.card.data());
+        finish_qkv<TestType>(nullptr,
+                             {.rows = rows,
+                              .position = packed.position,
+                              .rotation = {(heads + kv) * dim, dim, rotary ? cosines.data() : nullptr,
+                                           rotary ? sines.data() : nullptr, 1.0F},
+                              .products = {sites.on_card(), packed.adapter, t.card.data()},
+                              .stride = stride,
+                              .qkv = qkv.card.data()});
         auto expected = qkv.exact;
         sites.add_products(rows, adapter, t.host, expected, stride);
         if (rotary) turn(rows, expected, stride, heads + kv, dim, position, tables, 1.0);
@@ -431,11 +475,13 @@ TEMPLATE_TEST_CASE("finish_qkv turns bf16 as it turns fp32, and leaves the rest 
   Both<TestType> qkv(16, rows.count() * stride);
   PackedTokens packed;
   packed.position = position_card.data();
-  finish_qkv<TestType>(nullptr, rows, packed, heads, dim, stride, {}, nullptr, nullptr, nullptr, 1.0F,
-                       qkv.card.data());
+  finish_qkv<TestType>(nullptr, {.rows = rows, .stride = stride, .qkv = qkv.card.data()});
   CHECK(relative_error(qkv.card.host(), qkv.exact) == 0.0);
-  finish_qkv<TestType>(nullptr, rows, packed, heads, dim, stride, {}, nullptr, cosines.data(), sines.data(),
-                       1.0F, qkv.card.data());
+  finish_qkv<TestType>(nullptr, {.rows = rows,
+                                 .position = packed.position,
+                                 .rotation = {heads * dim, dim, cosines.data(), sines.data(), 1.0F},
+                                 .stride = stride,
+                                 .qkv = qkv.card.data()});
   auto expected = qkv.exact;
   turn(rows, expected, stride, heads, dim, position, tables, 1.0);
   const auto result = wide(qkv.card.host());
@@ -457,14 +503,21 @@ TEMPLATE_TEST_CASE("a long batch is walked in groups of rows", "[cuda]", float, 
   Both<TestType> qkv(18, rows.count() * width), pre(18, rows.count() * width);
   PackedTokens packed;
   packed.adapter = adapter_card.data();
-  finish_qkv<TestType>(nullptr, rows, packed, 1, width, width, sites.on_card(), t.card.data(), nullptr,
-                       nullptr, 1.0F, qkv.card.data());
+  finish_qkv<TestType>(nullptr, {.rows = rows,
+                                 .products = {sites.on_card(), packed.adapter, t.card.data()},
+                                 .stride = width,
+                                 .qkv = qkv.card.data()});
   auto expected = qkv.exact;
   sites.add_products(rows, adapter, t.host, expected, width);
   CHECK(relative_error(qkv.card.host(), expected) < limit<TestType>);
   DeviceArray<TestType> y(rows.count() * width);
-  activate<TestType>(nullptr, Activation::relu, rows, width, pre.card.data(), sites.on_card(),
-                     adapter_card.data(), t.card.data(), true, y.data());
+  activate<TestType>(nullptr, {.kind = Activation::relu,
+                               .rows = rows,
+                               .ffn = width,
+                               .pre = pre.card.data(),
+                               .products = {sites.on_card(), adapter_card.data(), t.card.data()},
+                               .keep_pre = true,
+                               .y = y.data()});
   CHECK(relative_error(pre.card.host(), expected) < limit<TestType>);
   CHECK(relative_error(y.host(), activated(Activation::relu, expected, width)) < limit<TestType>);
 }
@@ -487,15 +540,22 @@ TEMPLATE_TEST_CASE("many rows and columns: adapters and low-rank probes over q, 
     Both<TestType> qkv(32, rows.count() * stride), pre(32, rows.count() * stride);
     PackedTokens packed;
     packed.adapter = adapter_card.data();
-    finish_qkv<TestType>(nullptr, rows, packed, 0, 8, stride, sites.on_card(), t.card.data(), nullptr,
-                         nullptr, 1.0F, qkv.card.data());
+    finish_qkv<TestType>(nullptr, {.rows = rows,
+                                   .products = {sites.on_card(), packed.adapter, t.card.data()},
+                                   .stride = stride,
+                                   .qkv = qkv.card.data()});
     auto expected = qkv.exact;
     sites.add_products(rows, adapter, t.host, expected, stride);
     INFO("rank " << rank);
     CHECK(relative_error(qkv.card.host(), expected) < limit<TestType>);
     // In place, as a pass without a use for `pre` does.
-    activate<TestType>(nullptr, Activation::relu, rows, stride, pre.card.data(), sites.on_card(),
-                       adapter_card.data(), t.card.data(), false, pre.card.data());
+    activate<TestType>(nullptr, {.kind = Activation::relu,
+                                 .rows = rows,
+                                 .ffn = stride,
+                                 .pre = pre.card.data(),
+                                 .products = {sites.on_card(), adapter_card.data(), t.card.data()},
+                                 .keep_pre = false,
+                                 .y = pre.card.data()});
     CHECK(relative_error(pre.card.host(), activated(Activation::relu, wide(qkv.card.host()), stride)) == 0.0);
   }
 }
@@ -517,8 +577,10 @@ TEST_CASE("a diverged adapter spoils no other row that shares its tile", "[cuda]
   Both<bf16> y(34, rows.count() * width);
   PackedTokens packed;
   packed.adapter = adapter_card.data();
-  finish_qkv<bf16>(nullptr, rows, packed, 0, 8, width, list, t.card.data(), nullptr, nullptr, 1.0F,
-                   y.card.data());
+  finish_qkv<bf16>(nullptr, {.rows = rows,
+                             .products = {list, packed.adapter, t.card.data()},
+                             .stride = width,
+                             .qkv = y.card.data()});
   const auto got = wide(y.card.host());
   for (std::size_t r = 0; r < rows.count(); ++r)
     for (std::size_t i = 0; i < width; ++i) CHECK(std::isnan(got[r * width + i]) == (adapter[r] == 1));
@@ -530,10 +592,18 @@ TEST_CASE("swiglu and its gradient equal the CPU's", "[cuda]") {
   Both<float> pre(19, rows.count() * 2 * ffn, 8.0F);
   const Both<float> dy(20, rows.count() * ffn);
   DeviceArray<float> y(rows.count() * ffn), d(rows.count() * 2 * ffn);
-  activate<float>(nullptr, Activation::swiglu, rows, ffn, pre.card.data(), {}, nullptr, nullptr, false,
-                  y.data());
-  activate_backward<float>(nullptr, Activation::swiglu, rows, ffn, pre.card.data(), dy.card.data(), {},
-                           nullptr, nullptr, d.data());
+  activate<float>(nullptr, {.kind = Activation::swiglu,
+                            .rows = rows,
+                            .ffn = ffn,
+                            .pre = pre.card.data(),
+                            .keep_pre = false,
+                            .y = y.data()});
+  activate_backward<float>(nullptr, {.kind = Activation::swiglu,
+                                     .rows = rows,
+                                     .ffn = ffn,
+                                     .pre = pre.card.data(),
+                                     .dy = dy.card.data(),
+                                     .d_pre = d.data()});
   std::vector<float> y_cpu(rows.count() * ffn), d_cpu(rows.count() * 2 * ffn);
   cpu::swiglu(cpu::view(pre.host.data(), rows.count(), 2 * ffn), cpu::view(y_cpu.data(), rows.count(), ffn));
   cpu::swiglu_backward(cpu::view(pre.host.data(), rows.count(), 2 * ffn),
@@ -551,11 +621,17 @@ TEMPLATE_TEST_CASE("activations equal their formula", "[cuda]", float, bf16) {
       Both<TestType> pre(21, n, 6.0F);
       const Both<TestType> dy(22, rows.count() * ffn);
       DeviceArray<TestType> y(rows.count() * ffn);
-      activate<TestType>(nullptr, kind, rows, ffn, pre.card.data(), {}, nullptr, nullptr, false, y.data());
+      activate<TestType>(
+          nullptr,
+          {.kind = kind, .rows = rows, .ffn = ffn, .pre = pre.card.data(), .keep_pre = false, .y = y.data()});
       CHECK(relative_error(y.host(), activated(kind, pre.exact, ffn)) < limit<TestType>);
       // In place, as a pass without a use for `pre` does.
-      activate_backward<TestType>(nullptr, kind, rows, ffn, pre.card.data(), dy.card.data(), {}, nullptr,
-                                  nullptr, pre.card.data());
+      activate_backward<TestType>(nullptr, {.kind = kind,
+                                            .rows = rows,
+                                            .ffn = ffn,
+                                            .pre = pre.card.data(),
+                                            .dy = dy.card.data(),
+                                            .d_pre = pre.card.data()});
       CHECK(relative_error(pre.card.host(), activation_gradient(kind, pre.exact, dy.exact, ffn)) <
             limit<TestType>);
     }
@@ -577,8 +653,13 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
       Both<TestType> pre(24, n, 2.0F), unkept(24, n, 2.0F);
       DeviceArray<TestType> y(rows.count() * ffn), y_unkept(rows.count() * ffn);
       const auto call = [&](Both<TestType>& from, bool keep, TestType* to) {
-        activate<TestType>(nullptr, kind, rows, ffn, from.card.data(), sites.on_card(), adapter_card.data(),
-                           t.card.data(), keep, to);
+        activate<TestType>(nullptr, {.kind = kind,
+                                     .rows = rows,
+                                     .ffn = ffn,
+                                     .pre = from.card.data(),
+                                     .products = {sites.on_card(), adapter_card.data(), t.card.data()},
+                                     .keep_pre = keep,
+                                     .y = to});
       };
       call(pre, true, y.data());
       call(unkept, false, y_unkept.data());
@@ -597,7 +678,12 @@ TEST_CASE("relu may be done in place, and keeps a NaN", "[cuda]") {
   std::vector<float> values = random_values(25, 16);
   values[3] = std::nanf("");
   DeviceArray<float> x(values);
-  activate<float>(nullptr, Activation::relu, {2, 1}, 8, x.data(), {}, nullptr, nullptr, false, x.data());
+  activate<float>(nullptr, {.kind = Activation::relu,
+                            .rows = {2, 1},
+                            .ffn = 8,
+                            .pre = x.data(),
+                            .keep_pre = false,
+                            .y = x.data()});
   const auto y = x.host();
   for (std::size_t i = 0; i < 16; ++i)
     if (i == 3)
@@ -616,8 +702,13 @@ TEMPLATE_TEST_CASE("activate_backward first raises its gradient", "[cuda]", floa
     const Both<float> dt(26, rows.count() * sites.t_width());
     const Both<TestType> pre(27, rows.count() * ffn * inputs_of(kind), 3.0F), dy(28, rows.count() * ffn);
     DeviceArray<TestType> d(rows.count() * ffn * inputs_of(kind));
-    activate_backward<TestType>(nullptr, kind, rows, ffn, pre.card.data(), dy.card.data(), sites.on_card(),
-                                adapter_card.data(), dt.card.data(), d.data());
+    activate_backward<TestType>(nullptr, {.kind = kind,
+                                          .rows = rows,
+                                          .ffn = ffn,
+                                          .pre = pre.card.data(),
+                                          .dy = dy.card.data(),
+                                          .products = {sites.on_card(), adapter_card.data(), dt.card.data()},
+                                          .d_pre = d.data()});
     auto raised = dy.exact;
     sites.add_back(rows, adapter, dt.host, raised, ffn);
     CHECK(relative_error(d.host(), activation_gradient(kind, pre.exact, raised, ffn)) < limit<TestType>);
@@ -645,15 +736,13 @@ TEMPLATE_TEST_CASE("rows are gathered at every probe and scattered back", "[cuda
 
 TEST_CASE("no rows, no launch", "[cuda]") {
   const Rows none{0, 1};
-  CHECK_NOTHROW(
-      norm<float>(nullptr, Norm::rms, none, 8, nullptr, {}, nullptr, nullptr, {}, {}, eps, nullptr));
+  CHECK_NOTHROW(norm<float>(nullptr, {.kind = Norm::rms, .rows = none, .width = 8, .eps = eps}));
   CHECK_NOTHROW(gather_rows<float>(nullptr, none, 8, nullptr, 0, nullptr, nullptr));
   CHECK_NOTHROW(
-      activate<float>(nullptr, Activation::relu, none, 8, nullptr, {}, nullptr, nullptr, false, nullptr));
+      activate<float>(nullptr, {.kind = Activation::relu, .rows = none, .ffn = 8, .keep_pre = false}));
 }
 
 TEST_CASE("a row too wide for registers is refused", "[cuda]") {
-  CHECK_THROWS_AS(
-      norm<float>(nullptr, Norm::rms, {1, 1}, 16392, nullptr, {}, nullptr, nullptr, {}, {}, eps, nullptr),
-      zofo::Error);
+  CHECK_THROWS_AS(norm<float>(nullptr, {.kind = Norm::rms, .rows = {1, 1}, .width = 16392, .eps = eps}),
+                  zofo::Error);
 }

@@ -161,16 +161,23 @@ struct DotTile {
   static_assert(rows <= 64, "a set of rows is a word of 64 bits");
 };
 
+/// The rows of x that a block reads.
+struct DotRows {
+  const bf16* x;  ///< the first row
+  std::uint32_t stride;
+  std::uint32_t width;  ///< columns to sum over
+  std::uint32_t count;
+};
+
 /// sum += x B over this warp's share of the inner dimension. Which entries form a step of the tensor cores
 /// does not matter as long as both operands agree: lane q of four takes 8 neighbours, so that its loads are
 /// 16 bytes.
 template <class Tile>
-__device__ inline void warp_dots(const bf16* x, std::uint32_t x_stride, std::uint32_t width,
-                                 std::uint32_t rows_left, std::uint32_t warp, std::uint32_t lane,
+__device__ inline void warp_dots(const DotRows& rows, std::uint32_t warp, std::uint32_t lane,
                                  const float* const (&factor)[Tile::column_tiles],
                                  const std::uint32_t (&b_row)[Tile::column_tiles],
                                  float (&sum)[Tile::row_tiles][Tile::column_tiles][4]) {
-  const std::uint32_t g = lane / 4, q = lane % 4;
+  const std::uint32_t g = lane / 4, q = lane % 4, width = rows.width;
   for (std::uint32_t k = 32 * Tile::steps * warp; k < width; k += 32 * Tile::steps * Tile::warps) {
     uint4 low[Tile::steps][Tile::row_tiles], high[Tile::steps][Tile::row_tiles];
 #pragma unroll
@@ -178,11 +185,11 @@ __device__ inline void warp_dots(const bf16* x, std::uint32_t x_stride, std::uin
 #pragma unroll
       for (std::uint32_t m = 0; m < Tile::row_tiles; ++m) {
         const std::uint32_t at = k + 32 * s + 8 * q, row = 16 * m + g;
-        const bf16* const from = x + std::size_t{row} * x_stride + at;
+        const bf16* const from = rows.x + std::size_t{row} * rows.stride + at;
         low[s][m] = high[s][m] = uint4{0, 0, 0, 0};
-        if (at < width && row < rows_left) low[s][m] = *reinterpret_cast<const uint4*>(from);
-        if (at < width && row + 8 < rows_left)
-          high[s][m] = *reinterpret_cast<const uint4*>(from + std::size_t{8} * x_stride);
+        if (at < width && row < rows.count) low[s][m] = *reinterpret_cast<const uint4*>(from);
+        if (at < width && row + 8 < rows.count)
+          high[s][m] = *reinterpret_cast<const uint4*>(from + std::size_t{8} * rows.stride);
       }
 #pragma unroll
     for (std::uint32_t s = 0; s < Tile::steps; ++s) {
@@ -258,7 +265,7 @@ __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
         factor[n] = factor_column(sites, column, key);
         b_row[n] = factor[n] == nullptr ? 0 : sites.site[column.site].b_row;
       }
-      warp_dots<Tile>(x, x_stride, width, rows_left, warp, lane, factor, b_row, sum);
+      warp_dots<Tile>({x, x_stride, width, rows_left}, warp, lane, factor, b_row, sum);
     }
 #pragma unroll
     for (std::uint32_t m = 0; m < Tile::row_tiles; ++m) {

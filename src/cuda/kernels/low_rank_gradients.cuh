@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "cuda/kernels/low_rank_dots.cuh"
+#include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "zofo/tensor/cuda/launch_check.hpp"
 
 namespace zofo::tensor::cuda {
@@ -258,29 +258,41 @@ inline GradientPlan tensor_plan(const Rows& rows, const LowRankSites& sites, std
   return {rows, sites, adapters, {GradientTile::columns, GradientTile::ranks, GradientTile::rows, 132}};
 }
 
+/// The columns that a lane of the tensor-core kernel reads: eight of a wide matrix, and the weights of ranks
+/// g and g + 8.
+struct GradientColumns {
+  const bf16* values;
+  std::uint32_t stride;
+  bool inside;  ///< the eight columns exist
+  const float* weights;
+  std::uint32_t weights_stride;
+  bool has_rank[2];
+};
+
 /// What a lane of the tensor-core kernel reads of 16 rows: eight columns and the weights of two ranks, of
 /// four rows; zeros where a row is another adapter's.
 struct GradientRows {
   uint4 values[4];
   float weight[2][4];
 
-  __device__ void load(const Rows& rows, const std::int32_t* adapter, std::int32_t wanted, bool alone,
-                       std::uint32_t first, std::uint32_t end, const bf16* from, std::uint32_t stride,
-                       bool inside, const float* weights, std::uint32_t weights_stride,
-                       const bool (&has_rank)[2]) {
+  /// Rows first … first + 3 before `end`; `only`: all rows with an adapter are of the wanted one.
+  __device__ void load(const Rows& rows, const std::int32_t* adapter, std::int32_t wanted, bool only,
+                       std::uint32_t first, std::uint32_t end, const GradientColumns& from) {
 #pragma unroll
     for (std::uint32_t i = 0; i < 4; ++i) {
       const std::uint32_t row = first + i;
       bool mine = row < end;
       const std::int32_t owner = mine ? adapter[row % rows.tokens] : -1;
       // With other adapters about, reading their rows would cost more than waiting for the owner does.
-      if (!alone) mine = owner == wanted;
+      if (!only) mine = owner == wanted;
       values[i] = uint4{0, 0, 0, 0};
       weight[0][i] = weight[1][i] = 0.0F;
-      if (mine && inside) values[i] = *reinterpret_cast<const uint4*>(from + std::size_t{row} * stride);
+      if (mine && from.inside)
+        values[i] = *reinterpret_cast<const uint4*>(from.values + std::size_t{row} * from.stride);
 #pragma unroll
       for (std::uint32_t l = 0; l < 2; ++l)
-        if (mine && has_rank[l]) weight[l][i] = weights[std::size_t{row} * weights_stride + 8 * l];
+        if (mine && from.has_rank[l])
+          weight[l][i] = from.weights[std::size_t{row} * from.weights_stride + 8 * l];
       if (owner == wanted) continue;
       values[i] = uint4{0, 0, 0, 0};
       weight[0][i] = weight[1][i] = 0.0F;
@@ -331,10 +343,12 @@ __global__ void __launch_bounds__(32 * GradientTile::warps)
   const std::uint32_t block = blockIdx.x - factor.first_block;
   const std::uint32_t rank_at = block / across * Tile::ranks, column_at = block % across * Tile::columns;
   const std::uint32_t ranks = min(site.rank - rank_at, Tile::ranks), column = column_at + 8 * g;
-  const float* const weights = (factor.of_b ? from.t : from.dt) + site.t_at + rank_at + g;
-  const std::uint32_t stride = factor.of_b ? from.dy_stride : site.in;
-  const T* const values = (factor.of_b ? from.dy + site.y_at : from.x) + column;
-  const bool has_rank[2] = {g < ranks, g + 8 < ranks};
+  const GradientColumns columns{(factor.of_b ? from.dy + site.y_at : from.x) + column,
+                                factor.of_b ? from.dy_stride : site.in,
+                                column < factor.columns,
+                                (factor.of_b ? from.t : from.dt) + site.t_at + rank_at + g,
+                                sites.t_width,
+                                {g < ranks, g + 8 < ranks}};
 
   float sum[8][4] = {};  // of ranks g and g + 8 at columns 16q + c and 16q + 8 + c
   const std::uint32_t begin = blockIdx.y * plan.slice_rows;
@@ -344,8 +358,7 @@ __global__ void __launch_bounds__(32 * GradientTile::warps)
 #pragma unroll
     for (std::uint32_t s = 0; s < Tile::sets; ++s)
       read[s].load(rows, adapter, static_cast<std::int32_t>(blockIdx.z), gridDim.z == 1,
-                   first + 16 * s + 4 * q, end, values, stride, column < factor.columns, weights,
-                   sites.t_width, has_rank);
+                   first + 16 * s + 4 * q, end, columns);
 #pragma unroll
     for (std::uint32_t s = 0; s < Tile::sets; ++s) read[s].add_to(sum);
   }
@@ -391,30 +404,27 @@ inline std::size_t gradients_workspace(const Rows& rows, const LowRankSites& sit
 }
 
 template <class T>
-void low_rank_gradients(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
-                        std::uint32_t adapters, const std::int32_t* adapter, const T* x, const float* t,
-                        const T* dy, std::uint32_t dy_stride, const float* dt,
-                        const LowRankGradient* gradient_of_site, float* workspace) {
+void low_rank_gradients(cudaStream_t stream, const LowRankGradients<T>& a) {
   constexpr bool tensor = std::is_same_v<T, bf16>;
-  const detail::GradientPlan plan =
-      tensor ? detail::tensor_plan(rows, sites, adapters) : detail::float_plan(rows, sites, adapters);
-  if (adapters == 0 || plan.entries == 0) return;
+  const detail::GradientPlan plan = tensor ? detail::tensor_plan(a.rows, a.sites, a.adapters)
+                                           : detail::float_plan(a.rows, a.sites, a.adapters);
+  if (a.adapters == 0 || plan.entries == 0) return;
   detail::GradientTargets targets;
-  std::copy_n(gradient_of_site, sites.count, targets.of_site);
-  const dim3 grid(plan.blocks, plan.slices, adapters);
-  const detail::GradientSources<T> sources{x, dy, dy_stride, t, dt};
+  std::copy_n(a.gradient_of_site, a.sites.count, targets.of_site);
+  const dim3 grid(plan.blocks, plan.slices, a.adapters);
+  const detail::GradientSources<T> sources{a.x, a.dy, a.dy_stride, a.t, a.dt};
   if constexpr (tensor)
     detail::tensor_gradients_kernel<T><<<grid, 32 * detail::GradientTile::warps, 0, stream>>>(
-        rows, sites, plan, targets, adapter, sources, workspace);
+        a.rows, a.sites, plan, targets, a.adapter, sources, a.workspace);
   else
-    detail::slice_gradients_kernel<T>
-        <<<grid, detail::GradientPlan::threads, 0, stream>>>(rows, sites, plan, adapter, sources, workspace);
+    detail::slice_gradients_kernel<T><<<grid, detail::GradientPlan::threads, 0, stream>>>(
+        a.rows, a.sites, plan, a.adapter, sources, a.workspace);
   launched("low_rank_gradients");
   if (tensor && plan.slices == 1) return;
   constexpr int threads = 128;
   const auto blocks = static_cast<unsigned>((plan.entries / 4 + threads - 1) / threads);
   detail::add_slices_kernel<threads>
-      <<<dim3(blocks, adapters), threads, 0, stream>>>(sites, plan, targets, workspace);
+      <<<dim3(blocks, a.adapters), threads, 0, stream>>>(a.sites, plan, targets, a.workspace);
   launched("low_rank_gradients: the slices' sum");
 }
 

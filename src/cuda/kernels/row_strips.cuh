@@ -208,7 +208,7 @@ class StripProducts {
       for (int r = 0; r < 2; ++r)
 #pragma unroll
         for (std::uint32_t c = 4 * begin; c < 4 * end; ++c) raised[r][c] = value[r][c];
-      multiply<begin, end>(lane, sites, t, row, total, chosen, key == chosen, first, raised);
+      multiply<begin, end>(lane, sites, t, {row, total, chosen, key == chosen}, first, raised);
 #pragma unroll
       for (std::uint32_t r = 0; r < 2; ++r) {
         const bool kept = (same >> (8 * lane.q + 4 * r) & 1U) != 0;
@@ -218,17 +218,25 @@ class StripProducts {
     }
   }
 
-  // The products of rows of one key; `mine`: row g has it.
+  // Eight rows from `row` on, of those below `total` that have the key; `mine`: row g has it.
+  struct KeyedRows {
+    std::uint32_t row, total;
+    RowKey key;
+    bool mine;
+  };
+
+  // The products of rows of one key.
   template <std::uint32_t begin, std::uint32_t end>
   __device__ void multiply(const StripLane& lane, const LowRankSites& sites, const float* t,
-                           std::uint32_t row, std::uint32_t total, const RowKey& key, bool mine,
-                           const float4& first, StripValues& value) {
+                           const KeyedRows& rows, const float4& first, StripValues& value) {
+    const RowKey& key = rows.key;
     if (key.adapter < 0 && key.probe < 0) return;
     for (std::uint32_t at = 0; at < quads; at += step) {
       const RankQuad here = at == 0 ? first_ : quad(sites, t, at + lane.q);
       if constexpr (held) hold(lane, sites, t, key, at);
-      float4 coefficient = held && at == 0 ? first : coefficients(sites, t, row + lane.g, total, here);
-      if (!mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
+      float4 coefficient =
+          held && at == 0 ? first : coefficients(sites, t, rows.row + lane.g, rows.total, here);
+      if (!rows.mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
       const SplitPair low = split(coefficient.x, coefficient.y), high = split(coefficient.z, coefficient.w);
 #pragma unroll
       for (std::uint32_t half = begin; half < end; ++half) {
@@ -305,21 +313,27 @@ struct StripWalk {
   }
 };
 
-/// The strips of StripWalk::together neighbouring groups of rows, as they lie in memory, and what their
+/// Where a lane's strips are in memory: its eight columns from `column` on, of rows from `first` on.
+struct StripSource {
+  const bf16* data;
+  std::size_t stride;
+  std::uint32_t first, total;   ///< rows; those from `total` on do not exist
+  std::uint32_t column, width;  ///< columns from `width` on do not exist
+};
+
+/// The strips of StripWalk::together neighbouring groups of rows, as they are in memory, and what their
 /// products need: all loads before all sums, so that they wait together.
 struct LoadedStrips {
   StripPacks pack[StripWalk::together];
   float4 coefficient[StripWalk::together];
 
   __device__ LoadedStrips(const StripLane& lane, const StripProducts<true>& products,
-                          const LowRankSites& sites, const float* t, const bf16* from, std::size_t stride,
-                          std::uint32_t first, std::uint32_t total, std::uint32_t column,
-                          std::uint32_t width) {
+                          const LowRankSites& sites, const float* t, const StripSource& from) {
 #pragma unroll
     for (std::uint32_t k = 0; k < StripWalk::together; ++k) {
-      const std::uint32_t row = first + StripLane::rows * k;
-      load_strip(lane, from, stride, row, total, column, width, pack[k]);
-      coefficient[k] = products.coefficients(sites, t, row + lane.g, total);
+      const std::uint32_t row = from.first + StripLane::rows * k;
+      load_strip(lane, from.data, from.stride, row, from.total, from.column, from.width, pack[k]);
+      coefficient[k] = products.coefficients(sites, t, row + lane.g, from.total);
     }
   }
   __device__ void get(int k, StripValues& value) const {

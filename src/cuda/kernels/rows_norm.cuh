@@ -5,9 +5,9 @@
 #include <type_traits>
 
 #include "cuda/kernels/row_products.cuh"
-#include "zofo/tensor/cuda/kernels/rows.hpp"
 #include "cuda/kernels/rows_norm_strips.cuh"
 #include "zofo/core/error_type.hpp"
+#include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
 
@@ -131,20 +131,18 @@ struct NormWeight {
 };
 
 template <class Team, class T>
-__global__ void __launch_bounds__(512)
-    norm_kernel(Norm kind, Rows rows, std::uint32_t width, T* h, const __grid_constant__ LowRankSites pending,
-                const std::int32_t* adapter, const float* t, PerProbe<T> gain, PerProbe<T> bias, float eps,
-                T* x) {
+__global__ void __launch_bounds__(512) norm_kernel(const __grid_constant__ NormForward<T> a) {
+  const std::uint32_t width = a.width;
   const NormPlace<Team> place;
-  if (place.first >= rows.tokens * rows.probes) return;  // whole teams: no barrier is missed
-  const RowGroup<Team::rows> group = row_group<Team::rows>(rows, adapter, place.first);
+  if (place.first >= a.rows.tokens * a.rows.probes) return;  // whole teams: no barrier is missed
+  const RowGroup<Team::rows> group = row_group<Team::rows>(a.rows, a.products.adapter, place.first);
   NormValues<Team> value;
-  load_rows(place, group, width, h, value);
-  const NormWeight<Team, T> gains(place, group, width, gain);
-  const NormWeight<Team, T> biases(place, group, width, bias);
+  load_rows(place, group, width, static_cast<const T*>(a.h), value);
+  const NormWeight<Team, T> gains(place, group, width, a.gain);
+  const NormWeight<Team, T> biases(place, group, width, a.bias);
   if constexpr (Team::adds_products) {
-    add_site_products(place, group, width, pending, t, value);
-    store_rounded(place, group, width, value, h);
+    add_site_products(place, group, width, a.products.sites, a.products.t, value);
+    store_rounded(place, group, width, value, a.h);
   }
 
   __shared__ BlockSum<Team::rows> mean_sum, square_sum;
@@ -152,7 +150,7 @@ __global__ void __launch_bounds__(512)
   set_zero(mean);
   set_zero(square);
   const float share = 1.0F / static_cast<float>(width);
-  if (kind == Norm::layer) {
+  if (a.kind == Norm::layer) {
 #pragma unroll
     for (int p = 0; p < Team::packs; ++p)
 #pragma unroll
@@ -182,32 +180,31 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
     for (int r = 0; r < Team::rows; ++r) {
       if (static_cast<std::uint32_t>(r) >= group.count) continue;
-      const float inverse = 1.0F / sqrtf(fmaf(square[r], share, eps));
+      const float inverse = 1.0F / sqrtf(fmaf(square[r], share, a.eps));
       float gain_value[8], bias_value[8];
       gains.get(place, group, p, r, gain_value);
       biases.get(place, group, p, r, bias_value);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
         gain_value[i] = fmaf(value[p][r][i] * inverse, gain_value[i], bias_value[i]);
-      store_values(gain_value, x + std::size_t{place.first + r} * width + place.column(p));
+      store_values(gain_value, a.x + std::size_t{place.first + r} * width + place.column(p));
     }
   }
 }
 
 template <class Team, class T>
-__global__ void __launch_bounds__(512)
-    norm_backward_kernel(Norm kind, Rows rows, std::uint32_t width, const T* h, PerProbe<T> gain, float eps,
-                         const T* dx, const __grid_constant__ LowRankSites sites, const std::int32_t* adapter,
-                         const float* dt, bool accumulate, T* dh) {
+__global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constant__ NormBackward<T> a) {
   constexpr int count = Team::rows;
+  const std::uint32_t width = a.width;
   const NormPlace<Team> place;
-  if (place.first >= rows.tokens * rows.probes) return;
-  const RowGroup<count> group = row_group<count>(rows, adapter, place.first);
+  if (place.first >= a.rows.tokens * a.rows.probes) return;
+  const RowGroup<count> group = row_group<count>(a.rows, a.products.adapter, place.first);
   NormValues<Team> slope, value;  // of the normed row; and the row itself
-  load_rows(place, group, width, dx, slope);
-  const NormWeight<Team, T> gains(place, group, width, gain);
-  if constexpr (Team::adds_products) add_site_products(place, group, width, sites, dt, slope);
-  load_rows(place, group, width, h, value);
+  load_rows(place, group, width, a.dx, slope);
+  const NormWeight<Team, T> gains(place, group, width, a.gain);
+  if constexpr (Team::adds_products)
+    add_site_products(place, group, width, a.products.sites, a.products.t, slope);
+  load_rows(place, group, width, a.h, value);
 
   __shared__ BlockSum<2 * count> mean_sum, moment_sum;
   float mean[2 * count], moment[2 * count];  // of values, then of slopes; squares, then products of both
@@ -226,7 +223,7 @@ __global__ void __launch_bounds__(512)
     }
   }
   const float share = 1.0F / static_cast<float>(width);
-  if (kind == Norm::layer) {
+  if (a.kind == Norm::layer) {
 #pragma unroll
     for (int p = 0; p < Team::packs; ++p)
 #pragma unroll
@@ -260,11 +257,11 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
     for (int r = 0; r < count; ++r) {
       if (static_cast<std::uint32_t>(r) >= group.count) continue;
-      const float inverse = 1.0F / sqrtf(fmaf(moment[r], share, eps));
+      const float inverse = 1.0F / sqrtf(fmaf(moment[r], share, a.eps));
       const float shrink = moment[count + r] * share * inverse * inverse;
-      T* const to = dh + std::size_t{place.first + r} * width + place.column(p);
+      T* const to = a.dh + std::size_t{place.first + r} * width + place.column(p);
       float sum[8];
-      if (accumulate)
+      if (a.accumulate)
         load_values(to, sum);
       else
         set_zero(sum);
@@ -303,46 +300,42 @@ void with_norm_team(std::size_t rows, std::uint32_t width, bool products, const 
 }  // namespace detail
 
 template <class T>
-void norm(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32_t width, T* h,
-          const LowRankSites& pending, const std::int32_t* adapter, const float* t, PerProbe<T> gain,
-          PerProbe<T> bias, float eps, T* x) {
-  if (rows.count() == 0) return;
-  const PerProbe<T> used_bias = kind == Norm::layer ? bias : PerProbe<T>{};
+void norm(cudaStream_t stream, const NormForward<T>& arguments) {
+  const std::size_t rows = arguments.rows.count();
+  if (rows == 0) return;
+  NormForward<T> a = arguments;
+  if (a.kind != Norm::layer) a.bias = {};
+  const bool products = a.products.sites.count > 0;
   if constexpr (std::is_same_v<T, bf16>) {
     const auto strips = [&](auto each, unsigned threads) {
       detail::norm_strips_kernel<decltype(each)::value, T>
-          <<<detail::blocks_of(rows.count(), detail::StripLane::rows), threads, 0, stream>>>(
-              kind, rows, width, h, pending, adapter, t, gain, used_bias, eps, x);
+          <<<detail::blocks_of(rows, detail::StripLane::rows), threads, 0, stream>>>(a);
     };
-    if (pending.count > 0 && detail::with_strips<4>(width, strips)) return launched("norm");
+    if (products && detail::with_strips<4>(a.width, strips)) return launched("norm");
   }
-  detail::with_norm_team(rows.count(), width, pending.count > 0,
-                         [&](auto team, unsigned blocks, unsigned threads) {
-                           detail::norm_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(
-                               kind, rows, width, h, pending, adapter, t, gain, used_bias, eps, x);
-                         });
+  detail::with_norm_team(rows, a.width, products, [&](auto team, unsigned blocks, unsigned threads) {
+    detail::norm_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(a);
+  });
   launched("norm");
 }
 
 template <class T>
-void norm_backward(cudaStream_t stream, Norm kind, const Rows& rows, std::uint32_t width, const T* h,
-                   PerProbe<T> gain, float eps, const T* dx, const LowRankSites& low_rank,
-                   const std::int32_t* adapter, const float* dt, bool accumulate, T* dh) {
-  if (rows.count() == 0) return;
-  const LowRankSites sites = detail::turned_to_input(low_rank);
+void norm_backward(cudaStream_t stream, const NormBackward<T>& arguments) {
+  const std::size_t rows = arguments.rows.count();
+  if (rows == 0) return;
+  NormBackward<T> a = arguments;
+  a.products.sites = detail::turned_to_input(arguments.products.sites);
+  const bool products = a.products.sites.count > 0;
   if constexpr (std::is_same_v<T, bf16>) {
     const auto strips = [&](auto each, unsigned threads) {
       detail::norm_backward_strips_kernel<decltype(each)::value, T>
-          <<<detail::blocks_of(rows.count(), detail::StripLane::rows), threads, 0, stream>>>(
-              kind, rows, width, h, gain, eps, dx, sites, adapter, dt, accumulate, dh);
+          <<<detail::blocks_of(rows, detail::StripLane::rows), threads, 0, stream>>>(a);
     };
-    if (sites.count > 0 && detail::with_strips<2>(width, strips)) return launched("norm_backward");
+    if (products && detail::with_strips<2>(a.width, strips)) return launched("norm_backward");
   }
-  detail::with_norm_team(rows.count(), width, sites.count > 0,
-                         [&](auto team, unsigned blocks, unsigned threads) {
-                           detail::norm_backward_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(
-                               kind, rows, width, h, gain, eps, dx, sites, adapter, dt, accumulate, dh);
-                         });
+  detail::with_norm_team(rows, a.width, products, [&](auto team, unsigned blocks, unsigned threads) {
+    detail::norm_backward_kernel<decltype(team), T><<<blocks, threads, 0, stream>>>(a);
+  });
   launched("norm_backward");
 }
 

@@ -187,12 +187,12 @@ class CudaCall {
             layouts_->prompt().tokens()};
   }
   [[nodiscard]] const std::uint32_t* head_tokens() const { return at<std::uint32_t>(places_.head_tokens); }
-  [[nodiscard]] const tensor::cuda::TargetArgument* targets() const {
-    return at<tensor::cuda::TargetArgument>(places_.targets);
+  [[nodiscard]] tensor::cuda::Targets targets() const {
+    return {at<tensor::cuda::TargetArgument>(places_.targets), shape_.targets,
+            at<std::uint32_t>(places_.used) + 1};
   }
-  /// On the card: real head rows, real targets.
+  /// How many head rows are real; on the card.
   [[nodiscard]] const std::uint32_t* used_head_rows() const { return at<std::uint32_t>(places_.used); }
-  [[nodiscard]] const std::uint32_t* used_targets() const { return at<std::uint32_t>(places_.used) + 1; }
   [[nodiscard]] const tensor::cuda::ProbeArgument* probe_arguments() const {
     return at<tensor::cuda::ProbeArgument>(places_.probes);
   }
