@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "cuda/kernels/row_products.cuh"
-#include "cuda/kernels/row_strips.cuh"
+#include "cuda/kernels/strip_walk.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
