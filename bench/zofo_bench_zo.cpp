@@ -44,9 +44,7 @@ double seconds_since(Clock::time_point start) {
 
 template <class Law>
 auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queries) {
-  return zofo::Solver(problem, Law{}, zofo::Central{{.epsilon = 1e-3, .queries = queries}},
-                      zofo::outer::Sgd{{.rate = 1e-9}}, zofo::inner::GradientDescent{},
-                      zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
+  return zofo::Solver(problem, zofo::Policies{Law{}, zofo::Central{.epsilon = 1e-3, .queries = queries}, zofo::outer::Sgd{.rate = 1e-9}, zofo::inner::GradientDescent{}}, zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
 }
 
 // Both sides of a probe written, θ updated: `ratio` is over two passes of copy, timed beside each step.
@@ -88,16 +86,16 @@ void step_of_queries(benchmark::State& state) {
 // G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p, whose time is to grow as T.
 struct Adapters {
   using Theta = VectorXf;
-  using Lower = VectorXf;
-  static double upper(const Theta&, const Lower& p, zofo::Sample) { return 0.5 * p.squaredNorm(); }
-  static double lower(const Theta& theta, const Lower& p, zofo::Sample) {
+  using Adapter = VectorXf;
+  static double upper(const Theta&, const Adapter& p, zofo::BatchKey) { return 0.5 * p.squaredNorm(); }
+  static double lower(const Theta& theta, const Adapter& p, zofo::BatchKey) {
     return 0.5 * (p.array() - theta[0]).matrix().squaredNorm();
   }
-  static double upper_gradient(const Theta&, const Lower& p, zofo::Sample, Lower& g) {
+  static double upper_gradient(const Theta&, const Adapter& p, zofo::BatchKey, Adapter& g) {
     g = p;
     return 0.5 * p.squaredNorm();
   }
-  static double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample, Lower& g) {
+  static double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey, Adapter& g) {
     g.array() = p.array() - theta[0];
     return 0.5 * g.squaredNorm();
   }
@@ -105,9 +103,7 @@ struct Adapters {
 void step_of_inner_steps(benchmark::State& state) {
   VectorXf theta = VectorXf::Ones(1), p = VectorXf::Ones(1 << 20), s = p;
   Adapters problem;
-  zofo::Solver solver(problem, zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{},
-                      zofo::inner::GradientDescent{{.rate = 0.01}},
-                      zofo::BilevelOptions{.outer_steps = 1U << 20U,
+  zofo::Solver solver(problem, zofo::Policies{zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::GradientDescent{.rate = 0.01}}, zofo::BilevelOptions{.outer_steps = 1U << 20U,
                                            .inner_steps = static_cast<std::uint32_t>(state.range(0))});
   for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, p, s));
 }

@@ -18,18 +18,18 @@ using Matrix = Eigen::MatrixXd;
 /// Values, gradients and second derivatives of one problem; matrices are read column by column.
 struct AnyProblem {
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
   std::function<double(const Vector&, const Vector&)> upper_of, lower_of;
   std::function<double(const Vector&, const Vector&, Vector&)> upper_gradient_of, lower_gradient_of;
   std::function<Vector(const Vector&, const Vector&)> upper_theta_gradient, lower_theta_gradient;
   std::function<Matrix(const Vector&, const Vector&)> lower_hessian, lower_cross;
 
-  double upper(const Vector& theta, const Vector& p, Sample) const { return upper_of(theta, p); }
-  double lower(const Vector& theta, const Vector& p, Sample) const { return lower_of(theta, p); }
-  double upper_gradient(const Vector& theta, const Vector& p, Sample, Vector& g) const {
+  double upper(const Vector& theta, const Vector& p, BatchKey) const { return upper_of(theta, p); }
+  double lower(const Vector& theta, const Vector& p, BatchKey) const { return lower_of(theta, p); }
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey, Vector& g) const {
     return upper_gradient_of(theta, p, g);
   }
-  double lower_gradient(const Vector& theta, const Vector& p, Sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey, Vector& g) const {
     return lower_gradient_of(theta, p, g);
   }
 };
@@ -46,7 +46,7 @@ Vector flat(const T& x) {
 }
 }  // namespace detail
 
-/// The functions of one of the library's problems, all rows at once (an empty Sample).
+/// The functions of one of the library's problems, all rows at once (an empty BatchKey).
 template <class Problem>
 [[nodiscard]] AnyProblem any_problem(std::shared_ptr<const Problem> problem) {
   const auto start = problem->start();

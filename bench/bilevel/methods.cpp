@@ -51,7 +51,7 @@ struct Setup : Run {
   [[nodiscard]] Central central(std::uint32_t q) const {
     return {{.epsilon = smoothing, .queries = q, .seed = seed}};
   }
-  [[nodiscard]] BoxedSgd outer() const { return {outer::Sgd{{.rate = rate}}, instance.box, d()}; }
+  [[nodiscard]] BoxedSgd outer() const { return {outer::Sgd{.rate = rate}, instance.box, d()}; }
   [[nodiscard]] BilevelOptions options() const {
     return {.outer_steps = 1U << 28U,
             .inner_steps = settings.inner_steps,

@@ -69,8 +69,7 @@ int main() {
   auto problem = zofo::problems::random_quadratic({upper, lower}, 1);
   VectorXd theta = VectorXd::Zero(8), p = VectorXd::Zero(5), s = p;
   const zofo::BilevelOptions options{.outer_steps = 4000, .inner_steps = 5, .penalty = 100};
-  zofo::Solver solver(problem, Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5},
-                      Nesterov{9e-4, 0.5}, options);
+  zofo::Solver solver(problem, zofo::Policies{Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5}, Nesterov{9e-4, 0.5}}, options);
   const double before = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();
   solver.run(theta, p, s);
   const double after = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();

@@ -1,34 +1,31 @@
-// A bilevel problem of one's own: θ is the log weight decay of a linear model p, chosen on held-out rows.
+// A bilevel problem of one's own: θ is the log weight decay of a linear model p, chosen on held-out examples.
 #include "zofo/zofo.hpp"
 
-struct WeightDecay {
-  using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
-  Eigen::MatrixXd train, held;
-  Eigen::VectorXd y, held_y;
-  double upper(const Theta&, const Lower& p, zofo::Sample) { return (held * p - held_y).squaredNorm(); }
-  double lower(const Theta& t, const Lower& p, zofo::Sample) {
-    return (train * p - y).squaredNorm() + std::exp(t[0]) * p.squaredNorm();
-  }
-  double upper_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
-    g = 2 * held.transpose() * (held * p - held_y);
-    return upper(t, p, sample);
-  }
-  double lower_gradient(const Theta& t, const Lower& p, zofo::Sample sample, Lower& g) {
-    g = 2 * train.transpose() * (train * p - y) + 2 * std::exp(t[0]) * p;
-    return lower(t, p, sample);
-  }
-};
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
 int main() {
-  const Eigen::MatrixXd rows = Eigen::MatrixXd::Random(40, 12);
-  const Eigen::VectorXd y = rows.col(0) + Eigen::VectorXd::Random(40);
-  WeightDecay problem{rows.topRows(20), rows.bottomRows(20), y.head(20), y.tail(20)};
+  const MatrixXd rows = MatrixXd::Random(40, 12), train = rows.topRows(20), held = rows.bottomRows(20);
+  const VectorXd y = rows.col(0) + VectorXd::Random(40), train_y = y.head(20), held_y = y.tail(20);
+  const auto F = [&](const VectorXd&, const VectorXd& p) { return (held * p - held_y).squaredNorm(); };
+  const auto dF = [&](const VectorXd& t, const VectorXd& p, VectorXd& g) {
+    g = 2 * held.transpose() * (held * p - held_y);
+    return F(t, p);
+  };
+  const auto G = [&](const VectorXd& t, const VectorXd& p) {
+    return (train * p - train_y).squaredNorm() + std::exp(t[0]) * p.squaredNorm();
+  };
+  const auto dG = [&](const VectorXd& t, const VectorXd& p, VectorXd& g) {
+    g = 2 * train.transpose() * (train * p - train_y) + 2 * std::exp(t[0]) * p;
+    return G(t, p);
+  };
+  auto problem = zofo::simple_problem<VectorXd, VectorXd>(F, dF, G, dG);
   zofo::Solver solver{problem,
-                      zofo::Rademacher{},
-                      zofo::Central{},
-                      zofo::outer::Sgd{{.rate = 0.01}},
-                      zofo::inner::GradientDescent{{.rate = 2e-3}},
+                      zofo::Policies{.outer = zofo::outer::Sgd{.rate = 0.01},
+                                     .lower = zofo::inner::GradientDescent{.rate = 0.01}},
                       zofo::BilevelOptions{.outer_steps = 800}};
-  Eigen::VectorXd theta = Eigen::VectorXd::Constant(1, -3), p = Eigen::VectorXd::Zero(12), s = p;
-  fmt::print("held-out loss {:.2f}, log weight decay {:.2f}\n", solver.run(theta, p, s).upper, theta[0]);
+  VectorXd theta = VectorXd::Constant(1, -3);
+  zofo::AdapterPair adapters{VectorXd(VectorXd::Zero(12)), VectorXd(VectorXd::Zero(12))};
+  const zofo::Solution end = solver.solve(theta, adapters);
+  fmt::print("held-out loss {:.2f}, log weight decay {:.2f}; {}\n", end.last.upper, theta[0], end.message());
 }

@@ -46,24 +46,24 @@ namespace {
 
 using Eigen::VectorXd;
 using Eigen::VectorXf;
-using zofo::Sample;
+using zofo::BatchKey;
 
 // Coordinates of θ pull those of p and s; no expression needs a temporary.
 template <class V>
 struct Pull {
   using Theta = V;
-  using Lower = V;
-  double upper(const V& theta, const V& p, Sample) const {
+  using Adapter = V;
+  double upper(const V& theta, const V& p, BatchKey) const {
     return 0.5 * static_cast<double>((theta - p).squaredNorm() + p.squaredNorm());
   }
-  double lower(const V& theta, const V& p, Sample) const {
+  double lower(const V& theta, const V& p, BatchKey) const {
     return 0.5 * static_cast<double>((p - theta).squaredNorm());
   }
-  double upper_gradient(const V& theta, const V& p, Sample s, V& g) const {
+  double upper_gradient(const V& theta, const V& p, BatchKey s, V& g) const {
     g = 2 * p - theta;
     return upper(theta, p, s);
   }
-  double lower_gradient(const V& theta, const V& p, Sample s, V& g) const {
+  double lower_gradient(const V& theta, const V& p, BatchKey s, V& g) const {
     g = p - theta;
     return lower(theta, p, s);
   }
@@ -73,14 +73,14 @@ struct Pull {
 template <class V, class Law, class Estimator, class Outer, class Inner>
 std::size_t of_warm_steps(Law law, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
-  zofo::Solver solver(problem, law, estimator, outer, inner,
-                      zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
-  V theta = V::Ones(300000), p = V::Zero(300000), s = p;
-  for (int k = 0; k < 6; ++k) solver.step(theta, p, s);
+  zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner}, zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
+  V theta = V::Ones(300000);
+  zofo::AdapterPair<V> pair{V::Zero(300000), V::Zero(300000)};
+  for (int k = 0; k < 6; ++k) solver.step(theta, pair);
   allocations = 0;
   counting = true;
   Eigen::internal::set_is_malloc_allowed(false);
-  for (int k = 0; k < 8; ++k) solver.step(theta, p, s);
+  for (int k = 0; k < 8; ++k) solver.step(theta, pair);
   Eigen::internal::set_is_malloc_allowed(true);
   counting = false;
   return allocations;
@@ -105,13 +105,13 @@ TEST_CASE("the counter sees both ways of allocating", "[allocation]") {
 
 TEST_CASE("no warm step allocates", "[allocation]") {
   using namespace zofo;
-  const Central central{{.epsilon = 1e-3, .queries = 4}};
-  CHECK(of_warm_steps<VectorXf>(Gaussian{}, central, outer::Sgd{{1e-6}}, inner::GradientDescent{{0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Rademacher{}, central, outer::Adam{{1e-6}}, inner::Adam{{0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Gaussian{}, Forward{{1e-3, 4}}, outer::Sgd{{1e-6}},
-                                inner::Sgd{{.rate = 0.1, .momentum = 0.9}}) == 0);
-  CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{{1e-3, 4}}, outer::Sgd{{1e-6}},
-                                inner::Nesterov{{.rate = 0.1}}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg(central, {.period = 3, .batches = 2}),
-                                outer::Sgd{{1e-6}}, inner::GradientDescent{{0.1}}) == 0);
+  const Central central{.epsilon = 1e-3, .queries = 4};
+  CHECK(of_warm_steps<VectorXf>(Gaussian{}, central, outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);
+  CHECK(of_warm_steps<VectorXd>(Rademacher{}, central, outer::Adam{1e-6}, inner::Adam{0.1}) == 0);
+  CHECK(of_warm_steps<VectorXd>(Gaussian{}, Forward{1e-3, 4}, outer::Sgd{1e-6},
+                                inner::Sgd{.rate = 0.1, .momentum = 0.9}) == 0);
+  CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{1e-3, 4}, outer::Sgd{1e-6},
+                                inner::Nesterov{.rate = 0.1}) == 0);
+  CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg{.estimator = central, .period = 3, .batches = 2},
+                                outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);
 }

@@ -26,7 +26,8 @@ using Eigen::VectorXd;
 using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::Sample;
+using zofo::BatchKey;
+using zofo::Policies;
 using zofo::Solver;
 using zofo::StepReport;
 using zofo::inner::GradientDescent;
@@ -41,7 +42,8 @@ Quadratic quadratic() {
       {VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 8);
 }
 struct Point {
-  VectorXd theta = VectorXd::Zero(6), p = VectorXd::Zero(4), s = VectorXd::Zero(4);
+  VectorXd theta = VectorXd::Zero(6);
+  zofo::AdapterPair<VectorXd> pair{VectorXd::Zero(4), VectorXd::Zero(4)};
 };
 // The penalty's saddle from its first-order conditions in (θ, p), one dense linear system; G's θ-gradient at
 // s* is 0.
@@ -61,57 +63,57 @@ BilevelOptions options(std::uint32_t steps) {
   o.penalty = kPenalty;
   return o;
 }
-// 1/L for G and for F + λG.
-const GradientDescent kLower{{1.0 / 3.0}}, kUpper{{1.0 / (1.0 + kPenalty * 3.0)}};
+// 1/L for G and for (F + λG)/(1 + λ).
+const GradientDescent kLower{1.0 / 3.0}, kUpper{(1.0 + kPenalty) / (1.0 + kPenalty * 3.0)};
 
 // Writes down every sample that it is asked for.
 struct Recorder {
   using Theta = VectorXd;
-  using Lower = VectorXd;
-  std::vector<Sample> uppers, lowers, upper_steps, lower_steps;
-  double upper(const VectorXd& theta, const VectorXd&, Sample s) {
+  using Adapter = VectorXd;
+  std::vector<BatchKey> uppers, lowers, upper_steps, lower_steps;
+  double upper(const VectorXd& theta, const VectorXd&, BatchKey s) {
     uppers.push_back(s);
     return theta.squaredNorm();
   }
-  double lower(const VectorXd&, const VectorXd&, Sample s) {
+  double lower(const VectorXd&, const VectorXd&, BatchKey s) {
     lowers.push_back(s);
     return 0.0;
   }
-  double upper_gradient(const VectorXd&, const VectorXd&, Sample s, VectorXd& g) {
+  double upper_gradient(const VectorXd&, const VectorXd&, BatchKey s, VectorXd& g) {
     upper_steps.push_back(s);
     g.setZero();
     return 0.0;
   }
-  double lower_gradient(const VectorXd&, const VectorXd&, Sample s, VectorXd& g) {
+  double lower_gradient(const VectorXd&, const VectorXd&, BatchKey s, VectorXd& g) {
     lower_steps.push_back(s);
     g.setZero();
     return 0.0;
   }
 };
-std::size_t distinct(const std::vector<Sample>& samples) {
+std::size_t distinct(const std::vector<BatchKey>& samples) {
   std::set<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>> seen;
-  for (const Sample& s : samples) seen.emplace(s.seed, s.step, s.stream);
+  for (const BatchKey& s : samples) seen.emplace(s.seed, s.step, s.stream);
   return seen.size();
 }
 
 // The quadratic with adapters in single precision, as the language model has them.
 struct FloatAdapters {
   using Theta = Eigen::VectorXf;
-  using Lower = Eigen::VectorXf;
+  using Adapter = Eigen::VectorXf;
   Quadratic q = quadratic();
-  double upper(const Theta& theta, const Lower& p, Sample s) const {
+  double upper(const Theta& theta, const Adapter& p, BatchKey s) const {
     return q.upper(theta.cast<double>(), p.cast<double>(), s);
   }
-  double lower(const Theta& theta, const Lower& p, Sample s) const {
+  double lower(const Theta& theta, const Adapter& p, BatchKey s) const {
     return q.lower(theta.cast<double>(), p.cast<double>(), s);
   }
-  double upper_gradient(const Theta& theta, const Lower& p, Sample s, Lower& g) {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey s, Adapter& g) {
     VectorXd wide;
     const double value = q.upper_gradient(theta.cast<double>(), p.cast<double>(), s, wide);
     g = wide.cast<float>();
     return value;
   }
-  double lower_gradient(const Theta& theta, const Lower& p, Sample s, Lower& g) {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey s, Adapter& g) {
     VectorXd wide;
     const double value = q.lower_gradient(theta.cast<double>(), p.cast<double>(), s, wide);
     g = wide.cast<float>();
@@ -130,14 +132,14 @@ TEST_CASE("the whole solver reaches the penalty's saddle", "[bilevel]") {
   const bool with_lower = GENERATE(true, false);
   BilevelOptions o = options(3000);
   o.upper_with_lower = with_lower;
-  Solver solver(q, Gaussian{}, Central{{1e-3, 1, 5}}, outer::Sgd{{0.03}}, kLower, kUpper, o);
-  const StepReport last = solver.run(x.theta, x.p, x.s);
+  Solver solver(q, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.03}, kLower, kUpper}, o);
+  const StepReport last = solver.solve(x.theta, x.pair).last;
   CHECK((x.theta - end.theta).norm() < 1e-4);
-  CHECK((x.p - end.p).norm() < 1e-4);
-  CHECK((x.s - end.s).norm() < 1e-4);
+  CHECK((x.pair.upper - end.pair.upper).norm() < 1e-4);
+  CHECK((x.pair.lower - end.pair.lower).norm() < 1e-4);
   CHECK(last.step == 2999);
   CHECK(q.penalty_value_gradient(x.theta, kPenalty).norm() < 1e-3);
-  CHECK(last.upper == Approx(q.upper(end.theta, end.p)).epsilon(1e-4));
+  CHECK(last.upper == Approx(q.upper(end.theta, end.pair.upper)).epsilon(1e-4));
 }
 
 TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
@@ -145,23 +147,22 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
   const Point end = saddle(q, kPenalty);
   Point x;
   SECTION("random signs, one-sided, four queries") {
-    Solver solver(q, zofo::Rademacher{}, zofo::Forward{{1e-6, 4, 5}}, outer::Sgd{{0.05}}, kLower, kUpper,
-                  options(1500));
-    solver.run(x.theta, x.p, x.s);
+    Solver solver(q, Policies{zofo::Rademacher{}, zofo::Forward{1e-6, 4, 5}, outer::Sgd{0.05}, kLower, kUpper}, options(1500));
+    solver.solve(x.theta, x.pair);
     CHECK((x.theta - end.theta).norm() < 1e-3);
   }
   SECTION("Adam on both levels") {
-    const zofo::inner::Adam adam{{.rate = 0.02}};
-    Solver solver(q, Gaussian{}, Central{{1e-3, 4, 5}}, outer::Adam{{.rate = 0.005}}, adam, adam,
-                  options(3000));
-    solver.run(x.theta, x.p, x.s);
+    const zofo::inner::Adam adam{.rate = 0.02};
+    Solver solver(q, Policies{Gaussian{}, Central{1e-3, 4, 5}, outer::Adam{.rate = 0.005}, adam, adam}, options(3000));
+    solver.solve(x.theta, x.pair);
     CHECK((x.theta - end.theta).norm() < 0.05);
   }
   SECTION("θ and adapters in single precision") {
     FloatAdapters f;
     Eigen::VectorXf theta = Eigen::VectorXf::Zero(6), p = Eigen::VectorXf::Zero(4), s = p;
-    Solver solver(f, Gaussian{}, Central{{1e-2, 1, 5}}, outer::Sgd{{0.03}}, kLower, kUpper, options(3000));
-    solver.run(theta, p, s);
+    Solver solver(f, Policies{Gaussian{}, Central{1e-2, 1, 5}, outer::Sgd{0.03}, kLower, kUpper}, options(3000));
+    zofo::AdapterPair pair{p, s};
+    solver.solve(theta, pair);
     CHECK((theta.cast<double>() - end.theta).norm() < 1e-2);
   }
 }
@@ -169,13 +170,13 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
 TEST_CASE("MeZO alone minimises F in θ at the given p and leaves the adapters", "[bilevel]") {
   Quadratic q = quadratic();
   Point x;
-  x.p = VectorXd::LinSpaced(4, -1, 1);
-  const VectorXd p = x.p;
-  Solver solver(q, Gaussian{}, Central{{1e-3, 1, 6}}, outer::Sgd{{0.03}}, kLower, options(3000).mezo());
-  const StepReport report = solver.run(x.theta, x.p, x.s);
+  x.pair.upper = VectorXd::LinSpaced(4, -1, 1);
+  const VectorXd p = x.pair.upper;
+  Solver solver(q, Policies{Gaussian{}, Central{1e-3, 1, 6}, outer::Sgd{0.03}, kLower}, options(3000).mezo());
+  const StepReport report = solver.solve(x.theta, x.pair).last;
   CHECK((x.theta - (q.a - q.Q.lu().solve(q.S * p))).norm() < 1e-4);  // Q(θ − a) + Sp = 0
-  CHECK(x.p == p);
-  CHECK(x.s == VectorXd::Zero(4));
+  CHECK(x.pair.upper == p);
+  CHECK(x.pair.lower == VectorXd::Zero(4));
   CHECK(std::isnan(report.lower_p));
   CHECK(std::isnan(report.inner_value_s));
 }
@@ -185,11 +186,11 @@ TEST_CASE("an adapter alone is trained to p*(θ) and θ is left", "[bilevel]") {
   Point x;
   x.theta = VectorXd::LinSpaced(6, -1, 1);
   const VectorXd theta = x.theta;
-  Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, options(20).adapter_alone());
-  const StepReport report = solver.run(x.theta, x.p, x.s);
-  CHECK((x.s - (q.A * theta + q.b)).norm() < 1e-9);
+  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, kLower}, options(20).adapter_only());
+  const StepReport report = solver.solve(x.theta, x.pair).last;
+  CHECK((x.pair.lower - (q.A * theta + q.b)).norm() < 1e-9);
   CHECK(x.theta == theta);
-  CHECK(x.p == VectorXd::Zero(4));
+  CHECK(x.pair.upper == VectorXd::Zero(4));
   CHECK(report.gradient.terms.empty());
   CHECK(std::isnan(report.upper));
 }
@@ -203,8 +204,9 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   o.seed = 99;
   o.upper_with_lower = with_lower;
   VectorXd theta = VectorXd::Ones(2), p = VectorXd::Ones(1), s = p;
-  Solver solver(problem, Gaussian{}, Central{{1e-3, 2, 1}}, outer::Sgd{}, kLower, o);
-  solver.run(theta, p, s);
+  Solver solver(problem, Policies{Gaussian{}, Central{1e-3, 2, 1}, outer::Sgd{}, kLower}, o);
+  zofo::AdapterPair pair{p, s};
+  solver.solve(theta, pair);
   CHECK(problem.uppers.size() == 16);    // 4 steps × 4 probes
   CHECK(distinct(problem.uppers) == 4);  // one a step
   CHECK(problem.lowers.size() == 32);    // at p and at s
@@ -214,25 +216,25 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   CHECK(distinct(problem.lower_steps) == 12);  // p's batch of D_g is one that s saw
   // The steps of a stream count up from 0 without a gap: an epoch-wise batcher skips no row.
   for (std::size_t i = 0; i < problem.upper_steps.size(); ++i) CHECK(problem.upper_steps[i].step == i);
-  std::vector<Sample> all;
+  std::vector<BatchKey> all;
   for (const auto* list : {&problem.uppers, &problem.lowers, &problem.upper_steps, &problem.lower_steps})
     all.insert(all.end(), list->begin(), list->end());
   CHECK(distinct(all) == 4 + 4 + problem.upper_steps.size() + 12);
-  for (const Sample& sample : all) CHECK(sample.seed == 99);
+  for (const BatchKey& sample : all) CHECK(sample.seed == 99);
 }
 
 TEST_CASE("the reports are the trajectory: they replay θ from its start, bit by bit", "[bilevel]") {
   Quadratic q = quadratic();
   Point x;
   VectorXd replayed = x.theta;
-  const outer::Sgd sgd{{0.03}};
+  const outer::Sgd sgd{0.03};
   outer::Sgd::State<VectorXd> state;
-  Solver solver(q, Gaussian{}, Central{{1e-3, 2, 5}}, sgd, kLower, kUpper, options(30));
-  solver.run(x.theta, x.p, x.s, [&](const StepReport& report) {
+  Solver solver(q, Policies{Gaussian{}, Central{1e-3, 2, 5}, sgd, kLower, kUpper}, options(30));
+  solver.solve(x.theta, x.pair, [&](const StepReport& report) {
     sgd.apply(replayed, Gaussian{}, report.gradient, state);
-    double mean = 0.0;  // coefficients are ρ/q
-    for (const auto& term : report.gradient.terms) mean += std::abs(term.coefficient * 2) / 2;
-    CHECK(report.projected_gradient == Approx(mean));
+    double squares = 0.0;  // coefficients are ρ/q
+    for (const auto& term : report.gradient.terms) squares += std::pow(term.coefficient * 2, 2) / 2;
+    CHECK(report.projected_gradient == Approx(std::sqrt(squares)));
     return true;
   });
   CHECK(replayed == x.theta);
@@ -241,19 +243,24 @@ TEST_CASE("the reports are the trajectory: they replay θ from its start, bit by
 TEST_CASE("same seeds, same run; stopping and going on changes nothing", "[bilevel]") {
   Quadratic q = quadratic();
   const auto make = [&](std::uint64_t seed) {
-    const zofo::inner::Adam adam{{.rate = 0.02}};
-    return Solver(q, Gaussian{}, Central{{1e-3, 1, seed}}, outer::Adam{{.rate = 0.01}}, adam, options(40));
+    const zofo::inner::Adam adam{.rate = 0.02};
+    return Solver(q, Policies{Gaussian{}, Central{1e-3, 1, seed}, outer::Adam{.rate = 0.01}, adam}, options(40));
   };
   Point once, twice, other;
-  make(1).run(once.theta, once.p, once.s);
+  make(1).solve(once.theta, once.pair);
   auto solver = make(1);
   const auto stop = [](const StepReport& report) { return report.step < 14; };
-  CHECK(solver.run(twice.theta, twice.p, twice.s, stop).step == 14);
+  const zofo::Solution stopped = solver.solve(twice.theta, twice.pair, stop);
+  CHECK(stopped.termination == zofo::Termination::observer);
+  CHECK(stopped.last.step == 14);
   CHECK(solver.state().step == 15);
-  solver.run(twice.theta, twice.p, twice.s);
+  const zofo::Solution rest = solver.solve(twice.theta, twice.pair, zofo::NullObserver{}, 25);
+  CHECK(rest.termination == zofo::Termination::budget);
+  CHECK(rest.steps == 25);
+  CHECK(rest.evaluations == zofo::EvaluationCount{25 * 6, 25 * 20});  // 2 probes × 3 losses, T × 2 gradients
   CHECK(once.theta == twice.theta);
-  CHECK(once.p == twice.p);
-  make(2).run(other.theta, other.p, other.s);
+  CHECK(once.pair.upper == twice.pair.upper);
+  make(2).solve(other.theta, other.pair);
   CHECK(once.theta != other.theta);
 }
 
@@ -261,18 +268,18 @@ TEST_CASE("I4: warm starts keep s within a bounded distance of s*(θ) while θ d
   Quadratic q = quadratic();
   Point x;
   const double kappa = 3.0, drift = 0.05;
-  BilevelOptions o = options(1).adapter_alone();
+  BilevelOptions o = options(1).adapter_only();
   o.outer_steps = 1000;
   // (1 − 1/κ)^T ‖A‖ drift accumulates to at most this by the geometric series.
   const double contraction = std::pow(1.0 - 1.0 / kappa, o.inner_steps);
   const double bound = contraction / (1.0 - contraction) * q.A.norm() * drift;
-  Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, o);
-  x.s = q.lower_solution(x.theta);
+  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, kLower}, o);
+  x.pair.lower = q.lower_solution(x.theta);
   double worst = 0.0;
   for (int k = 0; k < 1000; ++k) {
     x.theta[k % 6] += k % 12 < 6 ? drift : -drift;
-    solver.step(x.theta, x.p, x.s);
-    worst = std::max(worst, (x.s - q.lower_solution(x.theta)).norm());
+    solver.step(x.theta, x.pair);
+    worst = std::max(worst, (x.pair.lower - q.lower_solution(x.theta)).norm());
   }
   CHECK(worst <= bound);
 }
@@ -292,18 +299,18 @@ TEST_CASE("options out of range are named", "[bilevel]") {
   CHECK_THROWS_WITH(with([](auto& o) { o.train_upper = o.train_lower = o.move_backbone = false; }).check(),
                     contains("at least one"));
   Quadratic q = quadratic();
-  CHECK_THROWS_WITH(Solver(q, Gaussian{}, Central{}, outer::Sgd{{nan}}, kLower, BilevelOptions{}),
+  CHECK_THROWS_WITH(Solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{nan}, kLower}, BilevelOptions{}),
                     contains("rate = nan"));
-  CHECK_THROWS_WITH(Solver(q, Gaussian{}, Central{{-1.0, 1, 0}}, outer::Sgd{}, kLower, BilevelOptions{}),
+  CHECK_THROWS_WITH(Solver(q, Policies{Gaussian{}, Central{-1.0, 1, 0}, outer::Sgd{}, kLower}, BilevelOptions{}),
                     contains("epsilon = -1"));
 }
 
 TEST_CASE("a loss that is not a number ends the run with a message and leaves θ", "[bilevel]") {
   struct Broken : Quadratic {
-    double upper(const VectorXd&, const VectorXd&, Sample) const { return std::nan(""); }
+    double upper(const VectorXd&, const VectorXd&, BatchKey) const { return std::nan(""); }
   } q{quadratic()};
   Point x;
-  Solver solver(q, Gaussian{}, Central{}, outer::Sgd{}, kLower, kUpper, options(1));
-  CHECK_THROWS_WITH(solver.run(x.theta, x.p, x.s), contains("step 0: the loss of probe 0 is nan"));
+  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, kLower, kUpper}, options(1));
+  CHECK_THROWS_WITH(solver.solve(x.theta, x.pair), contains("step 0: the loss of probe 0 is nan"));
   CHECK(x.theta == VectorXd::Zero(6));
 }

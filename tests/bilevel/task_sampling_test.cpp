@@ -9,14 +9,14 @@
 #include "catch.hpp"
 #include "contains.hpp"
 
-using zofo::draw_tasks;
+using zofo::sample_tasks;
 
 namespace {
 
 std::vector<std::size_t> drawn(std::uint32_t step, std::uint32_t each, const std::vector<double>& weights,
                                std::size_t tasks = 4, std::uint64_t seed = 3) {
   std::vector<std::size_t> list;
-  draw_tasks(seed, step, tasks, each, weights, list);
+  sample_tasks(seed, step, tasks, each, weights, list);
   return list;
 }
 constexpr std::uint32_t steps = 20000;

@@ -13,7 +13,7 @@
 using Eigen::VectorXd;
 using zofo::LinearSolver;
 using zofo::ReferenceOptions;
-using zofo::Sample;
+using zofo::BatchKey;
 using zofo::problems::Quadratic;
 
 namespace {
@@ -22,21 +22,21 @@ namespace {
 // alone, counted, so not const.
 struct Quartic {
   using Theta = VectorXd;
-  using Lower = VectorXd;
+  using Adapter = VectorXd;
   int calls = 0;
-  double upper(const VectorXd&, const VectorXd& p, Sample) {
+  double upper(const VectorXd&, const VectorXd& p, BatchKey) {
     ++calls;
     return 0.5 * (p.array() - 1).square().sum();
   }
-  double lower(const VectorXd& theta, const VectorXd& p, Sample) {
+  double lower(const VectorXd& theta, const VectorXd& p, BatchKey) {
     ++calls;
     return (0.25 * p.array().pow(4) + 0.5 * p.array().square()).sum() - theta.dot(p);
   }
-  double upper_gradient(const VectorXd& theta, const VectorXd& p, Sample s, VectorXd& g) {
+  double upper_gradient(const VectorXd& theta, const VectorXd& p, BatchKey s, VectorXd& g) {
     g = p.array() - 1;
     return upper(theta, p, s);
   }
-  double lower_gradient(const VectorXd& theta, const VectorXd& p, Sample s, VectorXd& g) {
+  double lower_gradient(const VectorXd& theta, const VectorXd& p, BatchKey s, VectorXd& g) {
     g = p.array().cube() + p.array() - theta.array();
     return lower(theta, p, s);
   }
@@ -53,24 +53,24 @@ Quadratic quadratic() {
 const VectorXd kTheta = VectorXd::LinSpaced(4, -1, 1), kP = VectorXd::LinSpaced(3, 0, 1);
 
 struct WrongGradient : Quadratic {
-  double lower_gradient(const VectorXd& theta, const VectorXd& p, Sample s, VectorXd& g) const {
+  double lower_gradient(const VectorXd& theta, const VectorXd& p, BatchKey s, VectorXd& g) const {
     const double value = Quadratic::lower_gradient(theta, p, s, g);
     g[1] *= 1.01;
     return value;
   }
 };
 struct WrongCross : Quadratic {
-  Matrix lower_cross(const VectorXd& theta, const VectorXd& p, Sample = {}) const {
+  Matrix lower_cross(const VectorXd& theta, const VectorXd& p, BatchKey = {}) const {
     return -Quadratic::lower_cross(theta, p);
   }
 };
 struct WrongValue : Quadratic {
-  double upper_gradient(const VectorXd& theta, const VectorXd& p, Sample s, VectorXd& g) const {
+  double upper_gradient(const VectorXd& theta, const VectorXd& p, BatchKey s, VectorXd& g) const {
     return 2 * Quadratic::upper_gradient(theta, p, s, g);
   }
 };
 struct Transposed : Quadratic {
-  Matrix lower_cross(const VectorXd& theta, const VectorXd& p, Sample = {}) const {
+  Matrix lower_cross(const VectorXd& theta, const VectorXd& p, BatchKey = {}) const {
     return Quadratic::lower_cross(theta, p).transpose();
   }
 };
@@ -81,13 +81,13 @@ struct WrongPhi : Quadratic {
 };
 struct NotPure : Quadratic {
   mutable double drift = 0;
-  double upper(const VectorXd& theta, const VectorXd& p, Sample s = {}) const {
+  double upper(const VectorXd& theta, const VectorXd& p, BatchKey s = {}) const {
     drift += 1e-3;
     return Quadratic::upper(theta, p, s) + drift;
   }
 };
 struct NotFinite : Quadratic {
-  double lower(const VectorXd&, const VectorXd&, Sample = {}) const {
+  double lower(const VectorXd&, const VectorXd&, BatchKey = {}) const {
     return std::numeric_limits<double>::quiet_NaN();
   }
 };
@@ -119,23 +119,23 @@ std::span<const double> coordinates(const Pieces& x) { return x.data; }
 
 struct OnPieces {
   using Theta = VectorXd;
-  using Lower = Pieces;
+  using Adapter = Pieces;
   Quadratic q = quadratic();
   static VectorXd vector(const Pieces& p) { return Eigen::Map<const VectorXd>(p.data.data(), 3); }
   static void store(const VectorXd& g, Pieces& p) { p.data.assign(g.data(), g.data() + 3); }
-  double upper(const VectorXd& theta, const Pieces& p, Sample s) const {
+  double upper(const VectorXd& theta, const Pieces& p, BatchKey s) const {
     return q.upper(theta, vector(p), s);
   }
-  double lower(const VectorXd& theta, const Pieces& p, Sample s) const {
+  double lower(const VectorXd& theta, const Pieces& p, BatchKey s) const {
     return q.lower(theta, vector(p), s);
   }
-  double upper_gradient(const VectorXd& theta, const Pieces& p, Sample s, Pieces& g) const {
+  double upper_gradient(const VectorXd& theta, const Pieces& p, BatchKey s, Pieces& g) const {
     VectorXd v;
     const double value = q.upper_gradient(theta, vector(p), s, v);
     store(v, g);
     return value;
   }
-  double lower_gradient(const VectorXd& theta, const Pieces& p, Sample s, Pieces& g) const {
+  double lower_gradient(const VectorXd& theta, const Pieces& p, BatchKey s, Pieces& g) const {
     VectorXd v;
     const double value = q.lower_gradient(theta, vector(p), s, v);
     store(v, g);

@@ -9,7 +9,7 @@
 #include "zofo/core/error.hpp"
 
 using zofo::inner::Adam;
-static_assert(zofo::InnerSolver<Adam, objectives::Diagonal<Eigen::VectorXf>, Eigen::VectorXf>);
+static_assert(zofo::inner::InnerOptimizer<Adam, Eigen::VectorXf>);
 
 TEST_CASE("Adam moves by the moments written as sums over all gradients", "[inner]") {
   // Kingma & Ba's closed form m_t = (1−β₁) Σ β₁^{t−i} gᵢ, without a recursion.
@@ -17,11 +17,11 @@ TEST_CASE("Adam moves by the moments written as sums over all gradients", "[inne
   objectives::Script script;
   for (int t = 0; t < 12; ++t)
     script.gradients.push_back(Eigen::Vector2d{std::sin(t + 1.0), std::cos(2.0 * t) - 0.3});
-  const Adam solver{{.rate = rate, .beta1 = b1, .beta2 = b2, .epsilon = eps}};
+  const Adam solver{.rate = rate, .beta1 = b1, .beta2 = b2, .epsilon = eps};
   Adam::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::Vector2d{1.0, -1.0}, expected = x;
   for (int t = 1; t <= 12; ++t) {
-    solver.step(script, x, state);
+    step(solver, script, x, state);
     for (Eigen::Index c = 0; c < 2; ++c) {
       double m = 0.0, v = 0.0;
       for (int i = 1; i <= t; ++i) {
@@ -40,7 +40,7 @@ TEST_CASE("the first step has length rate in every coordinate, whatever the grad
   objectives::Script script{{Eigen::Vector3d{1e-3, -5.0, 200.0}}};
   Adam::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::Vector3d::Zero();
-  CHECK(Adam{{.rate = 0.1}}.step(script, x, state) == 1.0);
+  CHECK(step(Adam{.rate = 0.1}, script, x, state).value == 1.0);
   CHECK(x.isApprox(Eigen::VectorXd(Eigen::Vector3d{-0.1, 0.1, -0.1}), 1e-5));
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("clipping uses the norm of the whole gradient", "[inner]") {
   objectives::Script script{{Eigen::Vector2d{3.0, 4.0}}};
   Adam::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::Vector2d::Zero();
-  Adam{{.clip = 1.0}}.step(script, x, state);
+  step(Adam{.clip = 1.0}, script, x, state);
   CHECK(state.first->isApprox(0.1 * Eigen::VectorXd(Eigen::Vector2d{0.6, 0.8})));
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("decoupled weight decay shrinks x when the gradient is zero", "[inner]
   objectives::Script script{{3, Eigen::VectorXd::Zero(1)}};
   Eigen::VectorXd x = Eigen::VectorXd::Constant(1, 1.0);
   Adam::State<Eigen::VectorXd> state;
-  for (int t = 0; t < 3; ++t) Adam{{.rate = 0.1, .weight_decay = 1.0}}.step(script, x, state);
+  for (int t = 0; t < 3; ++t) step(Adam{.rate = 0.1, .weight_decay = 1.0}, script, x, state);
   CHECK(x[0] == Approx(0.729));
 }
 
@@ -65,12 +65,12 @@ TEMPLATE_TEST_CASE("Adam reaches the minimum of a quadratic", "[inner]", Eigen::
   objectives::Diagonal<TestType> g{TestType::LinSpaced(5, 1, 50), TestType::LinSpaced(5, -1, 1)};
   TestType x = TestType::Zero(5);
   Adam::State<TestType> state;
-  const auto report = Adam{{.rate = 0.01}}.solve(g, x, state, {3000});
+  const auto report = zofo::inner::inner_solve(Adam{.rate = 0.01}, g, x, state, {3000});
   CHECK(static_cast<double>((x - g.solution).norm()) < 1e-3);
   CHECK(report.gradient_norm < 0.05);
 }
 
 TEST_CASE("Adam's options are checked by name", "[inner]") {
-  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.rate = -1.0}.check()), contains("rate = -1"));
-  CHECK_THROWS_WITH((zofo::inner::AdamOptions{.beta2 = 1.0}.check()), contains("beta2 = 1"));
+  CHECK_THROWS_WITH((Adam{.rate = -1.0}.check()), contains("rate = -1"));
+  CHECK_THROWS_WITH((Adam{.beta2 = 1.0}.check()), contains("beta2 = 1"));
 }

@@ -9,7 +9,10 @@
 #include "zofo/problems/quadratic.hpp"
 
 using Eigen::VectorXd;
+using objectives::step;
 using zofo::inner::Exact;
+static_assert(zofo::inner::InnerOptimizer<Exact, VectorXd>);
+static_assert(zofo::inner::NeedsMinimiser<Exact, VectorXd>);
 
 namespace {
 // G(θ, ·) and (F + λG)(θ, ·) of the quadratic problem.
@@ -49,14 +52,14 @@ TEST_CASE("one exact step ends where both gradients vanish", "[inner]") {
   VectorXd s = start, p = start, g;
   Exact::State<VectorXd> state, other;
   Lower lower{q, theta};
-  const zofo::InnerStep seen = Exact{}.step(lower, s, state);
+  const zofo::inner::InnerStep seen = step(Exact{}, lower, s, state);
   CHECK(seen.value == Approx(q.lower(theta, start)));
   CHECK(seen.gradient_norm == Approx((q.H * (start - q.lower_solution(theta))).norm()));
   CHECK(lower.value_and_gradient(s, g) == Approx(0.0).margin(1e-20));
   CHECK(g.norm() < 1e-12);
 
   Penalty penalty{q, theta, 50.0};
-  const auto report = Exact{}.solve(penalty, p, other, {.steps = 10, .tolerance = 1e-9});
+  const auto report = zofo::inner::inner_solve(Exact{}, penalty, p, other, {.steps = 10, .tolerance = 1e-9});
   CHECK(report.steps == 1);
   CHECK(report.converged);
   CHECK(report.gradient_norm < 1e-10);
@@ -69,12 +72,12 @@ TEST_CASE("a minimiser that is not finite or has another size leaves x and the s
   VectorXd x = VectorXd::Ones(2);
   Exact::State<VectorXd> state;
   Broken broken{diagonal};
-  CHECK_THROWS_WITH(Exact{}.step(broken, x, state), contains("inner step 0: the minimiser's norm is nan"));
+  CHECK_THROWS_WITH(step(Exact{}, broken, x, state), contains("inner::Exact, step 0: the minimiser's norm is nan"));
   WrongSize wrong{diagonal};
-  CHECK_THROWS_WITH(Exact{}.step(wrong, x, state), contains("inner step 0: the minimiser has another size"));
+  CHECK_THROWS_WITH(step(Exact{}, wrong, x, state), contains("inner::Exact, step 0: the minimiser has another size"));
   CHECK(x == VectorXd::Ones(2));
   CHECK(state.steps == 0);
   auto good = diagonal;
-  Exact{}.step(good, x, state);
+  step(Exact{}, good, x, state);
   CHECK(x == VectorXd::Zero(2));
 }

@@ -7,20 +7,21 @@
 #include "inner/objectives.hpp"
 
 using zofo::inner::GradientDescent;
-static_assert(zofo::InnerSolver<GradientDescent, objectives::Diagonal<Eigen::VectorXd>, Eigen::VectorXd>);
-static_assert(!zofo::InnerSolver<GradientDescent, int, Eigen::VectorXd>);
+static_assert(zofo::inner::InnerOptimizer<GradientDescent, Eigen::VectorXd>);
+static_assert(!zofo::inner::InnerOptimizer<GradientDescent, int>);
+static_assert(!zofo::inner::InnerOptimizer<int, Eigen::VectorXd>);
 
 TEST_CASE("I1: the distance contracts by 1 − μ/L at every step", "[inner]") {
   const double kappa = GENERATE(1.0, 10.0, 100.0, 1000.0);
   const double mu = 0.5, L = mu * kappa;
   objectives::Diagonal<Eigen::VectorXd> g{Eigen::VectorXd::LinSpaced(8, mu, L),
                                           Eigen::VectorXd::LinSpaced(8, -1, 2)};
-  const GradientDescent solver{{1.0 / L}};
+  const GradientDescent solver{1.0 / L};
   GradientDescent::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::VectorXd::Constant(8, 5.0);
   const double start = (x - g.solution).norm();
   for (int t = 1; t <= 500; ++t) {
-    solver.step(g, x, state);
+    step(solver, g, x, state);
     const double bound = std::pow(1.0 - 1.0 / kappa, t) * start;
     REQUIRE((x - g.solution).norm() <= bound * (1.0 + 1e-9) + 1e-13);
   }
@@ -33,7 +34,7 @@ TEMPLATE_TEST_CASE("solve takes the budget and reports where it ended", "[inner]
   objectives::Diagonal<TestType> g{TestType::Constant(3, 2), TestType::Constant(3, 1)};
   TestType x = TestType::Zero(3);
   GradientDescent::State<TestType> state;
-  const auto report = GradientDescent{{0.25}}.solve(g, x, state, {2});
+  const auto report = zofo::inner::inner_solve(GradientDescent{0.25}, g, x, state, {2});
   // Each step halves x − 1: from −1 to −1/4 after two.
   CHECK(report.steps == 2);
   CHECK(static_cast<double>(x[0]) == Approx(0.75));

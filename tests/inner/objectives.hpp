@@ -7,7 +7,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "zofo/core/memory.hpp"
 #include "zofo/core/vector_space.hpp"
+#include "zofo/inner/inner_solve.hpp"
 
 namespace objectives {
 
@@ -56,5 +58,14 @@ struct Script {
     return static_cast<double>(next);
   }
 };
+
+// One inner step, numbered by the state's count.
+template <class O, class Objective, class P>
+zofo::inner::InnerStep step(const O& optimizer, Objective& objective, P& x,
+                            typename O::template State<P>& state) {
+  zofo::Memory<P> gradient;
+  return zofo::inner::inner_step(optimizer, objective, x, state, gradient,
+                                 zofo::inner::StepContext{state.steps});
+}
 
 }  // namespace objectives

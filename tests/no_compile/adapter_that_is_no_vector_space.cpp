@@ -5,11 +5,11 @@
 
 struct Wrong {
   using Theta = Eigen::VectorXd;
-  using Lower = std::vector<double>;
-  double upper(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
-  double lower(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
-  double upper_gradient(const Theta&, const Lower&, zofo::Sample, Lower&) { return 0.0; }
-  double lower_gradient(const Theta&, const Lower&, zofo::Sample, Lower&) { return 0.0; }
+  using Adapter = std::vector<double>;
+  double upper(const Theta&, const Adapter&, zofo::BatchKey) { return 0.0; }
+  double lower(const Theta&, const Adapter&, zofo::BatchKey) { return 0.0; }
+  double upper_gradient(const Theta&, const Adapter&, zofo::BatchKey, Adapter&) { return 0.0; }
+  double lower_gradient(const Theta&, const Adapter&, zofo::BatchKey, Adapter&) { return 0.0; }
 };
 
 static_assert(zofo::BilevelProblem<Wrong>);

@@ -1,4 +1,4 @@
-// expect: zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient
+// expect: zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/inner/sgd.hpp"
@@ -7,10 +7,10 @@
 
 struct Wrong {
   using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
-  double upper(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
-  double lower(const Theta&, const Lower&, zofo::Sample) { return 0.0; }
-  double upper_gradient(const Theta&, const Lower&, zofo::Sample, Lower&) { return 0.0; }
+  using Adapter = Eigen::VectorXd;
+  double upper(const Theta&, const Adapter&, zofo::BatchKey) { return 0.0; }
+  double lower(const Theta&, const Adapter&, zofo::BatchKey) { return 0.0; }
+  double upper_gradient(const Theta&, const Adapter&, zofo::BatchKey, Adapter&) { return 0.0; }
 };
 
 int main() {

@@ -72,7 +72,7 @@ inline Range eigenvalues(const MatrixXd& symmetric) {
 // Extreme eigenvalues of ∂²G/∂p² (or ∂²F/∂p²) from p-gradients alone.
 template <class Problem>
 Range curvature(const Problem& problem, const typename Problem::Theta& theta, bool lower,
-                const typename Problem::Lower& p) {
+                const typename Problem::Adapter& p) {
   const auto gradient = [&](const VectorXd& x) -> VectorXd {
     auto moved = p, g = p;
     zofo::detail::unflatten(x, moved);

@@ -9,7 +9,7 @@
 #include "zofo/problems/quadratic.hpp"
 
 using Eigen::VectorXd;
-using zofo::Sample;
+using zofo::BatchKey;
 using zofo::problems::Noise;
 using zofo::problems::Noisy;
 using zofo::problems::Quadratic;
@@ -66,7 +66,7 @@ TEST_CASE("the noise has mean zero and the variance that is asked for", "[proble
 
 TEST_CASE("the noise of the gradient is the gradient of the noise", "[problems]") {
   for (std::uint32_t k = 0; k < 5; ++k) {
-    const Sample sample{9, k, 2};
+    const BatchKey sample{9, k, 2};
     VectorXd g;
     CHECK(kNoisy.upper_gradient(kTheta, kP, sample, g) == Approx(kNoisy.upper(kTheta, kP, sample)));
     for (Eigen::Index i = 0; i < 3; ++i) {

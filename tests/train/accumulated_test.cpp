@@ -38,7 +38,7 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tun
 
   for (std::uint32_t step = 0; step < 5; ++step) {  // 5 · 6 rows: across the borders of epochs
     INFO("step " << step);
-    const Sample f{4, step, 0}, g{4, step, 1};
+    const BatchKey f{4, step, 0}, g{4, step, 1};
     // fp32 sums in another order: a few units in the last place of the terms.
     const auto close = [](double a, double b) { CHECK(a == Approx(b).epsilon(1e-5)); };
     close(pieces.upper(theta, p, f), whole.upper(theta, p, f));

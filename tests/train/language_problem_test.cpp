@@ -13,8 +13,8 @@ using namespace zofo::llm;
 
 namespace {
 
-constexpr Sample batch_f{1, 0, 0};
-constexpr Sample batch_g{1, 0, 1};
+constexpr BatchKey batch_f{1, 0, 0};
+constexpr BatchKey batch_g{1, 0, 1};
 
 // A problem on the tiny model with the given option words and adapters away from their start.
 struct Fixture {

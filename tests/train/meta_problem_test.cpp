@@ -39,7 +39,7 @@ struct Fixture : testing::MetaFixture {
   Task task(std::size_t i) { return Task(transformer, work, {{data[i].rows}, 4}); }
   const model::Parameters& theta() const { return loaded.parameters; }
 };
-SamplePair samples(std::uint64_t seed) { return {{seed, 3, 0}, {seed, 3, 1}}; }
+BatchPair samples(std::uint64_t seed) { return {{seed, 3, 0}, {seed, 3, 1}}; }
 // A packed pass rounds otherwise than one alone: fp32 sums of a few hundred terms, in losses near 1.
 constexpr double rounding = 2e-5;
 
@@ -106,12 +106,12 @@ TEST_CASE("a task's gradient in a packed pass is its own", "[tune]") {
 TEST_CASE("tied tasks share the mean of their losses and gradients", "[tune]") {
   Fixture f;
   Task mixture(f.transformer, f.work, {{f.data[0].rows, f.data[1].rows}, 4});
-  const Sample sample{7, 2, 1};
+  const BatchKey sample{7, 2, 1};
   double value = 0.0;
   Eigen::VectorXf mean = Eigen::VectorXf::Zero(f.p[0].size());
   for (std::size_t i = 0; i < 2; ++i) {
     Eigen::VectorXf one = mean;
-    const Sample own{sample.seed + (i << 32U), sample.step, sample.stream};
+    const BatchKey own{sample.seed + (i << 32U), sample.step, sample.stream};
     value += 0.5 * f.task(i).lower_gradient(f.theta(), f.p[0], own, one);
     if (i == 0)
       mean = 0.5F * one;

@@ -192,7 +192,7 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
   const TaskRows& rows = apart[1].rows;
   Task task(transformer, work, {{rows}, 4}), of_unseen(transformer, work, {{{rows.unseen, rows.lower}}, 4});
   const Eigen::VectorXf p = lora.initial(1);
-  const SamplePair samples{{4, 2, kProbeUpper}, {4, 2, kProbeLower}};
+  const BatchPair samples{{4, 2, kProbeUpper}, {4, 2, kProbeLower}};
   const Probe here;
   const JointPoint<Task> point{&task, &p, &p, samples}, other{&of_unseen, &p, &p, samples};
   const auto terms = [&](const JointPoint<Task>& at) {

@@ -14,8 +14,8 @@ using namespace zofo::llm;
 
 namespace {
 
-constexpr Sample batch_f{1, 0, 0};
-constexpr Sample batch_g{1, 0, 1};
+constexpr BatchKey batch_f{1, 0, 0};
+constexpr BatchKey batch_g{1, 0, 1};
 
 const std::string labels = "label_field = \"label\"\n[label_map]\n0 = 0\n1 = 1\n";
 const std::string gap =

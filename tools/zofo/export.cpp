@@ -31,7 +31,7 @@ struct Export {
     require(adapter || !merge, "--merge: {} serves the backbone alone: there is no adapter to merge", run);
     if (format == "peft") {
       require(adapter, "--format peft: {} serves the backbone alone: there is no adapter to write", run);
-      return write_adapter_alone(theta, *restored->adapter);
+      return write_adapter_only(theta, *restored->adapter);
     }
     if (merge) merge_into(theta, *restored->adapter);
     const bool beside = adapter && !merge;
@@ -80,7 +80,7 @@ struct Export {
     return fields;
   }
 
-  int write_adapter_alone(const model::Parameters& theta, const peft::PeftAdapter& adapter) const {
+  int write_adapter_only(const model::Parameters& theta, const peft::PeftAdapter& adapter) const {
     checkpoint::AtomicFolder folder(out);
     write_adapter(folder.part(), theta, adapter, model);
     return commit(folder, "an adapter");

@@ -1,165 +1,292 @@
-/// @file Bilevel-ZOFO: first-order steps on the adapters, zeroth-order steps on the backbone.
+/// @file Bilevel-ZOFO: first-order updates of the adapters, zeroth-order updates of the backbone.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "zofo/bilevel/inner_round.hpp"
-#include "zofo/bilevel/joint_inner_round.hpp"
 #include "zofo/bilevel/options.hpp"
-#include "zofo/bilevel/outer_evaluation.hpp"
-#include "zofo/bilevel/penalty.hpp"
+#include "zofo/bilevel/outer_step.hpp"
+#include "zofo/bilevel/policies.hpp"
+#include "zofo/bilevel/simple_problem.hpp"
+#include "zofo/bilevel/solution.hpp"
+#include "zofo/bilevel/task_sampling.hpp"
+#include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
+#include "zofo/bilevel/perturbation_state.hpp"
 
 namespace zofo {
 
-/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025) over five policies; see DESIGN.md §4. In
-/// the estimator's place stands an OuterZOEstimator or a VarianceReduction that wraps one. The problem is
-/// borrowed and must outlive the solver.
-template <class Problem, class Law, class Estimator, class Outer, class Inner>
+namespace detail {
+
+template <class Problem>
+struct BatchedForm {
+  using Type = Problem;
+};
+template <FourFunctions Problem>
+struct BatchedForm<Problem> {
+  using Type = SimpleProblem<Problem>;
+};
+
+}  // namespace detail
+
+/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or many:
+/// min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own gradients
+/// and moments, and then θ by one estimate of the mean of their penalties.
+///
+/// `Problem` is a BilevelProblem, or a type with four functions (FourFunctions), of which one or a list is
+/// given. Problems are borrowed and must outlive the solver. `E` is an OuterZOEstimator, or a
+/// VarianceReduction that wraps one.
+template <class Problem, class D = Rademacher, class E = Central, class O = outer::Sgd, class I = inner::Adam>
 class Solver {
-  static_assert(BilevelProblem<Problem>,
-                "zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient "
-                "(concept BilevelProblem)");
+  static constexpr bool simple = FourFunctions<Problem>;
+  static_assert(simple || BilevelProblem<Problem, D>,
+                "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient (concept "
+                "FourFunctions), or num_tasks, losses and gradients (concept BilevelProblem)");
+  // Owned where tasks are wrapped, borrowed where the problem is a BilevelProblem already.
+  using Batched = typename detail::BatchedForm<Problem>::Type;
+  using Held = std::conditional_t<simple, Batched, Problem&>;
 
  public:
   using Theta = typename Problem::Theta;
-  using P = typename Problem::Lower;
-  static_assert(
-      Perturbation<Law, Theta>,
-      "zofo: Law needs add(theta, direction, a) and second_moment_factor(d) (concept Perturbation)");
-  static_assert(OuterZOEstimator<Estimator> || VarianceReduction<Estimator>,
-                "zofo: Estimator needs probes(step) -> vector<Probe> and combine(step, losses) -> ZoGradient "
-                "(concept OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) "
-                "(concept VarianceReduction)");
-  static_assert(
-      OuterOptimizer<Outer, Theta, Law>,
-      "zofo: Outer needs State<Theta> and apply(theta, law, gradient, state) (concept OuterOptimizer)");
+  using P = typename Problem::Adapter;
+  using Pair = AdapterPair<P>;
+  using Active = ActivePerturbation<D>;
+  static_assert(Perturbation<Active, Theta>,
+                "zofo: the perturbation distribution needs add(theta, direction, a) for this Theta (concept "
+                "Perturbation); a Theta of your own needs for_each_tensor(theta, f) (concept HasTensors)");
+  static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || VarianceReduction<E>,
+                "zofo: Estimator needs probes(step, list) and combine(step, losses, estimate) (concept "
+                "OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) (concept "
+                "VarianceReduction)");
+  static_assert(OuterOptimizer<O, Theta, Active>,
+                "zofo: Outer needs State<Theta> and apply(theta, perturbation, gradient, state) (concept "
+                "OuterOptimizer)");
+  using Level = OuterStep<Batched, Active, E>;
 
-  /// All that a run carries from step to step beside θ, p and s.
+  /// All that a run carries from step to step beside θ and the adapters.
   struct State {
     std::uint32_t step = 0;
-    InnerStates<Inner, P> inner;
-    typename OuterEvaluation<Problem, Law, Estimator>::State reduction;
-    typename Outer::template State<Theta> outer;
+    std::vector<TaskState<I, P>> tasks;
+    typename Level::State estimator;
+    typename Level::AnchorPoint anchor;
+    PerturbationState<D> perturbation;
+    typename O::template State<Theta> outer;
+    EvaluationCount evaluations;
   };
 
-  /// Inner solvers for s and for p apart, each with a rate of its own. Throws Error when an option is out of
-  /// range.
-  Solver(Problem& problem, Law law, Estimator estimator, Outer outer, Inner inner_lower, Inner inner_upper,
-         BilevelOptions options)
-      : problem_(problem),
-        outer_level_(std::move(law), std::move(estimator)),
-        outer_(std::move(outer)),
-        inner_(std::move(inner_lower), std::move(inner_upper)),
-        options_(options) {
-    options_.check();
-    outer_level_.check();
-    inner_.check();
-    if constexpr (requires { outer_.options.check(); }) outer_.options.check();
-  }
-  /// One inner solver for both.
-  Solver(Problem& problem, Law law, Estimator estimator, Outer outer, Inner inner, BilevelOptions options)
-      : Solver(problem, std::move(law), std::move(estimator), std::move(outer), inner, inner, options) {}
+  /// Throws Error when an option or a policy is out of range.
+  Solver(Problem& problem, Policies<D, E, O, I> policies, BilevelOptions options = {})
+      : Solver(std::span<Problem>(&problem, 1), std::move(policies), std::move(options), nullptr) {}
+  /// Many tasks of four functions each.
+  Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
+      : Solver(tasks, std::move(policies), std::move(options), nullptr) {}
+  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
+      : Solver(std::span<Problem>(tasks), std::move(policies), std::move(options), nullptr) {}
+  /// The default policies.
+  Solver(Problem& problem, BilevelOptions options)
+      : Solver(problem, Policies<D, E, O, I>{}, std::move(options)) {}
 
-  /// One outer step; θ, p and s are moved as far as the options let them. The report lasts until the next
-  /// step. An exception from the problem or a policy leaves θ, p, s and the state as they were.
-  const StepReport& step(Theta& theta, P& p, P& s) {
-    if (state_.step == 0) check_point(theta, p, s);
-    backup_.save(p, s, state_.inner);
+  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next step.
+  /// A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the step can
+  /// be taken again.
+  const StepReport& step(Theta& theta, std::span<Pair> adapters) {
+    require(adapters.size() == problem_.num_tasks(), "adapters: {} pairs for {} tasks", adapters.size(),
+            problem_.num_tasks());
+    if (state_.step == 0) check_point(theta, adapters);
+    sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
+                 options_.task_weights, sampled_);
+    backup_.save(adapters, state_.tasks, sampled_);
+    next_estimator_ = state_.estimator;
+    EvaluationCount evaluations = state_.evaluations;
+    bool anchor_moves = false;
     try {
       report_.clear(state_.step);
-      inner_round(theta, p, s);
-      if (options_.move_backbone) {
-        outer_level_.estimate(problem_, theta, p, s, options_, state_.reduction, report_);
-        outer_.apply(theta, outer_level_.law(), report_.gradient, state_.outer);
-      }
+      evaluations.gradients +=
+          inner_.run(problem_, theta, adapters, sampled_, state_.tasks, options_, report_);
+      if (options_.move_backbone) anchor_moves = outer_step(theta, adapters, evaluations);
     } catch (...) {
-      backup_.restore(p, s, state_.inner);
+      backup_.restore(adapters, state_.tasks, sampled_);
       throw;
     }
+    std::swap(state_.estimator, next_estimator_);
+    if (anchor_moves) std::swap(state_.anchor, next_anchor_);
+    state_.evaluations = evaluations;
     ++state_.step;
     return report_;
   }
-
-  /// Outer steps until there were `outer_steps` or the observer says stop; returns the last one's report.
-  template <class O = Silent>
-  StepReport run(Theta& theta, P& p, P& s, O&& observer = {}) {
-    static_assert(Observer<O>,
-                  "zofo: the observer needs operator()(const StepReport&) -> bool (concept Observer)");
-    while (state_.step < options_.outer_steps)
-      if (!observer(step(theta, p, s))) break;
-    return report_;
+  /// The same for a problem of one task.
+  const StepReport& step(Theta& theta, Pair& adapters) { return step(theta, std::span(&adapters, 1)); }
+  const StepReport& step(Theta& theta, std::vector<Pair>& adapters) {
+    return step(theta, std::span<Pair>(adapters));
   }
 
-  /// Moments and step number, to be saved or restored.
+  /// Up to `steps` outer steps, fewer when an observer returns false or ρ reaches outer_tolerance. Solving
+  /// again goes on from there.
+  template <class Adapters, class Watch = NullObserver>
+  Solution solve(Theta& theta, Adapters&& adapters, Watch&& observer, std::uint32_t steps) {
+    static_assert(Observer<Watch>,
+                  "zofo: the observer needs operator()(const StepReport&) -> bool (concept Observer)");
+    options_.check_length(std::uint64_t{state_.step} + steps);
+    const auto start = std::chrono::steady_clock::now();
+    const EvaluationCount before = state_.evaluations;
+    Solution solution;
+    while (solution.steps < steps) {
+      const StepReport& report = step(theta, adapters);
+      ++solution.steps;
+      if (!observer(report)) {
+        solution.termination = Termination::observer;
+        break;
+      }
+      if (options_.outer_tolerance > 0.0 && report.projected_gradient <= options_.outer_tolerance) {
+        solution.termination = Termination::tolerance;
+        break;
+      }
+    }
+    solution.evaluations = {state_.evaluations.losses - before.losses,
+                            state_.evaluations.gradients - before.gradients};
+    solution.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (solution.steps > 0) solution.last = report_;
+    return solution;
+  }
+  /// The same with BilevelOptions::outer_steps.
+  template <class Adapters, class Watch = NullObserver>
+  Solution solve(Theta& theta, Adapters&& adapters, Watch&& observer = {}) {
+    return solve(theta, adapters, observer, options_.outer_steps);
+  }
+
+  /// The tasks that the next step will take: it reads and writes no other's adapters and moments, unless a
+  /// variance reduction keeps an anchor.
+  [[nodiscard]] std::vector<std::size_t> upcoming() const {
+    std::vector<std::size_t> list;
+    sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
+                 options_.task_weights, list);
+    return list;
+  }
+  /// The tasks of the latest step.
+  [[nodiscard]] std::span<const std::size_t> sampled() const { return sampled_; }
+  /// Moments, anchor and step number, to be saved or restored.
   [[nodiscard]] const State& state() const { return state_; }
   [[nodiscard]] State& state() { return state_; }
   [[nodiscard]] const BilevelOptions& options() const { return options_; }
+  [[nodiscard]] const D& perturbation() const { return perturbation_; }
+  [[nodiscard]] const O& outer() const { return outer_; }
 
  private:
-  // The adapters and their moments before a step; copied onto memory that is kept.
+  Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options, std::nullptr_t)
+      : problem_(hold(tasks)),
+        perturbation_(std::move(policies.perturbation)),
+        outer_level_(std::move(policies.estimator)),
+        outer_(std::move(policies.outer)),
+        inner_(std::move(policies.upper), std::move(policies.lower)),
+        options_(std::move(options)) {
+    options_.check(problem_.num_tasks());
+    check_policy(perturbation_);
+    outer_level_.check();
+    check_policy(outer_);
+    inner_.check();
+    outer_level_.adopt_seed(options_.seed);
+    state_.tasks.resize(problem_.num_tasks());
+  }
+  static decltype(auto) hold(std::span<Problem> tasks) {
+    if constexpr (simple)
+      return Batched(tasks);
+    else
+      return (tasks.front());
+  }
+
+  // The adapters and inner states of a step's tasks before it, on memory that is kept.
   struct Backup {
-    std::optional<P> p, s;
-    InnerStates<Inner, P> inner;
-    void save(const P& now_p, const P& now_s, const InnerStates<Inner, P>& now) {
-      p = now_p;
-      s = now_s;
-      inner = now;
+    std::vector<Memory<P>> upper, lower;
+    std::vector<TaskState<I, P>> states;
+    void save(std::span<const Pair> adapters, const std::vector<TaskState<I, P>>& now,
+              std::span<const std::size_t> tasks) {
+      if (upper.size() < tasks.size()) upper.resize(tasks.size());
+      if (lower.size() < tasks.size()) lower.resize(tasks.size());
+      if (states.size() < tasks.size()) states.resize(tasks.size());
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        upper[i] = adapters[tasks[i]].upper;
+        lower[i] = adapters[tasks[i]].lower;
+        states[i] = now[tasks[i]];
+      }
     }
-    void restore(P& to_p, P& to_s, InnerStates<Inner, P>& to) const {
-      to_p = *p;
-      to_s = *s;
-      to = inner;
+    void restore(std::span<Pair> adapters, std::vector<TaskState<I, P>>& now,
+                 std::span<const std::size_t> tasks) const {
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        assign(*upper[i], adapters[tasks[i]].upper);
+        assign(*lower[i], adapters[tasks[i]].lower);
+        now[tasks[i]] = states[i];
+      }
     }
   };
 
-  // A problem that offers it (HasJointGradients) gives the gradients of s and p in one call.
-  void inner_round(const Theta& theta, P& p, P& s) {
-    if constexpr (takes_joint_rounds<Problem, Inner>) {
-      typename JointInnerRound<Problem, Inner>::Member member{&problem_, &p, &s, &state_.inner,
-                                                              options_.seed};
-      joint_.run(inner_, std::span(&member, 1), theta, options_, report_);
-    } else {
-      inner_.run(problem_, theta, p, s, state_.inner, options_, options_.seed, report_);
+  // Estimates, then updates θ: nothing that could throw comes after that. Returns whether the anchor moves.
+  bool outer_step(Theta& theta, std::span<Pair> adapters, EvaluationCount& evaluations) {
+    decltype(auto) active = active_perturbation(perturbation_, state_.perturbation);
+    const typename Level::Outcome outcome = outer_level_.estimate(
+        problem_, {theta, adapters, sampled_, active}, options_, next_estimator_, state_.anchor, report_);
+    evaluations.losses += outcome.losses;
+    PerturbationState<D> learnt = state_.perturbation;
+    learn_from_update(perturbation_, report_.gradient, learnt);
+    if (outcome.anchor_moves) move_anchor(theta, adapters, active);
+    outer_.apply(theta, active, report_.gradient, state_.outer);
+    std::swap(state_.perturbation, learnt);
+    return outcome.anchor_moves;
+  }
+  // An optimiser that can be asked beforehand whether it will take the update lets the anchor be overwritten
+  // where it is; for others the present point goes into a second copy, which is swapped in at the end.
+  void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
+    if constexpr (ChecksUpdate<O, Theta, Active>) {
+      outer_.check_update(theta, active, report_.gradient, state_.outer);
+      std::swap(next_anchor_, state_.anchor);
     }
+    copy_theta(theta, next_anchor_.theta);
+    next_anchor_.adapters.resize(adapters.size());
+    for (std::size_t i = 0; i < adapters.size(); ++i) {
+      next_anchor_.adapters[i].upper = adapters[i].upper;
+      next_anchor_.adapters[i].lower = adapters[i].lower;
+    }
+    next_anchor_.penalty = options_.penalty.at(report_.step);
+  }
+  void check_point(const Theta& theta, std::span<const Pair> adapters) const {
+    if constexpr (simple) problem_.check_point(theta, adapters);
+    if constexpr (HasTensors<Theta>)
+      require(!options_.move_backbone || coordinate_count(theta) > 0,
+              "theta has no coordinates: nothing to update");
+    if constexpr (HasCoordinates<const P>)
+      for (const Pair& pair : adapters)
+        require(coordinates(pair.lower).size() == coordinates(pair.upper).size(),
+                "s (lower adapter) has {} coordinates: must have {}, as p", coordinates(pair.lower).size(),
+                coordinates(pair.upper).size());
   }
 
-  // A problem says what fits it by check_point, or by a start of the right shapes.
-  void check_point(const Theta& theta, const P& p, const P& s) const {
-    if constexpr (requires { problem_.check_point(theta, p, s); })
-      problem_.check_point(theta, p, s);
-    else if constexpr (requires { problem_.start().theta.size() == problem_.start().p.size(); }) {
-      const auto fit = problem_.start();
-      same_size("theta", theta, fit.theta);
-      same_size("p", p, fit.p);
-    }
-    if constexpr (requires { theta.size(); })
-      require(!options_.move_backbone || theta.size() > 0, "theta has no coordinates: nothing to move");
-    same_size("s", s, p);
-  }
-  template <class V>
-  static void same_size(const char* name, const V& x, const V& fit) {
-    if constexpr (requires { x.rows() + x.cols(); })
-      require(x.rows() == fit.rows() && x.cols() == fit.cols(), "{} is {}x{}: must be {}x{}", name, x.rows(),
-              x.cols(), fit.rows(), fit.cols());
-    else if constexpr (requires { x.size() == fit.size(); })
-      require(x.size() == fit.size(), "{} has {} coordinates: must have {}", name, x.size(), fit.size());
-  }
-
-  Problem& problem_;
-  OuterEvaluation<Problem, Law, Estimator> outer_level_;
-  Outer outer_;
-  InnerRound<Problem, Inner> inner_;
-  JointRoundOf<Problem, Inner> joint_;
+  Held problem_;
+  D perturbation_;
+  Level outer_level_;
+  O outer_;
+  InnerRound<Batched, I> inner_;
   BilevelOptions options_;
   State state_;
   StepReport report_;
+  std::vector<std::size_t> sampled_;
+  typename Level::State next_estimator_;
+  typename Level::AnchorPoint next_anchor_;
   Backup backup_;
 };
+
+template <class Problem>
+Solver(Problem&, BilevelOptions) -> Solver<Problem>;
+template <class Task, class D, class E, class O, class I>
+Solver(std::vector<Task>&, Policies<D, E, O, I>, BilevelOptions) -> Solver<Task, D, E, O, I>;
+template <class Task, class D, class E, class O, class I>
+Solver(std::span<Task>, Policies<D, E, O, I>, BilevelOptions) -> Solver<Task, D, E, O, I>;
 
 }  // namespace zofo

@@ -18,10 +18,10 @@ namespace zofo {
 /// Throws Error unless there are no weights, or one a task, finite and positive.
 inline void check_task_weights(std::span<const double> weights, std::size_t tasks) {
   if (weights.empty()) return;
-  require(weights.size() == tasks, "weights: {} for {} tasks", weights.size(), tasks);
+  require(weights.size() == tasks, "task_weights: {} for {} tasks", weights.size(), tasks);
   for (std::size_t i = 0; i < tasks; ++i)
     require(std::isfinite(weights[i]) && weights[i] > 0.0,
-            "weights[{}] = {}: must be a finite number above 0", i, weights[i]);
+            "task_weights[{}] = {}: must be a finite number above 0", i, weights[i]);
 }
 
 namespace detail {
@@ -31,7 +31,7 @@ inline constexpr std::uint32_t task_stream = 0xFFFF0001U;
 
 /// Swaps into place i each of the tasks left with a chance proportional to its weight.
 template <class Weight>
-void draw_to_front(std::vector<std::size_t>& order, std::size_t i, std::uint32_t bits, Weight&& weight) {
+void move_sampled_to(std::vector<std::size_t>& order, std::size_t i, std::uint32_t bits, Weight&& weight) {
   double sum = 0.0;
   for (std::size_t j = i; j < order.size(); ++j) sum += weight(order[j]);
   double left = (static_cast<double>(bits) + 0.5) * 0x1p-32 * sum;
@@ -42,24 +42,24 @@ void draw_to_front(std::vector<std::size_t>& order, std::size_t i, std::uint32_t
 
 }  // namespace detail
 
-/// `each` of `tasks` tasks without repetition, one after the other, each time among those left: with equal
+/// `count` of `tasks` tasks without repetition, one after the other, each time among those left: with equal
 /// chances, or proportional to their weights. 0: all, in their order. A pure function of its arguments.
-inline void draw_tasks(std::uint64_t seed, std::uint32_t step, std::size_t tasks, std::uint32_t each,
-                       std::span<const double> weights, std::vector<std::size_t>& drawn) {
-  drawn.resize(tasks);
-  std::iota(drawn.begin(), drawn.end(), std::size_t{0});
-  if (each == 0) return;
+inline void sample_tasks(std::uint64_t seed, std::uint32_t step, std::size_t tasks, std::uint32_t count,
+                       std::span<const double> weights, std::vector<std::size_t>& sampled) {
+  sampled.resize(tasks);
+  std::iota(sampled.begin(), sampled.end(), std::size_t{0});
+  if (count == 0) return;
   const PhiloxStream stream{{seed, step, 0}, detail::task_stream};
-  for (std::uint32_t i = 0; i < each && i < tasks; ++i) {
+  for (std::uint32_t i = 0; i < count && i < tasks; ++i) {
     const std::uint32_t bits = stream.block(i)[0];
     if (weights.empty()) {  // a partial shuffle (Fisher & Yates)
       const std::uint64_t pick = (std::uint64_t{bits} * (tasks - i)) >> 32U;
-      std::swap(drawn[i], drawn[i + static_cast<std::size_t>(pick)]);
+      std::swap(sampled[i], sampled[i + static_cast<std::size_t>(pick)]);
     } else {
-      detail::draw_to_front(drawn, i, bits, [&](std::size_t task) { return weights[task]; });
+      detail::move_sampled_to(sampled, i, bits, [&](std::size_t task) { return weights[task]; });
     }
   }
-  drawn.resize(std::min<std::size_t>(each, tasks));
+  sampled.resize(std::min<std::size_t>(count, tasks));
 }
 
 }  // namespace zofo

@@ -16,8 +16,8 @@ concept Observer = requires(O& observer, const StepReport& report) {
   { observer(report) } -> std::convertible_to<bool>;
 };
 
-/// Sees nothing and lets the run go on.
-struct Silent {
+/// Ignores every report and never ends the run.
+struct NullObserver {
   bool operator()(const StepReport&) const { return true; }
 };
 

@@ -1,17 +1,19 @@
-/// @file Concepts of problems (DESIGN.md §3).
+/// @file Concepts of problems: min over θ of F(θ, p*(θ)) with p*(θ) = argmin over p of G(θ, p).
 #pragma once
 
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <span>
-#include <vector>
 
+#include "zofo/core/direction.hpp"
 #include "zofo/core/probe.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/requests.hpp"
 #include "zofo/core/vector_space.hpp"
 
 namespace zofo {
 
-/// The three losses of a probe; the penalty's value there is upper + λ (lower_p − lower_s).
+/// Losses of one task at one probe; the penalty's value there is upper + λ (lower_p − lower_s).
 struct PenaltyTerms {
   double upper = 0.0;    ///< F(·, p)
   double lower_p = 0.0;  ///< G(·, p)
@@ -20,76 +22,84 @@ struct PenaltyTerms {
   [[nodiscard]] double value(double penalty) const { return upper + penalty * (lower_p - lower_s); }
 };
 
-/// Values at many probes of θ on one sample.
-template <class F, class Theta>
-concept OuterObjective = requires(F& f, const Theta& theta, std::span<const Probe> probes, Sample sample) {
-  { f.evaluate(theta, probes, sample) } -> std::same_as<std::vector<double>>;
+/// The perturbation distribution of calls whose probes all lie at θ itself (scale 0).
+struct NoPerturbation {
+  template <class Theta>
+  void add(Theta& /*theta*/, Direction /*direction*/, double /*a*/) const {}
 };
 
-/// Value at x, and the gradient written over `gradient` (which has x's shape).
+/// A function of one adapter: the value at x, and the gradient written over `gradient`, which has x's shape.
 template <class G, class P>
 concept InnerObjective = requires(G& g, const P& x, P& gradient) {
   { g.value_and_gradient(x, gradient) } -> std::convertible_to<double>;
 };
 
-/// Names its types: `Theta` of the backbone and `Lower` of both adapters p and s.
+/// Declares its types: `Theta` of the backbone, `Adapter` of p and s.
 template <class B>
-concept NamesItsTypes = requires {
+concept HasProblemTypes = requires {
   typename B::Theta;
-  typename B::Lower;
+  typename B::Adapter;
 }
-&&VectorSpace<typename B::Lower>;
+&&VectorSpace<typename B::Adapter>;
 
-/// F and its gradient in p: `upper(θ, p, sample)`, `upper_gradient(θ, p, sample, g) -> value`.
+/// A problem of one task or many, evaluated by batched requests:
+///   num_tasks()                                       tasks are numbered from 0
+///   losses(theta, perturbation, probes, requests, out)  out[i · requests + j]: request j at probe i
+///   gradients(theta, requests)                        writes each request's gradient and value
+/// θ is never modified. `D` is the perturbation distribution of the probes.
+template <class B, class D = NoPerturbation>
+concept BilevelProblem = HasProblemTypes<B> &&
+    requires(B& problem, const typename B::Theta& theta, const D& perturbation, std::span<const Probe> probes,
+             std::span<const LossRequest<typename B::Adapter>> losses,
+             std::span<GradientRequest<typename B::Adapter>> gradients, std::span<double> out) {
+  { problem.num_tasks() } -> std::convertible_to<std::size_t>;
+  problem.losses(theta, perturbation, probes, losses, out);
+  problem.gradients(theta, gradients);
+};
+
+/// F and its gradient in p: `upper(θ, p, batch)`, `upper_gradient(θ, p, batch, g) -> value`.
 template <class B>
-concept HasUpper = requires(B& b, const typename B::Theta& theta, const typename B::Lower& p,
-                            typename B::Lower& g, Sample sample) {
-  { b.upper(theta, p, sample) } -> std::convertible_to<double>;
-  { b.upper_gradient(theta, p, sample, g) } -> std::convertible_to<double>;
+concept HasUpper = requires(B& b, const typename B::Theta& theta, const typename B::Adapter& p,
+                            typename B::Adapter& g, BatchKey batch) {
+  { b.upper(theta, p, batch) } -> std::convertible_to<double>;
+  { b.upper_gradient(theta, p, batch, g) } -> std::convertible_to<double>;
 };
 
-/// G and its gradient in p: `lower(θ, p, sample)`, `lower_gradient(θ, p, sample, g) -> value`.
+/// G and its gradient in p: `lower(θ, p, batch)`, `lower_gradient(θ, p, batch, g) -> value`.
 template <class B>
-concept HasLower = requires(B& b, const typename B::Theta& theta, const typename B::Lower& p,
-                            typename B::Lower& g, Sample sample) {
-  { b.lower(theta, p, sample) } -> std::convertible_to<double>;
-  { b.lower_gradient(theta, p, sample, g) } -> std::convertible_to<double>;
+concept HasLower = requires(B& b, const typename B::Theta& theta, const typename B::Adapter& p,
+                            typename B::Adapter& g, BatchKey batch) {
+  { b.lower(theta, p, batch) } -> std::convertible_to<double>;
+  { b.lower_gradient(theta, p, batch, g) } -> std::convertible_to<double>;
 };
 
-/// min_θ F(θ, p*(θ)) with p*(θ) = argmin_p G(θ, p).
+/// One task written as four functions; SimpleProblem makes a BilevelProblem of one or of a list of them.
 template <class B>
-concept BilevelProblem = NamesItsTypes<B> && HasUpper<B> && HasLower<B>;
+concept FourFunctions = HasProblemTypes<B> && HasUpper<B> && HasLower<B>;
 
-/// Optional: F(·,p), G(·,p), G(·,s) of all probes in one call, θ unchanged.
-template <class B, class Law>
-concept HasPenaltyTerms = requires(B& b, const typename B::Theta& theta, const Law& law,
-                                   std::span<const Probe> probes, const typename B::Lower& p,
-                                   const typename B::Lower& s, Sample upper, Sample lower) {
-  { b.penalty_terms(theta, law, probes, p, s, upper, lower) } -> std::same_as<std::vector<PenaltyTerms>>;
-};
-
-/// Optional: F(·,p) of all probes in one call, θ unchanged; all that is needed when λ = 0 (MeZO).
-template <class B, class Law>
-concept HasUpperValues = requires(B& b, const typename B::Theta& theta, const Law& law,
-                                  std::span<const Probe> probes, const typename B::Lower& p, Sample upper) {
-  { b.upper_values(theta, law, probes, p, upper) } -> std::same_as<std::vector<double>>;
-};
-
-/// Optional: value and p-gradient of F + λG in one pass.
-template <class B>
-concept HasPenaltyGradient = requires(B& b, const typename B::Theta& theta, const typename B::Lower& p,
-                                      double penalty, Sample upper, Sample lower, typename B::Lower& g) {
-  { b.penalty_gradient(theta, p, penalty, upper, lower, g) } -> std::convertible_to<double>;
-};
-
-/// Closed forms s*(θ) = p*(θ) and p_λ(θ) = argmin_p (F + λG)(θ, p).
+/// Optional, used by inner::Exact and by check_problem: closed forms s*(θ) = p*(θ) and
+/// p_λ(θ) = argmin_p (F + λG)(θ, p).
 template <class B>
 concept HasExactInner = requires(const B& b, const typename B::Theta& theta, double penalty) {
-  { b.lower_solution(theta) } -> std::convertible_to<typename B::Lower>;
-  { b.penalty_solution(theta, penalty) } -> std::convertible_to<typename B::Lower>;
+  { b.lower_solution(theta) } -> std::convertible_to<typename B::Adapter>;
+  { b.penalty_solution(theta, penalty) } -> std::convertible_to<typename B::Adapter>;
 };
 
-/// Closed forms φ(θ) = F(θ, p*(θ)) and ∇φ(θ).
+/// The same of a problem of many tasks: `minimiser(θ, task, level, λ, out)` writes s*(θ) or p_λ(θ) of the task.
+template <class B>
+concept HasMinimisers = requires(B& b, const typename B::Theta& theta, typename B::Adapter& out) {
+  b.minimiser(theta, std::uint32_t{0}, Level::upper, 1.0, out);
+};
+
+/// Optional, used by the solver to check shapes before its first step, and by reference(): a point where a run
+/// may start, `start()` with members `theta`, `p` and `s`.
+template <class B>
+concept HasStart = requires(const B& b) {
+  { b.start().theta } -> std::convertible_to<typename B::Theta>;
+  { b.start().p } -> std::convertible_to<typename B::Adapter>;
+};
+
+/// Closed forms φ(θ) = F(θ, p*(θ)) and ∇φ(θ): what an analytic problem knows beyond what solvers use.
 template <class B>
 concept HasHypergradient = requires(const B& b, const typename B::Theta& theta) {
   { b.phi(theta) } -> std::convertible_to<double>;

@@ -1,4 +1,4 @@
-/// @file What a step says of itself.
+/// @file What one outer step reports.
 #pragma once
 
 #include <cstdint>
@@ -20,24 +20,26 @@ struct InnerReport {
   bool converged = false;                ///< that norm is at most the budget's tolerance
 };
 
-/// One outer step. Losses of parts that are switched off are NaN (kNotEvaluated).
+/// One outer step. Losses of parts that are switched off are NaN (kNotEvaluated). With several tasks every
+/// number is the mean over the step's tasks, and inner_converged holds for all of them.
 struct StepReport {
   std::uint32_t step = 0;                     ///< index of the outer step, from 0
   double upper = kNotEvaluated;               ///< F(·, p), mean over the probes
   double lower_p = kNotEvaluated;             ///< G(·, p), mean over the probes
   double lower_s = kNotEvaluated;             ///< G(·, s), mean over the probes
-  double projected_gradient = kNotEvaluated;  ///< mean |ρ| over the queries
-  double inner_value_s = kNotEvaluated;       ///< G(θ, s) before the last inner step on s
-  double inner_value_p = kNotEvaluated;       ///< (F + λG)(θ, p) before the last inner step on p
-  double inner_gradient_s = kNotEvaluated;    ///< gradient norm there, if the inner solver says it
-  double inner_gradient_p = kNotEvaluated;    ///< gradient norm there, if the inner solver says it
-  bool inner_converged = false;               ///< both gradient norms reached BilevelOptions::inner_tolerance
-  ZoGradient gradient;                        ///< what θ was updated by: the step's entry in the trajectory
+  double projected_gradient = kNotEvaluated;  ///< ρ of the update, see projected_gradient()
+  double inner_value_s = kNotEvaluated;       ///< objective of s before its last inner step
+  double inner_value_p = kNotEvaluated;       ///< objective of p before its last inner step
+  double inner_gradient_s = kNotEvaluated;    ///< gradient norm there
+  double inner_gradient_p = kNotEvaluated;    ///< gradient norm there
+  bool inner_converged = false;               ///< all gradient norms reached BilevelOptions::inner_tolerance
+  ZoGradient gradient;                        ///< the update of θ: the step's entry in the trajectory
 
   /// An empty report of step `number`; the list of terms keeps its memory.
   void clear(std::uint32_t number) {
     ZoGradient kept = std::move(gradient);
     kept.terms.clear();
+    kept.queries = 0.0;
     *this = {};
     step = number;
     gradient = std::move(kept);

@@ -17,4 +17,17 @@ inline std::uint32_t extra_stream(ExtraStream use, std::uint32_t tensor) {
   return static_cast<std::uint32_t>(use) << 28U | tensor;
 }
 
+/// What a mini-batch is for.
+enum class BatchStream : std::uint32_t {
+  inner_upper = 0,
+  inner_lower = 1,
+  probe_upper = 2,
+  probe_lower = 3,
+  large_upper = 4,
+  large_lower = 5
+};
+[[nodiscard]] constexpr std::uint32_t stream_number(BatchStream stream) {
+  return static_cast<std::uint32_t>(stream);
+}
+
 }  // namespace zofo

@@ -1,6 +1,7 @@
-/// @file A zeroth-order gradient estimate as a few numbers (DESIGN.md §1.3).
+/// @file A zeroth-order gradient estimate as a few numbers.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "zofo/core/direction.hpp"
@@ -11,11 +12,41 @@ namespace zofo {
 struct ZoTerm {
   Direction direction;
   double coefficient = 0.0;
+  friend bool operator==(const ZoTerm&, const ZoTerm&) = default;
+  /// What a saved state holds.
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(direction, coefficient);
+  }
 };
 
 /// The estimate ĝ = Σ cᵢ z(directionᵢ), whatever the size of θ.
 struct ZoGradient {
   std::vector<ZoTerm> terms;
+  /// q, the number of independent directions that ĝ averages: an estimator's queries; under a variance
+  /// reduction that of the estimate that carries the gradient (SVRG's anchor, SPIDER's beginning), or, of a
+  /// weighted average Σ wₖ ĝₖ (STORM), q / Σ wₖ². 0: not set; what needs it throws Error.
+  double queries = 0.0;
+  friend bool operator==(const ZoGradient&, const ZoGradient&) = default;
+  /// What a saved state holds.
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(terms, queries);
+  }
 };
+
+/// ρ² = q Σ cᵢ², the mean over the directions of the squared projected gradient (∇f·z)²; E ρ² = ‖∇f‖² on a
+/// linear function for every perturbation with E zzᵀ = I.
+[[nodiscard]] inline double squared_projected_gradient(const ZoGradient& gradient) {
+  double sum = 0.0;
+  for (const ZoTerm& term : gradient.terms) sum += term.coefficient * term.coefficient;
+  return sum * gradient.queries;
+}
+
+/// ρ = √(q Σ cᵢ²), the root mean square over the directions of the projected gradient. ‖ĝ‖ is about
+/// ρ √(d/q) on d coordinates.
+[[nodiscard]] inline double projected_gradient(const ZoGradient& gradient) {
+  return std::sqrt(squared_projected_gradient(gradient));
+}
 
 }  // namespace zofo

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/batcher.hpp"
 #include "zofo/data/shots.hpp"
 #include "zofo/data/task.hpp"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/batcher.hpp"
 #include "zofo/data/task.hpp"
 
 namespace zofo::data {

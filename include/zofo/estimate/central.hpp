@@ -5,42 +5,37 @@
 
 namespace zofo {
 
-/// ĝ = mean over q of [f(θ+εz) − f(θ−εz)]/(2ε) z; on a quadratic exact in the mean for every ε (THEORY.md
-/// E1). Source: Nesterov & Spokoiny 2017, eq. (22); Malladi et al. 2023 (MeZO), definition 1.
+/// ĝ = mean over q of [f(θ+εz) − f(θ−εz)]/(2ε) z; on a quadratic exact in the mean for every ε
+/// (docs/theory, E1). Source: Nesterov & Spokoiny 2017, eq. (22); Malladi et al. 2023 (MeZO), definition 1.
 struct Central {
-  EstimatorOptions options;
+  Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
+  std::uint32_t queries = 1;            ///< q, independent directions averaged in a step
+  std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)
 
+  /// Throws Error naming the field out of range.
+  void check() const { detail::check_estimator(epsilon, queries); }
+  /// Takes the seed if none was given.
+  void adopt_seed(std::uint64_t other) { seed = seed.value_or(other); }
   /// +ε then −ε of each query, 2q in all.
-  void write_probes(std::uint32_t step, std::vector<Probe>& list) const {
-    const double epsilon = options.epsilon.at(step);
-    list.clear();
-    for (std::uint32_t query = 0; query < options.queries; ++query) {
-      const Direction direction{options.seed, step, query};
-      list.push_back({direction, epsilon});
-      list.push_back({direction, -epsilon});
+  void probes(std::uint32_t step, std::vector<Probe>& out) const {
+    const double radius = epsilon.at(step);
+    out.clear();
+    for (std::uint32_t query = 0; query < queries; ++query) {
+      const Direction direction{seed.value_or(0), step, query};
+      out.push_back({direction, radius});
+      out.push_back({direction, -radius});
     }
   }
   /// Throws Error when the number of losses is wrong or one is not finite.
-  void write_estimate(std::uint32_t step, std::span<const double> losses, ZoGradient& estimate) const {
-    detail::check_losses(step, std::size_t{2} * options.queries, losses);
-    const double width = 2.0 * options.epsilon.at(step);
-    estimate.terms.clear();
-    for (std::uint32_t query = 0; query < options.queries; ++query) {
+  void combine(std::uint32_t step, std::span<const double> losses, ZoGradient& out) const {
+    detail::check_losses(step, std::size_t{2} * queries, losses);
+    const double width = 2.0 * epsilon.at(step);
+    out.terms.clear();
+    out.queries = queries;
+    for (std::uint32_t query = 0; query < queries; ++query) {
       const double difference = losses[std::size_t{2} * query] - losses[std::size_t{2} * query + 1];
-      estimate.terms.push_back({{options.seed, step, query}, difference / width / options.queries});
+      out.terms.push_back({{seed.value_or(0), step, query}, difference / width / queries});
     }
-  }
-  /// The probes of a step.
-  [[nodiscard]] std::vector<Probe> probes(std::uint32_t step) const {
-    std::vector<Probe> list;
-    write_probes(step, list);
-    return list;
-  }
-  /// Losses in the order of `probes`. Throws Error when their number is wrong or one is not finite.
-  [[nodiscard]] ZoGradient combine(std::uint32_t step, std::span<const double> losses) const {
-    ZoGradient estimate;
-    write_estimate(step, losses, estimate);
-    return estimate;
   }
 };
 

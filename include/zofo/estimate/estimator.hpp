@@ -1,70 +1,74 @@
-/// @file Concept and options of zeroth-order estimators.
+/// @file Concepts of zeroth-order estimators, and what the library's share.
 #pragma once
 
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "zofo/core/checkable.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/schedule.hpp"
+#include "zofo/core/seedable.hpp"
 #include "zofo/core/zo_gradient.hpp"
 
 namespace zofo {
 
-/// Two pure functions: the probes of a step, and from their losses the estimate.
+/// Two pure functions: `probes(step, out)` writes the probes of a step over `out`, and
+/// `combine(step, losses, out)` writes the estimate over `out`, its `queries` too; losses are in the order of
+/// the probes. Both write into memory that the caller keeps, so that a step allocates nothing.
 template <class E>
-concept OuterZOEstimator = requires(const E& e, std::uint32_t step, std::span<const double> losses) {
-  { e.probes(step) } -> std::same_as<std::vector<Probe>>;
-  { e.combine(step, losses) } -> std::same_as<ZoGradient>;
+concept OuterZOEstimator = requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
+                                    std::vector<Probe>& probes, ZoGradient& estimate) {
+  estimator.probes(step, probes);
+  estimator.combine(step, losses, estimate);
 };
 
-/// Refinement: writes both into memory that the caller keeps, so that a step allocates nothing.
+/// An estimator that remembers something of earlier steps: `State`, `probes(step, state, out)` and
+/// `combine(step, losses, state, out)`, which may change the state. The solver hands it a copy of the state
+/// and keeps that copy when the step succeeds.
 template <class E>
-concept WritesInPlace = OuterZOEstimator<E> &&
-    requires(const E& e, std::uint32_t step, std::span<const double> losses, std::vector<Probe>& probes,
+concept StatefulEstimator = std::default_initializable<typename E::State> &&
+    requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
+             const typename E::State& before, typename E::State& state, std::vector<Probe>& probes,
              ZoGradient& estimate) {
-  e.write_probes(step, probes);
-  e.write_estimate(step, losses, estimate);
+  estimator.probes(step, before, probes);
+  estimator.combine(step, losses, state, estimate);
 };
 
-/// Options that the estimators share.
-struct EstimatorOptions {
-  Schedule epsilon = 1e-3;    ///< smoothing radius ε
-  std::uint32_t queries = 1;  ///< q, independent directions averaged in a step
-  std::uint64_t seed = 0;     ///< seed of the directions
+/// Either form.
+template <class E>
+concept ZOEstimator = OuterZOEstimator<E> || StatefulEstimator<E>;
 
-  /// Throws Error naming the field out of range.
-  void check() const {
-    epsilon.check("epsilon", 1e-300, 1e300);
-    require(queries >= 1 && queries <= 65536, "queries = {}: must be in [1, 65536]", queries);
-  }
-};
-
-/// The probes of a step written over `probes`, by whichever form the estimator has.
+/// The probes of a step in a vector of their own.
 template <OuterZOEstimator E>
-void list_probes(const E& estimator, std::uint32_t step, std::vector<Probe>& probes) {
-  if constexpr (WritesInPlace<E>)
-    estimator.write_probes(step, probes);
-  else
-    probes = estimator.probes(step);
+[[nodiscard]] std::vector<Probe> probes_of(const E& estimator, std::uint32_t step) {
+  std::vector<Probe> probes;
+  estimator.probes(step, probes);
+  return probes;
 }
-/// The estimate of a step written over `estimate`, by whichever form the estimator has.
+/// The estimate of a step in a value of its own. Throws Error as the estimator does: when the number of
+/// losses is wrong or one is not finite.
 template <OuterZOEstimator E>
-void combine_losses(const E& estimator, std::uint32_t step, std::span<const double> losses,
-                    ZoGradient& estimate) {
-  if constexpr (WritesInPlace<E>)
-    estimator.write_estimate(step, losses, estimate);
-  else
-    estimate = estimator.combine(step, losses);
+[[nodiscard]] ZoGradient estimate_of(const E& estimator, std::uint32_t step, std::span<const double> losses) {
+  ZoGradient estimate;
+  estimator.combine(step, losses, estimate);
+  return estimate;
 }
 
 namespace detail {
 
-/// A loss that is not a number would spread to every weight: stop and say where it came from.
+/// The options that the library's estimators share. Throws Error naming the field out of range.
+inline void check_estimator(const Schedule& epsilon, std::uint32_t queries) {
+  epsilon.check("epsilon", 1e-300, 1e300);
+  require(queries >= 1 && queries <= 65536, "queries = {}: must be in [1, 65536]", queries);
+}
+
+/// A loss that is not a number would spread to every weight: stop and name where it came from.
 inline void check_losses(std::uint32_t step, std::size_t wanted, std::span<const double> losses) {
   require(losses.size() == wanted, "step {}: {} losses given for {} probes", step, losses.size(), wanted);
   for (std::size_t i = 0; i < wanted; ++i)
@@ -73,12 +77,18 @@ inline void check_losses(std::uint32_t step, std::size_t wanted, std::span<const
             losses[i]);
 }
 
-/// θ itself once, then +ε of each query: what the one-sided estimators ask for.
-inline void write_one_sided(const EstimatorOptions& options, std::uint32_t step, std::vector<Probe>& list) {
-  list.clear();
-  list.push_back({{options.seed, step, 0}, 0.0});
-  for (std::uint32_t query = 0; query < options.queries; ++query)
-    list.push_back({{options.seed, step, query}, options.epsilon.at(step)});
+/// +ε of each query.
+inline void append_forward_probes(std::uint32_t step, double epsilon, std::uint32_t queries,
+                                  std::uint64_t seed, std::vector<Probe>& out) {
+  for (std::uint32_t query = 0; query < queries; ++query) out.push_back({{seed, step, query}, epsilon});
+}
+
+/// θ itself once, then +ε of each query: the probes of the one-sided estimators.
+inline void write_one_sided(std::uint32_t step, double epsilon, std::uint32_t queries, std::uint64_t seed,
+                            std::vector<Probe>& out) {
+  out.clear();
+  out.push_back({{seed, step, 0}, 0.0});
+  append_forward_probes(step, epsilon, queries, seed, out);
 }
 
 }  // namespace detail

@@ -1,9 +1,9 @@
-/// @file A control: an estimate whose sign is drawn at random.
+/// @file A control: an estimate whose sign is chosen at random.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "zofo/core/philox.hpp"
@@ -11,33 +11,41 @@
 
 namespace zofo {
 
-/// The estimate of another estimator times a sign that a coin keyed by (seed, step) throws. Its steps are as
-/// long as the other's and of the same law of directions, but follow nothing: what a run with it does is
-/// drift.
-template <OuterZOEstimator Estimator>
+/// The estimate of another estimator times a random sign keyed by (seed, step). Its steps are as long as the
+/// other's and along the same directions, but follow no gradient: a run with it drifts.
+template <class Estimator>
 struct RandomSign {
+  static_assert(
+      OuterZOEstimator<Estimator>,
+      "zofo: RandomSign needs a stateless estimator with probes(step, out) and combine(step, losses, "
+      "out) (concept OuterZOEstimator)");
   Estimator estimator;
-  std::uint64_t seed = 0;
+  std::optional<std::uint64_t> seed{};  ///< of the signs; unset: the solver's (0 without a solver)
 
-  /// Throws Error naming the field out of range.
-  void check() const {
-    if constexpr (requires { estimator.check(); })
-      estimator.check();
-    else if constexpr (requires { estimator.options.check(); })
-      estimator.options.check();
+  /// Throws Error naming the field of the estimator that is out of range.
+  void check() const { check_policy(estimator); }
+  /// Takes the seed where none was given, of the signs and of the directions.
+  void adopt_seed(std::uint64_t other) {
+    seed = seed.value_or(other);
+    zofo::adopt_seed(estimator, other);
   }
   /// +1 or −1.
   [[nodiscard]] double sign(std::uint32_t step) const {
     constexpr std::uint32_t stream = 0xFFFF0002U;  // no tensor has this number
-    return (PhiloxStream{{seed, step, 0}, stream}.block(0)[0] & 1U) == 0 ? 1.0 : -1.0;
+    return (PhiloxStream{{seed.value_or(0), step, 0}, stream}.block(0)[0] & 1U) == 0 ? 1.0 : -1.0;
   }
-  [[nodiscard]] std::vector<Probe> probes(std::uint32_t step) const { return estimator.probes(step); }
+  /// The estimator's probes.
+  void probes(std::uint32_t step, std::vector<Probe>& out) const { estimator.probes(step, out); }
   /// Throws Error as the estimator does.
-  [[nodiscard]] ZoGradient combine(std::uint32_t step, std::span<const double> losses) const {
-    ZoGradient estimate = estimator.combine(step, losses);
-    for (ZoTerm& term : estimate.terms) term.coefficient *= sign(step);
-    return estimate;
+  void combine(std::uint32_t step, std::span<const double> losses, ZoGradient& out) const {
+    estimator.combine(step, losses, out);
+    for (ZoTerm& term : out.terms) term.coefficient *= sign(step);
   }
 };
+
+template <class Estimator>
+RandomSign(Estimator, std::optional<std::uint64_t>) -> RandomSign<Estimator>;
+template <class Estimator>
+RandomSign(Estimator) -> RandomSign<Estimator>;
 
 }  // namespace zofo

@@ -73,10 +73,10 @@ inline ProblemFinding compare_values(const char* what, double own, double expect
 }
 
 // Compares a function's returned value and gradient with `value`.
-template <class Lower, class Value, class Gradient>
-void check_level(ProblemCheck& check, const char* value_name, const char* gradient_name, const Lower& p,
+template <class Adapter, class Value, class Gradient>
+void check_level(ProblemCheck& check, const char* value_name, const char* gradient_name, const Adapter& p,
                  const Value& value, const Gradient& gradient, double tolerance) {
-  Lower g = p;
+  Adapter g = p;
   const double at = value(p), returned = gradient(p, g);
   check.findings.push_back(
       compare_values(fmt::format("{} called twice on one sample", value_name).c_str(), value(p), at, 0.0));
@@ -84,7 +84,7 @@ void check_level(ProblemCheck& check, const char* value_name, const char* gradie
       compare_values(fmt::format("value returned by {}", gradient_name).c_str(), returned, at, 1e-12));
   const auto differences = difference_gradient(
       [&](const Eigen::VectorXd& x) {
-        Lower moved = p;
+        Adapter moved = p;
         unflatten(x, moved);
         return static_cast<double>(value(moved));
       },
@@ -102,29 +102,29 @@ void check_level(ProblemCheck& check, const char* value_name, const char* gradie
 /// tolerance that is not positive.
 template <class Problem>
 [[nodiscard]] ProblemCheck check_problem(Problem& problem, const typename Problem::Theta& theta,
-                                         const typename Problem::Lower& p, double tolerance = 1e-7,
-                                         SamplePair samples = {}) {
+                                         const typename Problem::Adapter& p, double tolerance = 1e-7,
+                                         BatchPair samples = {}) {
   using Bare = std::remove_const_t<Problem>;
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
+  using Adapter = typename Problem::Adapter;
   using Eigen::VectorXd;
-  static_assert(BilevelProblem<Bare>,
-                "zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient "
-                "(concept BilevelProblem)");
-  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Lower>,
-                "zofo: check_problem needs coordinates(x) -> span of double for Theta and Lower "
+  static_assert(FourFunctions<Bare>,
+                "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient "
+                "(concept FourFunctions)");
+  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
+                "zofo: check_problem needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
                 "(concept DoubleCoordinates)");
   require_in("tolerance", tolerance, 1e-15, 1.0);
   ProblemCheck check;
   detail::check_level(
       check, "upper", "upper_gradient", p,
-      [&](const Lower& x) -> double { return problem.upper(theta, x, samples.upper); },
-      [&](const Lower& x, Lower& g) -> double { return problem.upper_gradient(theta, x, samples.upper, g); },
+      [&](const Adapter& x) -> double { return problem.upper(theta, x, samples.upper); },
+      [&](const Adapter& x, Adapter& g) -> double { return problem.upper_gradient(theta, x, samples.upper, g); },
       tolerance);
   detail::check_level(
       check, "lower", "lower_gradient", p,
-      [&](const Lower& x) -> double { return problem.lower(theta, x, samples.lower); },
-      [&](const Lower& x, Lower& g) -> double { return problem.lower_gradient(theta, x, samples.lower, g); },
+      [&](const Adapter& x) -> double { return problem.lower(theta, x, samples.lower); },
+      [&](const Adapter& x, Adapter& g) -> double { return problem.lower_gradient(theta, x, samples.lower, g); },
       tolerance);
 
   constexpr detail::LevelWeights kUpper{1.0, 0.0}, kLower{0.0, 1.0};
@@ -147,7 +147,7 @@ template <class Problem>
         [&](const VectorXd& x) -> VectorXd {
           Theta moved = theta;
           detail::unflatten(x, moved);
-          Lower g = p;
+          Adapter g = p;
           problem.lower_gradient(moved, p, samples.lower, g);
           return detail::flat(g);
         },
@@ -155,8 +155,8 @@ template <class Problem>
     compare("lower_cross", detail::lower_cross(problem, theta, p, samples.lower), cross.value);
   }
   if constexpr (HasExactInner<Bare>) {
-    const Lower solution = problem.lower_solution(theta);
-    Lower g = p;
+    const Adapter solution = problem.lower_solution(theta);
+    Adapter g = p;
     problem.lower_gradient(theta, solution, samples.lower, g);
     const VectorXd residual = detail::flat(g);
     compare("lower_gradient at lower_solution", residual, VectorXd::Zero(residual.size()));

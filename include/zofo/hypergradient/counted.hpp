@@ -19,26 +19,26 @@ struct Evaluations {
 };
 
 /// The problem itself, each call counted; closed forms are not passed on, so that nothing is had for nothing.
-template <BilevelProblem Problem>
+template <FourFunctions Problem>
 struct Counted {
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
+  using Adapter = typename Problem::Adapter;
   Problem& problem;
   Evaluations count{};
 
-  double upper(const Theta& theta, const Lower& p, Sample sample) {
+  double upper(const Theta& theta, const Adapter& p, BatchKey sample) {
     ++count.upper_values;
     return problem.upper(theta, p, sample);
   }
-  double lower(const Theta& theta, const Lower& p, Sample sample) {
+  double lower(const Theta& theta, const Adapter& p, BatchKey sample) {
     ++count.lower_values;
     return problem.lower(theta, p, sample);
   }
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) {
     ++count.upper_gradients;
     return problem.upper_gradient(theta, p, sample, gradient);
   }
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) {
     ++count.lower_gradients;
     return problem.lower_gradient(theta, p, sample, gradient);
   }

@@ -28,7 +28,7 @@ struct ReferenceOptions {
   bool own_oracles = true;           ///< false: from upper, lower and their p-gradients alone
   double difference_step = kDifferenceStep;  ///< widest step of the extrapolated differences
   std::optional<double> penalty;             ///< λ: also p_λ, L*_λ and ∇L*_λ
-  SamplePair samples;                        ///< D_f's and D_g's batch
+  BatchPair samples;                        ///< D_f's and D_g's batch
   /// Throws Error naming the field out of range.
   void check() const {
     require_in("tolerance", tolerance, 1e-15, 1.0);
@@ -39,12 +39,12 @@ struct ReferenceOptions {
 };
 
 /// What the reference found at one θ.
-template <class Theta, class Lower>
+template <class Theta, class Adapter>
 struct ReferenceSolution {
-  Lower p;                                      ///< p*(θ)
+  Adapter p;                                      ///< p*(θ)
   double phi;                                   ///< φ(θ)
   Theta phi_gradient;                           ///< ∇φ(θ)
-  std::optional<Lower> penalty_solution;        ///< p_λ(θ), when a penalty was given
+  std::optional<Adapter> penalty_solution;        ///< p_λ(θ), when a penalty was given
   std::optional<double> penalty_value;          ///< L*_λ(θ), likewise
   std::optional<Theta> penalty_value_gradient;  ///< ∇L*_λ(θ) by Danskin's theorem, likewise
   bool converged;        ///< both Newton runs ended within tolerance and ∂²G/∂p² is regular
@@ -108,14 +108,14 @@ Adjoint solve_adjoint(Oracles<Problem>& oracles, const Eigen::VectorXd& p, const
 /// range or G is not finite at p0. θ and the problem are left as they were.
 template <class Problem>
 [[nodiscard]] auto reference(Problem& problem, const typename Problem::Theta& theta,
-                             const typename Problem::Lower& p0, const ReferenceOptions& options = {}) {
-  static_assert(BilevelProblem<std::remove_const_t<Problem>>,
-                "zofo: Problem needs Theta, Lower, upper, lower, upper_gradient, lower_gradient "
-                "(concept BilevelProblem)");
+                             const typename Problem::Adapter& p0, const ReferenceOptions& options = {}) {
+  static_assert(FourFunctions<std::remove_const_t<Problem>>,
+                "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient "
+                "(concept FourFunctions)");
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
-  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Lower>,
-                "zofo: the reference needs coordinates(x) -> span of double for Theta and Lower "
+  using Adapter = typename Problem::Adapter;
+  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
+                "zofo: the reference needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
                 "(concept DoubleCoordinates)");
   options.check();
   constexpr detail::LevelWeights kLower{0.0, 1.0}, kUpper{1.0, 0.0};
@@ -124,7 +124,7 @@ template <class Problem>
 
   const auto end = detail::newton(oracles, kLower, detail::flat(p0), options.tolerance, options.newton_steps,
                                   options.linear_solver);
-  ReferenceSolution<Theta, Lower> result{};
+  ReferenceSolution<Theta, Adapter> result{};
   result.p = p0;
   result.phi_gradient = theta;
   detail::unflatten(end.p, result.p);

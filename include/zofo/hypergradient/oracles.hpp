@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "zofo/hypergradient/finite_differences.hpp"
-#include "zofo/bilevel/penalty.hpp"
 #include "zofo/hypergradient/second_order.hpp"
 #include "zofo/core/problem.hpp"
 
@@ -25,9 +24,9 @@ class Oracles {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
+  using Adapter = typename Problem::Adapter;
 
-  Oracles(Problem& problem, const Theta& theta, const Lower& shape, SamplePair samples, bool own, double step)
+  Oracles(Problem& problem, const Theta& theta, const Adapter& shape, BatchPair samples, bool own, double step)
       : problem_(problem), theta_(theta), p_(shape), g_(shape), samples_(samples), own_(own), step_(step) {}
 
   double value(LevelWeights w, const Vector& p) { return value_at(w, theta_, p); }
@@ -144,8 +143,8 @@ class Oracles {
   }
   Problem& problem_;
   const Theta& theta_;
-  Lower p_, g_;
-  SamplePair samples_;
+  Adapter p_, g_;
+  BatchPair samples_;
   bool own_;
   double step_;
   double error_ = 0.0;

@@ -1,38 +1,36 @@
 /// @file Gradient descent.
 #pragma once
 
+#include <cstdint>
+
 #include "zofo/core/schedule.hpp"
-#include "zofo/inner/inner_solver.hpp"
+#include "zofo/inner/inner_solve.hpp"
 
 namespace zofo::inner {
 
-/// Options of GradientDescent.
-struct GradientDescentOptions {
-  Schedule rate = 0.1;  ///< 1/L contracts by 1 − μ/L a step (THEORY.md I1)
+/// x ← x − η ∇g(x). For smooth deterministic objectives whose L is known; no state but the step count.
+struct GradientDescent {
+  Schedule rate = 0.1;  ///< η; 1/L contracts by 1 − μ/L a step (THEORY.md I1), above 2/L it diverges
+
+  /// What survives between steps.
+  template <class P>
+  struct State {
+    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+    /// What must be saved to go on later.
+    template <class A>
+    void fields(A& archive) {
+      archive(steps);
+    }
+  };
+
   /// Throws Error naming the field out of range.
   void check() const { rate.check("rate", 0.0, 1e12); }
-};
 
-/// x ← x − η ∇g(x).
-struct GradientDescent {
-  using Options = GradientDescentOptions;
-  template <class P>
-  struct State : GradientState<P> {};
-  Options options;
-
-  /// One step; returns value and gradient norm before it. Throws Error, x and state as before, if they are
-  /// not finite.
-  template <VectorSpace P, InnerObjective<P> Objective>
-  InnerStep step(Objective& objective, P& x, State<P>& state) const {
-    const InnerStep seen = evaluate(objective, x, state);
-    axpy(-options.rate.at(state.steps), *state.gradient, x);
+  /// Moves x by its gradient.
+  template <VectorSpace P>
+  void update(P& gradient, P& x, State<P>& state) const {
+    axpy(-rate.at(state.steps), gradient, x);
     ++state.steps;
-    return seen;
-  }
-  /// Steps until the budget ends and reports where (inner_solve).
-  template <VectorSpace P, InnerObjective<P> Objective>
-  InnerReport solve(Objective& objective, P& x, State<P>& state, InnerBudget budget) const {
-    return inner_solve(*this, objective, x, state, budget);
   }
 };
 

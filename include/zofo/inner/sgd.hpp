@@ -1,21 +1,36 @@
 /// @file Stochastic gradient descent.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 
 #include "zofo/core/error.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/inner/clip.hpp"
-#include "zofo/inner/inner_solver.hpp"
+#include "zofo/inner/inner_solve.hpp"
 
 namespace zofo::inner {
 
-/// Options of Sgd.
-struct SgdOptions {
-  Schedule rate = 0.01;
-  double momentum = 0.0;      ///< weight of the previous velocity, 0 for none
-  double weight_decay = 0.0;  ///< decoupled: x shrinks by rate · weight_decay a step
-  double clip = 0.0;          ///< longest gradient, 0 for no limit
+/// v ← βv + ∇g(x), x ← x − η v (Robbins & Monro 1951; momentum: Polyak 1964), with decoupled weight decay and
+/// clipping by the global norm.
+struct Sgd {
+  Schedule rate = 0.01;       ///< η; with noisy gradients x settles in a ball of squared radius ∝ η (I3)
+  double momentum = 0.0;      ///< β, weight of the previous velocity; 0.9 where curvatures differ much
+  double weight_decay = 0.0;  ///< decoupled: x shrinks by rate · weight_decay a step; against overfitting
+  double clip = 0.0;          ///< longest gradient, 0 for no limit; set it where single batches blow up
+
+  /// What survives between steps.
+  template <class P>
+  struct State {
+    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+    Memory<P> velocity;       ///< v; empty before the first step with momentum
+    /// What must be saved to go on later.
+    template <class A>
+    void fields(A& archive) {
+      archive(steps, velocity);
+    }
+  };
+
   /// Throws Error naming the field out of range.
   void check() const {
     rate.check("rate", 0.0, 1e12);
@@ -23,40 +38,23 @@ struct SgdOptions {
     require_in("weight_decay", weight_decay, 0.0, 1e6);
     require_in("clip", clip, 0.0, 1e30);
   }
-};
 
-/// v ← βv + ∇g(x), x ← x − η v (Robbins & Monro 1951; momentum: Polyak 1964).
-struct Sgd {
-  using Options = SgdOptions;
-  template <class P>
-  struct State : GradientState<P> {
-    std::optional<P> velocity;  ///< empty before the first step with momentum
-  };
-  Options options;
-
-  /// One step; returns value and gradient norm before it. Throws Error, x and state as before, if they are
-  /// not finite.
-  template <VectorSpace P, InnerObjective<P> Objective>
-  InnerStep step(Objective& objective, P& x, State<P>& state) const {
-    const InnerStep seen = evaluate(objective, x, state);
-    if (options.momentum != 0.0) memory_like(x, state.velocity);
-    clip_norm(options.clip, seen.gradient_norm, *state.gradient);
-    const double rate = options.rate.at(state.steps);
-    scale(1.0 - rate * options.weight_decay, x);
-    if (options.momentum == 0.0) {
-      axpy(-rate, *state.gradient, x);
+  /// Moves x by its gradient, which is clipped in place. Throws Error when the state belongs to an x of
+  /// another size.
+  template <VectorSpace P>
+  void update(P& gradient, P& x, State<P>& state) const {
+    P* velocity = momentum != 0.0 ? &memory_like(x, state.velocity) : nullptr;
+    clip_norm(clip, gradient);
+    const double step = rate.at(state.steps);
+    scale(1.0 - step * weight_decay, x);
+    if (velocity == nullptr) {
+      axpy(-step, gradient, x);
     } else {
-      scale(options.momentum, *state.velocity);
-      axpy(1.0, *state.gradient, *state.velocity);
-      axpy(-rate, *state.velocity, x);
+      scale(momentum, *velocity);
+      axpy(1.0, gradient, *velocity);
+      axpy(-step, *velocity, x);
     }
     ++state.steps;
-    return seen;
-  }
-  /// Steps until the budget ends and reports where (inner_solve).
-  template <VectorSpace P, InnerObjective<P> Objective>
-  InnerReport solve(Objective& objective, P& x, State<P>& state, InnerBudget budget) const {
-    return inner_solve(*this, objective, x, state, budget);
   }
 };
 

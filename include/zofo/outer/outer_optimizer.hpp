@@ -1,4 +1,4 @@
-/// @file Concept of outer optimisers.
+/// @file Concepts of outer optimisers.
 #pragma once
 
 #include <cmath>
@@ -6,18 +6,30 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/core/checkable.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/zo_gradient.hpp"
 #include "zofo/perturb/perturbation.hpp"
 
 namespace zofo {
 
-/// A policy value with `State<Theta>` apart from it and `apply(θ, law, estimate, state)`, which moves θ.
-template <class O, class Theta, class Law>
-concept OuterOptimizer = requires(const O& outer, Theta& theta, const Law& law, const ZoGradient& gradient,
-                                  typename O::template State<Theta>& state) {
+/// A policy value with `State<Theta>` apart from it and `apply(θ, perturbation, estimate, state)`, which
+/// updates θ. It is all or nothing: if it throws, θ and the state are as before.
+template <class O, class Theta, class D>
+concept OuterOptimizer = requires(const O& outer, Theta& theta, const D& perturbation,
+                                  const ZoGradient& gradient, typename O::template State<Theta>& state) {
   requires std::default_initializable<typename O::template State<Theta>>;
-  outer.apply(theta, law, gradient, state);
+  outer.apply(theta, perturbation, gradient, state);
+};
+
+/// Refinement: `check_update(θ, perturbation, estimate, state)` throws whatever `apply` would throw and
+/// changes nothing; after it `apply` does not throw (memory that runs out excepted). So a caller can update
+/// in place.
+template <class O, class Theta, class D>
+concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
+    requires(const O& outer, const Theta& theta, const D& perturbation, const ZoGradient& gradient,
+             const typename O::template State<Theta>& state) {
+  outer.check_update(theta, perturbation, gradient, state);
 };
 
 namespace outer {
@@ -29,6 +41,15 @@ inline void check_estimate(std::uint64_t step, const ZoGradient& gradient) {
     require(std::isfinite(gradient.terms[i].coefficient),
             "outer step {}: coefficient {} of the estimate is {}: must be finite", step, i,
             gradient.terms[i].coefficient);
+}
+
+/// The same, and throws what the perturbation throws unless it has every direction of the estimate on θ's
+/// shape.
+template <class D, class Theta>
+void check_estimate(std::uint64_t step, const D& perturbation, const Theta& theta,
+                    const ZoGradient& gradient) {
+  check_estimate(step, gradient);
+  for (const ZoTerm& term : gradient.terms) check_direction(perturbation, theta, term.direction);
 }
 
 }  // namespace outer

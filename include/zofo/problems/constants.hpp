@@ -37,8 +37,8 @@ struct StartPoint {
 
 /// A problem that knows its start, its constants and where it comes from.
 template <class B>
-concept AnalyticProblem = BilevelProblem<B> && requires(const B& b) {
-  { b.start() } -> std::same_as<StartPoint<typename B::Theta, typename B::Lower>>;
+concept AnalyticProblem = FourFunctions<B> && requires(const B& b) {
+  { b.start() } -> std::same_as<StartPoint<typename B::Theta, typename B::Adapter>>;
   { b.constants() } -> std::same_as<Constants>;
   { b.citation() } -> std::convertible_to<std::string_view>;
 };

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/logistic.hpp"
 #include "zofo/problems/rows.hpp"
@@ -31,7 +31,7 @@ class HyperCleaning {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
 
   /// Throws Error when a set of rows is empty, shapes do not fit, a label is out of range, an entry is not
   /// finite or `ridge` (μ) is not positive.
@@ -49,48 +49,48 @@ class HyperCleaning {
   }
 
   /// F(θ, p).
-  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, BatchKey sample = {}) const {
     return loss(validation_).value(draws(validation_, sample), p);
   }
   /// G(θ, p).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     return loss(train_).value(weighed(theta, sample), p) + 0.5 * ridge_ * p.squaredNorm();
   }
   /// F(θ, p), and ∇_p F in g.
-  double upper_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = loss(validation_).gradient(draws(validation_, sample), p);
     return upper(theta, p, sample);
   }
   /// G(θ, p), and ∇_p G in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = loss(train_).gradient(weighed(theta, sample), p) + ridge_ * p;
     return lower(theta, p, sample);
   }
   /// ∇_θ F = 0.
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, BatchKey = {}) const {
     return Vector::Zero(theta.size());
   }
   /// ∇_θ G: entry i is σ'(θᵢ) ℓᵢ(p)/n.
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     return slope(theta, sample).cwiseProduct(loss(train_).row_losses(p));
   }
   /// ∂²G/∂p².
-  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     Matrix hessian = loss(train_).hessian(weighed(theta, sample), p);
     hessian.diagonal().array() += ridge_;
     return hessian;
   }
   /// ∂²G/∂p∂θ, f·K × n: column i is σ'(θᵢ) ∇ℓᵢ(p)/n.
-  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     return loss(train_).row_gradients(p) * slope(theta, sample).asDiagonal();
   }
   /// ∂²F/∂p².
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, BatchKey sample = {}) const {
     return loss(validation_).hessian(draws(validation_, sample), p);
   }
 
   /// θ_0 = 0 (every row weighs ½), all weights 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     const Vector p = Vector::Zero(train_.features.cols() * classes_);
     return {Vector::Zero(train_.size()), p, p};
   }
@@ -119,18 +119,18 @@ class HyperCleaning {
   [[nodiscard]] SoftmaxLoss loss(const ClassRows& rows) const {
     return {rows.features, rows.labels, classes_};
   }
-  [[nodiscard]] Vector draws(const ClassRows& rows, Sample sample) const {
+  [[nodiscard]] Vector draws(const ClassRows& rows, BatchKey sample) const {
     return detail::row_weights(rows.size(), batch_, sample);
   }
   void check_theta(const Vector& theta) const {
     require(theta.size() == train_.size(), "theta has {} entries: must have {}, one a training row",
             theta.size(), train_.size());
   }
-  [[nodiscard]] Vector weighed(const Vector& theta, Sample sample) const {
+  [[nodiscard]] Vector weighed(const Vector& theta, BatchKey sample) const {
     check_theta(theta);
     return draws(train_, sample).cwiseProduct(sigmoid(theta));
   }
-  [[nodiscard]] Vector slope(const Vector& theta, Sample sample) const {
+  [[nodiscard]] Vector slope(const Vector& theta, BatchKey sample) const {
     check_theta(theta);
     const Vector s = sigmoid(theta);
     return draws(train_, sample).cwiseProduct(s).cwiseProduct((1 - s.array()).matrix());

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
@@ -33,7 +33,7 @@ class LinearMetaTask {
  public:
   using Matrix = Eigen::MatrixXd;
   using Theta = Matrix;
-  using Lower = Matrix;
+  using Adapter = Matrix;
 
   /// Throws Error when rows are empty, shapes do not fit, an entry is not finite or `ridge` (μ) is not
   /// positive.
@@ -59,43 +59,43 @@ class LinearMetaTask {
   }
 
   /// F(W, A).
-  [[nodiscard]] double upper(const Matrix& W, const Matrix& A, Sample = {}) const {
+  [[nodiscard]] double upper(const Matrix& W, const Matrix& A, BatchKey = {}) const {
     return query_residual(W, A).squaredNorm() / (2 * n());
   }
   /// G(W, A).
-  [[nodiscard]] double lower(const Matrix& W, const Matrix& A, Sample = {}) const {
+  [[nodiscard]] double lower(const Matrix& W, const Matrix& A, BatchKey = {}) const {
     return support_residual(W, A).squaredNorm() / (2 * k()) + 0.5 * ridge_ * A.squaredNorm();
   }
   /// F(W, A), and ∇_A F in g.
-  double upper_gradient(const Matrix& W, const Matrix& A, Sample, Matrix& g) const {
+  double upper_gradient(const Matrix& W, const Matrix& A, BatchKey, Matrix& g) const {
     const Matrix residual = query_residual(W, A);
     g = residual.transpose() * query_Z_ / -n();
     return residual.squaredNorm() / (2 * n());
   }
   /// G(W, A), and ∇_A G in g.
-  double lower_gradient(const Matrix& W, const Matrix& A, Sample, Matrix& g) const {
+  double lower_gradient(const Matrix& W, const Matrix& A, BatchKey, Matrix& g) const {
     const Matrix residual = support_residual(W, A);
     g = residual.transpose() * Z_ / -k() + ridge_ * A;
     return residual.squaredNorm() / (2 * k()) + 0.5 * ridge_ * A.squaredNorm();
   }
   /// ∇_W F.
-  [[nodiscard]] Matrix upper_theta_gradient(const Matrix& W, const Matrix& A, Sample = {}) const {
+  [[nodiscard]] Matrix upper_theta_gradient(const Matrix& W, const Matrix& A, BatchKey = {}) const {
     return query_residual(W, A).transpose() * query_.inputs / -n();
   }
   /// ∇_W G.
-  [[nodiscard]] Matrix lower_theta_gradient(const Matrix& W, const Matrix& A, Sample = {}) const {
+  [[nodiscard]] Matrix lower_theta_gradient(const Matrix& W, const Matrix& A, BatchKey = {}) const {
     return support_residual(W, A).transpose() * support_.inputs / -k();
   }
   /// ∂²G/∂A² = K ⊗ I.
-  [[nodiscard]] Matrix lower_hessian(const Matrix& /*W*/, const Matrix& /*A*/, Sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Matrix& /*W*/, const Matrix& /*A*/, BatchKey = {}) const {
     return with_identity(K_);
   }
   /// ∂²G/∂A∂W = (ZᵀX/k) ⊗ I.
-  [[nodiscard]] Matrix lower_cross(const Matrix& /*W*/, const Matrix& /*A*/, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Matrix& /*W*/, const Matrix& /*A*/, BatchKey = {}) const {
     return with_identity(Z_.transpose() * support_.inputs / k());
   }
   /// ∂²F/∂A² = (Z'ᵀZ'/n) ⊗ I.
-  [[nodiscard]] Matrix upper_hessian(const Matrix& /*W*/, const Matrix& /*A*/, Sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Matrix& /*W*/, const Matrix& /*A*/, BatchKey = {}) const {
     return with_identity(query_Z_.transpose() * query_Z_ / n());
   }
 
@@ -158,7 +158,7 @@ class LinearMetaTask {
   }
 
   /// W_0 = 0, A_0 = 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     const Matrix A = Matrix::Zero(outputs(), B_.cols());
     return {Matrix::Zero(outputs(), B_.rows()), A, A};
   }

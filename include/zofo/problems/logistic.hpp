@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/penalty_groups.hpp"
 #include "zofo/problems/rows.hpp"
@@ -27,7 +27,7 @@ class Logistic {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
 
   /// Throws Error when a set of rows is empty, shapes do not fit, a label is out of range or an entry is not
   /// finite.
@@ -45,48 +45,48 @@ class Logistic {
   }
 
   /// F(θ, p).
-  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, BatchKey sample = {}) const {
     return loss(validation_).value(weights(validation_, sample), p);
   }
   /// G(θ, p).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     return loss(train_).value(weights(train_, sample), p) + groups_.value(theta, p);
   }
   /// F(θ, p), and ∇_p F in g.
-  double upper_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = loss(validation_).gradient(weights(validation_, sample), p);
     return upper(theta, p, sample);
   }
   /// G(θ, p), and ∇_p G in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = loss(train_).gradient(weights(train_, sample), p) + groups_.weights(theta, classes_).cwiseProduct(p);
     return lower(theta, p, sample);
   }
   /// ∇_θ F = 0.
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, BatchKey = {}) const {
     return Vector::Zero(theta.size());
   }
   /// ∇_θ G: entry k is ½ e^{θ_k} Σ p² over group k.
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return groups_.theta_gradient(theta, p);
   }
   /// ∂²G/∂p².
-  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     Matrix hessian = loss(train_).hessian(weights(train_, sample), p);
     hessian.diagonal() += groups_.weights(theta, classes_);
     return hessian;
   }
   /// ∂²G/∂p∂θ, f·K × d.
-  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return groups_.cross(theta, p);
   }
   /// ∂²F/∂p².
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, BatchKey sample = {}) const {
     return loss(validation_).hessian(weights(validation_, sample), p);
   }
 
   /// All log-penalties 0, all weights 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     const Vector p = Vector::Zero(train_.features.cols() * classes_);
     return {Vector::Zero(groups_.count), p, p};
   }
@@ -118,7 +118,7 @@ class Logistic {
   [[nodiscard]] SoftmaxLoss loss(const ClassRows& rows) const {
     return {rows.features, rows.labels, classes_};
   }
-  [[nodiscard]] Vector weights(const ClassRows& rows, Sample sample) const {
+  [[nodiscard]] Vector weights(const ClassRows& rows, BatchKey sample) const {
     return detail::row_weights(rows.size(), batch_, sample);
   }
   static double bound(const ClassRows& rows) {

@@ -10,7 +10,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/problem.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
@@ -35,10 +35,10 @@ struct Noise {
 /// Two values on one sample share ξ, ζ and ω: their difference sees only ξᵀΔθ + ζᵀΔp. On two samples the
 /// difference of values has variance 2(σ_θ²‖θ‖² + σ_p²‖p‖² + σ_v²), which a difference quotient divides by ε²
 /// (THEORY.md E5).
-template <BilevelProblem Problem>
+template <FourFunctions Problem>
 struct Noisy {
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
+  using Adapter = typename Problem::Adapter;
   Problem problem;
   Noise upper_noise, lower_noise;
 
@@ -49,31 +49,31 @@ struct Noisy {
   }
 
   /// F and its noise.
-  [[nodiscard]] double upper(const Theta& theta, const Lower& p, Sample sample) const {
+  [[nodiscard]] double upper(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return problem.upper(theta, p, sample) + term(kUpper, upper_noise, theta, p, sample);
   }
   /// G and its noise.
-  [[nodiscard]] double lower(const Theta& theta, const Lower& p, Sample sample) const {
+  [[nodiscard]] double lower(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return problem.lower(theta, p, sample) + term(kLower, lower_noise, theta, p, sample);
   }
   /// F and its noise, ∇_p F + ζ in g.
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& g) const {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& g) const {
     const double value = problem.upper_gradient(theta, p, sample, g);
     add_noise(draw(kUpper, kAdapter, coordinates(p).size(), sample), upper_noise.adapter, g);
     return value + term(kUpper, upper_noise, theta, p, sample);
   }
   /// G and its noise, ∇_p G + ζ in g.
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& g) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& g) const {
     const double value = problem.lower_gradient(theta, p, sample, g);
     add_noise(draw(kLower, kAdapter, coordinates(p).size(), sample), lower_noise.adapter, g);
     return value + term(kLower, lower_noise, theta, p, sample);
   }
 
   // What the mean has, where `problem` has it.
-  [[nodiscard]] Lower lower_solution(const Theta& theta) const requires HasExactInner<Problem> {
+  [[nodiscard]] Adapter lower_solution(const Theta& theta) const requires HasExactInner<Problem> {
     return problem.lower_solution(theta);
   }
-  [[nodiscard]] Lower penalty_solution(const Theta& theta,
+  [[nodiscard]] Adapter penalty_solution(const Theta& theta,
                                        double penalty) const requires HasExactInner<Problem> {
     return problem.penalty_solution(theta, penalty);
   }
@@ -93,7 +93,7 @@ struct Noisy {
   // Apart from every stream of directions and of rows.
   static constexpr std::uint64_t kKey = 0x5d8e1b72c49f3a06;
 
-  static std::vector<double> draw(Level level, Part part, std::size_t n, Sample sample) {
+  static std::vector<double> draw(Level level, Part part, std::size_t n, BatchKey sample) {
     std::vector<double> z(n);
     normals(Direction{sample.seed ^ kKey, sample.step, sample.stream}, 3 * level + part, 0, z.data(), n);
     return z;
@@ -105,12 +105,12 @@ struct Noisy {
     for (std::size_t i = 0; i < z.size(); ++i) sum += z[i] * static_cast<double>(entries[i]);
     return sum;
   }
-  static void add_noise(const std::vector<double>& z, double sigma, Lower& g) {
+  static void add_noise(const std::vector<double>& z, double sigma, Adapter& g) {
     auto entries = coordinates(g);
     using Scalar = typename decltype(entries)::value_type;
     for (std::size_t i = 0; i < z.size(); ++i) entries[i] += static_cast<Scalar>(sigma * z[i]);
   }
-  static double term(Level level, const Noise& noise, const Theta& theta, const Lower& p, Sample sample) {
+  static double term(Level level, const Noise& noise, const Theta& theta, const Adapter& p, BatchKey sample) {
     double sum = 0.0;
     if (noise.theta != 0.0)
       sum += noise.theta * inner_product(draw(level, kTheta, coordinates(theta).size(), sample), theta);

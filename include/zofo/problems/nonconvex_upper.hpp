@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/quadratic.hpp"
 #include "zofo/problems/scan.hpp"
@@ -44,7 +44,7 @@ struct NonconvexUpper {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
 
   Quadratic base;
   Cosines theta_waves;    ///< α, ω
@@ -62,39 +62,39 @@ struct NonconvexUpper {
   }
 
   /// F(θ, p).
-  [[nodiscard]] double upper(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] double upper(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return base.upper(theta, p) + theta_waves.value(theta) + adapter_waves.value(p);
   }
   /// G(θ, p).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return base.lower(theta, p);
   }
   /// F(θ, p), and ∇_p F in g.
-  double upper_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     base.upper_gradient(theta, p, sample, g);
     g += adapter_waves.gradient(p);
     return upper(theta, p);
   }
   /// G(θ, p), and ∇_p G in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     return base.lower_gradient(theta, p, sample, g);
   }
   /// ∇_θ F(θ, p).
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return base.upper_theta_gradient(theta, p) + theta_waves.gradient(theta);
   }
   /// ∇_θ G(θ, p).
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return base.lower_theta_gradient(theta, p);
   }
   /// ∂²G/∂p² = H.
-  [[nodiscard]] Matrix lower_hessian(const Vector&, const Vector&, Sample = {}) const { return base.H; }
+  [[nodiscard]] Matrix lower_hessian(const Vector&, const Vector&, BatchKey = {}) const { return base.H; }
   /// ∂²G/∂p∂θ = −HA, m×d.
-  [[nodiscard]] Matrix lower_cross(const Vector&, const Vector&, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector&, const Vector&, BatchKey = {}) const {
     return -base.H * base.A;
   }
   /// ∂²F/∂p² = R − βν² diag(cos νp).
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& p, BatchKey = {}) const {
     Matrix hessian = base.R;
     hessian.diagonal() += adapter_waves.curvature(p);
     return hessian;
@@ -151,7 +151,7 @@ struct NonconvexUpper {
   }
 
   /// θ_0 = 0, p_0 = s_0 = 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const { return base.start(); }
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const { return base.start(); }
   /// Bounds: the waves add ±αω² and ±βν²‖A‖² to the extreme curvatures of φ; effective_rank is that of the
   /// quadratic part.
   [[nodiscard]] Constants constants() const {

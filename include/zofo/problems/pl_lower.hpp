@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/scan.hpp"
 
@@ -27,54 +27,54 @@ struct PlLower {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
   static constexpr double kLow = 0.0;   ///< least x
   static constexpr double kHigh = 3.0;  ///< greatest x
 
   /// f(x, y).
-  [[nodiscard]] double upper(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] double upper(const Vector& theta, const Vector& p, BatchKey = {}) const {
     const double u = 4 * theta[0] - 2;
     return std::cos(4 * p[0] + 2) * sigmoid(u) + 0.5 * std::log1p(u * u);
   }
   /// g(x, y).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey = {}) const {
     const double w = theta[0] + p[0], sine = std::sin(w);
     return w * w + theta[0] * sine * sine;
   }
   /// f, and ∂f/∂y in g.
-  double upper_gradient(const Vector& theta, const Vector& p, Sample, Vector& g) const {
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey, Vector& g) const {
     g.resize(1);
     g[0] = -4 * std::sin(4 * p[0] + 2) * sigmoid(4 * theta[0] - 2);
     return upper(theta, p);
   }
   /// g, and ∂g/∂y in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey, Vector& g) const {
     const double w = theta[0] + p[0];
     g.resize(1);
     g[0] = 2 * w + theta[0] * std::sin(2 * w);
     return lower(theta, p);
   }
   /// ∂f/∂x.
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     const double u = 4 * theta[0] - 2, s = sigmoid(u);
     return one(4 * std::cos(4 * p[0] + 2) * s * (1 - s) + 4 * u / (u * u + 1));
   }
   /// ∂g/∂x.
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     const double w = theta[0] + p[0], sine = std::sin(w);
     return one(2 * w + sine * sine + theta[0] * std::sin(2 * w));
   }
   /// ∂²g/∂y² = 2 + 2x cos 2w.
-  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return one(2 + 2 * theta[0] * std::cos(2 * (theta[0] + p[0])));
   }
   /// ∂²g/∂y∂x = 2 + sin 2w + 2x cos 2w.
-  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, BatchKey = {}) const {
     const double w = theta[0] + p[0];
     return one(2 + std::sin(2 * w) + 2 * theta[0] * std::cos(2 * w));
   }
   /// ∂²f/∂y².
-  [[nodiscard]] Matrix upper_hessian(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return one(-16 * std::cos(4 * p[0] + 2) * sigmoid(4 * theta[0] - 2));
   }
 
@@ -154,7 +154,7 @@ struct PlLower {
   }
 
   /// x_0 = 2.4, y_0 = s_0 = 0: in the basin of a local minimum of φ that is not the global one.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const { return {one(2.4), one(0), one(0)}; }
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const { return {one(2.4), one(0), one(0)}; }
   /// For x ∈ [0, 3]: mu is the PL constant at x = 3, smoothness 2 + 2·3 = 8; phi_smoothness bounds |φ''|:
   /// 16 (max σ + max 2σ' + max |σ''| + 1) < 16 (1 + ½ + 0.1 + 1).
   [[nodiscard]] Constants constants() const {

@@ -11,7 +11,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
@@ -22,7 +22,7 @@ struct Quadratic {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
 
   Matrix A;     ///< m×d
   Matrix H;     ///< m×m, symmetric positive definite
@@ -47,45 +47,45 @@ struct Quadratic {
   }
 
   /// F(θ, p).
-  [[nodiscard]] double upper(const Vector& theta, const Vector& p, Sample /*sample*/ = {}) const {
+  [[nodiscard]] double upper(const Vector& theta, const Vector& p, BatchKey /*sample*/ = {}) const {
     const Vector u = theta - a, v = p - c;
     return 0.5 * u.dot(Q * u) + 0.5 * v.dot(R * v) + theta.dot(S * p);
   }
   /// G(θ, p).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample /*sample*/ = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey /*sample*/ = {}) const {
     const Vector r = p - lower_solution(theta);
     return 0.5 * r.dot(H * r);
   }
   /// F(θ, p), and ∇_p F in g.
-  double upper_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double upper_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = R * (p - c) + S.transpose() * theta;
     return upper(theta, p, sample);
   }
   /// G(θ, p), and ∇_p G in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     g = H * (p - lower_solution(theta));
     return lower(theta, p, sample);
   }
   /// ∇_θ F(θ, p).
   [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& p,
-                                            Sample /*sample*/ = {}) const {
+                                            BatchKey /*sample*/ = {}) const {
     return Q * (theta - a) + S * p;
   }
   /// ∇_θ G(θ, p).
   [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p,
-                                            Sample /*sample*/ = {}) const {
+                                            BatchKey /*sample*/ = {}) const {
     return -A.transpose() * (H * (p - lower_solution(theta)));
   }
   /// ∂²G/∂p² = H.
-  [[nodiscard]] Matrix lower_hessian(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Vector& /*theta*/, const Vector& /*p*/, BatchKey = {}) const {
     return H;
   }
   /// ∂²G/∂p∂θ = −HA, m×d.
-  [[nodiscard]] Matrix lower_cross(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector& /*theta*/, const Vector& /*p*/, BatchKey = {}) const {
     return -H * A;
   }
   /// ∂²F/∂p² = R.
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, BatchKey = {}) const {
     return R;
   }
 
@@ -129,7 +129,7 @@ struct Quadratic {
   }
 
   /// θ_0 = 0, p_0 = s_0 = 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     return {Vector::Zero(a.size()), Vector::Zero(b.size()), Vector::Zero(b.size())};
   }
   /// All attained; effective_rank is that of ∇²φ, which is Q's when A = 0.

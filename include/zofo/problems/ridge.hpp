@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "zofo/core/error.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/penalty_groups.hpp"
 #include "zofo/problems/rows.hpp"
@@ -26,7 +26,7 @@ class Ridge {
   using Vector = Eigen::VectorXd;
   using Matrix = Eigen::MatrixXd;
   using Theta = Vector;
-  using Lower = Vector;
+  using Adapter = Vector;
 
   /// Throws Error when a set of rows is empty, shapes do not fit, or an entry is not finite.
   Ridge(RealRows train, RealRows validation, PenaltyGroups groups, Eigen::Index batch = 0)
@@ -46,43 +46,43 @@ class Ridge {
   }
 
   /// F(θ, p).
-  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double upper(const Vector& /*theta*/, const Vector& p, BatchKey sample = {}) const {
     return loss(validation_, p, sample, nullptr);
   }
   /// G(θ, p).
-  [[nodiscard]] double lower(const Vector& theta, const Vector& p, Sample sample = {}) const {
+  [[nodiscard]] double lower(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
     return loss(train_, p, sample, nullptr) + groups_.value(theta, p);
   }
   /// F(θ, p), and ∇_p F in g.
-  double upper_gradient(const Vector& /*theta*/, const Vector& p, Sample sample, Vector& g) const {
+  double upper_gradient(const Vector& /*theta*/, const Vector& p, BatchKey sample, Vector& g) const {
     return loss(validation_, p, sample, &g);
   }
   /// G(θ, p), and ∇_p G in g.
-  double lower_gradient(const Vector& theta, const Vector& p, Sample sample, Vector& g) const {
+  double lower_gradient(const Vector& theta, const Vector& p, BatchKey sample, Vector& g) const {
     const double value = loss(train_, p, sample, &g);
     g += groups_.weights(theta).cwiseProduct(p);
     return value + groups_.value(theta, p);
   }
   /// ∇_θ F = 0.
-  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, Sample = {}) const {
+  [[nodiscard]] Vector upper_theta_gradient(const Vector& theta, const Vector& /*p*/, BatchKey = {}) const {
     return Vector::Zero(theta.size());
   }
   /// ∇_θ G: entry k is ½ e^{θ_k} Σ_{j in k} pⱼ².
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return groups_.theta_gradient(theta, p);
   }
   /// ∂²G/∂p² = XᵀX/n + diag(e^{θ_{g(j)}}).
-  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& /*p*/, Sample sample = {}) const {
+  [[nodiscard]] Matrix lower_hessian(const Vector& theta, const Vector& /*p*/, BatchKey sample = {}) const {
     Matrix hessian = batch_gram(train_, train_gram_, sample);
     hessian.diagonal() += groups_.weights(theta);
     return hessian;
   }
   /// ∂²G/∂p∂θ, f×d: entry (j, k) is e^{θ_k} pⱼ for j in group k, else 0.
-  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, Sample = {}) const {
+  [[nodiscard]] Matrix lower_cross(const Vector& theta, const Vector& p, BatchKey = {}) const {
     return groups_.cross(theta, p);
   }
   /// ∂²F/∂p² = X'ᵀX'/v.
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, Sample sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, BatchKey sample = {}) const {
     return batch_gram(validation_, validation_gram_, sample);
   }
 
@@ -120,7 +120,7 @@ class Ridge {
   }
 
   /// All log-penalties 0, all weights 0.
-  [[nodiscard]] StartPoint<Theta, Lower> start() const {
+  [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     const Vector p = Vector::Zero(train_.features.cols());
     return {Vector::Zero(groups_.count), p, p};
   }
@@ -154,7 +154,7 @@ class Ridge {
     hessian.diagonal() += groups_.weights(theta);
     return hessian;
   }
-  [[nodiscard]] Matrix batch_gram(const RealRows& rows, const Matrix& full, Sample sample) const {
+  [[nodiscard]] Matrix batch_gram(const RealRows& rows, const Matrix& full, BatchKey sample) const {
     if (batch_ == 0) return full;
     const Vector weights = detail::row_weights(rows.size(), batch_, sample);
     return rows.features.transpose() * weights.asDiagonal() * rows.features;
@@ -162,7 +162,7 @@ class Ridge {
   static double full_loss(const RealRows& rows, const Vector& p) {
     return (rows.features * p - rows.targets).squaredNorm() / (2.0 * static_cast<double>(rows.size()));
   }
-  double loss(const RealRows& rows, const Vector& p, Sample sample, Vector* gradient) const {
+  double loss(const RealRows& rows, const Vector& p, BatchKey sample, Vector* gradient) const {
     const Vector weights = detail::row_weights(rows.size(), batch_, sample);
     const Vector residual = rows.features * p - rows.targets;
     const Vector weighted = weights.cwiseProduct(residual);

@@ -1,4 +1,4 @@
-/// @file Data sets as plain matrices, and mini-batches of their rows keyed by a Sample.
+/// @file Data sets as plain matrices, and mini-batches of their rows keyed by a BatchKey.
 #pragma once
 
 #include <Eigen/Core>
@@ -10,7 +10,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 
 namespace zofo::problems {
 
@@ -63,7 +63,7 @@ inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
 
 /// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over
 /// them is an unbiased estimate of the mean over all rows.
-[[nodiscard]] inline std::vector<Eigen::Index> draw_rows(Sample sample, Eigen::Index rows,
+[[nodiscard]] inline std::vector<Eigen::Index> draw_rows(BatchKey sample, Eigen::Index rows,
                                                          Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));
   uniforms(Direction{sample.seed ^ detail::kRowsKey, sample.step, sample.stream}, 0, 0, u.data(), u.size());
@@ -77,7 +77,7 @@ inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
 namespace detail {
 
 /// Weights of the rows in a mean: 1/n each, or the share of the sample's draws that fell on the row.
-[[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, Sample sample) {
+[[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, BatchKey sample) {
   if (batch == 0) return Eigen::VectorXd::Constant(rows, 1.0 / static_cast<double>(rows));
   Eigen::VectorXd weights = Eigen::VectorXd::Zero(rows);
   for (const Eigen::Index i : draw_rows(sample, rows, batch)) weights[i] += 1.0 / static_cast<double>(batch);

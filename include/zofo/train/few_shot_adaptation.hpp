@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "zofo/bilevel/joint_inner_round.hpp"
+#include "zofo/config/field_checks.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/shots.hpp"
@@ -33,12 +34,12 @@ struct AdaptOptions {
 
   /// Throws Error naming the field out of range.
   void check() const {
-    detail::count_in("steps", steps, 1, 1'000'000);
+    require_count("steps", steps, 1, 1'000'000);
     require_in("rate", rate, 0.0, 10.0);
     require_in("weight_decay", weight_decay, 0.0, 1e6);
-    detail::count_in("batch", batch, 1, 65536);
-    detail::count_in("draws", draws, 1, 4096);
-    detail::count_in("seed", seed, 0, 0xFFFFFFFF);
+    require_count("batch", batch, 1, 65536);
+    require_count("draws", draws, 1, 4096);
+    require_count("seed", seed, 0, 0xFFFFFFFF);
   }
 };
 
@@ -61,7 +62,7 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   require(count.number >= 1 && count.number <= data.train.size(),
           "task {}: {} = {}: must be in [1, {}], the number of training rows", data.task.name,
           count.each ? "shots" : "examples", count.number, data.train.size());
-  chosen = data::shuffled(seed, examples_stream, 0, data.train.size());
+  chosen = shuffled(seed, examples_stream, 0, data.train.size());
   chosen.resize(count.number);
   return chosen;
 }
@@ -151,7 +152,7 @@ class Adaptation {
     BilevelOptions loop;
     loop.outer_steps = 1;
     loop.inner_steps = options.steps;
-    loop = loop.adapter_alone();
+    loop = loop.adapter_only();
     const inner::Adam adam{
         {.rate = Schedule::linear(options.rate, 0.0, options.steps), .weight_decay = options.weight_decay}};
     std::vector<InnerStates<inner::Adam, Vector>> states(tasks.size());

@@ -127,8 +127,8 @@ class FineTuning {
   }
 
   template <class Problem, class Inner>
-  void train_on(Problem& problem, typename Problem::Theta& theta, typename Problem::Lower& p,
-                typename Problem::Lower& s, Inner lower, Inner upper) {
+  void train_on(Problem& problem, typename Problem::Theta& theta, typename Problem::Adapter& p,
+                typename Problem::Adapter& s, Inner lower, Inner upper) {
     const AnyLaw law = make_law(options_, theta);
     const AnyOuter outer = make_outer(options_);
     Solver<Problem, AnyLaw, AnyReduction, AnyOuter, Inner> solver(

@@ -13,19 +13,19 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/problem.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 
 namespace zofo::llm {
 
 /// A problem whose batches are `pieces` of another's: values and gradients are means over the pieces' ones.
 /// Batch k is that problem's batches pieces·k, …, pieces·k + pieces − 1, which are the rows of one batch that
-/// many times as large (data::draw), so that only the rounding differs from it. The law, chosen at run time,
+/// many times as large (sample_batch), so that only the rounding differs from it. The law, chosen at run time,
 /// reaches the problem as `law.on(θ, …)` gives it.
 template <class Problem>
 class Accumulated {
  public:
   using Theta = typename Problem::Theta;
-  using Lower = typename Problem::Lower;
+  using Adapter = typename Problem::Adapter;
 
   /// Throws Error unless there is a piece.
   Accumulated(Problem problem, std::uint32_t pieces) : problem_(std::move(problem)), pieces_(pieces) {
@@ -33,25 +33,25 @@ class Accumulated {
   }
   [[nodiscard]] const Problem& problem() const { return problem_; }
 
-  double upper(const Theta& theta, const Lower& p, Sample sample) const {
+  double upper(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return mean([&](std::uint32_t i) { return problem_.upper(theta, p, piece(sample, i)); });
   }
-  double lower(const Theta& theta, const Lower& p, Sample sample) const {
+  double lower(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return mean([&](std::uint32_t i) { return problem_.lower(theta, p, piece(sample, i)); });
   }
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return mean_gradient(gradient, [&](std::uint32_t i, Lower& g) {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) const {
+    return mean_gradient(gradient, [&](std::uint32_t i, Adapter& g) {
       return problem_.upper_gradient(theta, p, piece(sample, i), g);
     });
   }
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return mean_gradient(gradient, [&](std::uint32_t i, Lower& g) {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) const {
+    return mean_gradient(gradient, [&](std::uint32_t i, Adapter& g) {
       return problem_.lower_gradient(theta, p, piece(sample, i), g);
     });
   }
-  double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
-                          Lower& gradient) const {
-    return mean_gradient(gradient, [&](std::uint32_t i, Lower& g) {
+  double penalty_gradient(const Theta& theta, const Adapter& p, double lambda, BatchKey upper, BatchKey lower,
+                          Adapter& gradient) const {
+    return mean_gradient(gradient, [&](std::uint32_t i, Adapter& g) {
       return problem_.penalty_gradient(theta, p, lambda, piece(upper, i), piece(lower, i), g);
     });
   }
@@ -60,7 +60,7 @@ class Accumulated {
       HasJointGradients<Problem> {
     if (wanted.empty()) return;
     const std::uint32_t pieces = wanted.front().task->pieces_;
-    std::vector<Lower> more;  // gradients of the pieces after the first
+    std::vector<Adapter> more;  // gradients of the pieces after the first
     if (pieces > 1)
       for (const auto& one : wanted) more.push_back(zeros_like(*one.x));
     for (std::uint32_t i = 0; i < pieces; ++i) {
@@ -87,7 +87,7 @@ class Accumulated {
   }
   template <class Law>
   std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& any, std::span<const Probe> probes,
-                                          const Lower& p, const Lower& s, Sample upper, Sample lower) const {
+                                          const Adapter& p, const Adapter& s, BatchKey upper, BatchKey lower) const {
     std::vector<PenaltyTerms> sum(probes.size());
     for (std::uint32_t i = 0; i < pieces_; ++i) {
       const std::vector<PenaltyTerms> terms = any.on(theta, [&](const auto& law) {
@@ -103,7 +103,7 @@ class Accumulated {
   }
   template <class Law>
   std::vector<double> upper_values(const Theta& theta, const Law& any, std::span<const Probe> probes,
-                                   const Lower& p, Sample upper) const {
+                                   const Adapter& p, BatchKey upper) const {
     std::vector<double> sum(probes.size(), 0.0);
     for (std::uint32_t i = 0; i < pieces_; ++i) {
       const std::vector<double> values = any.on(theta, [&](const auto& law) {
@@ -116,7 +116,7 @@ class Accumulated {
 
  private:
   // Batches are numbered in 32 bits; past them they would repeat.
-  [[nodiscard]] Sample piece(Sample sample, std::uint32_t i) const {
+  [[nodiscard]] BatchKey piece(BatchKey sample, std::uint32_t i) const {
     const std::uint64_t step = std::uint64_t{sample.step} * pieces_ + i;
     require(step <= std::numeric_limits<std::uint32_t>::max(), "batch {} of {} pieces each: too many batches",
             sample.step, pieces_);
@@ -129,7 +129,7 @@ class Accumulated {
     return sum;
   }
   template <class Gradient>
-  double mean_gradient(Lower& gradient, const Gradient& at) const {
+  double mean_gradient(Adapter& gradient, const Gradient& at) const {
     if (pieces_ == 1) return at(0, gradient);
     double sum = at(0, gradient) / pieces_;
     scale(1.0 / pieces_, gradient);
@@ -143,7 +143,7 @@ class Accumulated {
 
   Problem problem_;
   std::uint32_t pieces_;
-  mutable std::optional<Lower> piece_;  // memory of a piece's gradient
+  mutable std::optional<Adapter> piece_;  // memory of a piece's gradient
 };
 
 }  // namespace zofo::llm

@@ -17,18 +17,14 @@
 #include "zofo/core/probe.hpp"
 #include "zofo/core/sample.hpp"
 #include "zofo/data/batcher.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/lm/packed_losses.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/lm/examples_batch.hpp"
-#include "zofo/lm/packed_losses.hpp"
+#include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
-
-/// What a run has computed: passes in units of one forward over `batch` rows (a backward counts as one more).
-struct Work {
-  double passes = 0.0;
-  std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
-};
 
 /// F = mean loss over rows of D_f, G = the same over rows of D_g (each row's options say which), both of θ
 /// (the backbone) and an adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem.

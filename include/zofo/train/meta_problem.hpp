@@ -11,8 +11,8 @@
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/task_sampling.hpp"
 #include "zofo/core/report.hpp"
-#include "zofo/core/sample.hpp"
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/batch_key.hpp"
+#include "zofo/core/batcher.hpp"
 #include "zofo/train/language_problem.hpp"
 #include "zofo/lm/packed_losses.hpp"
 
@@ -31,7 +31,7 @@ template <class Backend>
 class BasicMetaTask {
  public:
   using Theta = typename Backend::Theta;
-  using Lower = typename Backend::Vector;
+  using Adapter = typename Backend::Vector;
   using Transformer = model::BasicTransformer<Backend>;
 
   /// The rows and how they are drawn.
@@ -59,24 +59,24 @@ class BasicMetaTask {
   }
 
   /// F(θ, p) on the rows that `sample` draws.
-  double upper(const Theta& theta, const Lower& p, Sample sample) {
+  double upper(const Theta& theta, const Adapter& p, BatchKey sample) {
     return value(theta, p, 1.0, 0.0, {sample, {}});
   }
   /// G(θ, p).
-  double lower(const Theta& theta, const Lower& p, Sample sample) {
+  double lower(const Theta& theta, const Adapter& p, BatchKey sample) {
     return value(theta, p, 0.0, 1.0, {{}, sample});
   }
   /// F and its gradient in p.
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) {
     return one_gradient(theta, {this, &p, 1.0, 0.0, {sample, {}}, &gradient});
   }
   /// G and its gradient in p.
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) {
+  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) {
     return one_gradient(theta, {this, &p, 0.0, 1.0, {{}, sample}, &gradient});
   }
   /// F + λG and its gradient in p.
-  double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
-                          Lower& gradient) {
+  double penalty_gradient(const Theta& theta, const Adapter& p, double lambda, BatchKey upper, BatchKey lower,
+                          Adapter& gradient) {
     return one_gradient(theta, {this, &p, 1.0, lambda, {upper, lower}, &gradient});
   }
 
@@ -86,7 +86,7 @@ class BasicMetaTask {
       const Theta& theta, const Law& law, std::span<const Probe> probes, double penalty,
       std::span<const JointPoint<BasicMetaTask>> points) {
     std::vector<RowsPart> parts;
-    std::vector<const Lower*> adapters;
+    std::vector<const Adapter*> adapters;
     std::vector<std::size_t> ends;  // of each task's shares of F(p), G(p), G(s) in `parts`
     for (const JointPoint<BasicMetaTask>& point : points) {
       const int p = point.task->index_of(adapters, point.p);
@@ -102,7 +102,7 @@ class BasicMetaTask {
     points.front().task->count(parts, static_cast<double>(probes.size()));
     const auto losses_under = [&](const auto& own) {
       return part_losses(*points.front().task->transformer_, theta, own, probes, parts,
-                         std::span<const Lower* const>(adapters));
+                         std::span<const Adapter* const>(adapters));
     };
     // A law chosen at run time is there as θ's place can make it.
     std::vector<std::vector<double>> losses;
@@ -157,15 +157,15 @@ class BasicMetaTask {
     joint_gradients(theta, std::span(&wanted, 1));
     return wanted.value;
   }
-  double value(const Theta& theta, const Lower& p, double upper, double lower, SamplePair samples) {
-    std::vector<const Lower*> adapters;
+  double value(const Theta& theta, const Adapter& p, double upper, double lower, BatchPair samples) {
+    std::vector<const Adapter*> adapters;
     std::vector<RowsPart> parts;
     const int adapter = index_of(adapters, &p);
     if (upper != 0.0) add(parts, adapter, upper, samples.upper, Level::upper);
     if (lower != 0.0) add(parts, adapter, lower, samples.lower, Level::lower);
     count(parts, 1.0);
     const std::vector<double> losses = losses_of_parts(
-        transformer_->log_probabilities(theta, pack_parts(parts), std::span<const Lower* const>(adapters)),
+        transformer_->log_probabilities(theta, pack_parts(parts), std::span<const Adapter* const>(adapters)),
         parts);
     double sum = 0.0;
     for (std::size_t i = 0; i < parts.size(); ++i) sum += parts[i].weight * losses[i];
@@ -173,7 +173,7 @@ class BasicMetaTask {
   }
 
   /// The adapter's place in the call, −1 where none is used.
-  int index_of(std::vector<const Lower*>& adapters, const Lower* adapter) const {
+  int index_of(std::vector<const Adapter*>& adapters, const Adapter* adapter) const {
     if (!setup_.use_adapter) return -1;
     adapters.push_back(adapter);
     return static_cast<int>(adapters.size() - 1);
@@ -183,18 +183,18 @@ class BasicMetaTask {
     return level == Level::upper || task.unseen.empty() ? task.upper : task.unseen;
   }
   /// Appends a part for every task that the sample draws and that has rows at this level.
-  void add(std::vector<RowsPart>& parts, int adapter, double weight, Sample sample, Level level) const {
+  void add(std::vector<RowsPart>& parts, int adapter, double weight, BatchKey sample, Level level) const {
     std::vector<std::size_t> drawn;
-    draw_tasks(sample.seed, sample.step, setup_.tasks.size(), setup_.each, setup_.weights, drawn);
+    sample_tasks(sample.seed, sample.step, setup_.tasks.size(), setup_.each, setup_.weights, drawn);
     for (const std::size_t task : drawn) {
       const std::vector<EncodedRow>& rows = rows_of(setup_.tasks[task], level);
       if (rows.empty()) continue;
       // As MetaSolver keeps the samples of two tasks apart.
-      const Sample own{sample.seed + (static_cast<std::uint64_t>(task) << 32U), sample.step, sample.stream};
+      const BatchKey own{sample.seed + (static_cast<std::uint64_t>(task) << 32U), sample.step, sample.stream};
       RowsPart& part = parts.emplace_back();
       part.adapter = adapter;
       part.weight = weight / static_cast<double>(drawn.size());
-      for (const std::size_t row : data::draw(own, rows.size(), std::min(setup_.batch, rows.size())))
+      for (const std::size_t row : sample_batch(own, rows.size(), std::min(setup_.batch, rows.size())))
         part.rows.push_back(&rows[row]);
     }
   }

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/data/batcher.hpp"
-#include "zofo/lm/examples_batch.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/data/batcher.hpp"
+#include "zofo/lm/encoded_example.hpp"
 
 namespace zofo::llm {
 

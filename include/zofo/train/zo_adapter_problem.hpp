@@ -7,7 +7,7 @@
 
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/core/probe.hpp"
-#include "zofo/core/sample.hpp"
+#include "zofo/core/batch_key.hpp"
 #include "zofo/perturb/perturbation.hpp"
 
 namespace zofo::llm {
@@ -19,29 +19,29 @@ template <class Device, class Problem>
 class AdapterProblem {
  public:
   using Theta = Eigen::VectorXf;
-  using Lower = NoAdapter;
+  using Adapter = NoAdapter;
   using Backbone = typename Problem::Theta;
 
   AdapterProblem(Device& device, const Backbone& backbone, const Problem& problem)
       : device_(&device), backbone_(&backbone), problem_(&problem) {}
 
   /// F on the rows that `sample` draws.
-  double upper(const Theta& adapter, const Lower& /*p*/, Sample sample) const {
+  double upper(const Theta& adapter, const Adapter& /*p*/, BatchKey sample) const {
     return problem_->upper(*backbone_, device_->vector(adapter), sample);
   }
-  double upper_gradient(const Theta& adapter, const Lower& p, Sample sample, Lower& /*gradient*/) const {
+  double upper_gradient(const Theta& adapter, const Adapter& p, BatchKey sample, Adapter& /*gradient*/) const {
     return upper(adapter, p, sample);
   }
   /// There is no lower level.
-  double lower(const Theta& /*adapter*/, const Lower& /*p*/, Sample /*sample*/) const { return 0.0; }
-  double lower_gradient(const Theta& /*adapter*/, const Lower& /*p*/, Sample /*sample*/,
-                        Lower& /*gradient*/) const {
+  double lower(const Theta& /*adapter*/, const Adapter& /*p*/, BatchKey /*sample*/) const { return 0.0; }
+  double lower_gradient(const Theta& /*adapter*/, const Adapter& /*p*/, BatchKey /*sample*/,
+                        Adapter& /*gradient*/) const {
     return 0.0;
   }
   /// F at every probe of the adapter.
   template <class Law>
   std::vector<double> upper_values(const Theta& adapter, const Law& law, std::span<const Probe> probes,
-                                   const Lower& p, Sample sample) const {
+                                   const Adapter& p, BatchKey sample) const {
     std::vector<double> values;
     Theta moved = adapter;
     for (const Probe& probe : probes) {

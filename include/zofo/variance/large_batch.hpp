@@ -1,15 +1,33 @@
-/// @file An estimate averaged over many mini-batches, and differences of estimates of one set of directions.
+/// @file What the variance reductions share: estimates averaged over many mini-batches, differences of
+/// estimates of one set of directions, and the periodic large batch of SVRG and SPIDER.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "zofo/core/error.hpp"
 #include "zofo/estimate/estimator.hpp"
 #include "zofo/variance/variance_reduction.hpp"
 
-namespace zofo::variance::detail {
+namespace zofo::variance {
+
+/// What SVRG and SPIDER keep from step to step.
+struct PeriodicState {
+  ZoGradient base;            ///< SVRG: ĝ_full(θ̃); SPIDER: vₖ₋₁
+  std::uint32_t batches = 0;  ///< mini-batches of large batches sampled so far
+  bool begun = false;         ///< there was a large batch
+  std::vector<Probe> probes;  ///< scratch memory, as the next two
+  ZoGradient scratch, fresh;
+  /// What a saved state holds.
+  template <class Archive>
+  void fields(Archive& archive) {
+    archive(base, batches, begun);
+  }
+};
+
+namespace detail {
 
 /// to ← to + a·x, term by term: both are estimates of the same step, hence of the same directions.
 inline void add_same_directions(ZoGradient& to, double a, const ZoGradient& x) {
@@ -27,33 +45,45 @@ inline void append(ZoGradient& to, double a, const ZoGradient& x) {
   for (const ZoTerm& term : x.terms) to.terms.push_back({term.direction, a * term.coefficient});
 }
 
-/// The mean of `batches` estimates at the present point, all of the directions of `step`; numbers of large
-/// batches go on from one call to the next.
+/// `fresh` ← ĝ_B(here) − keep·ĝ_B(anchor) on the step's own mini-batch B; both ĝ_B along the same directions.
 template <OuterZOEstimator E, ProbeEvaluator V>
-void large_batch(const E& estimator, std::uint32_t step, std::uint32_t first, std::uint32_t batches,
-                 V& evaluator, std::vector<Probe>& probes, ZoGradient& scratch, ZoGradient& mean) {
-  list_probes(estimator, step, probes);
-  mean.terms.clear();
-  for (std::uint32_t i = 0; i < batches; ++i) {
-    const BatchKey batch{.large = true, .number = first + i};
-    combine_losses(estimator, step, evaluator.here(probes, batch), scratch);
-    if (i == 0)
-      append(mean, 1.0 / batches, scratch);
-    else
-      add_same_directions(mean, 1.0 / batches, scratch);
-  }
+void difference(const E& estimator, std::uint32_t step, double keep, V& evaluator, std::vector<Probe>& probes,
+                ZoGradient& scratch, ZoGradient& fresh) {
+  estimator.probes(step, probes);
+  const ProbeBatch batch{.number = step};
+  estimator.combine(step, evaluator.here(probes, batch), fresh);
+  estimator.combine(step, evaluator.at_anchor(probes, batch), scratch);
+  add_same_directions(fresh, -keep, scratch);
 }
 
-/// Options that the reductions with periodic large batches share.
-struct PeriodicOptions {
-  std::uint32_t period = 10;  ///< steps from one large batch to the next
-  std::uint32_t batches =
-      10;  ///< mini-batches averaged in it; all of them make it the full gradient's estimate
-  /// Throws Error naming the field out of range.
-  void check() const {
-    require(period >= 1, "period = {}: must be at least 1", period);
-    require(batches >= 1, "batches = {}: must be at least 1", batches);
+/// The mean of `batches` estimates at the present point, all along the directions of `step`, becomes the
+/// state's base. Numbers of large batches continue from one call to the next.
+template <OuterZOEstimator E, ProbeEvaluator V>
+void begin_from_large_batch(const E& estimator, std::uint32_t batches, std::uint32_t step, V& evaluator,
+                            PeriodicState& state) {
+  estimator.probes(step, state.probes);
+  ZoGradient& mean = state.fresh;
+  mean.terms.clear();
+  for (std::uint32_t i = 0; i < batches; ++i) {
+    const ProbeBatch batch{.large = true, .number = state.batches + i};
+    estimator.combine(step, evaluator.here(state.probes, batch), state.scratch);
+    if (i == 0)
+      append(mean, 1.0 / batches, state.scratch);
+    else
+      add_same_directions(mean, 1.0 / batches, state.scratch);
   }
-};
+  mean.queries = state.scratch.queries;  // averaging over batches adds no direction
+  std::swap(state.base, mean);
+  state.batches += batches;
+  state.begun = true;
+}
 
-}  // namespace zofo::variance::detail
+/// The options of the periodic large batches. Throws Error naming the field out of range.
+inline void check_periodic(std::uint32_t period, std::uint32_t batches) {
+  require(period >= 1, "period = {}: must be at least 1", period);
+  require(batches >= 1, "batches = {}: must be at least 1", batches);
+}
+
+}  // namespace detail
+
+}  // namespace zofo::variance

@@ -2,65 +2,52 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
-#include <vector>
+#include <optional>
+#include <type_traits>
 
-#include "zofo/core/error.hpp"
 #include "zofo/estimate/estimator.hpp"
 #include "zofo/variance/large_batch.hpp"
 #include "zofo/variance/variance_reduction.hpp"
 
 namespace zofo::variance {
 
-/// vₖ = vₖ₋₁ + ĝ_B(θₖ) − ĝ_B(θₖ₋₁), begun anew every `period` steps from `batches` mini-batches; both terms
-/// of the difference see the same directions and the same mini-batch B. v stays a list of terms: at most
-/// (period + 1) q of them. Source: Fang et al. 2018 (SPIDER), its zeroth-order form SPIDER-SZO.
-template <OuterZOEstimator E>
+/// vₖ = vₖ₋₁ + ĝ_B(θₖ) − ĝ_B(θₖ₋₁), started again every `period` steps from `batches` mini-batches; both
+/// terms of the difference use the same directions and the same mini-batch B. v stays a list of terms: at
+/// most (period + 1) q of them. Source: Fang et al. 2018 (SPIDER), its zeroth-order form SPIDER-SZO.
+template <class E>
 struct Spider {
-  using Options = detail::PeriodicOptions;
-  struct State {
-    ZoGradient running;         ///< vₖ₋₁
-    std::uint32_t batches = 0;  ///< large batches drawn so far
-    bool begun = false;
-    std::vector<Probe> probes;  ///< kept for its memory, as the next two
-    ZoGradient scratch, difference;
-  };
-  E estimator;  ///< of the differences
-  E full;       ///< of the beginnings: more queries make a better one
-  Options options;
-
-  Spider(E step, E beginning, Options o)
-      : estimator(std::move(step)), full(std::move(beginning)), options(o) {}
-  /// One estimator for both.
-  Spider(E step, Options o) : Spider(step, step, o) {}
+  static_assert(OuterZOEstimator<E>,
+                "zofo: variance::Spider needs a stateless estimator with probes(step, out) and combine(step, "
+                "losses, out) (concept OuterZOEstimator)");
+  struct State : PeriodicState {};
+  E estimator;                 ///< of the differences
+  std::uint32_t period = 10;   ///< steps from one large batch to the next
+  std::uint32_t batches = 10;  ///< mini-batches averaged in it; more come nearer to all data
+  std::optional<std::type_identity_t<E>>
+      full{};  ///< of the beginnings, with more queries; unset: `estimator`
 
   /// Throws Error naming the field out of range.
   void check() const {
-    options.check();
-    if constexpr (requires { estimator.options.check(); }) {
-      estimator.options.check();
-      full.options.check();
-    }
+    detail::check_periodic(period, batches);
+    check_policy(estimator);
+    if (full) check_policy(*full);
+  }
+  /// Takes the seed where the estimators were given none.
+  void adopt_seed(std::uint64_t seed) {
+    zofo::adopt_seed(estimator, seed);
+    if (full) zofo::adopt_seed(*full, seed);
   }
   /// Writes the step's estimate.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
-    if (!state.begun || step % options.period == 0) {
-      detail::large_batch(full, step, state.batches, options.batches, evaluator, state.probes, state.scratch,
-                          state.difference);
-      std::swap(state.running, state.difference);
-      state.batches += options.batches;
-      state.begun = true;
+    if (!state.begun || step % period == 0) {
+      detail::begin_from_large_batch(full ? *full : estimator, batches, step, evaluator, state);
     } else {
-      list_probes(estimator, step, state.probes);
-      const BatchKey batch{.number = step};
-      combine_losses(estimator, step, evaluator.here(state.probes, batch), state.difference);
-      combine_losses(estimator, step, evaluator.at_anchor(state.probes, batch), state.scratch);
-      detail::add_same_directions(state.difference, -1.0, state.scratch);
-      detail::append(state.running, 1.0, state.difference);
+      detail::difference(estimator, step, 1.0, evaluator, state.probes, state.scratch, state.fresh);
+      detail::append(state.base, 1.0, state.fresh);  // its queries stay those of the beginning
     }
     evaluator.move_anchor();
-    estimate.terms = state.running.terms;
+    estimate = state.base;
   }
 };
 

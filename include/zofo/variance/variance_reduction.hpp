@@ -13,36 +13,38 @@
 
 namespace zofo {
 
-/// Names a mini-batch inside one evaluation: the step's own batch, or one of an enumeration that is kept for
-/// large batches (consecutive numbers draw without repetition until the rows are used up).
-struct BatchKey {
+/// Which mini-batch the losses are asked on: the step's own, or one of an enumeration that is kept for large
+/// batches (consecutive numbers sample without repetition until the examples are used up).
+struct ProbeBatch {
   bool large = false;
   std::uint32_t number = 0;
+  friend bool operator==(const ProbeBatch&, const ProbeBatch&) = default;
 };
 
-/// What a reduction asks for: L at probes of the present point (θ, p, s) or of the anchor (θ̃, p̃, s̃), a copy
-/// that `move_anchor` makes of the present point.
+/// What a reduction asks: the losses at probes of the present point (θ, p, s) or of the anchor (θ̃, p̃, s̃), a
+/// copy of an earlier one. The spans of the last `here` and the last `at_anchor` stay valid together.
+/// `move_anchor` marks the present point as the next anchor, which `at_anchor` sees from the next step on.
 template <class V>
-concept ProbeEvaluator = requires(V& v, std::span<const Probe> probes, BatchKey batch) {
-  { v.here(probes, batch) } -> std::convertible_to<std::span<const double>>;
-  { v.at_anchor(probes, batch) } -> std::convertible_to<std::span<const double>>;
-  v.move_anchor();
+concept ProbeEvaluator = requires(V& evaluator, std::span<const Probe> probes, ProbeBatch batch) {
+  { evaluator.here(probes, batch) } -> std::convertible_to<std::span<const double>>;
+  { evaluator.at_anchor(probes, batch) } -> std::convertible_to<std::span<const double>>;
+  evaluator.move_anchor();
 };
 
 namespace detail {
 
 /// An evaluator of the concept's shape and nothing else, against which reductions are checked.
 struct EvaluatorArchetype {
-  std::span<const double> here(std::span<const Probe>, BatchKey);
-  std::span<const double> at_anchor(std::span<const Probe>, BatchKey);
+  std::span<const double> here(std::span<const Probe>, ProbeBatch);
+  std::span<const double> at_anchor(std::span<const Probe>, ProbeBatch);
   void move_anchor();
 };
 
 }  // namespace detail
 
-/// Takes an estimator's place: `estimate(step, evaluator, state, estimate)` writes over `estimate`; its State
-/// survives from step to step. It must have asked for everything before it changes its state or the anchor,
-/// so that a loss that throws leaves both as they were.
+/// Takes an estimator's place: `estimate(step, evaluator, state, estimate)` writes over `estimate`, its
+/// `queries` too; its State passes from step to step. The solver hands it a copy of the state and keeps that
+/// copy when the step succeeds, so an exception leaves the state as it was.
 template <class R>
 concept VarianceReduction = std::default_initializable<typename R::State> &&
     requires(const R& reduction, std::uint32_t step, detail::EvaluatorArchetype& evaluator,

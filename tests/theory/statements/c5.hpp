@@ -26,22 +26,22 @@ namespace theory {
 // gradient flow, close to the worst that smoothness allows (the endless slope of C1).
 struct BilevelSlope {
   using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
+  using Adapter = Eigen::VectorXd;
   static constexpr double kHeight = 12.0;
   Eigen::VectorXd curvature;  // H's diagonal
   explicit BilevelSlope(Eigen::Index d) : curvature(Eigen::VectorXd::LinSpaced(d, 1.0, 3.0)) {}
 
-  double upper(const Theta&, const Lower& p, zofo::Sample) const {
+  double upper(const Theta&, const Adapter& p, zofo::BatchKey) const {
     return kHeight * std::pow(1.0 + p.squaredNorm(), -0.25);
   }
-  double lower(const Theta& theta, const Lower& p, zofo::Sample) const {
+  double lower(const Theta& theta, const Adapter& p, zofo::BatchKey) const {
     return 0.5 * (p - theta).cwiseAbs2().dot(curvature);
   }
-  double upper_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) const {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = phi_gradient(p);
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = curvature.cwiseProduct(p - theta);
     return lower(theta, p, sample);
   }

@@ -22,25 +22,25 @@ namespace theory {
 // F = ⟨g, θ⟩ + noise of the upper batch, G = ½‖p‖² + noise of the lower batch, each of deviation σ.
 struct NoisyLinear {
   using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
+  using Adapter = Eigen::VectorXd;
   Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 1.0);
   double sigma = 0.5;
 
-  double upper(const Theta& theta, const Lower&, zofo::Sample sample) {
+  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) {
     return g.dot(theta) + sigma * noise(sample);
   }
-  double lower(const Theta&, const Lower& p, zofo::Sample sample) {
+  double lower(const Theta&, const Adapter& p, zofo::BatchKey sample) {
     return 0.5 * p.squaredNorm() + sigma * noise(sample);
   }
-  double upper_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) {
-    gradient = Lower::Zero(p.size());
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
+    gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
     gradient = p;
     return lower(theta, p, sample);
   }
-  static double noise(zofo::Sample sample) {
+  static double noise(zofo::BatchKey sample) {
     double n = 0.0;
     zofo::normals({sample.seed + 77, sample.step, sample.stream}, 0, 0, &n, 1);
     return n;
@@ -50,7 +50,7 @@ struct NoisyLinear {
 // The same with a batch of its own for every value of F: what common random numbers save us from.
 struct OwnBatches : NoisyLinear {
   std::uint32_t calls = 0;
-  double upper(const Theta& theta, const Lower& p, zofo::Sample sample) {
+  double upper(const Theta& theta, const Adapter& p, zofo::BatchKey sample) {
     return NoisyLinear::upper(theta, p, {sample.seed + 1, calls++, sample.stream});
   }
 };

@@ -25,28 +25,28 @@ namespace theory {
 // the large batches go through all rows in turn. G = ½‖p‖² has no part in it.
 struct FiniteSum {
   using Theta = Eigen::VectorXd;
-  using Lower = Eigen::VectorXd;
+  using Adapter = Eigen::VectorXd;
   static constexpr std::uint32_t kRows = 8;
   Eigen::MatrixXd x = Eigen::MatrixXd(6, kRows), b = Eigen::MatrixXd(6, kRows);
   FiniteSum() {
     zofo::normals({11, 0, 0}, 0, 0, x.data(), static_cast<std::size_t>(x.size()));
     zofo::normals({11, 0, 0}, 1, 0, b.data(), static_cast<std::size_t>(b.size()));
   }
-  static Eigen::Index row(zofo::Sample sample) {
+  static Eigen::Index row(zofo::BatchKey sample) {
     if (sample.stream == zofo::kLargeUpper) return sample.step % kRows;
     const zofo::PhiloxStream stream{{sample.seed, sample.step, sample.stream}, 99};
     return static_cast<Eigen::Index>((std::uint64_t{stream.block(0)[0]} * kRows) >> 32U);
   }
-  double upper(const Theta& theta, const Lower&, zofo::Sample sample) const {
+  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) const {
     const Eigen::Index i = row(sample);
     return std::log1p(std::exp(x.col(i).dot(theta))) + b.col(i).dot(theta);
   }
-  double lower(const Theta&, const Lower& p, zofo::Sample) const { return 0.5 * p.squaredNorm(); }
-  double upper_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) const {
-    gradient = Lower::Zero(p.size());
+  double lower(const Theta&, const Adapter& p, zofo::BatchKey) const { return 0.5 * p.squaredNorm(); }
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+    gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Lower& p, zofo::Sample sample, Lower& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = p;
     return lower(theta, p, sample);
   }

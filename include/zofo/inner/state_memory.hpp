@@ -1,0 +1,36 @@
+/// @file Memory of x's shape in the states of inner optimizers.
+#pragma once
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/memory.hpp"
+#include "zofo/core/vector_space.hpp"
+
+namespace zofo::inner {
+
+/// True if y has as many coordinates as x; spaces without coordinates are taken to agree.
+template <VectorSpace P>
+[[nodiscard]] bool same_size(const P& x, const P& y) {
+  if constexpr (HasCoordinates<const P>)
+    return coordinates(y).size() == coordinates(x).size();
+  else
+    return true;
+}
+
+/// Memory of x's shape whose contents do not matter; made when it is missing or of another size.
+template <VectorSpace P>
+P& scratch_like(const P& x, Memory<P>& slot) {
+  if (!slot || !same_size(x, *slot)) slot.emplace(zeros_like(x));
+  return *slot;
+}
+
+/// What an optimizer keeps from step to step; zero at first. Throws Error when it belongs to an x of another
+/// size.
+template <VectorSpace P>
+P& memory_like(const P& x, Memory<P>& slot) {
+  if (!slot) slot.emplace(zeros_like(x));
+  require(same_size(x, *slot),
+          "inner optimizer: x has another size than in the steps before: each x needs its own state");
+  return *slot;
+}
+
+}  // namespace zofo::inner
