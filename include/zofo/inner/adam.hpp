@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "zofo/core/adam_numbers.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/memory.hpp"
 #include "zofo/core/schedule.hpp"
@@ -13,14 +14,6 @@
 #include "zofo/inner/inner_solve.hpp"
 
 namespace zofo::inner {
-
-/// The numbers of one step of Adam.
-struct AdamNumbers {
-  double beta1, beta2, epsilon;
-  double rate;   ///< divided by 1 − β₁ᵗ
-  double bias2;  ///< 1 / (1 − β₂ᵗ)
-  double keep;   ///< 1 − rate · weight_decay
-};
 
 /// x whose coordinates lie elsewhere and that takes a step of Adam by itself: `adam_move(numbers, gradient,
 /// first, second, x)`.
