@@ -54,7 +54,8 @@ concept EigenPlain = std::is_base_of_v<Eigen::PlainObjectBase<Owned<V>>, Owned<V
 
 /// A std::vector or a std::span of float or double.
 template <class V>
-concept NumberRange = std::same_as<Owned<V>, std::vector<float>> || std::same_as<Owned<V>, std::vector<double>>;
+concept NumberRange =
+    std::same_as<Owned<V>, std::vector<float>> || std::same_as<Owned<V>, std::vector<double>>;
 
 /// y ← y + a x.
 template <EigenPlain X, EigenPlain Y>
@@ -109,8 +110,8 @@ void scale(double a, V& x) {
 template <EigenPlain X, EigenPlain Y>
 void assign(const X& x, Y& y) {
   if constexpr (View<Y>)
-    require(x.rows() == y.rows() && x.cols() == y.cols(), "assign: x is {} x {}, y a view of {} x {}", x.rows(),
-            x.cols(), y.rows(), y.cols());
+    require(x.rows() == y.rows() && x.cols() == y.cols(), "assign: x is {} x {}, y a view of {} x {}",
+            x.rows(), x.cols(), y.rows(), y.cols());
   y = x;
 }
 /// y ← x, without allocating when the sizes agree. Throws Error when y is a view of another size.

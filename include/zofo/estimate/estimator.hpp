@@ -29,8 +29,8 @@ concept OuterZOEstimator = requires(const E& estimator, std::uint32_t step, std:
 };
 
 /// An estimator that remembers something of earlier steps: `State`, `probes(step, state, out)` and
-/// `combine(step, losses, state, out)`, which may change the state. The solver hands it a copy of the state and
-/// keeps that copy when the step succeeds.
+/// `combine(step, losses, state, out)`, which may change the state. The solver hands it a copy of the state
+/// and keeps that copy when the step succeeds.
 template <class E>
 concept StatefulEstimator = std::default_initializable<typename E::State> &&
     requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
@@ -51,8 +51,8 @@ template <OuterZOEstimator E>
   estimator.probes(step, probes);
   return probes;
 }
-/// The estimate of a step in a value of its own. Throws Error as the estimator does: when the number of losses
-/// is wrong or one is not finite.
+/// The estimate of a step in a value of its own. Throws Error as the estimator does: when the number of
+/// losses is wrong or one is not finite.
 template <OuterZOEstimator E>
 [[nodiscard]] ZoGradient estimate_of(const E& estimator, std::uint32_t step, std::span<const double> losses) {
   ZoGradient estimate;

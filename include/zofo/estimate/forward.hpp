@@ -8,8 +8,8 @@ namespace zofo {
 /// ĝ = mean over q of [f(θ+εz) − f(θ)]/ε z, f(θ) shared by the queries: q + 1 losses instead of 2q, bias O(ε)
 /// in a single estimate. Source: Nesterov & Spokoiny 2017, eq. (22).
 struct Forward {
-  Schedule epsilon = 1e-3;            ///< smoothing radius ε; larger where losses are noisy or rounded
-  std::uint32_t queries = 1;          ///< q, independent directions averaged in a step
+  Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
+  std::uint32_t queries = 1;            ///< q, independent directions averaged in a step
   std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)
 
   /// Throws Error naming the field out of range.

@@ -12,8 +12,8 @@ namespace zofo {
 /// Source: Zhang, Zhou, Ji & Zavlanos, "A new one-point residual-feedback oracle for black-box learning and
 /// control", Automatica 136 (2022), eq. (2).
 struct OnePointResidual {
-  Schedule epsilon = 1e-3;            ///< smoothing radius ε; larger where losses are noisy or rounded
-  std::uint32_t queries = 1;          ///< q, independent directions averaged in a step
+  Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
+  std::uint32_t queries = 1;            ///< q, independent directions averaged in a step
   std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)
 
   struct State {
@@ -34,8 +34,8 @@ struct OnePointResidual {
     out.clear();
     detail::append_forward_probes(step, epsilon.at(step), queries, seed.value_or(0), out);
   }
-  /// Throws Error, the state as before, when the number of losses is wrong, one is not finite, or the state is
-  /// that of another number of queries.
+  /// Throws Error, the state as before, when the number of losses is wrong, one is not finite, or the state
+  /// is that of another number of queries.
   void combine(std::uint32_t step, std::span<const double> losses, State& state, ZoGradient& out) const {
     detail::check_losses(step, queries, losses);
     require(state.previous.empty() || state.previous.size() == queries,

@@ -15,9 +15,10 @@ namespace zofo {
 /// other's and along the same directions, but follow no gradient: a run with it drifts.
 template <class Estimator>
 struct RandomSign {
-  static_assert(OuterZOEstimator<Estimator>,
-                "zofo: RandomSign needs a stateless estimator with probes(step, out) and combine(step, losses, "
-                "out) (concept OuterZOEstimator)");
+  static_assert(
+      OuterZOEstimator<Estimator>,
+      "zofo: RandomSign needs a stateless estimator with probes(step, out) and combine(step, losses, "
+      "out) (concept OuterZOEstimator)");
   Estimator estimator;
   std::optional<std::uint64_t> seed{};  ///< of the signs; unset: the solver's (0 without a solver)
 

@@ -12,8 +12,8 @@ namespace zofo {
 /// leaves it as it is). Losses that are all equal give ĝ = 0. Needs q ≥ 2.
 /// Source: FZOO (Dang et al. 2025), its update with η/ε written η.
 struct SpreadScaled {
-  Schedule epsilon = 1e-3;            ///< smoothing radius ε; larger where losses are noisy or rounded
-  std::uint32_t queries = 8;          ///< q, independent directions averaged in a step; at least 2
+  Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
+  std::uint32_t queries = 8;            ///< q, independent directions averaged in a step; at least 2
   std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)
 
   /// Throws Error naming the field out of range.

@@ -22,8 +22,9 @@ concept OuterOptimizer = requires(const O& outer, Theta& theta, const D& perturb
   outer.apply(theta, perturbation, gradient, state);
 };
 
-/// Refinement: `check_update(θ, perturbation, estimate, state)` throws whatever `apply` would throw and changes
-/// nothing; after it `apply` does not throw (memory that runs out excepted). So a caller can update in place.
+/// Refinement: `check_update(θ, perturbation, estimate, state)` throws whatever `apply` would throw and
+/// changes nothing; after it `apply` does not throw (memory that runs out excepted). So a caller can update
+/// in place.
 template <class O, class Theta, class D>
 concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
     requires(const O& outer, const Theta& theta, const D& perturbation, const ZoGradient& gradient,

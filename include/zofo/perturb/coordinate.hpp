@@ -8,8 +8,8 @@
 #include <cstdint>
 
 #include "zofo/core/philox.hpp"
-#include "zofo/perturb/perturbation.hpp"
 #include "zofo/core/rng_streams.hpp"
+#include "zofo/perturb/perturbation.hpp"
 
 namespace zofo {
 
@@ -62,11 +62,11 @@ struct Coordinate {
   /// z(direction) on θ's shape.
   template <HasTensors Theta>
   [[nodiscard]] SingleEntry bind(const Theta& theta, Direction direction) const {
-    const std::size_t d = detail::coordinate_count(theta);
+    const std::size_t d = coordinate_count(theta);
     SingleEntry entry{0, 0, std::sqrt(static_cast<double>(d))};
     std::uint64_t before = index(direction, d);
     bool found = false;
-    detail::list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
+    list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
       if (found) return;
       found = before < n;
       if (found) {
@@ -86,7 +86,7 @@ struct Coordinate {
       entry.add_range(direction, tensor, 0, static_cast<T>(a), x, n);
     });
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (THEORY.md E3): exactly d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 
  private:

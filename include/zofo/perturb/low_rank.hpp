@@ -10,8 +10,8 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/perturb/perturbation.hpp"
 #include "zofo/core/rng_streams.hpp"
+#include "zofo/perturb/perturbation.hpp"
 
 namespace zofo {
 
@@ -20,13 +20,20 @@ class LowRankFactors {
  public:
   explicit LowRankFactors(std::uint32_t rank) : rank_(rank) {}
 
-  /// Generates the factors of one matrix. Its entries must lie without gaps, by rows or by columns.
-  void add(std::uint32_t tensor, Direction left, Direction right, std::size_t rows, std::size_t cols,
-           std::size_t row_stride, std::size_t col_stride) {
+  /// Whether a matrix is stored by rows, not by columns. Throws Error if it is stored with gaps.
+  static bool stored_by_rows(std::uint32_t tensor, std::size_t rows, std::size_t cols, std::size_t row_stride,
+                             std::size_t col_stride) {
     const bool by_rows = col_stride == 1 && row_stride == cols;
     require(by_rows || (row_stride == 1 && col_stride == rows),
-            "tensor {}: strides {} and {} of a {} x {} matrix: it must lie without gaps", tensor, row_stride,
-            col_stride, rows, cols);
+            "tensor {}: strides {} and {} of a {} x {} matrix: it must be stored without gaps", tensor,
+            row_stride, col_stride, rows, cols);
+    return by_rows;
+  }
+
+  /// Generates the factors of one matrix. Its entries must be stored without gaps, by rows or by columns.
+  void add(std::uint32_t tensor, Direction left, Direction right, std::size_t rows, std::size_t cols,
+           std::size_t row_stride, std::size_t col_stride) {
+    const bool by_rows = stored_by_rows(tensor, rows, cols, row_stride, col_stride);
     Matrix m{tensor, by_rows ? rows : cols, by_rows ? cols : rows, {}, {}};
     m.outer.resize(m.outer_size * rank_);
     m.inner.resize(m.inner_size * rank_);
@@ -77,11 +84,11 @@ class LowRankFactors {
   std::vector<Matrix> matrices_;  // by tensor
 };
 
-/// z = U Vᵀ/√r on each matrix of θ, U (rows x r) and V (cols x r) Gaussian, V redrawn every `hold` steps; a
-/// Gaussian on vectors, and on every tensor of a θ without `for_each_matrix`. Chen et al., "Enhancing
-/// zeroth-order fine-tuning for language models with low-rank structures" (LOZO), 2024; their U Vᵀ/r is
-/// divided by √r instead, so that E zzᵀ = I and the estimate is unbiased. `bind` holds r (rows + cols) floats
-/// a matrix.
+/// z = U Vᵀ/√r on each matrix of θ, U (rows x r) and V (cols x r) Gaussian, V generated again every `hold`
+/// steps; a Gaussian on vectors, and on every tensor of a θ without `for_each_matrix`. Chen et al.,
+/// "Enhancing zeroth-order fine-tuning for language models with low-rank structures" (LOZO), 2024; their U
+/// Vᵀ/r is divided by √r instead, so that E zzᵀ = I and the estimate is unbiased. `bind` holds r (rows +
+/// cols) floats a matrix.
 struct LowRank {
   std::uint32_t rank = 1;  ///< r
   std::uint32_t hold = 1;  ///< steps that share one V; each query has a V of its own; 0: all steps
@@ -89,7 +96,20 @@ struct LowRank {
   /// Throws Error naming the field out of range.
   void check() const { require(rank >= 1 && rank <= 4096, "rank = {}: must be in [1, 4096]", rank); }
 
-  /// z(direction) on θ's shape. Throws Error for a matrix whose entries do not lie side by side.
+  /// Throws Error for a matrix of θ that is stored with gaps, and for a tensor whose number leaves no stream
+  /// for the factors.
+  template <HasTensors Theta>
+  void check_direction(const Theta& theta, Direction /*direction*/) const {
+    check();
+    if constexpr (HasMatrices<Theta>)
+      list_matrices(theta, [](std::uint32_t tensor, std::size_t rows, std::size_t cols,
+                              std::size_t row_stride, std::size_t col_stride) {
+        if (rows <= 1 || cols <= 1) return;
+        static_cast<void>(LowRankFactors::stored_by_rows(tensor, rows, cols, row_stride, col_stride));
+        static_cast<void>(extra_stream(ExtraStream::left, tensor));
+      });
+  }
+  /// z(direction) on θ's shape. Throws Error for a matrix that is stored with gaps.
   template <HasTensors Theta>
   [[nodiscard]] LowRankFactors bind(const Theta& theta, Direction direction) const {
     check();
@@ -97,8 +117,8 @@ struct LowRank {
     if constexpr (HasMatrices<Theta>) {
       Direction held = direction;
       held.step = hold == 0 ? 0 : direction.step / hold;
-      detail::list_matrices(theta, [&](std::uint32_t tensor, std::size_t rows, std::size_t cols,
-                                       std::size_t row_stride, std::size_t col_stride) {
+      list_matrices(theta, [&](std::uint32_t tensor, std::size_t rows, std::size_t cols,
+                               std::size_t row_stride, std::size_t col_stride) {
         if (rows > 1 && cols > 1) factors.add(tensor, direction, held, rows, cols, row_stride, col_stride);
       });
     }
@@ -113,11 +133,11 @@ struct LowRank {
     else
       move_one(theta, *this, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function (THEORY.md E3) of d coordinates that form vectors: d + 2, which is also
-  /// the limit for matrices as r grows.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function (docs/theory, E3) of d coordinates that form vectors: d + 2, which is
+  /// also the limit for matrices as r grows.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }
-  /// The same for one rows x cols matrix (THEORY.md E8): mn + 2 + 2 (m + n + 1)/r. Given V the rows of z are
-  /// independent N(0, S), S = V Vᵀ/r, so it is m E[S tr S] + 2 E[S²] with E[S tr S] = (n + 2/r) I and
+  /// The same for one rows x cols matrix (docs/theory, E8): mn + 2 + 2 (m + n + 1)/r. Given V the rows of z
+  /// are independent N(0, S), S = V Vᵀ/r, so it is m E[S tr S] + 2 E[S²] with E[S tr S] = (n + 2/r) I and
   /// E[S²] = ((n + 1)/r + 1) I.
   [[nodiscard]] double second_moment_factor(std::size_t rows, std::size_t cols) const {
     const auto m = static_cast<double>(rows), n = static_cast<double>(cols);

@@ -25,7 +25,7 @@ class MagnitudeMask {
   MagnitudeMask(const Theta& theta, double fraction) {
     require(fraction > 0.0 && fraction <= 1.0, "fraction = {}: must be in (0, 1]", fraction);
     auto made = std::make_shared<std::vector<Bits>>();
-    detail::list_tensors(theta, [&](std::uint32_t tensor, const auto* x, std::size_t n) {
+    list_tensors(theta, [&](std::uint32_t tensor, const auto* x, std::size_t n) {
       if (n == 0) return;
       made->push_back(smallest(tensor, x, n, fraction));
       kept_ += made->back().kept;
@@ -34,12 +34,10 @@ class MagnitudeMask {
     tensors_ = std::move(made);
   }
 
-  /// Nothing to check: the constructor did.
-  void check() const {}
   /// Throws Error unless θ has the tensors that the mask was made for.
   template <HasTensors Theta>
   void check_shape(const Theta& theta) const {
-    detail::list_tensors(theta, [this](std::uint32_t tensor, const auto*, std::size_t n) {
+    list_tensors(theta, [this](std::uint32_t tensor, const auto*, std::size_t n) {
       if (n == 0) return;
       const Bits* bits = find(tensor);
       require(bits != nullptr && bits->size == n,
@@ -65,8 +63,8 @@ class MagnitudeMask {
   /// Number of kept coordinates.
   [[nodiscard]] std::size_t kept() const { return kept_; }
   [[nodiscard]] double mean_kept(std::size_t /*d*/) const { return static_cast<double>(kept_); }
-  /// The same: what a kept coordinate has beside it does not depend on which one it is.
-  [[nodiscard]] double company(std::size_t /*d*/) const { return static_cast<double>(kept_); }
+  /// The same, given that one of them is kept: the mask is fixed.
+  [[nodiscard]] double mean_kept_given_one(std::size_t /*d*/) const { return static_cast<double>(kept_); }
 
  private:
   struct Bits {

@@ -1,4 +1,4 @@
-/// @file How long a law's directions are in the mean.
+/// @file The mean squared length of a perturbation distribution's directions.
 #pragma once
 
 #include <concepts>
@@ -9,28 +9,29 @@
 
 namespace zofo {
 
-/// E‖z‖² on d coordinates: what the law says by `mean_square_length(d)`, else d, which holds for every law
-/// with E zzᵀ = I.
-template <class Law>
-[[nodiscard]] double mean_square_length(const Law& law, std::size_t d) {
+/// E‖z‖² on d coordinates: what `perturbation.mean_square_length(d)` returns where there is one, else d,
+/// which holds for every distribution with E zzᵀ = I.
+template <class D>
+[[nodiscard]] double mean_square_length(const D& perturbation, std::size_t d) {
   if constexpr (requires {
-                  { law.mean_square_length(d) } -> std::convertible_to<double>;
+                  { perturbation.mean_square_length(d) } -> std::convertible_to<double>;
                 })
-    return law.mean_square_length(d);
+    return perturbation.mean_square_length(d);
   else
     return static_cast<double>(d);
 }
 
-/// The same on θ's shape. A θ without tensors of its own tells d by `size()`.
-template <class Law, class Theta>
-requires(!std::integral<Theta>) [[nodiscard]] double mean_square_length(const Law& law, const Theta& theta) {
+/// The same on θ's shape. Of a θ that does not list its tensors, d is `size()`.
+template <class D, class Theta>
+requires(!std::integral<Theta>)
+    [[nodiscard]] double mean_square_length(const D& perturbation, const Theta& theta) {
   const std::size_t d = [&theta]() -> std::size_t {
     if constexpr (HasTensors<Theta>)
-      return detail::coordinate_count(theta);
+      return coordinate_count(theta);
     else
       return theta.size();
   }();
-  return mean_square_length(law, d);
+  return mean_square_length(perturbation, d);
 }
 
 }  // namespace zofo

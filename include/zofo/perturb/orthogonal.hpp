@@ -20,8 +20,8 @@ struct GaussianCombination {
   /// z_i for i in [offset, offset + n) of one tensor, summed in double; costs one generation a weight.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
-    detail::for_each_block_of(0, n, [&](std::size_t first, std::size_t size) {
-      alignas(64) double g[detail::kBlock], sum[detail::kBlock];
+    for_each_block_of(0, n, [&](std::size_t first, std::size_t size) {
+      alignas(64) double g[kBlock], sum[kBlock];
       std::fill_n(sum, size, 0.0);
       for (Eigen::Index j = 0; j < weights.size(); ++j) {
         direction.query = static_cast<std::uint32_t>(j);
@@ -33,7 +33,7 @@ struct GaussianCombination {
   }
 };
 
-/// Directions that differ in the query alone are orthogonal over all of θ, of length √d and uniform (Haar):
+/// Directions that differ in the query only are orthogonal over all of θ, of length √d and uniform (Haar):
 /// Gram–Schmidt on the Gaussian directions (Choromanski et al., "Structured evolution with compact
 /// architectures for scalable policy optimization", ICML 2018; Kozak et al., "Zeroth-order optimization with
 /// orthogonal random directions", Math. Program. 2023). Nothing of θ's size is kept: query k is a combination
@@ -46,14 +46,19 @@ struct Orthogonal {
     require(queries >= 1 && queries <= 4096, "queries = {}: must be in [1, 4096]", queries);
   }
 
-  /// z(direction) on θ's shape. Throws Error when there are more queries than coordinates, or for a query
-  /// that the law was not told of.
+  /// Throws Error when there are more queries than coordinates, or for a query that is not below `queries`.
   template <HasTensors Theta>
-  [[nodiscard]] GaussianCombination bind(const Theta& theta, Direction direction) const {
-    const std::size_t d = detail::coordinate_count(theta);
+  void check_direction(const Theta& theta, Direction direction) const {
+    const std::size_t d = coordinate_count(theta);
     require(queries <= d, "queries = {}: at most {} directions are orthogonal, θ has that many coordinates",
             queries, d);
     require(direction.query < queries, "query = {}: must be below queries = {}", direction.query, queries);
+  }
+  /// z(direction) on θ's shape. Throws Error as check_direction does.
+  template <HasTensors Theta>
+  [[nodiscard]] GaussianCombination bind(const Theta& theta, Direction direction) const {
+    check_direction(theta, direction);
+    const std::size_t d = coordinate_count(theta);
     const auto size = static_cast<Eigen::Index>(direction.query) + 1;
     // Once leaves errors that grow with the square of the Gaussians' condition number; twice is enough.
     Eigen::MatrixXd weights = Eigen::MatrixXd::Identity(size, size);
@@ -70,7 +75,7 @@ struct Orthogonal {
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates for one query: exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
-  /// The same for the mean over q queries (THEORY.md E4): exactly d/q.
+  /// The same for the mean over q queries (docs/theory, E4): exactly d/q.
   [[nodiscard]] double second_moment_factor(std::size_t d, std::uint32_t q) const {
     return static_cast<double>(d) / q;
   }
@@ -84,12 +89,11 @@ struct Orthogonal {
     const Eigen::Index rows = weights.rows();
     const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(rows, rows);
     Eigen::MatrixXd total = zero;
-    detail::list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
-      detail::accumulate_blocks(
-          n, zero, total, [&](std::size_t first, std::size_t size, Eigen::MatrixXd& sum) {
-            for (std::size_t done = 0; done < size; done += kPiece)
-              add_products(direction, tensor, first + done, std::min(kPiece, size - done), weights, sum);
-          });
+    list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
+      accumulate_blocks(n, zero, total, [&](std::size_t first, std::size_t size, Eigen::MatrixXd& sum) {
+        for (std::size_t done = 0; done < size; done += kPiece)
+          add_products(direction, tensor, first + done, std::min(kPiece, size - done), weights, sum);
+      });
     });
     return total;
   }

@@ -1,4 +1,4 @@
-/// @file How a tensor is cut among threads: the same pieces whatever their number.
+/// @file How a tensor is split among threads: the same pieces for any number of them.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace zofo::detail {
+namespace zofo {
 
 inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates a thread takes at a time
 inline constexpr std::size_t kBlock = 1024;                   ///< noise kept at once: stays in the L1 cache
@@ -59,4 +59,4 @@ void accumulate_blocks(std::size_t n, const Sum& zero, Sum& total, const Body& b
   for (std::int64_t lane = 0; lane < lanes; ++lane) total += partial[static_cast<std::size_t>(lane)];
 }
 
-}  // namespace zofo::detail
+}  // namespace zofo

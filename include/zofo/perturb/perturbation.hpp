@@ -1,4 +1,5 @@
-/// @file Concepts of direction laws, and what every law does to θ: move it, or write moved copies of it.
+/// @file Concepts of perturbation distributions, and what each does to θ: update it, or write perturbed
+/// copies.
 #pragma once
 
 #include <concepts>
@@ -47,94 +48,94 @@ concept StatefulPerturbation = std::default_initializable<typename D::State> &&
   distribution.learn(update, state);
 };
 
-/// θ that a law moves where it lies, off the CPU: `move_along(θ, law, terms)`, θ ← θ + Σ coefficient
-/// z(direction), read and written once.
-template <class Theta, class Law>
-concept MovesAlong = requires(Theta& theta, const Law& law, std::span<const ZoTerm> terms) {
-  move_along(theta, law, terms);
+/// θ that is updated where it is stored, off the CPU: `move_along(θ, perturbation, terms)`, θ ← θ + Σ
+/// coefficient z(direction), read and written once.
+template <class Theta, class D>
+concept MovesAlong = requires(Theta& theta, const D& perturbation, std::span<const ZoTerm> terms) {
+  move_along(theta, perturbation, terms);
 };
 
 /// θ ← θ + a z(direction) by move_along.
-template <class Theta, class Law>
-void move_one(Theta& theta, const Law& law, Direction direction, double a) {
+template <class Theta, class D>
+void move_one(Theta& theta, const D& perturbation, Direction direction, double a) {
   const ZoTerm term{direction, a};
-  move_along(theta, law, std::span(&term, 1));
+  move_along(theta, perturbation, std::span(&term, 1));
 }
 
 /// `fill(direction, tensor, offset, z, n)`: any piece of z, of any tensor, on its own.
 template <class D>
-concept CoordinatewiseLaw = requires(const D& law, Direction direction, std::uint32_t tensor,
+concept CoordinatewiseLaw = requires(const D& perturbation, Direction direction, std::uint32_t tensor,
                                      std::uint64_t offset, float* z, double* wide, std::size_t n) {
-  law.fill(direction, tensor, offset, z, n);
-  law.fill(direction, tensor, offset, wide, n);
+  perturbation.fill(direction, tensor, offset, z, n);
+  perturbation.fill(direction, tensor, offset, wide, n);
 };
 
-/// `bind(θ, direction)`: a coordinatewise law that is z(direction) on θ's shape, for laws whose entries hang
-/// together. It is asked about that direction only.
+/// `bind(θ, direction)`: a coordinatewise perturbation that is z(direction) on θ's shape, for those whose
+/// entries depend on one another. Only that direction may be filled from it.
 template <class D, class Theta>
-concept BindableLaw = requires(const D& law, const Theta& theta, Direction direction) {
-  { law.bind(theta, direction) } -> CoordinatewiseLaw;
+concept BindableLaw = requires(const D& perturbation, const Theta& theta, Direction direction) {
+  { perturbation.bind(theta, direction) } -> CoordinatewiseLaw;
 };
 
-/// A law whose z can be had piece by piece on θ, at once or after `bind`.
+/// A perturbation whose z can be generated piece by piece on θ, at once or after `bind`.
 template <class D, class Theta>
 concept FillableLaw = BindableLaw<D, Theta> || CoordinatewiseLaw<D>;
 
-/// The law as a coordinatewise one for this direction on θ's shape: a copy of the law itself where it is one.
-/// Only shapes are read, not θ's values. Call it as zofo::bind: for a θ with a standard type among its
-/// template arguments the bare name would find std::bind too.
-template <class Law, class Theta>
-requires FillableLaw<Law, Theta>
-[[nodiscard]] auto bind(const Law& law, [[maybe_unused]] const Theta& theta,
+/// The perturbation as a coordinatewise one for this direction on θ's shape: a copy of itself where it is
+/// one. Only shapes are read, not θ's values. Call it as zofo::bind: for a θ of a standard type, or with one
+/// among its template arguments, the bare name would find std::bind too.
+template <class D, class Theta>
+requires FillableLaw<D, Theta>
+[[nodiscard]] auto bind(const D& perturbation, [[maybe_unused]] const Theta& theta,
                         [[maybe_unused]] Direction direction) {
-  if constexpr (BindableLaw<Law, Theta>)
-    return law.bind(theta, direction);
+  if constexpr (BindableLaw<D, Theta>)
+    return perturbation.bind(theta, direction);
   else
-    return law;
+    return perturbation;
 }
 
-/// θ ← θ + a z(direction), fused with generation; what a coordinatewise law's `add` does.
-template <CoordinatewiseLaw Law, HasTensors Theta>
-void add_coordinatewise(const Law& law, Theta& theta, Direction direction, double a) {
+/// θ ← θ + a z(direction), fused with generation; what a coordinatewise perturbation's `add` does.
+template <CoordinatewiseLaw D, HasTensors Theta>
+void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction, double a) {
   for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
-    detail::add_to_tensor(law, direction, tensor, a, x, n);
+    detail::add_to_tensor(perturbation, direction, tensor, a, x, n);
   });
 }
 
-/// θ ← θ + a z(direction) by any law that fills or binds; what its `add` does.
-template <class Law, HasTensors Theta>
-requires FillableLaw<Law, Theta>
-void add_bound(const Law& law, Theta& theta, Direction direction, double a) {
-  add_coordinatewise(zofo::bind(law, theta, direction), theta, direction, a);
+/// θ ← θ + a z(direction) by any perturbation that fills or binds; what its `add` does.
+template <class D, HasTensors Theta>
+requires FillableLaw<D, Theta>
+void add_bound(const D& perturbation, Theta& theta, Direction direction, double a) {
+  add_coordinatewise(zofo::bind(perturbation, theta, direction), theta, direction, a);
 }
 
 /// out ← θ + a z(direction) in one pass; `out` has θ's shape and may be θ. OpenMP-parallel, the same bits on
-/// any number of threads, no allocation unless `bind` needs it. A law that only adds costs a copy and an
-/// `add`. Throws Error when `out` has another shape.
-template <class Law, class Theta>
-void write_perturbed(const Law& law, const Theta& theta, Direction direction, double a, Theta& out) {
-  if constexpr (HasTensors<Theta> && FillableLaw<Law, Theta>) {
-    const auto bound = zofo::bind(law, theta, direction);
-    detail::walk_beside(
+/// any number of threads, no allocation unless `bind` needs it. A perturbation that only adds costs a copy
+/// and an `add`. Throws Error when `out` has another shape.
+template <class D, class Theta>
+void write_perturbed(const D& perturbation, const Theta& theta, Direction direction, double a, Theta& out) {
+  if constexpr (HasTensors<Theta> && FillableLaw<D, Theta>) {
+    const auto bound = zofo::bind(perturbation, theta, direction);
+    detail::walk_together(
         theta,
         [&](std::uint32_t tensor, const auto* x, std::size_t n, const auto& outs) {
           detail::write_tensor(bound, direction, tensor, a, x, outs[0], n);
         },
         out);
   } else {
-    out = theta;
-    law.add(out, direction, a);
+    detail::copy_theta_numbers(theta, out);
+    perturbation.add(out, direction, a);
   }
 }
 
 /// plus ← θ + a z(direction) and minus ← θ − a z(direction), z made once; otherwise as write_perturbed. One
 /// of `plus` and `minus` may be θ itself.
-template <class Law, class Theta>
-void write_perturbed_pair(const Law& law, const Theta& theta, Direction direction, double a, Theta& plus,
-                          Theta& minus) {
-  if constexpr (HasTensors<Theta> && FillableLaw<Law, Theta>) {
-    const auto bound = zofo::bind(law, theta, direction);
-    detail::walk_beside(
+template <class D, class Theta>
+void write_perturbed_pair(const D& perturbation, const Theta& theta, Direction direction, double a,
+                          Theta& plus, Theta& minus) {
+  if constexpr (HasTensors<Theta> && FillableLaw<D, Theta>) {
+    const auto bound = zofo::bind(perturbation, theta, direction);
+    detail::walk_together(
         theta,
         [&](std::uint32_t tensor, const auto* x, std::size_t n, const auto& outs) {
           detail::write_tensor_pair(bound, direction, tensor, a, x, outs[0], outs[1], n);
@@ -144,10 +145,10 @@ void write_perturbed_pair(const Law& law, const Theta& theta, Direction directio
     Theta& last = &plus == &theta ? plus : minus;  // θ is read twice: what is θ itself is written last
     Theta& early = &plus == &theta ? minus : plus;
     const double sign = &plus == &theta ? -1.0 : 1.0;
-    early = theta;
-    law.add(early, direction, sign * a);
-    last = theta;
-    law.add(last, direction, -sign * a);
+    detail::copy_theta_numbers(theta, early);
+    perturbation.add(early, direction, sign * a);
+    detail::copy_theta_numbers(theta, last);
+    perturbation.add(last, direction, -sign * a);
   }
 }
 

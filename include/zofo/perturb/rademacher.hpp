@@ -10,7 +10,7 @@
 
 namespace zofo {
 
-/// z with independent entries ±1: the least variance of the coordinatewise laws, and the cheapest.
+/// z with independent entries ±1: the least variance of independent entries, and the cheapest.
 struct Rademacher {
   /// z_i for i in [offset, offset + n) of one tensor; the same values however the range is split.
   template <class T>
@@ -41,7 +41,7 @@ struct Rademacher {
     else
       move_one(theta, *this, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (THEORY.md E3): d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 };
 

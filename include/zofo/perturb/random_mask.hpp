@@ -11,7 +11,7 @@
 
 namespace zofo {
 
-/// Keeps each coordinate with the odds `fraction`, independently: those whose uniform number of
+/// Keeps each coordinate with probability `fraction`, independently: those whose uniform number of
 /// ExtraStream::mask is below it, at the key (seed, step / hold). All queries of a step share the mask.
 struct RandomMask {
   double fraction = 0.1;   ///< in (0, 1]
@@ -25,7 +25,7 @@ struct RandomMask {
   /// Throws Error when a tensor's stream leaves no stream for its mask.
   template <HasTensors Theta>
   void check_shape(const Theta& theta) const {
-    detail::list_tensors(theta, [](std::uint32_t tensor, const auto*, std::size_t) {
+    list_tensors(theta, [](std::uint32_t tensor, const auto*, std::size_t) {
       static_cast<void>(extra_stream(ExtraStream::mask, tensor));
     });
   }
@@ -38,7 +38,7 @@ struct RandomMask {
   /// Kept coordinates of d in the mean.
   [[nodiscard]] double mean_kept(std::size_t d) const { return fraction * static_cast<double>(d); }
   /// The same, given that one of them is kept.
-  [[nodiscard]] double company(std::size_t d) const {
+  [[nodiscard]] double mean_kept_given_one(std::size_t d) const {
     return 1.0 + fraction * (static_cast<double>(d) - 1.0);
   }
 };

@@ -1,29 +1,28 @@
-/// @file Directions that move some coordinates only.
+/// @file Directions that are nonzero on some coordinates only.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
+#include "zofo/core/checkable.hpp"
 #include "zofo/perturb/magnitude_mask.hpp"
 #include "zofo/perturb/perturbation.hpp"
 #include "zofo/perturb/random_mask.hpp"
 
 namespace zofo {
 
-/// `apply(direction, tensor, offset, z, n)` sets the entries of z off the mask to zero; `company(d)`: the
-/// mean number of kept coordinates of d, given that one of them is kept; `check()` throws Error.
+/// `apply(direction, tensor, offset, z, n)` sets the entries of z off the mask to zero. Optional:
+/// `check_shape(θ)` throws Error where the mask does not fit θ; `mean_kept(d)` is the mean number of kept
+/// coordinates of d, `mean_kept_given_one(d)` the same given that one of them is kept.
 template <class M>
 concept DirectionMask = requires(const M& mask, Direction direction, std::uint32_t tensor,
                                  std::uint64_t offset, float* z, double* wide, std::size_t n) {
   mask.apply(direction, tensor, offset, z, n);
   mask.apply(direction, tensor, offset, wide, n);
-  { mask.company(n) } -> std::convertible_to<double>;
-  mask.check();
 };
 
-/// A coordinatewise law under a mask.
+/// A coordinatewise perturbation under a mask.
 template <CoordinatewiseLaw Base, DirectionMask Mask>
 struct MaskedLaw {
   Base base;
@@ -36,20 +35,26 @@ struct MaskedLaw {
   }
 };
 
-/// z of another law, zero off a mask (Liu et al., "Sparse MeZO: Less parameters for better performance in
-/// zeroth-order LLM fine-tuning", 2024, whose mask is MagnitudeMask). Kept entries are those of the base law.
+/// z of another perturbation, zero off a mask (Liu et al., "Sparse MeZO: Less parameters for better
+/// performance in zeroth-order LLM fine-tuning", 2024, whose mask is MagnitudeMask). Kept entries are those
+/// of the base.
 template <class Base, class Mask>
 struct Sparse {
   static_assert(DirectionMask<Mask>,
-                "zofo: Mask needs apply(direction, tensor, offset, z, n), company(d) and check() (concept "
-                "DirectionMask)");
+                "zofo: Mask needs apply(direction, tensor, offset, z, n) (concept DirectionMask)");
   Base base;
   Mask mask;
 
-  /// Throws Error naming the field of the law or of the mask that is out of range.
+  /// Throws Error naming the field of the base or of the mask that is out of range.
   void check() const {
-    if constexpr (requires { base.check(); }) base.check();
-    mask.check();
+    check_policy(base);
+    check_policy(mask);
+  }
+  /// Throws Error when the mask was made for another shape, or where the base does.
+  template <HasTensors Theta>
+  void check_direction(const Theta& theta, Direction direction) const {
+    if constexpr (requires { mask.check_shape(theta); }) mask.check_shape(theta);
+    zofo::check_direction(base, theta, direction);
   }
   /// z(direction) on θ's shape. Throws Error when the mask was made for another shape.
   template <HasTensors Theta>
@@ -63,18 +68,24 @@ struct Sparse {
   template <HasTensors Theta>
   requires FillableLaw<Base, Theta>
   void add(Theta& theta, Direction direction, double a) const { add_bound(*this, theta, direction, a); }
-  /// E‖z‖² on d coordinates, for base laws with E zzᵀ = I and masks that tell how many they keep in the mean.
+  /// E‖z‖² on d coordinates, for bases with E zzᵀ = I and masks with mean_kept.
   [[nodiscard]] double mean_square_length(std::size_t d) const requires
       requires(const Mask& m, std::size_t n) {
     m.mean_kept(n);
   }
   { return mask.mean_kept(d); }
   /// E‖ĝ‖²/E‖m∘∇f‖² on a linear function of d coordinates, m∘∇f the gradient on the mask, which is what the
-  /// estimate is an estimate of: the base's factor for as many coordinates as a kept one has beside it,
-  /// itself included. Exact for base laws of independent entries; to be multiplied by the fraction for the
-  /// ratio to the whole ‖∇f‖².
+  /// estimate is an estimate of: the base's factor for the mean number of kept coordinates given that
+  /// one is kept. Exact for bases of independent entries; multiplied by the fraction it is the ratio to the
+  /// whole ‖∇f‖².
   [[nodiscard]] double second_moment_factor(std::size_t d) const {
-    const double kept = mask.company(d);
+    static_assert(
+        requires { mask.mean_kept_given_one(d); },
+        "zofo: Sparse::second_moment_factor needs a Mask with mean_kept_given_one(d)");
+    static_assert(
+        requires { base.second_moment_factor(d); },
+        "zofo: Sparse::second_moment_factor needs a Base with second_moment_factor(d)");
+    const double kept = mask.mean_kept_given_one(d);
     const auto whole = static_cast<std::size_t>(kept);
     const double low = base.second_moment_factor(whole);
     return low + (kept - static_cast<double>(whole)) * (base.second_moment_factor(whole + 1) - low);

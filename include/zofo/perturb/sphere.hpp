@@ -49,10 +49,10 @@ struct Sphere {
   [[nodiscard]] ScaledGaussian bind(const Theta& theta, Direction direction) const {
     double squares = 0.0;
     std::size_t d = 0;
-    detail::list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
+    list_tensors(theta, [&](std::uint32_t tensor, const auto*, std::size_t n) {
       d += n;
-      detail::accumulate_blocks(n, 0.0, squares, [&](std::size_t first, std::size_t size, double& sum) {
-        alignas(64) double z[detail::kBlock];
+      accumulate_blocks(n, 0.0, squares, [&](std::size_t first, std::size_t size, double& sum) {
+        alignas(64) double z[kBlock];
         normals(direction, tensor, first, z, size);
         for (std::size_t i = 0; i < size; ++i) sum += z[i] * z[i];
       });
@@ -64,7 +64,7 @@ struct Sphere {
   void add(Theta& theta, Direction direction, double a) const {
     add_bound(*this, theta, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (THEORY.md E3): exactly d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 };
 

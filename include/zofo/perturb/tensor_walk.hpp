@@ -11,10 +11,9 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/vector_space.hpp"
 
-namespace zofo::detail {
+namespace zofo {
 
-/// f(stream, data, size) for each tensor of a const θ, data to const. A type that lists itself only when it
-/// is not const is listed that way, and nothing is written.
+/// f(stream, data, size) for each tensor of a const θ, data to const.
 template <class Theta, class F>
 void list_tensors(const Theta& theta, const F& f) {
   const auto read_only = [&f](std::uint32_t stream, auto* data, std::size_t n) {
@@ -22,7 +21,7 @@ void list_tensors(const Theta& theta, const F& f) {
   };
   if constexpr (requires { for_each_tensor(theta, read_only); })
     for_each_tensor(theta, read_only);
-  else
+  else  // a user's type that lists itself only when it is not const; nothing is written
     for_each_tensor(const_cast<Theta&>(theta), read_only);
 }
 
@@ -34,7 +33,7 @@ void list_matrices(const Theta& theta, const F& f) {
                                std::size_t col_stride) { f(stream, rows, cols, row_stride, col_stride); };
   if constexpr (requires { for_each_matrix(theta, shape_only); })
     for_each_matrix(theta, shape_only);
-  else
+  else  // as above
     for_each_matrix(const_cast<Theta&>(theta), shape_only);
 }
 
@@ -46,22 +45,33 @@ std::size_t coordinate_count(const Theta& theta) {
   return d;
 }
 
-inline constexpr std::size_t kPlaces = 32;  ///< tensors looked up in one walk over a θ
+namespace detail {
 
-/// Where a tensor lies; its scalar type is that of the tensor of the same index in the θ walked beside it.
-struct Place {
+/// to ← the numbers of `from`, also where both are views.
+template <class Theta>
+void copy_theta_numbers(const Theta& from, Theta& to) {
+  if constexpr (View<Theta>)
+    assign(from, to);
+  else
+    to = from;
+}
+
+inline constexpr std::size_t kTensorsPerWalk = 32;  ///< tensors looked up in one walk over a θ
+
+/// Where a tensor is stored; its scalar type is that of the tensor of the same index in the other θ.
+struct TensorAddress {
   void* data = nullptr;
   std::size_t size = 0;
 };
 
-/// The tensors first .. first + kPlaces - 1 of θ.
+/// The tensors first .. first + kTensorsPerWalk - 1 of θ.
 template <class Theta>
-std::array<Place, kPlaces> places(Theta& theta, std::size_t first) {
-  std::array<Place, kPlaces> list{};
+std::array<TensorAddress, kTensorsPerWalk> addresses(Theta& theta, std::size_t first) {
+  std::array<TensorAddress, kTensorsPerWalk> list{};
   std::size_t index = 0;
   for_each_tensor(theta, [&](std::uint32_t, auto* data, std::size_t n) {
-    const std::size_t place = index++ - first;
-    if (place < kPlaces) list[place] = {data, n};
+    const std::size_t slot = index++ - first;
+    if (slot < kTensorsPerWalk) list[slot] = {data, n};
   });
   return list;
 }
@@ -69,24 +79,27 @@ std::array<Place, kPlaces> places(Theta& theta, std::size_t first) {
 /// f(stream, x, n, outs) for each tensor of θ, outs[j] the tensor of the same index in out j; in batches, so
 /// that nothing is allocated. Throws Error where an out has another shape.
 template <class Theta, class F, std::same_as<Theta>... Out>
-void walk_beside(const Theta& theta, const F& f, Out&... out) {
+void walk_together(const Theta& theta, const F& f, Out&... out) {
   std::size_t count = 0;
   list_tensors(theta, [&count](std::uint32_t, const auto*, std::size_t) { ++count; });
-  for (std::size_t first = 0; first < count; first += kPlaces) {
-    const std::array<std::array<Place, kPlaces>, sizeof...(Out)> list{places(out, first)...};
+  for (std::size_t first = 0; first < count; first += kTensorsPerWalk) {
+    const std::array<std::array<TensorAddress, kTensorsPerWalk>, sizeof...(Out)> list{
+        addresses(out, first)...};
     std::size_t index = 0;
     list_tensors(theta, [&]<class T>(std::uint32_t stream, const T* x, std::size_t n) {
-      const std::size_t place = index++ - first;
-      if (place >= kPlaces) return;
+      const std::size_t slot = index++ - first;
+      if (slot >= kTensorsPerWalk) return;
       std::array<T*, sizeof...(Out)> outs;
       for (std::size_t j = 0; j < sizeof...(Out); ++j) {
-        require(list[j][place].size == n, "a moved copy of θ: tensor {} has {} entries: θ's has {}", stream,
-                list[j][place].size, n);
-        outs[j] = static_cast<T*>(list[j][place].data);
+        require(list[j][slot].size == n, "a perturbed copy of θ: tensor {} has {} entries: θ's has {}",
+                stream, list[j][slot].size, n);
+        outs[j] = static_cast<T*>(list[j][slot].data);
       }
       f(stream, x, n, outs);
     });
   }
 }
 
-}  // namespace zofo::detail
+}  // namespace detail
+
+}  // namespace zofo

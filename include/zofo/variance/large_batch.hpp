@@ -47,8 +47,8 @@ inline void append(ZoGradient& to, double a, const ZoGradient& x) {
 
 /// `fresh` ← ĝ_B(here) − keep·ĝ_B(anchor) on the step's own mini-batch B; both ĝ_B along the same directions.
 template <OuterZOEstimator E, ProbeEvaluator V>
-void difference(const E& estimator, std::uint32_t step, double keep, V& evaluator,
-                std::vector<Probe>& probes, ZoGradient& scratch, ZoGradient& fresh) {
+void difference(const E& estimator, std::uint32_t step, double keep, V& evaluator, std::vector<Probe>& probes,
+                ZoGradient& scratch, ZoGradient& fresh) {
   estimator.probes(step, probes);
   const ProbeBatch batch{.number = step};
   estimator.combine(step, evaluator.here(probes, batch), fresh);

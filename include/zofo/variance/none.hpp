@@ -30,9 +30,10 @@ struct EstimatorState<E> {
 /// passes through.
 template <class E>
 struct None {
-  static_assert(ZOEstimator<E>,
-                "zofo: variance::None needs an estimator with probes(step, out) and combine(step, losses, out) "
-                "(concept OuterZOEstimator), or with a State (concept StatefulEstimator)");
+  static_assert(
+      ZOEstimator<E>,
+      "zofo: variance::None needs an estimator with probes(step, out) and combine(step, losses, out) "
+      "(concept OuterZOEstimator), or with a State (concept StatefulEstimator)");
   struct State {
     typename detail::EstimatorState<E>::Type own;  ///< the estimator's
     std::vector<Probe> probes;                     ///< scratch memory

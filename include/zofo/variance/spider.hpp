@@ -11,19 +11,20 @@
 
 namespace zofo::variance {
 
-/// vₖ = vₖ₋₁ + ĝ_B(θₖ) − ĝ_B(θₖ₋₁), started again every `period` steps from `batches` mini-batches; both terms
-/// of the difference use the same directions and the same mini-batch B. v stays a list of terms: at most
-/// (period + 1) q of them. Source: Fang et al. 2018 (SPIDER), its zeroth-order form SPIDER-SZO.
+/// vₖ = vₖ₋₁ + ĝ_B(θₖ) − ĝ_B(θₖ₋₁), started again every `period` steps from `batches` mini-batches; both
+/// terms of the difference use the same directions and the same mini-batch B. v stays a list of terms: at
+/// most (period + 1) q of them. Source: Fang et al. 2018 (SPIDER), its zeroth-order form SPIDER-SZO.
 template <class E>
 struct Spider {
   static_assert(OuterZOEstimator<E>,
                 "zofo: variance::Spider needs a stateless estimator with probes(step, out) and combine(step, "
                 "losses, out) (concept OuterZOEstimator)");
   struct State : PeriodicState {};
-  E estimator;                                ///< of the differences
-  std::uint32_t period = 10;                    ///< steps from one large batch to the next
-  std::uint32_t batches = 10;                   ///< mini-batches averaged in it; more come nearer to all data
-  std::optional<std::type_identity_t<E>> full{};  ///< of the beginnings, with more queries; unset: `estimator`
+  E estimator;                 ///< of the differences
+  std::uint32_t period = 10;   ///< steps from one large batch to the next
+  std::uint32_t batches = 10;  ///< mini-batches averaged in it; more come nearer to all data
+  std::optional<std::type_identity_t<E>>
+      full{};  ///< of the beginnings, with more queries; unset: `estimator`
 
   /// Throws Error naming the field out of range.
   void check() const {

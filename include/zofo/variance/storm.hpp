@@ -24,8 +24,8 @@ struct Storm {
   struct State {
     ZoGradient running;              ///< vₖ₋₁, oldest terms first
     std::vector<std::size_t> sizes;  ///< number of terms of each remembered step, oldest first
-    double squared_weights = 0.0;    ///< Σ wⱼ² of vₖ₋₁ as a weighted average of the steps' ĝ(θⱼ)
-    std::vector<Probe> probes;       ///< scratch memory, as the next two
+    double squared_weights = 0.0;  ///< Σ wⱼ² of vₖ₋₁ as a weighted average of the steps' ĝ(θⱼ)
+    std::vector<Probe> probes;     ///< scratch memory, as the next two
     ZoGradient scratch, fresh;
     /// What a saved state holds.
     template <class Archive>
@@ -53,7 +53,8 @@ struct Storm {
       state.squared_weights = 1.0;
     } else {
       detail::difference(estimator, step, keep, evaluator, state.probes, state.scratch, state.fresh);
-      // Where f is linear the difference is a ĝ(θ): the weights are a, a (1 − a), …, and (1 − a)^k of the first.
+      // Where f is linear the difference is a ĝ(θ): the weights are a, a (1 − a), …, and (1 − a)^k of the
+      // first.
       state.squared_weights = keep * keep * state.squared_weights + weight * weight;
     }
     for (ZoTerm& term : state.running.terms) term.coefficient *= keep;

@@ -21,9 +21,9 @@ struct Svrg {
                 "zofo: variance::Svrg needs a stateless estimator with probes(step, out) and combine(step, "
                 "losses, out) (concept OuterZOEstimator)");
   struct State : PeriodicState {};
-  E estimator;                                ///< of the steps
-  std::uint32_t period = 10;                    ///< steps from one large batch to the next
-  std::uint32_t batches = 10;                   ///< mini-batches averaged in it; more come nearer to all data
+  E estimator;                 ///< of the steps
+  std::uint32_t period = 10;   ///< steps from one large batch to the next
+  std::uint32_t batches = 10;  ///< mini-batches averaged in it; more come nearer to all data
   std::optional<std::type_identity_t<E>> full{};  ///< of the anchor, with more queries; unset: `estimator`
 
   /// Throws Error naming the field out of range.
@@ -48,7 +48,8 @@ struct Svrg {
     }
     detail::difference(estimator, step, 1.0, evaluator, state.probes, state.scratch, estimate);
     detail::append(estimate, 1.0, state.base);
-    estimate.queries = state.base.queries;  // the gradient is in the full estimate, the difference corrects it
+    estimate.queries =
+        state.base.queries;  // the gradient is in the full estimate, the difference corrects it
   }
 };
 
