@@ -16,19 +16,18 @@ struct Sphere {
     zofo::normals(direction, 0, 0, z.data(), static_cast<std::size_t>(z.size()));
     theta += a * std::sqrt(static_cast<double>(z.size())) / z.norm() * z;
   }
-  double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 };
 
 // Four-point stencil: the error is O(ε⁴) instead of O(ε²).
 struct FourPoint {
   double epsilon = 1e-2;
-  std::vector<zofo::Probe> probes(std::uint32_t step) const {
+  void probes(std::uint32_t step, std::vector<zofo::Probe>& out) const {
     const zofo::Direction z{7, step, 0};
-    return {{z, epsilon}, {z, -epsilon}, {z, 2 * epsilon}, {z, -2 * epsilon}};
+    out = {{z, epsilon}, {z, -epsilon}, {z, 2 * epsilon}, {z, -2 * epsilon}};
   }
-  zofo::ZoGradient combine(std::uint32_t step, std::span<const double> f) const {
+  void combine(std::uint32_t step, std::span<const double> f, zofo::ZoGradient& out) const {
     const double slope = (8 * (f[0] - f[1]) - (f[2] - f[3])) / (12 * epsilon);
-    return {{{{7, step, 0}, slope}}};
+    out = {.terms = {{{7, step, 0}, slope}}, .queries = 1};
   }
 };
 

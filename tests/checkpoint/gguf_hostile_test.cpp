@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
+#include "zofo/checkpoint/printable_utf8.hpp"
 
 using namespace zofo::checkpoint;
 
@@ -177,7 +178,6 @@ TEST_CASE("tensor errors name the tensor", "[checkpoint]") {
 }
 
 TEST_CASE("names are checked as Unicode defines UTF-8", "[checkpoint]") {
-  using detail::is_printable_utf8;
   for (const char* good :
        {"a", "\u00e9", "\u20ac", "\U0001F600", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"})
     CHECK(is_printable_utf8(good));

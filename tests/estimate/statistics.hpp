@@ -9,6 +9,7 @@
 
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
+#include "zofo/estimate/estimator.hpp"
 
 namespace statistics {
 
@@ -17,13 +18,13 @@ template <class Estimator, class Law, class F>
 Eigen::VectorXd estimate(const Estimator& estimator, const Law& law, const F& f, const Eigen::VectorXd& theta,
                          std::uint32_t step) {
   std::vector<double> losses;
-  for (const zofo::Probe& probe : estimator.probes(step)) {
+  for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
     Eigen::VectorXd x = theta;
     law.add(x, probe.direction, probe.scale);
     losses.push_back(f(x));
   }
   Eigen::VectorXd g = Eigen::VectorXd::Zero(theta.size());
-  for (const zofo::ZoTerm& term : estimator.combine(step, losses).terms)
+  for (const zofo::ZoTerm& term : zofo::estimate_of(estimator, step, losses).terms)
     law.add(g, term.direction, term.coefficient);
   return g;
 }

@@ -26,8 +26,8 @@ template <class Law>
 void check(const Law& law) {
   MatrixXd theta = MatrixXd::Zero(50, 40), by_adam = theta;
   MatrixXd expected = theta, velocity = theta, adam = theta, m = theta, v = theta;
-  const outer::Momentum solver{{.rate = 0.1, .momentum = 0.7}};
-  const outer::Adam second{{.rate = 0.1, .beta1 = 0.5, .beta2 = 0.8}};
+  const outer::Momentum solver{.rate = 0.1, .momentum = 0.7};
+  const outer::Adam second{.rate = 0.1, .beta1 = 0.5, .beta2 = 0.8};
   outer::Momentum::State<MatrixXd> state;
   outer::Adam::State<MatrixXd> second_state;
   for (std::uint32_t k = 0; k < 4; ++k) {

@@ -12,7 +12,7 @@ namespace estimates {
 
 // Two Gaussian terms that change from step to step.
 inline zofo::ZoGradient at(std::uint32_t step) {
-  return {{{{5, step, 0}, 0.5 + step}, {{5, step, 1}, -2.0}}};
+  return {.terms = {{{5, step, 0}, 0.5 + step}, {{5, step, 1}, -2.0}}, .queries = 2};
 }
 
 // Σ cᵢ zᵢ from the generator itself.

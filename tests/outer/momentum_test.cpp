@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 #include <vector>
 
 #include "catch.hpp"
@@ -24,9 +23,8 @@ TEST_CASE("momentum follows the heavy-ball recurrence, written without a velocit
   const std::size_t n = 1500, m = 70;
   TwoBlocks theta{std::vector<double>(n, 0.0), std::vector<double>(m, 1.0)};
   std::vector<double> now(m, 1.0), before(m, 1.0);
-  const Momentum solver{{.rate = eta, .momentum = beta}};
+  const Momentum solver{.rate = eta, .momentum = beta};
   Momentum::State<TwoBlocks> state;
-  static_assert(std::is_same_v<decltype(state.velocity), std::vector<std::vector<double>>>);
   for (std::uint32_t k = 0; k < 12; ++k) {
     solver.apply(theta, Gaussian{}, estimates::at(k), state);
     const auto g = estimates::dense(estimates::at(k), 1, m);
@@ -44,12 +42,12 @@ TEST_CASE("momentum follows the heavy-ball recurrence, written without a velocit
     const auto g = estimates::dense(estimates::at(k), 0, n);
     for (std::size_t i = 0; i < n; ++i) v[i] += std::pow(beta, 11 - static_cast<int>(k)) * g[i];
   }
-  for (std::size_t i = 0; i < n; i += 37) CHECK(state.velocity[0][i] == Approx(v[i]).margin(1e-12));
+  for (std::size_t i = 0; i < n; i += 37) CHECK(state.velocity.row<double>(0)[i] == Approx(v[i]).margin(1e-12));
 }
 
 TEST_CASE("a rate of 1/√k is taken step by step, in single precision too", "[outer]") {
   Eigen::MatrixXf theta = Eigen::MatrixXf::Zero(20, 30);
-  const Momentum solver{{.rate = Schedule::inverse_sqrt(0.02), .momentum = 0.5}};
+  const Momentum solver{.rate = Schedule::inverse_sqrt(0.02), .momentum = 0.5};
   Momentum::State<Eigen::MatrixXf> state;
   std::vector<double> velocity(600, 0.0), expected(600, 0.0);
   for (std::uint32_t k = 0; k < 8; ++k) {
@@ -69,7 +67,7 @@ TEST_CASE("a rate of 1/√k is taken step by step, in single precision too", "[o
 TEST_CASE("momentum refuses what it cannot apply and leaves θ and the state", "[outer]") {
   Eigen::VectorXd theta = Eigen::VectorXd::Ones(5), longer = Eigen::VectorXd::Ones(6);
   Momentum::State<Eigen::VectorXd> state;
-  const Momentum solver{{.rate = 0.1}};
+  const Momentum solver{.rate = 0.1};
   solver.apply(theta, Gaussian{}, estimates::at(0), state);
   const Eigen::VectorXd before = theta;
   CHECK_THROWS_WITH(solver.apply(theta, Gaussian{}, {{{{}, 1.0}, {{}, std::nan("")}}}, state),
@@ -79,6 +77,6 @@ TEST_CASE("momentum refuses what it cannot apply and leaves θ and the state", "
   CHECK(theta == before);
   CHECK(longer == Eigen::VectorXd::Ones(6));
   CHECK(state.steps == 1);
-  CHECK_THROWS_WITH((zofo::outer::MomentumOptions{.momentum = 1.0}.check()), contains("momentum = 1"));
-  CHECK_THROWS_WITH((zofo::outer::MomentumOptions{.rate = -2.0}.check()), contains("rate = -2"));
+  CHECK_THROWS_WITH((zofo::outer::Momentum{.momentum = 1.0}.check()), contains("momentum = 1"));
+  CHECK_THROWS_WITH((zofo::outer::Momentum{.rate = -2.0}.check()), contains("rate = -2"));
 }

@@ -42,7 +42,7 @@ ZoGradient estimate(std::uint32_t step) { return {{{{5, step, 0}, 0.5 + step}, {
 TEST_CASE("SGD moves θ by −η Σ c z", "[outer]") {
   Eigen::VectorXd theta = Eigen::VectorXd::Constant(100, 1.0);
   outer::Sgd::State<Eigen::VectorXd> state;
-  outer::Sgd{{0.1}}.apply(theta, Gaussian{}, estimate(3), state);
+  outer::Sgd{0.1}.apply(theta, Gaussian{}, estimate(3), state);
   const auto g = dense(estimate(3), 0, 100);
   for (Eigen::Index i = 0; i < 100; ++i)
     CHECK(theta[i] == Approx(1.0 - 0.1 * g[static_cast<std::size_t>(i)]));
@@ -53,7 +53,7 @@ TEST_CASE("Adam moves θ by the moments written as sums over all estimates, tens
   const std::size_t n = 1500;  // two blocks
   TwoTensors theta{std::vector<float>(n, 0.0F), std::vector<float>(n, 0.0F)};
   outer::Adam::State<TwoTensors> state;
-  const outer::Adam adam{{.rate = rate, .beta1 = b1, .beta2 = b2}};
+  const outer::Adam adam{.rate = rate, .beta1 = b1, .beta2 = b2};
   for (std::uint32_t k = 0; k < 4; ++k) adam.apply(theta, Gaussian{}, estimate(k), state);
   std::vector<double> expected(n, 0.0);
   for (int t = 1; t <= 4; ++t) {
@@ -75,6 +75,6 @@ TEST_CASE("Adam moves θ by the moments written as sums over all estimates, tens
 }
 
 TEST_CASE("outer options are checked by name", "[outer]") {
-  CHECK_THROWS_WITH((outer::SgdOptions{std::nan("")}.check()), contains("rate = nan"));
-  CHECK_THROWS_WITH((outer::AdamOptions{.beta1 = 2.0}.check()), contains("beta1 = 2"));
+  CHECK_THROWS_WITH((outer::Sgd{std::nan("")}.check()), contains("rate = nan"));
+  CHECK_THROWS_WITH((outer::Adam{.beta1 = 2.0}.check()), contains("beta1 = 2"));
 }

@@ -103,8 +103,8 @@ TEST_CASE("a ball in single precision, many chunks long", "[outer]") {
 TEST_CASE("projected SGD ends on the boundary, at the constrained minimum", "[outer]") {
   // f = ½‖θ − a‖² over the unit ball has its minimum at a/‖a‖; ĝ = (z·∇f) z exactly on a quadratic.
   const VectorXd a = VectorXd::LinSpaced(5, 1.0, 2.0);
-  const Projected solver{Sgd{{0.02}}, Ball(1.0)};
-  solver.options.check();
+  const Projected solver{Sgd{0.02}, Ball(1.0)};
+  solver.check();
   Projected<Sgd, Ball>::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(5), mean = VectorXd::Zero(5);
   for (std::uint32_t k = 0; k < 4000; ++k) {
@@ -123,14 +123,14 @@ TEST_CASE("sets and what they hold are checked by name", "[outer]") {
   CHECK_THROWS_WITH((Box{std::nan(""), 1.0}.check()), contains("low = nan"));
   CHECK_THROWS_WITH((Box{0.0, std::nan("")}.check()), contains("high = nan"));
   CHECK_THROWS_WITH(Ball(-1.0).check(), contains("radius = -1"));
-  CHECK_THROWS_WITH((Projected{Sgd{{-1.0}}, Box{}}.options.check()), contains("rate = -1"));
-  CHECK_THROWS_WITH((Projected{Sgd{{0.1}}, Ball(-2.0)}.options.check()), contains("radius = -2"));
+  CHECK_THROWS_WITH((Projected{Sgd{-1.0}, Box{}}.check()), contains("rate = -1"));
+  CHECK_THROWS_WITH((Projected{Sgd{0.1}, Ball(-2.0)}.check()), contains("radius = -2"));
 
-  const Projected solver{Sgd{{0.1}}, Ball::around(VectorXd(VectorXd::Zero(4)), 1.0)};
+  const Projected solver{Sgd{0.1}, Ball::around(VectorXd(VectorXd::Zero(4)), 1.0)};
   VectorXd longer = VectorXd::Ones(5);
   Sgd::State<VectorXd> state;
   CHECK_THROWS_WITH(solver.apply(longer, Gaussian{}, estimates::at(0), state),
-                    contains("ball: tensor 0 of theta, of 5 entries, is not like the centre's"));
+                    contains("ball: tensor 0 of theta, of 5 entries: size or type differs from the centre's"));
   Eigen::VectorXf single = Eigen::VectorXf::Ones(4);
   Sgd::State<Eigen::VectorXf> single_state;
   CHECK_THROWS_WITH(solver.apply(single, Gaussian{}, estimates::at(0), single_state),

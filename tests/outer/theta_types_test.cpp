@@ -11,7 +11,7 @@
 #include "zofo/outer/box.hpp"
 #include "zofo/outer/momentum.hpp"
 #include "zofo/outer/projected.hpp"
-#include "zofo/outer/scalar_adam.hpp"
+#include "zofo/outer/rms_scalar.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
@@ -55,11 +55,11 @@ double slope(const Law& law, Theta& theta, zofo::Direction z) {
 template <class Theta, class Outer, class Law>
 double end_value(const Outer& solver, const Law& law) {
   static_assert(zofo::OuterOptimizer<Outer, Theta, Law>);
-  solver.options.check();
+  solver.check();
   Theta theta = twelve<Theta>();
   typename Outer::template State<Theta> state;
   for (std::uint32_t k = 0; k < 2000; ++k) {
-    zofo::ZoGradient g;
+    zofo::ZoGradient g{{}, 2};
     for (std::uint32_t query = 0; query < 2; ++query) {
       const zofo::Direction z{11, k, query};
       g.terms.push_back({z, 0.5 * slope(law, theta, z)});
@@ -77,14 +77,14 @@ TEMPLATE_TEST_CASE("every outer optimiser descends on every kind of θ", "[outer
   // From 6. The noise of the exact slopes vanishes at the minimum; Adam's steps need a rate that falls.
   const auto check = [](const auto& law) {
     const auto falling = Schedule::cosine(0.05, 0.0, 2000);
-    CHECK(end_value<TestType>(outer::Sgd{{0.03}}, law) < 1e-8);
-    CHECK(end_value<TestType>(outer::Momentum{{.rate = 0.003, .momentum = 0.9}}, law) < 1e-4);
-    CHECK(end_value<TestType>(outer::Adam{{.rate = falling}}, law) < 1e-2);
-    CHECK(end_value<TestType>(outer::ScalarAdam{{.rate = falling, .beta2 = 0.99}}, law) < 1e-4);
-    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{{0.03}}, outer::Box{-1.0, 2.0}}, law) < 1e-8);
+    CHECK(end_value<TestType>(outer::Sgd{0.03}, law) < 1e-8);
+    CHECK(end_value<TestType>(outer::Momentum{.rate = 0.003, .momentum = 0.9}, law) < 1e-4);
+    CHECK(end_value<TestType>(outer::Adam{.rate = falling}, law) < 1e-2);
+    CHECK(end_value<TestType>(outer::RmsScalar{.rate = falling, .beta2 = 0.99}, law) < 1e-4);
+    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{0.03}, outer::Box{-1.0, 2.0}}, law) < 1e-8);
     // The nearest point of a ball of radius √12/2 is θ = ½: 12 · ⅛.
     CHECK(end_value<TestType>(
-              outer::Projected{outer::Sgd{{Schedule::cosine(0.03, 0.0, 2000)}}, outer::Ball(std::sqrt(3.0))},
+              outer::Projected{outer::Sgd{Schedule::cosine(0.03, 0.0, 2000)}, outer::Ball(std::sqrt(3.0))},
               law) == Approx(1.5).epsilon(1e-2));
   };
   check(zofo::Gaussian{});
@@ -92,14 +92,14 @@ TEMPLATE_TEST_CASE("every outer optimiser descends on every kind of θ", "[outer
 }
 
 TEMPLATE_TEST_CASE("a rate of 1/√k reproduces the recursion by hand", "[outer]", outer::Sgd,
-                   outer::ScalarAdam) {
-  // With ρ = ±1 each, ScalarAdam's second moment stays 1 and both take rate(k) · ρ.
-  const TestType solver{{.rate = Schedule::inverse_sqrt(0.1)}};
+                   outer::RmsScalar) {
+  // With ρ = ±1 each, RmsScalar's second moment stays 1 and both take rate(k) · ρ.
+  const TestType solver{.rate = Schedule::inverse_sqrt(0.1)};
   typename TestType::template State<Eigen::VectorXd> state;
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(5), expected = theta, z(5);
   for (std::uint32_t k = 0; k < 20; ++k) {
     const double rho = k % 3 == 0 ? -1.0 : 1.0;
-    solver.apply(theta, zofo::Rademacher{}, {{{{2, k, 0}, rho}}}, state);
+    solver.apply(theta, zofo::Rademacher{}, {{{{2, k, 0}, rho}}, 1}, state);
     zofo::rademacher({2, k, 0}, 0, 0, z.data(), 5);
     expected -= 0.1 / std::sqrt(k + 1.0) * rho * z;
     CHECK(theta.isApprox(expected, 1e-12));

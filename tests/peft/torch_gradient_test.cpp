@@ -12,7 +12,8 @@
 
 #include "../model/golden.hpp"
 #include "catch.hpp"
-#include "zofo/lm/examples_batch.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/pack_examples.hpp"
 #include "zofo/model_io/load_model.hpp"
 
 using namespace zofo;

@@ -60,9 +60,9 @@ TEST_CASE("E3: second moment d, and no bias, for coordinates", "[perturb]") {
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(6, -1.0, 2.0), zero = Eigen::VectorXd::Zero(6);
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   CHECK(Coordinate{}.second_moment_factor(6) == 6.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 1, 42}}, Coordinate{}, g, 6.0, 200000) < 5.0);
-  CHECK(statistics::mean_deviation(Central{{0.1, 1, 43}}, Coordinate{}, f, zero, g, 200000) < 5.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 1, 42}}, Lopsided{}, g, 6.0, 200000) > 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 42}, Coordinate{}, g, 6.0, 200000) < 5.0);
+  CHECK(statistics::mean_deviation(Central{0.1, 1, 43}, Coordinate{}, f, zero, g, 200000) < 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 42}, Lopsided{}, g, 6.0, 200000) > 5.0);
 }
 
 TEST_CASE("the laws' own streams are none of a tensor's", "[perturb]") {

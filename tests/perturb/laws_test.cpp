@@ -1,6 +1,7 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
+#include <list>
 #include <vector>
 
 #include "catch.hpp"
@@ -17,7 +18,7 @@ using zofo::Rademacher;
 static_assert(zofo::Perturbation<Gaussian, Eigen::VectorXd> &&
               zofo::Perturbation<Rademacher, Eigen::MatrixXf>);
 static_assert(zofo::CoordinatewiseLaw<Gaussian> && zofo::CoordinatewiseLaw<Rademacher>);
-static_assert(!zofo::Perturbation<Gaussian, std::vector<float>>);
+static_assert(!zofo::Perturbation<Gaussian, std::list<float>>);
 
 namespace {
 struct TwoTensors {

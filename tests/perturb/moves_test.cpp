@@ -1,6 +1,7 @@
 // Moved copies of θ against `add` on a copy, for every law.
 #include <Eigen/Core>
 #include <cstdint>
+#include <list>
 #include <vector>
 
 #include "catch.hpp"
@@ -20,7 +21,7 @@ using namespace zofo;
 static_assert(FillableLaw<Sphere, Eigen::VectorXf> && !CoordinatewiseLaw<Sphere>);
 static_assert(BindableLaw<Orthogonal, shapes::Mixed> && BindableLaw<LowRank, shapes::Layer<float>>);
 static_assert(BindableLaw<Sparse<Sphere, RandomMask>, Eigen::MatrixXd>);
-static_assert(!BindableLaw<Gaussian, Eigen::VectorXd> && !BindableLaw<Sphere, std::vector<float>>);
+static_assert(!BindableLaw<Gaussian, Eigen::VectorXd> && !BindableLaw<Sphere, std::list<float>>);
 static_assert(HasMatrices<Eigen::MatrixXf> && HasMatrices<shapes::Layer<double>> &&
               !HasMatrices<shapes::Mixed>);
 

@@ -41,7 +41,7 @@ TEST_CASE("E4: q = d gives the exact gradient of a linear function", "[perturb]"
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(d, -1.0, 2.0), zero = Eigen::VectorXd::Zero(d);
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   for (std::uint32_t step = 0; step < 5; ++step) {
-    const Central central{{0.5, d, 52}};
+    const Central central{0.5, d, 52};
     CHECK((statistics::estimate(central, Orthogonal{d}, f, zero, step) - g).norm() < 1e-9 * g.norm());
     CHECK((statistics::estimate(central, Gaussian{}, f, zero, step) - g).norm() > 0.1 * g.norm());
   }
@@ -52,9 +52,9 @@ TEST_CASE("E4: second moment d/q, and no bias", "[perturb]") {
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   CHECK(Orthogonal{4}.second_moment_factor(10, 4) == 2.5);
   CHECK(Orthogonal{4}.second_moment_factor(10) == 10.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 4, 53}}, Orthogonal{4}, g, 2.5, 20000) < 5.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 4, 53}}, Gaussian{}, g, 2.5, 20000) > 5.0);
-  CHECK(statistics::mean_deviation(Central{{0.1, 4, 54}}, Orthogonal{4}, f, zero, g, 20000) < 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 4, 53}, Orthogonal{4}, g, 2.5, 20000) < 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 4, 53}, Gaussian{}, g, 2.5, 20000) > 5.0);
+  CHECK(statistics::mean_deviation(Central{0.1, 4, 54}, Orthogonal{4}, f, zero, g, 20000) < 5.0);
 }
 
 // Haar: the last of three directions, the most processed one, has mean 0, entries of variance 1 and of fourth

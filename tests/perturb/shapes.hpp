@@ -48,7 +48,7 @@ void for_each_tensor(Mixed& theta, F&& f) {
 template <class Theta>
 Eigen::VectorXd flat(const Theta& theta) {
   std::vector<double> all;
-  zofo::detail::list_tensors(theta, [&](std::uint32_t, const auto* x, std::size_t n) {
+  zofo::list_tensors(theta, [&](std::uint32_t, const auto* x, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) all.push_back(static_cast<double>(x[i]));
   });
   return Eigen::Map<const Eigen::VectorXd>(all.data(), static_cast<Eigen::Index>(all.size()));

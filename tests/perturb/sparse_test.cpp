@@ -105,20 +105,20 @@ TEST_CASE("second moments under masks", "[perturb]") {
   const Sparse random{Gaussian{}, RandomMask{0.35, 74, 1}};
   CHECK(random.second_moment_factor(10) == Approx(1.0 + 0.35 * 9.0 + 2.0));
   const double whole = 0.35 * random.second_moment_factor(10);  // to the whole gradient
-  CHECK(statistics::moment_deviation(Central{{0.1, 1, 75}}, random, g, whole, 200000) < 5.0);
-  CHECK(statistics::moment_deviation(Central{{0.1, 1, 75}}, random, g, 0.35 * 12.0, 200000) > 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 75}, random, g, whole, 200000) < 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 75}, random, g, 0.35 * 12.0, 200000) > 5.0);
 
   const Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(10, 1.0, 2.0);
   const Sparse fixed{Rademacher{}, MagnitudeMask(theta, 0.4)};
   CHECK(fixed.second_moment_factor(10) == 4.0);
   CHECK(Sparse{Gaussian{}, MagnitudeMask(theta, 0.4)}.second_moment_factor(10) == 6.0);
   const double part = g.head(4).squaredNorm() / g.squaredNorm();
-  CHECK(statistics::moment_deviation(Central{{0.1, 1, 76}}, fixed, g, 4.0 * part, 200000) < 5.0);
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 76}, fixed, g, 4.0 * part, 200000) < 5.0);
   Eigen::VectorXd masked = g;
   masked.tail(6).setZero();
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
-  CHECK(statistics::mean_deviation(Central{{0.1, 1, 77}}, fixed, f, theta, masked, 200000) < 5.0);
-  CHECK(statistics::mean_deviation(Central{{0.1, 1, 77}}, fixed, f, theta, g, 2000) > 5.0);
+  CHECK(statistics::mean_deviation(Central{0.1, 1, 77}, fixed, f, theta, masked, 200000) < 5.0);
+  CHECK(statistics::mean_deviation(Central{0.1, 1, 77}, fixed, f, theta, g, 2000) > 5.0);
 }
 
 TEST_CASE("bad fractions and masks of another θ are refused", "[perturb]") {

@@ -39,21 +39,21 @@ struct SumEvaluator {
   Eigen::VectorXd theta;
   Eigen::VectorXd anchor = theta;
   std::size_t asked_here = 0, asked_at_anchor = 0;
-  std::vector<double> losses{};
+  std::vector<double> losses_here{}, losses_at_anchor{};  // both spans stay valid together
 
   std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
     asked_here += probes.size();
-    return at(theta, probes, batch);
+    return at(theta, probes, batch, losses_here);
   }
   std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
     asked_at_anchor += probes.size();
-    return at(anchor, probes, batch);
+    return at(anchor, probes, batch, losses_at_anchor);
   }
   void move_anchor() { anchor = theta; }
 
  private:
   std::span<const double> at(const Eigen::VectorXd& x, std::span<const zofo::Probe> probes,
-                             zofo::ProbeBatch batch) {
+                             zofo::ProbeBatch batch, std::vector<double>& losses) {
     losses.clear();
     for (const zofo::Probe& probe : probes) {
       Eigen::VectorXd moved = x;

@@ -5,6 +5,9 @@
 #include "contains.hpp"
 #include "variance/finite_sum.hpp"
 #include "zofo/estimate/central.hpp"
+#include "zofo/estimate/one_point_residual.hpp"
+#include "zofo/estimate/random_sign.hpp"
+#include "zofo/estimate/spread_scaled.hpp"
 #include "zofo/variance/none.hpp"
 #include "zofo/variance/spider.hpp"
 #include "zofo/variance/storm.hpp"
@@ -12,8 +15,10 @@
 
 using Eigen::VectorXd;
 using zofo::Central;
+using zofo::RandomSign;
+using zofo::SpreadScaled;
 using zofo::ZoGradient;
-namespace reduce = zofo::variance;
+namespace variance = zofo::variance;
 
 static_assert(zofo::VarianceReduction<variance::None<Central>> &&
               zofo::VarianceReduction<variance::Svrg<Central>> &&
@@ -24,7 +29,7 @@ static_assert(!zofo::VarianceReduction<Central> && zofo::ProbeEvaluator<SumEvalu
 namespace {
 constexpr Eigen::Index kD = 5;
 const FiniteSum kSum(8, kD);
-const Central kCentral{{0.1, 2, 3}};
+const Central kCentral{0.1, 2, 3};
 VectorXd point(double shift) { return VectorXd::LinSpaced(kD, -1.0, 1.0).array() + shift; }
 // ĝ of all eight rows in the directions of one step: what a large batch of eight is.
 VectorXd full_by_hand(const VectorXd& x, std::uint32_t step) {
@@ -40,7 +45,7 @@ constexpr double kRounding = 1e-12;
 }  // namespace
 
 TEST_CASE("no reduction gives the estimator's own estimate", "[reduce]") {
-  const variance::None none(kCentral);
+  const variance::None none{kCentral};
   variance::None<Central>::State state;
   SumEvaluator evaluator{kSum, point(0.0)};
   ZoGradient estimate;
@@ -50,7 +55,7 @@ TEST_CASE("no reduction gives the estimator's own estimate", "[reduce]") {
 }
 
 TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, which a hand calculation repeats", "[reduce]") {
-  const variance::Svrg svrg(kCentral, {.period = 4, .batches = 8});
+  const variance::Svrg svrg{.estimator = kCentral, .period = 4, .batches = 8};
   variance::Svrg<Central>::State state;
   SumEvaluator evaluator{kSum, point(0.0)};
   ZoGradient estimate;
@@ -71,7 +76,7 @@ TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, which a hand calculation 
 }
 
 TEST_CASE("E7: what SVRG's mini-batch and directions add grows as the distance from the anchor", "[reduce]") {
-  const variance::Svrg svrg(kCentral, {.period = 1000, .batches = 8});
+  const variance::Svrg svrg{.estimator = kCentral, .period = 1000, .batches = 8};
   const auto added = [&](double distance, std::uint32_t k) {
     variance::Svrg<Central>::State state;
     SumEvaluator evaluator{kSum, point(0.0)};
@@ -89,7 +94,7 @@ TEST_CASE("E7: what SVRG's mini-batch and directions add grows as the distance f
 }
 
 TEST_CASE("SPIDER adds differences along the path", "[reduce]") {
-  const variance::Spider spider(kCentral, {.period = 5, .batches = 8});
+  const variance::Spider spider{.estimator = kCentral, .period = 5, .batches = 8};
   variance::Spider<Central>::State state;
   SumEvaluator evaluator{kSum, point(0.0)};
   ZoGradient estimate;
@@ -110,7 +115,7 @@ TEST_CASE("SPIDER adds differences along the path", "[reduce]") {
 TEST_CASE("STORM is its recursion, forgets what rounding forgets, and with weight 1 is the plain estimate",
           "[reduce]") {
   const double weight = GENERATE(0.5, 1.0);
-  const variance::Storm storm(kCentral, {.weight = weight});
+  const variance::Storm storm{.estimator = kCentral, .weight = weight};
   variance::Storm<Central>::State state;
   SumEvaluator evaluator{kSum, point(0.0)};
   ZoGradient estimate;
@@ -127,9 +132,56 @@ TEST_CASE("STORM is its recursion, forgets what rounding forgets, and with weigh
 }
 
 TEST_CASE("options of reductions out of range are named", "[reduce]") {
-  CHECK_THROWS_WITH(variance::Svrg(kCentral, {.period = 0}).check(), contains("period = 0"));
-  CHECK_THROWS_WITH(variance::Spider(kCentral, {.batches = 0}).check(), contains("batches = 0"));
-  CHECK_THROWS_WITH(variance::Storm(kCentral, {.weight = 0.0}).check(), contains("weight = 0"));
-  CHECK_THROWS_WITH(variance::Storm(kCentral, {.weight = std::nan("")}).check(), contains("weight = nan"));
-  CHECK_THROWS_WITH(variance::None(Central{{-1.0, 1, 0}}).check(), contains("epsilon = -1"));
+  CHECK_THROWS_WITH((variance::Svrg{.estimator = kCentral, .period = 0}.check()), contains("period = 0"));
+  CHECK_THROWS_WITH((variance::Spider{.estimator = kCentral, .batches = 0}.check()), contains("batches = 0"));
+  CHECK_THROWS_WITH((variance::Storm{.estimator = kCentral, .weight = 0.0}.check()), contains("weight = 0"));
+  CHECK_THROWS_WITH((variance::Storm{.estimator = kCentral, .weight = std::nan("")}.check()),
+                    contains("weight = nan"));
+  CHECK_THROWS_WITH((variance::None{Central{-1.0, 1, 0}}.check()), contains("epsilon = -1"));
+}
+
+TEST_CASE("a reduction checks the estimators that it wraps, also those that check more than the shared options",
+          "[reduce]") {
+  const SpreadScaled one{.queries = 1};
+  const RandomSign wrapped{one};
+  CHECK_THROWS_WITH(variance::None{one}.check(), contains("queries = 1"));
+  CHECK_THROWS_WITH(variance::None{wrapped}.check(), contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Svrg{.estimator = one}.check()), contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Svrg{.estimator = SpreadScaled{}, .full = one}.check()), contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Spider{.estimator = wrapped}.check()), contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Spider{.estimator = SpreadScaled{}, .full = one}.check()),
+                    contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Storm{.estimator = wrapped}.check()), contains("queries = 1"));
+  CHECK_THROWS_WITH(variance::None{zofo::OnePointResidual{.queries = 0}}.check(), contains("queries = 0"));
+}
+
+TEST_CASE("a reduction passes the solver's seed to the estimators that have none", "[reduce]") {
+  variance::Svrg svrg{.estimator = Central{}, .full = Central{.seed = 5}};
+  zofo::adopt_seed(svrg, 9);
+  CHECK(svrg.estimator.seed == 9U);
+  CHECK(svrg.full->seed == 5U);
+  variance::Storm storm{.estimator = RandomSign{Central{}}};
+  zofo::adopt_seed(storm, 9);
+  CHECK((storm.estimator.seed == 9U && storm.estimator.estimator.seed == 9U));
+  variance::None none{zofo::OnePointResidual{}};
+  zofo::adopt_seed(none, 9);
+  CHECK(none.estimator.seed == 9U);
+  zofo::adopt_seed(none, 10);
+  CHECK(none.estimator.seed == 9U);
+}
+
+TEST_CASE("without a reduction a stateful estimator's state passes through", "[reduce]") {
+  const zofo::OnePointResidual residual{0.1, 2, 3};
+  const variance::None none{residual};
+  variance::None<zofo::OnePointResidual>::State state;
+  zofo::OnePointResidual::State own;
+  SumEvaluator evaluator{kSum, point(0.0)};
+  std::vector<zofo::Probe> probes;
+  ZoGradient estimate, expected;
+  for (std::uint32_t k = 0; k < 4; ++k) {
+    none.estimate(k, evaluator, state, estimate);
+    residual.probes(k, own, probes);
+    residual.combine(k, evaluator.here(probes, {.number = k}), own, expected);
+    CHECK(estimate == expected);
+  }
 }

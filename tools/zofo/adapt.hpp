@@ -10,8 +10,9 @@
 
 #include "cli.hpp"
 #include "zofo/checkpoint/atomic_folder.hpp"
-#include "zofo/train/few_shot_adaptation.hpp"
+#include "zofo/model_io/load_model.hpp"
 #include "zofo/run/meta_run.hpp"
+#include "zofo/train/few_shot_adaptation.hpp"
 
 namespace zofo::cli {
 

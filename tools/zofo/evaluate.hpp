@@ -14,6 +14,7 @@
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/lm/calibrate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
+#include "zofo/train/memory_bounds.hpp"
 
 namespace zofo::cli {
 

@@ -5,6 +5,7 @@
 #include "zofo/config/options_toml.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/run/resume.hpp"
+#include "zofo/train/budget.hpp"
 
 namespace zofo::cli {
 namespace {

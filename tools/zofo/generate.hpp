@@ -119,7 +119,7 @@ struct Generate {
       ++number;
       if (line.find_first_not_of(" \t\r") != std::string::npos) {
         try {
-          const data::Row row = data::detail::parse_row(line, "stdin", number);
+          const data::Row row = data::parse_row(line, "stdin", number);
           const nlohmann::json& prompt = row.at("prompt");
           require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.place(),
                   prompt.type_name());

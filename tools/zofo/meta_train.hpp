@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "zofo/model_io/load_model.hpp"
 #include "zofo/train/meta_training.hpp"
 
 namespace zofo::cli {

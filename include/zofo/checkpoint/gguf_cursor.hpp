@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "zofo/checkpoint/printable_utf8.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
@@ -27,37 +28,6 @@ struct GgufRaw {
   std::uint64_t count = 1;
   std::span<const std::byte> bytes;  ///< of its elements, as long as the file's bytes live
 };
-
-namespace detail {
-
-/// Length of the UTF-8 sequence at the front of `text`, 0 when it is malformed (Unicode 15, table 3-7).
-inline std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = at(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((at(i) & 0xC0u) != 0x80u) return 0;
-  const unsigned second = at(1);
-  const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
-  const bool surrogate = lead == 0xED && second >= 0xA0;
-  const bool beyond = lead == 0xF4 && second >= 0x90;
-  return overlong || surrogate || beyond ? 0 : length;
-}
-
-/// Whether `text` is UTF-8 without control characters, so that messages may show it.
-inline bool is_printable_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    const auto lead = static_cast<unsigned char>(text.front());
-    if (length == 0 || lead < 0x20 || lead == 0x7F) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-}  // namespace detail
 
 /// Reads little-endian values one after the other; whatever would run past the end throws Error naming file,
 /// byte and what was read.
@@ -91,8 +61,8 @@ class GgufCursor {
     const std::string_view value = text(what);
     require(!value.empty() && value.size() <= 65535, "{}: byte {}: {} of {} bytes: must have 1 to 65535",
             file_, at, what, value.size());
-    require(detail::is_printable_utf8(value), "{}: byte {}: {} must be UTF-8 without control characters",
-            file_, at, what);
+    require(is_printable_utf8(value), "{}: byte {}: {} must be UTF-8 without control characters", file_, at,
+            what);
     return std::string(value);
   }
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/checkpoint/gguf_cursor.hpp"
+#include "zofo/checkpoint/printable_utf8.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
@@ -49,7 +49,7 @@ class SafetensorsHeader final : public nlohmann::json_sax<nlohmann::json> {
   [[nodiscard]] std::vector<SafetensorsEntry> take() && { return std::move(entries_); }
 
   bool key(string_t& text) override {
-    require(detail::is_printable_utf8(text) && !text.empty() && text.size() <= 4096,
+    require(is_printable_utf8(text) && !text.empty() && text.size() <= 4096,
             "{}: header: a name must be 1 to 4096 bytes of UTF-8 without control characters", file_);
     require(names_.insert(text).second, "{}: header: {}'{}' appears twice", file_, inside(), text);
     key_ = std::move(text);
@@ -99,7 +99,7 @@ class SafetensorsHeader final : public nlohmann::json_sax<nlohmann::json> {
   bool string(string_t& text) override {
     if (level_ == Level::metadata) return true;
     if (level_ != Level::tensor || key_ != "dtype") unexpected("a string");
-    require(detail::is_printable_utf8(text) && text.size() <= 16,
+    require(is_printable_utf8(text) && text.size() <= 16,
             "{}: tensor '{}': dtype: must be at most 16 printable bytes", file_, entries_.back().name);
     entries_.back().dtype = std::move(text);
     return true;

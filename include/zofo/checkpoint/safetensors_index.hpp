@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "zofo/checkpoint/gguf_cursor.hpp"
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/printable_utf8.hpp"
 #include "zofo/checkpoint/safetensors.hpp"
 
 namespace zofo::checkpoint {
@@ -63,7 +63,7 @@ class SafetensorsFolder {
     const JsonFields map = document.fields("weight_map");
     std::map<std::string, std::size_t> opened;
     for (const auto& [tensor, value] : map.object().items()) {
-      require(detail::is_printable_utf8(tensor), "{}: a tensor's name must be printable UTF-8", map.place());
+      require(is_printable_utf8(tensor), "{}: a tensor's name must be printable UTF-8", map.place());
       const std::string shard = map.string(tensor);
       check_inside(shard, map, tensor);
       const auto [found, fresh] = opened.emplace(shard, files_.size());
@@ -77,7 +77,7 @@ class SafetensorsFolder {
   // A shard is a file of the folder itself: an index must not reach for others.
   static void check_inside(const std::string& shard, const JsonFields& map, const std::string& tensor) {
     const bool inside = shard.ends_with(".safetensors") && shard.find_first_of("/\\") == std::string::npos &&
-                        detail::is_printable_utf8(shard);
+                        is_printable_utf8(shard);
     if (!inside) map.refuse(tensor, "the name of a .safetensors file in the same folder");
   }
 

@@ -108,23 +108,23 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
 }
 
 inline void MetaTrainOptions::check() const {
-  detail::one_of("method", method, {"bilevel", "frozen", "drift", "joint-lora", "joint-mezo", "none"});
-  detail::check_zeroth_order(*this);
-  detail::one_of("sampling", sampling, {"uniform", "proportional", "tempered"});
-  detail::one_of("theta_rows", theta_rows, {"shared", "unseen"});
-  detail::one_of("adapters", adapters, {"kept", "reset", "tied"});
-  detail::one_of("device", device, {"auto", "cpu", "cuda"});
-  detail::one_of("precision", precision, {"auto", "bf16", "fp32"});
+  require_one_of("method", method, {"bilevel", "frozen", "drift", "joint-lora", "joint-mezo", "none"});
+  check_zeroth_order(*this);
+  require_one_of("sampling", sampling, {"uniform", "proportional", "tempered"});
+  require_one_of("theta_rows", theta_rows, {"shared", "unseen"});
+  require_one_of("adapters", adapters, {"kept", "reset", "tied"});
+  require_one_of("device", device, {"auto", "cpu", "cuda"});
+  require_one_of("precision", precision, {"auto", "bf16", "fp32"});
   require(device != "cpu" || precision != "bf16",
           "precision = \"bf16\": needs a GPU: the CPU computes in fp32 alone");
-  detail::count_in("inner_steps", inner_steps, 1, 1'000'000);
+  require_count("inner_steps", inner_steps, 1, 1'000'000);
   require_in("penalty", penalty, 0.0, 1e9);
   require_in("lower_rate", lower_rate, 0.0, 10.0);
   require_in("upper_rate", upper_rate, 0.0, 10.0);
-  detail::count_in("batch", batch, 1, 65536);
+  require_count("batch", batch, 1, 65536);
   require_in("temperature", temperature, 1.0, 1e6);
-  detail::count_in("reset_every", reset_every, 1, 1'000'000'000);
-  if (device == "cuda" && moves_backbone()) detail::check_zeroth_order_on_gpu(*this);
+  require_count("reset_every", reset_every, 1, 1'000'000'000);
+  if (device == "cuda" && moves_backbone()) check_zeroth_order_on_gpu(*this);
   require(in_memory == 0 || reduction == "none",
           "in_memory = {}: not with reduction = \"{}\", which keeps all adapters of its anchor: must be 0",
           in_memory, reduction);
@@ -136,10 +136,10 @@ inline void MetaTrainOptions::check() const {
   require_in("save_seconds", save_seconds, 0.0, 1e9);
   require(method == "none" || steps > 0 || seconds > 0.0,
           "steps = 0 and seconds = 0: at least one must be positive");
-  detail::count_in("lora_rank", lora_rank, 1, 1024);
-  detail::above_zero("lora_alpha", lora_alpha, 1e6);
+  require_count("lora_rank", lora_rank, 1, 1024);
+  require_positive("lora_alpha", lora_alpha, 1e6);
   require(!lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
-  detail::count_in("seed", seed, 0, 0xFFFFFFFF);  // the upper half of the samples' seeds tells tasks apart
+  require_count("seed", seed, 0, 0xFFFFFFFF);  // the upper half of the samples' seeds tells tasks apart
 }
 
 /// The loop that a method comes to.

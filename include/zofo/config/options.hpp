@@ -4,41 +4,41 @@
 #include <cstdint>
 #include <limits>
 
-#include "zofo/core/error.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/option_fields.hpp"
+#include "zofo/core/error.hpp"
 
 namespace zofo::llm {
 
 namespace detail {
 
 inline void check_names(const Options& o) {
-  one_of("schedule", o.schedule, {"constant", "linear", "cosine"});
-  one_of("device", o.device, {"auto", "cpu", "cuda"});
-  one_of("precision", o.precision, {"auto", "bf16", "fp32"});
+  require_one_of("schedule", o.schedule, {"constant", "linear", "cosine"});
+  require_one_of("device", o.device, {"auto", "cpu", "cuda"});
+  require_one_of("precision", o.precision, {"auto", "bf16", "fp32"});
 }
 
 inline void check_ranges(const Options& o) {
-  count_in("inner_steps", o.inner_steps, 1, 1'000'000);
+  require_count("inner_steps", o.inner_steps, 1, 1'000'000);
   require_in("penalty", o.penalty, 0.0, 1e9);
   require_in("lower_rate", o.lower_rate, 0.0, 10.0);
   require_in("upper_rate", o.upper_rate, 0.0, 10.0);
   require_in("clip", o.clip, 0.0, 1e30);
   require_in("weight_decay", o.weight_decay, 0.0, 1e6);
-  count_in("batch", o.batch, 1, 65536);
-  count_in("accumulate", o.accumulate, 1, 65536);
+  require_count("batch", o.batch, 1, 65536);
+  require_count("accumulate", o.accumulate, 1, 65536);
   require_in("seconds", o.seconds, 0.0, 1e9);
   require_in("passes", o.passes, 0.0, 1e15);
-  count_in("evaluate_steps", o.evaluate_steps, 1, std::numeric_limits<std::uint32_t>::max());
-  count_in("lora_rank", o.lora_rank, 1, 4096);
-  above_zero("lora_alpha", o.lora_alpha, 1e6);
+  require_count("evaluate_steps", o.evaluate_steps, 1, std::numeric_limits<std::uint32_t>::max());
+  require_count("lora_rank", o.lora_rank, 1, 4096);
+  require_positive("lora_alpha", o.lora_alpha, 1e6);
   require(!o.lora_targets.empty(), "lora_targets = \"\": must name at least one projection");
-  count_in("virtual_tokens", o.virtual_tokens, 1, 4096);
-  count_in("shots", o.shots, 0, 1'000'000);
-  count_in("demonstrations", o.demonstrations, 0, 4096);
-  count_in("curve_rows", o.curve_rows, 1, 1'000'000);
+  require_count("virtual_tokens", o.virtual_tokens, 1, 4096);
+  require_count("shots", o.shots, 0, 1'000'000);
+  require_count("demonstrations", o.demonstrations, 0, 4096);
+  require_count("curve_rows", o.curve_rows, 1, 1'000'000);
   require_in("save_seconds", o.save_seconds, 0.0, 1e9);
-  count_in("seed", o.seed, 0, std::numeric_limits<std::int64_t>::max());
+  require_count("seed", o.seed, 0, std::numeric_limits<std::int64_t>::max());
 }
 
 /// The adapter is the method's.
@@ -86,7 +86,7 @@ inline void check_length(const Options& o) {
 inline void Options::check() const {
   method_named(method);
   detail::check_names(*this);
-  detail::check_zeroth_order(*this);
+  check_zeroth_order(*this);
   require(device != "cpu" || precision != "bf16", "precision = \"bf16\": the CPU computes in fp32 alone");
   detail::check_ranges(*this);
   detail::check_length(*this);

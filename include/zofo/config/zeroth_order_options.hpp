@@ -5,11 +5,11 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "zofo/config/field_checks.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::llm {
@@ -62,40 +62,19 @@ void for_each_zeroth_order_option(AnyOptions& o, Visit&& visit) {
         "shorten zeroth-order steps (of momentum: what each adds) to that length, 0: no limit");
 }
 
-namespace detail {
-
-inline void one_of(const char* field, std::string_view value,
-                   std::initializer_list<std::string_view> allowed) {
-  std::string list;
-  for (std::string_view each : allowed) {
-    if (value == each) return;
-    list.append(list.empty() ? "" : ", ").append(each);
-  }
-  fail("{} = \"{}\": must be one of {}", field, value, list);
-}
-
-inline void above_zero(const char* field, double value, double high) {
-  require(std::isfinite(value) && value > 0.0 && value <= high, "{} = {}: must be a finite number in (0, {}]",
-          field, value, high);
-}
-
-inline void count_in(const char* field, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
-  require(value >= low && value <= high, "{} = {}: must be in [{}, {}]", field, value, low, high);
-}
-
-/// Every field by itself, then those that do not go together.
+/// Checks each field, then the combinations. Throws Error naming the field and the values it may have.
 inline void check_zeroth_order(const ZerothOrderOptions& o) {
-  one_of("direction", o.direction,
-         {"gaussian", "rademacher", "sphere", "coordinate", "low-rank", "sparse", "random-sparse"});
-  one_of("reduction", o.reduction, {"none", "svrg", "spider", "storm"});
-  one_of("outer", o.outer, {"sgd", "momentum", "adam", "scalar-adam"});
-  count_in("direction_rank", o.direction_rank, 1, 4096);
-  above_zero("density", o.density, 1.0);
-  above_zero("epsilon", o.epsilon, 1.0);
-  count_in("queries", o.queries, 1, 4096);
-  count_in("reduction_period", o.reduction_period, 1, 1'000'000);
-  count_in("reduction_batches", o.reduction_batches, 1, 1'000'000);
-  above_zero("storm_weight", o.storm_weight, 1.0);
+  require_one_of("direction", o.direction,
+                 {"gaussian", "rademacher", "sphere", "coordinate", "low-rank", "sparse", "random-sparse"});
+  require_one_of("reduction", o.reduction, {"none", "svrg", "spider", "storm"});
+  require_one_of("outer", o.outer, {"sgd", "momentum", "adam", "scalar-adam"});
+  require_count("direction_rank", o.direction_rank, 1, 4096);
+  require_positive("density", o.density, 1.0);
+  require_positive("epsilon", o.epsilon, 1.0);
+  require_count("queries", o.queries, 1, 4096);
+  require_count("reduction_period", o.reduction_period, 1, 1'000'000);
+  require_count("reduction_batches", o.reduction_batches, 1, 1'000'000);
+  require_positive("storm_weight", o.storm_weight, 1.0);
   require_in("momentum", o.momentum, 0.0, 0.9999999);
   require_in("theta_rate", o.theta_rate, 0.0, 10.0);
   require_in("max_step", o.max_step, 0.0, 1e9);
@@ -109,7 +88,7 @@ inline void check_zeroth_order(const ZerothOrderOptions& o) {
           "reduction = \"{}\": not with spread_scaled, which scales every estimate anew", o.reduction);
 }
 
-/// What a GPU has where the steps move the backbone.
+/// Checks what the CUDA backend supports where θ is updated. Throws Error naming the field.
 inline void check_zeroth_order_on_gpu(const ZerothOrderOptions& o) {
   require(o.direction == "gaussian" || o.direction == "rademacher" || o.direction == "low-rank",
           "direction = \"{}\": a GPU makes gaussian, rademacher and low-rank alone (--device cpu makes all)",
@@ -117,7 +96,5 @@ inline void check_zeroth_order_on_gpu(const ZerothOrderOptions& o) {
   require(o.outer == "sgd" || o.outer == "scalar-adam",
           "outer = \"{}\": a GPU has sgd and scalar-adam alone (--device cpu has all)", o.outer);
 }
-
-}  // namespace detail
 
 }  // namespace zofo::llm

@@ -84,17 +84,13 @@ struct Row {
   }
 };
 
-namespace detail {
-
-/// Parses one line into a row.
+/// Parses one line into a row. Throws Error "file:line: ..." unless it is a JSON object in UTF-8.
 inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
   Row row{nullptr, file, line};
   row.fields = parse::with_place(row.place(), [&] { return parse::parse_json(text); });
   require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
   return row;
 }
-
-}  // namespace detail
 
 /// All rows of a JSON Lines file, in order; blank lines are skipped, but counted. Error "file:line: ..." for
 /// a line that is no JSON object in UTF-8; Error when the file cannot be read or has no rows.
@@ -109,7 +105,7 @@ inline std::vector<Row> read_jsonl(const std::filesystem::path& path) {
   std::string text;
   for (std::size_t line = 1; std::getline(input, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    rows.push_back(detail::parse_row(text, file, line));
+    rows.push_back(parse_row(text, file, line));
   }
   require(!input.bad(), "{}: reading failed", file);
   require(!rows.empty(), "{}: empty, must have at least one row", file);

@@ -127,9 +127,10 @@ struct Task {
   }
 };
 
-namespace detail {
-
+/// True for a text without a character other than blanks, tabs and line ends.
 inline bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
+namespace detail {
 
 inline bool names_field(const std::optional<Template>& text, std::string_view field) {
   if (!text) return false;

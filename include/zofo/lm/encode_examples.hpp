@@ -13,8 +13,8 @@
 #include "zofo/core/error.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/lm/examples_batch.hpp"
-#include "zofo/model_io/load_model.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/lm/language_model.hpp"
 
 namespace zofo::llm {
 
@@ -84,8 +84,7 @@ class RowEncoder {
   /// `place`, where the task has none.
   [[nodiscard]] EncodedRow neutral(const EncodedRow& row, std::string_view place) const {
     const auto ids = [&](const std::string& text) {
-      require(!data::detail::is_blank(text), "{}: the prompt without the row is blank: neutral must be given",
-              place);
+      require(!data::is_blank(text), "{}: the prompt without the row is blank: neutral must be given", place);
       return encode_prompt(*model_, text);
     };
     if (task_->kind == data::Kind::choice) return {ids(row.example->neutral), row.label, row.options};

@@ -11,9 +11,10 @@
 
 #include "zofo/data/answer_metrics.hpp"
 #include "zofo/data/metrics.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/pack_examples.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/lm/examples_batch.hpp"
 
 namespace zofo::llm {
 

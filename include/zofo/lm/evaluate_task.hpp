@@ -7,8 +7,8 @@
 
 #include "zofo/data/task_definition.hpp"
 #include "zofo/lm/evaluate.hpp"
-#include "zofo/train/memory_bounds.hpp"
 #include "zofo/lm/generate.hpp"
+#include "zofo/lm/text_extent.hpp"
 
 namespace zofo::llm {
 

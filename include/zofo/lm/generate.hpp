@@ -14,9 +14,9 @@
 
 #include "zofo/data/answer_metrics.hpp"
 #include "zofo/lm/evaluate.hpp"
-#include "zofo/lm/greedy_decoder.hpp"
-#include "zofo/model_io/load_model.hpp"
 #include "zofo/lm/generation_state.hpp"
+#include "zofo/lm/greedy_decoder.hpp"
+#include "zofo/lm/language_model.hpp"
 
 namespace zofo::llm {
 

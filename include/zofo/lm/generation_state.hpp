@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/lm/examples_batch.hpp"
-#include "zofo/model_io/load_model.hpp"
+#include "zofo/lm/language_model.hpp"
+#include "zofo/lm/tokens.hpp"
 
 namespace zofo::llm {
 

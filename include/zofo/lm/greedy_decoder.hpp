@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
+#include "zofo/lm/tokens.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/lm/examples_batch.hpp"
 
 namespace zofo::llm {
 

@@ -11,8 +11,9 @@
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/vector_space.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/pack_examples.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/lm/examples_batch.hpp"
 
 namespace zofo::llm {
 

@@ -63,7 +63,7 @@ inline int adapter_of(const data::Row& row, std::span<const std::string> names, 
 template <class Vector>
 Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
                       const ServedAdapters<Vector>& served) {
-  const data::Row row = data::detail::parse_row(line, std::string(file), number);
+  const data::Row row = data::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
   require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.place(), prompt.type_name());

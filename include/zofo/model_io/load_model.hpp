@@ -5,19 +5,14 @@
 #include <system_error>
 #include <utility>
 
+#include "zofo/lm/language_model.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/tokenize/load_tokenizer.hpp"
-#include "zofo/tokenize/tokenizer.hpp"
 #include "zofo/model_io/load_gguf.hpp"
 #include "zofo/model_io/load_hugging_face.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
+#include "zofo/tokenize/tokenizer.hpp"
 
 namespace zofo::llm {
-
-/// A loaded model. Its tokenizer knows the token that every sequence starts with, if the model asks for one.
-struct Model {
-  model::Parameters parameters;
-  tokenize::Tokenizer tokenizer;
-};
 
 /// Whether a model is a Hugging Face folder; what cannot be looked at is refused when it is opened.
 inline bool is_folder(const std::filesystem::path& path) {

@@ -7,18 +7,29 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/schedule.hpp"
-#include "zofo/outer/bound_estimate.hpp"
 #include "zofo/outer/moments.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
+#include "zofo/outer/update_blocks.hpp"
 
 namespace zofo::outer {
 
-/// Options of Adam.
-struct AdamOptions {
-  Schedule rate = 1e-4;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
+/// Adam (Kingma & Ba 2015) with ĝ as the gradient; keeps two moments of θ's size, in θ's precision.
+struct Adam {
+  template <class Theta>
+  struct State {
+    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+    Moments first, second;    ///< empty before the first step
+    /// What a saved state holds.
+    template <class Archive>
+    void fields(Archive& archive) {
+      archive(steps, first, second);
+    }
+  };
+  Schedule rate = 1e-4;   ///< about how far a step moves each coordinate, in θ's units
+  double beta1 = 0.9;     ///< weight of the previous first moment
+  double beta2 = 0.999;   ///< weight of the previous second moment
+  double epsilon = 1e-8;  ///< added to the root of the second moment
+
   /// Throws Error naming the field out of range.
   void check() const {
     rate.check("rate", 0.0, 1e12);
@@ -26,56 +37,46 @@ struct AdamOptions {
     require_in("beta2", beta2, 0.0, 0.9999999);
     require_in("epsilon", epsilon, 0.0, 1.0);
   }
-};
-
-/// Adam (Kingma & Ba 2015) with ĝ as the gradient; keeps two moments of θ's size.
-struct Adam {
-  using Options = AdamOptions;
-  template <class Theta>
-  struct State {
-    std::uint64_t steps = 0;          ///< steps taken: the k of schedules
-    MomentRows<Theta> first, second;  ///< empty before the first step
-  };
-  Options options;
-
-  /// Moves θ. Throws Error, nothing changed, when a coefficient is not finite or the state is of another θ.
-  template <HasTensors Theta, class Law>
-  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
-    static_assert(BlockwiseLaw<Law, Theta>,
-                  "zofo: outer::Adam needs a law with fill(direction, tensor, offset, z, n) or "
-                  "bind(theta, direction) (concept BlockwiseLaw)");
-    check_estimate(state.steps, gradient);
-    rows_like(theta, state.first);
-    rows_like(theta, state.second);
-    const BoundEstimate<Law, Theta> estimate(law, gradient, theta);
-    std::size_t index = 0;
-    for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
-      move(estimate, tensor, x, n, state.first[index].data(), state.second[index].data(), state.steps);
-      ++index;
-    });
+  /// Throws Error when a coefficient is not finite, the perturbation lacks a direction on θ's shape, or the
+  /// state is of another θ.
+  template <HasTensors Theta, class D>
+  void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
+                    const State<Theta>& state) const {
+    check_estimate(state.steps, perturbation, theta, gradient);
+    state.first.check_fits(theta);
+    state.second.check_fits(theta);
+  }
+  /// Updates θ. Throws as check_update does, nothing changed.
+  template <HasTensors Theta, class D>
+  void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
+    static_assert(FillableLaw<D, Theta>,
+                  "zofo: outer::Adam needs a perturbation with fill(direction, tensor, offset, z, n) or "
+                  "bind(theta, direction) (concept FillableLaw)");
+    check_update(theta, perturbation, gradient, state);
+    moments_like(theta, state.first);
+    moments_like(theta, state.second);
+    const double t = static_cast<double>(state.steps) + 1.0;
+    const double corrected_rate = rate.at(state.steps) / (1.0 - std::pow(beta1, t));
+    const double correction = 1.0 / (1.0 - std::pow(beta2, t));
+    for_each_update_block(
+        theta, perturbation, gradient,
+        [&]<class T>(std::size_t tensor, T* x, const T* g, std::size_t offset, std::size_t n) {
+          T* const m = state.first.template row<T>(tensor).data() + offset;
+          T* const v = state.second.template row<T>(tensor).data() + offset;
+          update<T>(x, g, m, v, n, static_cast<T>(corrected_rate), static_cast<T>(correction));
+        });
     ++state.steps;
   }
 
  private:
-  template <class Estimate, class T, class M>
-  void move(const Estimate& estimate, std::uint32_t tensor, T* x, std::size_t n, M* m, M* v,
-            std::uint64_t step) const {
-    const double t = static_cast<double>(step) + 1.0;
-    const T b1 = static_cast<T>(options.beta1), b2 = static_cast<T>(options.beta2);
-    const T rate = static_cast<T>(options.rate.at(step) / (1.0 - std::pow(options.beta1, t)));
-    const T bias2 = static_cast<T>(1.0 / (1.0 - std::pow(options.beta2, t)));
-    const T eps = static_cast<T>(options.epsilon);
-    detail::for_each_block(n, [&](std::size_t first, std::size_t size) {
-      alignas(64) T g[detail::kBlock];
-      estimate.fill(tensor, first, g, size);
-      for (std::size_t i = 0; i < size; ++i) {
-        M& mean = m[first + i];
-        M& square = v[first + i];
-        mean = static_cast<M>(b1 * mean + (1 - b1) * g[i]);
-        square = static_cast<M>(b2 * square + (1 - b2) * g[i] * g[i]);
-        x[first + i] -= rate * mean / (std::sqrt(square * bias2) + eps);
-      }
-    });
+  template <class T>
+  void update(T* x, const T* g, T* m, T* v, std::size_t n, T corrected_rate, T correction) const {
+    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), eps = static_cast<T>(epsilon);
+    for (std::size_t i = 0; i < n; ++i) {
+      m[i] = b1 * m[i] + (1 - b1) * g[i];
+      v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+      x[i] -= corrected_rate * m[i] / (std::sqrt(v[i] * correction) + eps);
+    }
   }
 };
 

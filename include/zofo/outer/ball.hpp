@@ -5,13 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
-#include <variant>
-#include <vector>
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/vector_space.hpp"
-#include "zofo/perturb/perturbation.hpp"
+#include "zofo/outer/stored_tensors.hpp"
+#include "zofo/perturb/parallel_for.hpp"
 
 namespace zofo::outer {
 
@@ -25,29 +23,17 @@ class Ball {
   [[nodiscard]] static Ball around(const Theta& theta, double radius) {
     Ball ball(radius);
     ball.centred_ = true;
-    // Many types offer their tensors from a mutable θ alone; they are only read here.
-    for_each_tensor(const_cast<Theta&>(theta),
-                    [&ball](std::uint32_t /*tensor*/, const auto* x, std::size_t n) {
-                      ball.centre_.emplace_back(std::vector(x, x + n));
-                    });
+    ball.centre_ = StoredTensors(theta);
     return ball;
   }
 
   /// Throws Error naming the field out of range.
   void check() const { require_in("radius", radius_, 0.0, 1e300); }
 
-  /// Throws Error when the centre has another shape or scalar than θ.
+  /// Throws Error when the centre has another shape or precision than θ.
   template <HasTensors Theta>
-  void require_fits(Theta& theta) const {
-    if (!centred_) return;
-    std::size_t index = 0;
-    for_each_tensor(theta, [&]<class T>(std::uint32_t /*tensor*/, T* /*x*/, std::size_t n) {
-      const auto* row = index < centre_.size() ? std::get_if<std::vector<T>>(&centre_[index]) : nullptr;
-      require(row != nullptr && row->size() == n,
-              "ball: tensor {} of theta, of {} entries, is not like the centre's", index, n);
-      ++index;
-    });
-    require(index == centre_.size(), "ball: theta has {} tensors, the centre {}", index, centre_.size());
+  void require_fits(const Theta& theta) const {
+    if (centred_) centre_.require_fits(theta, "ball", "centre");
   }
 
   /// θ ← centre + min(1, radius/‖θ − centre‖)(θ − centre). Throws Error, θ as before, when the centre has
@@ -69,7 +55,7 @@ class Ball {
   void with_centre(Theta& theta, const Use& use) const {
     std::size_t index = 0;
     for_each_tensor(theta, [&]<class T>(std::uint32_t /*tensor*/, T* x, std::size_t n) {
-      const T* c = centred_ ? std::get<std::vector<T>>(centre_[index++]).data() : nullptr;
+      const T* c = centred_ ? centre_.template data<T>(index++) : nullptr;
       use(c, x, n);
     });
   }
@@ -79,7 +65,7 @@ class Ball {
     constexpr std::size_t slices = 64;
     std::array<double, slices> sums{};
 #ifdef _OPENMP
-#pragma omp parallel for schedule(static) if (n > detail::kChunk)
+#pragma omp parallel for schedule(static) if (n > kChunk)
 #endif
     for (std::size_t s = 0; s < slices; ++s) {
       double sum = 0.0;
@@ -95,7 +81,7 @@ class Ball {
   }
   template <class T>
   static void shrink(const T* c, T* x, std::size_t n, double share) {
-    detail::for_each_chunk(n, [&](std::size_t first, std::size_t size) {
+    for_each_chunk(n, [&](std::size_t first, std::size_t size) {
       for (std::size_t i = first; i < first + size; ++i) {
         const double centre = c != nullptr ? static_cast<double>(c[i]) : 0.0;
         x[i] = static_cast<T>(centre + share * (static_cast<double>(x[i]) - centre));
@@ -105,7 +91,7 @@ class Ball {
 
   double radius_;
   bool centred_ = false;
-  std::vector<std::variant<std::vector<float>, std::vector<double>>> centre_;
+  StoredTensors centre_;
 };
 
 }  // namespace zofo::outer

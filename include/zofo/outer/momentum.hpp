@@ -6,65 +6,61 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/schedule.hpp"
-#include "zofo/outer/bound_estimate.hpp"
 #include "zofo/outer/moments.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
+#include "zofo/outer/update_blocks.hpp"
 
 namespace zofo::outer {
 
-/// Options of Momentum.
-struct MomentumOptions {
-  Schedule rate = 1e-7;
-  double momentum = 0.9;  ///< weight of the previous velocity
+/// v ← βv + ĝ, θ ← θ − η v (Polyak 1964); keeps v, of θ's size and in θ's precision.
+struct Momentum {
+  static constexpr bool linear = true;  ///< in the estimates
+  template <class Theta>
+  struct State {
+    std::uint64_t steps = 0;  ///< steps taken: the k of schedules
+    Moments velocity;         ///< empty before the first step
+    /// What a saved state holds.
+    template <class Archive>
+    void fields(Archive& archive) {
+      archive(steps, velocity);
+    }
+  };
+  Schedule rate = 1e-7;   ///< η
+  double momentum = 0.9;  ///< β, weight of the previous velocity; steps add up to rate/(1 − β)
+
   /// Throws Error naming the field out of range.
   void check() const {
     rate.check("rate", 0.0, 1e12);
     require_in("momentum", momentum, 0.0, 0.9999999);
   }
-};
-
-/// v ← βv + ĝ, θ ← θ − η v (Polyak 1964); keeps v, of θ's size.
-struct Momentum {
-  using Options = MomentumOptions;
-  static constexpr bool linear = true;  ///< in the estimates
-  template <class Theta>
-  struct State {
-    std::uint64_t steps = 0;     ///< steps taken: the k of schedules
-    MomentRows<Theta> velocity;  ///< empty before the first step
-  };
-  Options options;
-
-  /// Moves θ. Throws Error, nothing changed, when a coefficient is not finite or the state is of another θ.
-  template <HasTensors Theta, class Law>
-  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
-    static_assert(BlockwiseLaw<Law, Theta>,
-                  "zofo: outer::Momentum needs a law with fill(direction, tensor, offset, z, n) or "
-                  "bind(theta, direction) (concept BlockwiseLaw)");
-    check_estimate(state.steps, gradient);
-    rows_like(theta, state.velocity);
-    const BoundEstimate<Law, Theta> estimate(law, gradient, theta);
-    const double rate = options.rate.at(state.steps);
-    std::size_t index = 0;
-    for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
-      move(estimate, tensor, x, n, state.velocity[index++].data(), rate);
-    });
-    ++state.steps;
+  /// Throws Error when a coefficient is not finite, the perturbation lacks a direction on θ's shape, or the
+  /// state is of another θ.
+  template <HasTensors Theta, class D>
+  void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
+                    const State<Theta>& state) const {
+    check_estimate(state.steps, perturbation, theta, gradient);
+    state.velocity.check_fits(theta);
   }
-
- private:
-  template <class Estimate, class T, class M>
-  void move(const Estimate& estimate, std::uint32_t tensor, T* x, std::size_t n, M* velocity,
-            double rate_now) const {
-    const T beta = static_cast<T>(options.momentum), rate = static_cast<T>(rate_now);
-    detail::for_each_block(n, [&](std::size_t first, std::size_t size) {
-      alignas(64) T g[detail::kBlock];
-      estimate.fill(tensor, first, g, size);
-      for (std::size_t i = 0; i < size; ++i) {
-        M& v = velocity[first + i];
-        v = static_cast<M>(beta * v + g[i]);
-        x[first + i] -= rate * v;
-      }
-    });
+  /// Updates θ. Throws as check_update does, nothing changed.
+  template <HasTensors Theta, class D>
+  void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
+    static_assert(FillableLaw<D, Theta>,
+                  "zofo: outer::Momentum needs a perturbation with fill(direction, tensor, offset, z, n) or "
+                  "bind(theta, direction) (concept FillableLaw)");
+    check_update(theta, perturbation, gradient, state);
+    moments_like(theta, state.velocity);
+    const double rate_now = rate.at(state.steps);
+    for_each_update_block(
+        theta, perturbation, gradient,
+        [&]<class T>(std::size_t tensor, T* x, const T* g, std::size_t offset, std::size_t n) {
+          const T beta = static_cast<T>(momentum), eta = static_cast<T>(rate_now);
+          T* const v = state.velocity.template row<T>(tensor).data() + offset;
+          for (std::size_t i = 0; i < n; ++i) {
+            v[i] = beta * v[i] + g[i];
+            x[i] -= eta * v[i];
+          }
+        });
+    ++state.steps;
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "zofo/core/memory.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
 
 namespace zofo::outer {
@@ -13,41 +14,47 @@ concept ProjectableSet = requires(const Set& set, Theta& theta) {
   set.project(theta);
 };
 
-/// Options of Projected.
-template <class Outer, class Set>
-struct ProjectedOptions {
-  Outer outer;
-  Set set;
-  /// Throws Error naming the field out of range.
-  void check() const {
-    if constexpr (requires { outer.options.check(); }) outer.options.check();
-    if constexpr (requires { set.check(); }) set.check();
-  }
+/// A set that fits θs of one shape: `require_fits(θ)` throws Error for any other.
+template <class Set, class Theta>
+concept ChecksFit = requires(const Set& set, const Theta& theta) {
+  set.require_fits(theta);
 };
 
-/// θ ← Π(what `outer` makes of θ), Π the projection onto `set` (Goldstein 1964; Levitin & Polyak 1966).
+/// θ ← Π(what `outer` makes of θ), Π the projection onto `set` (Goldstein 1964; Levitin & Polyak 1966). A
+/// step works on copies of θ and of the state: an exception of either leaves both as they were.
 template <class Outer, class Set>
 struct Projected {
-  using Options = ProjectedOptions<Outer, Set>;
   template <class Theta>
   using State = typename Outer::template State<Theta>;
-  Options options;
+  Outer outer;
+  Set set;
 
-  Projected(Outer outer, Set set) : options{std::move(outer), std::move(set)} {}
-
-  /// Moves θ. Throws what `outer` and `set` throw.
-  template <class Theta, class Law>
-  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
-    static_assert(OuterOptimizer<Outer, Theta, Law>,
-                  "zofo: outer::Projected needs an Outer with State<Theta> and apply(theta, law, gradient, "
-                  "state) (concept OuterOptimizer)");
+  /// Throws Error naming the field out of range.
+  void check() const {
+    check_policy(outer);
+    check_policy(set);
+  }
+  /// Updates θ. Throws what `outer` and `set` throw, nothing changed.
+  template <class Theta, class D>
+  void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
+    static_assert(OuterOptimizer<Outer, Theta, D>,
+                  "zofo: outer::Projected needs an Outer with State<Theta> and apply(theta, perturbation, "
+                  "gradient, state) (concept OuterOptimizer)");
     static_assert(ProjectableSet<Set, Theta>,
                   "zofo: outer::Projected needs a Set with project(theta) for this Theta (concept "
                   "ProjectableSet)");
-    if constexpr (requires { options.set.require_fits(theta); }) options.set.require_fits(theta);
-    options.outer.apply(theta, law, gradient, state);
-    options.set.project(theta);
+    if constexpr (ChecksFit<Set, Theta>) set.require_fits(theta);  // before a copy is made
+    Memory<Theta> next;
+    remember(theta, next);
+    State<Theta> next_state = state;
+    outer.apply(*next, perturbation, gradient, next_state);
+    set.project(*next);
+    bring_back(next, theta);
+    state = std::move(next_state);
   }
 };
+
+template <class Outer, class Set>
+Projected(Outer, Set) -> Projected<Outer, Set>;
 
 }  // namespace zofo::outer

@@ -10,41 +10,46 @@
 
 namespace zofo::outer {
 
-/// Options of Sgd.
-struct SgdOptions {
-  Schedule rate = 1e-6;
-  /// Throws Error naming the field out of range.
-  void check() const { rate.check("rate", 0.0, 1e12); }
-};
-
-/// θ ← θ − η ĝ, one fused pass over the weights a term; no memory beside θ (Malladi et al. 2023,
+/// θ ← θ − η ĝ, one fused pass over the weights a term; no memory of θ's size (Malladi et al. 2023,
 /// algorithm 1).
 struct Sgd {
-  using Options = SgdOptions;
   static constexpr bool linear = true;  ///< in the estimates
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;    ///< steps taken: the k of schedules
-    std::vector<ZoTerm> moves;  ///< memory only, for a θ that takes all terms at once
-  };
-  Options options;
-
-  /// Moves θ. Throws Error, nothing changed, when a coefficient is not finite.
-  template <class Theta, Perturbation<Theta> Law>
-  void apply(Theta& theta, const Law& law, const ZoGradient& gradient, State<Theta>& state) const {
-    check_estimate(state.steps, gradient);
-    const double rate = options.rate.at(state.steps);
-    state.moves.clear();
-    for (const ZoTerm& term : gradient.terms) {
-      const double step = -rate * term.coefficient;
-      if (step == 0.0) continue;
-      if constexpr (MovesAlong<Theta, Law>)
-        state.moves.push_back({term.direction, step});
-      else
-        law.add(theta, term.direction, step);
+    std::vector<ZoTerm> terms;  ///< scratch memory, for a θ that takes all terms at once
+    /// What a saved state holds.
+    template <class Archive>
+    void fields(Archive& archive) {
+      archive(steps);
     }
-    if constexpr (MovesAlong<Theta, Law>)
-      if (!state.moves.empty()) move_along(theta, law, std::span<const ZoTerm>(state.moves));
+  };
+  Schedule rate = 1e-6;  ///< η
+
+  /// Throws Error naming the field out of range.
+  void check() const { rate.check("rate", 0.0, 1e12); }
+  /// Throws Error when a coefficient is not finite, or the perturbation lacks a direction on θ's shape.
+  template <class Theta, Perturbation<Theta> D>
+  void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
+                    const State<Theta>& state) const {
+    check_estimate(state.steps, perturbation, theta, gradient);
+  }
+  /// Updates θ. Throws as check_update does, nothing changed.
+  template <class Theta, Perturbation<Theta> D>
+  void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
+    check_update(theta, perturbation, gradient, state);
+    const double rate_now = rate.at(state.steps);
+    state.terms.clear();
+    for (const ZoTerm& term : gradient.terms) {
+      const double step = -rate_now * term.coefficient;
+      if (step == 0.0) continue;
+      if constexpr (MovesAlong<Theta, D>)
+        state.terms.push_back({term.direction, step});
+      else
+        perturbation.add(theta, term.direction, step);
+    }
+    if constexpr (MovesAlong<Theta, D>)
+      if (!state.terms.empty()) move_along(theta, perturbation, std::span<const ZoTerm>(state.terms));
     ++state.steps;
   }
 };

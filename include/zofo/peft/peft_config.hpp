@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/checkpoint/gguf_cursor.hpp"
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/printable_utf8.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/config.hpp"
 #include "zofo/peft/lora.hpp"
@@ -62,8 +62,7 @@ inline void check_rest(const JsonFields& file, const std::vector<std::string_vie
     const bool neutral = value.is_null() || value == false ||
                          ((value.is_object() || value.is_array() || value.is_string()) && value.empty());
     if (neutral || is_harmless(field) || std::ranges::find(read, field) != read.end()) continue;
-    require(checkpoint::detail::is_printable_utf8(field), "{}: a field's name must be printable UTF-8",
-            file.place());
+    require(checkpoint::is_printable_utf8(field), "{}: a field's name must be printable UTF-8", file.place());
     file.refuse(field, "null, false or empty: not supported");
   }
 }

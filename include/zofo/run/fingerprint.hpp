@@ -1,6 +1,7 @@
 /// @file Fingerprints of a model and of a task's rows: a run goes on only with what it was begun with.
 #pragma once
 
+#include <Eigen/Core>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -8,9 +9,9 @@
 #include <vector>
 
 #include "zofo/checkpoint/hash.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/lm/encoded_example.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/train/run_data.hpp"
-#include "zofo/run/selected_model_file.hpp"
 
 namespace zofo::llm {
 
@@ -22,6 +23,12 @@ inline std::string hash_of(const model::Parameters& theta) {
 template <class Theta>
 std::string hash_of(const Theta& theta) {
   return hash_of(theta.download());
+}
+
+/// Hash of an adapter's values, in the order of its layout.
+inline std::string hash_of(const Eigen::VectorXf& x) {
+  const std::span<const float> values(x.data(), static_cast<std::size_t>(x.size()));
+  return checkpoint::hash_text(checkpoint::Hash64().update(values).value());
 }
 
 /// Hash of a model's shape and weights.
@@ -79,16 +86,6 @@ inline std::string hash_of_rows(std::span<const EncodedRow> rows) {
     detail::hash_options(hash, *row.options);
   }
   return checkpoint::hash_text(hash.value());
-}
-
-/// What a run is of: fields by name, for its saved state.
-inline nlohmann::json identity(const model::Parameters& theta_0, const RunRows& rows) {
-  std::string training;
-  for (const auto* part : {&rows.split.decision, &rows.split.upper, &rows.split.lower})
-    training += hash_of_rows(*part);
-  return {{"model", hash_of_model(theta_0)},
-          {"training rows", checkpoint::hash_text(checkpoint::Hash64().update(training).value())},
-          {"validation rows", hash_of_rows(rows.held_out)}};
 }
 
 /// Throws Error naming the first field in which two identities differ.

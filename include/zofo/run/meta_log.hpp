@@ -11,12 +11,12 @@
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
-#include "zofo/core/report.hpp"
 #include "zofo/config/meta_options.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/run/counters.hpp"
 #include "zofo/run/meta_result.hpp"
-#include "zofo/train/progress.hpp"
-#include "zofo/run/run_directory.hpp"
 #include "zofo/run/metrics_log.hpp"
+#include "zofo/run/run_directory.hpp"
 
 namespace zofo::llm {
 

@@ -14,14 +14,14 @@
 
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
-#include "zofo/parse/file.hpp"
 #include "zofo/model/parameters.hpp"
+#include "zofo/model_io/merge_lora.hpp"
+#include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/run/fingerprint.hpp"
-#include "zofo/model_io/merge_lora.hpp"
-#include "zofo/runtime/make_policies.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/run_directory.hpp"
+#include "zofo/runtime/make_policies.hpp"
 
 namespace zofo::llm {
 
@@ -57,7 +57,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   });
   if (!file.at("seed").is_number_unsigned()) file.refuse("seed", "an integer in [0, 2^64 - 1]");
   options.seed = file.at("seed").get<std::uint64_t>();
-  parse::with_place(file.place(), [&options] { detail::check_zeroth_order(options); });
+  parse::with_place(file.place(), [&options] { check_zeroth_order(options); });
   return options;
 }
 

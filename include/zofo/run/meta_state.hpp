@@ -10,30 +10,18 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/train/adapter_cache.hpp"
-#include "zofo/run/fingerprint.hpp"
-#include "zofo/run/meta_log.hpp"
 #include "zofo/config/meta_options.hpp"
-#include "zofo/train/meta_tasks.hpp"
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/options_toml.hpp"
-#include "zofo/run/run_directory.hpp"
 #include "zofo/run/checkpointer.hpp"
+#include "zofo/run/meta_log.hpp"
+#include "zofo/run/packed_pair.hpp"
+#include "zofo/run/run_directory.hpp"
 #include "zofo/run/solver_state.hpp"
 
 namespace zofo::llm {
 
 inline constexpr int meta_state_version = 2;
-
-/// What a run is of: it goes on only with the same model and rows.
-inline nlohmann::json meta_identity(const model::Parameters& theta_0,
-                                    const std::vector<MetaTaskData>& tasks) {
-  nlohmann::json fields = {{"model", hash_of_model(theta_0)}};
-  for (const MetaTaskData& task : tasks)
-    fields["task " + task.name()] = hash_of_rows(task.rows.upper) + hash_of_rows(task.rows.lower) +
-                                    hash_of_rows(task.rows.unseen) + hash_of_rows(task.held_out);
-  return fields;
-}
 
 /// Adds a task's adapters and moments to a state, and reads them back.
 inline void save_pair(std::size_t task, const PackedPair& pair, checkpoint::RunState& state) {

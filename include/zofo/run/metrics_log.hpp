@@ -14,29 +14,13 @@
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/checkpoint/trajectory.hpp"
 #include "zofo/core/report.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/train/early_stopping.hpp"
 #include "zofo/lm/evaluate.hpp"
-#include "zofo/run/run_directory.hpp"
 #include "zofo/lm/scores_json.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/run/counters.hpp"
+#include "zofo/run/run_directory.hpp"
 
 namespace zofo::llm {
-
-/// How far a run has come; the same numbers whether it was interrupted or not, but for the seconds.
-struct Tally {
-  std::uint32_t steps = 0;
-  double seconds = 0.0;    ///< of training
-  std::uint64_t rows = 0;  ///< rows read by forward passes, a backward counting them once more
-  std::uint64_t tokens = 0;
-  /// Passes in units of one forward over `batch` rows.
-  [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(rows) / batch; }
-};
-
-/// What a step took.
-struct Cost {
-  double seconds = 0.0;
-  std::uint32_t rows = 0;
-};
 
 /// A file of lines that knows its length and checksum.
 class CheckedLines {

@@ -1,4 +1,4 @@
-/// @file What may change when a run is resumed, and whether there is anything left to do.
+/// @file The saved state of a run, and which options may change when it is resumed.
 #pragma once
 
 #include <array>
@@ -7,13 +7,11 @@
 #include <string_view>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/train/budget.hpp"
-#include "zofo/train/timer.hpp"
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/options_toml.hpp"
-#include "zofo/run/run_directory.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/run/checkpointer.hpp"
+#include "zofo/run/run_directory.hpp"
 
 namespace zofo::llm {
 
@@ -52,14 +50,6 @@ inline void check_changes(const Options& begun, const Options& given, const chec
   const auto taken = saved.number<std::uint32_t>("steps");
   require(given.steps == 0 || given.steps >= taken, "steps = {}: the run has taken {} already", given.steps,
           taken);
-}
-
-/// True if the bounds let a saved run take another step.
-inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
-  if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
-  Meter meter(given.batch);
-  meter.load(saved);
-  return Budget(given).allows(meter.tally(), meter.next());
 }
 
 }  // namespace zofo::llm

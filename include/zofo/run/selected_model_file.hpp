@@ -11,11 +11,11 @@
 #include <utility>
 
 #include "zofo/checkpoint/atomic_file.hpp"
-#include "zofo/checkpoint/hash.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model/config.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/fingerprint.hpp"
 
 namespace zofo::llm {
 
@@ -34,12 +34,6 @@ struct Served {
 
 inline constexpr const char* served_file = "served.json";
 inline constexpr const char* adapter_folder = "adapter";
-
-/// Hash of an adapter's values, in the order of its layout.
-inline std::string hash_of(const Eigen::VectorXf& x) {
-  const std::span<const float> values(x.data(), static_cast<std::size_t>(x.size()));
-  return checkpoint::hash_text(checkpoint::Hash64().update(values).value());
-}
 
 /// Writes both into a run's folder, over those of an earlier end of the same run; served.json, which says the
 /// adapter's hash, comes last. Throws Error naming the file when the disk refuses.

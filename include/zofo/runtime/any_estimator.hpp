@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,7 +21,7 @@
 
 namespace zofo::llm {
 
-/// Any of the estimators, also with a random sign.
+/// Any of the stateless estimators, also with a random sign.
 class AnyEstimator {
  public:
   using Choice = std::variant<Central, Forward, SpreadScaled, RandomSign<Central>, RandomSign<Forward>,
@@ -29,37 +30,26 @@ class AnyEstimator {
 
   /// Throws Error naming the field out of range.
   void check() const {
-    std::visit(
-        [](const auto& e) {
-          if constexpr (requires { e.check(); })
-            e.check();
-          else
-            e.options.check();
-        },
-        estimator_);
+    std::visit([](const auto& e) { check_policy(e); }, estimator_);
   }
-  void write_probes(std::uint32_t step, std::vector<Probe>& list) const {
-    std::visit([&](const auto& e) { list_probes(e, step, list); }, estimator_);
+  /// Takes the seed where none was given.
+  void adopt_seed(std::uint64_t seed) {
+    std::visit([seed](auto& e) { zofo::adopt_seed(e, seed); }, estimator_);
   }
-  void write_estimate(std::uint32_t step, std::span<const double> losses, ZoGradient& estimate) const {
-    std::visit([&](const auto& e) { combine_losses(e, step, losses, estimate); }, estimator_);
+  /// The chosen one's.
+  void probes(std::uint32_t step, std::vector<Probe>& out) const {
+    std::visit([&](const auto& e) { e.probes(step, out); }, estimator_);
   }
-  [[nodiscard]] std::vector<Probe> probes(std::uint32_t step) const {
-    std::vector<Probe> list;
-    write_probes(step, list);
-    return list;
-  }
-  [[nodiscard]] ZoGradient combine(std::uint32_t step, std::span<const double> losses) const {
-    ZoGradient estimate;
-    write_estimate(step, losses, estimate);
-    return estimate;
+  /// The chosen one's. Throws Error as it does.
+  void combine(std::uint32_t step, std::span<const double> losses, ZoGradient& out) const {
+    std::visit([&](const auto& e) { e.combine(step, losses, out); }, estimator_);
   }
 
  private:
   Choice estimator_;
 };
 
-/// Any of the variance reductions; its state says where the anchor was taken, so that a replay finds it.
+/// Any of the variance reductions; its state tells which step the anchor is of, so that a replay finds it.
 class AnyReduction {
  public:
   using None = variance::None<AnyEstimator>;
@@ -67,21 +57,26 @@ class AnyReduction {
   using Spider = variance::Spider<AnyEstimator>;
   using Storm = variance::Storm<AnyEstimator>;
   using Choice = std::variant<None, Svrg, Spider, Storm>;
+  /// All but the chosen one's stay empty.
   struct State {
     std::optional<std::uint32_t> anchor;  ///< θ̃ is θ before this step
-    std::variant<None::State, Svrg::State, Spider::State, Storm::State> own;
+    std::tuple<None::State, Svrg::State, Spider::State, Storm::State> own;
+    /// What a saved state holds.
+    template <class Archive>
+    void fields(Archive& archive) {
+      std::apply([&](auto&... states) { archive(anchor, states...); }, own);
+    }
   };
 
   explicit AnyReduction(Choice reduction) : reduction_(std::move(reduction)) {}
 
   /// Throws Error naming the field out of range.
   void check() const {
-    std::visit(
-        [](const auto& r) {
-          r.check();
-          r.estimator.check();
-        },
-        reduction_);
+    std::visit([](const auto& r) { check_policy(r); }, reduction_);
+  }
+  /// Takes the seed where none was given.
+  void adopt_seed(std::uint64_t seed) {
+    std::visit([seed](auto& r) { zofo::adopt_seed(r, seed); }, reduction_);
   }
   /// Writes the step's estimate.
   template <ProbeEvaluator V>
@@ -89,9 +84,7 @@ class AnyReduction {
     Watched<V> watched{evaluator};
     std::visit(
         [&]<class R>(const R& reduction) {
-          using Own = typename R::State;
-          if (!std::holds_alternative<Own>(state.own)) state.own.template emplace<Own>();
-          reduction.estimate(step, watched, std::get<Own>(state.own), estimate);
+          reduction.estimate(step, watched, std::get<typename R::State>(state.own), estimate);
         },
         reduction_);
     if (watched.moved) state.anchor = step;

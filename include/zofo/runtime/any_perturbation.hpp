@@ -1,4 +1,4 @@
-/// @file The law of the directions, chosen at run time: one type for the transformer and the solver.
+/// @file The perturbation distribution, chosen at run time: one type for the transformer and the solver.
 #pragma once
 
 #include <concepts>
@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "zofo/core/checkable.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/perturb/coordinate.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -22,88 +23,96 @@
 
 namespace zofo::llm {
 
-/// Any of the laws, bound to a direction and to θ's shape. The choice is made once for a whole piece of z.
+/// Any of the perturbations, bound to a direction and to θ's shape. The choice is made once for a whole piece
+/// of z.
 class BoundLaw {
  public:
   using Choice = std::variant<Gaussian, Rademacher, ScaledGaussian, SingleEntry, LowRankFactors,
                               MaskedLaw<Gaussian, MagnitudeMask>, MaskedLaw<Gaussian, RandomMask>>;
-  explicit BoundLaw(Choice law) : law_(std::move(law)) {}
+  explicit BoundLaw(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// z_i for i in [offset, offset + n) of one tensor.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
-    std::visit([&](const auto& law) { law.fill(direction, tensor, offset, z, n); }, law_);
+    std::visit([&](const auto& perturbation) { perturbation.fill(direction, tensor, offset, z, n); },
+               chosen_);
   }
 
  private:
-  Choice law_;
+  Choice chosen_;
 };
 
-/// Any of the laws but Orthogonal, whose matrix products would double the time that a compiler takes.
+/// Any of the perturbation distributions but Orthogonal, whose matrix products would double the time that a
+/// compiler takes.
 class AnyLaw {
  public:
   using Choice = std::variant<Gaussian, Rademacher, Sphere, Coordinate, LowRank,
                               Sparse<Gaussian, MagnitudeMask>, Sparse<Gaussian, RandomMask>>;
-  AnyLaw(Choice law) : law_(std::move(law)) {}
+  AnyLaw(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// Throws Error naming the field out of range.
   void check() const {
-    std::visit(
-        [](const auto& law) {
-          if constexpr (requires { law.check(); }) law.check();
-        },
-        law_);
+    std::visit([](const auto& perturbation) { check_policy(perturbation); }, chosen_);
+  }
+  /// Throws Error where `add` would.
+  template <HasTensors Theta>
+  void check_direction(const Theta& theta, Direction direction) const {
+    std::visit([&](const auto& perturbation) { zofo::check_direction(perturbation, theta, direction); },
+               chosen_);
   }
   /// z(direction) on θ's shape.
   template <HasTensors Theta>
   [[nodiscard]] BoundLaw bind(const Theta& theta, Direction direction) const {
-    return std::visit([&](const auto& law) { return BoundLaw(zofo::bind(law, theta, direction)); }, law_);
+    return std::visit(
+        [&](const auto& perturbation) { return BoundLaw(zofo::bind(perturbation, theta, direction)); },
+        chosen_);
   }
-  /// θ ← θ + a z(direction), by the law's own kernel.
+  /// θ ← θ + a z(direction), by the distribution's own kernel.
   template <HasTensors Theta>
   void add(Theta& theta, Direction direction, double a) const {
-    std::visit([&](const auto& law) { law.add(theta, direction, a); }, law_);
+    std::visit([&](const auto& perturbation) { perturbation.add(theta, direction, a); }, chosen_);
   }
   template <MovesAlong<Gaussian> Theta>
   requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
     move_one(theta, *this, direction, a);
   }
   [[nodiscard]] double second_moment_factor(std::size_t d) const {
-    return std::visit([d](const auto& law) { return law.second_moment_factor(d); }, law_);
+    return std::visit([d](const auto& perturbation) { return perturbation.second_moment_factor(d); },
+                      chosen_);
   }
 
   /// E‖z‖² on d coordinates.
   [[nodiscard]] double mean_square_length(std::size_t d) const {
-    return std::visit([d](const auto& law) { return zofo::mean_square_length(law, d); }, law_);
+    return std::visit([d](const auto& perturbation) { return zofo::mean_square_length(perturbation, d); },
+                      chosen_);
   }
 
-  /// f(law) with this law where θ lies on the CPU, and with the law itself where θ lies elsewhere. Throws
-  /// Error if it cannot be moved along it there.
+  /// f(perturbation) with this one where θ is on the CPU, and with the chosen one itself where θ is
+  /// elsewhere. Throws Error if θ cannot be updated along it there.
   template <class Theta, class F>
   decltype(auto) on(const Theta& /*theta*/, F&& f) const {
     if constexpr (HasTensors<Theta>)
       return f(*this);
     else
       return std::visit(
-          [&]<class Law>(const Law& law) -> decltype(f(Gaussian{})) {
-            if constexpr (MovesAlong<Theta, Law>)
-              return f(law);
+          [&]<class D>(const D& perturbation) -> decltype(f(Gaussian{})) {
+            if constexpr (MovesAlong<Theta, D>)
+              return f(perturbation);
             else
               fail(
-                  "direction: a GPU makes gaussian, rademacher and low-rank ones alone (--device cpu makes "
-                  "all)");
+                  "direction: not supported on a GPU; use gaussian, rademacher or low-rank, or --device cpu");
           },
-          law_);
+          chosen_);
   }
 
  private:
-  Choice law_;
+  Choice chosen_;
 };
 
-/// θ += Σ coefficient·z(direction) where θ moves by itself (concept MovesAlong).
+/// θ += Σ coefficient·z(direction) where θ updates itself (concept MovesAlong).
 template <MovesAlong<Gaussian> Theta>
 void move_along(Theta& theta, const AnyLaw& any, std::span<const ZoTerm> terms) {
-  any.on(theta, [&](const auto& law) { move_along(theta, law, terms); });
+  any.on(theta, [&](const auto& perturbation) { move_along(theta, perturbation, terms); });
 }
 
 }  // namespace zofo::llm

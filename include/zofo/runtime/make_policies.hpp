@@ -77,7 +77,7 @@ inline BilevelOptions loop_options(const Options& o) {
   return loop;
 }
 
-/// The law of the directions on θ, which a mask of magnitudes looks at: θ must be as it was at the start.
+/// The perturbation distribution on θ, which a mask of magnitudes reads: θ must be as it was at the start.
 template <class Theta>
 AnyLaw make_law(const ZerothOrderOptions& o, const Theta& theta) {
   if (o.direction == "rademacher") return AnyLaw(Rademacher{});
@@ -90,37 +90,36 @@ AnyLaw make_law(const ZerothOrderOptions& o, const Theta& theta) {
     if constexpr (HasTensors<Theta>)
       return AnyLaw(Sparse{Gaussian{}, MagnitudeMask(theta, o.density)});
     else
-      fail("direction = \"sparse\": not on a GPU (--device cpu makes all)");
+      fail("direction = \"sparse\": not supported on a GPU; use --device cpu");
   }
   return AnyLaw(Gaussian{});
 }
 
-/// The estimator under its variance reduction. `random_sign`: each estimate's sign is thrown by a coin.
+/// The estimator under its variance reduction. `random_sign`: each estimate's sign is random.
 inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign = false) {
-  const EstimatorOptions options{o.epsilon, o.queries, o.seed};
   const auto chosen = [&](auto estimator) {
     return random_sign ? AnyEstimator(RandomSign<decltype(estimator)>{estimator, o.seed})
                        : AnyEstimator(estimator);
   };
-  const AnyEstimator estimator = o.spread_scaled ? chosen(SpreadScaled{options})
-                                 : o.one_sided   ? chosen(Forward{options})
-                                                 : chosen(Central{options});
-  const variance::detail::PeriodicOptions periodic{o.reduction_period, o.reduction_batches};
-  if (o.reduction == "svrg") return AnyReduction(AnyReduction::Svrg(estimator, periodic));
-  if (o.reduction == "spider") return AnyReduction(AnyReduction::Spider(estimator, periodic));
-  if (o.reduction == "storm") return AnyReduction(AnyReduction::Storm(estimator, {o.storm_weight}));
-  return AnyReduction(AnyReduction::None(estimator));
+  const AnyEstimator estimator = o.spread_scaled ? chosen(SpreadScaled{o.epsilon, o.queries, o.seed})
+                                 : o.one_sided   ? chosen(Forward{o.epsilon, o.queries, o.seed})
+                                                 : chosen(Central{o.epsilon, o.queries, o.seed});
+  const std::uint32_t period = o.reduction_period, batches = o.reduction_batches;
+  if (o.reduction == "svrg") return AnyReduction(AnyReduction::Svrg{estimator, period, batches});
+  if (o.reduction == "spider") return AnyReduction(AnyReduction::Spider{estimator, period, batches});
+  if (o.reduction == "storm") return AnyReduction(AnyReduction::Storm{estimator, o.storm_weight});
+  return AnyReduction(AnyReduction::None{estimator});
 }
 
 /// The optimiser of what zeroth-order steps move, at `rate`.
 inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
-  const outer::Sgd sgd{{.rate = rate}};
-  const outer::Momentum momentum{{.rate = rate, .momentum = o.momentum}};
+  const outer::Sgd sgd{.rate = rate};
+  const outer::Momentum momentum{.rate = rate, .momentum = o.momentum};
   if (o.outer == "momentum")
-    return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedMomentum(momentum, o.max_step)) : AnyOuter(momentum);
-  if (o.outer == "adam") return AnyOuter(outer::Adam{{.rate = rate, .beta1 = o.momentum}});
-  if (o.outer == "scalar-adam") return AnyOuter(outer::ScalarAdam{{.rate = rate}});
-  return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedSgd(sgd, o.max_step)) : AnyOuter(sgd);
+    return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedMomentum{momentum, o.max_step}) : AnyOuter(momentum);
+  if (o.outer == "adam") return AnyOuter(outer::Adam{.rate = rate, .beta1 = o.momentum});
+  if (o.outer == "scalar-adam") return AnyOuter(outer::RmsScalar{.rate = rate});
+  return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedSgd{sgd, o.max_step}) : AnyOuter(sgd);
 }
 inline AnyOuter make_outer(const Options& o) { return make_outer(o, rate_schedule(o, o.theta_rate)); }
 

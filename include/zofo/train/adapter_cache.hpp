@@ -21,16 +21,10 @@
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/run/packed_pair.hpp"
 #include "zofo/run/run_directory.hpp"
 
 namespace zofo::llm {
-
-/// A task's adapters and all that their solvers remember, on the CPU, in an order of their own: p and s, then
-/// the moments of s and of p; a vector that is not there is empty.
-struct PackedPair {
-  std::uint64_t lower_steps = 0, upper_steps = 0;
-  std::array<Eigen::VectorXf, 6> vectors;
-};
 
 template <class Device, class Vector>
 PackedPair pack_pair(Device& device, const AdapterPair<Vector>& pair,

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "zofo/checkpoint/run_state.hpp"
 #include "zofo/config/option_fields.hpp"
-#include "zofo/run/metrics_log.hpp"
+#include "zofo/run/counters.hpp"
+#include "zofo/train/timer.hpp"
 
 namespace zofo::llm {
 
@@ -50,5 +52,13 @@ class Budget {
   const Options& options_;
   std::uint32_t points_ = 0;
 };
+
+/// True if the bounds let a saved run take another step.
+inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
+  if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
+  Meter meter(given.batch);
+  meter.load(saved);
+  return Budget(given).allows(meter.tally(), meter.next());
+}
 
 }  // namespace zofo::llm

@@ -9,19 +9,9 @@
 #include <utility>
 
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
-
-/// What could be served after a step, and how it does on the rows that decide.
-struct Candidate {
-  double loss = 0.0;
-  double accuracy = 0.0;    ///< NaN where nothing is chosen
-  std::uint32_t steps = 0;  ///< steps that lead to it
-  std::string what;         ///< "upper", "lower" or "backbone"
-  double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
-  double lower_loss = 0.0;
-  Eigen::VectorXf adapter;  ///< empty for the backbone alone
-};
 
 /// Keeps the best candidate and counts the evaluations since (Prechelt 1998, "Early stopping: but when?", its
 /// third criterion).

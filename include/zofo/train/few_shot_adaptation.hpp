@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "zofo/bilevel/joint_inner_round.hpp"
+#include "zofo/config/field_checks.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/shots.hpp"
@@ -33,12 +34,12 @@ struct AdaptOptions {
 
   /// Throws Error naming the field out of range.
   void check() const {
-    detail::count_in("steps", steps, 1, 1'000'000);
+    require_count("steps", steps, 1, 1'000'000);
     require_in("rate", rate, 0.0, 10.0);
     require_in("weight_decay", weight_decay, 0.0, 1e6);
-    detail::count_in("batch", batch, 1, 65536);
-    detail::count_in("draws", draws, 1, 4096);
-    detail::count_in("seed", seed, 0, 0xFFFFFFFF);
+    require_count("batch", batch, 1, 65536);
+    require_count("draws", draws, 1, 4096);
+    require_count("seed", seed, 0, 0xFFFFFFFF);
   }
 };
 

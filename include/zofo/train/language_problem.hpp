@@ -15,20 +15,16 @@
 #include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/bilevel/penalty.hpp"
 #include "zofo/core/probe.hpp"
-#include "zofo/core/batch_key.hpp"
-#include "zofo/core/batcher.hpp"
+#include "zofo/core/sample.hpp"
+#include "zofo/data/batcher.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/lm/packed_losses.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/lm/examples_batch.hpp"
-#include "zofo/lm/packed_losses.hpp"
+#include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
-
-/// What a run has computed: passes in units of one forward over `batch` rows (a backward counts as one more).
-struct Work {
-  double passes = 0.0;
-  std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
-};
 
 /// F = mean loss over rows of D_f, G = the same over rows of D_g (each row's options say which), both of θ
 /// (the backbone) and an adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem.
@@ -37,7 +33,7 @@ template <class Backend>
 class BasicLanguageProblem {
  public:
   using Theta = typename Backend::Theta;
-  using Adapter = typename Backend::Vector;
+  using Lower = typename Backend::Vector;
   using Transformer = model::BasicTransformer<Backend>;
 
   /// The rows of both levels and how they are drawn.
@@ -60,25 +56,25 @@ class BasicLanguageProblem {
   }
 
   /// F(θ, p) on the rows that `sample` draws from D_f.
-  double upper(const Theta& theta, const Adapter& p, BatchKey sample) const {
+  double upper(const Theta& theta, const Lower& p, Sample sample) const {
     return value(theta, p, upper_rows(sample));
   }
   /// G(θ, p) on the rows that `sample` draws from D_g.
-  double lower(const Theta& theta, const Adapter& p, BatchKey sample) const {
+  double lower(const Theta& theta, const Lower& p, Sample sample) const {
     return value(theta, p, lower_rows(sample));
   }
 
   /// F and its gradient in p.
-  double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) const {
+  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
     return gradient_of(theta, {this, &p, 1.0, 0.0, {sample, {}}, &gradient});
   }
   /// G and its gradient in p.
-  double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
     return gradient_of(theta, {this, &p, 0.0, 1.0, {{}, sample}, &gradient});
   }
   /// F + λG and its gradient in p, in one packed pass.
-  double penalty_gradient(const Theta& theta, const Adapter& p, double lambda, BatchKey upper, BatchKey lower,
-                          Adapter& gradient) const {
+  double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
+                          Lower& gradient) const {
     return gradient_of(theta, {this, &p, 1.0, lambda, {upper, lower}, &gradient});
   }
   /// Values and gradients at several adapters, in one packed pass where they are small.
@@ -98,11 +94,11 @@ class BasicLanguageProblem {
   /// F(·,p), G(·,p), G(·,s) at every probe: one packed batch, the probes evaluated together.
   template <class Law>
   std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& law, std::span<const Probe> probes,
-                                          const Adapter& p, const Adapter& s, BatchKey upper, BatchKey lower) const {
+                                          const Lower& p, const Lower& s, Sample upper, Sample lower) const {
     const Rows g = lower_rows(lower);
     const RowsPart parts[] = {
         {upper_rows(upper), adapter_index(0)}, {g, adapter_index(0)}, {g, adapter_index(1)}};
-    const Adapter* const adapters[] = {&p, &s};
+    const Lower* const adapters[] = {&p, &s};
     count(parts, static_cast<double>(probes.size()));
     std::vector<PenaltyTerms> terms;
     for (const std::vector<double>& losses :
@@ -114,9 +110,9 @@ class BasicLanguageProblem {
   /// F(·,p) at every probe, for λ = 0 (MeZO).
   template <class Law>
   std::vector<double> upper_values(const Theta& theta, const Law& law, std::span<const Probe> probes,
-                                   const Adapter& p, BatchKey upper) const {
+                                   const Lower& p, Sample upper) const {
     const RowsPart parts[] = {{upper_rows(upper), adapter_index(0)}};
-    const Adapter* const adapters[] = {&p};
+    const Lower* const adapters[] = {&p};
     count(parts, static_cast<double>(probes.size()));
     std::vector<double> values;
     for (const std::vector<double>& losses :
@@ -131,21 +127,21 @@ class BasicLanguageProblem {
  private:
   using Rows = std::vector<const EncodedRow*>;
 
-  [[nodiscard]] Rows draw(const std::vector<EncodedRow>& from, BatchKey sample) const {
+  [[nodiscard]] Rows draw(const std::vector<EncodedRow>& from, Sample sample) const {
     Rows rows;
     if (from.empty()) return rows;
-    for (std::size_t i : sample_batch(sample, from.size(), std::min(setup_.batch, from.size())))
+    for (std::size_t i : data::draw(sample, from.size(), std::min(setup_.batch, from.size())))
       rows.push_back(&from[i]);
     return rows;
   }
-  [[nodiscard]] Rows upper_rows(BatchKey sample) const { return draw(setup_.upper, sample); }
-  [[nodiscard]] Rows lower_rows(BatchKey sample) const { return draw(setup_.lower, sample); }
+  [[nodiscard]] Rows upper_rows(Sample sample) const { return draw(setup_.upper, sample); }
+  [[nodiscard]] Rows lower_rows(Sample sample) const { return draw(setup_.lower, sample); }
   [[nodiscard]] int adapter_index(int index) const { return setup_.use_adapter ? index : -1; }
-  [[nodiscard]] std::span<const Adapter* const> used(std::span<const Adapter* const> adapters) const {
-    return setup_.use_adapter ? adapters : std::span<const Adapter* const>{};
+  [[nodiscard]] std::span<const Lower* const> used(std::span<const Lower* const> adapters) const {
+    return setup_.use_adapter ? adapters : std::span<const Lower* const>{};
   }
 
-  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const BatchPair& samples) const {
+  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const SamplePair& samples) const {
     std::vector<RowsPart> parts;
     const auto add = [&](Rows rows, double weight) {
       if (!rows.empty()) parts.push_back({.rows = std::move(rows), .weight = weight});
@@ -161,10 +157,10 @@ class BasicLanguageProblem {
     work_.tokens += static_cast<std::uint64_t>(times) * packed_tokens(parts);
   }
 
-  double value(const Theta& theta, const Adapter& p, Rows rows) const {
+  double value(const Theta& theta, const Lower& p, Rows rows) const {
     if (rows.empty()) return 0.0;
     const RowsPart parts[] = {{std::move(rows), adapter_index(0)}};
-    const Adapter* const adapters[] = {&p};
+    const Lower* const adapters[] = {&p};
     count(parts, 1.0);
     return losses_of_parts(transformer_->log_probabilities(theta, pack_parts(parts), used(adapters)), parts)
         .front();

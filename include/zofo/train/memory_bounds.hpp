@@ -7,17 +7,11 @@
 #include <span>
 #include <vector>
 
-#include "zofo/model/kv_cache.hpp"
-#include "zofo/lm/examples_batch.hpp"
 #include "zofo/config/zeroth_order_options.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/lm/text_extent.hpp"
 
 namespace zofo::llm {
-
-/// Texts that are written with a cache; nothing where it has no sequences.
-struct TextExtent {
-  model::CacheExtent cache = {};
-  std::size_t prompt_tokens = 0;  ///< of the longest pass that reads prompts
-};
 
 /// Rows of the passes of a run, in units of the longest row.
 struct PassRows {

@@ -7,20 +7,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "zofo/core/batcher.hpp"
+#include "zofo/config/meta_options.hpp"
+#include "zofo/data/batcher.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/lm/encode_examples.hpp"
-#include "zofo/train/memory_bounds.hpp"
-#include "zofo/model_io/load_model.hpp"
-#include "zofo/config/meta_options.hpp"
-#include "zofo/train/meta_problem.hpp"
+#include "zofo/lm/language_model.hpp"
+#include "zofo/run/fingerprint.hpp"
 #include "zofo/run/meta_run.hpp"
+#include "zofo/train/memory_bounds.hpp"
+#include "zofo/train/meta_problem.hpp"
 
 namespace zofo::llm {
 
@@ -71,7 +73,7 @@ inline TaskRows split_task(const MetaTrainOptions& options, std::string_view nam
   TaskRows split;
   const std::size_t third = rows.size() / 3, unseen = options.theta_rows == "unseen" ? third : 0;
   std::size_t place = 0;
-  for (const std::size_t i : shuffled(options.seed, split_stream, 0, rows.size())) {
+  for (const std::size_t i : data::shuffled(options.seed, split_stream, 0, rows.size())) {
     std::vector<EncodedRow>& part = place < third            ? split.upper
                                     : place < third + unseen ? split.unseen
                                                              : split.lower;
@@ -162,6 +164,16 @@ inline MetaRun describe(const MetaTrainOptions& options, const std::string& mode
   for (const MetaTaskData& task : tasks)
     run.tasks.push_back({task.name(), task.data->task.options, task.training_rows()});
   return run;
+}
+
+/// What a run is of: it goes on only with the same model and rows.
+inline nlohmann::json meta_identity(const model::Parameters& theta_0,
+                                    const std::vector<MetaTaskData>& tasks) {
+  nlohmann::json fields = {{"model", hash_of_model(theta_0)}};
+  for (const MetaTaskData& task : tasks)
+    fields["task " + task.name()] = hash_of_rows(task.rows.upper) + hash_of_rows(task.rows.lower) +
+                                    hash_of_rows(task.rows.unseen) + hash_of_rows(task.held_out);
+  return fields;
 }
 
 }  // namespace zofo::llm

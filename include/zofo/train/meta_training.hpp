@@ -25,6 +25,7 @@
 #include "zofo/run/meta_run.hpp"
 #include "zofo/run/meta_state.hpp"
 #include "zofo/train/meta_tasks.hpp"
+#include "zofo/train/progress.hpp"
 #include "zofo/train/timer.hpp"
 #include "zofo/train/update_distance.hpp"
 #include "zofo/runtime/make_policies.hpp"

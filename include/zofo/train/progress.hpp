@@ -12,15 +12,9 @@
 #include <utility>
 
 #include "zofo/core/report.hpp"
+#include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
-
-/// How far a run is.
-struct Position {
-  double seconds = 0.0;  ///< of training
-  double left = 0.0;     ///< seconds left, estimated
-  double tokens_per_second = 0.0;
-};
 
 /// Prints to a stream; silent if it is null.
 class Progress {

@@ -3,16 +3,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "zofo/data/task.hpp"
-#include "zofo/peft/adapter.hpp"
+#include "zofo/checkpoint/hash.hpp"
 #include "zofo/config/make_adapter.hpp"
+#include "zofo/data/task.hpp"
 #include "zofo/lm/encode_examples.hpp"
-#include "zofo/train/memory_bounds.hpp"
-#include "zofo/model_io/load_model.hpp"
+#include "zofo/lm/language_model.hpp"
+#include "zofo/peft/adapter.hpp"
+#include "zofo/run/fingerprint.hpp"
 #include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/memory_bounds.hpp"
 #include "zofo/train/split.hpp"
 
 namespace zofo::llm {
@@ -67,5 +71,15 @@ struct RunRows {
     return peft::virtual_tokens(make_adapter(model.parameters.config(), o));
   }
 };
+
+/// What a run is of: fields by name, for its saved state.
+inline nlohmann::json identity(const model::Parameters& theta_0, const RunRows& rows) {
+  std::string training;
+  for (const auto* part : {&rows.split.decision, &rows.split.upper, &rows.split.lower})
+    training += hash_of_rows(*part);
+  return {{"model", hash_of_model(theta_0)},
+          {"training rows", checkpoint::hash_text(checkpoint::Hash64().update(training).value())},
+          {"validation rows", hash_of_rows(rows.held_out)}};
+}
 
 }  // namespace zofo::llm

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/core/batcher.hpp"
-#include "zofo/lm/examples_batch.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/data/batcher.hpp"
+#include "zofo/lm/encoded_example.hpp"
 
 namespace zofo::llm {
 
@@ -37,7 +37,7 @@ inline Split split_rows(const std::string& method, std::vector<EncodedRow> rows,
   const std::size_t upper = both ? third : trains == Trains::adapter ? decide : n;
   Split split;
   std::size_t place = 0;
-  for (std::size_t i : shuffled(seed, split_stream, 0, n)) {
+  for (std::size_t i : data::shuffled(seed, split_stream, 0, n)) {
     std::vector<EncodedRow>& part = place < decide  ? split.decision
                                     : place < upper ? split.upper
                                                     : split.lower;

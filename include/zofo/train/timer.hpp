@@ -8,8 +8,7 @@
 #include <cstdint>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/train/language_problem.hpp"
-#include "zofo/run/metrics_log.hpp"
+#include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
 

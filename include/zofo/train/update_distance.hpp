@@ -28,7 +28,6 @@ class Displacement {
   struct Law {
     double mean_square = 0.0;
     void add(Displacement& to, Direction z, double a) const { to.moves_[{z.seed, z.step, z.query}] += a; }
-    [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }
     [[nodiscard]] double mean_square_length(std::size_t /*d*/) const { return mean_square; }
   };
   [[nodiscard]] Law law() const { return {mean_square_}; }
@@ -50,9 +49,9 @@ class Displacement {
 template <HasTensors Theta>
 double distance(const Theta& a, const Theta& b) {
   std::map<std::uint32_t, const void*> from;
-  zofo::detail::list_tensors(a, [&](std::uint32_t tensor, const auto* x, std::size_t) { from[tensor] = x; });
+  zofo::list_tensors(a, [&](std::uint32_t tensor, const auto* x, std::size_t) { from[tensor] = x; });
   double squares = 0.0;
-  zofo::detail::list_tensors(b, [&]<class T>(std::uint32_t tensor, const T* x, std::size_t n) {
+  zofo::list_tensors(b, [&]<class T>(std::uint32_t tensor, const T* x, std::size_t n) {
     const T* const other = static_cast<const T*>(from.at(tensor));
     for (std::size_t i = 0; i < n; ++i)
       squares += std::pow(static_cast<double>(x[i]) - static_cast<double>(other[i]), 2);

@@ -1,4 +1,4 @@
-#include "zofo/outer/scalar_adam.hpp"
+#include "zofo/outer/rms_scalar.hpp"
 
 #include <Eigen/Core>
 #include <cmath>
@@ -13,7 +13,7 @@ using Eigen::VectorXd;
 using zofo::Gaussian;
 using zofo::Schedule;
 using zofo::ZoGradient;
-using zofo::outer::ScalarAdam;
+using zofo::outer::RmsScalar;
 
 namespace {
 VectorXd dense(const ZoGradient& g, Eigen::Index n) {
@@ -22,18 +22,18 @@ VectorXd dense(const ZoGradient& g, Eigen::Index n) {
 }
 // 30 steps on scale · (½ Σ (i + 1) θ_i² + Σ sin θ_i), two queries each.
 VectorXd path_end(double scale) {
-  const zofo::Central estimator{{.epsilon = 1e-3, .queries = 2, .seed = 3}};
-  const ScalarAdam solver{{.rate = 0.05, .beta2 = 0.9}};
-  ScalarAdam::State<VectorXd> state;
+  const zofo::Central estimator{.epsilon = 1e-3, .queries = 2, .seed = 3};
+  const RmsScalar solver{.rate = 0.05, .beta2 = 0.9};
+  RmsScalar::State<VectorXd> state;
   VectorXd theta = VectorXd::LinSpaced(6, -1.0, 2.0);
   for (std::uint32_t k = 0; k < 30; ++k) {
     std::vector<double> losses;
-    for (const zofo::Probe& probe : estimator.probes(k)) {
+    for (const zofo::Probe& probe : zofo::probes_of(estimator, k)) {
       const VectorXd x = theta + probe.scale * dense({{{probe.direction, 1.0}}}, 6);
       losses.push_back(scale *
                        (0.5 * VectorXd::LinSpaced(6, 1, 6).dot(x.cwiseAbs2()) + x.array().sin().sum()));
     }
-    solver.apply(theta, Gaussian{}, estimator.combine(k, losses), state);
+    solver.apply(theta, Gaussian{}, zofo::estimate_of(estimator, k, losses), state);
   }
   return theta;
 }
@@ -42,8 +42,8 @@ VectorXd path_end(double scale) {
 TEST_CASE("with one query the first step is rate along the direction, whatever ρ", "[outer]") {
   const double rho = GENERATE(3.0, -1e-9, 1e12);
   VectorXd theta = VectorXd::Zero(9);
-  ScalarAdam::State<VectorXd> state;
-  ScalarAdam{{.rate = 0.25}}.apply(theta, Gaussian{}, {{{{5, 0, 0}, rho}}}, state);
+  RmsScalar::State<VectorXd> state;
+  RmsScalar{.rate = 0.25}.apply(theta, Gaussian{}, {{{{5, 0, 0}, rho}}, 1}, state);
   const VectorXd z = dense({{{{5, 0, 0}, 1.0}}}, 9);
   CHECK(theta.isApprox(rho > 0 ? VectorXd(-0.25 * z) : VectorXd(0.25 * z), 1e-12));
 }
@@ -51,9 +51,10 @@ TEST_CASE("with one query the first step is rate along the direction, whatever �
 TEST_CASE("the first steps in closed form", "[outer]") {
   // Two queries with ρ = (3, 4), then (0, 2): means of ρ² are 12.5 and 2. With β₂ = ½ the corrected average
   // after the second step is (½·½·12.5 + ½·2)/(1 − ¼) = 5.5.
-  const ZoGradient first{{{{5, 0, 0}, 1.5}, {{5, 0, 1}, 2.0}}}, second{{{{5, 1, 0}, 0.0}, {{5, 1, 1}, 1.0}}};
-  const ScalarAdam solver{{.rate = Schedule::linear(0.1, 0.3, 1), .beta2 = 0.5}};
-  ScalarAdam::State<VectorXd> state;
+  const ZoGradient first{{{{5, 0, 0}, 1.5}, {{5, 0, 1}, 2.0}}, 2},
+      second{{{{5, 1, 0}, 0.0}, {{5, 1, 1}, 1.0}}, 2};
+  const RmsScalar solver{.rate = Schedule::linear(0.1, 0.3, 1), .beta2 = 0.5};
+  RmsScalar::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(9);
   solver.apply(theta, Gaussian{}, first, state);
   VectorXd expected = -0.1 / std::sqrt(12.5) * dense(first, 9);
@@ -76,21 +77,21 @@ TEST_CASE("the path is the same for f and a f, a > 0", "[outer]") {
 
 TEST_CASE("estimates of zeros or of nothing move nothing", "[outer]") {
   VectorXd theta = VectorXd::Ones(3);
-  ScalarAdam::State<VectorXd> state;
-  ScalarAdam{}.apply(theta, Gaussian{}, {{{{5, 0, 0}, 0.0}}}, state);
-  ScalarAdam{}.apply(theta, Gaussian{}, {}, state);
+  RmsScalar::State<VectorXd> state;
+  RmsScalar{}.apply(theta, Gaussian{}, {{{{5, 0, 0}, 0.0}}, 1}, state);
+  RmsScalar{}.apply(theta, Gaussian{}, {}, state);
   CHECK(theta == VectorXd::Ones(3));
   CHECK(state.steps == 2);
 }
 
-TEST_CASE("ScalarAdam refuses what is not finite and leaves θ and the state", "[outer]") {
+TEST_CASE("RmsScalar refuses what is not finite and leaves θ and the state", "[outer]") {
   VectorXd theta = VectorXd::Ones(3);
-  ScalarAdam::State<VectorXd> state;
-  CHECK_THROWS_WITH(ScalarAdam{}.apply(theta, Gaussian{}, {{{{}, INFINITY}}}, state),
+  RmsScalar::State<VectorXd> state;
+  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, INFINITY}}, 1}, state),
                     contains("outer step 0: coefficient 0 of the estimate is inf"));
-  CHECK_THROWS_WITH(ScalarAdam{}.apply(theta, Gaussian{}, {{{{}, 1e200}}}, state),
+  CHECK_THROWS_WITH(RmsScalar{}.apply(theta, Gaussian{}, {{{{}, 1e200}}, 1}, state),
                     contains("outer step 0: the estimate's mean square is inf"));
   CHECK(theta == VectorXd::Ones(3));
   CHECK((state.steps == 0 && state.second == 0.0));
-  CHECK_THROWS_WITH((zofo::outer::ScalarAdamOptions{.beta2 = 1.5}.check()), contains("beta2 = 1.5"));
+  CHECK_THROWS_WITH((zofo::outer::RmsScalar{.beta2 = 1.5}.check()), contains("beta2 = 1.5"));
 }
