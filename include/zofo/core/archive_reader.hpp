@@ -205,10 +205,10 @@ class ArchiveReader {
     if (!fits) broken("a matrix of {} x {} with {} numbers", rows, cols, n);
     if constexpr (!View<T>) {
       constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<Eigen::Index>::max());
-      const bool sizes =
-          (T::RowsAtCompileTime == Eigen::Dynamic || rows == std::uint64_t{T::RowsAtCompileTime}) &&
-          (T::ColsAtCompileTime == Eigen::Dynamic || cols == std::uint64_t{T::ColsAtCompileTime}) &&
-          rows <= most && cols <= most;
+      const auto takes = [](int fixed, std::uint64_t size) {
+        return size <= most && (fixed == Eigen::Dynamic || size == static_cast<std::uint64_t>(fixed));
+      };
+      const bool sizes = takes(T::RowsAtCompileTime, rows) && takes(T::ColsAtCompileTime, cols);
       if (!sizes) broken("a matrix of {} x {}: does not fit the type", rows, cols);
       value.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
     } else if (rows != static_cast<std::uint64_t>(value.rows()) ||
