@@ -48,8 +48,8 @@ struct Outer {
   Memory<std::vector<float>> row;
   template <class A>
   void fields(A& archive) {
-    archive(flag, colour, signed_number, single, number, text, bits, list, three, gradient, probe, sizes, pair,
-            matrix, row);
+    archive(flag, colour, signed_number, single, number, text, bits, list, three, gradient, probe, sizes,
+            pair, matrix, row);
   }
 };
 
@@ -186,8 +186,9 @@ TEST_CASE("messages name file, byte, part and what was expected", "[core]") {
   ArchiveReader reader(bytes, "state.zofo", 100);
   double a = 0;
   bool b = false;
-  CHECK_THAT(message([&] { reader.part("outer optimizer")(a, b); }),
-             contains("state.zofo: byte 109 (outer optimizer): found a 32-bit unsigned integer, expected a bool"));
+  CHECK_THAT(
+      message([&] { reader.part("outer optimizer")(a, b); }),
+      contains("state.zofo: byte 109 (outer optimizer): found a 32-bit unsigned integer, expected a bool"));
   CHECK_THAT(message([&] { reader.finish(); }), contains("5 bytes follow"));
   const auto numbers = written(std::vector<double>{1, 2});
   ArchiveReader floats(numbers, "f");
@@ -213,7 +214,8 @@ TEST_CASE("an archive file is whole and undamaged or refused", "[core]") {
     put(path, bytes);
     return message([&] { ArchiveFile(path, "a test"); });
   };
-  for (std::size_t n = 0; n < good.size(); ++n) CHECK_THAT(refusal(good.substr(0, n)), contains(path.string()));
+  for (std::size_t n = 0; n < good.size(); ++n)
+    CHECK_THAT(refusal(good.substr(0, n)), contains(path.string()));
   CHECK_THAT(refusal(good + "x"), contains("has grown"));
   CHECK_THAT(refusal("ZOFO\n\x1a\n" + good), contains("no zofo archive"));
   for (std::size_t i = 0; i < good.size(); ++i) {

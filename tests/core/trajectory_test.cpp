@@ -46,7 +46,8 @@ TEST_CASE("a trajectory reads back to the bit", "[core]") {
         "{\"at\":3,\"coefficient\":-0.25,\"queries\":2,\"query\":0,\"seed\":7,\"step\":3,\"terms\":1}\n");
   // As other programs write JSON: blanks, another order, a decimal point.
   const auto other = parse_trajectory(
-      "{ \"terms\" : 1, \"step\":3 ,\"seed\": 7, \"query\":0,\"queries\":2.0,\"coefficient\":-2.5e-1, \"at\":0 }\r\n",
+      "{ \"terms\" : 1, \"step\":3 ,\"seed\": 7, \"query\":0,\"queries\":2.0,\"coefficient\":-2.5e-1, "
+      "\"at\":0 }\r\n",
       "t");
   CHECK(other.at(0).update == ZoGradient{{{{7, 3, 0}, -0.25}}, 2.0});
   CHECK_THROWS_AS(trajectory_lines(0, {{{{}, std::nan("")}}, 1.0}), Error);
@@ -68,7 +69,9 @@ TEST_CASE("a broken trajectory is refused by line", "[core]") {
   refused(trajectory_lines(2, {{{{1, 2, 0}, 0.5}}, 1.0}), "a step is missing");
   refused(good, "must be 1");
   refused("[]\n", "object");
-  const auto with = [](const std::string& fields) { return "{\"at\":1,\"queries\":1,\"terms\":1," + fields + "}\n"; };
+  const auto with = [](const std::string& fields) {
+    return "{\"at\":1,\"queries\":1,\"terms\":1," + fields + "}\n";
+  };
   refused(with(R"("seed":1,"step":1,"query":0)"), "'coefficient' is missing");
   refused(with(R"("seed":1,"step":1,"query":0,"coefficient":"0.5")"), "coefficient");
   refused(with(R"("seed":1,"step":1,"query":0,"coefficient":null)"), "coefficient");

@@ -34,8 +34,8 @@ struct SolverTypes;
 template <class Problem, class D, class E, class O, class I>
 struct SolverTypes<Solver<Problem, D, E, O, I>> {
   using Estimator = E;
-  static std::vector<std::string> names() {
-    return {type_name<D>(), type_name<E>(), type_name<O>(), type_name<I>()};
+  static std::string names() {
+    return type_name<D>() + ", " + type_name<E>() + ", " + type_name<O>() + ", " + type_name<I>();
   }
 };
 
@@ -113,19 +113,18 @@ void read_solver(ArchiveReader& reader, const typename S::Theta& theta, bool wit
                  std::span<const AdapterPair<typename S::P>> adapters, LoadedSolver<S>& loaded) {
   reader.shape_from(theta);
   reader.part("policies");
-  std::vector<std::string> names;
+  std::string names;
   reader(names);
   if (names != SolverTypes<S>::names())
-    reader.broken("saved with the policies {}: this solver has {}", fmt::join(names, ", "),
-                  fmt::join(SolverTypes<S>::names(), ", "));
+    reader.broken("saved with the policies {}: this solver has {}", names, SolverTypes<S>::names());
   reader.part("header");
   std::uint64_t tasks = 0;
   bool has_theta = false;
   reader(tasks, has_theta, loaded.state.step, loaded.state.evaluations);
   if (tasks != adapters.size()) reader.broken("{} tasks: must be {}", tasks, adapters.size());
-  if (has_theta != with_theta)
-    reader.broken(has_theta ? "holds theta, which load(solver, theta, adapters, path) reads"
-                            : "holds no theta: use load_without_theta(solver, theta, adapters, path)");
+  if (has_theta && !with_theta) reader.broken("holds theta, which load(solver, theta, adapters, path) reads");
+  if (!has_theta && with_theta)
+    reader.broken("holds no theta: use load_without_theta(solver, theta, adapters, path)");
   reader.part("theta");
   if (has_theta) read_shaped(reader, theta, loaded.theta);
   loaded.adapters.resize(adapters.size());
