@@ -33,7 +33,7 @@ std::string message(const std::function<void()>& action) {
 
 }  // namespace
 
-TEST_CASE("options written as TOML read back the same", "[tune]") {
+TEST_CASE("options written as TOML read back the same", "[train]") {
   Options written;
   written.method = "mezo";
   written.theta_rate = 1e-7 / 3.0;
@@ -50,7 +50,7 @@ TEST_CASE("options written as TOML read back the same", "[tune]") {
   CHECK(read.template_name == written.template_name);
 }
 
-TEST_CASE("a bad options file names file, line and field", "[tune]") {
+TEST_CASE("a bad options file names file, line and field", "[train]") {
   Options options;
   const auto said = [&](const std::string& text) {
     const File file(text);
@@ -64,7 +64,7 @@ TEST_CASE("a bad options file names file, line and field", "[tune]") {
         std::string::npos);
 }
 
-TEST_CASE("check names the field out of range", "[tune]") {
+TEST_CASE("check names the field out of range", "[train]") {
   const auto said = [](auto change) {
     Options options;
     options.steps = 1;

@@ -23,7 +23,7 @@ Options scheduled(const std::string& schedule) {
 
 }  // namespace
 
-TEST_CASE("rates follow the schedule that the options name, in outer steps", "[tune]") {
+TEST_CASE("rates follow the schedule that the options name, in outer steps", "[train]") {
   for (const std::uint32_t per_step : {1U, 4U}) {
     const Schedule constant = rate_schedule(scheduled("constant"), 0.5, per_step);
     const Schedule linear = rate_schedule(scheduled("linear"), 0.5, per_step);
@@ -45,7 +45,7 @@ TEST_CASE("rates follow the schedule that the options name, in outer steps", "[t
   CHECK(rate_schedule(early, 0.5).at(15) == 0.0);
 }
 
-TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[tune]") {
+TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[train]") {
   Options o = preset("mezo");
   o.steps = 8;
   o.schedule = "linear";
@@ -64,7 +64,7 @@ TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[tune]") {
   }
 }
 
-TEST_CASE("steps longer than max_step are shortened to it", "[tune]") {
+TEST_CASE("steps longer than max_step are shortened to it", "[train]") {
   Options o = preset("mezo");
   o.steps = 8;
   o.theta_rate = 0.25;
@@ -86,7 +86,7 @@ TEST_CASE("steps longer than max_step are shortened to it", "[tune]") {
   CHECK(length(10.0) == Approx(7.5));
 }
 
-TEST_CASE("the law that the options name moves as it does by itself", "[tune]") {
+TEST_CASE("the law that the options name moves as it does by itself", "[train]") {
   const Eigen::VectorXd start = Eigen::VectorXd::LinSpaced(40, -1.0, 1.0);
   const Direction direction{11, 4, 2};
   const auto same = [&](const char* name, const auto& law) {
@@ -112,7 +112,7 @@ TEST_CASE("the law that the options name moves as it does by itself", "[tune]") 
   same("random-sparse", Sparse{Gaussian{}, RandomMask{0.25, 5, 2}});
 }
 
-TEST_CASE("every method is a loop of its own parts", "[tune]") {
+TEST_CASE("every method is a loop of its own parts", "[train]") {
   for (const Method& method : methods) {
     INFO(method.name);
     Options o = preset(method.name);
@@ -137,7 +137,7 @@ TEST_CASE("every method is a loop of its own parts", "[tune]") {
   CHECK_THROWS_AS(method_named("bogus"), Error);
 }
 
-TEST_CASE("options that do not go together are refused", "[tune]") {
+TEST_CASE("options that do not go together are refused", "[train]") {
   const auto refused = [](const std::string& method, auto change) {
     Options o = preset(method);
     o.steps = 10;
