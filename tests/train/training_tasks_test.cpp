@@ -87,7 +87,7 @@ TEST_CASE("drift takes the same first step up to its sign", "[train]") {
     const auto moves = trajectory_of(bilevel.run);
     const auto signs = trajectory_of(drift.run);
     REQUIRE(moves.size() == 1);
-    CHECK(std::abs(moves[0].terms.at(0).coefficient) == std::abs(signs[0].terms.at(0).coefficient));
+    CHECK(std::abs(moves[0].update.terms.at(0).coefficient) == std::abs(signs[0].update.terms.at(0).coefficient));
     for (const std::string& name : adapters)
       CHECK(bilevel.bytes(adapter_file(name)) == drift.bytes(adapter_file(name)));
   }
