@@ -1,9 +1,8 @@
-// expect: zofo: outer::Momentum needs a law with fill(direction, tensor, offset, z, n)
+// expect: zofo: outer::Momentum needs a perturbation with fill(direction, tensor, offset, z, n)
 #include "zofo/outer/momentum.hpp"
 
 struct OnlyAdds {
   void add(Eigen::VectorXd&, zofo::Direction, double) const {}
-  double second_moment_factor(std::size_t) const { return 1.0; }
 };
 
 int main() {
