@@ -70,9 +70,9 @@ Verdict i2_with(const MakeAccelerated& accelerated, const MakePlain& plain, cons
 inline Verdict i2(const Effort& effort) {
   return i2_with(
       [](double condition) {
-        return zofo::inner::Nesterov{{.rate = 1.0, .strong_convexity = 1.0 / condition}};
+        return zofo::inner::Nesterov{.rate = 1.0, .strong_convexity = 1.0 / condition};
       },
-      [](double) { return zofo::inner::GradientDescent{{.rate = 1.0}}; }, effort);
+      [](double) { return zofo::inner::GradientDescent{.rate = 1.0}; }, effort);
 }
 
 }  // namespace theory

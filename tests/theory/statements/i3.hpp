@@ -80,7 +80,7 @@ Verdict i3_with(const Make& make, const Effort& effort) {
 }
 
 inline Verdict i3(const Effort& effort) {
-  return i3_with([](double rate) { return zofo::inner::Sgd{{.rate = rate}}; }, effort);
+  return i3_with([](double rate) { return zofo::inner::Sgd{.rate = rate}; }, effort);
 }
 
 }  // namespace theory

@@ -83,7 +83,7 @@ class Penalised {
  private:
   template <class Objective>
   Eigen::VectorXd descend(Objective& objective, double smoothness) const {
-    const zofo::inner::GradientDescent solver{{.rate = 1.0 / smoothness}};
+    const zofo::inner::GradientDescent solver{.rate = 1.0 / smoothness};
     zofo::inner::GradientDescent::State<Eigen::VectorXd> state;
     Eigen::VectorXd x = Eigen::VectorXd::Zero(problem_.c.size());
     for (int t = 0; t < 150; ++t) solver.step(objective, x, state);  // (2/3)^150 = 4e-27
