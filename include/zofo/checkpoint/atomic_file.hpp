@@ -1,80 +1,11 @@
-/// @file A file written piece by piece that appears whole or not at all.
+/// @file A file that appears whole or not at all (core/atomic_file.hpp) under this module's name.
 #pragma once
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstddef>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <memory>
-#include <span>
-#include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
-#include "zofo/core/error.hpp"
+#include "zofo/core/atomic_file.hpp"
 
 namespace zofo::checkpoint {
 
-/// Writes beside `path` and renames at the end, so a reader sees all of the file or none of it; what is
-/// written without a commit() is removed again.
-class AtomicFile {
- public:
-  /// Throws Error naming the path and the system's reason.
-  explicit AtomicFile(std::filesystem::path path)
-      : path_(std::move(path)), part_(path_.string() + ".part"), file_(std::fopen(part_.c_str(), "wbe")) {
-    require(file_ != nullptr, "{}: cannot be opened for writing: {}", part_.string(), std::strerror(errno));
-  }
-  AtomicFile(AtomicFile&&) = delete;
-  AtomicFile& operator=(AtomicFile&&) = delete;
-  ~AtomicFile() {
-    if (file_ == nullptr) return;
-    file_.reset();
-    std::error_code ignored;
-    std::filesystem::remove(part_, ignored);
-  }
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// Bytes written so far.
-  [[nodiscard]] std::size_t size() const { return size_; }
-
-  /// Appends. Throws Error when the disk refuses.
-  void write(std::span<const std::byte> bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) refused("write");
-    size_ += bytes.size();
-  }
-  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-
-  /// Puts the file in its place. Throws Error when the disk refuses; then nothing is left behind.
-  void commit() {
-    if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) refused("write");
-    std::error_code error;
-    std::filesystem::rename(part_, path_, error);
-    require(!error, "{}: rename failed: {}", path_.string(), error.message());
-    file_.reset();
-  }
-
- private:
-  [[noreturn]] void refused(std::string_view what) const {
-    fail("{}: {} failed: {}", path_.string(), what, std::strerror(errno));
-  }
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
-  std::filesystem::path path_, part_;
-  std::unique_ptr<std::FILE, Close> file_;  ///< null once the file is in its place
-  std::size_t size_ = 0;
-};
-
-/// Writes a whole file so; throws Error as AtomicFile does.
-inline void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
-  AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
-}
+using zofo::AtomicFile;
+using zofo::write_atomically;
 
 }  // namespace zofo::checkpoint

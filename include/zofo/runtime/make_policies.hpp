@@ -44,14 +44,14 @@ inline std::uint32_t inner_steps(const Options& o) {
 
 /// The optimisers of s and p.
 inline inner::Adam lower_adam(const Options& o) {
-  return {{.rate = rate_schedule(o, o.lower_rate, inner_steps(o)),
-           .weight_decay = o.weight_decay,
-           .clip = o.clip}};
+  return {.rate = rate_schedule(o, o.lower_rate, inner_steps(o)),
+          .weight_decay = o.weight_decay,
+          .clip = o.clip};
 }
 inline inner::Adam upper_adam(const Options& o) {
-  return {{.rate = rate_schedule(o, o.upper_rate, o.upper_with_lower ? inner_steps(o) : 1),
-           .weight_decay = o.weight_decay,
-           .clip = o.clip}};
+  return {.rate = rate_schedule(o, o.upper_rate, o.upper_with_lower ? inner_steps(o) : 1),
+          .weight_decay = o.weight_decay,
+          .clip = o.clip};
 }
 
 /// The solver's options. Without a step limit time ends the run; the bound is that batches are numbered in 32

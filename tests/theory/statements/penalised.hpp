@@ -86,7 +86,9 @@ class Penalised {
     const zofo::inner::GradientDescent solver{.rate = 1.0 / smoothness};
     zofo::inner::GradientDescent::State<Eigen::VectorXd> state;
     Eigen::VectorXd x = Eigen::VectorXd::Zero(problem_.c.size());
-    for (int t = 0; t < 150; ++t) solver.step(objective, x, state);  // (2/3)^150 = 4e-27
+    zofo::Memory<Eigen::VectorXd> gradient;
+    for (int t = 0; t < 150; ++t)  // (2/3)^150 = 4e-27
+      zofo::inner::inner_step(solver, objective, x, state, gradient);
     return x;
   }
 

@@ -8,7 +8,7 @@
 
 #include "zofo/core/error.hpp"
 
-namespace zofo::model {
+namespace zofo::checkpoint {
 
 namespace detail {
 
@@ -49,4 +49,4 @@ inline void halve_rotary(std::span<float> weights, std::size_t heads, std::size_
   });
 }
 
-}  // namespace zofo::model
+}  // namespace zofo::checkpoint

@@ -1,0 +1,63 @@
+/// @file θ_K from θ_0 and a trajectory, to the bit, without one evaluation.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "zofo/bilevel/perturbation_state.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/core/trajectory.hpp"
+#include "zofo/outer/outer_optimizer.hpp"
+
+namespace zofo {
+
+/// What a replay carries from update to update, the solver's own at the same step: a solver can go on from
+/// it.
+template <class D, class O, class Theta>
+struct ReplayState {
+  std::uint32_t step = 0;  ///< updates applied so far
+  PerturbationState<D> perturbation;
+  typename O::template State<Theta> outer;
+  /// What a saved state holds.
+  template <class A>
+  void fields(A& archive) {
+    archive(step, perturbation, outer);
+  }
+};
+
+/// Applies the updates to θ as the run did: with the perturbation as it was at that step (one that learns is
+/// told of every update), by the outer optimizer with its state. `updates` begin at step state.step.
+/// `before(k)` is called with θ as it was before step k, and once more after the last. Throws Error when a
+/// step is missing, or as the optimizer does; θ and the state are those after the last whole update then.
+template <class D, class O, class Theta, class Before>
+void replay(std::span<const TrajectoryStep> updates, const D& perturbation, const O& outer, Theta& theta,
+            ReplayState<D, O, Theta>& state, Before&& before) {
+  static_assert(
+      OuterOptimizer<O, Theta, ActivePerturbation<D>>,
+      "zofo: replay needs an Outer with State<Theta> and apply(theta, perturbation, gradient, state) "
+      "(concept OuterOptimizer)");
+  for (const TrajectoryStep& update : updates) {
+    require(update.step == state.step, "replay: an update of step {}: must be of step {}", update.step,
+            state.step);
+    before(update.step);
+    PerturbationState<D> learnt = state.perturbation;
+    learn_from_update(perturbation, update.update, learnt);
+    decltype(auto) active = active_perturbation(perturbation, state.perturbation);
+    outer.apply(theta, active, update.update, state.outer);
+    std::swap(state.perturbation, learnt);
+    ++state.step;
+  }
+  before(state.step);
+}
+/// The same from θ_0 on; returns the state after the last update.
+template <class D, class O, class Theta>
+ReplayState<D, O, Theta> replay(std::span<const TrajectoryStep> updates, const D& perturbation,
+                                const O& outer, Theta& theta) {
+  ReplayState<D, O, Theta> state;
+  replay(updates, perturbation, outer, theta, state, [](std::uint32_t) {});
+  return state;
+}
+
+}  // namespace zofo

@@ -1,0 +1,60 @@
+/// @file A file that grows line by line.
+#pragma once
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "zofo/core/error.hpp"
+
+namespace zofo {
+
+/// A file that grows line by line, each line flushed; throws Error when the disk refuses one. One process at
+/// a time: a second writer is refused.
+class AppendFile {
+ public:
+  explicit AppendFile(std::filesystem::path path)
+      : path_(std::move(path)), file_(std::fopen(path_.c_str(), "abe")) {
+    require(file_ != nullptr, "{}: cannot be opened for writing: {}", path_.string(), std::strerror(errno));
+    const bool alone = flock(fileno(file_.get()), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    require(alone, "{}: another process is writing it", path_.string());
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Appends `text` and a line end.
+  void line(std::string_view text) {
+    std::string with_end(text);
+    with_end += '\n';
+    const bool written = std::fwrite(with_end.data(), 1, with_end.size(), file_.get()) == with_end.size() &&
+                         std::fflush(file_.get()) == 0;
+    require(written, "{}: write failed: {}", path_.string(), std::strerror(errno));
+  }
+  /// Forgets everything after the first `bytes` bytes.
+  void cut(std::uint64_t bytes) {
+    require(ftruncate(fileno(file_.get()), static_cast<off_t>(bytes)) == 0,
+            "{}: cannot be cut to {} bytes: {}", path_.string(), bytes, std::strerror(errno));
+  }
+  /// Returns once the disk holds every line.
+  void settle() {
+    require(fdatasync(fileno(file_.get())) == 0 || errno == EINVAL, "{}: write failed: {}", path_.string(),
+            std::strerror(errno));
+  }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace zofo

@@ -1,0 +1,254 @@
+/// @file The trajectory of a run: the updates of θ, a few numbers a step, as lines of JSON.
+#pragma once
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/append_file.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/core/zo_gradient.hpp"
+
+namespace zofo {
+
+/// The update of θ at step k, ĝ_k = Σ cᵢ z(directionᵢ). A direction's own step may lie before k: a variance
+/// reduction keeps old ones.
+struct TrajectoryStep {
+  std::uint32_t step = 0;
+  ZoGradient update;
+  friend bool operator==(const TrajectoryStep&, const TrajectoryStep&) = default;
+};
+
+/// The lines of one update, each with its line end: one a term, in their order,
+///   {"at":3,"coefficient":-0.25,"queries":2,"query":0,"seed":7,"step":3,"terms":2}
+/// or, of an update without terms, {"at":3,"queries":2,"terms":0}. Numbers do not depend on the locale and
+/// read back to the bit. Throws Error when one is not finite.
+[[nodiscard]] inline std::string trajectory_lines(std::uint32_t at, const ZoGradient& update) {
+  require(std::isfinite(update.queries), "step {}: queries = {}: must be finite", at, update.queries);
+  const std::size_t terms = update.terms.size();
+  std::string lines;
+  if (terms == 0) lines = fmt::format("{{\"at\":{},\"queries\":{},\"terms\":0}}\n", at, update.queries);
+  for (const ZoTerm& term : update.terms) {
+    require(std::isfinite(term.coefficient), "step {}: coefficient = {}: must be finite", at,
+            term.coefficient);
+    fmt::format_to(std::back_inserter(lines),
+                   "{{\"at\":{},\"coefficient\":{},\"queries\":{},\"query\":{},\"seed\":{},\"step\":{},"
+                   "\"terms\":{}}}\n",
+                   at, term.coefficient, update.queries, term.direction.query, term.direction.seed,
+                   term.direction.step, terms);
+  }
+  return lines;
+}
+
+/// Reads the text of a trajectory update by update. Throws Error naming file and line unless every line is
+/// whole, every update complete and no step is missing.
+class TrajectoryParser {
+ public:
+  /// Borrows the text; `name` is the file's, in messages.
+  TrajectoryParser(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
+
+  /// The next update; false at the end.
+  bool next(TrajectoryStep& step) {
+    if (position_ == text_.size()) return false;
+    Line line = read_line();
+    require(line.at == steps_, "{}: at = {}: must be {}, a step is missing before it", place(), line.at,
+            steps_);
+    step.step = line.at;
+    step.update.queries = line.queries;
+    step.update.terms.clear();
+    const std::uint64_t terms = line.terms;
+    while (terms > 0) {
+      step.update.terms.push_back(line.term);
+      if (step.update.terms.size() == terms) break;
+      require(position_ < text_.size(), "{}: {} of {} terms: the update is cut short", place(),
+              step.update.terms.size(), terms);
+      const double queries = line.queries;
+      line = read_line();
+      require(line.at == step.step && line.terms == terms && line.queries == queries,
+              "{}: belongs to another update than the line before, which lacks terms", place());
+    }
+    ++steps_;
+    return true;
+  }
+  /// Bytes of the updates that were read.
+  [[nodiscard]] std::size_t position() const { return position_; }
+
+ private:
+  struct Line {
+    std::uint32_t at = 0;
+    ZoTerm term;
+    double queries = 0.0;
+    std::uint64_t terms = 0;
+  };
+  struct Field {  // bits of the fields that a line has
+    static constexpr unsigned at = 1, coefficient = 2, queries = 4, query = 8, seed = 16, step = 32,
+                              terms = 64;
+  };
+
+  [[nodiscard]] std::string place() const { return fmt::format("{}:{}", name_, number_); }
+
+  Line read_line() {
+    ++number_;
+    const std::size_t end = text_.find('\n', position_);
+    require(end != std::string_view::npos, "{}: the line is cut short", place());
+    std::string_view rest = text_.substr(position_, end - position_);
+    position_ = end + 1;
+    Line line;
+    unsigned seen = 0;
+    skip(rest, '{', "is no JSON object");
+    do seen |= read_field(rest, line, seen);
+    while (take(rest, ','));
+    skip(rest, '}', "broken JSON");
+    blanks(rest);
+    require(rest.empty(), "{}: broken JSON: '{}' follows the object", place(), rest);
+    need(seen, Field::at, "at");
+    need(seen, Field::queries, "queries");
+    need(seen, Field::terms, "terms");
+    const unsigned of_term = Field::coefficient | Field::query | Field::seed | Field::step;
+    require(line.terms > 0 || (seen & of_term) == 0,
+            "{}: terms = 0: an update without terms has no direction", place());
+    if (line.terms == 0) return line;
+    need(seen, Field::coefficient, "coefficient");
+    need(seen, Field::query, "query");
+    need(seen, Field::seed, "seed");
+    need(seen, Field::step, "step");
+    return line;
+  }
+  unsigned read_field(std::string_view& rest, Line& line, unsigned seen) const {
+    skip(rest, '"', "broken JSON: a field's name is expected");
+    const std::size_t quote = rest.find('"');
+    require(quote != std::string_view::npos, "{}: broken JSON: a name without end", place());
+    const std::string_view name = rest.substr(0, quote);
+    rest.remove_prefix(quote + 1);
+    skip(rest, ':', "broken JSON");
+    const auto once = [&](unsigned field) {
+      require((seen & field) == 0, "{}: field '{}' stands there twice", place(), name);
+      return field;
+    };
+    if (name == "at") return number(rest, name, line.at), once(Field::at);
+    if (name == "coefficient") return number(rest, name, line.term.coefficient), once(Field::coefficient);
+    if (name == "queries") return number(rest, name, line.queries), once(Field::queries);
+    if (name == "query") return number(rest, name, line.term.direction.query), once(Field::query);
+    if (name == "seed") return number(rest, name, line.term.direction.seed), once(Field::seed);
+    if (name == "step") return number(rest, name, line.term.direction.step), once(Field::step);
+    if (name == "terms") return number(rest, name, line.terms), once(Field::terms);
+    fail("{}: field '{}' is not known", place(), name);
+  }
+  template <class T>
+  void number(std::string_view& rest, std::string_view name, T& value) const {
+    blanks(rest);
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+    bool good = error == std::errc() && end != rest.data();
+    if constexpr (std::floating_point<T>) good = good && std::isfinite(value);
+    const std::string_view text = rest.substr(0, rest.find_first_of(",} "));
+    good = good && static_cast<std::size_t>(end - rest.data()) == text.size();
+    require(good, "{}: {} = {}: must be {}", place(), name, text,
+            std::floating_point<T> ? std::string("a finite number")
+                                   : fmt::format("an integer of {} bits", 8 * sizeof(T)));
+    rest.remove_prefix(text.size());
+  }
+  void need(unsigned seen, unsigned field, const char* name) const {
+    require((seen & field) != 0, "{}: field '{}' is missing", place(), name);
+  }
+  static void blanks(std::string_view& rest) {
+    while (!rest.empty() && (rest.front() == ' ' || rest.front() == '\t' || rest.front() == '\r'))
+      rest.remove_prefix(1);
+  }
+  static bool take(std::string_view& rest, char c) {
+    blanks(rest);
+    if (rest.empty() || rest.front() != c) return false;
+    rest.remove_prefix(1);
+    return true;
+  }
+  void skip(std::string_view& rest, char c, const char* message) const {
+    require(take(rest, c), "{}: {}", place(), message);
+  }
+
+  std::string_view text_;
+  std::string name_;
+  std::size_t position_ = 0, number_ = 0;
+  std::uint32_t steps_ = 0;
+};
+
+/// The updates that the text of a trajectory holds. Throws Error as TrajectoryParser does.
+[[nodiscard]] inline std::vector<TrajectoryStep> parse_trajectory(std::string_view text,
+                                                                  const std::string& name) {
+  std::vector<TrajectoryStep> steps;
+  TrajectoryParser parser(text, name);
+  for (TrajectoryStep step; parser.next(step);) steps.push_back(step);
+  return steps;
+}
+
+namespace detail {
+
+[[nodiscard]] inline std::string trajectory_text(const std::filesystem::path& path) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rbe"));
+  require(file != nullptr, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
+  std::string text;
+  char buffer[65536];
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, file.get())) text.append(buffer, n);
+  require(std::ferror(file.get()) == 0, "{}: read failed: {}", path.string(), std::strerror(errno));
+  return text;
+}
+
+}  // namespace detail
+
+/// The updates in a file. Throws Error naming file and line as TrajectoryParser does.
+[[nodiscard]] inline std::vector<TrajectoryStep> read_trajectory(const std::filesystem::path& path) {
+  return parse_trajectory(detail::trajectory_text(path), path.string());
+}
+
+/// An observer that appends each step's update to a file, all lines of an update in one write. Updates of a
+/// run must come from its step 0 on without a gap.
+class TrajectoryLog {
+ public:
+  /// Begins a file, or goes on after the updates of the steps before `first_step`; what follows them in the
+  /// file, a half-written update too, is cut off. Throws Error when the file has fewer, or when `first_step`
+  /// is 0 and it has any: that would overwrite another run's.
+  explicit TrajectoryLog(const std::filesystem::path& path, std::uint32_t first_step = 0)
+      : file_(path), next_(first_step) {
+    const std::string text = detail::trajectory_text(path);
+    require(first_step > 0 || text.empty(),
+            "{}: holds the updates of another run: remove it, or go on after them", path.string());
+    TrajectoryParser parser(text, path.string());
+    TrajectoryStep step;
+    for (std::uint32_t k = 0; k < first_step; ++k)
+      require(parser.next(step), "{}: holds {} updates: cannot go on at step {}", path.string(), k,
+              first_step);
+    file_.cut(parser.position());
+  }
+  bool operator()(const StepReport& report) {
+    require(report.step == next_, "{}: an update of step {}: must be of step {}", file_.path().string(),
+            report.step, next_);
+    std::string lines = trajectory_lines(report.step, report.gradient);
+    lines.pop_back();  // the line end, which the file adds
+    file_.line(lines);
+    ++next_;
+    return true;
+  }
+  /// Returns once the disk holds every update.
+  void settle() { file_.settle(); }
+
+ private:
+  AppendFile file_;
+  std::uint32_t next_;
+};
+
+}  // namespace zofo
