@@ -12,9 +12,9 @@
 
 #include "theory/statements/adapted.hpp"
 #include "theory/statistics.hpp"
-#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -51,9 +51,9 @@ double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::Bil
   zofo::problems::Quadratic problem = model.problem;
   zofo::Counted<zofo::problems::Quadratic> counted{problem};
   const double smoothness = model.lower_smoothness;
-  zofo::Solver solver(counted, law, zofo::Central{{1e-3, 1, seed}}, zofo::outer::Sgd{{rate}},
-                      zofo::inner::GradientDescent{{1.0 / smoothness}},
-                      zofo::inner::GradientDescent{{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}},
+  zofo::Solver solver(counted, law, zofo::Central{1e-3, 1, seed}, zofo::outer::Sgd{rate},
+                      zofo::inner::GradientDescent{1.0 / smoothness},
+                      zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + options.penalty.at(0)))},
                       options);
   auto [theta, p, s] = problem.start();
   for (std::uint32_t k = 0; k < most; ++k) {

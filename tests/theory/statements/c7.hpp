@@ -39,8 +39,8 @@ inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std:
   if (inner_steps == 0) return x;
   zofo::problems::Quadratic problem = model.problem;
   zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{},
-                      zofo::inner::GradientDescent{{1.0 / model.smoothness}},
-                      zofo::inner::GradientDescent{{1.0 / (model.smoothness * (1.0 + penalty))}},
+                      zofo::inner::GradientDescent{1.0 / model.smoothness},
+                      zofo::inner::GradientDescent{1.0 / (model.smoothness * (1.0 + penalty))},
                       {.inner_steps = inner_steps, .penalty = penalty, .move_backbone = false});
   solver.step(x.theta, x.p, x.s);
   return x;
@@ -50,7 +50,7 @@ template <class Law>
 std::vector<double> c7_squares(const C7Problem& model, const Law& law, C7Point x, double penalty,
                                std::uint32_t draws, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
-  zofo::Solver solver(problem, law, zofo::Central{{1e-2, 1, seed}}, zofo::outer::Sgd{{0.0}},
+  zofo::Solver solver(problem, law, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0},
                       zofo::inner::GradientDescent{},
                       {.penalty = penalty, .train_upper = false, .train_lower = false});
   const Eigen::VectorXd mean = c7_gradient(problem, x, penalty);

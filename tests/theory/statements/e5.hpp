@@ -26,21 +26,21 @@ struct NoisyLinear {
   Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 1.0);
   double sigma = 0.5;
 
-  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) {
+  double upper(const Theta& theta, const Adapter&, zofo::ProbeBatch sample) {
     return g.dot(theta) + sigma * noise(sample);
   }
-  double lower(const Theta&, const Adapter& p, zofo::BatchKey sample) {
+  double lower(const Theta&, const Adapter& p, zofo::ProbeBatch sample) {
     return 0.5 * p.squaredNorm() + sigma * noise(sample);
   }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample, Adapter& gradient) {
     gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample, Adapter& gradient) {
     gradient = p;
     return lower(theta, p, sample);
   }
-  static double noise(zofo::BatchKey sample) {
+  static double noise(zofo::ProbeBatch sample) {
     double n = 0.0;
     zofo::normals({sample.seed + 77, sample.step, sample.stream}, 0, 0, &n, 1);
     return n;
@@ -50,7 +50,7 @@ struct NoisyLinear {
 // The same with a batch of its own for every value of F: what common random numbers save us from.
 struct OwnBatches : NoisyLinear {
   std::uint32_t calls = 0;
-  double upper(const Theta& theta, const Adapter& p, zofo::BatchKey sample) {
+  double upper(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample) {
     return NoisyLinear::upper(theta, p, {sample.seed + 1, calls++, sample.stream});
   }
 };
@@ -65,7 +65,7 @@ Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::ui
   options.penalty = 1.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{{epsilon, 1, seed}}, zofo::outer::Sgd{{0.0}},
+  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0},
                       zofo::inner::GradientDescent{}, options);
   Moments m;
   for (std::uint32_t k = 0; k < steps; ++k) {

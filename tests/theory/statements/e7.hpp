@@ -32,21 +32,23 @@ struct FiniteSum {
     zofo::normals({11, 0, 0}, 0, 0, x.data(), static_cast<std::size_t>(x.size()));
     zofo::normals({11, 0, 0}, 1, 0, b.data(), static_cast<std::size_t>(b.size()));
   }
-  static Eigen::Index row(zofo::BatchKey sample) {
+  static Eigen::Index row(zofo::ProbeBatch sample) {
     if (sample.stream == zofo::kLargeUpper) return sample.step % kRows;
     const zofo::PhiloxStream stream{{sample.seed, sample.step, sample.stream}, 99};
     return static_cast<Eigen::Index>((std::uint64_t{stream.block(0)[0]} * kRows) >> 32U);
   }
-  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) const {
+  double upper(const Theta& theta, const Adapter&, zofo::ProbeBatch sample) const {
     const Eigen::Index i = row(sample);
     return std::log1p(std::exp(x.col(i).dot(theta))) + b.col(i).dot(theta);
   }
-  double lower(const Theta&, const Adapter& p, zofo::BatchKey) const { return 0.5 * p.squaredNorm(); }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double lower(const Theta&, const Adapter& p, zofo::ProbeBatch) const { return 0.5 * p.squaredNorm(); }
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
+                        Adapter& gradient) const {
     gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
+                        Adapter& gradient) const {
     gradient = p;
     return lower(theta, p, sample);
   }
@@ -71,7 +73,7 @@ std::vector<Eigen::ArrayXd> e7_estimates(const Reduction& reduction, double dist
   options.penalty = 0.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, reduction, zofo::outer::Sgd{{0.0}},
+  zofo::Solver solver(problem, zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0},
                       zofo::inner::GradientDescent{}, options);
   const Eigen::VectorXd anchor = e7_anchor(), away = anchor + distance * e7_away();
   Eigen::VectorXd theta, p = Eigen::VectorXd::Zero(1), s = p, estimated(anchor.size());
@@ -117,7 +119,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
     reduced.y.push_back(with.mean());
     reduced.error.push_back(with.error());
     plain.y.push_back(
-        spread_of(e7_estimates(zofo::Central{{1e-4, 1, seed}}, distance, false, draws, seed)).mean());
+        spread_of(e7_estimates(zofo::Central{1e-4, 1, seed}, distance, false, draws, seed)).mean());
   }
   v.add(
       slope_is("variance against the distance", 2.0, log_log_fit(reduced.x, reduced.y, reduced.error), 0.2));
@@ -136,7 +138,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
 inline Verdict e7(const Effort& effort) {
   return e7_with(
       [](std::uint32_t period, std::uint64_t seed) {
-        return zofo::variance::Svrg{zofo::Central{{1e-4, 1, seed}}, {period, FiniteSum::kRows}};
+        return zofo::variance::Svrg{zofo::Central{1e-4, 1, seed}, {period, FiniteSum::kRows}};
       },
       effort);
 }
