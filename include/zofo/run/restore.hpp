@@ -4,16 +4,19 @@
 #include <filesystem>
 
 #include "zofo/config/options_toml.hpp"
+#include "zofo/parse/file.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/selected_model_file.hpp"
 #include "zofo/runtime/make_policies.hpp"
 
 namespace zofo::llm {
 
-/// The options that a run folder of a fine-tuning records.
+/// The options that a run folder records. A meta-training's holds a meta.json.
 inline RunOptions read_options(const std::filesystem::path& run) {
-  RunOptions options = defaults(Command::finetune);
-  read_toml(options, run / "options.toml");
+  const bool of_many = std::filesystem::exists(run / "meta.json");
+  const std::filesystem::path file = run / "options.toml";
+  RunOptions options = options_from_toml(of_many ? Command::meta_train : Command::finetune,
+                                         parse::read_file(file), file.string());
   options.check();
   return options;
 }

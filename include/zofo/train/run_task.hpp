@@ -1,13 +1,10 @@
 /// @file The tasks of a run: loaded, checked against each other, their rows as tokens and split.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,21 +53,6 @@ inline RunTask encode_task(const Model& model, data::TaskData data, const RunOpt
   return task;
 }
 
-/// Loads a task that is answered by choosing; longer prompts keep their last `max_tokens` tokens (0: as the task
-/// defines). Throws Error where the model writes the task's answers.
-inline data::TaskData load_choice_task(const std::string& name,
-                                       const std::optional<std::filesystem::path>& data_folder,
-                                       const std::filesystem::path& definitions, std::size_t max_tokens) {
-  data::TaskData data = data::load_task(name, data_folder, definitions);
-  require(data.task.kind != data::Kind::generate,
-          "task {}: the model writes its answers: meta-training needs options to choose from", data.task.name);
-  if (max_tokens != 0)
-    data.task.max_prompt_tokens = data.task.max_prompt_tokens == 0
-                                      ? max_tokens
-                                      : std::min<std::size_t>(data.task.max_prompt_tokens, max_tokens);
-  return data;
-}
-
 /// The tasks with their rows as tokens. Throws Error where there is none, two have one name, a name cannot be a
 /// folder's, or one does not fit the model.
 inline std::vector<RunTask> encode_tasks(const Model& model, std::vector<data::TaskData> list,
@@ -85,16 +67,6 @@ inline std::vector<RunTask> encode_tasks(const Model& model, std::vector<data::T
   }
   o.check(tasks.size());
   return tasks;
-}
-
-/// Loads the tasks of a meta-training. Throws Error as load_choice_task and encode_tasks do.
-inline std::vector<RunTask> load_run_tasks(const Model& model, const std::vector<std::string>& names,
-                                           const std::optional<std::filesystem::path>& data_folder,
-                                           const std::filesystem::path& definitions, const RunOptions& o) {
-  std::vector<data::TaskData> list;
-  for (const std::string& name : names)
-    list.push_back(load_choice_task(name, data_folder, definitions, o.max_tokens));
-  return encode_tasks(model, std::move(list), o);
 }
 
 /// What the tasks' chances to be sampled are proportional to: 1, n or n^(1/temperature) for n training rows.

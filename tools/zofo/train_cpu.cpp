@@ -1,13 +1,12 @@
-// Meta-training and adaptation on the CPU.
+// Training and adapting on the CPU.
 #include "adapt.hpp"
 #include "device.hpp"
-#include "meta_train.hpp"
-#include "zofo/train/device.hpp"
+#include "train.hpp"
 
 namespace zofo::cli {
 
 template <>
-int on_cpu(const MetaTrain& command) {
+int on_cpu(const Train& command) {
   llm::CpuDevice device;
   return command.on(device);
 }

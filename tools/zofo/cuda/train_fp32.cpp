@@ -1,13 +1,13 @@
-// Meta-training and adaptation on a card in fp32.
+// Training and adapting on a GPU in fp32.
 #include "../adapt.hpp"
 #include "../device.hpp"
-#include "../meta_train.hpp"
+#include "../train.hpp"
 #include "zofo/train/cuda/device.hpp"
 
 namespace zofo::cli {
 
 template <>
-int on_cuda_fp32(const MetaTrain& command) {
+int on_cuda_fp32(const Train& command) {
   tensor::cuda::Context::Options options;
   options.deterministic = command.options.deterministic;
   llm::CudaDevice<float> device(options);

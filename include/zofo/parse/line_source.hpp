@@ -1,4 +1,4 @@
-// Lines of a file descriptor, and whether the next one is there already.
+/// @file Lines of a file descriptor, and whether the next one has arrived already.
 #pragma once
 
 #include <poll.h>
@@ -10,18 +10,22 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "zofo/core/error.hpp"
 
-namespace zofo::cli {
+namespace zofo::parse {
 
+/// Reads lines from a POSIX file descriptor, which it borrows.
 class LineSource {
  public:
+  /// `name` is the source's in errors.
   LineSource(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
 
-  // Waits for a line, its end taken off; the last one needs none. False at the end. Throws Error when reading
-  // fails.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// Waits for a line; its end is removed, and the last line needs none. False at the end. Throws Error when
+  /// reading fails.
   bool next(std::string& line) {
     while (!whole() && !ended_) read_some();
     if (begin_ == text_.size()) return false;
@@ -32,7 +36,7 @@ class LineSource {
     return true;
   }
 
-  // True if next() needs not wait for whoever writes.
+  /// True if next() need not wait for more input.
   bool ready() {
     while (!whole() && !ended_ && there()) read_some();
     return whole() || (ended_ && begin_ < text_.size());
@@ -68,4 +72,27 @@ class LineSource {
   bool ended_ = false;
 };
 
-}  // namespace zofo::cli
+/// Answers lines in groups: `take(line, number)` collects one and returns true when the group is full;
+/// `answer()` answers the group and empties it. A group also ends where the next line has not arrived, so
+/// that who asks line by line gets an answer to each. Blank lines are skipped. What take throws is thrown
+/// once the lines before are answered.
+template <class Take, class Answer>
+void answer_lines(LineSource& lines, Take&& take, Answer&& answer) {
+  std::size_t number = 0;
+  for (std::string line; lines.next(line);) {
+    ++number;
+    bool full = false;
+    if (line.find_first_not_of(" \t\r") != std::string::npos) {
+      try {
+        full = take(std::as_const(line), number);
+      } catch (...) {
+        answer();
+        throw;
+      }
+    }
+    if (full || !lines.ready()) answer();
+  }
+  answer();
+}
+
+}  // namespace zofo::parse
