@@ -30,13 +30,15 @@ TEST_CASE("the largest passes of a meta-training have the rows of its largest ta
   RunOptions o = options(Method::bilevel);
   CHECK(rows(o).probed == 18 + 18 + 17);  // F(p), G(p), G(s)
   CHECK(rows(o).gradient == 18 + 18 + 17);
-  CHECK(rows(o).vectors == 3 * 8 + 3 * 8 + 3);
+  CHECK(rows(o).vectors == 3 * 6 + 3 * 8 + 3);
   CHECK(rows(o).probes == 2);
   o.tasks_per_step = 1;
   CHECK(rows(o).probed == 18);
-  CHECK(rows(o).vectors == 3 * 8 + 1 * 8 + 3);
+  CHECK(rows(o).vectors == 3 * 6 + 1 * 8 + 3);
   o.in_memory = 2;
-  CHECK(rows(o).vectors == 2 * 8 + 1 * 8 + 3);
+  CHECK(rows(o).vectors == 2 * 6 + 1 * 8 + 3);
+  o.accumulate = 2;
+  CHECK(rows(o).vectors == 2 * 6 + 1 * 10 + 3);
   o = options(Method::bilevel);
   o.penalty = 0.0;
   CHECK(rows(o).probed == 6 + 6 + 5);
@@ -55,7 +57,7 @@ TEST_CASE("the largest passes of a meta-training have the rows of its largest ta
   CHECK(rows(options(Method::joint_mezo)).gradient == 0);  // all rows are F's
   CHECK(rows(options(Method::joint_mezo)).probed == 18);
   CHECK(rows(options(Method::joint_lora)).probed == 0);  // all rows are G's
-  CHECK(rows(options(Method::joint_lora)).vectors == 19);
+  CHECK(rows(options(Method::joint_lora)).vectors == 6 + 8 + 3);
   CHECK(rows(options(Method::none)).probed + rows(options(Method::none)).gradient == 0);
 }
 
