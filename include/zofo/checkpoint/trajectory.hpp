@@ -48,7 +48,7 @@ void for_each_line(std::uint32_t at, const ZoGradient& update, Write&& write) {
 /// as all of older files, has as many as terms.
 inline std::vector<TrajectoryStep> parse_trajectory(std::string_view text, const std::string& name) {
   std::vector<TrajectoryStep> steps;
-  std::optional<double> said;  // queries of the latest update
+  double given = 0.0;  // number of queries of the latest update; 0: not given
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t length = text.find('\n');
     require(length != std::string_view::npos, "{}:{}: the line is cut short", name, number);
@@ -61,15 +61,15 @@ inline std::vector<TrajectoryStep> parse_trajectory(std::string_view text, const
     if (at == next) steps.push_back({at, {}});
     ZoGradient& update = steps.back().update;
     if (update.terms.empty() && row.has("queries")) {
-      said = row.number("queries");
-      if (!(*said > 0.0)) row.refuse("queries", "a number above 0");
+      given = row.number("queries");
+      if (!(given > 0.0)) row.refuse("queries", "a number above 0");
     } else if (at == next) {
-      said.reset();
+      given = 0.0;
     }
     if (!row.at("seed").is_number_unsigned()) row.refuse("seed", "an integer in [0, 2^64 - 1]");
     update.terms.push_back({{row.at("seed").get<std::uint64_t>(), row.integer("step"), row.integer("query")},
                             row.number("coefficient")});
-    update.queries = said.value_or(static_cast<double>(update.terms.size()));
+    update.queries = given > 0.0 ? given : static_cast<double>(update.terms.size());
     text.remove_prefix(length + 1);
   }
   return steps;

@@ -19,6 +19,7 @@
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/run/run_state.hpp"
 #include "zofo/run/state_archive.hpp"
@@ -36,6 +37,7 @@ struct Host {
 };
 using State = checkpoint::RunState;
 using Pair = AdapterPair<Eigen::VectorXf>;
+using AnchorPair = AdapterPair<Memory<Eigen::VectorXf>>;
 
 namespace detail {
 
@@ -103,7 +105,7 @@ inline AnyReduction::State reduction_of(const nlohmann::json& in, const RunOptio
   return state;
 }
 
-inline void take_solver(const State& old, const RunOptions& options, std::vector<Pair> anchor, State& out) {
+inline void take_solver(const State& old, const RunOptions& options, std::vector<AnchorPair> anchor, State& out) {
   AnyReduction::State estimator =
       reduction_of(old.number<nlohmann::json>("reduction"), options, out.number<std::uint32_t>("steps"));
   EvaluationCount evaluations;
@@ -131,14 +133,14 @@ inline State from_version_1(const State& old, const RunOptions& options) {
     if (adapter.size() > 0) out.vectors["best 0"] = adapter;
     out.numbers["best"] = best;
   }
-  std::vector<Pair> anchor;
+  std::vector<AnchorPair> anchor;
   if (old.vector("p") != nullptr) {
     const Names names{"p", "s", "adam_s.first", "adam_s.second", "adam_p.first", "adam_p.second"};
     take_adapters(old, 0, names, old.number<std::uint64_t>("adam_s.steps"),
                   old.number<std::uint64_t>("adam_p.steps"), out);
     if (old.vector("anchor_p") != nullptr) anchor.push_back({vector(old, "anchor_p"), vector(old, "anchor_s")});
   } else if (old.number<nlohmann::json>("reduction").contains("anchor")) {
-    anchor.resize(1);  // of an adapter that zeroth-order updates train
+    anchor.push_back({Eigen::VectorXf(), Eigen::VectorXf()});  // of an adapter that zeroth-order updates train
   }
   take_solver(old, options, std::move(anchor), out);
   return out;
@@ -160,7 +162,7 @@ inline State from_version_2(const State& old, const RunOptions& options) {
     for (std::size_t i = 0; i < names.size(); ++i) names[i] = fmt::format("{}.{}", task, i);
     take_adapters(old, task, names, entry.at(1).get<std::uint64_t>(), entry.at(2).get<std::uint64_t>(), out);
   }
-  std::vector<Pair> anchor;
+  std::vector<AnchorPair> anchor;
   for (std::size_t task = 0; old.vector(fmt::format("anchor_p.{}", task)) != nullptr; ++task)
     anchor.push_back(
         {vector(old, fmt::format("anchor_p.{}", task)), vector(old, fmt::format("anchor_s.{}", task))});

@@ -95,11 +95,13 @@ class BasicLanguageProblem {
   void gradients(const Theta& theta, std::span<GradientRequest<Adapter>> requests) {
     if (options_.pieces == 1) return gradients_of_pieces(theta, requests);
     const double share = 1.0 / options_.pieces;
+    while (piece_gradients_.size() < requests.size())
+      piece_gradients_.push_back(zeros_like(*requests.front().adapter));
     std::vector<GradientRequest<Adapter>> pieces(requests.begin(), requests.end());
     for (std::uint32_t i = 0; i < options_.pieces; ++i) {
       for (std::size_t k = 0; k < requests.size(); ++k) {
         pieces[k].batches = {piece_of(requests[k].batches.upper, i), piece_of(requests[k].batches.lower, i)};
-        pieces[k].gradient = i == 0 ? requests[k].gradient : piece_gradient(k, *requests[k].adapter);
+        pieces[k].gradient = i == 0 ? requests[k].gradient : &piece_gradients_[k];
       }
       gradients_of_pieces(theta, pieces);
       for (std::size_t k = 0; k < requests.size(); ++k) {
@@ -221,10 +223,6 @@ class BasicLanguageProblem {
           return parts;
         },
         [&](std::span<const RowsPart> parts) { count(parts, 2); });
-  }
-  Adapter* piece_gradient(std::size_t k, const Adapter& like) {
-    while (piece_gradients_.size() <= k) piece_gradients_.push_back(zeros_like(like));
-    return &piece_gradients_[k];
   }
   void count(std::span<const RowsPart> parts, std::size_t times) {
     for (const RowsPart& part : parts) work_.rows += times * part.rows.size();

@@ -22,8 +22,7 @@ struct PassRows {
   std::size_t gradient = 0;    ///< of an adapter step's pass; 0 where no adapter is trained
   std::size_t probes = 2;      ///< that share an outer step's pass: the pair ±ε of a dense direction
   std::uint32_t low_rank = 0;  ///< rank of the directions, all of whose probes share a pass; 0: dense ones
-  /// Adapters where one is trained: p and s with gradient and moments, all once more to return to; a pass's.
-  std::size_t vectors = 2 * (2 + 2 * 3) + 3;
+  std::size_t vectors = 0;     ///< of an adapter's size, where adapters are trained by gradients
   TextExtent texts = {};  ///< of what is generated between or after the passes
 };
 
@@ -85,14 +84,15 @@ std::size_t most_rows(const std::vector<RunTask>& tasks, std::size_t count, Rows
   return sum;
 }
 
-/// Adapters in memory: p and s of a task, each with its gradient and two moments; those of a step once more to
-/// return to; a pass's.
+/// Adapters in memory: p and s of a task, each with two moments; those of a step once more to return to, each
+/// with its gradient, and with that of a piece where batches have several; a pass's.
 inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
   std::size_t sampled = o.tasks_per_step == 0 ? tasks : o.tasks_per_step;
   std::size_t held = o.in_memory == 0 ? tasks : std::max<std::size_t>(o.in_memory, sampled);
   if (o.tied()) held = sampled = 1;
-  constexpr std::size_t of_a_pair = 2 * (1 + 3);
-  return (std::min(held, tasks) + sampled) * of_a_pair + 3;
+  constexpr std::size_t kept = 2 * (1 + 2);
+  const std::size_t of_a_step = kept + 2 * (o.accumulate > 1 ? 2 : 1);
+  return std::min(held, tasks) * kept + sampled * of_a_step + 3;
 }
 
 }  // namespace detail

@@ -12,14 +12,17 @@
 #include "tiny_fixture.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/train/few_shot_adaptation.hpp"
-#include "zofo/train/meta_training.hpp"
+#include "zofo/config/method_presets.hpp"
+#include "zofo/run/resume.hpp"
+#include "zofo/train/device.hpp"
+#include "zofo/train/run_task.hpp"
+#include "zofo/train/training.hpp"
 
 namespace zofo::testing {
 
 // A run of few and small steps.
-inline llm::MetaTrainOptions short_run(std::uint32_t steps, const std::string& method = "bilevel") {
-  llm::MetaTrainOptions o;
-  o.method = method;
+inline llm::RunOptions short_run(std::uint32_t steps, llm::Method method = llm::Method::bilevel) {
+  llm::RunOptions o = llm::preset(llm::Command::meta_train, method);
   o.steps = steps;
   o.inner_steps = 2;
   o.lora_rank = 2;
@@ -30,11 +33,11 @@ inline llm::MetaTrainOptions short_run(std::uint32_t steps, const std::string& m
   return o;
 }
 
-struct MetaFixture : TinyFixture {
+struct TasksFixture : TinyFixture {
   llm::Model loaded = model();
   std::vector<std::string> names;
 
-  explicit MetaFixture(const std::string& name) : TinyFixture(name) {
+  explicit TasksFixture(const std::string& name) : TinyFixture(name) {
     add("good", "[\" no\", \" yes\"]", 24, 1);
     add("three", "[\" stone\", \" river\", \" cloud\"]", 36, 2);
     add("words", "[\" superb light\", \" awful\"]", 15, 3);
@@ -53,34 +56,37 @@ struct MetaFixture : TinyFixture {
     write_rows(at / "validation.jsonl", 12, classes, shift + 1);
     names.push_back(at.string());
   }
-  [[nodiscard]] std::vector<llm::MetaTaskData> tasks(const llm::MetaTrainOptions& options) const {
-    return llm::load_meta_tasks(loaded, names, std::nullopt, folder, options);
+  [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
+    return llm::load_run_tasks(loaded, names, std::nullopt, folder, options);
   }
 
   struct Ended {
-    llm::MetaResult result;
+    llm::RunResult result;
     std::vector<float> theta;
     std::filesystem::path run;
 
     [[nodiscard]] std::string bytes(const std::string& file) const { return parse::read_file(run / file); }
+    [[nodiscard]] double loss_before() const { return llm::mean_loss(result.before); }
+    [[nodiscard]] double loss() const { return llm::mean_loss(result.after); }
   };
   // A whole run on the CPU, into a folder of its own, or on from where one stopped.
   [[nodiscard]] Ended train(
-      const std::string& out, const llm::MetaTrainOptions& options,
+      const std::string& out, const llm::RunOptions& options,
       const std::function<bool()>& interrupted = [] { return false; }, bool resume = false) const {
     options.check();
     llm::CpuDevice device;
     llm::Model fresh = model();
-    const std::vector<llm::MetaTaskData> list = tasks(options);
+    const std::vector<llm::RunTask> list = tasks(options);
     const llm::RunFolder run = resume ? llm::RunFolder::open(folder / out) : llm::RunFolder(folder / out);
-    typename llm::MetaTraining<llm::CpuDevice>::Origin origin{"tiny"};
+    llm::Origin origin;
+    origin.base_model = "tiny";
+    origin.theta_0 = [this] { return model().parameters; };
     if (resume) {
-      origin.saved = llm::read_meta_state(run);
-      llm::check_meta_changes(llm::meta_options_of(*origin.saved), options, *origin.saved);
+      origin.saved = llm::read_state(run);
+      llm::check_changes(llm::options_of(*origin.saved), options, *origin.saved);
     }
     llm::Progress silent("", nullptr);
-    llm::MetaTraining<llm::CpuDevice> training(device, fresh, list, options, run, origin, silent,
-                                                 interrupted);
+    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, origin);
     Ended ended{training.run(), {}, run.path()};
     ended.theta.assign(training.theta().values().begin(), training.theta().values().end());
     return ended;
