@@ -16,6 +16,7 @@
 #include "zofo/run/resume.hpp"
 #include "zofo/train/device.hpp"
 #include "zofo/train/run_task.hpp"
+#include "zofo/train/load_tasks.hpp"
 #include "zofo/train/training.hpp"
 
 namespace zofo::testing {
@@ -57,7 +58,7 @@ struct TasksFixture : TinyFixture {
     names.push_back(at.string());
   }
   [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
-    return llm::load_run_tasks(loaded, names, std::nullopt, folder, options);
+    return llm::encode_tasks(loaded, llm::load_tasks({"", names, "", folder.string()}, options), options);
   }
 
   struct Ended {

@@ -55,7 +55,8 @@ struct TrajectoryStep {
 }
 
 /// Reads the text of a trajectory update by update. Throws Error naming file and line unless every line is
-/// whole, every update complete and no step is missing.
+/// whole, every update complete and no step is missing. Lines without `queries` and `terms`, as files of
+/// version 0.1 have them, are updates of as many queries as terms.
 class TrajectoryParser {
  public:
   /// Borrows the text; `name` is the file's, in messages.
@@ -70,6 +71,11 @@ class TrajectoryParser {
     step.step = line.at;
     step.update.queries = line.queries;
     step.update.terms.clear();
+    if (!line.counted) {
+      read_uncounted(line, step.update);
+      ++steps_;
+      return true;
+    }
     const std::uint64_t terms = line.terms;
     while (terms > 0) {
       step.update.terms.push_back(line.term);
@@ -78,7 +84,7 @@ class TrajectoryParser {
               step.update.terms.size(), terms);
       const double queries = line.queries;
       line = read_line();
-      require(line.at == step.step && line.terms == terms && line.queries == queries,
+      require(line.counted && line.at == step.step && line.terms == terms && line.queries == queries,
               "{}: belongs to another update than the line before, which lacks terms", place());
     }
     ++steps_;
@@ -93,6 +99,7 @@ class TrajectoryParser {
     ZoTerm term;
     double queries = 0.0;
     std::uint64_t terms = 0;
+    bool counted = false;  // it says `queries` and `terms`
   };
   struct Field {  // bits of the fields that a line has
     static constexpr unsigned at = 1, coefficient = 2, queries = 4, query = 8, seed = 16, step = 32,
@@ -100,6 +107,22 @@ class TrajectoryParser {
   };
 
   [[nodiscard]] std::string place() const { return fmt::format("{}:{}", name_, number_); }
+
+  // The terms of an update whose lines do not say how many there are: it ends where the step changes.
+  void read_uncounted(Line line, ZoGradient& update) {
+    const std::uint32_t at = line.at;
+    while (true) {
+      update.terms.push_back(line.term);
+      const std::size_t position = position_, number = number_;
+      if (position == text_.size()) break;
+      line = read_line();
+      if (line.at == at && !line.counted) continue;
+      position_ = position;
+      number_ = number;
+      break;
+    }
+    update.queries = static_cast<double>(update.terms.size());
+  }
 
   Line read_line() {
     ++number_;
@@ -116,12 +139,15 @@ class TrajectoryParser {
     blanks(rest);
     require(rest.empty(), "{}: broken JSON: '{}' follows the object", place(), rest);
     need(seen, Field::at, "at");
-    need(seen, Field::queries, "queries");
-    need(seen, Field::terms, "terms");
+    line.counted = (seen & (Field::queries | Field::terms)) != 0;
+    if (line.counted) {
+      need(seen, Field::queries, "queries");
+      need(seen, Field::terms, "terms");
+    }
     const unsigned of_term = Field::coefficient | Field::query | Field::seed | Field::step;
-    require(line.terms > 0 || (seen & of_term) == 0,
+    require(!line.counted || line.terms > 0 || (seen & of_term) == 0,
             "{}: terms = 0: an update without terms has no direction", place());
-    if (line.terms == 0) return line;
+    if (line.counted && line.terms == 0) return line;
     need(seen, Field::coefficient, "coefficient");
     need(seen, Field::query, "query");
     need(seen, Field::seed, "seed");
