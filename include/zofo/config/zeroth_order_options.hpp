@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "zofo/core/error.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo::llm {
 
@@ -92,7 +93,7 @@ inline void check_zeroth_order(const ZerothOrderOptions& o) {
   count_in("direction_rank", o.direction_rank, 1, 4096);
   above_zero("density", o.density, 1.0);
   above_zero("epsilon", o.epsilon, 1.0);
-  count_in("queries", o.queries, 1, 4096);
+  count_in("queries", o.queries, 1, kRunQueries.last + 1);
   count_in("reduction_period", o.reduction_period, 1, 1'000'000);
   count_in("reduction_batches", o.reduction_batches, 1, 1'000'000);
   above_zero("storm_weight", o.storm_weight, 1.0);
