@@ -8,6 +8,7 @@
 
 #include "cli.hpp"
 #include "curves.hpp"
+#include "zofo/data/shots.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/train/fine_tuning.hpp"
 

@@ -15,7 +15,8 @@
 #include <vector>
 
 #include "zofo/config/meta_options.hpp"
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/rng_streams.hpp"
+#include "zofo/core/batcher.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/lm/encode_examples.hpp"
 #include "zofo/lm/language_model.hpp"
@@ -67,7 +68,7 @@ inline TaskRows split_task(const MetaTrainOptions& options, std::string_view nam
                            std::vector<EncodedRow> rows) {
   if (options.method == "joint-lora") return {{}, std::move(rows)};
   if (options.method == "joint-mezo") return {std::move(rows), {}};
-  constexpr std::uint64_t split_stream = 1001;  // far from the streams of the batches
+  constexpr std::uint32_t split_stream = stream_number(BatchStream::task_split);
   require(rows.size() >= 3, "task {}: training rows: {}: must be at least 3, for F and for G", name,
           rows.size());
   TaskRows split;

@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/core/batcher.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/config/method_presets.hpp"
-#include "zofo/data/batcher.hpp"
+#include "zofo/core/batcher.hpp"
 #include "zofo/lm/encoded_example.hpp"
 
 namespace zofo::llm {
@@ -24,7 +26,7 @@ struct Split {
 /// aside. The cut is a pure function of the seed. Throws Error on fewer rows than parts.
 inline Split split_rows(const std::string& method, std::vector<EncodedRow> rows, std::uint64_t seed,
                         bool deciding = false) {
-  constexpr std::uint64_t split_stream = 1000;  // far from the streams of the batches
+  constexpr std::uint32_t split_stream = stream_number(BatchStream::split);
   const Trains trains = method_named(method).trains;
   const bool both = trains == Trains::both_levels;
   if (!both && !deciding) {
