@@ -4,11 +4,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "../tune/tiny_fixture.hpp"
+#include "../train/tiny_fixture.hpp"
 #include "catch.hpp"
+#include "zofo/run/restore.hpp"
 #include "zofo/train/cuda/device.hpp"
 #include "zofo/train/fine_tuning.hpp"
-#include "zofo/run/restore.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
