@@ -18,9 +18,16 @@ using checkpoint::write_atomically;
 /// A run's folder.
 class RunFolder {
  public:
+  /// Throws Error unless a folder of that name can be new; makes nothing. So what takes long can be done first.
+  static void require_new(const std::filesystem::path& path) {
+    require(!path.empty(), "out = \"\": must name a folder");
+    std::error_code error;
+    const bool exists = std::filesystem::exists(std::filesystem::symlink_status(path, error));
+    require(!exists, "{}: already exists: name a new run folder", path.string());
+  }
   /// Makes the folder (and its parents); throws Error if it exists: nothing is overwritten.
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-    require(!path_.empty(), "out = \"\": must name a folder");
+    require_new(path_);
     std::error_code error;
     if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
     require(!error, "{}: cannot be made: {}", path_.parent_path().string(), error.message());
