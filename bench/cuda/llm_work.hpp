@@ -107,13 +107,13 @@ class LlmWork {
   }
   void lora_step() {
     Objective objective{*this, adapted_};
-    adam_.step(objective, p_, upper_state_);
+    inner::inner_step(adam_, objective, p_, upper_state_, gradient_);
   }
   // A step of s on G, one of p on F + λG, and the outer step on θ.
   void bilevel_step() {
     Objective lower{*this, adapted_}, upper{*this, both_};
-    adam_.step(lower, s_, lower_state_);
-    adam_.step(upper, p_, upper_state_);
+    inner::inner_step(adam_, lower, s_, lower_state_, gradient_);
+    inner::inner_step(adam_, upper, p_, upper_state_, gradient_);
     descend(Gaussian{}, penalty_);
   }
   void probes16() {
@@ -146,6 +146,7 @@ class LlmWork {
   Vector p_, s_;
   inner::Adam adam_{};
   inner::Adam::State<Vector> lower_state_, upper_state_;
+  Memory<Vector> gradient_;
   model::Batch plain_, adapted_, both_, penalty_;
   std::uint32_t step_ = 0;
 };

@@ -36,16 +36,19 @@ struct Nesterov {
   double rate, momentum;
   template <class P>
   struct State {
-    P previous;
+    P previous, ahead;
   };
-  template <class Objective, class P>
-  double step(Objective& objective, P& x, State<P>& state) const {
+  // Where the gradient is taken.
+  template <class P>
+  const P& point(const P& x, State<P>& state) const {
     if (state.previous.size() == 0) state.previous = x;
-    P ahead = x + momentum * (x - state.previous), gradient = ahead;
-    const double value = objective.value_and_gradient(ahead, gradient);
+    state.ahead = x + momentum * (x - state.previous);
+    return state.ahead;
+  }
+  template <class P>
+  void update(P& gradient, P& x, State<P>& state) const {
     state.previous = x;
-    x = ahead - rate * gradient;
-    return value;
+    x = state.ahead - rate * gradient;
   }
 };
 

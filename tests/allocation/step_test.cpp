@@ -74,12 +74,13 @@ template <class V, class Law, class Estimator, class Outer, class Inner>
 std::size_t of_warm_steps(Law law, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
   zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner}, zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
-  V theta = V::Ones(300000), p = V::Zero(300000), s = p;
-  for (int k = 0; k < 6; ++k) solver.step(theta, p, s);
+  V theta = V::Ones(300000);
+  zofo::AdapterPair<V> pair{V::Zero(300000), V::Zero(300000)};
+  for (int k = 0; k < 6; ++k) solver.step(theta, pair);
   allocations = 0;
   counting = true;
   Eigen::internal::set_is_malloc_allowed(false);
-  for (int k = 0; k < 8; ++k) solver.step(theta, p, s);
+  for (int k = 0; k < 8; ++k) solver.step(theta, pair);
   Eigen::internal::set_is_malloc_allowed(true);
   counting = false;
   return allocations;
@@ -111,6 +112,6 @@ TEST_CASE("no warm step allocates", "[allocation]") {
                                 inner::Sgd{.rate = 0.1, .momentum = 0.9}) == 0);
   CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{1e-3, 4}, outer::Sgd{1e-6},
                                 inner::Nesterov{.rate = 0.1}) == 0);
-  CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg(central, {.period = 3, .batches = 2}),
+  CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg{.estimator = central, .period = 3, .batches = 2},
                                 outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);
 }

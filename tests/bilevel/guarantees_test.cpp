@@ -36,7 +36,6 @@ using zofo::inner::Adam;
 using zofo::inner::GradientDescent;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;
-namespace reduce = zofo::variance;
 
 namespace {
 
@@ -44,6 +43,7 @@ Quadratic quadratic() {
   return zofo::problems::random_quadratic(
       {VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 8);
 }
+using Pair = zofo::AdapterPair<VectorXd>;
 struct Point {
   VectorXd theta = VectorXd::Zero(6);
   zofo::AdapterPair<VectorXd> pair{VectorXd::Zero(4), VectorXd::Zero(4)};
@@ -112,8 +112,8 @@ TEST_CASE("a step that fails leaves θ, p, s and every moment as they were", "[b
 
 TEST_CASE("so do the variance reductions, anchor included", "[bilevel]") {
   const int fails_at = GENERATE(1, 5, 10, 25);  // in a large batch, in its second, between, at the anchor
-  survives(variance::Svrg(Central{1e-3, 1, 5}, {.period = 4, .batches = 3}), fails_at, {});
-  survives(variance::Storm(Central{1e-3, 1, 5}, {.weight = 0.3}), fails_at, {});
+  survives(zofo::variance::Svrg{.estimator = Central{1e-3, 1, 5}, .period = 4, .batches = 3}, fails_at, {});
+  survives(zofo::variance::Storm{.estimator = Central{1e-3, 1, 5}, .weight = 0.3}, fails_at, {});
 }
 
 TEST_CASE("a loss of an inner step that is not finite is named, and nothing has moved", "[bilevel]") {
@@ -134,14 +134,15 @@ TEST_CASE("sizes that do not fit are named before the first step", "[bilevel]") 
   Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{0.1}}, options(1));
   Point x;
   VectorXd wrong = VectorXd::Zero(3), none;
-  CHECK_THROWS_WITH(solver.run(x.theta, x.pair.upper, wrong), contains("s is 3x1: must be 4x1"));
-  CHECK_THROWS_WITH(solver.run(wrong, x.pair.upper, x.pair.lower), contains("theta is 3x1: must be 6x1"));
-  CHECK_THROWS_WITH(solver.run(none, x.pair.upper, x.pair.lower), contains("theta is 0x1: must be 6x1"));
-  CHECK_THROWS_WITH(solver.run(x.theta, wrong, wrong), contains("p is 3x1: must be 4x1"));
+  Pair wrong_s{x.pair.upper, wrong}, wrong_both{wrong, wrong};
+  CHECK_THROWS_WITH(solver.solve(x.theta, wrong_s), contains("s (lower adapter) is 3x1: must be 4x1"));
+  CHECK_THROWS_WITH(solver.solve(wrong, x.pair), contains("theta is 3x1: must be 6x1"));
+  CHECK_THROWS_WITH(solver.solve(none, x.pair), contains("theta is 0x1: must be 6x1"));
+  CHECK_THROWS_WITH(solver.solve(x.theta, wrong_both), contains("p (upper adapter) is 3x1: must be 4x1"));
   auto anything = zofo::single_level<VectorXd>([](const VectorXd& theta) { return theta.sum(); });
   Solver plain(anything, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{}}, options(1).mezo());
-  zofo::NoAdapter p, s;
-  CHECK_THROWS_WITH(plain.run(none, p, s), contains("theta has no coordinates"));
+  zofo::AdapterPair<zofo::NoAdapter> pair;
+  CHECK_THROWS_WITH(plain.solve(none, pair), contains("theta has no coordinates"));
 }
 
 TEST_CASE("inner steps end at the tolerance, and a round that does not get there says so", "[bilevel]") {
@@ -152,7 +153,7 @@ TEST_CASE("inner steps end at the tolerance, and a round that does not get there
   o.inner_tolerance = 1e-8;
   o.move_backbone = false;
   Point x;
-  Solver solver(counted, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 3.0}, GradientDescent{1.0 / 31.0}}, o);
+  Solver solver(counted, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 3.0}, GradientDescent{11.0 / 31.0}}, o);
   const StepReport there = solver.step(x.theta, x.pair);
   CHECK(there.inner_converged);
   CHECK(there.inner_gradient_s <= 1e-8);
@@ -186,8 +187,8 @@ TEST_CASE("a function of θ alone is minimised by the same solver", "[bilevel]")
       zofo::single_level<VectorXd>([&](const VectorXd& x) { return 0.5 * (x - target).squaredNorm(); });
   Solver solver(problem, Policies{zofo::Rademacher{}, Central{1e-3, 1, 2}, outer::Sgd{0.05}, GradientDescent{}}, BilevelOptions{.outer_steps = 1500}.mezo());
   VectorXd theta = VectorXd::Zero(10);
-  zofo::NoAdapter none, other;
-  const StepReport last = solver.run(theta, none, other);
+  zofo::AdapterPair<zofo::NoAdapter> none;
+  const StepReport last = solver.solve(theta, none).last;
   CHECK((theta - target).norm() < 1e-6);
   CHECK(last.upper < 1e-5);
 }

@@ -94,7 +94,8 @@ TEST_CASE("four functions make a problem, with mini-batches or without", "[bilev
       [&](const VectorXd& theta, const VectorXd& p, VectorXd& g) { return q.lower_gradient(theta, p, {}, g); });
   const Policies policies{.outer = outer::Sgd{.rate = 0.02}, .lower = inner::Sgd{.rate = 0.1}};
   const BilevelOptions options{.outer_steps = 50, .seed = 4};
-  Solver mine(problem, policies, options), own(q, policies, options);
+  Solver mine(problem, policies, options);
+  Solver own(q, policies, options);
   VectorXd theta = VectorXd::Zero(4), other = theta;
   AdapterPair pair{VectorXd(VectorXd::Zero(3)), VectorXd(VectorXd::Zero(3))}, same = pair;
   mine.solve(theta, pair);

@@ -63,8 +63,8 @@ BilevelOptions options(std::uint32_t steps) {
   o.penalty = kPenalty;
   return o;
 }
-// 1/L for G and for F + λG.
-const GradientDescent kLower{1.0 / 3.0}, kUpper{1.0 / (1.0 + kPenalty * 3.0)};
+// 1/L for G and for (F + λG)/(1 + λ).
+const GradientDescent kLower{1.0 / 3.0}, kUpper{(1.0 + kPenalty) / (1.0 + kPenalty * 3.0)};
 
 // Writes down every sample that it is asked for.
 struct Recorder {
@@ -161,7 +161,8 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
     FloatAdapters f;
     Eigen::VectorXf theta = Eigen::VectorXf::Zero(6), p = Eigen::VectorXf::Zero(4), s = p;
     Solver solver(f, Policies{Gaussian{}, Central{1e-2, 1, 5}, outer::Sgd{0.03}, kLower, kUpper}, options(3000));
-    solver.run(theta, p, s);
+    zofo::AdapterPair pair{p, s};
+    solver.solve(theta, pair);
     CHECK((theta.cast<double>() - end.theta).norm() < 1e-2);
   }
 }
@@ -204,7 +205,8 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   o.upper_with_lower = with_lower;
   VectorXd theta = VectorXd::Ones(2), p = VectorXd::Ones(1), s = p;
   Solver solver(problem, Policies{Gaussian{}, Central{1e-3, 2, 1}, outer::Sgd{}, kLower}, o);
-  solver.run(theta, p, s);
+  zofo::AdapterPair pair{p, s};
+  solver.solve(theta, pair);
   CHECK(problem.uppers.size() == 16);    // 4 steps × 4 probes
   CHECK(distinct(problem.uppers) == 4);  // one a step
   CHECK(problem.lowers.size() == 32);    // at p and at s
@@ -230,9 +232,9 @@ TEST_CASE("the reports are the trajectory: they replay θ from its start, bit by
   Solver solver(q, Policies{Gaussian{}, Central{1e-3, 2, 5}, sgd, kLower, kUpper}, options(30));
   solver.solve(x.theta, x.pair, [&](const StepReport& report) {
     sgd.apply(replayed, Gaussian{}, report.gradient, state);
-    double mean = 0.0;  // coefficients are ρ/q
-    for (const auto& term : report.gradient.terms) mean += std::abs(term.coefficient * 2) / 2;
-    CHECK(report.projected_gradient == Approx(mean));
+    double squares = 0.0;  // coefficients are ρ/q
+    for (const auto& term : report.gradient.terms) squares += std::pow(term.coefficient * 2, 2) / 2;
+    CHECK(report.projected_gradient == Approx(std::sqrt(squares)));
     return true;
   });
   CHECK(replayed == x.theta);
@@ -248,9 +250,14 @@ TEST_CASE("same seeds, same run; stopping and going on changes nothing", "[bilev
   make(1).solve(once.theta, once.pair);
   auto solver = make(1);
   const auto stop = [](const StepReport& report) { return report.step < 14; };
-  CHECK(solver.solve(twice.theta, twice.pair, stop).step == 14);
+  const zofo::Solution stopped = solver.solve(twice.theta, twice.pair, stop);
+  CHECK(stopped.termination == zofo::Termination::observer);
+  CHECK(stopped.last.step == 14);
   CHECK(solver.state().step == 15);
-  solver.solve(twice.theta, twice.pair);
+  const zofo::Solution rest = solver.solve(twice.theta, twice.pair, zofo::NullObserver{}, 25);
+  CHECK(rest.termination == zofo::Termination::budget);
+  CHECK(rest.steps == 25);
+  CHECK(rest.evaluations == zofo::EvaluationCount{25 * 6, 25 * 20});  // 2 probes × 3 losses, T × 2 gradients
   CHECK(once.theta == twice.theta);
   CHECK(once.pair.upper == twice.pair.upper);
   make(2).solve(other.theta, other.pair);

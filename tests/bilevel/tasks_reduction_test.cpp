@@ -102,7 +102,7 @@ TEST_CASE("SVRG over tasks is its formula: the sampled tasks at θ and at the an
           "[bilevel]") {
   Setting s;
   constexpr std::uint32_t period = 3, batches = 4;
-  auto solver = s.solver(variance::Svrg(Central{epsilon, queries, seed}, {.period = period, .batches = batches}));
+  auto solver = s.solver(variance::Svrg{.estimator = Central{epsilon, queries, seed}, .period = period, .batches = batches});
   MatrixXd anchor_theta;
   Pairs anchor;
   std::vector<double> full;
@@ -167,9 +167,9 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
     CHECK((theta - b.theta).cwiseAbs().maxCoeff() > 1e-3);
   };
   const Central central{epsilon, queries, seed};
-  check(variance::Svrg(central, {.period = 5, .batches = 3}));
-  check(variance::Spider(central, {.period = 5, .batches = 3}));
-  check(variance::Storm(central, {.weight = 0.3}));
+  check(variance::Svrg{.estimator = central, .period = 5, .batches = 3});
+  check(variance::Spider{.estimator = central, .period = 5, .batches = 3});
+  check(variance::Storm{.estimator = central, .weight = 0.3});
 }
 
 TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as they were", "[bilevel]") {
@@ -197,7 +197,7 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
     }
   };
   const Central central{epsilon, queries, seed};
-  check(variance::Svrg(central, {.period = 3, .batches = 2}));
-  check(variance::Spider(central, {.period = 3, .batches = 2}));
-  check(variance::Storm(central, {.weight = 0.3}));
+  check(variance::Svrg{.estimator = central, .period = 3, .batches = 2});
+  check(variance::Spider{.estimator = central, .period = 3, .batches = 2});
+  check(variance::Storm{.estimator = central, .weight = 0.3});
 }

@@ -19,7 +19,8 @@
 using Eigen::VectorXd;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::MetaOptions;
+using zofo::BilevelOptions;
+using zofo::Policies;
 using zofo::Solver;
 using zofo::problems::Quadratic;
 namespace outer = zofo::outer;

@@ -123,8 +123,8 @@ class Export(Case):
         self.assertIn("base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight", tensors)
 
     def test_refusals(self):
-        self.refuse("--format tar", arguments=("--format", "tar"))
-        self.refuse("--dtype f8", arguments=("--dtype", "f8"))
+        self.refuse('--format = "tar"', "hf, gguf, peft", arguments=("--format", "tar"))
+        self.refuse('--dtype = "f8"', "f32, bf16, q8_0", arguments=("--dtype", "f8"))
         self.refuse("--dtype q8_0", arguments=("--dtype", "q8_0"))
         self.refuse("--run", arguments=("--merge",))
         self.refuse("--run", arguments=("--format", "peft"))

@@ -1,237 +1,23 @@
-/// @file Attention on the card against its definition in double, from the inputs as rounded to the scalar.
+/// @file Attention on the GPU against its definition in double, from the inputs as rounded to the scalar.
 /// Tests tagged [.time] print microseconds and run only when asked for.
 #include "zofo/tensor/cuda/kernels/attention.hpp"
 
-#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
-#include <limits>
-#include <numeric>
-#include <string>
 #include <type_traits>
+#include <vector>
 
-#include "catch.hpp"
+#include "../catch.hpp"
+#include "attention_cases.hpp"
+#include "attention_reference.hpp"
 #include "device.hpp"
 
 using namespace zofo::tensor::cuda;
+using namespace zofo::tensor::cuda::attention_cases;
 
 namespace {
-
-// A batch: sequences, empty ones behind them, rows of padding, adapters and the length of their prefixes.
-struct Batch {
-  AttentionShape shape;
-  std::vector<std::uint32_t> lengths;
-  std::uint32_t padding = 3, empty = 2, probes = 1;
-  std::uint32_t prefix = 0;
-  std::vector<std::int32_t> adapter = {};  // of each sequence; the rest have none
-
-  [[nodiscard]] std::uint32_t used() const {
-    return std::accumulate(lengths.begin(), lengths.end(), std::uint32_t{0});
-  }
-  [[nodiscard]] Rows rows() const { return {used() + padding, probes}; }
-  [[nodiscard]] std::uint32_t sequences() const { return static_cast<std::uint32_t>(lengths.size()) + empty; }
-  [[nodiscard]] std::vector<std::uint32_t> cu_seqlens() const {
-    std::vector<std::uint32_t> cu{0};
-    for (const std::uint32_t n : lengths) cu.push_back(cu.back() + n);
-    cu.resize(sequences() + 1, cu.back());
-    return cu;
-  }
-  [[nodiscard]] std::int32_t adapter_of(std::size_t sequence) const {
-    return sequence < adapter.size() ? adapter[sequence] : -1;
-  }
-  [[nodiscard]] std::vector<std::int32_t> token_adapters() const {
-    std::vector<std::int32_t> x;
-    for (std::size_t s = 0; s < lengths.size(); ++s) x.insert(x.end(), lengths[s], adapter_of(s));
-    x.resize(rows().tokens, -1);
-    return x;
-  }
-  [[nodiscard]] std::uint32_t longest() const {
-    return lengths.empty() ? 0 : *std::max_element(lengths.begin(), lengths.end());
-  }
-  [[nodiscard]] std::size_t qkv_width() const {
-    return std::size_t{shape.heads + 2 * shape.kv_heads} * shape.dim;
-  }
-  [[nodiscard]] std::size_t out_width() const { return std::size_t{shape.heads} * shape.dim; }
-  [[nodiscard]] std::size_t kv_width() const { return std::size_t{shape.kv_heads} * shape.dim; }
-  [[nodiscard]] std::size_t prefix_stride() const { return prefix * kv_width() + 8; }
-  [[nodiscard]] std::size_t prefix_entries() const { return 3 * prefix_stride(); }
-};
-
-// Inputs or results, in one scalar.
-template <class T>
-struct Values {
-  std::vector<T> qkv, out, d_out, d_qkv, prefix_keys, prefix_values;
-  std::vector<float> lse, d_prefix_keys, d_prefix_values;
-};
-
-double exact(float x) { return static_cast<double>(x); }
-double exact(bf16 x) { return static_cast<double>(__bfloat162float(x)); }
-
-// Padding and the gaps between prefixes are NaN, so that whatever reads them shows.
-template <class T>
-Values<T> inputs(const Batch& b, float amplitude) {
-  Values<T> v;
-  const auto poison_padding = [&](std::vector<float> x, std::size_t width) {
-    for (std::size_t r = 0; r < b.rows().count(); ++r)
-      if (r % b.rows().tokens >= b.used())
-        std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(r * width), width, std::nanf(""));
-    return scalars<T>(x);
-  };
-  const auto poison_gaps = [&](std::vector<float> x) {
-    for (std::size_t i = 0; i < x.size(); ++i)
-      if (i % b.prefix_stride() >= b.prefix * b.kv_width()) x[i] = std::nanf("");
-    return scalars<T>(x);
-  };
-  v.qkv = poison_padding(random_values(1, b.rows().count() * b.qkv_width(), amplitude), b.qkv_width());
-  v.d_out = poison_padding(random_values(2, b.rows().count() * b.out_width(), 1.0F), b.out_width());
-  if (b.prefix > 0) {
-    v.prefix_keys = poison_gaps(random_values(3, b.prefix_entries(), amplitude));
-    v.prefix_values = poison_gaps(random_values(4, b.prefix_entries(), amplitude));
-  }
-  return v;
-}
-
-// The arrays on the card and the calls.
-template <class T>
-class Card {
- public:
-  Card(const Batch& b, const Values<T>& v)
-      : batch_(b),
-        cu_(b.cu_seqlens()),
-        adapter_(b.token_adapters()),
-        qkv_(v.qkv),
-        d_out_(v.d_out),
-        prefix_keys_(v.prefix_keys),
-        prefix_values_(v.prefix_values),
-        out_(b.rows().count() * b.out_width()),
-        d_qkv_(v.qkv.size()),
-        lse_(b.rows().count() * b.shape.heads),
-        d_prefix_keys_(std::vector<float>(v.prefix_keys.size(), 1.0F)),
-        d_prefix_values_(std::vector<float>(v.prefix_keys.size(), 2.0F)),
-        workspace_(attention_backward_workspace(b.shape, b.rows(), b.sequences(), b.prefix)) {}
-
-  void forward() {
-    attention(nullptr, batch_.shape, batch_.rows(), packed(), prefix(), qkv_.data(), out_.data(),
-              lse_.data());
-  }
-  void backward() {
-    attention_backward(nullptr, batch_.shape, batch_.rows(), packed(), prefix(), qkv_.data(), out_.data(),
-                       lse_.data(), d_out_.data(), d_qkv_.data(),
-                       PrefixGradient{d_prefix_keys_.data(), d_prefix_values_.data()}, workspace_.data());
-  }
-  [[nodiscard]] Values<T> results() const {
-    Values<T> v;
-    v.out = out_.host();
-    v.d_qkv = d_qkv_.host();
-    v.lse = lse_.host();
-    v.d_prefix_keys = d_prefix_keys_.host();
-    v.d_prefix_values = d_prefix_values_.host();
-    return v;
-  }
-
- private:
-  [[nodiscard]] PackedTokens packed() const {
-    PackedTokens p;
-    p.adapter = adapter_.data();
-    p.cu_seqlens = cu_.data();
-    p.sequences = batch_.sequences();
-    p.longest = (batch_.longest() + 15) / 16 * 16;
-    return p;
-  }
-  [[nodiscard]] AttentionPrefix<T> prefix() const {
-    return {prefix_keys_.data(), prefix_values_.data(), batch_.prefix_stride(), batch_.prefix};
-  }
-
-  Batch batch_;
-  DeviceArray<std::uint32_t> cu_;
-  DeviceArray<std::int32_t> adapter_;
-  DeviceArray<T> qkv_, d_out_, prefix_keys_, prefix_values_, out_, d_qkv_;
-  DeviceArray<float> lse_, d_prefix_keys_, d_prefix_values_, workspace_;
-};
-
-// The definition, in double. Results have 0 where nothing is to be written.
-struct Reference {
-  std::vector<double> out, lse, d_qkv, d_prefix_keys, d_prefix_values;
-
-  template <class T>
-  Reference(const Batch& b, const Values<T>& v)
-      : out(b.rows().count() * b.out_width()),
-        lse(b.rows().count() * b.shape.heads),
-        d_qkv(v.qkv.size()),
-        d_prefix_keys(v.prefix_keys.size()),
-        d_prefix_values(v.prefix_keys.size()) {
-    const auto cu = b.cu_seqlens();
-    for (std::uint32_t probe = 0; probe < b.probes; ++probe)
-      for (std::size_t s = 0; s < b.lengths.size(); ++s)
-        for (std::uint32_t h = 0; h < b.shape.heads; ++h)
-          head(b, v, std::size_t{probe} * b.rows().tokens + cu[s], s, h);
-  }
-
- private:
-  // Where a key and value are in the inputs, and in the gradients.
-  struct Key {
-    bool of_prefix;
-    std::size_t key, value;
-  };
-
-  static std::vector<Key> keys_of(const Batch& b, std::size_t row, std::size_t sequence, std::uint32_t head) {
-    const std::size_t kv_head = head / (b.shape.heads / b.shape.kv_heads), dim = b.shape.dim;
-    std::vector<Key> keys;
-    if (b.adapter_of(sequence) >= 0)
-      for (std::size_t j = 0; j < b.prefix; ++j) {
-        const std::size_t at = static_cast<std::size_t>(b.adapter_of(sequence)) * b.prefix_stride() +
-                               j * b.kv_width() + kv_head * dim;
-        keys.push_back({true, at, at});
-      }
-    for (std::size_t j = 0; j < b.lengths[sequence]; ++j) {
-      const std::size_t at = (row + j) * b.qkv_width() + (b.shape.heads + kv_head) * dim;
-      keys.push_back({false, at, at + b.kv_width()});
-    }
-    return keys;
-  }
-
-  template <class T>
-  void head(const Batch& b, const Values<T>& v, std::size_t row, std::size_t sequence, std::uint32_t h) {
-    const std::size_t dim = b.shape.dim;
-    const double scale = 1.0 / std::sqrt(static_cast<double>(dim));
-    const auto keys = keys_of(b, row, sequence, h);
-    const std::size_t prefix = keys.size() - b.lengths[sequence];
-    const auto key = [&](const Key& k, std::size_t d) {
-      return exact(k.of_prefix ? v.prefix_keys[k.key + d] : v.qkv[k.key + d]);
-    };
-    const auto value = [&](const Key& k, std::size_t d) {
-      return exact(k.of_prefix ? v.prefix_values[k.value + d] : v.qkv[k.value + d]);
-    };
-    for (std::size_t i = 0; i < b.lengths[sequence]; ++i) {
-      const std::size_t q_at = (row + i) * b.qkv_width() + h * dim, n = prefix + i + 1;
-      const std::size_t out_at = (row + i) * b.out_width() + h * dim;
-      const std::size_t first = b.shape.window == 0 || n < b.shape.window ? 0 : n - b.shape.window;
-      std::vector<double> p(n), dp(n);
-      for (std::size_t j = first; j < n; ++j)
-        for (std::size_t d = 0; d < dim; ++d) {
-          p[j] += exact(v.qkv[q_at + d]) * key(keys[j], d) * scale;
-          dp[j] += exact(v.d_out[out_at + d]) * value(keys[j], d);
-        }
-      const double highest = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first), p.end());
-      double sum = 0.0, delta = 0.0;
-      for (std::size_t j = first; j < n; ++j) sum += p[j] = std::exp(p[j] - highest);
-      lse[(row + i) * b.shape.heads + h] = highest + std::log(sum);
-      for (std::size_t j = first; j < n; ++j) delta += (p[j] /= sum) * dp[j];
-      for (std::size_t j = first; j < n; ++j) {
-        const double ds = p[j] * (dp[j] - delta) * scale;
-        double* const d_key = (keys[j].of_prefix ? d_prefix_keys : d_qkv).data() + keys[j].key;
-        double* const d_value = (keys[j].of_prefix ? d_prefix_values : d_qkv).data() + keys[j].value;
-        for (std::size_t d = 0; d < dim; ++d) {
-          out[out_at + d] += p[j] * value(keys[j], d);
-          d_qkv[q_at + d] += ds * key(keys[j], d);
-          d_key[d] += ds * exact(v.qkv[q_at + d]);
-          d_value[d] += p[j] * exact(v.d_out[out_at + d]);
-        }
-      }
-    }
-  }
-};
 
 // Columns `from` … `to` − 1 of every row.
 template <class T>
@@ -302,16 +88,6 @@ void check(const Batch& b, const Tolerance& tolerance, float amplitude = 2.0F) {
       for (std::size_t c = 0; c < width; ++c)
         if (exact(got.d_qkv[r * width + c]) != 0.0) FAIL("padding row " << r << " has a gradient");
 }
-
-Batch with_prefix(Batch b, std::uint32_t length) {
-  b.prefix = length;
-  b.adapter = {2, -1, 0, 2, 0};
-  return b;
-}
-
-// Every length around the tiles' edges, and sequences of one token.
-const std::vector<std::uint32_t> brief{64, 1, 17, 50, 33}, edges{64, 65, 1, 63, 128, 129, 16, 31},
-    mixed{150, 1, 37, 64, 200};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 /// @file Each operation of the transformer in bf16 on the card is no further from the exact result than twice
-/// what PyTorch's bf16 is on the same inputs (tests/golden/bf16_error.json, by tests/golden/generators/bf16_torch.py).
-/// The exact result is computed here, in double, from the inputs as rounded to bf16.
+/// what PyTorch's bf16 is on the same inputs (tests/golden/bf16_error.json, by
+/// tests/golden/generators/bf16_torch.py). The exact result is computed here, in double, from the inputs as
+/// rounded to bf16.
 #include <numeric>
 #include <string>
 
@@ -109,9 +110,14 @@ class Entry {
         kind == Norm::layer ? on_card("bias") : DeviceArray<bf16>(std::vector<bf16>());
     DeviceArray<bf16> y(h.size());
     must(cudaDeviceSynchronize());
-    zofo::tensor::cuda::norm<bf16>(stream(), kind, packed.rows, size("width"), h.data(), {},
-                                   packed.adapter.data(), nullptr, {gain.data(), 0}, {bias.data(), 0}, eps_,
-                                   y.data());
+    zofo::tensor::cuda::norm<bf16>(stream(), {.kind = kind,
+                                              .rows = packed.rows,
+                                              .width = size("width"),
+                                              .h = h.data(),
+                                              .gain = {gain.data(), 0},
+                                              .bias = {bias.data(), 0},
+                                              .eps = eps_,
+                                              .x = y.data()});
     return relative_error(y.host(), reference::norm(exact("x"), exact("gain"),
                                                     kind == Norm::layer ? exact("bias") : Values(), eps()));
   }
@@ -120,9 +126,15 @@ class Entry {
     const auto h = on_card("x"), gain = on_card("gain"), dy = on_card("dy");
     DeviceArray<bf16> dh(h.size());
     must(cudaDeviceSynchronize());
-    zofo::tensor::cuda::norm_backward<bf16>(stream(), kind, packed.rows, size("width"), h.data(),
-                                            {gain.data(), 0}, eps_, dy.data(), {}, packed.adapter.data(),
-                                            nullptr, false, dh.data());
+    zofo::tensor::cuda::norm_backward<bf16>(stream(), {.kind = kind,
+                                                       .rows = packed.rows,
+                                                       .width = size("width"),
+                                                       .h = h.data(),
+                                                       .gain = {gain.data(), 0},
+                                                       .eps = eps_,
+                                                       .dx = dy.data(),
+                                                       .accumulate = false,
+                                                       .dh = dh.data()});
     return relative_error(dh.host(), reference::norm_backward(exact("x"), exact("gain"), kind == Norm::layer,
                                                               eps(), exact("dy")));
   }
@@ -139,8 +151,11 @@ class Entry {
     const DeviceArray<float> c(cosines), s(sines);
     auto x = on_card("x");
     must(cudaDeviceSynchronize());
-    finish_qkv<bf16>(stream(), packed.rows, packed.tokens, heads, dim, heads * dim, {}, nullptr, c.data(),
-                     s.data(), 1.0F, x.data());
+    finish_qkv<bf16>(stream(), {.rows = packed.rows,
+                                .position = packed.tokens.position,
+                                .rotation = {heads * dim, dim, c.data(), s.data(), 1.0F},
+                                .stride = heads * dim,
+                                .qkv = x.data()});
     return relative_error(x.host(), reference::rotary(exact("x"), heads, dim, base_));
   }
   double swiglu() {
@@ -148,8 +163,12 @@ class Entry {
     auto x = on_card("x");
     DeviceArray<bf16> y(x.size() / 2);
     must(cudaDeviceSynchronize());
-    activate<bf16>(stream(), Activation::swiglu, packed.rows, size("ffn"), x.data(), {},
-                   packed.adapter.data(), nullptr, false, y.data());
+    activate<bf16>(stream(), {.kind = Activation::swiglu,
+                              .rows = packed.rows,
+                              .ffn = size("ffn"),
+                              .pre = x.data(),
+                              .keep_pre = false,
+                              .y = y.data()});
     return relative_error(y.host(), reference::swiglu(exact("x"), size("ffn")));
   }
   double swiglu_backward() {
@@ -157,8 +176,12 @@ class Entry {
     const auto x = on_card("x"), dy = on_card("dy");
     DeviceArray<bf16> dx(x.size());
     must(cudaDeviceSynchronize());
-    activate_backward<bf16>(stream(), Activation::swiglu, packed.rows, size("ffn"), x.data(), dy.data(), {},
-                            packed.adapter.data(), nullptr, dx.data());
+    activate_backward<bf16>(stream(), {.kind = Activation::swiglu,
+                                       .rows = packed.rows,
+                                       .ffn = size("ffn"),
+                                       .pre = x.data(),
+                                       .dy = dy.data(),
+                                       .d_pre = dx.data()});
     return relative_error(dx.host(), reference::swiglu_backward(exact("x"), size("ffn"), exact("dy")));
   }
   double linear() {
@@ -203,9 +226,18 @@ class Entry {
     DeviceArray<float> workspace(
         attention_backward_workspace(shape, packed.rows, packed.tokens.sequences, 0));
     must(cudaDeviceSynchronize());
-    zofo::tensor::cuda::attention_backward(stream(), shape, packed.rows, packed.tokens,
-                                           AttentionPrefix<bf16>{}, qkv.data(), out.data(), lse.data(),
-                                           d_out.data(), d_qkv.data(), PrefixGradient{}, workspace.data());
+    zofo::tensor::cuda::attention_backward(stream(),
+                                           AttentionBackward<bf16>{.shape = shape,
+                                                                   .rows = packed.rows,
+                                                                   .packed = packed.tokens,
+                                                                   .prefix = AttentionPrefix<bf16>{},
+                                                                   .qkv = qkv.data(),
+                                                                   .out = out.data(),
+                                                                   .lse = lse.data(),
+                                                                   .d_out = d_out.data(),
+                                                                   .d_qkv = d_qkv.data(),
+                                                                   .d_prefix = PrefixGradient{},
+                                                                   .workspace = workspace.data()});
     return relative_error(d_qkv.host(), reference::attention_backward(heads, exact("x"), exact("dy")));
   }
   double log_probabilities() {
@@ -229,10 +261,12 @@ class Entry {
       const bf16* const no_bias = nullptr;
       blas_.multiply(Product{.rows = rows, .out = n, .in = width, .y_ld = slice}, x.data(),
                      w.data() + std::size_t{first} * width, no_bias, logits.data());
-      add_slice(stream(), logits.data(), slice, first, n, rows, 1, targets.data(), count, used.data(),
-                sums.data(), picked.data());
+      add_slice(
+          stream(),
+          {.logits = logits.data(), .stride = slice, .first = first, .count = n, .rows = rows, .probes = 1},
+          {targets.data(), count, used.data()}, sums.data(), picked.data());
     }
-    finish_log_probabilities(stream(), sums.data(), rows, 1, targets.data(), count, used.data(),
+    finish_log_probabilities(stream(), sums.data(), rows, 1, {targets.data(), count, used.data()},
                              picked.data(), log_p.data());
     const Values all = reference::log_softmax(reference::linear(exact("x"), exact("w"), {}, width), vocab);
     Values expected;

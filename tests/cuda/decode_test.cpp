@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <stdexcept>
 #include <type_traits>
 
 #include "catch.hpp"
 #include "device.hpp"
+#include "zofo/core/error_type.hpp"
 
 using namespace zofo;
 using namespace zofo::tensor::cuda;
@@ -192,9 +192,9 @@ TEST_CASE("decoding refuses heads that no kernel takes", "[no-gpu][decode]") {
   const auto run = [](AttentionShape shape) {
     decode_attention<float>(nullptr, shape, {nullptr, nullptr, 1}, 1, nullptr, {}, nullptr, nullptr);
   };
-  CHECK_THROWS_AS(run({4, 4, 12}), std::invalid_argument);
-  CHECK_THROWS_AS(run({4, 4, 264}), std::invalid_argument);
-  CHECK_THROWS_AS(run({4, 3, 64}), std::invalid_argument);
+  CHECK_THROWS_AS(run({4, 4, 12}), zofo::Error);
+  CHECK_THROWS_AS(run({4, 4, 264}), zofo::Error);
+  CHECK_THROWS_AS(run({4, 3, 64}), zofo::Error);
 }
 
 namespace {

@@ -100,11 +100,17 @@ struct Sums {
     for (std::uint32_t first = 0; first < p.vocab; first += slice) {
       const std::uint32_t width = std::min(slice, p.vocab - first);
       const DeviceArray<float> logits(p.slice(first, width, width + padding));
-      add_slice(nullptr, logits.data(), width + padding, first, width, p.rows, p.probes, targets.data(),
-                count, used.data(), sums.data(), picked.data());
+      add_slice(nullptr,
+                {.logits = logits.data(),
+                 .stride = width + padding,
+                 .first = first,
+                 .count = width,
+                 .rows = p.rows,
+                 .probes = p.probes},
+                {targets.data(), count, used.data()}, sums.data(), picked.data());
       must(cudaDeviceSynchronize());
     }
-    finish_log_probabilities(nullptr, sums.data(), p.rows, p.probes, targets.data(), count, used.data(),
+    finish_log_probabilities(nullptr, sums.data(), p.rows, p.probes, {targets.data(), count, used.data()},
                              picked.data(), log_p.data());
   }
 };
@@ -126,8 +132,10 @@ void check_gradient(const Problem& p, std::uint32_t stride) {
   const DeviceArray<float> logits(p.slice(0, p.vocab, stride));
   const auto compute = [&] {
     DeviceArray<T> out(std::size_t{p.rows} * stride);
-    logit_gradient<T>(nullptr, logits.data(), stride, p.vocab, p.rows, s.sums.data(), s.targets.data(),
-                      static_cast<std::uint32_t>(p.targets.size()), s.used.data(), slopes.data(), out.data());
+    logit_gradient<T>(nullptr, {.logits = logits.data(), .stride = stride, .count = p.vocab, .rows = p.rows},
+                      s.sums.data(),
+                      {s.targets.data(), static_cast<std::uint32_t>(p.targets.size()), s.used.data()},
+                      slopes.data(), out.data());
     return out.host();
   };
   const auto got = compute(), again = compute();

@@ -1,14 +1,15 @@
-/// @file Whole runs of fine-tuning on the card beside the CPU's.
+/// @file Whole training runs on the GPU beside those of the CPU.
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "../tune/tiny_fixture.hpp"
+#include "../train/tiny_fixture.hpp"
 #include "catch.hpp"
-#include "zofo/train/cuda/device.hpp"
-#include "zofo/train/fine_tuning.hpp"
+#include "zofo/config/method_presets.hpp"
 #include "zofo/run/restore.hpp"
+#include "zofo/train/cuda/device.hpp"
+#include "zofo/train/training.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -16,8 +17,8 @@ using tensor::cuda::bf16;
 
 namespace {
 
-Options fifty_steps(const std::string& method) {
-  Options options = preset(method);
+RunOptions fifty_steps(Method method) {
+  RunOptions options = preset(method);
   options.steps = 50;
   options.inner_steps = 2;
   options.batch = 4;
@@ -39,14 +40,14 @@ std::vector<nlohmann::json> steps_of(const std::filesystem::path& run) {
 }
 
 template <class Device>
-std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& files, const Options& options,
-                                  const std::string& name, MethodResult* result = nullptr) {
+std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& files, const RunOptions& options,
+                                  const std::string& name, RunResult* result = nullptr) {
   Model model = files.model();
-  const data::TaskData data = files.data();
+  const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
   const RunFolder folder(files.folder / name);
   Progress silent("test", nullptr);
-  FineTuning tuning(device, model, data, options, folder, silent, [] { return false; });
-  const MethodResult got = tuning.run();
+  Training<Device> training(device, {model, tasks, options, folder, silent}, [] { return false; });
+  const RunResult got = training.run();
   if (result != nullptr) *result = got;
   return steps_of(folder.path());
 }
@@ -55,17 +56,17 @@ std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& fi
 
 TEST_CASE("fifty steps on the card in fp32 lose what the CPU's lose", "[cuda]") {
   const testing::TinyFixture files("cuda_training");
-  for (const char* method : {"bilevel", "lora", "mezo"}) {
-    const Options options = fifty_steps(method);
+  for (const Method method : {Method::bilevel, Method::lora, Method::mezo}) {
+    const RunOptions options = fifty_steps(method);
     CpuDevice cpu;
     CudaDevice<float> card;
-    const auto expected = train(cpu, files, options, std::string("cpu_") + method);
-    const auto got = train(card, files, options, std::string("card_") + method);
+    const auto expected = train(cpu, files, options, fmt::format("cpu_{}", method));
+    const auto got = train(card, files, options, fmt::format("gpu_{}", method));
     REQUIRE(got.size() == 50);
     REQUIRE(expected.size() == 50);
     for (std::size_t k = 0; k < 50; ++k)
       for (const char* loss : {"upper", "lower_p", "lower_s", "inner_s", "inner_p"}) {
-        INFO(method << ", step " << k << ", " << loss);
+        INFO(to_text(method) << ", step " << k << ", " << loss);
         REQUIRE(expected[k].at(loss).is_null() == got[k].at(loss).is_null());
         if (expected[k].at(loss).is_null()) continue;
         // A loss is known to 1e-6; its two-sided difference over 2·1e-3 then to 1e-3, and a step moves θ by
@@ -78,16 +79,16 @@ TEST_CASE("fifty steps on the card in fp32 lose what the CPU's lose", "[cuda]") 
 
 TEST_CASE("a bf16 run on the card replays to its bits, and learns as the CPU does", "[cuda]") {
   const testing::TinyFixture files("cuda_replay");
-  const Options options = fifty_steps("bilevel");
+  const RunOptions options = fifty_steps(Method::bilevel);
   CudaDevice<bf16> card;
-  MethodResult on_card, on_cpu;
+  RunResult on_card, on_cpu;
   Model model = files.model();
-  const data::TaskData data = files.data();
+  const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
   const RunFolder folder(files.folder / "run");
   Progress silent("test", nullptr);
-  FineTuning tuning(card, model, data, options, folder, silent, [] { return false; });
-  on_card = tuning.run();
-  const model::Parameters trained = tuning.theta().download();
+  Training<CudaDevice<bf16>> training(card, {model, tasks, options, folder, silent}, [] { return false; });
+  on_card = training.run();
+  const model::Parameters trained = training.theta().download();
 
   Model fresh = files.model();
   CudaDevice<bf16> other;
@@ -98,12 +99,12 @@ TEST_CASE("a bf16 run on the card replays to its bits, and learns as the CPU doe
 
   CpuDevice cpu;
   train(cpu, files, options, "cpu", &on_cpu);
-  CHECK(std::abs(on_card.scores.loss - on_cpu.scores.loss) < 0.1);
+  CHECK(std::abs(on_card.scores().loss - on_cpu.scores().loss) < 0.1);
 }
 
 TEST_CASE("deterministic runs on the card give the same numbers", "[cuda]") {
   const testing::TinyFixture files("cuda_deterministic");
-  const Options options = fifty_steps("bilevel");
+  const RunOptions options = fifty_steps(Method::bilevel);
   const auto run = [&](const char* name) {
     CudaDevice<bf16> card({.device = 0, .deterministic = true});
     return train(card, files, options, name);
@@ -117,7 +118,7 @@ TEST_CASE("deterministic runs on the card give the same numbers", "[cuda]") {
 
 TEST_CASE("the memory planned is the memory held", "[cuda]") {
   const testing::TinyFixture files("cuda_plan");
-  Options options = fifty_steps("bilevel");
+  RunOptions options = fifty_steps(Method::bilevel);
   options.steps = 3;
   CudaDevice<bf16> card;
   train(card, files, options, "run");

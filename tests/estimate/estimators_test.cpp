@@ -118,7 +118,8 @@ TEST_CASE("bad losses and options are named", "[estimate]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(zofo::estimate_of(central, 7, std::vector<double>{1.0, nan}),
                     contains("step 7") && contains("probe 1"));
-  CHECK_THROWS_WITH(zofo::estimate_of(central, 7, std::vector<double>{1.0}), contains("1 losses given for 2 probes"));
+  CHECK_THROWS_WITH(zofo::estimate_of(central, 7, std::vector<double>{1.0}),
+                    contains("1 losses given for 2 probes"));
   CHECK_THROWS_AS(zofo::estimate_of(Forward{}, 0, std::vector<double>{1.0}), zofo::Error);
   CHECK_THROWS_WITH((zofo::Central{0.0, 1, 0}.check()), contains("epsilon = 0"));
   CHECK_THROWS_WITH((zofo::Central{nan, 1, 0}.check()), contains("epsilon = nan"));

@@ -72,9 +72,11 @@ TEST_CASE("a minimiser that is not finite or has another size leaves x and the s
   VectorXd x = VectorXd::Ones(2);
   Exact::State<VectorXd> state;
   Broken broken{diagonal};
-  CHECK_THROWS_WITH(step(Exact{}, broken, x, state), contains("inner::Exact, step 0: the minimiser's norm is nan"));
+  CHECK_THROWS_WITH(step(Exact{}, broken, x, state),
+                    contains("inner::Exact, step 0: the minimiser's norm is nan"));
   WrongSize wrong{diagonal};
-  CHECK_THROWS_WITH(step(Exact{}, wrong, x, state), contains("inner::Exact, step 0: the minimiser has another size"));
+  CHECK_THROWS_WITH(step(Exact{}, wrong, x, state),
+                    contains("inner::Exact, step 0: the minimiser has another size"));
   CHECK(x == VectorXd::Ones(2));
   CHECK(state.steps == 0);
   auto good = diagonal;

@@ -127,9 +127,9 @@ TEST_CASE("a value or gradient that is not finite names the step and leaves x an
     VectorXd x = VectorXd::LinSpaced(4, 1.0, 2.0), smooth_x = x;
     for (int k = 0; k < 3; ++k) step(solver, failing, x, state);
     const VectorXd before = x;
-    CHECK_THROWS_WITH(step(solver, failing, x, state),
-                      contains(in_gradient ? "inner step 3: the gradient's norm is inf"
-                                           : "inner step 3: the loss is nan"));
+    CHECK_THROWS_WITH(
+        step(solver, failing, x, state),
+        contains(in_gradient ? "inner step 3: the gradient's norm is inf" : "inner step 3: the loss is nan"));
     CHECK(x == before);
     CHECK(state.steps == 3);
     // Nothing of the failure is left: the next step is the one that would have been.

@@ -59,13 +59,14 @@ struct Script {
   }
 };
 
-// One inner step, numbered by the state's count.
+// One inner step, numbered by the state's count where it has one.
 template <class O, class Objective, class P>
 zofo::inner::InnerStep step(const O& optimizer, Objective& objective, P& x,
                             typename O::template State<P>& state) {
+  zofo::inner::StepContext context;
+  if constexpr (requires { state.steps; }) context.step = state.steps;
   zofo::Memory<P> gradient;
-  return zofo::inner::inner_step(optimizer, objective, x, state, gradient,
-                                 zofo::inner::StepContext{state.steps});
+  return zofo::inner::inner_step(optimizer, objective, x, state, gradient, context);
 }
 
 }  // namespace objectives

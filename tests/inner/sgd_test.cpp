@@ -48,8 +48,7 @@ TEST_CASE("weight decay shrinks x geometrically when the gradient is zero", "[in
 }
 
 TEST_CASE("options of the inner SGD are checked by name", "[inner]") {
-  CHECK_THROWS_WITH((Sgd{.rate = std::numeric_limits<double>::quiet_NaN()}.check()),
-                    contains("rate = nan"));
+  CHECK_THROWS_WITH((Sgd{.rate = std::numeric_limits<double>::quiet_NaN()}.check()), contains("rate = nan"));
   CHECK_THROWS_WITH((Sgd{.momentum = 1.0}.check()), contains("momentum = 1"));
   CHECK_NOTHROW(Sgd{}.check());
 }

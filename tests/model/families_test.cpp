@@ -8,7 +8,7 @@
 
 #include "catch.hpp"
 #include "golden.hpp"
-#include "zofo/model/rope_order.hpp"
+#include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/model/rotary.hpp"
 #include "zofo/perturb/gaussian.hpp"
 
@@ -176,16 +176,16 @@ TEST_CASE("rows of rotary heads change order and back", "[model]") {
   std::vector<float> rows(16);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i);
   const std::vector<float> halves = rows;
-  interleave_rotary(rows, 2, 4, 2);
+  checkpoint::interleave_rotary(rows, 2, 4, 2);
   CHECK(rows == std::vector<float>{0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15});
-  halve_rotary(rows, 2, 4, 2);
+  checkpoint::halve_rotary(rows, 2, 4, 2);
   CHECK(rows == halves);
   std::vector<float> bias{0, 1, 2, 3, 4, 5};
-  interleave_rotary(bias, 1, 6, 1);
+  checkpoint::interleave_rotary(bias, 1, 6, 1);
   CHECK(bias == std::vector<float>{0, 3, 1, 4, 2, 5});
-  CHECK_THROWS_AS(interleave_rotary(bias, 2, 4, 1), Error);
-  CHECK_THROWS_AS(interleave_rotary(bias, 2, 3, 1), Error);
-  CHECK_THROWS_AS(interleave_rotary(bias, 1, 6, 0), Error);
+  CHECK_THROWS_AS(checkpoint::interleave_rotary(bias, 2, 4, 1), Error);
+  CHECK_THROWS_AS(checkpoint::interleave_rotary(bias, 2, 3, 1), Error);
+  CHECK_THROWS_AS(checkpoint::interleave_rotary(bias, 1, 6, 0), Error);
 }
 
 TEST_CASE("a config of a family refuses what the family has not", "[model]") {

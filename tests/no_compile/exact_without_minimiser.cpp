@@ -12,5 +12,5 @@ int main() {
   GradientOnly objective;
   Eigen::VectorXd x;
   zofo::inner::Exact::State<Eigen::VectorXd> state;
-  zofo::inner::Exact{}.step(objective, x, state);
+  zofo::inner::inner_solve(zofo::inner::Exact{}, objective, x, state, {1});
 }

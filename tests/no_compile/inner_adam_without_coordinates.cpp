@@ -22,5 +22,5 @@ int main() {
   Square objective;
   Number x;
   zofo::inner::Adam::State<Number> state;
-  zofo::inner::Adam{}.step(objective, x, state);
+  zofo::inner::inner_solve(zofo::inner::Adam{}, objective, x, state, {1});
 }

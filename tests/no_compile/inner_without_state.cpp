@@ -1,20 +1,14 @@
-// expect: zofo: Inner needs State<P> and step(objective, x, state) -> double (concept InnerSolver)
+// expect: zofo: Inner needs State<P> and update(gradient, x, state) (concept InnerOptimizer)
+#include "zofo/bilevel/policies.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
-#include "zofo/estimate/central.hpp"
-#include "zofo/inner/sgd.hpp"
-#include "zofo/outer/sgd.hpp"
-#include "zofo/perturb/gaussian.hpp"
 
 struct Wrong {
-  template <class Objective>
-  double step(Objective&, Eigen::VectorXd&) const {
-    return 0.0;
-  }
+  void update(Eigen::VectorXd&, Eigen::VectorXd&) const {}
 };
 
 int main() {
   auto problem =
       zofo::single_level<Eigen::VectorXd>([](const Eigen::VectorXd& x) { return x.squaredNorm(); });
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, Wrong{}, {});
+  zofo::Solver solver(problem, zofo::Policies{.lower = Wrong{}}, {});
 }

@@ -9,5 +9,5 @@ int main() {
   ValueOnly objective;
   Eigen::VectorXd x;
   zofo::inner::Sgd::State<Eigen::VectorXd> state;
-  zofo::inner_solve(zofo::inner::Sgd{}, objective, x, state, {1});
+  zofo::inner::inner_solve(zofo::inner::Sgd{}, objective, x, state, {1});
 }

@@ -1,5 +1,6 @@
 // expect: or State and estimate(step, evaluator, state, estimate) (concept VarianceReduction)
-#include "zofo/zofo.hpp"
+#include "zofo/bilevel/single_level.hpp"
+#include "zofo/bilevel/solver.hpp"
 
 struct Forgetful {  // no State
   template <class V>
@@ -9,6 +10,5 @@ struct Forgetful {  // no State
 int main() {
   auto problem =
       zofo::single_level<Eigen::VectorXd>([](const Eigen::VectorXd& x) { return x.squaredNorm(); });
-  zofo::Solver solver(problem, zofo::Gaussian{}, Forgetful{}, zofo::outer::Sgd{}, zofo::inner::Adam{},
-                      zofo::BilevelOptions{});
+  zofo::Solver solver{problem, zofo::Policies{.estimator = Forgetful{}}};
 }

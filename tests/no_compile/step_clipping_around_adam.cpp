@@ -1,14 +1,14 @@
-// expect: zofo: outer::TrustRegion needs an Outer with linear = true, options.rate and state.steps
+// expect: zofo: outer::StepClipping needs an Outer with linear = true, rate and state.steps
 #include <Eigen/Core>
 
 #include "zofo/outer/adam.hpp"
-#include "zofo/outer/trust_region.hpp"
+#include "zofo/outer/step_clipping.hpp"
 #include "zofo/perturb/gaussian.hpp"
 
 int main() {
-  using Region = zofo::outer::TrustRegion<zofo::outer::Adam>;
-  const Region region(zofo::outer::Adam{}, 0.1);
-  Region::State<Eigen::VectorXd> state;
+  using Clipped = zofo::outer::StepClipping<zofo::outer::Adam>;
+  const Clipped clipped{zofo::outer::Adam{}, 0.1};
+  Clipped::State<Eigen::VectorXd> state;
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(3);
-  region.apply(theta, zofo::Gaussian{}, {}, state);
+  clipped.apply(theta, zofo::Gaussian{}, {}, state);
 }

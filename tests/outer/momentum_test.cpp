@@ -42,7 +42,8 @@ TEST_CASE("momentum follows the heavy-ball recurrence, written without a velocit
     const auto g = estimates::dense(estimates::at(k), 0, n);
     for (std::size_t i = 0; i < n; ++i) v[i] += std::pow(beta, 11 - static_cast<int>(k)) * g[i];
   }
-  for (std::size_t i = 0; i < n; i += 37) CHECK(state.velocity.row<double>(0)[i] == Approx(v[i]).margin(1e-12));
+  for (std::size_t i = 0; i < n; i += 37)
+    CHECK(state.velocity.row<double>(0)[i] == Approx(v[i]).margin(1e-12));
 }
 
 TEST_CASE("a rate of 1/√k is taken step by step, in single precision too", "[outer]") {

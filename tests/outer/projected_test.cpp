@@ -3,6 +3,7 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "catch.hpp"
 #include "contains.hpp"
@@ -129,8 +130,9 @@ TEST_CASE("sets and what they hold are checked by name", "[outer]") {
   const Projected solver{Sgd{0.1}, Ball::around(VectorXd(VectorXd::Zero(4)), 1.0)};
   VectorXd longer = VectorXd::Ones(5);
   Sgd::State<VectorXd> state;
-  CHECK_THROWS_WITH(solver.apply(longer, Gaussian{}, estimates::at(0), state),
-                    contains("ball: tensor 0 of theta, of 5 entries: size or type differs from the centre's"));
+  CHECK_THROWS_WITH(
+      solver.apply(longer, Gaussian{}, estimates::at(0), state),
+      contains("ball: tensor 0 of theta, of 5 entries: size or type differs from the centre's"));
   Eigen::VectorXf single = Eigen::VectorXf::Ones(4);
   Sgd::State<Eigen::VectorXf> single_state;
   CHECK_THROWS_WITH(solver.apply(single, Gaussian{}, estimates::at(0), single_state),
@@ -140,4 +142,41 @@ TEST_CASE("sets and what they hold are checked by name", "[outer]") {
   CHECK((state.steps == 0 && single_state.steps == 0));
   VectorXd lost = VectorXd::Constant(4, std::numeric_limits<double>::infinity());
   CHECK_THROWS_WITH(Ball(1.0).project(lost), contains("distance from the centre is inf"));
+}
+
+TEST_CASE("a box with bounds of each coordinate, from vectors or from θs", "[outer]") {
+  VectorXd low(3), high(3), x(3), inside(3);
+  low << -1.0, 0.0, 2.0;
+  high << 1.0, 0.5, 2.0;
+  x << -3.0, 0.7, 0.0;
+  inside << -1.0, 0.5, 2.0;
+  CHECK(projected(Box{low, high}, x) == inside);
+  CHECK(projected(Box{.low = low}, x) == x.cwiseMax(low));
+  CHECK(projected(Box{-0.5, high}, x) == x.cwiseMax(-0.5).cwiseMin(high));
+  const std::vector<double> listed(low.data(), low.data() + 3);
+  CHECK(projected(Box{listed, high}, x) == inside);
+  check_projection(Box{VectorXd(-normal(8000, 40).cwiseAbs()), VectorXd(normal(8001, 40).cwiseAbs())});
+
+  TwoBlocks theta{{5.0, 0.5}, {-5.0}};
+  Box{TwoBlocks{{0.0, 1.0}, {-2.0}}, TwoBlocks{{4.0, 1.0}, {0.0}}}.project(theta);
+  CHECK(theta.first == std::vector{4.0, 1.0});
+  CHECK(theta.second == std::vector{-2.0});
+}
+
+TEST_CASE("boxes of each coordinate are checked by name and shape", "[outer]") {
+  VectorXd low = VectorXd::Zero(3), high = VectorXd::Ones(3), theta = VectorXd::Constant(3, 7.0);
+  high[1] = -1.0;
+  CHECK_THROWS_WITH((Box{0.0, high}.check()), contains("high = -1: must be at least low = 0"));
+  CHECK_THROWS_WITH((Box{low, -1.0}.check()), contains("high = -1: must be at least low = 0"));
+  CHECK_THROWS_WITH((Box{low, high}.project(theta)), contains("box: entry 1 of tensor 0: high = -1"));
+  high[1] = std::nan("");
+  CHECK_THROWS_WITH((Box{low, high}.check()), contains("high = nan"));
+  VectorXd longer = VectorXd::Constant(4, 7.0);
+  CHECK_THROWS_WITH(
+      (Box{.low = low}.project(longer)),
+      contains("box: tensor 0 of theta, of 4 entries: size or type differs from the lower bound's"));
+  Eigen::VectorXf single = Eigen::VectorXf::Ones(3);
+  CHECK_THROWS_WITH((Box{.high = low}.project(single)), contains("the upper bound's"));
+  CHECK(theta == VectorXd::Constant(3, 7.0));
+  CHECK(longer == VectorXd::Constant(4, 7.0));
 }

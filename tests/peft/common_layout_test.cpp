@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "contains.hpp"
 #include "zofo/core/random.hpp"
+#include "zofo/model/config.hpp"
 
 using namespace zofo;
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

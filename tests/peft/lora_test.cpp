@@ -1,5 +1,6 @@
 /// @file The layout of adapters and their start.
 #include "zofo/peft/lora.hpp"
+#include "zofo/model/config.hpp"
 
 #include <cmath>
 

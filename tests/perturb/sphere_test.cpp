@@ -30,8 +30,7 @@ TEST_CASE("E3: second moment d, and no bias", "[perturb]") {
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(6, -1.0, 2.0);
   CHECK(Sphere{}.second_moment_factor(6) == 6.0);
   CHECK(statistics::moment_deviation(Central{0.1, 1, 31}, Sphere{}, g, 6.0, 100000) < 5.0);
-  CHECK(statistics::moment_deviation(Central{0.1, 1, 31}, Gaussian{}, g, 6.0, 100000) >
-        5.0);  // seen to fail
+  CHECK(statistics::moment_deviation(Central{0.1, 1, 31}, Gaussian{}, g, 6.0, 100000) > 5.0);  // seen to fail
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   const Eigen::VectorXd zero = Eigen::VectorXd::Zero(6);
   CHECK(statistics::mean_deviation(Central{0.1, 1, 32}, Sphere{}, f, zero, g, 100000) < 5.0);

@@ -14,7 +14,8 @@ OTHER = {".py", ".sh", ".cmake"}
 SKIPPED_FOLDERS = {".git", "build", "runs", "shared", ".cache", "__pycache__"}
 MOST_LINES = 350
 MOST_ARGUMENTS = 8
-UMBRELLAS = {"include/zofo/zofo.hpp", "include/zofo/problems.hpp"}  # headers that only include others
+# Headers that only include others.
+UMBRELLAS = {f"include/zofo/{name}.hpp" for name in ("zofo", "hypergradient", "problems")}
 
 # The namespace rule (docs/modules.md): a module's folder is its namespace, but for these.
 SHARED_NAMESPACES = {
@@ -72,6 +73,8 @@ def check_modules(tree: Tree) -> list:
         for line, written in source.includes:
             target = _included(tree.root, source.path, written)
             if target is None:
+                if written.startswith("zofo/"):
+                    wrong.append(f"{source.path}:{line}: {written} is not there")
                 continue
             if target in UMBRELLAS:
                 wrong.append(f"{source.path}:{line}: includes {written}, which is for users")

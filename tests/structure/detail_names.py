@@ -46,6 +46,8 @@ def _declared(source: Source, block: Block):
         text = source.tokens[i].text
         if text == "template" and i + 1 < block.last and source.tokens[i + 1].text == "<":
             end = source.after_angle(i + 1) or i + 2
+        elif text == "[" and i + 1 < block.last and source.tokens[i + 1].text == "[":  # an attribute
+            end = source.closing[i] + 1
         elif text in (";", "{"):
             if name := _name_of(source, statement):
                 yield name

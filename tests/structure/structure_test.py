@@ -94,6 +94,10 @@ class WrongTrees(unittest.TestCase):
         self.write("include/zofo/lm/e.hpp", '#pragma once\n#include "../model/d.hpp"\n')
         self.finds(check_modules, "lm -> model")
 
+    def test_include_of_nothing(self):
+        self.write("include/zofo/lm/e.hpp", '#include <vector>\n#include "zofo/core/gone.hpp"\n')
+        self.finds(check_modules, "lm/e.hpp:2: zofo/core/gone.hpp is not there")
+
     def test_arrow_that_no_include_makes(self):
         self.write("docs/modules.md", PAGE.replace("lm -> core", "lm -> core\ndata -> core"))
         self.finds(check_modules, "data -> core: no include makes this arrow")
@@ -137,6 +141,14 @@ class WrongTrees(unittest.TestCase):
         self.finds(check_detail, "secret: is in the detail namespace of lm")
         self.header("run/e.hpp", "zofo::llm", "using X = detail::Own*;")
         self.finds(check_detail, "detail::Own: is private to lm")
+
+    def test_what_counts_as_declared_in_detail(self):
+        self.header("lm/b.hpp", "zofo::llm", "namespace detail { template <class T> [[nodiscard]] T a(T x) { return x; } "
+                    "inline constexpr int b = 1; enum class C { x }; template <class T> concept D = true; "
+                    "using E = int; [[nodiscard]] inline std::vector<int> f() { return {}; } int g{2}; }", "core/a.hpp")
+        for name in "abCDEfg":
+            self.header("run/e.hpp", "zofo::llm", f"inline auto h() {{ return detail::{name}; }}")
+            self.finds(check_detail, f"detail::{name}: is private to lm")
 
     def test_detail_of_another_module_in_the_program(self):
         self.write("tools/zofo/e.cpp", "namespace zofo::cli { int h() { return llm::detail::secret(); } }\n")

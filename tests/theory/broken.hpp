@@ -89,11 +89,10 @@ template <class Estimator>
 struct Multiplied {
   Estimator estimator;
   double factor = -1.0;
-  [[nodiscard]] std::vector<zofo::Probe> probes(std::uint32_t step) const { return estimator.probes(step); }
-  [[nodiscard]] zofo::ZoGradient combine(std::uint32_t step, std::span<const double> losses) const {
-    zofo::ZoGradient g = estimator.combine(step, losses);
-    for (zofo::ZoTerm& term : g.terms) term.coefficient *= factor;
-    return g;
+  void probes(std::uint32_t step, std::vector<zofo::Probe>& out) const { estimator.probes(step, out); }
+  void combine(std::uint32_t step, std::span<const double> losses, zofo::ZoGradient& out) const {
+    estimator.combine(step, losses, out);
+    for (zofo::ZoTerm& term : out.terms) term.coefficient *= factor;
   }
 };
 

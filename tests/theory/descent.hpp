@@ -9,6 +9,7 @@
 #include "theory/statistics.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/random.hpp"
+#include "zofo/estimate/estimator.hpp"
 #include "zofo/outer/sgd.hpp"
 
 namespace theory {
@@ -18,18 +19,18 @@ namespace theory {
 template <class F, class Law, class Estimator, class See>
 void zo_descent(const F& f, const Law& law, const Estimator& estimator, double rate, Eigen::VectorXd theta,
                 const See& see) {
-  const zofo::outer::Sgd outer{{rate}};
+  const zofo::outer::Sgd outer{rate};
   zofo::outer::Sgd::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = theta;
   std::vector<double> losses;
   for (std::uint32_t step = 0; see(step, static_cast<const Eigen::VectorXd&>(theta)); ++step) {
     losses.clear();
-    for (const zofo::Probe& probe : estimator.probes(step)) {
+    for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
       x = theta;
       if (probe.scale != 0.0) law.add(x, probe.direction, probe.scale);
       losses.push_back(f(x));
     }
-    outer.apply(theta, law, estimator.combine(step, losses), state);
+    outer.apply(theta, law, zofo::estimate_of(estimator, step, losses), state);
   }
 }
 

@@ -15,7 +15,7 @@ using zofo::Gaussian;
 namespace broken = theory::broken;
 
 namespace {
-const auto kCentral = [](std::uint64_t seed) { return Central{{1e-3, 1, seed}}; };
+const auto kCentral = [](std::uint64_t seed) { return Central{1e-3, 1, seed}; };
 const auto kUphill = [](std::uint64_t seed) { return broken::Multiplied<Central>{kCentral(seed), -1.0}; };
 const broken::ReusedSeed<Gaussian> kFourSeeds{{}, 4};
 }  // namespace
@@ -60,7 +60,7 @@ TEST_CASE("C4 fails uphill, with few directions and with noise that does not van
   CHECK_FALSE(theory::c4_with(
                   Gaussian{},
                   [](std::uint64_t seed) {
-                    return Forward{{0.1, 1, seed}};
+                    return Forward{0.1, 1, seed};
                   },
                   Effort{})
                   .passed);

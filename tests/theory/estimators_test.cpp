@@ -47,7 +47,7 @@ TEST_CASE("E1 fails on a wrong scale, a bias, a reused seed, shared noise", "[th
 }
 TEST_CASE("E1 fails on the wrong sign", "[theory]") {
   Verdict v = theory::e1_blank();
-  const broken::Multiplied<Central> wrong{Central{{0.1, 1, 3}}, -1.0};
+  const broken::Multiplied<Central> wrong{Central{0.1, 1, 3}, -1.0};
   theory::e1_compare(v, "wrong sign", wrong, Gaussian{}, theory::e1_pair(), 20000);
   CHECK_FALSE(v.passed);
 }
@@ -56,11 +56,9 @@ TEST_CASE("E2: bias of order ε², one draw's error of order ε² two-sided and 
   theory::check_passed(theory::e2(Effort{}));
 }
 TEST_CASE("E2 fails when ε's factor is forgotten and when one side is left out", "[theory]") {
-  const auto central = [](double epsilon) { return Central{{epsilon, 1, 5}}; };
-  const auto forward = [](double epsilon) { return Forward{{epsilon, 1, 5}}; };
-  const auto twice = [](double epsilon) {
-    return broken::Multiplied<Central>{Central{{epsilon, 1, 5}}, 2.0};
-  };
+  const auto central = [](double epsilon) { return Central{epsilon, 1, 5}; };
+  const auto forward = [](double epsilon) { return Forward{epsilon, 1, 5}; };
+  const auto twice = [](double epsilon) { return broken::Multiplied<Central>{Central{epsilon, 1, 5}, 2.0}; };
   CHECK_FALSE(theory::e2_with(twice, forward, Gaussian{}, Effort{}).passed);
   CHECK_FALSE(theory::e2_with(forward, forward, Gaussian{}, Effort{}).passed);
   CHECK_FALSE(theory::e2_with(central, central, Gaussian{}, Effort{}).passed);
@@ -71,7 +69,7 @@ TEST_CASE("E3: second moments of Gaussian and sign directions on a linear functi
 }
 TEST_CASE("E3 tells d from d + 2 and sees a base value that is not subtracted", "[theory]") {
   Verdict swapped = theory::e3_blank(), unsubtracted = theory::e3_blank();
-  const Central central{{0.1, 1, 5}};
+  const Central central{0.1, 1, 5};
   theory::e3_compare(swapped, "signs as if Gaussian", central, Rademacher{}, theory::e3_gradient(), 18.0,
                      Effort{});
   CHECK_FALSE(swapped.passed);
@@ -89,7 +87,7 @@ TEST_CASE("E4: q independent directions have second moment (d+q+1)/q", "[theory]
   theory::check_passed(theory::e4(Effort{}));
 }
 TEST_CASE("E4 fails when all queries are one direction and when the mean is a sum", "[theory]") {
-  const auto make = [](std::uint32_t q) { return Central{{0.1, q, 5}}; };
+  const auto make = [](std::uint32_t q) { return Central{0.1, q, 5}; };
   CHECK_FALSE(theory::e4_with(make, broken::OneQuery<Gaussian>{}, Effort{}).passed);
   const auto sum = [&](std::uint32_t q) {
     return broken::Multiplied<Central>{make(q), static_cast<double>(q)};

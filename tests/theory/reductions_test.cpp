@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "theory/broken.hpp"
 #include "theory/check.hpp"
+#include "theory/statements/e10.hpp"
 #include "theory/statements/e4.hpp"
 #include "theory/statements/e7.hpp"
 #include "theory/statements/e8.hpp"
@@ -22,7 +23,7 @@ using zofo::Sphere;
 namespace broken = theory::broken;
 
 TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of rank 1", "[theory]") {
-  const Central central{{0.1, 1, 5}};
+  const Central central{0.1, 1, 5};
   const auto fails = [&](const auto& law, const auto& g, double expected) {
     Verdict v = theory::e3_blank();
     theory::e3_compare(v, "", central, law, g, expected, Effort{});
@@ -35,7 +36,7 @@ TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of 
 }
 
 TEST_CASE("E4 fails when directions said to be orthogonal are independent, one, or too long", "[theory]") {
-  const auto make = [](std::uint32_t q) { return Central{{0.1, q, 5}}; };
+  const auto make = [](std::uint32_t q) { return Central{0.1, q, 5}; };
   const auto fails = [&](const auto& law) {
     Verdict v;
     theory::e4_orthogonal(v, make, law, Effort{});
@@ -81,7 +82,7 @@ struct NoFullPart : Svrg {
 template <class Reduction>
 bool e7_fails() {
   const auto make = [](std::uint32_t period, std::uint64_t seed) {
-    return Reduction{Central{{1e-4, 1, seed}}, {period, theory::FiniteSum::kRows}};
+    return Reduction{Central{1e-4, 1, seed}, {period, theory::FiniteSum::kRows}};
   };
   return !theory::e7_with(make, Effort{}).passed;
 }
@@ -96,7 +97,7 @@ TEST_CASE("E7 fails with another batch at the anchor, without the full part, wit
   CHECK(e7_fails<NoFullPart>());
   CHECK_FALSE(theory::e7_with(
                   [](std::uint32_t, std::uint64_t seed) {
-                    return Central{{1e-4, 1, seed}};
+                    return Central{1e-4, 1, seed};
                   },
                   Effort{})
                   .passed);
@@ -119,10 +120,23 @@ TEST_CASE("E9: a spread-scaled estimate does not know the scale of f", "[theory]
   theory::check_passed(theory::e9(Effort{}));
 }
 TEST_CASE("E9 fails on an estimate that is not scaled and on one that is too long", "[theory]") {
-  const auto forward = [](std::uint32_t q, std::uint64_t seed) { return zofo::Forward{{0.1, q, seed}}; };
+  const auto forward = [](std::uint32_t q, std::uint64_t seed) { return zofo::Forward{0.1, q, seed}; };
   CHECK_FALSE(theory::e9_with(forward, Effort{}).passed);
   const auto longer = [](std::uint32_t q, std::uint64_t seed) {
     return broken::Multiplied<zofo::SpreadScaled>{{{0.1, q, seed}}, 1.05};
   };
   CHECK_FALSE(theory::e9_with(longer, Effort{}).passed);
+}
+
+TEST_CASE("E10: ρ² has the mean ‖∇f‖² under every reduction", "[theory]") {
+  theory::check_passed(theory::e10(Effort{}));
+}
+
+TEST_CASE("E10 fails where terms are counted for queries, or none are", "[theory]") {
+  const auto terms = [](const zofo::ZoGradient& g) {
+    return zofo::squared_projected_gradient({g.terms, static_cast<double>(g.terms.size())});
+  };
+  CHECK_FALSE(theory::e10_with(terms, Effort{}).passed);
+  const auto one = [](const zofo::ZoGradient& g) { return zofo::squared_projected_gradient({g.terms, 1.0}); };
+  CHECK_FALSE(theory::e10_with(one, Effort{}).passed);
 }

@@ -11,9 +11,9 @@ using zofo::inner::Nesterov;
 
 namespace {
 const auto kNesterov = [](double condition) {
-  return Nesterov{{.rate = 1.0, .strong_convexity = 1.0 / condition}};
+  return Nesterov{.rate = 1.0, .strong_convexity = 1.0 / condition};
 };
-const auto kPlain = [](double) { return GradientDescent{{.rate = 1.0}}; };
+const auto kPlain = [](double) { return GradientDescent{.rate = 1.0}; };
 
 // Every round begins at the start again.
 struct Forgetful : theory::WarmRounds {
@@ -41,7 +41,7 @@ TEST_CASE("I2 fails without momentum, with a wrong one, and when both are accele
   CHECK_FALSE(theory::i2_with(kNesterov, kNesterov, Effort{}).passed);
   CHECK_FALSE(
       theory::i2_with(
-          [](double condition) { return Nesterov{{.rate = 1.0, .strong_convexity = 5.0 / condition}}; },
+          [](double condition) { return Nesterov{.rate = 1.0, .strong_convexity = 5.0 / condition}; },
           kPlain, Effort{})
           .passed);
 }

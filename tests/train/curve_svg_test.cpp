@@ -38,7 +38,7 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("the picture is well formed and has two lines a method", "[tune]") {
+TEST_CASE("the picture is well formed and has two lines a method", "[train]") {
   const std::string svg =
       curve_svg("A & <B>", {{"one", {{0, 0.5, 0.7}, {10, 0.8, 0.4}}}, {"two", {{0, 0.5, 0.7}}}});
   CHECK(well_formed(svg));
@@ -47,7 +47,7 @@ TEST_CASE("the picture is well formed and has two lines a method", "[tune]") {
   CHECK(count(svg, "<circle") == 6);
 }
 
-TEST_CASE("no points, or points that aren't finite, leave empty axes", "[tune]") {
+TEST_CASE("no points, or points that aren't finite, leave empty axes", "[train]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const std::vector<Curve>& curves :
        {std::vector<Curve>{}, std::vector<Curve>{{"one", {{0, nan, 1}}}}}) {
@@ -58,7 +58,7 @@ TEST_CASE("no points, or points that aren't finite, leave empty axes", "[tune]")
   }
 }
 
-TEST_CASE("ticks are round numbers inside the range", "[tune]") {
+TEST_CASE("ticks are round numbers inside the range", "[train]") {
   CHECK(detail::ticks(0.0, 150.0, 5) == std::vector<double>{0, 20, 40, 60, 80, 100, 120, 140});
   for (double tick : detail::ticks(0.43, 0.81, 5)) {
     CHECK(tick >= 0.43);

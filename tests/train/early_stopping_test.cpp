@@ -17,14 +17,14 @@ Candidate at(std::uint32_t steps, double loss) {
   c.loss = loss;
   c.accuracy = 0.5;
   c.steps = steps;
-  c.what = "upper";
-  c.adapter = Eigen::VectorXf::Constant(3, static_cast<float>(steps));
+  c.selected = Selected::upper;
+  c.adapters = {Eigen::VectorXf::Constant(3, static_cast<float>(steps)), Eigen::VectorXf::Zero(2)};
   return c;
 }
 
 }  // namespace
 
-TEST_CASE("training stops after as many evaluations without a better one as it has patience", "[tune]") {
+TEST_CASE("training stops after as many evaluations without a better one as it has patience", "[train]") {
   EarlyStopping stopping(2);
   const double losses[] = {3.0, 2.0, 2.0, 1.5, 1.6, 1.5};
   const bool ends[] = {false, false, false, false, false, true};
@@ -38,7 +38,7 @@ TEST_CASE("training stops after as many evaluations without a better one as it h
   }
 }
 
-TEST_CASE("a loss that is no number is never the best", "[tune]") {
+TEST_CASE("a loss that is no number is never the best", "[train]") {
   EarlyStopping stopping(3);
   stopping.see(at(1, std::nan("")));
   stopping.see(at(2, std::numeric_limits<double>::infinity()));
@@ -49,14 +49,14 @@ TEST_CASE("a loss that is no number is never the best", "[tune]") {
   CHECK(stopping.best()->steps == 3);
 }
 
-TEST_CASE("without patience nothing ends a run", "[tune]") {
+TEST_CASE("without patience nothing ends a run", "[train]") {
   EarlyStopping stopping(0);
   for (std::uint32_t k = 0; k < 10; ++k) stopping.see(at(k, k));
   CHECK(!stopping.on());
   CHECK(!stopping.exhausted());
 }
 
-TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[tune]") {
+TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[train]") {
   const double losses[] = {3.0, 2.5, 2.75, 2.0, 2.0, 2.1, 2.2};
   for (std::uint32_t cut = 0; cut <= 7; ++cut) {
     INFO("cut after " << cut);
@@ -71,12 +71,13 @@ TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[
     CHECK(after.exhausted() == whole.exhausted());
     CHECK(after.latest() == whole.latest());
     CHECK(after.best()->steps == whole.best()->steps);
-    CHECK(after.best()->adapter == whole.best()->adapter);
+    CHECK(after.best()->selected == whole.best()->selected);
+    CHECK(after.best()->adapters == whole.best()->adapters);
   }
 }
 
-TEST_CASE("bounds end a run before the step that would pass them", "[tune]") {
-  Options o;
+TEST_CASE("bounds end a run before the step that would pass them", "[train]") {
+  RunOptions o;
   o.batch = 4;
   o.steps = 10;
   Tally tally{9, 1.0, 100, 0};
@@ -93,15 +94,15 @@ TEST_CASE("bounds end a run before the step that would pass them", "[tune]") {
   CHECK(!Budget(o).allows(tally, {9.0, 21}));
 }
 
-TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[tune]") {
+TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[train]") {
   CHECK(expect_seconds(0.0, 3.0, 1) == 0.0);
   CHECK(expect_seconds(0.0, 0.5, 2) == 0.5);
   CHECK(expect_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
   CHECK(expect_seconds(0.7, 0.4, 4) == 0.4);
 }
 
-TEST_CASE("points of the curve are due once each, also after a resumption", "[tune]") {
-  Options o;
+TEST_CASE("points of the curve are due once each, also after a resumption", "[train]") {
+  RunOptions o;
   o.batch = 1;
   o.steps = 10;
   o.curve_points = 4;

@@ -50,7 +50,7 @@ struct TokenizerSource {
 
 }  // namespace
 
-TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[tune]") {
+TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[train]") {
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
     const TemporaryFolder folder;
@@ -63,7 +63,7 @@ TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[tu
   }
 }
 
-TEST_CASE("every family comes back from a GGUF file", "[tune]") {
+TEST_CASE("every family comes back from a GGUF file", "[train]") {
   const TokenizerSource source;
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
@@ -87,7 +87,7 @@ TEST_CASE("every family comes back from a GGUF file", "[tune]") {
 }
 
 // llama.cpp's converter leaves q and k of qwen2 as Hugging Face has them and permutes those of llama.
-TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[tune]") {
+TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
   write_gguf(folder.path() / "q", load_hugging_face(hub::folder("qwen2")), GgmlType::F32, source.file());
@@ -103,7 +103,7 @@ TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[tune]") {
   CHECK(file.string("general.architecture") == "qwen2");
 }
 
-TEST_CASE("a model keeps its tokenizer in GGUF, and Q8_0 its values within half a step", "[tune]") {
+TEST_CASE("a model keeps its tokenizer in GGUF, and Q8_0 its values within half a step", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
   const Model model = load_model(source.folder.path() / "tiny.gguf");
@@ -129,7 +129,7 @@ TEST_CASE("a model keeps its tokenizer in GGUF, and Q8_0 its values within half 
   }
 }
 
-TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[tune]") {
+TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
   const auto path = folder.path() / "scaled";
@@ -151,7 +151,7 @@ TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[tune]
   CHECK_THAT(spoilt("llama.rope.dimension_count", 4, std::uint32_t{4}), ContainsSubstring("partial rotary"));
 }
 
-TEST_CASE("a merged adapter computes what it computed beside the weights", "[tune]") {
+TEST_CASE("a merged adapter computes what it computed beside the weights", "[train]") {
   for (const char* name : {"llama", "qwen2", "opt"}) {
     model::Parameters theta = load_hugging_face(hub::folder(name));
     std::vector<std::string> targets{"q", "k", "v", "o", "up", "down"};
@@ -184,7 +184,7 @@ TEST_CASE("a merged adapter computes what it computed beside the weights", "[tun
   }
 }
 
-TEST_CASE("a folder is a model with its tokenizer", "[tune]") {
+TEST_CASE("a folder is a model with its tokenizer", "[train]") {
   const auto tokenizer = hub::folder("").parent_path().parent_path() / "tokenizers" / "gpt2";
   const TemporaryFolder folder;
   CHECK(copy_tokenizer(tokenizer, folder.path()) == 1);
@@ -203,7 +203,7 @@ TEST_CASE("a folder is a model with its tokenizer", "[tune]") {
                  fmt::format("the tokenizer has {} tokens but the embedding only {} rows", size, size - 1)));
 }
 
-TEST_CASE("what no config.json can say is refused", "[tune]") {
+TEST_CASE("what no config.json can say is refused", "[train]") {
   model::Config c = load_hugging_face(hub::folder("opt")).config();
   c.norm_eps = 1e-6F;
   CHECK_THAT(message_of([&] { hugging_face_config(c, SafetensorsType::F32, nlohmann::json::object()); }),
@@ -250,7 +250,7 @@ struct GoldenTokenizer {
 
 }  // namespace
 
-TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", "[tune]") {
+TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", "[train]") {
   for (const std::string family : {"smollm2", "llama3", "qwen2"}) {
     const GoldenTokenizer source(family);
     REQUIRE(source.left_out.size() == 2);
@@ -278,7 +278,7 @@ TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", 
   }
 }
 
-TEST_CASE("ids without a token get names that no token has", "[tune]") {
+TEST_CASE("ids without a token get names that no token has", "[train]") {
   GoldenTokenizer source("llama3");
   source.document["model"]["vocab"]["[PAD579]"] = 590;
   const tokenize::Tokenizer tokenizer = source.through_gguf(600);
@@ -287,7 +287,7 @@ TEST_CASE("ids without a token get names that no token has", "[tune]") {
   CHECK(tokenizer.id("[PAD599]") == 599);
 }
 
-TEST_CASE("what a GGUF file's tokenizer cannot say is refused by name", "[tune]") {
+TEST_CASE("what a GGUF file's tokenizer cannot say is refused by name", "[train]") {
   const auto said = [](const std::string& family, auto&& change) {
     GoldenTokenizer source(family);
     change(source.document);

@@ -73,7 +73,7 @@ const std::vector<Tokens> prompts{
 
 }  // namespace
 
-TEST_CASE("greedy tokens are those of transformers' generate, however many texts share a pass", "[tune]") {
+TEST_CASE("greedy tokens are those of transformers' generate, however many texts share a pass", "[train]") {
   const nlohmann::json document = golden();
   const std::size_t most = document.at("new");
   std::size_t texts = 0, ended = 0;
@@ -97,7 +97,7 @@ TEST_CASE("greedy tokens are those of transformers' generate, however many texts
   CHECK(ended > 3);  // some leave the batch before the others
 }
 
-TEST_CASE("with every kind of adapter the cache writes what reading anew writes", "[tune]") {
+TEST_CASE("with every kind of adapter the cache writes what reading anew writes", "[train]") {
   constexpr std::size_t most = 16;
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
@@ -122,7 +122,7 @@ TEST_CASE("with every kind of adapter the cache writes what reading anew writes"
   }
 }
 
-TEST_CASE("cached texts are the slow generator's", "[tune]") {
+TEST_CASE("cached texts are the slow generator's", "[train]") {
   const testing::TinyFixture files("generate");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -150,7 +150,7 @@ TEST_CASE("cached texts are the slow generator's", "[tune]") {
     }
 }
 
-TEST_CASE("texts end where the context does, the adapter's positions counted", "[tune]") {
+TEST_CASE("texts end where the context does, the adapter's positions counted", "[train]") {
   const testing::TinyFixture files("generate_context");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -177,7 +177,7 @@ TEST_CASE("texts end where the context does, the adapter's positions counted", "
   CHECK(cached_greedy_texts(model, transformer, model.parameters, nullptr, {}, end).empty());
 }
 
-TEST_CASE("a control token ends a text and is no part of it", "[tune]") {
+TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   const auto folder = hub::folder("").parent_path().parent_path() / "tokenizers" / "smollm2";
   const Model model{load_hugging_face(hub::folder("llama")), tokenize::load_tokenizer(folder)};
   const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
@@ -196,7 +196,7 @@ TEST_CASE("a control token ends a text and is no part of it", "[tune]") {
   CHECK(spelled.text == "<|im");
 }
 
-TEST_CASE("the cache takes no more memory than it is given, but room for one text", "[tune]") {
+TEST_CASE("the cache takes no more memory than it is given, but room for one text", "[train]") {
   const testing::TinyFixture files("generate_memory");
   const model::Config config = files.model().parameters.config();
   const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});

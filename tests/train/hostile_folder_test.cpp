@@ -64,7 +64,7 @@ struct Victim {
 
 }  // namespace
 
-TEST_CASE("a damaged model folder throws or loads", "[tune]") {
+TEST_CASE("a damaged model folder throws or loads", "[train]") {
   const auto load = [](const std::filesystem::path& path) { load_hugging_face(path); };
   for (const char* model : {"llama3", "qwen2", "opt-350m"})
     Victim(hub::folder(model), "config.json").damage(std::size_t{1} << 20U, 400, load);
@@ -72,7 +72,7 @@ TEST_CASE("a damaged model folder throws or loads", "[tune]") {
   Victim(hub::folder("qwen2"), "model.safetensors.index.json").damage(std::size_t{1} << 20U, 300, load);
 }
 
-TEST_CASE("a damaged adapter folder throws or loads", "[tune]") {
+TEST_CASE("a damaged adapter folder throws or loads", "[train]") {
   const auto hub_peft = hub::folder("").parent_path().parent_path() / "hub_peft";
   const model::Config config = load_hugging_face(hub::folder("llama")).config();
   const auto lora = [&](const std::filesystem::path& path) { peft::read_peft_lora(path, config); };
@@ -86,7 +86,7 @@ TEST_CASE("a damaged adapter folder throws or loads", "[tune]") {
 }
 
 // A config may ask for any number of layers, heads and rows: shapes are compared before memory is asked for.
-TEST_CASE("no config makes a loader ask for memory that the files do not back", "[tune]") {
+TEST_CASE("no config makes a loader ask for memory that the files do not back", "[train]") {
   const Victim victim(hub::folder("llama"), "config.json");
   const auto load = [](const std::filesystem::path& path) { load_hugging_face(path); };
   for (const char* field : {"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",

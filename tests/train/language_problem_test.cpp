@@ -4,8 +4,10 @@
 #include <numbers>
 
 #include "catch.hpp"
+#include "problem_calls.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/perturb/gaussian.hpp"
+#include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/encode_examples.hpp"
 
 using namespace zofo;
@@ -23,18 +25,30 @@ struct Fixture {
   data::TaskData data = files.data();
   peft::Lora lora{model.parameters.config(), {4, 8.0F, {"q", "v", "o", "down"}}};
   model::Transformer transformer{model.parameters.config(), lora};
+  TaskExamples examples;
   LanguageProblem problem;
   Eigen::VectorXf p = random(3);
   Eigen::VectorXf s = random(4);
 
-  explicit Fixture(std::vector<std::string> words) : problem(transformer, setup(words)) {}
+  explicit Fixture(const std::vector<std::string>& words)
+      : examples(split(words)), problem(transformer, {{{&examples}}}, {.batch = 4}) {}
 
-  LanguageProblem::Setup setup(const std::vector<std::string>& words) {
+  TaskExamples split(const std::vector<std::string>& words) {
     data.task.options = words;
     const std::vector<EncodedRow> rows =
         encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
-    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true};
+    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
   }
+  double upper(const Eigen::VectorXf& p) {
+    return testing::loss(problem, model.parameters, p, Level::upper, batch_f);
+  }
+  double lower(const Eigen::VectorXf& p) {
+    return testing::loss(problem, model.parameters, p, Level::lower, batch_g);
+  }
+  double gradient(const Eigen::VectorXf& x, double f, double g, Eigen::VectorXf& out) {
+    return testing::gradient(problem, model.parameters, x, f, g, {batch_f, batch_g}, out);
+  }
+  [[nodiscard]] std::uint64_t rows_read() const { return problem.work().rows; }
   Eigen::VectorXf random(std::uint64_t seed) const {
     Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
     normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());
@@ -44,7 +58,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("choice loss and its slope are those of a softmax", "[tune]") {
+TEST_CASE("choice loss and its slope are those of a softmax", "[train]") {
   // softmax(0, ln 3) = (1/4, 3/4)
   const std::vector<double> scores{0.0, std::log(3.0)};
   std::vector<double> slope(2);
@@ -54,7 +68,7 @@ TEST_CASE("choice loss and its slope are those of a softmax", "[tune]") {
   CHECK(choice_loss(std::vector<double>{-1e4, 0.0}, 0) == Approx(1e4));
 }
 
-TEST_CASE("options of several tokens are packed one sequence each", "[tune]") {
+TEST_CASE("options of several tokens are packed one sequence each", "[train]") {
   const OptionTokens options{{{7, 8}, {9}}};
   model::Batch batch;
   pack_row(batch, {1, 2, 3}, options, 0);
@@ -69,24 +83,23 @@ TEST_CASE("options of several tokens are packed one sequence each", "[tune]") {
   CHECK(option_scores(std::vector<double>{-1.0, -2.0, -4.0}, options) == std::vector<double>{-3.0, -4.0});
 }
 
-TEST_CASE("bad options and empty prompts are refused", "[tune]") {
+TEST_CASE("bad options and empty prompts are refused", "[train]") {
   CHECK_THROWS_AS((OptionTokens{{{1}}}.check()), Error);
   CHECK_THROWS_AS((OptionTokens{{{1}, {}}}.check()), Error);
   model::Batch batch;
   CHECK_THROWS_AS(pack_row(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
 }
 
-TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[tune]") {
+TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[train]") {
   Fixture f({"ab", "c"});
-  const model::Parameters& theta = f.model.parameters;
   Eigen::VectorXf of_s, of_p, alone_s, alone_p;
-  JointGradient<LanguageProblem> both[] = {{&f.problem, &f.s, 0.0, 1.0, {{}, batch_g}, &of_s},
-                                           {&f.problem, &f.p, 1.0, 10.0, {batch_f, batch_g}, &of_p}};
-  LanguageProblem::joint_gradients(theta, std::span<JointGradient<LanguageProblem>>(both));
-  const double passes = f.problem.work().passes;
-  const double value_s = f.problem.lower_gradient(theta, f.s, batch_g, alone_s);
-  const double value_p = f.problem.penalty_gradient(theta, f.p, 10.0, batch_f, batch_g, alone_p);
-  CHECK(f.problem.work().passes == Approx(2 * passes));
+  GradientRequest<Eigen::VectorXf> both[] = {{&f.s, 0.0, 1.0, {{}, batch_g}, &of_s},
+                                             {&f.p, 1.0, 10.0, {batch_f, batch_g}, &of_p}};
+  f.problem.gradients(f.model.parameters, both);
+  const std::uint64_t rows = f.rows_read();
+  const double value_s = f.gradient(f.s, 0.0, 1.0, alone_s);
+  const double value_p = f.gradient(f.p, 1.0, 10.0, alone_p);
+  CHECK(f.rows_read() == 2 * rows);
   // fp32 sums in another order
   CHECK(both[0].value == Approx(value_s).epsilon(1e-5));
   CHECK(both[1].value == Approx(value_p).epsilon(1e-5));
@@ -94,18 +107,14 @@ TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[tu
   CHECK((of_p - alone_p).norm() < 1e-5F * alone_p.norm());
 }
 
-TEST_CASE("gradient of F + λG in p agrees with central differences", "[tune]") {
+TEST_CASE("gradient of F + λG in p agrees with central differences", "[train]") {
   const std::vector<std::vector<std::string>> cases{{" no", " yes"}, {"ab", "c"}};
   for (const auto& words : cases) {
     Fixture f(words);
     constexpr double lambda = 3.0;
     Eigen::VectorXf gradient;
-    const double value =
-        f.problem.penalty_gradient(f.model.parameters, f.p, lambda, batch_f, batch_g, gradient);
-    const auto at = [&](const Eigen::VectorXf& p) {
-      return f.problem.upper(f.model.parameters, p, batch_f) +
-             lambda * f.problem.lower(f.model.parameters, p, batch_g);
-    };
+    const double value = f.gradient(f.p, 1.0, lambda, gradient);
+    const auto at = [&](const Eigen::VectorXf& p) { return f.upper(p) + lambda * f.lower(p); };
     CHECK(value == Approx(at(f.p)).epsilon(1e-5));
     // Along the gradient itself, where the slope ‖g‖ is largest beside fp32's rounding; and along a random
     // direction.
@@ -119,32 +128,35 @@ TEST_CASE("gradient of F + λG in p agrees with central differences", "[tune]") 
   }
 }
 
-TEST_CASE("penalty terms at a probe are the losses at the moved backbone", "[tune]") {
+TEST_CASE("penalty terms at a probe are the losses at the moved backbone", "[train]") {
   Fixture f({" no", " yes"});
   const Direction z{5, 2, 0};
   const std::vector<Probe> probes{{z, 1e-2}, {z, -1e-2}, {z, 0.0}};
-  const auto terms =
-      f.problem.penalty_terms(f.model.parameters, Gaussian{}, probes, f.p, f.s, batch_f, batch_g);
-  REQUIRE(terms.size() == 3);
-  const auto alone = f.problem.upper_values(f.model.parameters, Gaussian{}, probes, f.p, batch_f);
+  const model::Parameters& theta = f.model.parameters;
+  const BatchPair batches{batch_f, batch_g};
+  const auto terms = testing::terms(f.problem, theta, Gaussian{}, probes, f.p, f.s, batches);
+  const auto only_upper = testing::terms(f.problem, theta, Gaussian{}, probes, f.p, f.s, batches, false);
   for (std::size_t i = 0; i < probes.size(); ++i) {
-    model::Parameters moved = f.model.parameters.clone();
+    model::Parameters moved = theta.clone();
     if (probes[i].scale != 0.0) Gaussian{}.add(moved, z, probes[i].scale);
-    CHECK(terms[i].upper == Approx(f.problem.upper(moved, f.p, batch_f)).epsilon(1e-4));
-    CHECK(terms[i].lower_p == Approx(f.problem.lower(moved, f.p, batch_g)).epsilon(1e-4));
-    CHECK(terms[i].lower_s == Approx(f.problem.lower(moved, f.s, batch_g)).epsilon(1e-4));
-    CHECK(alone[i] == Approx(terms[i].upper).epsilon(1e-5));
+    const auto at = [&](const Eigen::VectorXf& x, Level level) {
+      return testing::loss(f.problem, moved, x, level, level == Level::upper ? batch_f : batch_g);
+    };
+    CHECK(terms[i].upper == Approx(at(f.p, Level::upper)).epsilon(1e-4));
+    CHECK(terms[i].lower_p == Approx(at(f.p, Level::lower)).epsilon(1e-4));
+    CHECK(terms[i].lower_s == Approx(at(f.s, Level::lower)).epsilon(1e-4));
+    CHECK(only_upper[i].upper == Approx(terms[i].upper).epsilon(1e-5));
   }
 }
 
-TEST_CASE("passes are counted in forwards of one batch", "[tune]") {
+TEST_CASE("rows are counted once a forward and once a backward pass", "[train]") {
   Fixture f({" no", " yes"});
   Eigen::VectorXf gradient;
-  f.problem.lower_gradient(f.model.parameters, f.s, batch_g, gradient);
-  CHECK(f.problem.work().passes == Approx(2.0));
-  f.problem.penalty_gradient(f.model.parameters, f.p, 1.0, batch_f, batch_g, gradient);
-  CHECK(f.problem.work().passes == Approx(6.0));
+  f.gradient(f.s, 0.0, 1.0, gradient);
+  CHECK(f.rows_read() == 8);
+  f.gradient(f.p, 1.0, 1.0, gradient);
+  CHECK(f.rows_read() == 24);
   const std::vector<Probe> probes{{{}, 1e-3}, {{}, -1e-3}};
-  f.problem.penalty_terms(f.model.parameters, Gaussian{}, probes, f.p, f.s, batch_f, batch_g);
-  CHECK(f.problem.work().passes == Approx(12.0));
+  testing::terms(f.problem, f.model.parameters, Gaussian{}, probes, f.p, f.s, {batch_f, batch_g});
+  CHECK(f.rows_read() == 48);
 }

@@ -39,7 +39,7 @@ struct Copy {
 
 // The golden logits are in float64 except for transformers' norms and rotary tables; float32 moves them by a
 // few 1e-6 of their size, which is up to 20.
-TEST_CASE("logits equal those of transformers", "[tune]") {
+TEST_CASE("logits equal those of transformers", "[train]") {
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
     const double difference = hub::largest_difference(theta, name);
@@ -48,7 +48,7 @@ TEST_CASE("logits equal those of transformers", "[tune]") {
   }
 }
 
-TEST_CASE("config.json becomes a shape", "[tune]") {
+TEST_CASE("config.json becomes a shape", "[train]") {
   using Kind = model::RopeScaling::Kind;
   const model::Config llama3 = read(config_of("llama3"));
   CHECK(llama3.rope_scaling == model::RopeScaling{Kind::llama3, 8.0F, 1.0F, 4.0F, 16});
@@ -74,7 +74,7 @@ TEST_CASE("config.json becomes a shape", "[tune]") {
   CHECK(read(config_of("opt")).embedding_width == 0);
 }
 
-TEST_CASE("windows are those of all layers or none", "[tune]") {
+TEST_CASE("windows are those of all layers or none", "[train]") {
   nlohmann::json config = config_of("qwen2");
   config["sliding_window"] = 4;
   CHECK(read(config).window == 0);
@@ -97,7 +97,7 @@ TEST_CASE("windows are those of all layers or none", "[tune]") {
   CHECK(read(mistral).window == 0);
 }
 
-TEST_CASE("what cannot be computed is refused by field", "[tune]") {
+TEST_CASE("what cannot be computed is refused by field", "[train]") {
   struct Change {
     const char* model;
     const char* field;
@@ -144,7 +144,7 @@ TEST_CASE("what cannot be computed is refused by field", "[tune]") {
   }
 }
 
-TEST_CASE("weights of another shape are refused before memory is asked for", "[tune]") {
+TEST_CASE("weights of another shape are refused before memory is asked for", "[train]") {
   const Copy copy("llama");
   nlohmann::json config = config_of("llama");
   config["vocab_size"] = 1U << 22U;
@@ -167,7 +167,7 @@ TEST_CASE("weights of another shape are refused before memory is asked for", "[t
   CHECK(load_hugging_face(copy.folder.path()).config().tied);
 }
 
-TEST_CASE("folders that are no models are named", "[tune]") {
+TEST_CASE("folders that are no models are named", "[train]") {
   const TemporaryFolder empty;
   CHECK_THAT(message_of([&] { load_hugging_face(empty.path()); }),
              ContainsSubstring("config.json: must be a regular file"));
@@ -184,7 +184,7 @@ TEST_CASE("folders that are no models are named", "[tune]") {
              ContainsSubstring("config.json"));
 }
 
-TEST_CASE("a weight that is no number is named", "[tune]") {
+TEST_CASE("a weight that is no number is named", "[train]") {
   const Copy copy("llama");
   const auto path = copy.folder.path() / "model.safetensors";
   const auto size = std::filesystem::file_size(path);

@@ -1,4 +1,3 @@
-#include "zofo/config/options.hpp"
 #include "zofo/config/options_toml.hpp"
 
 #include <unistd.h>
@@ -10,7 +9,8 @@
 #include "catch.hpp"
 
 using namespace zofo;
-using zofo::llm::Options;
+using zofo::llm::Method;
+using zofo::llm::RunOptions;
 
 namespace {
 
@@ -33,16 +33,16 @@ std::string message(const std::function<void()>& action) {
 
 }  // namespace
 
-TEST_CASE("options written as TOML read back the same", "[tune]") {
-  Options written;
-  written.method = "mezo";
+TEST_CASE("options written as TOML read back the same", "[train]") {
+  RunOptions written;
+  written.method = Method::mezo;
   written.theta_rate = 1e-7 / 3.0;
   written.one_sided = true;
   written.seed = 1234567890123ULL;
   written.lora_targets = "q,\"odd\"";
   written.template_name = "\nan '''odd'''\t\\one\x7F";
   const File file(llm::to_toml(written));
-  Options read;
+  RunOptions read;
   llm::read_toml(read, file.path);
   CHECK(llm::to_toml(read) == llm::to_toml(written));
   CHECK(read.theta_rate == written.theta_rate);
@@ -50,8 +50,8 @@ TEST_CASE("options written as TOML read back the same", "[tune]") {
   CHECK(read.template_name == written.template_name);
 }
 
-TEST_CASE("a bad options file names file, line and field", "[tune]") {
-  Options options;
+TEST_CASE("a bad options file names file, line and field", "[train]") {
+  RunOptions options;
   const auto said = [&](const std::string& text) {
     const File file(text);
     return message([&] { llm::read_toml(options, file.path); });
@@ -60,25 +60,27 @@ TEST_CASE("a bad options file names file, line and field", "[tune]") {
   CHECK(said("batch = \"four\"\n").find(".toml:1: batch: must be an integer") != std::string::npos);
   CHECK(said("batch = -1\n").find("batch = -1") != std::string::npos);
   CHECK(said("batch = \n").find(".toml:1") != std::string::npos);
+  CHECK(said("method = \"magic\"\n").find("method = \"magic\": must be one of bilevel") != std::string::npos);
   CHECK(message([&] { llm::read_toml(options, "/no/such.toml"); }).find("/no/such.toml") !=
         std::string::npos);
 }
 
-TEST_CASE("check names the field out of range", "[tune]") {
+TEST_CASE("check names the field out of range", "[train]") {
   const auto said = [](auto change) {
-    Options options;
+    RunOptions options;
     options.steps = 1;
     change(options);
     return message([&] { options.check(); });
   };
-  CHECK(said([](Options&) {}).empty());
-  CHECK(said([](Options& o) { o.inner_steps = 0; }).starts_with("inner_steps = 0"));
-  CHECK(said([](Options& o) {
+  CHECK(said([](RunOptions&) {}).empty());
+  CHECK(said([](RunOptions& o) { o.inner_steps = 0; }).starts_with("inner_steps = 0"));
+  CHECK(said([](RunOptions& o) {
           o.lower_rate = std::numeric_limits<double>::quiet_NaN();
         }).starts_with("lower_rate = nan"));
-  CHECK(said([](Options& o) { o.epsilon = 0.0; }).starts_with("epsilon = 0"));
-  CHECK(said([](Options& o) { o.steps = 0; }).starts_with("steps = 0"));
-  CHECK(said([](Options& o) { o.method = "magic"; }) ==
+  CHECK(said([](RunOptions& o) { o.epsilon = 0.0; }).starts_with("epsilon = 0"));
+  CHECK(said([](RunOptions& o) { o.steps = 0; }).starts_with("steps = 0"));
+  CHECK(message([] { llm::enum_from<Method>("method", "magic"); }) ==
         "method = \"magic\": must be one of bilevel, bilevel-prefix, bilevel-prompt, lora, prefix, prompt, "
-        "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, mezo-svrg, fzoo");
+        "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, mezo-svrg, fzoo, frozen, drift, "
+        "joint-lora, joint-mezo, none");
 }

@@ -3,10 +3,11 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "problem_calls.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/lm/calibrate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
-#include "zofo/train/fine_tuning.hpp"
+#include "zofo/train/training.hpp"
 #include "zofo/train/language_problem.hpp"
 
 using namespace zofo;
@@ -52,7 +53,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("contexts are read between prompt and option", "[tune]") {
+TEST_CASE("contexts are read between prompt and option", "[train]") {
   const OptionTokens options{{{7, 8}, {7, 8}}, {{4}, {5, 6}}, data::Score::mean};
   model::Batch batch;
   pack_row(batch, {1, 2}, options, 0);
@@ -64,7 +65,7 @@ TEST_CASE("contexts are read between prompt and option", "[tune]") {
   CHECK(option_scores(std::vector<double>{-1, -2, -4, -6}, options) == std::vector<double>{-1.5, -5});
 }
 
-TEST_CASE("a row's loss has the slope that differences give", "[tune]") {
+TEST_CASE("a row's loss has the slope that differences give", "[train]") {
   for (const data::Score score : {data::Score::sum, data::Score::mean})
     for (const data::Loss loss : {data::Loss::options, data::Loss::answer}) {
       const OptionTokens options{{{1, 2, 3}, {4}, {5, 6}}, {}, score, loss, {0.5, -0.25, 1.0}};
@@ -81,20 +82,21 @@ TEST_CASE("a row's loss has the slope that differences give", "[tune]") {
     }
 }
 
-TEST_CASE("candidates and written answers train: the gradient agrees with central differences", "[tune]") {
+TEST_CASE("candidates and written answers train: the gradient agrees with central differences", "[train]") {
   for (const std::string& toml : {gap + labels, "score = \"mean\"\n" + ending + labels,
                                   "loss = \"answer\"\n" + ending + labels, written}) {
     INFO(toml);
     Fixture f(toml);
     const std::vector<EncodedRow> rows = f.rows(Purpose::training);
-    const LanguageProblem problem(
-        f.transformer, {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}, 4, true});
+    const TaskExamples examples{{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
+    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch = 4});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
-    const double value = problem.penalty_gradient(f.model.parameters, p, 2.0, batch_f, batch_g, gradient);
+    const model::Parameters& theta = f.model.parameters;
+    const double value = testing::gradient(problem, theta, p, 1.0, 2.0, {batch_f, batch_g}, gradient);
     const auto at = [&](const Eigen::VectorXf& x) {
-      return problem.upper(f.model.parameters, x, batch_f) +
-             2.0 * problem.lower(f.model.parameters, x, batch_g);
+      return testing::loss(problem, theta, x, Level::upper, batch_f) +
+             2.0 * testing::loss(problem, theta, x, Level::lower, batch_g);
     };
     CHECK(value == Approx(at(p)).epsilon(1e-5));
     const Eigen::VectorXf along = gradient.normalized();
@@ -104,7 +106,7 @@ TEST_CASE("candidates and written answers train: the gradient agrees with centra
   }
 }
 
-TEST_CASE("a loss of the answer alone packs no other option", "[tune]") {
+TEST_CASE("a loss of the answer alone packs no other option", "[train]") {
   Fixture f("loss = \"answer\"\nprompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels);
   const auto training = f.rows(Purpose::training), scoring = f.rows(Purpose::scoring);
   for (std::size_t i = 0; i < training.size(); ++i) {
@@ -115,7 +117,7 @@ TEST_CASE("a loss of the answer alone packs no other option", "[tune]") {
   }
 }
 
-TEST_CASE("calibration takes off the score after the neutral prompt", "[tune]") {
+TEST_CASE("calibration takes off the score after the neutral prompt", "[train]") {
   for (const std::string& toml :
        {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
     Fixture f(toml);
@@ -132,7 +134,7 @@ TEST_CASE("calibration takes off the score after the neutral prompt", "[tune]") 
   }
 }
 
-TEST_CASE("demonstrations stand before the prompt as far as they fit", "[tune]") {
+TEST_CASE("demonstrations stand before the prompt as far as they fit", "[train]") {
   Fixture f("prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nseparator = \" | \"\n" + labels);
   const std::vector<std::string> shown{" stone : no", " river : yes"};
   const auto text = [&](std::size_t i) {
@@ -146,7 +148,7 @@ TEST_CASE("demonstrations stand before the prompt as far as they fit", "[tune]")
     CHECK(row.prompt.size() <= f.model.parameters.config().context);
 }
 
-TEST_CASE("a greedy text is the most probable token each time", "[tune]") {
+TEST_CASE("a greedy text is the most probable token each time", "[train]") {
   Fixture f(written);
   const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
   const std::vector<Tokens> prompts{rows[0].prompt, rows[1].prompt};
@@ -172,7 +174,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[tune]") {
   }
 }
 
-TEST_CASE("texts of a generator are compared with the references", "[tune]") {
+TEST_CASE("texts of a generator are compared with the references", "[train]") {
   Fixture f(written);
   const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
   const Generator first_right = [&](std::span<const Tokens> prompts, const EndOfText& end) {
@@ -190,7 +192,7 @@ TEST_CASE("texts of a generator are compared with the references", "[tune]") {
   CHECK(scores.loss > 0);
 }
 
-TEST_CASE("texts are planned with the cache that they are written with", "[tune]") {
+TEST_CASE("texts are planned with the cache that they are written with", "[train]") {
   const Fixture f(written);
   const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
   const model::Config& config = f.model.parameters.config();
@@ -218,16 +220,17 @@ struct FullDevice : CpuDevice {
 
 }  // namespace
 
-TEST_CASE("a run whose texts don't fit ends before its first step", "[tune]") {
+TEST_CASE("a run whose texts don't fit ends before its first step", "[train]") {
   Fixture f(written);
   FullDevice device;
-  Options options = preset("lora");
+  RunOptions options = preset(Method::lora);
   options.steps = 2;
   const RunFolder folder(f.files.folder / "run");
   Progress progress("test", nullptr);
   const auto run = [&] {
-    FineTuning tuning(device, f.model, f.data, options, folder, progress, [] { return false; });
-    return tuning.run();
+    const std::vector<RunTask> tasks = encode_tasks(f.model, {f.data}, options);
+    Training<FullDevice> training(device, {f.model, tasks, options, folder, progress}, [] { return false; });
+    return training.run();
   };
   CHECK_THROWS_WITH(run(), "no room for texts");
   CHECK(device.told.texts.cache.positions > f.data.task.max_new_tokens);

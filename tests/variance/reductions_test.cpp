@@ -140,14 +140,16 @@ TEST_CASE("options of reductions out of range are named", "[reduce]") {
   CHECK_THROWS_WITH((variance::None{Central{-1.0, 1, 0}}.check()), contains("epsilon = -1"));
 }
 
-TEST_CASE("a reduction checks the estimators that it wraps, also those that check more than the shared options",
-          "[reduce]") {
+TEST_CASE(
+    "a reduction checks the estimators that it wraps, also those that check more than the shared options",
+    "[reduce]") {
   const SpreadScaled one{.queries = 1};
   const RandomSign wrapped{one};
   CHECK_THROWS_WITH(variance::None{one}.check(), contains("queries = 1"));
   CHECK_THROWS_WITH(variance::None{wrapped}.check(), contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Svrg{.estimator = one}.check()), contains("queries = 1"));
-  CHECK_THROWS_WITH((variance::Svrg{.estimator = SpreadScaled{}, .full = one}.check()), contains("queries = 1"));
+  CHECK_THROWS_WITH((variance::Svrg{.estimator = SpreadScaled{}, .full = one}.check()),
+                    contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Spider{.estimator = wrapped}.check()), contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Spider{.estimator = SpreadScaled{}, .full = one}.check()),
                     contains("queries = 1"));

@@ -1,69 +1,76 @@
 // zofo adapt: new tasks from a handful of examples.
 #include "adapt.hpp"
 
+#include <memory>
+
 #include "device.hpp"
+#include "precision.hpp"
 
 namespace zofo::cli {
 namespace {
 
-int run(const Adapt& command) {
-  command.check();
-  llm::Options where;
-  where.steps = 1;
-  where.device = command.device;
-  where.precision = command.precision;
-  where.check();
-  return on_device(choose_device(command.device, command.precision), command);
+struct Arguments {
+  Adapt adapt;
+  Precision where;
+  std::vector<std::size_t> shots, examples;
+};
+
+int run(const Arguments& arguments) {
+  Adapt adapt = arguments.adapt;
+  for (const std::size_t number : arguments.examples) adapt.request.counts.push_back({number, false});
+  for (const std::size_t number : arguments.shots) adapt.request.counts.push_back({number, true});
+  adapt.request.base_model = adapt.places.model;
+  adapt.request.check(adapt.places.tasks.size());
+  return on_device(arguments.where.choose(), adapt);
 }
 
-void add_rows(CLI::App& command, Adapt& a) {
-  command
-      .add_option("--task", a.tasks,
-                  "the new task, or several separated by commas: folders with task.toml, or names of "
-                  "definitions")
-      ->delimiter(',')
+void add_rows(CLI::App& command, Arguments& a) {
+  Adapt& adapt = a.adapt;
+  add_several_places(command, adapt.places, "--task",
+                     "the new task, or several separated by commas: folders with task.toml, or names of "
+                     "definitions")
       ->required();
-  command.add_option("--data", a.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--definitions", a.definitions, "folder with the task definitions")
-      ->capture_default_str();
   not_negative(command.add_option("--shots", a.shots, "training rows of each class; several by commas")
                    ->delimiter(','));
   not_negative(command.add_option("--examples", a.examples, "training rows in all; several by commas")
                    ->delimiter(','));
+  llm::AdaptOptions& options = adapt.request.options;
   not_negative(command
-                   .add_option("--draws", a.options.draws,
-                               "draws of the examples, trained side by side: seeds "
-                               "seed, seed + 1, ...")
+                   .add_option("--draws", options.draws,
+                               "draws of the examples, trained side by side: seeds seed, seed + 1, ...")
                    ->capture_default_str());
-  not_negative(command.add_option("--seed", a.options.seed, "seed of the first draw")->capture_default_str());
-  not_negative(
-      command.add_option("--validation-rows", a.validation_rows, "score that many held-out rows, 0: all")
-          ->capture_default_str());
+  not_negative(command.add_option("--seed", options.seed, "seed of the first draw")->capture_default_str());
   not_negative(command
-                   .add_option("--max-tokens", a.max_tokens,
+                   .add_option("--validation-rows", adapt.request.validation_rows,
+                               "score that many held-out rows, 0: all")
+                   ->capture_default_str());
+  not_negative(command
+                   .add_option("--max-tokens", adapt.max_tokens,
                                "keep the last tokens of longer prompts, 0: as the task says")
                    ->capture_default_str());
 }
 
-void add_training(CLI::App& command, Adapt& a) {
+void add_training(CLI::App& command, llm::AdaptRequest& request) {
   command
-      .add_option("--start", a.starts,
+      .add_option("--start", request.starts,
                   "where adapters start: zero (no change to the model), mean (of the run's adapters) or the "
                   "name of one of them; several by commas")
       ->delimiter(',')
       ->capture_default_str();
-  command.add_flag("--in-context", a.in_context,
+  command.add_flag("--in-context", request.in_context,
                    "train nothing: show the examples before every prompt, as many as fit");
-  not_negative(command.add_option("--steps", a.options.steps, "adapter steps")->capture_default_str());
-  command.add_option("--rate", a.options.rate, "learning rate (Adam), falling to 0 in a straight line")
+  llm::AdaptOptions& options = request.options;
+  not_negative(command.add_option("--steps", options.steps, "adapter steps")->capture_default_str());
+  command.add_option("--rate", options.rate, "learning rate (Adam), falling to 0 in a straight line")
       ->capture_default_str();
-  command.add_option("--weight-decay", a.options.weight_decay, "decoupled weight decay (AdamW)")
+  command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay (AdamW)")
       ->capture_default_str();
-  not_negative(command.add_option("--batch", a.options.batch, "rows of a mini-batch")->capture_default_str());
-  not_negative(command.add_option("--lora-rank", a.lora_rank, "rank of adapters that start at zero")
+  not_negative(command.add_option("--batch", options.batch, "rows of a mini-batch")->capture_default_str());
+  not_negative(command.add_option("--lora-rank", request.lora_rank, "rank of adapters that start at zero")
                    ->capture_default_str());
-  command.add_option("--lora-alpha", a.lora_alpha, "their LoRA scale is alpha / rank")->capture_default_str();
-  command.add_option("--lora-targets", a.lora_targets, "their projections: q,k,v,o,gate,up,down")
+  command.add_option("--lora-alpha", request.lora_alpha, "their LoRA scale is alpha / rank")
+      ->capture_default_str();
+  command.add_option("--lora-targets", request.lora_targets, "their projections: q,k,v,o,gate,up,down")
       ->capture_default_str();
 }
 
@@ -72,19 +79,18 @@ void add_training(CLI::App& command, Adapt& a) {
 void add_adapt(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("adapt", "Adapt a model, or a meta-trained run, to a task by a few examples");
-  auto arguments = std::make_shared<Adapt>();
-  command->add_option("--model", arguments->model, "GGUF file or Hugging Face folder of the model")
-      ->required();
-  command->add_option("--run", arguments->run, "folder of a meta-trained run; without it the model itself");
-  add_rows(*command, *arguments);
-  add_training(*command, *arguments);
-  command->add_option("--out", arguments->out, "folder to make for the adapter, in peft's format");
-  command->add_flag("--json", arguments->json, "print one JSON object a draw");
-  command->add_option("--device", arguments->device, "auto (a GPU if there is one), cpu or cuda")
-      ->capture_default_str();
+  auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("--precision", arguments->precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32")
-      ->capture_default_str();
+      ->add_option("--model", arguments->adapt.places.model, "GGUF file or Hugging Face folder of the model")
+      ->required();
+  command->add_option("--run", arguments->adapt.request.run,
+                      "folder of a meta-trained run; without it the model itself");
+  add_rows(*command, *arguments);
+  add_training(*command, arguments->adapt.request);
+  command->add_option("--out", arguments->adapt.request.out,
+                      "folder to make for the adapter, in peft's format");
+  command->add_flag("--json", arguments->adapt.json, "print one JSON object a draw");
+  arguments->where.add(*command);
   command->footer(
       "Example: zofo adapt --model model.gguf --run runs/meta --task poem_sentiment --data ../shared/data "
       "\\\n"

@@ -5,17 +5,15 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 
-#include "zofo/core/error.hpp"
 #include "zofo/config/option_diff.hpp"
-#include "zofo/config/options.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/train/places.hpp"
 
 namespace zofo::cli {
 
@@ -54,47 +52,27 @@ void write_out(fmt::format_string<Args...> format, Args&&... args) {
   require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size(), "standard output: write failed");
 }
 
-// The model, task and rows that a command works on.
-struct Place {
-  std::string model;
-  std::string task;
-  std::string data;
-  std::string tasks = ZOFO_SOURCE_DIR "/tasks";
-
-  [[nodiscard]] std::optional<std::filesystem::path> data_folder() const {
-    return data.empty() ? std::nullopt : std::optional<std::filesystem::path>(data);
-  }
-};
-
-inline void add_place(CLI::App& command, Place& place, bool required = true) {
-  command.add_option("--model", place.model, "GGUF file or Hugging Face folder of the model")
+// --model, --task, --data and --tasks (the definitions): the flags of commands that work on one task.
+inline void add_places(CLI::App& command, llm::Places& places, bool required = true) {
+  places.definitions = ZOFO_SOURCE_DIR "/tasks";
+  command.add_option("--model", places.model, "GGUF file or Hugging Face folder of the model")
       ->required(required);
-  command.add_option("--task", place.task, "folder with task.toml, or the name of a definition")
+  command.add_option("--task", places.tasks, "folder with task.toml, or the name of a definition")
+      ->expected(1)
       ->required(required);
-  command.add_option("--data", place.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--tasks", place.tasks, "folder with the task definitions")->capture_default_str();
+  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add_option("--tasks", places.definitions, "folder with the task definitions")
+      ->capture_default_str();
 }
-
-// A place as a saved state keeps it: names that lead to the same files from any folder.
-inline nlohmann::json place_to_json(const Place& place) {
-  const auto whole = [](const std::string& path) {
-    std::error_code ignored;
-    const bool there = !path.empty() && std::filesystem::exists(path, ignored);
-    return there ? std::filesystem::absolute(path).string() : path;
-  };
-  return {{"model", whole(place.model)},
-          {"task", whole(place.task)},
-          {"data", whole(place.data)},
-          {"tasks", whole(place.tasks)}};
-}
-// Throws Error naming a field that is missing.
-inline Place place_from_json(const nlohmann::json& saved) {
-  try {
-    return {saved.at("model").get<std::string>(), saved.at("task").get<std::string>(),
-            saved.at("data").get<std::string>(), saved.at("tasks").get<std::string>()};
-  } catch (const nlohmann::json::exception& error) {
-    fail("saved state: place: {}", error.what());
-  }
+// --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
+inline CLI::Option* add_several_places(CLI::App& command, llm::Places& places, const char* flag,
+                                       const char* what) {
+  places.definitions = ZOFO_SOURCE_DIR "/tasks";
+  CLI::Option* tasks = command.add_option(flag, places.tasks, what)->delimiter(',');
+  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add_option("--definitions", places.definitions, "folder with the task definitions")
+      ->capture_default_str();
+  return tasks;
 }
 
 // "lower_rate" as "--lower-rate".
@@ -111,13 +89,24 @@ inline CLI::Option* not_negative(CLI::Option* option) {
   });
 }
 
+// A flag that takes the names of an enum's values. Throws Error, while parsing, naming those that there are.
+template <llm::NamedEnum E>
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, E& field, const std::string& help,
+                        const std::string& name) {
+  return command
+      .add_option_function<std::string>(
+          flag, [&field, name](const std::string& text) { field = llm::enum_from<E>(name, text); }, help)
+      ->default_str(std::string(llm::to_text(field)));
+}
+
 // Every option as a flag; a boolean takes true or false as well as its bare form.
-template <class AnyOptions>
-void add_options(CLI::App& command, AnyOptions& options) {
+inline void add_options(CLI::App& command, llm::RunOptions& options) {
   for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
     if constexpr (std::is_same_v<T, bool>) {
       const std::string flag = flag_of(name);
       command.add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
+    } else if constexpr (llm::NamedEnum<T>) {
+      add_choice(command, flag_of(name), field, help, name)->group("Options of the run");
     } else {
       CLI::Option* option = command.add_option(flag_of(name), field, help);
       option->capture_default_str()->group("Options of the run");
@@ -132,8 +121,7 @@ inline bool given(const CLI::App& command, const std::string& flag) {
 }
 
 // Takes the options that the command line named from `flags`.
-template <class AnyOptions>
-void take_flags(const CLI::App& command, const AnyOptions& flags, AnyOptions& options) {
+inline void take_flags(const CLI::App& command, const llm::RunOptions& flags, llm::RunOptions& options) {
   for_each_pair(options, flags, [&](const char* name, auto& field, const auto& value) {
     if (given(command, flag_of(name))) field = value;
   });

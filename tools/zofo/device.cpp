@@ -1,6 +1,11 @@
 // Which device a command uses.
 #include "device.hpp"
 
+#include <optional>
+#include <string>
+
+#include "zofo/core/error.hpp"
+
 #ifdef ZOFO_WITH_CUDA
 #include "zofo/tensor/cuda/context.hpp"
 #endif
@@ -19,15 +24,15 @@ std::optional<std::string> no_card() {
 
 }  // namespace
 
-Device choose_device(const std::string& device, const std::string& precision) {
-  if (device == "cpu") return Device::cpu;
+Device choose_device(llm::DeviceKind device, llm::Precision precision) {
+  if (device == llm::DeviceKind::cpu) return Device::cpu;
   const std::optional<std::string> reason = no_card();
-  require(!reason || device == "auto", "device = \"cuda\": {}", reason.value_or(""));
+  require(!reason || device == llm::DeviceKind::automatic, "device = \"cuda\": {}", reason.value_or(""));
   if (reason) {
-    require(precision != "bf16", "precision = \"bf16\": needs a GPU: {}", *reason);
+    require(precision != llm::Precision::bf16, "precision = \"bf16\": needs a GPU: {}", *reason);
     return Device::cpu;
   }
-  return precision == "fp32" ? Device::cuda_fp32 : Device::cuda_bf16;
+  return precision == llm::Precision::fp32 ? Device::cuda_fp32 : Device::cuda_bf16;
 }
 
 }  // namespace zofo::cli

@@ -1,10 +1,7 @@
 // The devices that a command may use.
 #pragma once
 
-#include <optional>
-#include <string>
-
-#include "zofo/config/options.hpp"
+#include "zofo/config/option_enums.hpp"
 
 namespace zofo::cli {
 
@@ -13,7 +10,7 @@ enum class Device { cpu, cuda_bf16, cuda_fp32 };
 
 // What --device and --precision come to on this machine. Throws Error that says why a card that was asked for
 // cannot be used.
-Device choose_device(const std::string& device, const std::string& precision);
+Device choose_device(llm::DeviceKind device, llm::Precision precision);
 
 // `command.on(device)` with the device of the options; each is compiled in a file of its own.
 template <class Command>

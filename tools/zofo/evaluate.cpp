@@ -1,24 +1,82 @@
 // zofo evaluate and zofo score: what a model, or a run, says of rows.
 #include "evaluate.hpp"
+
+#include <memory>
+
 #include "device.hpp"
 #include "precision.hpp"
 #include "score.hpp"
 
 namespace zofo::cli {
+namespace {
+
+// What the rows have a figure of; those that every choice task has come first.
+nlohmann::json report(const data::Task& task, const llm::Scores& scores, double peak) {
+  nlohmann::json out = {
+      {"loss", scores.loss}, {"rows", scores.rows}, {"seconds", scores.seconds}, {"peak_mib", peak}};
+  if (task.kind != data::Kind::generate) {
+    out["accuracy"] = scores.accuracy;
+    out["macro_f1"] = scores.macro_f1;
+  }
+  if (scores.answers) {
+    out["exact_match"] = scores.answers->exact_match;
+    out["f1"] = scores.answers->f1;
+  }
+  out[std::string(data::name_of(task.metric))] = llm::figure(scores, task.metric);
+  return out;
+}
+
+}  // namespace
+
+void Evaluate::print(const data::Task& task, const llm::Scores& scores, double peak) const {
+  if (json) return write_out("{}\n", report(task, scores, peak).dump());
+  if (task.kind != data::Kind::generate)
+    write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\n", scores.accuracy, scores.macro_f1);
+  if (task.metric == data::Metric::balanced_accuracy)
+    write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
+  if (scores.answers)
+    write_out("exact match {:.4f}\nF1       {:.4f}\n", scores.answers->exact_match, scores.answers->f1);
+  write_out("loss     {:.4f}\nrows     {}\n", scores.loss, scores.rows);
+}
+
+void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
+                         double peak) const {
+  const data::Metric metric = tasks.front().task.metric;
+  std::vector<double> figures;
+  for (const llm::Scores& each : scores) figures.push_back(llm::figure(each, metric));
+  const data::Spread spread = data::spread(figures);
+  if (json) {
+    nlohmann::json list = nlohmann::json::array();
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      list.push_back(report(tasks[i].task, scores[i], peak));
+      list.back()["template"] = tasks[i].task.template_name;
+    }
+    const nlohmann::json out = {{"templates", list},    {"metric", data::name_of(metric)},
+                                {"mean", spread.mean},  {"deviation", spread.deviation},
+                                {"lowest", spread.low}, {"highest", spread.high}};
+    return write_out("{}\n", out.dump());
+  }
+  write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
+  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", spread.mean,
+            spread.deviation, spread.low, spread.high, scores.front().rows);
+}
+
 void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy, F1 and loss on a task's validation rows");
   auto arguments = std::make_shared<Evaluate>();
   auto where = std::make_shared<Precision>();
-  add_place(*command, arguments->place);
+  add_places(*command, arguments->places);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  not_negative(command->add_option("--rows", arguments->rows, "score the first rows only, 0: all")
+  not_negative(command->add_option("--rows", arguments->options.rows, "score the first rows only, 0: all")
                    ->capture_default_str());
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->add_option("--template", arguments->template_name,
                       "which of the task's templates words the prompts");
   command->add_flag("--all-templates", arguments->all_templates,
                     "score under every template: each figure, their mean, deviation and range");
-  command->add_flag("--calibrate", arguments->calibrate,
+  command->add_flag("--calibrate", arguments->options.calibrate,
                     "take off what each option scores after a prompt without the row");
   not_negative(command
                    ->add_option("--demonstrations", arguments->demonstrations,

@@ -1,16 +1,16 @@
 // zofo methods: what --method may name, and where each comes from.
-#include "zofo/config/method_presets.hpp"
 #include "cli.hpp"
+#include "zofo/config/method_presets.hpp"
 #include "zofo/config/options_toml.hpp"
 
 namespace zofo::cli {
 namespace {
 
 // "--outer adam --theta-rate 1e-05": what a method changes in the defaults.
-std::string changes(const llm::Method& method) {
-  const llm::Options defaults, options = llm::preset(method.name);
+std::string changes(const llm::MethodInfo& method) {
+  const llm::RunOptions usual_options, options = llm::preset(method.method);
   std::string list;
-  for_each_pair(options, defaults, [&]<class T>(const char* name, const T& value, const T& usual) {
+  for_each_pair(options, usual_options, [&]<class T>(const char* name, const T& value, const T& usual) {
     if (std::string_view(name) == "method" || value == usual) return;
     if constexpr (std::is_same_v<T, bool>)
       list += fmt::format(" {}{}", value ? "--" : "--no-", flag_of(name).substr(2));
@@ -21,8 +21,8 @@ std::string changes(const llm::Method& method) {
 }
 
 int run() {
-  for (const llm::Method& method : llm::methods)
-    write_out("{:<10} {}: {}\n           {}\n           options:{}\n", method.name, method.title,
+  for (const llm::MethodInfo& method : llm::methods)
+    write_out("{:<10} {}: {}\n           {}\n           options:{}\n", method.name(), method.title,
               method.summary, method.paper, changes(method));
   return 0;
 }
@@ -31,7 +31,7 @@ int run() {
 
 void add_methods(CLI::App& app, Action& action) {
   CLI::App* command =
-      app.add_subcommand("methods", "List the methods of finetune, with their papers and options");
+      app.add_subcommand("methods", "List the training methods, with their papers and options");
   command->footer("Example: zofo methods");
   command->callback([&action] { action = [] { return run(); }; });
 }

@@ -1,25 +1,22 @@
 // The flags --device and --precision of commands that have no other options of a run.
 #pragma once
 
-#include <string>
-
 #include "cli.hpp"
 #include "device.hpp"
 
 namespace zofo::cli {
 
 struct Precision {
-  std::string device = "auto";
-  std::string precision = "auto";
+  llm::DeviceKind device = llm::DeviceKind::automatic;
+  llm::Precision precision = llm::Precision::automatic;
 
   void add(CLI::App& command) {
-    command.add_option("--device", device, "auto (a GPU if there is one), cpu or cuda")
-        ->capture_default_str();
-    command.add_option("--precision", precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32")
-        ->capture_default_str();
+    add_choice(command, "--device", device, "auto (a GPU if there is one), cpu or cuda", "device");
+    add_choice(command, "--precision", precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32",
+               "precision");
   }
   [[nodiscard]] Device choose() const {
-    llm::Options options;
+    llm::RunOptions options;
     options.steps = 1;
     options.device = device;
     options.precision = precision;

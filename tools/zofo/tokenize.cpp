@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
-#include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/model_io/load_model.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 
 namespace zofo::cli {
 namespace {

@@ -176,10 +176,9 @@ class InnerRound {
     const double value = seen.value / (request.upper_weight + request.lower_weight);
     double& first = where.level == Level::upper ? state.first_upper : state.first_lower;
     if (std::isnan(first)) first = value;
-    require(options.divergence_factor == 0.0 ||
-                value <= options.divergence_factor * std::max(1.0, std::abs(first)),
-            "{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
-            where.text(), value, first, where.remedy(), options.divergence_factor);
+    if (options.divergence_factor > 0.0 && value > options.divergence_factor * std::max(1.0, std::abs(first)))
+      fail("{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
+           where.text(), value, first, where.remedy(), options.divergence_factor);
     return seen.gradient_norm;
   }
   void update(Problem& problem, const Theta& theta, const GradientRequest<P>& request, AdapterPair<P>& pair,

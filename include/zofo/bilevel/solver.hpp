@@ -25,6 +25,19 @@
 
 namespace zofo {
 
+namespace detail {
+
+template <class Problem>
+struct BatchedForm {
+  using Type = Problem;
+};
+template <FourFunctions Problem>
+struct BatchedForm<Problem> {
+  using Type = SimpleProblem<Problem>;
+};
+
+}  // namespace detail
+
 /// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or many:
 /// min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own gradients
 /// and moments, and then θ by one estimate of the mean of their penalties.
@@ -39,8 +52,7 @@ class Solver {
                 "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient (concept "
                 "FourFunctions), or num_tasks, losses and gradients (concept BilevelProblem)");
   // Owned where tasks are wrapped, borrowed where the problem is a BilevelProblem already.
-  using Batched = typename std::conditional_t<simple, std::type_identity<SimpleProblem<Problem>>,
-                                              std::type_identity<Problem>>::type;
+  using Batched = typename detail::BatchedForm<Problem>::Type;
   using Held = std::conditional_t<simple, Batched, Problem&>;
 
  public:

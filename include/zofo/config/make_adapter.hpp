@@ -1,18 +1,38 @@
 /// @file The layout of the adapter that a run's options name.
 #pragma once
 
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "zofo/config/run_options.hpp"
 #include "zofo/model/config.hpp"
 #include "zofo/peft/adapter.hpp"
-#include "zofo/config/option_fields.hpp"
 
 namespace zofo::llm {
 
+/// "q,v" as {"q", "v"}.
+inline std::vector<std::string> split_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  std::stringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+/// A LoRA layout for a model of this shape; `targets` separated by commas. Throws Error naming the field that
+/// does not fit the model.
+inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
+                            const std::string& targets) {
+  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
+}
+
 /// The layout for a model of this shape; LoRA's where the options name none, since a transformer serves
 /// one layout at least. Throws Error naming the field that does not fit the model.
-inline peft::Adapter make_adapter(const model::Config& config, const Options& o) {
-  if (o.adapter == peft::name(peft::Kind::prefix)) return peft::Prefix(config, {o.virtual_tokens});
-  if (o.adapter == peft::name(peft::Kind::prompt)) return peft::Prompt(config, {o.virtual_tokens});
-  return peft::Lora(config, {o.lora_rank, static_cast<float>(o.lora_alpha), split_commas(o.lora_targets)});
+inline peft::Adapter make_adapter(const model::Config& config, const RunOptions& o) {
+  if (o.adapter == AdapterKind::prefix) return peft::Prefix(config, {o.virtual_tokens});
+  if (o.adapter == AdapterKind::prompt) return peft::Prompt(config, {o.virtual_tokens});
+  return make_lora(config, o.lora_rank, o.lora_alpha, o.lora_targets);
 }
 
 }  // namespace zofo::llm

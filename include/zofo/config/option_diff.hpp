@@ -9,12 +9,13 @@
 #include <string_view>
 #include <type_traits>
 
+#include "zofo/config/enum_text.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/config/option_fields.hpp"
 
 namespace zofo::llm {
 
-/// Calls visit(name, field of first, the same field of second) for every option of one kind of run.
+/// Calls visit(name, field of first, the same field of second) for every option.
 template <class First, class Second, class Visit>
 requires std::is_same_v<std::remove_const_t<First>, std::remove_const_t<Second>>
 void for_each_pair(First& first, Second& second, Visit&& visit) {
@@ -27,9 +28,8 @@ void for_each_pair(First& first, Second& second, Visit&& visit) {
 }
 
 /// Throws Error naming the first option that differs from what a run was begun with and is not `extendable`.
-template <class AnyOptions>
-void refuse_changes(const AnyOptions& begun, const AnyOptions& given,
-                    std::span<const std::string_view> extendable) {
+inline void refuse_changes(const RunOptions& begun, const RunOptions& given,
+                           std::span<const std::string_view> extendable) {
   for_each_pair(begun, given, [&](const char* name, const auto& before, const auto& now) {
     if (std::ranges::find(extendable, std::string_view(name)) != extendable.end()) return;
     require(before == now, "{} = {}: the run was begun with {}; only {} may change", name, now, before,

@@ -1,4 +1,4 @@
-/// @file Options of a run as TOML; those of any kind of run whose fields a for_each_option lists.
+/// @file Options of a run as TOML.
 #pragma once
 
 #include <fmt/format.h>
@@ -11,9 +11,11 @@
 #include <string_view>
 #include <type_traits>
 
+#include "zofo/config/enum_text.hpp"
+#include "zofo/config/method_presets.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/toml.hpp"
-#include "zofo/config/option_fields.hpp"
 
 namespace zofo::llm {
 
@@ -40,6 +42,8 @@ template <class T>
 std::string toml_text(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
     return toml_quoted(value);
+  } else if constexpr (NamedEnum<T>) {
+    return toml_quoted(to_text(value));
   } else {
     std::string text = fmt::format("{}", value);
     const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
@@ -50,8 +54,7 @@ std::string toml_text(const T& value) {
 }  // namespace detail
 
 /// The options as TOML, one line a field, in the order of the list.
-template <class AnyOptions>
-std::string to_toml(const AnyOptions& options) {
+inline std::string to_toml(const RunOptions& options) {
   std::string out;
   for_each_option(options, [&out](const char* name, const auto& value, const char*) {
     out += fmt::format("{} = {}\n", name, detail::toml_text(value));
@@ -69,6 +72,9 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
   } else if constexpr (std::is_same_v<T, std::string>) {
     require(node.is_string(), "{}: must be a string", where);
     field = *node.value<std::string>();
+  } else if constexpr (NamedEnum<T>) {
+    require(node.is_string(), "{}: must be a string", where);
+    field = enum_from<T>(where, *node.value<std::string>());
   } else if constexpr (std::is_floating_point_v<T>) {
     require(node.is_number(), "{}: must be a number", where);
     field = *node.value<double>();
@@ -85,8 +91,7 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 
 /// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
 /// field) on a syntax error, an unknown field or a wrong type.
-template <class AnyOptions>
-void parse_toml(AnyOptions& options, std::string_view text, const std::string& name) {
+inline void parse_toml(RunOptions& options, std::string_view text, const std::string& name) {
   const toml::table table = parse::parse_toml(text, name);
   for (const auto& [key, node] : table) {
     const std::string field_name(key.str());
@@ -102,9 +107,17 @@ void parse_toml(AnyOptions& options, std::string_view text, const std::string& n
 }
 
 /// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
-template <class AnyOptions>
-void read_toml(AnyOptions& options, const std::filesystem::path& path) {
+inline void read_toml(RunOptions& options, const std::filesystem::path& path) {
   parse_toml(options, parse::read_file(path), path.string());
+}
+
+/// The options of a run that a command began, from their text; the adapter is the method's where the text
+/// names none. Throws Error as parse_toml does.
+inline RunOptions options_from_toml(Command command, std::string_view text, const std::string& name) {
+  RunOptions options = defaults(command);
+  parse_toml(options, text, name);
+  if (!parse::parse_toml(text, name).contains("adapter")) options.adapter = info(options.method).adapter;
+  return options;
 }
 
 }  // namespace zofo::llm

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "zofo/core/adam_numbers.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/memory.hpp"
 #include "zofo/core/schedule.hpp"
@@ -14,18 +15,10 @@
 
 namespace zofo::inner {
 
-/// The numbers of one step of Adam.
-struct AdamNumbers {
-  double beta1, beta2, epsilon;
-  double rate;   ///< divided by 1 − β₁ᵗ
-  double bias2;  ///< 1 / (1 − β₂ᵗ)
-  double keep;   ///< 1 − rate · weight_decay
-};
-
 /// x whose coordinates lie elsewhere and that takes a step of Adam by itself: `adam_move(numbers, gradient,
 /// first, second, x)`.
 template <class P>
-concept MovesByAdam = requires(const AdamNumbers& numbers, const P& gradient, P& x) {
+concept HasFusedAdam = requires(const AdamNumbers& numbers, const P& gradient, P& x) {
   adam_move(numbers, gradient, x, x, x);
 };
 
@@ -66,7 +59,7 @@ struct Adam {
   /// another size.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {
-    static_assert(HasCoordinates<P> || MovesByAdam<P>,
+    static_assert(HasCoordinates<P> || HasFusedAdam<P>,
                   "zofo: inner::Adam needs coordinates(x) with size() and [i] (concept HasCoordinates)");
     P& first = memory_like(x, state.first);
     P& second = memory_like(x, state.second);
@@ -78,7 +71,7 @@ struct Adam {
                               .rate = step / (1.0 - std::pow(beta1, t)),
                               .bias2 = 1.0 / (1.0 - std::pow(beta2, t)),
                               .keep = 1.0 - step * weight_decay};
-    if constexpr (MovesByAdam<P>)
+    if constexpr (HasFusedAdam<P>)
       adam_move(numbers, gradient, first, second, x);
     else
       move_coordinates(numbers, gradient, first, second, x);

@@ -8,11 +8,17 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/memory.hpp"
-#include "zofo/core/problem.hpp"
+#include "zofo/core/vector_space.hpp"
 #include "zofo/inner/inner_optimizer.hpp"
 #include "zofo/inner/state_memory.hpp"
 
 namespace zofo::inner {
+
+/// Value at x, and the gradient written to `gradient` (which has x's shape).
+template <class G, class P>
+concept InnerObjective = requires(G& g, const P& x, P& gradient) {
+  { g.value_and_gradient(x, gradient) } -> std::convertible_to<double>;
+};
 
 /// What an inner step saw where it took the gradient: at x before the step, or at the optimizer's point.
 struct InnerStep {

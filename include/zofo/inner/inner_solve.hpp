@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "zofo/core/checkable.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/inner/evaluate.hpp"
 #include "zofo/inner/inner_optimizer.hpp"
@@ -54,6 +56,7 @@ InnerStep inner_step(const O& optimizer, Objective& objective, P& x, typename O:
 template <class O, class Objective, VectorSpace P>
 InnerReport inner_solve(const O& optimizer, Objective& objective, P& x, typename O::template State<P>& state,
                         InnerBudget budget) {
+  check_policy(optimizer);
   budget.check();
   if (NeedsMinimiser<O, P>) budget.steps = std::min(budget.steps, 1U);
   Memory<P> gradient;

@@ -1,11 +1,9 @@
 /// @file Limited-memory BFGS.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "zofo/core/error.hpp"
@@ -39,7 +37,7 @@ struct Lbfgs {
   struct Pair {
     Memory<P> step;          ///< s
     Memory<P> change;        ///< y
-    double curvature = 0.0;  ///< sᵀy
+    double curvature = 0.0;  ///< sᵀy; 0 where nothing is kept yet
     double scale = 0.0;      ///< sᵀy/yᵀy
     /// What must be saved to go on later.
     template <class A>
@@ -52,15 +50,15 @@ struct Lbfgs {
   template <class P>
   struct State {
     std::uint64_t steps = 0;           ///< steps taken: the k of schedules
-    std::vector<Pair<P>> pairs;        ///< at most `memory`, the oldest first
+    std::vector<Pair<P>> pairs;        ///< a ring; the last may be empty
+    std::uint64_t next = 0;            ///< index of the pair that is written next
     Memory<P> previous;                ///< x_{k−1}; empty before the first step
     Memory<P> previous_gradient;       ///< ∇g(x_{k−1})
-    Pair<P> spare;                     ///< scratch: memory of the next pair, while there are few
     std::vector<double> coefficients;  ///< scratch of the recursion
     /// What must be saved to go on later.
     template <class A>
     void fields(A& archive) {
-      archive(steps, pairs, previous, previous_gradient);
+      archive(steps, pairs, next, previous, previous_gradient);
     }
   };
 
@@ -74,7 +72,7 @@ struct Lbfgs {
   }
 
   /// Moves x by its gradient, which is overwritten by the step's direction. Throws Error when the state
-  /// belongs to an x of another size.
+  /// belongs to an x of another size, or keeps more pairs than `memory`.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {
     take_memory(x, state);
@@ -89,38 +87,53 @@ struct Lbfgs {
   /// v ← H v, by the pairs in the state. Returns false, v as it was, when there is none.
   template <VectorSpace P>
   bool precondition(P& v, State<P>& state) const {
-    const std::vector<Pair<P>>& pairs = state.pairs;
-    if (pairs.empty()) return false;
-    state.coefficients.resize(pairs.size());
-    for (std::size_t i = pairs.size(); i-- > 0;) {
-      const double a = dot(*pairs[i].step, v) / pairs[i].curvature;
-      state.coefficients[i] = a;
-      axpy(-a, *pairs[i].change, v);
+    const std::size_t n = kept(state);
+    if (n == 0) return false;
+    const std::size_t newest = static_cast<std::size_t>(state.next) + n - 1;
+    const auto aged = [&](std::size_t age) -> const Pair<P>& { return state.pairs[(newest - age) % n]; };
+    state.coefficients.resize(n);
+    for (std::size_t age = 0; age < n; ++age) {
+      const Pair<P>& pair = aged(age);
+      state.coefficients[age] = dot(*pair.step, v) / pair.curvature;
+      axpy(-state.coefficients[age], *pair.change, v);
     }
-    scale(pairs.back().scale, v);
-    for (std::size_t i = 0; i < pairs.size(); ++i) {
-      const double b = dot(*pairs[i].change, v) / pairs[i].curvature;
-      axpy(state.coefficients[i] - b, *pairs[i].step, v);
+    scale(aged(0).scale, v);
+    for (std::size_t age = n; age-- > 0;) {
+      const Pair<P>& pair = aged(age);
+      axpy(state.coefficients[age] - dot(*pair.change, v) / pair.curvature, *pair.step, v);
     }
     return true;
+  }
+
+  /// Number of pairs in the state.
+  template <class P>
+  [[nodiscard]] static std::size_t kept(const State<P>& state) {
+    const bool last_is_empty = !state.pairs.empty() && state.pairs.back().curvature == 0.0;
+    return state.pairs.size() - (last_is_empty ? 1 : 0);
   }
 
  private:
   // All memory of the coming step, so that nothing has changed when there is not enough of it.
   template <class P>
   void take_memory(const P& x, State<P>& state) const {
+    require(state.pairs.size() <= memory,
+            "inner::Lbfgs: memory = {}: the state has {} pairs, must be as many", memory, state.pairs.size());
     memory_like(x, state.previous);
     memory_like(x, state.previous_gradient);
     state.coefficients.reserve(memory);
     state.pairs.reserve(memory);
-    if (state.steps > 0 && state.pairs.size() < memory) {
-      scratch_like(x, state.spare.step);
-      scratch_like(x, state.spare.change);
+    if (state.steps == 0 || state.next < state.pairs.size()) return;
+    if (state.pairs.size() == memory) {
+      state.next = 0;
+    } else {
+      Pair<P>& pair = state.pairs.emplace_back();
+      memory_like(x, pair.step);
+      memory_like(x, pair.change);
     }
   }
 
-  // Turns the memory of the previous step into s and y, and keeps them if their curvature is clearly
-  // positive. The memory that they replace becomes that of the previous step.
+  // Turns what is kept of the previous step into s and y, which become a pair if their curvature is clearly
+  // positive.
   template <class P>
   void learn(const P& gradient, const P& x, State<P>& state) const {
     P& s = *state.previous;
@@ -132,25 +145,11 @@ struct Lbfgs {
     const double curvature = dot(s, y), squared = dot(y, y);
     if (!std::isnormal(curvature) || !std::isnormal(squared)) return;
     if (curvature <= min_curvature * norm(s) * std::sqrt(squared)) return;
-    Pair<P>& pair = slot(state);
-    std::swap(pair.step, state.previous);
-    std::swap(pair.change, state.previous_gradient);
+    Pair<P>& pair = state.pairs[static_cast<std::size_t>(state.next++)];
+    assign(s, *pair.step);
+    assign(y, *pair.change);
     pair.curvature = curvature;
     pair.scale = curvature / squared;
-  }
-
-  // The last of the pairs, to be overwritten: a new one, or the oldest's memory where there are enough.
-  template <class P>
-  Pair<P>& slot(State<P>& state) const {
-    std::vector<Pair<P>>& pairs = state.pairs;
-    if (pairs.size() < memory) {
-      pairs.push_back(std::exchange(state.spare, {}));
-    } else {
-      const auto first_kept = pairs.end() - static_cast<std::ptrdiff_t>(memory);
-      pairs.erase(pairs.begin(), first_kept);  // the state may be that of a larger memory
-      std::rotate(pairs.begin(), pairs.begin() + 1, pairs.end());
-    }
-    return pairs.back();
   }
 
   // `step`, or what makes step · direction as long as the limit.

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/bilevel/joint_tasks.hpp"
 #include "zofo/core/probe.hpp"
+#include "zofo/core/requests.hpp"
 #include "zofo/core/vector_space.hpp"
 #include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/pack_examples.hpp"
@@ -97,16 +97,18 @@ inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
   return tokens;
 }
 
-/// Values and gradients of several adapters, in one pass as long as no more than
-/// Backend::tokens_that_fill tokens share it. `parts_of(one)` lists the rows of one of them, whose adapter is
-/// numbered here; `count(parts)` hears of every pass. Without rows value and gradient are 0.
-template <class Backend, class Problem, class PartsOf, class Count>
+/// Values and gradients in several adapters, in one pass as long as no more than Backend::tokens_that_fill tokens
+/// share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here; `count(parts)`
+/// is called for every pass. Without examples value and gradient are 0.
+template <class Backend, class PartsOf, class Count>
 void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
-                      std::span<JointGradient<Problem>> wanted, PartsOf&& parts_of, Count&& count) {
+                      std::span<GradientRequest<typename Backend::Vector>> requests, PartsOf&& parts_of,
+                      Count&& count) {
   using Vector = typename Backend::Vector;
+  using Request = GradientRequest<Vector>;
   std::vector<RowsPart> parts;
-  std::vector<JointGradient<Problem>*> sharing;
-  std::vector<std::size_t> ends;  // of each one's share of `parts`
+  std::vector<Request*> sharing;
+  std::vector<std::size_t> ends;  // of each request's share of `parts`
   std::vector<const Vector*> adapters;
   std::vector<Vector*> gradients;
   std::size_t tokens = 0;
@@ -122,22 +124,22 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
     parts.clear(), sharing.clear(), ends.clear(), adapters.clear(), gradients.clear();
     tokens = 0;
   };
-  for (JointGradient<Problem>& one : wanted) {
-    one.value = 0.0;
-    std::vector<RowsPart> own = parts_of(one);
+  for (Request& request : requests) {
+    request.value = 0.0;
+    std::vector<RowsPart> own = parts_of(std::as_const(request));
     const std::size_t more = packed_tokens(own);
     if (more == 0) {
-      *one.gradient = zeros_like(*one.x);
+      *request.gradient = zeros_like(*request.adapter);
       continue;
     }
     if (tokens + more > Backend::tokens_that_fill) pass();
     for (RowsPart& part : own) part.adapter = static_cast<int>(sharing.size());
     tokens += more;
     std::ranges::move(own, std::back_inserter(parts));
-    sharing.push_back(&one);
+    sharing.push_back(&request);
     ends.push_back(parts.size());
-    adapters.push_back(one.x);
-    gradients.push_back(one.gradient);
+    adapters.push_back(request.adapter);
+    gradients.push_back(request.gradient);
   }
   pass();
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "zofo/core/error.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::model {
 
@@ -85,6 +86,20 @@ struct Config {
   [[nodiscard]] std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
   [[nodiscard]] std::size_t qkv_width() const { return query_width() + 2 * key_width(); }
   friend bool operator==(const Config&, const Config&) = default;
+  /// What layouts and files of adapters read of it.
+  operator peft::ModelShape() const {  // NOLINT(google-explicit-constructor)
+    return {.layers = layers,
+            .width = width,
+            .embedded = embedded(),
+            .heads = heads,
+            .kv_heads = kv_heads,
+            .head_dim = head_dim,
+            .ffn = ffn,
+            .context = context,
+            .gated = gated(),
+            .rotary = rotary(),
+            .opt_names = family == Family::opt};
+  }
 
   /// Throws Error naming the first field out of range.
   void check() const {

@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "zofo/core/probe.hpp"
 #include "zofo/model/batch.hpp"
+#include "zofo/model/call_inputs.hpp"
 #include "zofo/model/head_rows.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/packing.hpp"
@@ -53,22 +53,20 @@ struct RunningSum {
 /// `begin`. Adapters are numbered within their kind.
 class CpuCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs;
-  /// `cached`: where keys and values are kept.
-  void begin(CpuBackend& /*backend*/, const Config& config, const peft::Adapters& layouts, const Batch& batch,
-             std::span<const Eigen::VectorXf* const> adapters, std::span<const Probe> probes, bool keeps,
-             std::optional<peft::DropoutKey> dropout = {}, CachedCall<float> cached = {}) {
+  /// Starts a call.
+  void begin(CpuBackend& /*backend*/, const Config& config, const peft::Adapters& layouts,
+             const CallInputs<Eigen::VectorXf, float>& inputs) {
     config_ = config;
-    cached_ = cached;
-    packing_.set(config, layouts, batch, adapters.size(), cached.past);
-    batch_ = &batch;
+    cached_ = inputs.cached;
+    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.past);
+    batch_ = inputs.batch;
     layouts_ = &layouts;
-    probes_ = probes.size();
-    keeps_ = keeps;
-    head_rows_.set(batch, packing_);
-    log_p_.assign(probes_, std::vector<double>(batch.targets.size(), 0.0));
-    set_dropout(dropout);
-    take_adapters(adapters);
+    probes_ = inputs.probes.size();
+    keeps_ = inputs.backward;
+    head_rows_.set(*batch_, packing_);
+    log_p_.assign(probes_, std::vector<double>(batch_->targets.size(), 0.0));
+    set_dropout(inputs.dropout);
+    take_adapters(inputs.adapters);
   }
   /// log P of each target, [probe][target].
   std::vector<std::vector<double>> results(CpuBackend& /*backend*/) { return std::move(log_p_); }

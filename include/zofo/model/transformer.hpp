@@ -76,7 +76,7 @@ class BasicTransformer {
     result.reserve(probes.size());
     for (const ProbeGroup& g : Backend::groups(law, probes)) {
       const auto group = probes.subspan(g.first, g.count);
-      call_.begin(backend_, config_, adapters_, batch, adapters, group, false);
+      call_.begin(backend_, config_, adapters_, {.batch = &batch, .adapters = adapters, .probes = group});
       if (group[0].scale == 0.0 && group.size() == 1)
         group_pass(theta, backend_.at_probes(theta, NoPerturbation{}, group));
       else
@@ -97,7 +97,9 @@ class BasicTransformer {
     require(gradients.size() == adapters.size(), "transformer: {} gradients for {} adapters",
             gradients.size(), adapters.size());
     const Probe here;
-    call_.begin(backend_, config_, adapters_, batch, adapters, std::span(&here, 1), true, dropout);
+    call_.begin(
+        backend_, config_, adapters_,
+        {.batch = &batch, .adapters = adapters, .probes = {&here, 1}, .backward = true, .dropout = dropout});
     backend_.run(call_, "forward and keep", theta, [&] { forward_and_keep(theta); });
     const std::vector<double> log_p = std::move(call_.results(backend_).front());
     std::vector<double> slopes(log_p.size(), 0.0);
@@ -179,7 +181,7 @@ class BasicTransformer {
     read_.add(tokens, -1);
     check(theta, read_, {});
     const Probe here;
-    call_.begin(backend_, config_, adapters_, read_, {}, std::span(&here, 1), true);
+    call_.begin(backend_, config_, adapters_, {.batch = &read_, .probes = {&here, 1}, .backward = true});
   }
 
   View hidden_view(Buffer& buffer) { return backend_.view(buffer, call_.rows(), config_.width); }
@@ -219,7 +221,8 @@ class BasicTransformer {
     check(theta, batch, adapters, past_);
     const auto cached = cache.call(batch, slots, taken, past_);
     const Probe here;
-    call_.begin(backend_, config_, adapters_, batch, adapters, std::span(&here, 1), false, {}, cached);
+    call_.begin(backend_, config_, adapters_,
+                {.batch = &batch, .adapters = adapters, .probes = {&here, 1}, .cached = cached});
     kept_.resize(std::max<std::size_t>(kept_.size(), 1));
     backend_.run(call_, name, theta, [&] {
       auto weights = backend_.at_probes(theta, NoPerturbation{}, {});

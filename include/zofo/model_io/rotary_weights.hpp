@@ -5,8 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/model/layout.hpp"
-#include "zofo/model/rope_order.hpp"
 
 namespace zofo::llm {
 
@@ -29,14 +29,14 @@ inline std::size_t rotary_cols(const model::Tensor& weight) { return weight.rows
 inline void to_rotary_pairs(std::span<float> values, const model::Config& config,
                             const model::Tensor& weight) {
   if (const std::size_t heads = detail::rotary_heads(config, weight.name); heads > 0)
-    model::interleave_rotary(values, heads, config.head_dim, detail::rotary_cols(weight));
+    checkpoint::interleave_rotary(values, heads, config.head_dim, detail::rotary_cols(weight));
 }
 
 /// The inverse of to_rotary_pairs.
 inline void to_rotary_halves(std::span<float> values, const model::Config& config,
                              const model::Tensor& weight) {
   if (const std::size_t heads = detail::rotary_heads(config, weight.name); heads > 0)
-    model::halve_rotary(values, heads, config.head_dim, detail::rotary_cols(weight));
+    checkpoint::halve_rotary(values, heads, config.head_dim, detail::rotary_cols(weight));
 }
 
 }  // namespace zofo::llm

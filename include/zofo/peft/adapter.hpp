@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/model/config.hpp"
 #include "zofo/peft/kind.hpp"
 #include "zofo/peft/lora.hpp"
+#include "zofo/peft/model_shape.hpp"
 #include "zofo/peft/prefix.hpp"
 #include "zofo/peft/prompt.hpp"
 
@@ -34,10 +34,10 @@ static_assert(std::variant_size_v<Adapter> == kind_names.size());
   return 0;
 }
 /// The layout for another model, or for the same one.
-[[nodiscard]] inline Adapter same_for(const model::Config& config, const Adapter& adapter) {
+[[nodiscard]] inline Adapter same_for(const ModelShape& shape, const Adapter& adapter) {
   return std::visit(
       [&](const auto& layout) -> Adapter {
-        return std::remove_cvref_t<decltype(layout)>(config, layout.options());
+        return std::remove_cvref_t<decltype(layout)>(shape, layout.options());
       },
       adapter);
 }
@@ -82,9 +82,9 @@ class Adapters {
   }
 
   /// Throws Error unless every layout is one for models of this shape.
-  void check(const model::Config& config) const {
+  void check(const ModelShape& shape) const {
     for (const std::optional<Adapter>& layout : layouts_)
-      require(!layout || peft::size(*layout) == peft::size(same_for(config, *layout)),
+      require(!layout || peft::size(*layout) == peft::size(same_for(shape, *layout)),
               "transformer: the adapter layout is that of a model of another shape");
   }
 

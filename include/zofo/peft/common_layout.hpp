@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/model/config.hpp"
 #include "zofo/peft/lora.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
 /// The smallest layout that holds all: every projection that one of them adapts, the largest rank, scale 1.
 /// Throws Error if there is none.
-inline Lora common_layout(const model::Config& config, std::span<const Lora> layouts) {
+inline Lora common_layout(const ModelShape& shape, std::span<const Lora> layouts) {
   require(!layouts.empty(), "adapters: no layout is given");
   LoraOptions common{1, 1.0F, {}};
   for (const std::string_view name : projection_names)
@@ -30,20 +30,20 @@ inline Lora common_layout(const model::Config& config, std::span<const Lora> lay
     }
   for (const Lora& each : layouts) common.rank = std::max(common.rank, each.rank());
   common.alpha = static_cast<float>(common.rank);
-  return Lora(config, common);
+  return Lora(shape, common);
 }
 
 /// An adapter as one of a larger layout that computes the same: A gains rows of zeros, B columns of zeros,
 /// and B takes up the ratio of the scales. Throws Error where the larger layout lacks a projection or is of
 /// lower rank, or the values are not the layout's.
-inline Eigen::VectorXf widen(const model::Config& config, const Lora& from, const Eigen::VectorXf& values,
+inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Eigen::VectorXf& values,
                              const Lora& to) {
   require(static_cast<std::size_t>(values.size()) == from.size(), "adapter of {} numbers: its layout has {}",
           values.size(), from.size());
   require(from.rank() <= to.rank(), "adapter of rank {}: the layout's is {}", from.rank(), to.rank());
   const float ratio = from.scale() / to.scale();
   Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
-  for (std::size_t layer = 0; layer < config.layers; ++layer)
+  for (std::size_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const Lora::Site& small = from.site(layer, static_cast<Projection>(p));
       const Lora::Site& large = to.site(layer, static_cast<Projection>(p));

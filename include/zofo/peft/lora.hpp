@@ -12,7 +12,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/model/config.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
@@ -57,17 +57,16 @@ class Lora {
     bool used = false;
   };
 
-  Lora(const model::Config& config, LoraOptions options)
-      : options_(std::move(options)), sites_(config.layers) {
+  Lora(const ModelShape& shape, LoraOptions options) : options_(std::move(options)), sites_(shape.layers) {
     options_.check();
-    require(config.gated() ||
+    require(shape.gated ||
                 std::find(options_.targets.begin(), options_.targets.end(), "gate") == options_.targets.end(),
             "lora targets: 'gate': a model of the OPT family has no gate; name some of q, k, v, o, up, down");
     for (auto& layer : sites_)
       for (std::size_t p = 0; p < projection_names.size(); ++p)
         if (std::find(options_.targets.begin(), options_.targets.end(), projection_names[p]) !=
             options_.targets.end())
-          layer[p] = place(config, static_cast<Projection>(p));
+          layer[p] = place(shape, static_cast<Projection>(p));
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -98,7 +97,7 @@ class Lora {
   }
 
  private:
-  Site place(const model::Config& c, Projection projection) {
+  Site place(const ModelShape& c, Projection projection) {
     const std::uint32_t queries = c.heads * c.head_dim;
     const std::uint32_t keys = c.kv_heads * c.head_dim;
     Site site;

@@ -9,8 +9,8 @@
 #include <variant>
 
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/model/config.hpp"
 #include "zofo/peft/adapter.hpp"
+#include "zofo/peft/model_shape.hpp"
 #include "zofo/peft/peft_config.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/peft/peft_virtual_tokens.hpp"
@@ -25,24 +25,24 @@ struct PeftAdapter {
 
 /// Reads an adapter for a model of this shape; its folder says the kind. Throws Error naming the file and the
 /// field or tensor at fault.
-inline PeftAdapter read_peft(const std::filesystem::path& folder, const model::Config& config) {
+inline PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape) {
   const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
   if (described.string("peft_type") == "LORA") {
-    PeftLora read = read_peft_lora(folder, config);
+    PeftLora read = read_peft_lora(folder, shape);
     return {std::move(read.lora), std::move(read.values)};
   }
-  PeftVirtualTokens read = read_peft_virtual_tokens(folder, config);
+  PeftVirtualTokens read = read_peft_virtual_tokens(folder, shape);
   return {std::move(read.adapter), std::move(read.values)};
 }
 
 /// Writes an adapter into an existing folder; peft and read_peft give back its values bit for bit. Throws
 /// Error naming the file when the disk refuses.
-inline void write_peft(const std::filesystem::path& folder, const model::Config& config,
-                       const Adapter& layout, std::span<const float> values, const std::string& base_model) {
+inline void write_peft(const std::filesystem::path& folder, const ModelShape& shape, const Adapter& layout,
+                       std::span<const float> values, const std::string& base_model) {
   if (const auto* lora = std::get_if<Lora>(&layout))
-    write_peft_lora(folder, config, *lora, values, base_model);
+    write_peft_lora(folder, shape, *lora, values, base_model);
   else
-    write_peft_virtual_tokens(folder, config, layout, values, base_model);
+    write_peft_virtual_tokens(folder, shape, layout, values, base_model);
 }
 
 }  // namespace zofo::peft

@@ -14,8 +14,8 @@
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/printable_utf8.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
-#include "zofo/model/config.hpp"
 #include "zofo/peft/lora.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
@@ -31,8 +31,8 @@ using checkpoint::JsonFields;
 inline constexpr std::array<std::string_view, projection_names.size()> projection_weights{
     "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
 
-inline checkpoint::Naming naming_of(const model::Config& config) {
-  return config.family == model::Family::opt ? checkpoint::Naming::opt : checkpoint::Naming::llama;
+inline checkpoint::Naming naming_of(const ModelShape& shape) {
+  return shape.opt_names ? checkpoint::Naming::opt : checkpoint::Naming::llama;
 }
 
 /// peft's name of a projection: the last part of Hugging Face's (`q_proj`); empty if the family lacks it.
@@ -94,7 +94,7 @@ inline std::vector<std::string> read_targets(const JsonFields& file, checkpoint:
 }  // namespace detail
 
 /// The options of a LoRA adapter's config. Throws Error naming file, field, value and what is allowed.
-inline LoraOptions read_peft_lora_config(const checkpoint::JsonFields& file, const model::Config& config) {
+inline LoraOptions read_peft_lora_config(const checkpoint::JsonFields& file, const ModelShape& shape) {
   if (file.string("peft_type") != "LORA") file.refuse("peft_type", "LORA");
   detail::check_rest(file, {"r", "lora_alpha", "target_modules", "lora_dropout", "bias", "use_rslora"});
   detail::check_start(file);
@@ -106,7 +106,7 @@ inline LoraOptions read_peft_lora_config(const checkpoint::JsonFields& file, con
   if (file.boolean_or("use_rslora", false)) alpha *= std::sqrt(static_cast<double>(options.rank));
   options.alpha = static_cast<float>(alpha);
   options.dropout = static_cast<float>(file.number_or("lora_dropout", 0.0));
-  options.targets = detail::read_targets(file, detail::naming_of(config));
+  options.targets = detail::read_targets(file, detail::naming_of(shape));
   try {
     options.check();
   } catch (const Error& error) {
@@ -116,12 +116,12 @@ inline LoraOptions read_peft_lora_config(const checkpoint::JsonFields& file, con
 }
 
 /// The config of a LoRA adapter for peft. Without a field for α's type peft takes any number.
-inline nlohmann::json peft_lora_config(const LoraOptions& options, const model::Config& config,
+inline nlohmann::json peft_lora_config(const LoraOptions& options, const ModelShape& shape,
                                        const std::string& base_model) {
   std::vector<std::string> targets;
   for (std::size_t p = 0; p < projection_names.size(); ++p)
     if (std::ranges::find(options.targets, projection_names[p]) != options.targets.end())
-      targets.emplace_back(detail::peft_target(detail::naming_of(config), p));
+      targets.emplace_back(detail::peft_target(detail::naming_of(shape), p));
   return {{"peft_type", "LORA"},
           {"task_type", "CAUSAL_LM"},
           {"base_model_name_or_path", base_model},

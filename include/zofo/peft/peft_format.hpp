@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "zofo/checkpoint/check_finite.hpp"
+#include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/checkpoint/safetensors.hpp"
 #include "zofo/checkpoint/safetensors_writer.hpp"
-#include "zofo/model/rope_order.hpp"
 #include "zofo/peft/peft_config.hpp"
 
 namespace zofo::peft {
@@ -39,17 +39,17 @@ struct PeftFactor {
 };
 
 /// B's rows of q and k are turned in pairs, which Hugging Face's models have a half apart.
-inline std::size_t rotary_heads(const model::Config& config, Projection projection) {
-  if (!config.rotary()) return 0;
-  if (projection == Projection::q) return config.heads;
-  return projection == Projection::k ? config.kv_heads : 0;
+inline std::size_t rotary_heads(const ModelShape& shape, Projection projection) {
+  if (!shape.rotary) return 0;
+  if (projection == Projection::q) return shape.heads;
+  return projection == Projection::k ? shape.kv_heads : 0;
 }
 
 /// All factors of an adapter, in the flat vector's order.
-inline std::vector<PeftFactor> peft_factors(const model::Config& config, const Lora& lora) {
-  const checkpoint::Naming naming = naming_of(config);
+inline std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) {
+  const checkpoint::Naming naming = naming_of(shape);
   std::vector<PeftFactor> factors;
-  for (std::uint32_t layer = 0; layer < config.layers; ++layer)
+  for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
       const Lora::Site& site = lora.site(layer, projection);
@@ -59,7 +59,7 @@ inline std::vector<PeftFactor> peft_factors(const model::Config& config, const L
                                                            ours, naming, checkpoint::usual_prefix(naming));
       factors.push_back({module + ".lora_A.weight", site.a, lora.rank(), site.in, 0});
       factors.push_back(
-          {module + ".lora_B.weight", site.b, site.out, lora.rank(), rotary_heads(config, projection)});
+          {module + ".lora_B.weight", site.b, site.out, lora.rank(), rotary_heads(shape, projection)});
     }
   return factors;
 }
@@ -84,11 +84,11 @@ inline void check_factors(const checkpoint::SafetensorsFile& file, const std::ve
 
 /// Reads a LoRA adapter for a model of this shape. Throws Error naming the file and the field or tensor at
 /// fault; nothing is allocated for an adapter that the file doesn't hold.
-inline PeftLora read_peft_lora(const std::filesystem::path& folder, const model::Config& config) {
+inline PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& shape) {
   const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
-  Lora lora(config, read_peft_lora_config(described, config));
+  Lora lora(shape, read_peft_lora_config(described, shape));
   const checkpoint::SafetensorsFile file(folder / peft_weights_file);
-  const std::vector<detail::PeftFactor> factors = detail::peft_factors(config, lora);
+  const std::vector<detail::PeftFactor> factors = detail::peft_factors(shape, lora);
   detail::check_factors(file, factors);
   Eigen::VectorXf values(static_cast<Eigen::Index>(lora.size()));
   for (const detail::PeftFactor& factor : factors) {
@@ -96,7 +96,7 @@ inline PeftLora read_peft_lora(const std::filesystem::path& folder, const model:
     file.read(factor.name, into);
     checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.name(), factor.name));
     if (factor.rotary_heads > 0)
-      model::interleave_rotary(into, factor.rotary_heads, config.head_dim, factor.cols);
+      checkpoint::interleave_rotary(into, factor.rotary_heads, shape.head_dim, factor.cols);
   }
   std::string base;
   if (described.has("base_model_name_or_path")) base = described.string("base_model_name_or_path");
@@ -106,11 +106,11 @@ inline PeftLora read_peft_lora(const std::filesystem::path& folder, const model:
 /// Writes a LoRA adapter into an existing folder in fp32, so that peft's `PeftModel.from_pretrained` and
 /// read_peft_lora give back its values bit for bit; the config comes last. Throws Error naming the file when
 /// the disk refuses.
-inline void write_peft_lora(const std::filesystem::path& folder, const model::Config& config,
-                            const Lora& lora, std::span<const float> values, const std::string& base_model) {
+inline void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shape, const Lora& lora,
+                            std::span<const float> values, const std::string& base_model) {
   require(values.size() == lora.size(), "adapter of {} numbers: its layout has {}", values.size(),
           lora.size());
-  const std::vector<detail::PeftFactor> factors = detail::peft_factors(config, lora);
+  const std::vector<detail::PeftFactor> factors = detail::peft_factors(shape, lora);
   std::vector<checkpoint::SafetensorsSpec> specs;
   for (const detail::PeftFactor& factor : factors) specs.push_back({factor.name, {factor.rows, factor.cols}});
   checkpoint::SafetensorsWriter file(folder / peft_weights_file, std::move(specs),
@@ -118,12 +118,13 @@ inline void write_peft_lora(const std::filesystem::path& folder, const model::Co
   for (const detail::PeftFactor& factor : factors) {
     const auto from = values.subspan(factor.offset, factor.size());
     std::vector<float> rows(from.begin(), from.end());
-    if (factor.rotary_heads > 0) model::halve_rotary(rows, factor.rotary_heads, config.head_dim, factor.cols);
+    if (factor.rotary_heads > 0)
+      checkpoint::halve_rotary(rows, factor.rotary_heads, shape.head_dim, factor.cols);
     file.tensor(factor.name, rows);
   }
   file.finish();
   checkpoint::AtomicFile described(folder / peft_config_file);
-  described.write(peft_lora_config(lora.options(), config, base_model).dump(2) + "\n");
+  described.write(peft_lora_config(lora.options(), shape, base_model).dump(2) + "\n");
   described.commit();
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "zofo/core/error.hpp"
-#include "zofo/model/config.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
@@ -25,12 +25,12 @@ struct PrefixOptions {
 /// side. A sequence's own positions start at `tokens`, as after that many real tokens.
 class Prefix {
  public:
-  Prefix(const model::Config& config, PrefixOptions options)
-      : options_(options), layers_(config.layers), half_(std::size_t{options.tokens} * config.key_width()) {
+  Prefix(const ModelShape& shape, PrefixOptions options)
+      : options_(options), layers_(shape.layers), half_(std::size_t{options.tokens} * shape.key_width()) {
     options_.check();
-    require(options_.tokens < config.context,
+    require(options_.tokens < shape.context,
             "prefix tokens = {}: must be below the model's context of {}, which they share with the text",
-            options_.tokens, config.context);
+            options_.tokens, shape.context);
   }
 
   [[nodiscard]] const PrefixOptions& options() const { return options_; }

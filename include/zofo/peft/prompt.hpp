@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "zofo/core/error.hpp"
-#include "zofo/model/config.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
@@ -24,11 +24,11 @@ struct PromptOptions {
 /// positions 0 … tokens − 1; a sequence's own positions start at `tokens`.
 class Prompt {
  public:
-  Prompt(const model::Config& config, PromptOptions options) : options_(options), width_(config.embedded()) {
+  Prompt(const ModelShape& shape, PromptOptions options) : options_(options), width_(shape.embedded) {
     options_.check();
-    require(options_.tokens < config.context,
+    require(options_.tokens < shape.context,
             "prompt tokens = {}: must be below the model's context of {}, which they share with the text",
-            options_.tokens, config.context);
+            options_.tokens, shape.context);
   }
 
   [[nodiscard]] const PromptOptions& options() const { return options_; }

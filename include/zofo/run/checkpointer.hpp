@@ -4,19 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <string_view>
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/run/run_directory.hpp"
-#include "zofo/run/metrics_log.hpp"
+#include "zofo/run/run_state.hpp"
 
 namespace zofo::llm {
 
-inline constexpr std::string_view state_file = "state.bin";
-inline constexpr int state_version = 1;
-
-/// Saves states of a run, by time so rarely that it costs less than 1 % of the training. Borrows the
-/// folder.
+/// Saves states of a run, by time so rarely that it costs less than 1 % of the training. Borrows the folder.
 class Saver {
  public:
   /// Training seconds from one state to the next, 0: no such bound; and steps, 0: the same.

@@ -3,7 +3,9 @@
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <string>
+#include <vector>
+
+#include "zofo/config/option_enums.hpp"
 
 namespace zofo::llm {
 
@@ -23,21 +25,21 @@ struct Cost {
   std::uint32_t rows = 0;
 };
 
-/// What a run has computed: passes in units of one forward over `batch` rows (a backward counts as one more).
+/// What a problem has computed. Whole numbers: their sum is the same wherever a run was cut.
 struct Work {
-  double passes = 0.0;
-  std::uint64_t tokens = 0;  ///< tokens read, a backward counting them once more
+  std::uint64_t rows = 0;    ///< rows read by forward passes, a backward counting them once more
+  std::uint64_t tokens = 0;  ///< tokens read, the same way
 };
 
-/// What could be served after a step, and how it does on the rows that decide.
+/// What could be selected after a step, and its loss on the rows that decide.
 struct Candidate {
-  double loss = 0.0;
-  double accuracy = 0.0;    ///< NaN where nothing is chosen
+  double loss = 0.0;        ///< mean over the tasks
+  double accuracy = 0.0;    ///< the same; NaN where nothing is chosen
   std::uint32_t steps = 0;  ///< steps that lead to it
-  std::string what;         ///< "upper", "lower" or "backbone"
+  Selected selected = Selected::backbone;
   double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
   double lower_loss = 0.0;
-  Eigen::VectorXf adapter;  ///< empty for the backbone alone
+  std::vector<Eigen::VectorXf> adapters{};  ///< one a task, or one of all; none for the backbone alone
 };
 
 /// How far a run is.

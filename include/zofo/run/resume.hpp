@@ -1,4 +1,4 @@
-/// @file The saved state of a run, and which options may change when it is resumed.
+/// @file Reading a saved state, and what may change when a run is resumed.
 #pragma once
 
 #include <array>
@@ -7,41 +7,48 @@
 #include <string_view>
 
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/config/method_presets.hpp"
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/options_toml.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/run/checkpointer.hpp"
+#include "zofo/run/old_states.hpp"
 #include "zofo/run/run_directory.hpp"
+#include "zofo/run/run_state.hpp"
 
 namespace zofo::llm {
 
-/// The state that a run folder holds. Throws Error naming the file where there is none or it is damaged.
+/// The options that a saved run was begun with.
+inline RunOptions options_of(const checkpoint::RunState& saved) {
+  const auto version = saved.number<int>("version");
+  const Command command = version == 1   ? Command::finetune
+                          : version == 2 ? Command::meta_train
+                                         : enum_from<Command>("command", saved.number<std::string>("command"));
+  return options_from_toml(command, saved.number<std::string>("options"), "saved state: options");
+}
+
+/// The state that a run folder holds, in today's form. Throws Error naming the file where there is none, it is
+/// damaged, or of a version that this program does not read.
 inline checkpoint::RunState read_state(const RunFolder& folder) {
   const std::filesystem::path path = folder.file(state_file);
-  require(std::filesystem::exists(path), "{}: no saved state: this run cannot be resumed, begin it anew",
+  require(std::filesystem::exists(path), "{}: no saved state: this run cannot be resumed; start a new run",
           path.string());
   checkpoint::RunState state = checkpoint::read_run_state(path);
   const int version = state.number<int>("version");
-  require(version == state_version, "{}: version = {}: this program reads {}", path.string(), version,
-          state_version);
+  require(version >= 1 && version <= state_version, "{}: version = {}: this program reads 1 to {}", path.string(),
+          version, state_version);
+  if (version < state_version) return old_states::converted(state, version, options_of(state));
   return state;
 }
 
-/// The options that a saved run was begun with.
-inline Options options_of(const checkpoint::RunState& saved) {
-  Options options;
-  parse_toml(options, saved.number<std::string>("options"), "saved state: options");
-  return options;
-}
-
 /// Options that may differ from those a run was begun with.
-inline constexpr std::array<std::string_view, 7> extendable{
-    "steps", "seconds", "passes", "patience", "curve_points", "save_seconds", "save_steps"};
+inline constexpr std::array<std::string_view, 8> extendable{
+    "steps", "seconds", "passes", "patience", "curve_points", "save_seconds", "save_steps", "in_memory"};
 
 /// Throws Error naming the first option that must not differ.
-inline void check_changes(const Options& begun, const Options& given, const checkpoint::RunState& saved) {
+inline void check_changes(const RunOptions& begun, const RunOptions& given, const checkpoint::RunState& saved) {
+  require(begun.command == given.command, "the run was begun by zofo {}: resume it with the same", begun.command);
   refuse_changes(begun, given, extendable);
-  require(begun.schedule == "constant" || begun.decay_steps > 0 || begun.steps == given.steps,
+  require(begun.schedule == ScheduleKind::constant || begun.decay_steps > 0 || begun.steps == given.steps,
           "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, begun.steps,
           begun.schedule);
   require((begun.patience > 0) == (given.patience > 0),

@@ -12,15 +12,20 @@
 
 namespace zofo::llm {
 
-using checkpoint::AppendFile;
-using checkpoint::write_atomically;
 
 /// A run's folder.
 class RunFolder {
  public:
+  /// Throws Error unless a folder of that name can be new; makes nothing. So what takes long can be done first.
+  static void require_new(const std::filesystem::path& path) {
+    require(!path.empty(), "out = \"\": must name a folder");
+    std::error_code error;
+    const bool exists = std::filesystem::exists(std::filesystem::symlink_status(path, error));
+    require(!exists, "{}: already exists: name a new run folder", path.string());
+  }
   /// Makes the folder (and its parents); throws Error if it exists: nothing is overwritten.
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-    require(!path_.empty(), "out = \"\": must name a folder");
+    require_new(path_);
     std::error_code error;
     if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
     require(!error, "{}: cannot be made: {}", path_.parent_path().string(), error.message());
@@ -37,7 +42,7 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
   /// Writes a file of the folder in one piece.
-  void write(std::string_view name, std::string_view bytes) const { write_atomically(file(name), bytes); }
+  void write(std::string_view name, std::string_view bytes) const { checkpoint::write_atomically(file(name), bytes); }
   /// The last thing a complete run writes.
   void mark_done() const { write("done", "done\n"); }
   [[nodiscard]] bool done() const { return std::filesystem::exists(file("done")); }

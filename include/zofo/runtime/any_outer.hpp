@@ -19,15 +19,15 @@ namespace zofo::llm {
 /// Any of the outer optimisers. Adam keeps two vectors of θ's size and Momentum one, both on the CPU only.
 class AnyOuter {
  public:
-  using BoundedSgd = outer::StepClipping<outer::Sgd>;
-  using BoundedMomentum = outer::StepClipping<outer::Momentum>;
+  using ClippedSgd = outer::StepClipping<outer::Sgd>;
+  using ClippedMomentum = outer::StepClipping<outer::Momentum>;
   using Choice =
-      std::variant<outer::Sgd, outer::Momentum, outer::Adam, outer::RmsScalar, BoundedSgd, BoundedMomentum>;
+      std::variant<outer::Sgd, outer::Momentum, outer::Adam, outer::RmsScalar, ClippedSgd, ClippedMomentum>;
   /// All but the chosen one's stay empty.
   template <class Theta>
   struct State {
     std::tuple<outer::Sgd::State<Theta>, outer::Momentum::State<Theta>, outer::Adam::State<Theta>,
-               outer::RmsScalar::State<Theta>, BoundedSgd::State<Theta>, BoundedMomentum::State<Theta>>
+               outer::RmsScalar::State<Theta>, ClippedSgd::State<Theta>, ClippedMomentum::State<Theta>>
         own;
     /// What a saved state holds.
     template <class Archive>
@@ -82,7 +82,7 @@ class AnyOuter {
   template <class Outer>
   static constexpr bool coordinatewise =
       std::is_same_v<Outer, outer::Adam> || std::is_same_v<Outer, outer::Momentum> ||
-      std::is_same_v<Outer, BoundedMomentum>;
+      std::is_same_v<Outer, ClippedMomentum>;
 
   Choice optimizer_;
 };

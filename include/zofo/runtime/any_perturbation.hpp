@@ -25,11 +25,11 @@ namespace zofo::llm {
 
 /// Any of the perturbations, bound to a direction and to θ's shape. The choice is made once for a whole piece
 /// of z.
-class BoundLaw {
+class BoundPerturbation {
  public:
   using Choice = std::variant<Gaussian, Rademacher, ScaledGaussian, SingleEntry, LowRankFactors,
                               MaskedLaw<Gaussian, MagnitudeMask>, MaskedLaw<Gaussian, RandomMask>>;
-  explicit BoundLaw(Choice perturbation) : chosen_(std::move(perturbation)) {}
+  explicit BoundPerturbation(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// z_i for i in [offset, offset + n) of one tensor.
   template <class T>
@@ -44,27 +44,34 @@ class BoundLaw {
 
 /// Any of the perturbation distributions but Orthogonal, whose matrix products would double the time that a
 /// compiler takes.
-class AnyLaw {
+class AnyPerturbation {
  public:
   using Choice = std::variant<Gaussian, Rademacher, Sphere, Coordinate, LowRank,
                               Sparse<Gaussian, MagnitudeMask>, Sparse<Gaussian, RandomMask>>;
-  AnyLaw(Choice perturbation) : chosen_(std::move(perturbation)) {}
+  AnyPerturbation(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// Throws Error naming the field out of range.
   void check() const {
     std::visit([](const auto& perturbation) { check_policy(perturbation); }, chosen_);
   }
   /// Throws Error where `add` would.
-  template <HasTensors Theta>
+  template <class Theta>
   void check_direction(const Theta& theta, Direction direction) const {
-    std::visit([&](const auto& perturbation) { zofo::check_direction(perturbation, theta, direction); },
-               chosen_);
+    const auto check = [&](const auto& perturbation) {
+      zofo::check_direction(perturbation, theta, direction);
+    };
+    if constexpr (HasTensors<Theta>)
+      std::visit(check, chosen_);
+    else
+      on(theta, check);
   }
   /// z(direction) on θ's shape.
   template <HasTensors Theta>
-  [[nodiscard]] BoundLaw bind(const Theta& theta, Direction direction) const {
+  [[nodiscard]] BoundPerturbation bind(const Theta& theta, Direction direction) const {
     return std::visit(
-        [&](const auto& perturbation) { return BoundLaw(zofo::bind(perturbation, theta, direction)); },
+        [&](const auto& perturbation) {
+          return BoundPerturbation(zofo::bind(perturbation, theta, direction));
+        },
         chosen_);
   }
   /// θ ← θ + a z(direction), by the distribution's own kernel.
@@ -76,11 +83,6 @@ class AnyLaw {
   requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
     move_one(theta, *this, direction, a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const {
-    return std::visit([d](const auto& perturbation) { return perturbation.second_moment_factor(d); },
-                      chosen_);
-  }
-
   /// E‖z‖² on d coordinates.
   [[nodiscard]] double mean_square_length(std::size_t d) const {
     return std::visit([d](const auto& perturbation) { return zofo::mean_square_length(perturbation, d); },
@@ -111,7 +113,7 @@ class AnyLaw {
 
 /// θ += Σ coefficient·z(direction) where θ updates itself (concept MovesAlong).
 template <MovesAlong<Gaussian> Theta>
-void move_along(Theta& theta, const AnyLaw& any, std::span<const ZoTerm> terms) {
+void move_along(Theta& theta, const AnyPerturbation& any, std::span<const ZoTerm> terms) {
   any.on(theta, [&](const auto& perturbation) { move_along(theta, perturbation, terms); });
 }
 

@@ -1,126 +1,153 @@
-/// @file What a run's options come to: the loop's options and the policies that the solver is made of.
+/// @file The solver's options and policies that a run's options stand for.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <string>
 
 #include "zofo/bilevel/options.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/runtime/any_estimator.hpp"
-#include "zofo/runtime/any_perturbation.hpp"
 #include "zofo/runtime/any_outer.hpp"
-#include "zofo/config/method_presets.hpp"
-#include "zofo/config/option_fields.hpp"
+#include "zofo/runtime/any_perturbation.hpp"
 
 namespace zofo::llm {
 
-/// What the options' method steps.
-inline Trains trains(const Options& o) { return method_named(o.method).trains; }
+/// How the learning rates of a run follow the outer step.
+struct RateSchedule {
+  ScheduleKind kind = ScheduleKind::constant;
+  std::uint32_t warmup_steps = 0;  ///< in which a rate rises from 0
+  std::uint32_t end = 0;           ///< outer step at which it has fallen to 0; a constant rate has none
 
-/// True if a run's zeroth-order steps move the backbone.
-inline bool moves_backbone(const Options& o) {
-  return trains(o) == Trains::both_levels || trains(o) == Trains::backbone;
-}
+  /// The schedule of a rate of this value; `per_step`: steps that its optimiser takes in an outer step.
+  [[nodiscard]] Schedule of(double rate, std::uint32_t per_step = 1) const {
+    const auto counted = [per_step](std::uint64_t outer_steps) { return outer_steps * per_step; };
+    Schedule schedule = rate;
+    if (kind == ScheduleKind::linear) schedule = Schedule::linear(rate, 0.0, counted(end - warmup_steps));
+    if (kind == ScheduleKind::cosine) schedule = Schedule::cosine(rate, 0.0, counted(end - warmup_steps));
+    return schedule.with_warmup(counted(warmup_steps));
+  }
+};
 
-/// A learning rate that starts at `rate` and follows the options' schedule; `per_step`: how many steps its
-/// optimiser takes in an outer step.
-inline Schedule rate_schedule(const Options& o, double rate, std::uint32_t per_step = 1) {
-  const auto counted = [per_step](std::uint64_t outer_steps) { return outer_steps * per_step; };
-  const std::uint64_t end = o.decay_steps > 0 ? o.decay_steps : o.steps;
-  Schedule schedule = rate;
-  if (o.schedule == "linear") schedule = Schedule::linear(rate, 0.0, counted(end - o.warmup_steps));
-  if (o.schedule == "cosine") schedule = Schedule::cosine(rate, 0.0, counted(end - o.warmup_steps));
-  return schedule.with_warmup(counted(o.warmup_steps));
+/// The options' schedule.
+inline RateSchedule rate_schedule(const RunOptions& o) {
+  return {o.schedule, o.warmup_steps, o.decay_steps > 0 ? o.decay_steps : o.steps};
 }
 
 /// Steps of s in an outer step; p takes as many or one.
-inline std::uint32_t inner_steps(const Options& o) {
-  return trains(o) == Trains::both_levels ? o.inner_steps : 1;
+inline std::uint32_t inner_steps(const RunOptions& o) {
+  return o.trains() == Trains::both_levels ? o.inner_steps : 1;
 }
 
 /// The optimisers of s and p.
-inline inner::Adam lower_adam(const Options& o) {
-  return {{.rate = rate_schedule(o, o.lower_rate, inner_steps(o)),
-           .weight_decay = o.weight_decay,
-           .clip = o.clip}};
+inline inner::Adam lower_adam(const RunOptions& o) {
+  return {.rate = rate_schedule(o).of(o.lower_rate, inner_steps(o)),
+          .weight_decay = o.weight_decay,
+          .clip = o.clip};
 }
-inline inner::Adam upper_adam(const Options& o) {
-  return {{.rate = rate_schedule(o, o.upper_rate, o.upper_with_lower ? inner_steps(o) : 1),
-           .weight_decay = o.weight_decay,
-           .clip = o.clip}};
+inline inner::Adam upper_adam(const RunOptions& o) {
+  return {.rate = rate_schedule(o).of(o.upper_rate, o.upper_with_lower ? inner_steps(o) : 1),
+          .weight_decay = o.weight_decay,
+          .clip = o.clip};
 }
 
-/// The solver's options. Without a step limit time ends the run; the bound is that batches are numbered in 32
-/// bits.
-inline BilevelOptions loop_options(const Options& o) {
+/// The solver's options, but for the tasks' weights. Without a step limit time ends the run; the bound is
+/// that batches are numbered in 32 bits. Tasks that share their adapters are one task of the solver, whose
+/// mixture samples them. Adam does not see the scale of p's objective, so that λ is not divided out.
+inline BilevelOptions loop_options(const RunOptions& o) {
   BilevelOptions loop;
   loop.inner_steps = inner_steps(o);
   const std::uint64_t most =
       std::numeric_limits<std::uint32_t>::max() / (std::uint64_t{loop.inner_steps} * o.accumulate);
   loop.outer_steps = o.steps > 0 ? o.steps : static_cast<std::uint32_t>(most);
   loop.penalty = o.penalty;
+  loop.normalize_penalty = false;
   loop.upper_with_lower = o.upper_with_lower;
   loop.seed = o.seed;
-  switch (trains(o)) {
+  if (!o.tied()) loop.tasks_per_step = o.tasks_per_step;
+  switch (o.trains()) {
     case Trains::adapter:
       return loop.adapter_only();
     case Trains::backbone:
     case Trains::adapter_by_estimates:
       return loop.mezo();
     case Trains::both_levels:
+    case Trains::nothing:
       break;
   }
+  loop.move_backbone = o.moves_backbone();
   return loop;
 }
 
-/// The perturbation distribution on θ, which a mask of magnitudes reads: θ must be as it was at the start.
+/// The distribution of the directions on θ. A mask of magnitudes reads θ: it must be as at the start of the
+/// run.
 template <class Theta>
-AnyLaw make_law(const ZerothOrderOptions& o, const Theta& theta) {
-  if (o.direction == "rademacher") return AnyLaw(Rademacher{});
-  if (o.direction == "sphere") return AnyLaw(Sphere{});
-  if (o.direction == "coordinate") return AnyLaw(Coordinate{});
-  if (o.direction == "low-rank") return AnyLaw(LowRank{o.direction_rank, o.direction_hold});
-  if (o.direction == "random-sparse")
-    return AnyLaw(Sparse{Gaussian{}, RandomMask{o.density, o.seed, o.direction_hold}});
-  if (o.direction == "sparse") {
-    if constexpr (HasTensors<Theta>)
-      return AnyLaw(Sparse{Gaussian{}, MagnitudeMask(theta, o.density)});
-    else
-      fail("direction = \"sparse\": not supported on a GPU; use --device cpu");
+AnyPerturbation make_perturbation(const ZerothOrderOptions& o, const Theta& theta) {
+  switch (o.direction) {
+    case DirectionKind::rademacher:
+      return AnyPerturbation(Rademacher{});
+    case DirectionKind::sphere:
+      return AnyPerturbation(Sphere{});
+    case DirectionKind::coordinate:
+      return AnyPerturbation(Coordinate{});
+    case DirectionKind::low_rank:
+      return AnyPerturbation(LowRank{o.direction_rank, o.direction_hold});
+    case DirectionKind::random_sparse:
+      return AnyPerturbation(Sparse{Gaussian{}, RandomMask{o.density, o.seed, o.direction_hold}});
+    case DirectionKind::sparse:
+      if constexpr (HasTensors<Theta>)
+        return AnyPerturbation(Sparse{Gaussian{}, MagnitudeMask(theta, o.density)});
+      else
+        fail("direction = \"sparse\": not supported on a GPU; use --device cpu");
+    case DirectionKind::gaussian:
+      break;
   }
-  return AnyLaw(Gaussian{});
+  return AnyPerturbation(Gaussian{});
 }
 
-/// The estimator under its variance reduction. `random_sign`: each estimate's sign is random.
-inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign = false) {
+/// The estimator under its variance reduction; `random_sign`: the sign of each estimate is random.
+inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign) {
   const auto chosen = [&](auto estimator) {
     return random_sign ? AnyEstimator(RandomSign<decltype(estimator)>{estimator, o.seed})
                        : AnyEstimator(estimator);
   };
-  const AnyEstimator estimator = o.spread_scaled ? chosen(SpreadScaled{o.epsilon, o.queries, o.seed})
-                                 : o.one_sided   ? chosen(Forward{o.epsilon, o.queries, o.seed})
-                                                 : chosen(Central{o.epsilon, o.queries, o.seed});
-  const std::uint32_t period = o.reduction_period, batches = o.reduction_batches;
-  if (o.reduction == "svrg") return AnyReduction(AnyReduction::Svrg{estimator, period, batches});
-  if (o.reduction == "spider") return AnyReduction(AnyReduction::Spider{estimator, period, batches});
-  if (o.reduction == "storm") return AnyReduction(AnyReduction::Storm{estimator, o.storm_weight});
+  const auto estimator =
+      o.spread_scaled ? chosen(SpreadScaled{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
+      : o.one_sided   ? chosen(Forward{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
+                      : chosen(Central{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed});
+  switch (o.reduction) {
+    case ReductionKind::svrg:
+      return AnyReduction(AnyReduction::Svrg{estimator, o.reduction_period, o.reduction_batches});
+    case ReductionKind::spider:
+      return AnyReduction(AnyReduction::Spider{estimator, o.reduction_period, o.reduction_batches});
+    case ReductionKind::storm:
+      return AnyReduction(AnyReduction::Storm{estimator, o.storm_weight});
+    case ReductionKind::none:
+      break;
+  }
   return AnyReduction(AnyReduction::None{estimator});
 }
+inline AnyReduction make_reduction(const RunOptions& o) { return make_reduction(o, o.random_sign()); }
 
-/// The optimiser of what zeroth-order steps move, at `rate`.
+/// The optimiser of what zeroth-order estimates update, at `rate`.
 inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
   const outer::Sgd sgd{.rate = rate};
   const outer::Momentum momentum{.rate = rate, .momentum = o.momentum};
-  if (o.outer == "momentum")
-    return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedMomentum{momentum, o.max_step}) : AnyOuter(momentum);
-  if (o.outer == "adam") return AnyOuter(outer::Adam{.rate = rate, .beta1 = o.momentum});
-  if (o.outer == "scalar-adam") return AnyOuter(outer::RmsScalar{.rate = rate});
-  return o.max_step > 0.0 ? AnyOuter(AnyOuter::BoundedSgd{sgd, o.max_step}) : AnyOuter(sgd);
+  const bool clipped = o.max_step > 0.0;
+  switch (o.outer) {
+    case OuterKind::momentum:
+      return clipped ? AnyOuter(AnyOuter::ClippedMomentum{momentum, o.max_step}) : AnyOuter(momentum);
+    case OuterKind::adam:
+      return AnyOuter(outer::Adam{.rate = rate, .beta1 = o.momentum});
+    case OuterKind::rms_scalar:
+      return AnyOuter(outer::RmsScalar{.rate = rate});
+    case OuterKind::sgd:
+      break;
+  }
+  return clipped ? AnyOuter(AnyOuter::ClippedSgd{sgd, o.max_step}) : AnyOuter(sgd);
 }
-inline AnyOuter make_outer(const Options& o) { return make_outer(o, rate_schedule(o, o.theta_rate)); }
+inline AnyOuter make_outer(const RunOptions& o) { return make_outer(o, rate_schedule(o).of(o.theta_rate)); }
 
 }  // namespace zofo::llm

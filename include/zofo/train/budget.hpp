@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/config/option_fields.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/run/counters.hpp"
 #include "zofo/train/timer.hpp"
 
@@ -14,9 +14,9 @@ namespace zofo::llm {
 /// The bounds of a run, by steps, by seconds, by passes or by several of them.
 class Budget {
  public:
-  explicit Budget(const Options& options) : options_(options) {}
+  explicit Budget(const RunOptions& options) : options_(options) {}
 
-  /// Goes on from a tally: points of the curve that are past are not due again.
+  /// Continues from a tally: points of the curve that are past are not due again.
   void start(const Tally& tally) { points_ = point_at(tally); }
   /// Whether one more step of that cost ends within the bounds: no method gets more than it was given.
   [[nodiscard]] bool allows(const Tally& tally, const Cost& next) const {
@@ -49,14 +49,14 @@ class Budget {
     return static_cast<std::uint32_t>(share_done(tally) * options_.curve_points);
   }
 
-  const Options& options_;
+  const RunOptions& options_;
   std::uint32_t points_ = 0;
 };
 
 /// True if the bounds let a saved run take another step.
-inline bool goes_on(const Options& given, const checkpoint::RunState& saved) {
+inline bool goes_on(const RunOptions& given, const checkpoint::RunState& saved) {
   if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
-  Meter meter(given.batch);
+  Meter meter;
   meter.load(saved);
   return Budget(given).allows(meter.tally(), meter.next());
 }

@@ -1,14 +1,19 @@
-/// @file Stopping when the rows set aside say that training no longer helps.
+/// @file Stopping when training no longer lowers the loss on the rows set aside.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <Eigen/Core>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/config/option_enums.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
@@ -41,11 +46,16 @@ class EarlyStopping {
     if (!on()) return;
     state.numbers["stopping"] = {{"worse", worse_}, {"latest", latest_}};
     if (!best_) return;
-    state.numbers["best"] = {{"loss", best_->loss},        {"accuracy", best_->accuracy},
-                             {"steps", best_->steps},      {"what", best_->what},
-                             {"upper", best_->upper_loss}, {"lower", best_->lower_loss}};
-    state.vectors["best"] = best_->adapter;
+    state.numbers["best"] = {{"loss", best_->loss},
+                             {"accuracy", best_->accuracy},
+                             {"steps", best_->steps},
+                             {"selected", to_text(best_->selected)},
+                             {"upper", best_->upper_loss},
+                             {"lower", best_->lower_loss},
+                             {"adapters", best_->adapters.size()}};
+    for (std::size_t i = 0; i < best_->adapters.size(); ++i) state.vectors[name(i)] = best_->adapters[i];
   }
+  /// Throws Error naming what is missing.
   void load(const checkpoint::RunState& state) {
     if (!on()) return;
     const auto counts = state.fields("stopping");
@@ -53,17 +63,22 @@ class EarlyStopping {
     latest_ = counts.integer("latest");
     if (!state.numbers.contains("best")) return;
     const auto b = state.fields("best");
-    const Eigen::VectorXf* adapter = state.vector("best");
     best_ = Candidate{b.number("loss"),
                       checkpoint::number_or_nan(b, "accuracy"),
                       b.integer("steps"),
-                      b.string("what"),
+                      enum_from<Selected>("best: selected", b.string("selected")),
                       checkpoint::number_or_nan(b, "upper"),
-                      checkpoint::number_or_nan(b, "lower"),
-                      adapter == nullptr ? Eigen::VectorXf() : *adapter};
+                      checkpoint::number_or_nan(b, "lower")};
+    for (std::uint32_t i = 0; i < b.integer("adapters"); ++i) {
+      const Eigen::VectorXf* const adapter = state.vector(name(i));
+      require(adapter != nullptr, "saved state: vector '{}': is missing", name(i));
+      best_->adapters.push_back(*adapter);
+    }
   }
 
  private:
+  static std::string name(std::size_t i) { return fmt::format("best {}", i); }
+
   std::uint32_t patience_, worse_ = 0, latest_ = 0;
   std::optional<Candidate> best_;
 };

@@ -6,20 +6,27 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "zofo/bilevel/joint_inner_round.hpp"
+#include "zofo/bilevel/inner_round.hpp"
+#include "zofo/bilevel/options.hpp"
+#include "zofo/core/adapter_pair.hpp"
+#include "zofo/core/batcher.hpp"
+#include "zofo/core/report.hpp"
 #include "zofo/config/field_checks.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/shots.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/lm/evaluate.hpp"
-#include "zofo/train/meta_problem.hpp"
-#include "zofo/train/meta_tasks.hpp"
+#include "zofo/model/initial_adapter.hpp"
+#include "zofo/train/language_problem.hpp"
+#include "zofo/train/run_task.hpp"
 
 namespace zofo::llm {
 
@@ -52,7 +59,7 @@ struct Count {
 /// Which training rows a draw takes: a pure function of the seed. Throws Error where there are fewer, naming
 /// the class, and for none.
 inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count count, std::uint64_t seed) {
-  constexpr std::uint64_t examples_stream = 2002;  // apart from those of shots and demonstrations
+  constexpr std::uint32_t examples_stream = stream_number(BatchStream::examples);
   std::vector<std::size_t> chosen;
   if (count.each && data.task.kind == data::Kind::choice) {
     std::vector<int> labels;
@@ -67,8 +74,7 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   return chosen;
 }
 
-/// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one backbone that
-/// stays. Borrowed: all arguments must outlive it.
+/// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one fixed backbone. Borrowed: all arguments must outlive it.
 template <class Device>
 class Adaptation {
  public:
@@ -99,24 +105,24 @@ class Adaptation {
 
   /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
   /// options.seed + d.
-  std::vector<Draw> fit(const peft::Lora& lora, const Eigen::VectorXf& start, Count count,
+  std::vector<Draw> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
                         const AdaptOptions& options) {
     options.check();
     std::vector<Draw> draws = make_draws(options);
-    std::vector<Task> tasks;
+    std::vector<TaskExamples> examples(draws.size());
     std::vector<AdapterPair<Vector>> pairs;
-    for (Draw& draw : draws) {
-      TaskRows rows;
-      for (const std::size_t i : draw_examples(data_, count, draw.seed)) rows.lower.push_back(training_[i]);
-      draw.examples = rows.lower.size();
-      tasks.emplace_back(transformer_, work_, typename Task::Setup{{std::move(rows)}, options.batch});
-      const Vector adapter = device_.vector(start.size() > 0 ? start : lora.initial(draw.seed));
+    for (std::size_t d = 0; d < draws.size(); ++d) {
+      for (const std::size_t i : draw_examples(data_, count, draws[d].seed))
+        examples[d].lower.push_back(training_[i]);
+      draws[d].examples = examples[d].lower.size();
+      const Vector adapter = device_.vector(
+          start.size() > 0 ? start : model::initial_adapter(transformer_, theta_, layout, draws[d].seed));
       pairs.push_back({adapter, adapter});
     }
-    train(tasks, pairs, options, draws);
+    train(examples, pairs, options, draws);
     for (std::size_t d = 0; d < draws.size(); ++d) {
-      draws[d].scores = evaluate(transformer_, theta_, &pairs[d].s, held_out_);
-      draws[d].adapter = device_.host(pairs[d].s);
+      draws[d].scores = evaluate(transformer_, theta_, &pairs[d].lower, held_out_);
+      draws[d].adapter = device_.host(pairs[d].lower);
     }
     return draws;
   }
@@ -138,30 +144,54 @@ class Adaptation {
   }
 
  private:
-  using Task = BasicMetaTask<Backend>;
-  using Round = JointInnerRound<Task, inner::Adam>;
+  using Language = BasicLanguageProblem<Backend>;
+  // The same problem; it remembers each task's latest value of G.
+  struct Observed {
+    using Theta = typename Language::Theta;
+    using Adapter = Vector;
+    Language problem;
+    std::vector<double> values;
+
+    [[nodiscard]] std::size_t num_tasks() const { return problem.num_tasks(); }
+    template <class D>
+    void losses(const Theta& theta, const D& perturbation, std::span<const Probe> probes,
+                std::span<const LossRequest<Adapter>> requests, std::span<double> out) {
+      problem.losses(theta, perturbation, probes, requests, out);
+    }
+    void gradients(const Theta& theta, std::span<GradientRequest<Adapter>> requests) {
+      problem.gradients(theta, requests);
+      for (const GradientRequest<Adapter>& request : requests) values[request.task()] = request.value;
+    }
+  };
 
   static std::vector<Draw> make_draws(const AdaptOptions& options) {
     std::vector<Draw> draws(options.draws);
     for (std::size_t d = 0; d < draws.size(); ++d) draws[d].seed = options.seed + d;
     return draws;
   }
-  // Adaptation is the inner steps of meta-training, each draw a task, on a backbone that stays.
-  void train(std::vector<Task>& tasks, std::vector<AdapterPair<Vector>>& pairs, const AdaptOptions& options,
-             std::vector<Draw>& draws) {
+  // Adaptation is the inner updates of training, each draw a task, on a backbone that keeps its value.
+  void train(const std::vector<TaskExamples>& examples, std::vector<AdapterPair<Vector>>& pairs,
+             const AdaptOptions& options, std::vector<Draw>& draws) {
+    std::vector<typename Language::Task> tasks;
+    for (std::size_t d = 0; d < draws.size(); ++d)
+      tasks.push_back({.sets = {&examples[d]}, .seed = draws[d].seed});
+    Observed problem{Language(transformer_, std::move(tasks), {options.batch}),
+                     std::vector<double>(draws.size())};
     BilevelOptions loop;
     loop.outer_steps = 1;
     loop.inner_steps = options.steps;
+    loop.seed = options.seed;
     loop = loop.adapter_only();
-    const inner::Adam adam{
-        {.rate = Schedule::linear(options.rate, 0.0, options.steps), .weight_decay = options.weight_decay}};
-    std::vector<InnerStates<inner::Adam, Vector>> states(tasks.size());
-    std::vector<typename Round::Member> members;
-    for (std::size_t d = 0; d < tasks.size(); ++d)
-      members.push_back({&tasks[d], &pairs[d].p, &pairs[d].s, &states[d], draws[d].seed});
+    const inner::Adam adam{.rate = Schedule::linear(options.rate, 0.0, options.steps),
+                           .weight_decay = options.weight_decay};
+    InnerRound<Observed, inner::Adam> round(adam, adam);
+    round.check();
+    std::vector<std::size_t> all(draws.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    std::vector<TaskState<inner::Adam, Vector>> states(draws.size());
     StepReport report;
-    Round().run(InnerRound<Task, inner::Adam>(adam, adam), members, theta_, loop, report);
-    for (std::size_t d = 0; d < draws.size(); ++d) draws[d].training_loss = members[d].on_s.value;
+    round.run(problem, theta_, std::span(pairs), all, states, loop, report);
+    for (std::size_t d = 0; d < draws.size(); ++d) draws[d].training_loss = problem.values[d];
   }
 
   Device& device_;
@@ -170,7 +200,6 @@ class Adaptation {
   const typename Backend::Theta& theta_;
   const data::TaskData& data_;
   std::vector<EncodedRow> training_, held_out_;
-  Work work_;
 };
 
 }  // namespace zofo::llm

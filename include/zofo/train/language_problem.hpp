@@ -1,178 +1,245 @@
-/// @file Fine-tuning a language model on a task as a bilevel problem (DESIGN.md §3 and §4).
+/// @file Language-model training as a bilevel problem: one task, several, or mixtures of tasks.
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "zofo/bilevel/inner_objectives.hpp"
-#include "zofo/bilevel/joint_tasks.hpp"
-#include "zofo/bilevel/penalty.hpp"
+#include "zofo/bilevel/task_sampling.hpp"
+#include "zofo/core/batch_key.hpp"
+#include "zofo/core/batcher.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
-#include "zofo/core/sample.hpp"
-#include "zofo/data/batcher.hpp"
-#include "zofo/lm/choice_loss.hpp"
-#include "zofo/lm/encoded_example.hpp"
+#include "zofo/core/problem.hpp"
+#include "zofo/core/requests.hpp"
+#include "zofo/core/vector_space.hpp"
 #include "zofo/lm/packed_losses.hpp"
-#include "zofo/model/parameters.hpp"
+#include "zofo/model/probed.hpp"
 #include "zofo/model/transformer.hpp"
+#include "zofo/perturb/chosen_at_run_time.hpp"
 #include "zofo/run/counters.hpp"
+#include "zofo/train/task_examples.hpp"
 
 namespace zofo::llm {
 
-/// F = mean loss over rows of D_f, G = the same over rows of D_g (each row's options say which), both of θ
-/// (the backbone) and an adapter. With no D_g rows G is 0, which with `use_adapter` off is MeZO's problem.
-/// Throws Error on an empty D_f and D_g and on rows without options.
+/// How mini-batches are made.
+struct BatchOptions {
+  std::size_t batch = 8;     ///< examples of a mini-batch of one task
+  std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values and
+                             ///< gradients are their means (gradient accumulation)
+  bool use_adapter = true;   ///< false: the backbone without adapters
+};
+
+/// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's adapter.
+/// A task is one set of examples, or a mixture of several that share its adapters: then the loss is the mean
+/// over the sets that the mini-batch samples. A level without examples is 0.
+///
+/// All requests of a call go through the model in one packed pass (losses) or in as many as hold them
+/// (gradients); an adapter is known by its address. Borrows the transformer and the examples.
 template <class Backend>
 class BasicLanguageProblem {
  public:
   using Theta = typename Backend::Theta;
-  using Lower = typename Backend::Vector;
+  using Adapter = typename Backend::Vector;
   using Transformer = model::BasicTransformer<Backend>;
 
-  /// The rows of both levels and how they are drawn.
-  struct Setup {
-    std::vector<EncodedRow> upper;  ///< D_f
-    std::vector<EncodedRow> lower;  ///< D_g
-    std::size_t batch = 8;          ///< rows of a mini-batch
-    bool use_adapter = true;        ///< false: the backbone alone
+  /// One task.
+  struct Task {
+    std::vector<const TaskExamples*> sets;  ///< one, or those of a mixture
+    std::uint32_t sets_per_batch = 0;       ///< sampled without repetition; 0: all
+    std::vector<double> weights{};          ///< chances of the sets are proportional to these; none: equal
+    /// Seed of its mini-batches; unset: that of the batch keys, with the task's number.
+    std::optional<std::uint64_t> seed{};
   };
 
-  BasicLanguageProblem(Transformer& transformer, Setup setup)
-      : transformer_(&transformer), setup_(std::move(setup)) {
-    for (const std::vector<EncodedRow>* rows : {&setup_.upper, &setup_.lower})
-      for (const EncodedRow& row : *rows) {
-        require(row.options != nullptr, "training rows: a row has no options");
-        row.options->check();
+  /// Throws Error naming what is out of range: no task, no set, a set without examples, an example without
+  /// answer choices, weights, a batch of 0 or of no pieces.
+  BasicLanguageProblem(Transformer& transformer, std::vector<Task> tasks, BatchOptions options)
+      : transformer_(&transformer), tasks_(std::move(tasks)), options_(options) {
+    require(options_.batch >= 1, "batch = {}: must be at least 1", options_.batch);
+    require(options_.pieces >= 1, "accumulate = 0: must be at least 1");
+    require(!tasks_.empty(), "tasks: 0: must be at least 1");
+    std::uint32_t sets = 0;
+    for (const Task& task : tasks_) {
+      require(!task.sets.empty(), "tasks: 0: must be at least 1");
+      check_task_weights(task.weights, task.sets.size());
+      for (const TaskExamples* examples : task.sets) examples->check();
+      first_set_.push_back(sets);
+      sets += static_cast<std::uint32_t>(task.sets.size());
+    }
+  }
+
+  [[nodiscard]] std::size_t num_tasks() const { return tasks_.size(); }
+
+  /// out[i · requests + j]: the loss of request j at probe i. F is on the examples that p never fits, where a
+  /// task has such (TaskExamples::unseen).
+  template <class D>
+  void losses(const Theta& theta, const D& perturbation, std::span<const Probe> probes,
+              std::span<const LossRequest<Adapter>> requests, std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    for (std::uint32_t piece = 0; piece < options_.pieces; ++piece) {
+      list_parts(requests, piece);
+      if (parts_.empty()) continue;
+      count(parts_, probes.size());
+      add_losses(losses_of_pass(theta, perturbation, probes), requests.size(), out);
+    }
+  }
+
+  /// Writes each request's gradient and value.
+  void gradients(const Theta& theta, std::span<GradientRequest<Adapter>> requests) {
+    if (options_.pieces == 1) return gradients_of_pieces(theta, requests);
+    const double share = 1.0 / options_.pieces;
+    while (piece_gradients_.size() < requests.size())
+      piece_gradients_.push_back(zeros_like(*requests.front().adapter));
+    std::vector<GradientRequest<Adapter>> pieces(requests.begin(), requests.end());
+    for (std::uint32_t i = 0; i < options_.pieces; ++i) {
+      for (std::size_t k = 0; k < requests.size(); ++k) {
+        pieces[k].batches = {piece_of(requests[k].batches.upper, i), piece_of(requests[k].batches.lower, i)};
+        pieces[k].gradient = i == 0 ? requests[k].gradient : &piece_gradients_[k];
       }
-    require(setup_.batch >= 1, "batch = {}: must be at least 1", setup_.batch);
-    require(!setup_.upper.empty() || !setup_.lower.empty(), "training rows: 0: must be at least 1");
-  }
-
-  /// F(θ, p) on the rows that `sample` draws from D_f.
-  double upper(const Theta& theta, const Lower& p, Sample sample) const {
-    return value(theta, p, upper_rows(sample));
-  }
-  /// G(θ, p) on the rows that `sample` draws from D_g.
-  double lower(const Theta& theta, const Lower& p, Sample sample) const {
-    return value(theta, p, lower_rows(sample));
-  }
-
-  /// F and its gradient in p.
-  double upper_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return gradient_of(theta, {this, &p, 1.0, 0.0, {sample, {}}, &gradient});
-  }
-  /// G and its gradient in p.
-  double lower_gradient(const Theta& theta, const Lower& p, Sample sample, Lower& gradient) const {
-    return gradient_of(theta, {this, &p, 0.0, 1.0, {{}, sample}, &gradient});
-  }
-  /// F + λG and its gradient in p, in one packed pass.
-  double penalty_gradient(const Theta& theta, const Lower& p, double lambda, Sample upper, Sample lower,
-                          Lower& gradient) const {
-    return gradient_of(theta, {this, &p, 1.0, lambda, {upper, lower}, &gradient});
-  }
-  /// Values and gradients at several adapters, in one packed pass where they are small.
-  template <class Problem>
-  requires std::same_as<std::remove_const_t<Problem>, BasicLanguageProblem>
-  static void joint_gradients(const Theta& theta, std::span<JointGradient<Problem>> wanted) {
-    if (wanted.empty()) return;
-    const BasicLanguageProblem& first = *wanted.front().task;
-    packed_gradients(
-        *first.transformer_, theta, wanted,
-        [](const JointGradient<Problem>& one) {
-          return one.task->parts_of(one.upper_weight, one.lower_weight, one.samples);
-        },
-        [&](std::span<const RowsPart> parts) { first.count(parts, 2.0); });
-  }
-
-  /// F(·,p), G(·,p), G(·,s) at every probe: one packed batch, the probes evaluated together.
-  template <class Law>
-  std::vector<PenaltyTerms> penalty_terms(const Theta& theta, const Law& law, std::span<const Probe> probes,
-                                          const Lower& p, const Lower& s, Sample upper, Sample lower) const {
-    const Rows g = lower_rows(lower);
-    const RowsPart parts[] = {
-        {upper_rows(upper), adapter_index(0)}, {g, adapter_index(0)}, {g, adapter_index(1)}};
-    const Lower* const adapters[] = {&p, &s};
-    count(parts, static_cast<double>(probes.size()));
-    std::vector<PenaltyTerms> terms;
-    for (const std::vector<double>& losses :
-         part_losses(*transformer_, theta, law, probes, std::span<const RowsPart>(parts), used(adapters)))
-      terms.push_back({losses[0], losses[1], losses[2]});
-    return terms;
-  }
-
-  /// F(·,p) at every probe, for λ = 0 (MeZO).
-  template <class Law>
-  std::vector<double> upper_values(const Theta& theta, const Law& law, std::span<const Probe> probes,
-                                   const Lower& p, Sample upper) const {
-    const RowsPart parts[] = {{upper_rows(upper), adapter_index(0)}};
-    const Lower* const adapters[] = {&p};
-    count(parts, static_cast<double>(probes.size()));
-    std::vector<double> values;
-    for (const std::vector<double>& losses :
-         part_losses(*transformer_, theta, law, probes, std::span<const RowsPart>(parts), used(adapters)))
-      values.push_back(losses.front());
-    return values;
+      gradients_of_pieces(theta, pieces);
+      for (std::size_t k = 0; k < requests.size(); ++k) {
+        requests[k].value = (i == 0 ? 0.0 : requests[k].value) + pieces[k].value / options_.pieces;
+        if (i == 0)
+          scale(share, *requests[k].gradient);
+        else
+          axpy(share, *pieces[k].gradient, *requests[k].gradient);
+      }
+    }
   }
 
   /// What has been computed so far.
   [[nodiscard]] const Work& work() const { return work_; }
+  [[nodiscard]] const BatchOptions& options() const { return options_; }
 
  private:
-  using Rows = std::vector<const EncodedRow*>;
+  using Examples = std::vector<const EncodedRow*>;
+  enum class Part : std::uint8_t { upper, unseen, lower };
+  // The examples that a part of a mini-batch was found to hold: p and s ask for the same ones.
+  struct Sampled {
+    const std::vector<EncodedRow>* from;
+    BatchKey key;
+    Examples examples;
+  };
 
-  [[nodiscard]] Rows draw(const std::vector<EncodedRow>& from, Sample sample) const {
-    Rows rows;
-    if (from.empty()) return rows;
-    for (std::size_t i : data::draw(sample, from.size(), std::min(setup_.batch, from.size())))
-      rows.push_back(&from[i]);
-    return rows;
+  // Batch k of a task is the batches pieces·k, …, pieces·k + pieces − 1 of `batch` examples each, which are the
+  // examples of one batch that many times as large. Batches are numbered in 32 bits; past them they would repeat.
+  [[nodiscard]] BatchKey piece_of(BatchKey key, std::uint32_t i) const {
+    if (options_.pieces == 1) return key;
+    const std::uint64_t step = std::uint64_t{key.step} * options_.pieces + i;
+    require(step <= std::numeric_limits<std::uint32_t>::max(), "batch {} of {} pieces each: too many batches",
+            key.step, options_.pieces);
+    key.step = static_cast<std::uint32_t>(step);
+    return key;
   }
-  [[nodiscard]] Rows upper_rows(Sample sample) const { return draw(setup_.upper, sample); }
-  [[nodiscard]] Rows lower_rows(Sample sample) const { return draw(setup_.lower, sample); }
-  [[nodiscard]] int adapter_index(int index) const { return setup_.use_adapter ? index : -1; }
-  [[nodiscard]] std::span<const Lower* const> used(std::span<const Lower* const> adapters) const {
-    return setup_.use_adapter ? adapters : std::span<const Lower* const>{};
+  static const std::vector<EncodedRow>& examples_of(const TaskExamples& set, Part part) {
+    if (part == Part::lower) return set.lower;
+    return part == Part::upper || set.unseen.empty() ? set.upper : set.unseen;
+  }
+  const Examples& sample(const std::vector<EncodedRow>& from, const BatchKey& key) {
+    for (auto seen = sampled_.rbegin(); seen != sampled_.rend(); ++seen)
+      if (seen->from == &from && seen->key == key) return seen->examples;
+    Sampled& made = sampled_.emplace_back(Sampled{&from, key, {}});
+    for (const std::size_t i : sample_batch(key, from.size(), std::min(options_.batch, from.size())))
+      made.examples.push_back(&from[i]);
+    return made.examples;
+  }
+  // Appends a part for every set that the mini-batch samples and that has such examples.
+  void add_parts(std::vector<RowsPart>& parts, int adapter, double weight, const BatchKey& key, Part part) {
+    const Task& task = tasks_[key.task];
+    std::vector<std::size_t> sets;
+    sample_tasks(task.seed.value_or(task_seed(key)), key.step, task.sets.size(), task.sets_per_batch,
+                 task.weights, sets);
+    for (const std::size_t set : sets) {
+      const std::vector<EncodedRow>& from = examples_of(*task.sets[set], part);
+      if (from.empty()) continue;
+      BatchKey own = key;
+      own.task = static_cast<std::uint32_t>(set);
+      if (task.seed)
+        own.seed = *task.seed;
+      else
+        own.task += first_set_[key.task];
+      parts.push_back({sample(from, own), adapter, weight / static_cast<double>(sets.size())});
+    }
   }
 
-  [[nodiscard]] std::vector<RowsPart> parts_of(double upper, double lower, const SamplePair& samples) const {
-    std::vector<RowsPart> parts;
-    const auto add = [&](Rows rows, double weight) {
-      if (!rows.empty()) parts.push_back({.rows = std::move(rows), .weight = weight});
+  void list_parts(std::span<const LossRequest<Adapter>> requests, std::uint32_t piece) {
+    parts_.clear(), ends_.clear(), adapters_.clear(), sampled_.clear();
+    for (const LossRequest<Adapter>& request : requests) {
+      const Part part = request.level == Level::upper ? Part::unseen : Part::lower;
+      add_parts(parts_, index_of(request.adapter), 1.0, piece_of(request.batch, piece), part);
+      ends_.push_back(parts_.size());
+    }
+  }
+  // The adapter's place in the call, −1 where none is used.
+  int index_of(const Adapter* adapter) {
+    if (!options_.use_adapter) return -1;
+    const auto found = std::ranges::find(adapters_, adapter);
+    const auto index = found - adapters_.begin();
+    if (found == adapters_.end()) adapters_.push_back(adapter);
+    return static_cast<int>(index);
+  }
+  // [probe][part]
+  template <class D>
+  std::vector<std::vector<double>> losses_of_pass(const Theta& theta, const D& perturbation,
+                                                  std::span<const Probe> probes) {
+    const auto pass = [&](const auto& z) {
+      return part_losses(*transformer_, theta, z, probes, std::span<const RowsPart>(parts_),
+                         std::span<const Adapter* const>(adapters_));
     };
-    if (upper != 0.0) add(upper_rows(samples.upper), upper);
-    if (lower != 0.0) add(lower_rows(samples.lower), lower);
-    return parts;
+    if constexpr (std::same_as<D, NoPerturbation>)
+      return pass(model::NoPerturbation{});
+    else
+      return resolve_perturbation(perturbation, theta, pass);
   }
-  void count(std::span<const RowsPart> parts, double times) const {
-    std::size_t rows = 0;
-    for (const RowsPart& part : parts) rows += part.rows.size();
-    work_.passes += times * static_cast<double>(rows) / static_cast<double>(setup_.batch);
-    work_.tokens += static_cast<std::uint64_t>(times) * packed_tokens(parts);
+  void add_losses(const std::vector<std::vector<double>>& losses, std::size_t requests, std::span<double> out) const {
+    for (std::size_t probe = 0; probe < losses.size(); ++probe) {
+      std::size_t from = 0;
+      for (std::size_t j = 0; j < requests; ++j) {
+        double sum = 0.0;
+        for (; from < ends_[j]; ++from) sum += parts_[from].weight * losses[probe][from];
+        out[probe * requests + j] += sum / options_.pieces;
+      }
+    }
   }
 
-  double value(const Theta& theta, const Lower& p, Rows rows) const {
-    if (rows.empty()) return 0.0;
-    const RowsPart parts[] = {{std::move(rows), adapter_index(0)}};
-    const Lower* const adapters[] = {&p};
-    count(parts, 1.0);
-    return losses_of_parts(transformer_->log_probabilities(theta, pack_parts(parts), used(adapters)), parts)
-        .front();
+  void gradients_of_pieces(const Theta& theta, std::span<GradientRequest<Adapter>> requests) {
+    constexpr int numbered_later = -1;
+    sampled_.clear();
+    packed_gradients(
+        *transformer_, theta, requests,
+        [&](const GradientRequest<Adapter>& request) {
+          std::vector<RowsPart> parts;
+          if (request.upper_weight != 0.0)
+            add_parts(parts, numbered_later, request.upper_weight, request.batches.upper, Part::upper);
+          if (request.lower_weight != 0.0)
+            add_parts(parts, numbered_later, request.lower_weight, request.batches.lower, Part::lower);
+          return parts;
+        },
+        [&](std::span<const RowsPart> parts) { count(parts, 2); });
   }
-  double gradient_of(const Theta& theta, JointGradient<const BasicLanguageProblem> one) const {
-    joint_gradients(theta, std::span(&one, 1));
-    return one.value;
+  void count(std::span<const RowsPart> parts, std::size_t times) {
+    for (const RowsPart& part : parts) work_.rows += times * part.rows.size();
+    work_.tokens += times * packed_tokens(parts);
   }
 
   Transformer* transformer_;
-  Setup setup_;
-  mutable Work work_;  // a tally, no part of the value
+  std::vector<Task> tasks_;
+  BatchOptions options_;
+  std::vector<std::uint32_t> first_set_;  ///< number of a task's first set among all sets
+  Work work_;
+  // Memory of a call.
+  std::vector<RowsPart> parts_;
+  std::vector<std::size_t> ends_;  ///< of each request's share of `parts_`
+  std::vector<const Adapter*> adapters_;
+  std::vector<Sampled> sampled_;
+  std::vector<Adapter> piece_gradients_;
 };
 
 /// The problem on the CPU.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,11 +19,9 @@ inline double expect_seconds(double expected, double taken, std::uint32_t steps)
   return expected == 0.0 ? taken : std::min(taken, 0.9 * expected + 0.1 * taken);
 }
 
-/// Counts a run's steps, seconds and rows; goes on from what a run had taken before.
+/// Counts a run's steps, seconds and rows; continues from what a run had taken before.
 class Meter {
  public:
-  explicit Meter(std::uint32_t batch) : batch_(batch) {}
-
   [[nodiscard]] const Tally& tally() const { return tally_; }
   /// What the next step is taken to need.
   [[nodiscard]] const Cost& next() const { return next_; }
@@ -36,14 +33,14 @@ class Meter {
     state.numbers["tokens"] = tally_.tokens;
     state.numbers["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
   }
-  /// Takes up what an earlier part of the run came to. Throws Error naming a number that is missing.
+  /// Continues from what an earlier part of the run took. Throws Error naming a number that is missing.
   void load(const checkpoint::RunState& state) {
     tally_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
               state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
     const auto next = state.fields("next_step");
     next_ = {next.number("seconds"), next.integer("rows")};
   }
-  /// Training begins, or goes on.
+  /// Training begins, or continues.
   void start() {
     start_ = Clock::now();
     already_ = before_ = tally_.seconds;
@@ -52,8 +49,7 @@ class Meter {
   void step(std::uint32_t steps, const Work& work) {
     tally_.steps = steps;
     tally_.seconds = seconds();
-    // Whole rows: their sum is the same wherever a run was cut.
-    const auto rows = static_cast<std::uint32_t>(std::llround((work.passes - counted_.passes) * batch_));
+    const auto rows = static_cast<std::uint32_t>(work.rows - counted_.rows);
     tally_.rows += rows;
     tally_.tokens += work.tokens - counted_.tokens;
     counted_ = work;
@@ -80,7 +76,6 @@ class Meter {
     return already_ + std::chrono::duration<double>(Clock::now() - start_).count();
   }
 
-  std::uint32_t batch_;
   Tally tally_;
   Cost next_;
   Work counted_;

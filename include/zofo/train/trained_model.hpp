@@ -1,132 +1,189 @@
-/// @file The model of a run: its backbone, its adapters, and what of them could be served.
+/// @file The model of a run: its backbone, its adapters, their scores, and what of them could be selected.
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "zofo/config/make_adapter.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/core/batch_key.hpp"
+#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/evaluate_task.hpp"
+#include "zofo/lm/language_model.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/config/make_adapter.hpp"
-#include "zofo/train/early_stopping.hpp"
-#include "zofo/lm/evaluate_task.hpp"
-#include "zofo/runtime/make_policies.hpp"
-#include "zofo/train/run_data.hpp"
-#include "zofo/run/selected_model_file.hpp"
+#include "zofo/run/counters.hpp"
+#include "zofo/train/memory_bounds.hpp"
+#include "zofo/train/run_task.hpp"
+#include "zofo/train/task_adapters.hpp"
 
 namespace zofo::llm {
 
-/// θ where the device can move it, the adapters p and s beside it, and for zeroth-order steps on an adapter
-/// that adapter on the CPU. Borrows the device, the model, the options and the rows.
+/// θ where the device can update it, the tasks' adapters, and for zeroth-order updates of an adapter that
+/// adapter on the host. Borrows the device, the options and the tasks.
 template <class Device>
-class Serving {
+class TrainedModel {
  public:
   using Backend = typename Device::Backend;
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
 
   /// The memory of the whole run is planned before any of it is taken. Throws Error where it is short.
-  Serving(Device& device, model::Parameters& theta, const Options& options, const RunRows& rows)
+  /// `folder`: of adapters that are not in memory.
+  TrainedModel(Device& device, model::Parameters& theta, const RunOptions& options,
+               const std::vector<RunTask>& tasks, std::filesystem::path folder)
       : device_(device),
         options_(options),
-        rows_(rows),
+        tasks_(tasks),
         layout_(make_adapter(theta.config(), options)),
         theta_(place(theta)),
         transformer_(device.backend(), theta.config(), layout_, options.recompute),
-        moved_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
-        p_(device.vector(moved_)),
-        s_(p_) {}
+        estimated_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
+        adapters_(device, options,
+                  {std::move(folder), options.in_memory, options.tied() ? 1 : tasks.size(), estimated_}) {}
 
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
   [[nodiscard]] Theta& theta() { return theta_; }
   [[nodiscard]] const Theta& theta() const { return theta_; }
-  [[nodiscard]] Vector& p() { return p_; }
-  [[nodiscard]] Vector& s() { return s_; }
-  [[nodiscard]] Eigen::VectorXf& moved() { return moved_; }
   [[nodiscard]] model::BasicTransformer<Backend>& transformer() { return transformer_; }
+  [[nodiscard]] TaskAdapters<Device>& adapters() { return adapters_; }
+  /// The adapter that zeroth-order updates train, where the method has them.
+  [[nodiscard]] Eigen::VectorXf& estimated_adapter() { return estimated_; }
 
-  /// Scores θ with an adapter, or alone if it is null, by what may follow the rows' prompts.
-  Scores score(const Vector* adapter, std::span<const EncodedRow> rows) {
-    return evaluate(transformer_, theta_, adapter, rows, rows_.task->answer_rule);
+  /// Scores of the first `limit` held-out rows of every task (0: all) under θ only.
+  std::vector<Scores> score_backbone(std::size_t limit) {
+    std::vector<Scores> scores;
+    for (const RunTask& task : tasks_) scores.push_back(score(task, nullptr, first(task.held_out, limit)));
+    return scores;
   }
-  /// Scores what is served on all held-out rows, and the answers that it writes where the task has it write.
-  /// `model` has the tokenizer.
-  Scores final_score(const Model& model, const Served& served) {
-    std::optional<Vector> placed;
-    if (served.values() != nullptr) placed.emplace(device_.vector(*served.values()));
-    return evaluate_task(model, transformer_, theta_, placed ? &*placed : nullptr, std::span(rows_.held_out),
-                         *rows_.task);
+  /// The same under the present adapters: p where both levels are trained.
+  std::vector<Scores> score_now(std::size_t limit) {
+    const Selected present = options_.trains() == Trains::both_levels ? Selected::upper : trained();
+    std::vector<Scores> scores;
+    for (std::size_t i = 0; i < tasks_.size(); ++i)
+      scores.push_back(score_under(i, present, first(tasks_[i].held_out, limit)));
+    return scores;
   }
-  /// Scores what the learning curve shows: of both levels (θ, p).
-  Scores score_now(std::span<const EncodedRow> rows) {
-    return score(trains(options_) == Trains::both_levels ? &p_ : only(), rows);
+  /// Scores of what was selected on all held-out rows, and of the answers that it generates where a task asks
+  /// for them. `model` has the tokenizer.
+  std::vector<Scores> final_scores(const Model& model, const Candidate& candidate) {
+    std::vector<Scores> scores;
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      std::optional<Vector> adapter;
+      if (!candidate.adapters.empty())
+        adapter.emplace(device_.vector(candidate.adapters[candidate.adapters.size() == 1 ? 0 : i]));
+      scores.push_back(evaluate_task(model, transformer_, theta_, adapter ? &*adapter : nullptr,
+                                     std::span(tasks_[i].held_out), tasks_[i].task()));
+    }
+    return scores;
   }
 
-  /// Rows that judging a candidate reads.
-  [[nodiscard]] std::size_t judged_rows() const {
-    return rows_.split.decision.size() * (trains(options_) == Trains::both_levels ? 2 : 1);
+  /// Rows that are set aside to select the model.
+  [[nodiscard]] std::size_t selection_rows() const {
+    std::size_t rows = 0;
+    for (const RunTask& task : tasks_) rows += task.selection.size();
+    return rows;
   }
-  /// What a candidate comes to as the end of the run.
-  [[nodiscard]] Served served(Candidate candidate) const {
-    Served served{std::move(candidate.what), candidate.steps, candidate.upper_loss, candidate.lower_loss,
-                  rows_.split.decision.size()};
-    if (candidate.adapter.size() > 0) served.adapter = {layout_, std::move(candidate.adapter)};
-    return served;
+  /// Rows that selecting a candidate reads.
+  [[nodiscard]] std::size_t rows_of_selection() const {
+    return selection_rows() * (options_.trains() == Trains::both_levels ? 2 : 1);
   }
-
-  /// What is served after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower loss on the
-  /// rows of D_f that no step saw. `judge`: say the loss where there is nothing to choose, too.
-  Candidate candidate(std::uint32_t steps, bool judge) {
+  /// What would be selected after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower mean
+  /// loss on the rows set aside, and p where there are none. `with_loss`: that loss also where nothing is to be
+  /// chosen.
+  Candidate candidate(std::uint32_t steps, bool with_loss) {
     Candidate c;
     c.steps = steps;
-    const Vector* adapter = only();
-    if (trains(options_) == Trains::both_levels) {
-      const Scores by_p = score(&p_, rows_.split.decision), by_s = score(&s_, rows_.split.decision);
-      const bool upper = by_p.loss <= by_s.loss;
-      c.what = upper ? "upper" : "lower";
-      adapter = upper ? &p_ : &s_;
-      c.upper_loss = by_p.loss;
-      c.lower_loss = by_s.loss;
-      take(c, upper ? by_p : by_s);
-    } else {
-      c.what = adapter == nullptr ? "backbone" : "lower";
-      if (judge) take(c, score(adapter, rows_.split.decision));
+    c.selected = trained();
+    if (options_.trains() == Trains::both_levels) {
+      c.selected = Selected::upper;
+      if (selection_rows() > 0) choose(c);
+    } else if (with_loss) {
+      take(c, mean_of_selection(c.selected));
     }
-    if (adapter != nullptr) c.adapter = device_.host(*adapter);
+    if (c.selected == Selected::backbone) return c;
+    const std::size_t count = options_.tied() ? 1 : tasks_.size();
+    for (std::size_t i = 0; i < count; ++i) c.adapters.push_back(host_adapter(i, c.selected));
     return c;
   }
 
  private:
-  static void take(Candidate& candidate, const Scores& scores) {
-    candidate.loss = scores.loss;
-    candidate.accuracy = scores.accuracy;
+  struct Means {
+    double loss = 0.0, accuracy = 0.0;
+  };
+
+  static std::span<const EncodedRow> first(const std::vector<EncodedRow>& rows, std::size_t limit) {
+    return std::span(rows).first(limit == 0 ? rows.size() : std::min(rows.size(), limit));
   }
-  // The one adapter of a method of one level; null for the backbone alone.
-  const Vector* only() {
-    if (trains(options_) == Trains::backbone) return nullptr;
-    if (trains(options_) == Trains::adapter_by_estimates) s_ = device_.vector(moved_);
-    return &s_;
+  // What a method of one level trains.
+  [[nodiscard]] Selected trained() const {
+    const Trains trains = options_.trains();
+    return trains == Trains::backbone || trains == Trains::nothing ? Selected::backbone : Selected::lower;
+  }
+  [[nodiscard]] Eigen::VectorXf host_adapter(std::size_t task, Selected selected) const {
+    if (options_.trains() == Trains::adapter_by_estimates) return estimated_;
+    return adapters_.adapter(task, selected == Selected::upper ? Level::upper : Level::lower);
+  }
+  Scores score(const RunTask& task, const Vector* adapter, std::span<const EncodedRow> rows) {
+    return evaluate(transformer_, theta_, adapter, rows, task.task().answer_rule);
+  }
+  Scores score_under(std::size_t task, Selected selected, std::span<const EncodedRow> rows) {
+    if (selected == Selected::backbone) return score(tasks_[task], nullptr, rows);
+    const Vector adapter = device_.vector(host_adapter(task, selected));
+    return score(tasks_[task], &adapter, rows);
+  }
+  // Each task counts once.
+  Means mean_of_selection(Selected selected) {
+    Means sum;
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      const Scores scores = score_under(i, selected, tasks_[i].selection);
+      sum.loss += scores.loss;
+      sum.accuracy += scores.accuracy;
+    }
+    const auto count = static_cast<double>(tasks_.size());
+    return {sum.loss / count, sum.accuracy / count};
+  }
+  static void take(Candidate& candidate, const Means& means) {
+    candidate.loss = means.loss;
+    candidate.accuracy = means.accuracy;
+  }
+  void choose(Candidate& c) {
+    const Means by_p = mean_of_selection(Selected::upper), by_s = mean_of_selection(Selected::lower);
+    const bool upper = by_p.loss <= by_s.loss;
+    c.selected = upper ? Selected::upper : Selected::lower;
+    c.upper_loss = by_p.loss;
+    c.lower_loss = by_s.loss;
+    take(c, upper ? by_p : by_s);
   }
   Theta& place(model::Parameters& theta) {
-    const RowExtent extent = rows_.extent(layout_);
-    PassRows passes = rows_.pass_rows(options_, extent, Backend::tokens_that_fill);
-    passes.texts =
-        written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), rows_.held_out, *rows_.task);
+    const RowExtent extent = extent_of(tasks_, layout_);
+    PassRows passes = pass_rows(options_, tasks_, extent, Backend::tokens_that_fill);
+    for (const RunTask& task : tasks_) {
+      const TextExtent own = written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_),
+                                                     task.held_out, task.task());
+      model::CacheExtent& cache = passes.texts.cache;
+      cache = {std::max(cache.sequences, own.cache.sequences), std::max(cache.positions, own.cache.positions)};
+      passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
+    }
     device_.expect(theta.config(), layout_, extent, passes, options_.recompute);
     return device_.place(theta);
   }
 
   Device& device_;
-  const Options& options_;
-  const RunRows& rows_;
+  const RunOptions& options_;
+  const std::vector<RunTask>& tasks_;
   peft::Adapter layout_;
   Theta& theta_;
   model::BasicTransformer<Backend> transformer_;
-  Eigen::VectorXf moved_;
-  Vector p_, s_;
+  Eigen::VectorXf estimated_;
+  TaskAdapters<Device> adapters_;
 };
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file How far zeroth-order steps have moved θ.
+/// @file How far zeroth-order updates have taken θ from where it began.
 #pragma once
 
 #include <cmath>
@@ -8,41 +8,42 @@
 #include <optional>
 #include <tuple>
 
-#include "zofo/bilevel/outer_evaluation.hpp"
+#include "zofo/bilevel/outer_step.hpp"
 #include "zofo/core/zo_gradient.hpp"
 #include "zofo/perturb/mean_square_length.hpp"
-#include "zofo/runtime/any_perturbation.hpp"
+#include "zofo/perturb/tensor_walk.hpp"
 #include "zofo/runtime/any_outer.hpp"
+#include "zofo/runtime/any_perturbation.hpp"
 
 namespace zofo::llm {
 
 namespace detail {
 
-/// A stand-in for θ that moves as θ does and keeps what it moved by, direction by direction: Δθ = Σ a z.
+/// A stand-in for θ that takes the updates that θ takes and keeps them direction by direction: Δθ = Σ a z.
 class Displacement {
  public:
-  /// `mean_square`: E‖z‖² of the law.
+  /// `mean_square`: E‖z‖² of the distribution.
   explicit Displacement(double mean_square) : mean_square_(mean_square) {}
 
-  /// The law that it moves along.
-  struct Law {
+  /// The distribution of its updates.
+  struct Distribution {
     double mean_square = 0.0;
-    void add(Displacement& to, Direction z, double a) const { to.moves_[{z.seed, z.step, z.query}] += a; }
+    void add(Displacement& to, Direction z, double a) const { to.sums_[{z.seed, z.step, z.query}] += a; }
     [[nodiscard]] double mean_square_length(std::size_t /*d*/) const { return mean_square; }
   };
-  [[nodiscard]] Law law() const { return {mean_square_}; }
-  /// Its number of coordinates, which nothing asks for: the law knows its length.
+  [[nodiscard]] Distribution distribution() const { return {mean_square_}; }
+  /// Its number of coordinates, which nothing asks for: the distribution knows its length.
   [[nodiscard]] static std::size_t size() { return 0; }
   /// √(E‖z‖² Σ a²), the root mean square of ‖Δθ‖ over independent directions.
   [[nodiscard]] double length() const {
     double sum = 0.0;
-    for (const auto& [direction, a] : moves_) sum += a * a;
+    for (const auto& [direction, a] : sums_) sum += a * a;
     return std::sqrt(mean_square_ * sum);
   }
 
  private:
   double mean_square_;
-  std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, double> moves_;
+  std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, double> sums_;
 };
 
 /// ‖a − b‖ of two θs of one shape.
@@ -61,23 +62,23 @@ double distance(const Theta& a, const Theta& b) {
 
 }  // namespace detail
 
-/// ‖θ_K − θ_0‖ of a run: in the root mean square over independent directions where the optimiser adds
-/// multiples of them, which rounding does not blur; measured, by a copy of θ_0, where it looks at
-/// coordinates.
+/// ‖θ_K − θ_0‖ of a run: in the root mean square over independent directions where the optimiser adds multiples
+/// of them, which rounding does not change; measured, by a copy of θ_0, where it reads coordinates. Borrows the
+/// optimiser.
 template <class Theta>
-class Moved {
+class UpdateDistance {
  public:
   /// θ as it is now is θ_0.
-  Moved(const AnyLaw& law, const AnyOuter& outer, const Theta& theta_0)
-      : outer_(outer), sum_(mean_square_length(law, theta_0)) {
+  UpdateDistance(const AnyPerturbation& perturbation, const AnyOuter& outer, const Theta& theta_0)
+      : outer_(outer), sum_(mean_square_length(perturbation, theta_0)) {
     if constexpr (HasTensors<Theta>)
       if (outer.reads_coordinates()) copy_theta(theta_0, start_);
   }
-  /// The estimate of the next step.
-  void step(const ZoGradient& gradient) {
-    if (!start_) outer_.apply(sum_, sum_.law(), gradient, state_);
+  /// The update of the next step.
+  void add(const ZoGradient& update) {
+    if (!start_) outer_.apply(sum_, sum_.distribution(), update, state_);
   }
-  /// θ is where the steps have led it.
+  /// θ is what the updates made of it.
   [[nodiscard]] double length(const Theta& theta) const {
     if constexpr (HasTensors<Theta>)
       if (start_) return detail::distance(*start_, theta);

@@ -1,20 +1,22 @@
-/// @file A language problem in its adapter alone: what zeroth-order steps on an adapter minimise.
+/// @file A language problem in its adapter: what zeroth-order updates of an adapter minimise.
 #pragma once
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <span>
 #include <vector>
 
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/core/probe.hpp"
-#include "zofo/core/batch_key.hpp"
+#include "zofo/core/problem.hpp"
+#include "zofo/core/requests.hpp"
 #include "zofo/perturb/perturbation.hpp"
 
 namespace zofo::llm {
 
-/// F(adapter) = F(θ, adapter) at a fixed backbone θ, the adapter standing where θ stands in the algorithm:
-/// MeZO on PEFT (Malladi et al. 2023, §3). The adapter and its random moves stay on the CPU, an adapter being
-/// small; each moved copy goes to the device. Borrows the device, the backbone and the problem.
+/// F(adapter) = F(θ, adapter) at a fixed backbone θ: the adapter takes θ's place in the algorithm (MeZO on PEFT
+/// modules, Malladi et al. 2023, §3). The adapter and its perturbed copy stay on the host, an adapter being
+/// small; the copy is sent to the device for each probe. Borrows the device, the backbone and the problem.
 template <class Device, class Problem>
 class AdapterProblem {
  public:
@@ -22,42 +24,42 @@ class AdapterProblem {
   using Adapter = NoAdapter;
   using Backbone = typename Problem::Theta;
 
-  AdapterProblem(Device& device, const Backbone& backbone, const Problem& problem)
+  AdapterProblem(Device& device, const Backbone& backbone, Problem& problem)
       : device_(&device), backbone_(&backbone), problem_(&problem) {}
 
-  /// F on the rows that `sample` draws.
-  double upper(const Theta& adapter, const Adapter& /*p*/, BatchKey sample) const {
-    return problem_->upper(*backbone_, device_->vector(adapter), sample);
-  }
-  double upper_gradient(const Theta& adapter, const Adapter& p, BatchKey sample, Adapter& /*gradient*/) const {
-    return upper(adapter, p, sample);
-  }
-  /// There is no lower level.
-  double lower(const Theta& /*adapter*/, const Adapter& /*p*/, BatchKey /*sample*/) const { return 0.0; }
-  double lower_gradient(const Theta& /*adapter*/, const Adapter& /*p*/, BatchKey /*sample*/,
-                        Adapter& /*gradient*/) const {
-    return 0.0;
-  }
-  /// F at every probe of the adapter.
-  template <class Law>
-  std::vector<double> upper_values(const Theta& adapter, const Law& law, std::span<const Probe> probes,
-                                   const Adapter& p, BatchKey sample) const {
-    std::vector<double> values;
-    Theta moved = adapter;
-    for (const Probe& probe : probes) {
-      if (probe.scale == 0.0)
-        moved = adapter;
+  [[nodiscard]] std::size_t num_tasks() const { return problem_->num_tasks(); }
+
+  /// out[i · requests + j]: the loss of request j at probe i of the adapter.
+  template <class D>
+  void losses(const Theta& adapter, const D& perturbation, std::span<const Probe> probes,
+              std::span<const LossRequest<Adapter>> requests, std::span<double> out) {
+    const Probe here;
+    perturbed_ = adapter;
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+      if (probes[i].scale == 0.0)
+        perturbed_ = adapter;
       else
-        write_perturbed(law, adapter, probe.direction, probe.scale, moved);
-      values.push_back(upper(moved, p, sample));
+        write_perturbed(perturbation, adapter, probes[i].direction, probes[i].scale, perturbed_);
+      const auto sent = device_->vector(perturbed_);
+      requests_.clear();
+      for (const LossRequest<Adapter>& request : requests)
+        requests_.push_back({request.level, &sent, request.batch});
+      problem_->losses(*backbone_, NoPerturbation{}, std::span(&here, 1),
+                       std::span<const LossRequest<typename Problem::Adapter>>(requests_),
+                       out.subspan(i * requests.size(), requests.size()));
     }
-    return values;
+  }
+  /// There is no lower level: values are 0, and an adapter of no coordinates has no gradient.
+  void gradients(const Theta& /*adapter*/, std::span<GradientRequest<Adapter>> requests) const {
+    for (GradientRequest<Adapter>& request : requests) request.value = 0.0;
   }
 
  private:
   Device* device_;
   const Backbone* backbone_;
-  const Problem* problem_;
+  Problem* problem_;
+  Theta perturbed_;
+  std::vector<LossRequest<typename Problem::Adapter>> requests_;
 };
 
 }  // namespace zofo::llm

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "zofo/tensor/cuda/kernels/adapters.hpp"
-#include "cuda/kernels/row_pack.cuh"
 #include "cuda/kernels/philox.cuh"
+#include "cuda/kernels/row_pack.cuh"
+#include "zofo/tensor/cuda/kernels/adapters.hpp"
 
 namespace zofo::tensor::cuda {
 

@@ -18,19 +18,11 @@ std::size_t attention_backward_workspace(const AttentionShape& shape, const Rows
   return detail::delta_floats(shape, rows) + 2 * std::size_t{rows.probes} * sequences * prefix;
 }
 
-void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
-                        const PackedTokens& packed, const AttentionPrefix<bf16>& prefix, const bf16* qkv,
-                        const bf16* out, const float* lse, const bf16* d_out, bf16* d_qkv,
-                        const PrefixGradient& d_prefix, float* workspace) {
-  detail::run_attention_backward(stream, shape, rows, packed, prefix, qkv, out, lse, d_out, d_qkv, d_prefix,
-                                 workspace);
+void attention_backward(cudaStream_t stream, const AttentionBackward<bf16>& arguments) {
+  detail::run_attention_backward(stream, arguments);
 }
-void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
-                        const PackedTokens& packed, const AttentionPrefix<float>& prefix, const float* qkv,
-                        const float* out, const float* lse, const float* d_out, float* d_qkv,
-                        const PrefixGradient& d_prefix, float* workspace) {
-  detail::run_attention_backward(stream, shape, rows, packed, prefix, qkv, out, lse, d_out, d_qkv, d_prefix,
-                                 workspace);
+void attention_backward(cudaStream_t stream, const AttentionBackward<float>& arguments) {
+  detail::run_attention_backward(stream, arguments);
 }
 
 }  // namespace zofo::tensor::cuda

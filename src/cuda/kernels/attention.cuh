@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +10,7 @@
 #include "cuda/kernels/attention_forward.cuh"
 #include "cuda/kernels/attention_general.cuh"
 #include "cuda/kernels/attention_prefix.cuh"
+#include "zofo/core/error_type.hpp"
 
 namespace zofo::tensor::cuda {
 
@@ -27,11 +27,11 @@ AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& r
                                       const PackedTokens& packed, const AttentionPrefix<T>& prefix,
                                       const T* qkv) {
   if (shape.dim == 0 || shape.dim % 8 != 0 || shape.dim > general_most_dim)
-    throw std::invalid_argument("attention on the card: head dim " + std::to_string(shape.dim) +
-                                " is not a multiple of 8 up to 256");
+    throw Error("attention on the GPU: head dim " + std::to_string(shape.dim) +
+                " is not a multiple of 8 up to 256");
   if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0)
-    throw std::invalid_argument("attention on the card: " + std::to_string(shape.heads) +
-                                " heads do not share " + std::to_string(shape.kv_heads) + " heads of keys");
+    throw Error("attention on the GPU: " + std::to_string(shape.heads) + " heads do not share " +
+                std::to_string(shape.kv_heads) + " heads of keys");
   return {shape,
           rows,
           packed.cu_seqlens,
@@ -81,17 +81,14 @@ void launch_backward_kernels(cudaStream_t stream, const AttentionProblem<T>& pro
 }
 
 template <class T>
-void run_attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
-                            const PackedTokens& packed, const AttentionPrefix<T>& prefix, const T* qkv,
-                            const T* out, const float* lse, const T* d_out, T* d_qkv,
-                            const PrefixGradient& d_prefix, float* workspace) {
-  if (rows.count() == 0) return;
-  const AttentionProblem<T> problem = attention_problem(shape, rows, packed, prefix, qkv);
-  const bool sums = prefix.length > 0 && packed.sequences > 0 && d_prefix.keys != nullptr;
-  const PrefixPartials partials{sums ? workspace + delta_floats(shape, rows) : nullptr};
-  launch_backward_kernels(stream, problem, longest_of(packed),
-                          GeneralBackward<T>{out, lse, d_out, d_qkv, workspace, partials});
-  if (sums) sum_prefix_gradients(stream, problem, partials, d_prefix);
+void run_attention_backward(cudaStream_t stream, const AttentionBackward<T>& a) {
+  if (a.rows.count() == 0) return;
+  const AttentionProblem<T> problem = attention_problem(a.shape, a.rows, a.packed, a.prefix, a.qkv);
+  const bool sums = a.prefix.length > 0 && a.packed.sequences > 0 && a.d_prefix.keys != nullptr;
+  const PrefixPartials partials{sums ? a.workspace + delta_floats(a.shape, a.rows) : nullptr};
+  launch_backward_kernels(stream, problem, longest_of(a.packed),
+                          GeneralBackward<T>{a.out, a.lse, a.d_out, a.d_qkv, a.workspace, partials});
+  if (sums) sum_prefix_gradients(stream, problem, partials, a.d_prefix);
 }
 
 }  // namespace detail

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
 
 #include "cuda/kernels/decode_attention.cuh"
+#include "zofo/core/error_type.hpp"
 
 namespace zofo::tensor::cuda {
 
@@ -101,11 +101,11 @@ template <class T>
 void run_decode(cudaStream_t stream, const AttentionShape& shape, const CachedRows& rows,
                 std::uint32_t splits, const T* qkv, const CacheLayer<T>& cache, T* out, float* workspace) {
   if (shape.dim == 0 || shape.dim % 8 != 0 || shape.dim > decode_most_dim)
-    throw std::invalid_argument("decoding on the card: head dim " + std::to_string(shape.dim) +
-                                " is not a multiple of 8 up to 256");
+    throw Error("decoding on the GPU: head dim " + std::to_string(shape.dim) +
+                " is not a multiple of 8 up to 256");
   if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0)
-    throw std::invalid_argument("decoding on the card: " + std::to_string(shape.heads) +
-                                " heads do not share " + std::to_string(shape.kv_heads) + " heads of keys");
+    throw Error("decoding on the GPU: " + std::to_string(shape.heads) + " heads do not share " +
+                std::to_string(shape.kv_heads) + " heads of keys");
   if (rows.count == 0) return;
   const DecodeProblem<T> problem = decode_problem(shape, rows, splits, qkv, cache, out, workspace);
   if (shape.dim == 64) return launch_decode<64>(stream, problem);

@@ -98,32 +98,31 @@ static __global__ void begin_sums_kernel(RunningSum* sums, std::size_t rows) {
 /// Grid: rows of a probe, probes.
 template <int threads>
 __global__ void __launch_bounds__(threads)
-    add_slice_kernel(const float* logits, std::uint32_t stride, std::uint32_t first, std::uint32_t count,
-                     const TargetArgument* targets, std::uint32_t target_count, const std::uint32_t* used,
-                     RunningSum* sums, float* picked) {
+    add_slice_kernel(LogitSlice slice, Targets targets, RunningSum* sums, float* picked) {
+  const std::uint32_t count = slice.count;
   const std::size_t place = std::size_t{blockIdx.y} * gridDim.x + blockIdx.x;
-  const float* const row = logits + place * stride;
-  const RunningSum sum = block_merged(thread_sum(row, count, whole_quads(logits, stride, count)));
+  const float* const row = slice.logits + place * slice.stride;
+  const RunningSum sum = block_merged(thread_sum(row, count, whole_quads(slice.logits, slice.stride, count)));
   if (threadIdx.x == 0) sums[place] = merged(sums[place], sum);
-  const std::uint32_t end = min(*used, target_count);
+  const std::uint32_t end = min(*targets.used, targets.capacity);
   for (std::uint32_t t = threadIdx.x; t < end; t += threads) {
-    const TargetArgument target = targets[t];
-    const std::uint32_t column = static_cast<std::uint32_t>(target.token) - first;  // wraps below the slice
+    const TargetArgument target = targets.data[t];
+    const std::uint32_t column =
+        static_cast<std::uint32_t>(target.token) - slice.first;  // wraps below the slice
     if (target.row == blockIdx.x && column < count)
-      picked[std::size_t{blockIdx.y} * target_count + t] = row[column];
+      picked[std::size_t{blockIdx.y} * targets.capacity + t] = row[column];
   }
 }
 
 /// Grid: targets, probes. Padding gets 0.
-static __global__ void finish_kernel(const RunningSum* sums, std::uint32_t rows,
-                                     const TargetArgument* targets, std::uint32_t target_count,
-                                     const std::uint32_t* used, const float* picked, double* log_p) {
+static __global__ void finish_kernel(const RunningSum* sums, std::uint32_t rows, Targets targets,
+                                     const float* picked, double* log_p) {
   const std::uint32_t t = blockIdx.x * blockDim.x + threadIdx.x;
-  if (t >= target_count) return;
-  const std::size_t place = std::size_t{blockIdx.y} * target_count + t;
+  if (t >= targets.capacity) return;
+  const std::size_t place = std::size_t{blockIdx.y} * targets.capacity + t;
   double value = 0.0;
-  if (t < *used) {
-    const RunningSum sum = sums[std::size_t{blockIdx.y} * rows + targets[t].row];
+  if (t < *targets.used) {
+    const RunningSum sum = sums[std::size_t{blockIdx.y} * rows + targets.data[t].row];
     value = static_cast<double>(picked[place]) - static_cast<double>(sum.high) -
             log(static_cast<double>(sum.sum));
   }
@@ -253,20 +252,19 @@ __device__ inline void write_targets(const TargetArgument* targets, std::uint32_
 /// Grid: blocks of columns, rows.
 template <class Block, class T>
 __global__ void __launch_bounds__(Block::threads)
-    logit_gradient_kernel(const float* logits, std::uint32_t stride, std::uint32_t vocab,
-                          const RunningSum* sums, const TargetArgument* targets, std::uint32_t target_count,
-                          const std::uint32_t* used, const double* d_log_p, bool eights, T* d_logits) {
-  const std::uint32_t end_of_targets = min(*used, target_count);
-  const RowSlope slope = row_slope<Block::threads>(targets, end_of_targets, d_log_p);
+    logit_gradient_kernel(LogitSlice all, const RunningSum* sums, Targets targets, const double* d_log_p,
+                          bool eights, T* d_logits) {
+  const std::uint32_t end_of_targets = min(*targets.used, targets.capacity);
+  const RowSlope slope = row_slope<Block::threads>(targets.data, end_of_targets, d_log_p);
   const RunningSum sum = sums[blockIdx.y];
   const SoftmaxShare share{sum.high, static_cast<float>(-slope.total / static_cast<double>(sum.sum))};
-  const float* const row = logits + std::size_t{blockIdx.y} * stride;
-  T* const to = d_logits + std::size_t{blockIdx.y} * stride;
-  const std::uint32_t begin = blockIdx.x * Block::columns, end = min(begin + Block::columns, vocab);
+  const float* const row = all.logits + std::size_t{blockIdx.y} * all.stride;
+  T* const to = d_logits + std::size_t{blockIdx.y} * all.stride;
+  const std::uint32_t begin = blockIdx.x * Block::columns, end = min(begin + Block::columns, all.count);
   write_shares<Block>(row, begin, end, eights, !slope.any, share, to);
   if (!slope.any) return;
   __syncthreads();
-  write_targets(targets, end_of_targets, d_log_p, row, begin, end, share, to);
+  write_targets(targets.data, end_of_targets, d_log_p, row, begin, end, share, to);
 }
 
 inline void launch_begin_sums(cudaStream_t stream, RunningSum* sums, std::size_t rows) {
@@ -277,43 +275,38 @@ inline void launch_begin_sums(cudaStream_t stream, RunningSum* sums, std::size_t
   launched("begin_sums");
 }
 
-inline void launch_add_slice(cudaStream_t stream, const float* logits, std::uint32_t stride,
-                             std::uint32_t first, std::uint32_t count, std::uint32_t rows,
-                             std::uint32_t probes, const TargetArgument* targets, std::uint32_t target_count,
-                             const std::uint32_t* used, RunningSum* sums, float* picked) {
-  if (rows == 0 || probes == 0) return;
+inline void launch_add_slice(cudaStream_t stream, const LogitSlice& slice, const Targets& targets,
+                             RunningSum* sums, float* picked) {
+  if (slice.rows == 0 || slice.probes == 0) return;
   constexpr int few = 256, many = 1024;
-  const bool long_rows = count > 16 * few;
+  const bool long_rows = slice.count > 16 * few;
   const auto kernel = long_rows ? &add_slice_kernel<many> : &add_slice_kernel<few>;
-  kernel<<<dim3(rows, probes), static_cast<unsigned>(long_rows ? many : few), 0, stream>>>(
-      logits, stride, first, count, targets, target_count, used, sums, picked);
+  kernel<<<dim3(slice.rows, slice.probes), static_cast<unsigned>(long_rows ? many : few), 0, stream>>>(
+      slice, targets, sums, picked);
   launched("add_slice");
 }
 
 inline void launch_finish(cudaStream_t stream, const RunningSum* sums, std::uint32_t rows,
-                          std::uint32_t probes, const TargetArgument* targets, std::uint32_t target_count,
-                          const std::uint32_t* used, const float* picked, double* log_p) {
-  if (target_count == 0 || probes == 0) return;
+                          std::uint32_t probes, const Targets& targets, const float* picked, double* log_p) {
+  if (targets.capacity == 0 || probes == 0) return;
   constexpr unsigned threads = 128;
-  finish_kernel<<<dim3((target_count + threads - 1) / threads, probes), threads, 0, stream>>>(
-      sums, rows, targets, target_count, used, picked, log_p);
+  finish_kernel<<<dim3((targets.capacity + threads - 1) / threads, probes), threads, 0, stream>>>(
+      sums, rows, targets, picked, log_p);
   launched("finish_log_probabilities");
 }
 
 }  // namespace detail
 
 template <class T>
-void logit_gradient(cudaStream_t stream, const float* logits, std::uint32_t stride, std::uint32_t vocab,
-                    std::uint32_t rows, const RunningSum* sums, const TargetArgument* targets,
-                    std::uint32_t target_count, const std::uint32_t* used, const double* d_log_p,
-                    T* d_logits) {
-  if (rows == 0 || vocab == 0) return;
+void logit_gradient(cudaStream_t stream, const LogitSlice& all, const RunningSum* sums,
+                    const Targets& targets, const double* d_log_p, T* d_logits) {
+  if (all.rows == 0 || all.count == 0) return;
   using Block = detail::GradientBlock<256>;
   const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
-  const bool eights = stride % 8 == 0 && aligned(logits) && aligned(d_logits);
+  const bool eights = all.stride % 8 == 0 && aligned(all.logits) && aligned(d_logits);
   detail::logit_gradient_kernel<Block, T>
-      <<<dim3((vocab + Block::columns - 1) / Block::columns, rows), Block::threads, 0, stream>>>(
-          logits, stride, vocab, sums, targets, target_count, used, d_log_p, eights, d_logits);
+      <<<dim3((all.count + Block::columns - 1) / Block::columns, all.rows), Block::threads, 0, stream>>>(
+          all, sums, targets, d_log_p, eights, d_logits);
   launched("logit_gradient");
 }
 

@@ -9,11 +9,11 @@
 
 namespace zofo::tensor::cuda {
 
-void launched(const char* kernel) {
+void launched(const char* kernel, std::source_location where) {
   const cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess) return;
   throw Error(std::string("CUDA: launching ") + kernel + ": " + cudaGetErrorString(status) + " (" +
-              cudaGetErrorName(status) + ")");
+              cudaGetErrorName(status) + ") at " + where.file_name() + ":" + std::to_string(where.line()));
 }
 
 }  // namespace zofo::tensor::cuda

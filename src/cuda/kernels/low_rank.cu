@@ -8,18 +8,16 @@ std::size_t low_rank_gradients_workspace(const Rows& rows, const LowRankSites& s
   return gradients_workspace(rows, sites, adapters);
 }
 
-#define ZOFO_INSTANTIATE_LOW_RANK(T)                                                                        \
-  template void low_rank_in<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,         \
-                               const T*, float*);                                                           \
-  template void low_rank_out<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,        \
-                                const float*, T*, std::uint32_t);                                           \
-  template void low_rank_back<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,       \
-                                 const T*, std::uint32_t, float*);                                          \
-  template void low_rank_back_in<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,    \
-                                    const float*, T*);                                                      \
-  template void low_rank_gradients<T>(cudaStream_t, const Rows&, const LowRankSites&, std::uint32_t,        \
-                                      const std::int32_t*, const T*, const float*, const T*, std::uint32_t, \
-                                      const float*, const LowRankGradient*, float*);
+#define ZOFO_INSTANTIATE_LOW_RANK(T)                                                                     \
+  template void low_rank_in<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,      \
+                               const T*, float*);                                                        \
+  template void low_rank_out<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,     \
+                                const float*, T*, std::uint32_t);                                        \
+  template void low_rank_back<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*,    \
+                                 const T*, std::uint32_t, float*);                                       \
+  template void low_rank_back_in<T>(cudaStream_t, const Rows&, const LowRankSites&, const std::int32_t*, \
+                                    const float*, T*);                                                   \
+  template void low_rank_gradients<T>(cudaStream_t, const LowRankGradients<T>&);
 
 ZOFO_INSTANTIATE_LOW_RANK(bf16)
 ZOFO_INSTANTIATE_LOW_RANK(float)

@@ -1,15 +1,13 @@
 /// @file Products of adapters and of low-rank probes: the launchers.
 #pragma once
 
-#include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "cuda/kernels/low_rank_dots.cuh"
 #include "cuda/kernels/low_rank_gradients.cuh"
 #include "cuda/kernels/row_products.cuh"
+#include "zofo/tensor/cuda/kernels/low_rank.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
-
-namespace detail {}  // namespace detail
 
 template <class T>
 void low_rank_in(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
@@ -32,9 +30,7 @@ template <class T>
 void low_rank_out(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
                   const std::int32_t* adapter, const float* t, T* y, std::uint32_t y_stride) {
   if (sites.count == 0) return;
-  PackedTokens packed;
-  packed.adapter = adapter;
-  finish_qkv<T>(stream, rows, packed, 0, 0, y_stride, sites, t, nullptr, nullptr, 1.0F, y);
+  finish_qkv<T>(stream, {.rows = rows, .products = {sites, adapter, t}, .stride = y_stride, .qkv = y});
 }
 
 template <class T>

@@ -7,146 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/kernels/low_rank_sites.cuh"
+#include "cuda/kernels/tensor_tile.cuh"
 #include "zofo/tensor/cuda/launch_check.hpp"
 #include "zofo/tensor/cuda/types.hpp"
 
-namespace zofo::tensor::cuda {
-
-namespace detail {
-
-/// Neighbouring sites that read the same columns of x, so that one pass over them serves all.
-struct SiteRun {
-  std::uint32_t first = 0, count = 0;  ///< sites
-  std::uint32_t columns = 0;           ///< of the result: their ranks' sum
-  std::uint32_t first_chunk = 0;       ///< of columns that blocks take at once
-};
-struct SiteRuns {
-  SiteRun run[LowRankSites::most];
-  std::uint32_t count = 0;
-
-  explicit SiteRuns(const LowRankSites& sites) {
-    for (std::uint32_t s = 0; s < sites.count; ++s) {
-      const LowRankSite& site = sites.site[s];
-      const bool same = count > 0 && sites.site[s - 1].y_at == site.y_at && sites.site[s - 1].out == site.out;
-      if (!same) run[count++].first = s;
-      ++run[count - 1].count;
-      run[count - 1].columns += site.rank;
-    }
-  }
-  /// Deals the columns out in chunks; returns how many there are.
-  std::uint32_t deal(std::uint32_t chunk_columns) {
-    std::uint32_t chunks = 0;
-    for (std::uint32_t r = 0; r < count; ++r) {
-      run[r].first_chunk = chunks;
-      chunks += (run[r].columns + chunk_columns - 1) / chunk_columns;
-    }
-    return chunks;
-  }
-};
-
-/// Column `rank` of a site; `site` LowRankSites::most: there is no such column.
-struct SiteColumn {
-  std::uint32_t site = LowRankSites::most;
-  std::uint32_t rank = 0;
-};
-__device__ inline SiteColumn site_column(const LowRankSites& sites, const SiteRun& run,
-                                         std::uint32_t column) {
-  for (std::uint32_t s = run.first; s < run.first + run.count; ++s) {
-    if (column < sites.site[s].rank) return {s, column};
-    column -= sites.site[s].rank;
-  }
-  return {};
-}
-
-/// What decides which factors a row is multiplied with.
-struct RowKey {
-  std::int32_t adapter, probe;
-  __device__ bool operator==(const RowKey& other) const {
-    return adapter == other.adapter && probe == other.probe;
-  }
-  __device__ std::int32_t index(const LowRankSite& site) const { return site.by_probe ? probe : adapter; }
-};
-__device__ inline RowKey row_key(const Rows& rows, const std::int32_t* adapter, std::uint32_t row) {
-  const std::uint32_t probe = row / rows.tokens;
-  return {adapter != nullptr ? adapter[row - probe * rows.tokens] : -1, static_cast<std::int32_t>(probe)};
-}
-
-/// Column `column.rank` of B at a key, null where there is none: its entries lie b_row apart.
-__device__ inline const float* factor_column(const LowRankSites& sites, const SiteColumn& column,
-                                             const RowKey& key) {
-  if (column.site == LowRankSites::most) return nullptr;
-  const LowRankSite& site = sites.site[column.site];
-  const std::int32_t index = key.index(site);
-  if (index < 0) return nullptr;
-  return site.b + static_cast<std::size_t>(index) * site.stride + std::size_t{column.rank} * site.b_col;
-}
-
-/// True if rows of this key have a product at a site of the run.
-__device__ inline bool has_product(const LowRankSites& sites, const SiteRun& run, const RowKey& key) {
-  for (std::uint32_t s = run.first; s < run.first + run.count; ++s)
-    if (key.index(sites.site[s]) >= 0) return true;
-  return false;
-}
-
-/// scale·sum of a column; exactly 0 where it has no factor.
-__device__ inline float scaled(const LowRankSite& site, const RowKey& key, float sum) {
-  const std::int32_t index = key.index(site);
-  if (index < 0) return 0.0F;
-  return sum * (site.scales != nullptr ? site.scale * site.scales[index] : site.scale);
-}
-
-/// count neighbouring entries of a column of B from entry k on. dense: they lie side by side, 16-byte
-/// aligned.
-template <bool dense, int count>
-__device__ inline void load_factor(const float* column, std::uint32_t b_row, std::uint32_t k, bool inside,
-                                   float (&value)[count]) {
-  inside = inside && column != nullptr;
-  if constexpr (dense) {
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-      float4 quad{0.0F, 0.0F, 0.0F, 0.0F};
-      if (inside) quad = __ldg(reinterpret_cast<const float4*>(column + k + i));
-      value[i] = quad.x;
-      value[i + 1] = quad.y;
-      value[i + 2] = quad.z;
-      value[i + 3] = quad.w;
-    }
-  } else {
-#pragma unroll
-    for (std::uint32_t i = 0; i < count; ++i)
-      value[i] = inside ? __ldg(column + std::size_t{k + i} * b_row) : 0.0F;
-  }
-}
-
-/// A pair of floats as a sum of pairs of bf16. Two of them hold a float to 2⁻¹⁸ of itself, far below the 2⁻⁹
-/// of the bf16 it is multiplied with; their products are exact in fp32. So the tensor cores do what would
-/// take the fp32 ones longer than reading x does.
-struct SplitPair {
-  static constexpr int parts = 2;
-  std::uint32_t part[parts];
-};
-__device__ inline SplitPair split(float a, float b) {
-  SplitPair pair;
-#pragma unroll
-  for (int i = 0; i < SplitPair::parts; ++i) {
-    const __nv_bfloat162 rounded = __floats2bfloat162_rn(a, b);
-    pair.part[i] = *reinterpret_cast<const std::uint32_t*>(&rounded);
-    a -= __uint_as_float(pair.part[i] << 16U);
-    b -= __uint_as_float(pair.part[i] & 0xFFFF0000U);
-  }
-  return pair;
-}
-
-/// sum [16, 8] += a [16, 16]·b [16, 8] over a warp (PTX ISA, mma.m16n8k16: lane 4g + q holds rows g and g + 8
-/// of a, columns 2q, 2q + 1 and those + 8; b likewise with g for its column; of the sum columns 2q and 2q +
-/// 1).
-__device__ inline void multiply_tile(float (&sum)[4], std::uint32_t a0, std::uint32_t a1, std::uint32_t a2,
-                                     std::uint32_t a3, std::uint32_t b0, std::uint32_t b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
-}
+namespace zofo::tensor::cuda::detail {
 
 /// Shape of a block of the tensor-core kernel: its warps share the rows and split the inner dimension.
 template <int row_tiles_, int column_tiles_, bool dense_>
@@ -161,16 +27,23 @@ struct DotTile {
   static_assert(rows <= 64, "a set of rows is a word of 64 bits");
 };
 
+/// The rows of x that a block reads.
+struct DotRows {
+  const bf16* x;  ///< the first row
+  std::uint32_t stride;
+  std::uint32_t width;  ///< columns to sum over
+  std::uint32_t count;
+};
+
 /// sum += x B over this warp's share of the inner dimension. Which entries form a step of the tensor cores
 /// does not matter as long as both operands agree: lane q of four takes 8 neighbours, so that its loads are
 /// 16 bytes.
 template <class Tile>
-__device__ inline void warp_dots(const bf16* x, std::uint32_t x_stride, std::uint32_t width,
-                                 std::uint32_t rows_left, std::uint32_t warp, std::uint32_t lane,
+__device__ inline void warp_dots(const DotRows& rows, std::uint32_t warp, std::uint32_t lane,
                                  const float* const (&factor)[Tile::column_tiles],
                                  const std::uint32_t (&b_row)[Tile::column_tiles],
                                  float (&sum)[Tile::row_tiles][Tile::column_tiles][4]) {
-  const std::uint32_t g = lane / 4, q = lane % 4;
+  const std::uint32_t g = lane / 4, q = lane % 4, width = rows.width;
   for (std::uint32_t k = 32 * Tile::steps * warp; k < width; k += 32 * Tile::steps * Tile::warps) {
     uint4 low[Tile::steps][Tile::row_tiles], high[Tile::steps][Tile::row_tiles];
 #pragma unroll
@@ -178,11 +51,11 @@ __device__ inline void warp_dots(const bf16* x, std::uint32_t x_stride, std::uin
 #pragma unroll
       for (std::uint32_t m = 0; m < Tile::row_tiles; ++m) {
         const std::uint32_t at = k + 32 * s + 8 * q, row = 16 * m + g;
-        const bf16* const from = x + std::size_t{row} * x_stride + at;
+        const bf16* const from = rows.x + std::size_t{row} * rows.stride + at;
         low[s][m] = high[s][m] = uint4{0, 0, 0, 0};
-        if (at < width && row < rows_left) low[s][m] = *reinterpret_cast<const uint4*>(from);
-        if (at < width && row + 8 < rows_left)
-          high[s][m] = *reinterpret_cast<const uint4*>(from + std::size_t{8} * x_stride);
+        if (at < width && row < rows.count) low[s][m] = *reinterpret_cast<const uint4*>(from);
+        if (at < width && row + 8 < rows.count)
+          high[s][m] = *reinterpret_cast<const uint4*>(from + std::size_t{8} * rows.stride);
       }
 #pragma unroll
     for (std::uint32_t s = 0; s < Tile::steps; ++s) {
@@ -258,7 +131,7 @@ __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
         factor[n] = factor_column(sites, column, key);
         b_row[n] = factor[n] == nullptr ? 0 : sites.site[column.site].b_row;
       }
-      warp_dots<Tile>(x, x_stride, width, rows_left, warp, lane, factor, b_row, sum);
+      warp_dots<Tile>({x, x_stride, width, rows_left}, warp, lane, factor, b_row, sum);
     }
 #pragma unroll
     for (std::uint32_t m = 0; m < Tile::row_tiles; ++m) {
@@ -407,6 +280,4 @@ void dots(const DotCall<T>& call) {
     launch_dots<false>(call, runs);
 }
 
-}  // namespace detail
-
-}  // namespace zofo::tensor::cuda
+}  // namespace zofo::tensor::cuda::detail

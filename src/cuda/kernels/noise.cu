@@ -5,16 +5,16 @@
 
 namespace zofo::tensor::cuda {
 
-void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count, std::uint32_t rank,
-                   std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
-                   std::uint64_t largest, float* out, std::size_t stride) {
-  if (count == 0 || piece_count == 0 || rank == 0 || largest == 0) return;
+void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
+                   const FactorPieces& pieces, float* out, std::size_t stride) {
+  if (count == 0 || pieces.count == 0 || pieces.rank == 0 || pieces.largest == 0) return;
   // Most factors are far smaller than the largest, an embedding's: blocks that find nothing to do cost more
   // than the largest factor's threads going round some more often.
   constexpr std::uint64_t per_block = 4 * detail::kFactorThreads, most = 32;
-  const auto across = static_cast<std::uint32_t>(std::min((largest + per_block - 1) / per_block, most));
-  detail::write_factors_kernel<<<dim3(across, 2 * piece_count, count), detail::kFactorThreads, 0, stream>>>(
-      probes, rank, hold, pieces, out, stride);
+  const auto across =
+      static_cast<std::uint32_t>(std::min((pieces.largest + per_block - 1) / per_block, most));
+  detail::write_factors_kernel<<<dim3(across, 2 * pieces.count, count), detail::kFactorThreads, 0, stream>>>(
+      probes, pieces.rank, pieces.hold, pieces.pieces, out, stride);
   launched("write_factors");
 }
 
@@ -58,13 +58,13 @@ template void write_own_probes(cudaStream_t, Law, const ProbeArgument*, std::uin
                                const float*, float*, std::size_t);
 template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, bf16*);
 template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, float*);
-template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, std::uint32_t,
-                              const LowRankSegments&, const float*, std::size_t, bf16*);
-template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, std::uint32_t,
-                                    const LowRankSegments&, const float*, const bf16*, bf16*, std::size_t);
-template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, std::uint32_t,
-                              const LowRankSegments&, const float*, std::size_t, float*);
-template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, std::uint32_t,
-                                    const LowRankSegments&, const float*, const float*, float*, std::size_t);
+template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, const LowRankSegments&,
+                              const LowRankFactors&, bf16*);
+template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, const LowRankSegments&,
+                                    const LowRankFactors&, const bf16*, bf16*, std::size_t);
+template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, const LowRankSegments&,
+                              const LowRankFactors&, float*);
+template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, const LowRankSegments&,
+                                    const LowRankFactors&, const float*, float*, std::size_t);
 
 }  // namespace zofo::tensor::cuda

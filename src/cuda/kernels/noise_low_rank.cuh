@@ -144,12 +144,17 @@ __device__ inline Eight<bf16> rounded_from(const float (&x)[kGroup], const Philo
   return keep_nans(x, out);
 }
 
+/// Factors as kernels read them; `unit` is 1/√rank.
+struct FactorProducts {
+  LowRankFactors factors;
+  float unit;
+};
+
 /// x += Σ_k scale_k/√rank U_k V_kᵀ.
 template <class T>
 __global__ void __launch_bounds__(kTileThreads)
     update_low_rank_kernel(const __grid_constant__ LowRankPlan plan, const UpdateTerm* terms,
-                           std::uint32_t count, std::uint32_t rank, float unit, const float* factors,
-                           std::size_t stride, T* x) {
+                           std::uint32_t count, FactorProducts products, T* x) {
   const Tile tile = tile_of(plan);
   if (tile.empty()) return;
   T* const at = x + tile.segment.from;
@@ -163,13 +168,14 @@ __global__ void __launch_bounds__(kTileThreads)
     for (float& entry : sums) entry = -0.0F;
   bool any = false;
   for (std::uint32_t k = 0; k < count; ++k) {
-    const float scale = __fmul_rn(terms[k].scale, unit);
+    const float scale = __fmul_rn(terms[k].scale, products.unit);
     if (scale == 0.0F) continue;
     any = true;
-    add_products(tile, rank, factors + k * stride, scale, sum);
+    add_products(tile, products.factors.rank, products.factors.data + k * products.factors.stride, scale,
+                 sum);
   }
   if (!any) return;
-  const PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, tile.segment.piece.tensor));
+  const PhiloxStream rounding(terms[0], extra_stream_of(ExtraStream::rounding, tile.segment.piece.tensor));
 #pragma unroll
   for (std::uint32_t m = 0; m < kTileRows; ++m) {
 #pragma unroll
@@ -185,15 +191,15 @@ __global__ void __launch_bounds__(kTileThreads)
 template <class T>
 __global__ void __launch_bounds__(kTileThreads)
     write_low_rank_kernel(const __grid_constant__ LowRankPlan plan, const ProbeArgument* probes,
-                          std::uint32_t count, std::uint32_t rank, float unit, const float* factors,
-                          const T* x, T* out, std::size_t out_stride) {
+                          std::uint32_t count, FactorProducts products, const T* x, T* out,
+                          std::size_t out_stride) {
   const Tile tile = tile_of(plan);
   if (tile.empty()) return;
   Eight<T> theta[kTileRows];
 #pragma unroll
   for (std::uint32_t m = 0; m < kTileRows; ++m) theta[m] = load_row(x + tile.segment.from, tile, m);
   TileSums z = {};
-  add_products(tile, rank, factors, unit, z);
+  add_products(tile, products.factors.rank, products.factors.data, products.unit, z);
   T* to = out + tile.segment.to;
   for (std::uint32_t j = 0; j < count; ++j, to += out_stride) {
     const float scale = probes[j].scale;
@@ -210,8 +216,8 @@ __global__ void __launch_bounds__(kTileThreads)
 /// Shares the segments among blocks. `in` and `out`: what their `from` and `to` count from, with the copies'
 /// strides in elements.
 template <class T>
-LowRankPlan plan_low_rank(const LowRankSegments& segments, const float* factors, std::size_t factors_stride,
-                          const T* in, const T* out, std::size_t out_stride) {
+LowRankPlan plan_low_rank(const LowRankSegments& segments, const LowRankFactors& factors, const T* in,
+                          const T* out, std::size_t out_stride) {
   const auto whole = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
   LowRankPlan plan{segments};
   std::uint32_t blocks = 0;
@@ -221,38 +227,39 @@ LowRankPlan plan_low_rank(const LowRankSegments& segments, const float* factors,
     blocks += ((p.cols + kTileCols - 1) / kTileCols) * ((s.rows + kTileHeight - 1) / kTileHeight);
     plan.end[k] = blocks;
     plan.whole[k] = s.rows % kTileRows == 0 && s.first_row % kTileRows == 0 && p.rows % kTileRows == 0 &&
-                    p.cols % kGroup == 0 && factors_stride % 4 == 0 && whole(factors + p.u_at) &&
-                    whole(factors + p.v_at) && whole(in + s.from) &&
+                    p.cols % kGroup == 0 && factors.stride % 4 == 0 && whole(factors.data + p.u_at) &&
+                    whole(factors.data + p.v_at) && whole(in + s.from) &&
                     (out == nullptr || (whole(out + s.to) && out_stride % kGroup == 0));
   }
   return plan;
 }
 
-inline float unit_of(std::uint32_t rank) {
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(rank)));
+inline FactorProducts products_of(const LowRankFactors& factors) {
+  return {factors, static_cast<float>(1.0 / std::sqrt(static_cast<double>(factors.rank)))};
 }
 
 }  // namespace detail
 
 template <class T>
-void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
-                     const LowRankSegments& segments, const float* factors, std::size_t factors_stride,
-                     T* x) {
-  const detail::LowRankPlan plan = detail::plan_low_rank<T>(segments, factors, factors_stride, x, nullptr, 0);
-  if (count == 0 || rank == 0 || plan.blocks() == 0) return;
+void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count,
+                     const LowRankSegments& segments, const LowRankFactors& factors, T* x) {
+  const detail::LowRankPlan plan = detail::plan_low_rank<T>(segments, factors, x, nullptr, 0);
+  if (count == 0 || factors.rank == 0 || plan.blocks() == 0) return;
   detail::update_low_rank_kernel<<<plan.blocks(), detail::kTileThreads, 0, stream>>>(
-      plan, terms, count, rank, detail::unit_of(rank), factors, factors_stride, x);
+      plan, terms, count, detail::products_of(factors), x);
   launched("update_low_rank");
 }
 
 template <class T>
 void write_low_rank_probes(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
-                           std::uint32_t rank, const LowRankSegments& segments, const float* factors,
-                           const T* x, T* out, std::size_t out_stride) {
-  const detail::LowRankPlan plan = detail::plan_low_rank(segments, factors, 0, x, out, out_stride);
-  if (count == 0 || rank == 0 || plan.blocks() == 0) return;
+                           const LowRankSegments& segments, const LowRankFactors& factors, const T* x, T* out,
+                           std::size_t out_stride) {
+  LowRankFactors first = factors;  // of the one direction that is read
+  first.stride = 0;
+  const detail::LowRankPlan plan = detail::plan_low_rank(segments, first, x, out, out_stride);
+  if (count == 0 || factors.rank == 0 || plan.blocks() == 0) return;
   detail::write_low_rank_kernel<<<plan.blocks(), detail::kTileThreads, 0, stream>>>(
-      plan, probes, count, rank, detail::unit_of(rank), factors, x, out, out_stride);
+      plan, probes, count, detail::products_of(first), x, out, out_stride);
   launched("write_low_rank_probes");
 }
 

@@ -3,8 +3,9 @@
 /// fast as memory gives and takes rows.
 #pragma once
 
-#include "cuda/kernels/low_rank_dots.cuh"
+#include "cuda/kernels/low_rank_sites.cuh"
 #include "cuda/kernels/row_products.cuh"
+#include "cuda/kernels/tensor_tile.cuh"
 
 namespace zofo::tensor::cuda::detail {
 
@@ -208,7 +209,7 @@ class StripProducts {
       for (int r = 0; r < 2; ++r)
 #pragma unroll
         for (std::uint32_t c = 4 * begin; c < 4 * end; ++c) raised[r][c] = value[r][c];
-      multiply<begin, end>(lane, sites, t, row, total, chosen, key == chosen, first, raised);
+      multiply<begin, end>(lane, sites, t, {row, total, chosen, key == chosen}, first, raised);
 #pragma unroll
       for (std::uint32_t r = 0; r < 2; ++r) {
         const bool kept = (same >> (8 * lane.q + 4 * r) & 1U) != 0;
@@ -218,17 +219,25 @@ class StripProducts {
     }
   }
 
-  // The products of rows of one key; `mine`: row g has it.
+  // Eight rows from `row` on, of those below `total` that have the key; `mine`: row g has it.
+  struct KeyedRows {
+    std::uint32_t row, total;
+    RowKey key;
+    bool mine;
+  };
+
+  // The products of rows of one key.
   template <std::uint32_t begin, std::uint32_t end>
   __device__ void multiply(const StripLane& lane, const LowRankSites& sites, const float* t,
-                           std::uint32_t row, std::uint32_t total, const RowKey& key, bool mine,
-                           const float4& first, StripValues& value) {
+                           const KeyedRows& rows, const float4& first, StripValues& value) {
+    const RowKey& key = rows.key;
     if (key.adapter < 0 && key.probe < 0) return;
     for (std::uint32_t at = 0; at < quads; at += step) {
       const RankQuad here = at == 0 ? first_ : quad(sites, t, at + lane.q);
       if constexpr (held) hold(lane, sites, t, key, at);
-      float4 coefficient = held && at == 0 ? first : coefficients(sites, t, row + lane.g, total, here);
-      if (!mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
+      float4 coefficient =
+          held && at == 0 ? first : coefficients(sites, t, rows.row + lane.g, rows.total, here);
+      if (!rows.mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
       const SplitPair low = split(coefficient.x, coefficient.y), high = split(coefficient.z, coefficient.w);
 #pragma unroll
       for (std::uint32_t half = begin; half < end; ++half) {
@@ -276,55 +285,6 @@ struct RowKeys {
     RowKey key = row_key(rows, adapter, row);
     if (!by_probe) key.probe = -1;
     return key;
-  }
-};
-
-/// How kernels that own strips walk over rows: four warps side by side, two strips of rows at once, and as
-/// many of these pairs a block as still leave blocks for every multiprocessor of a large card.
-struct StripWalk {
-  static constexpr unsigned threads = 128;
-  static constexpr std::uint32_t block_columns = threads / 32 * StripLane::columns;
-  static constexpr unsigned resident = 4;
-  static constexpr std::uint32_t together = 2;
-  static constexpr std::uint32_t rows = together * StripLane::rows;
-  unsigned groups;  ///< of `rows` rows, for a block
-  dim3 grid;
-
-  StripWalk(std::size_t row_count, std::uint32_t width) : groups(1) {
-    const unsigned across = blocks_of(width, block_columns);
-    const std::size_t enough = 2000;
-    while (groups < 8 && blocks_of(row_count, std::size_t{rows} * groups * 2) * std::size_t{across} >= enough)
-      groups *= 2;
-    // Neighbouring blocks take the columns of the same rows, so that memory is read along its pages.
-    grid = dim3(across, blocks_of(row_count, std::size_t{rows} * groups));
-  }
-
-  /// The calling warp's strip.
-  __device__ static std::uint32_t strip() {
-    return blockIdx.x * block_columns + threadIdx.x / 32 * StripLane::columns;
-  }
-};
-
-/// The strips of StripWalk::together neighbouring groups of rows, as they lie in memory, and what their
-/// products need: all loads before all sums, so that they wait together.
-struct LoadedStrips {
-  StripPacks pack[StripWalk::together];
-  float4 coefficient[StripWalk::together];
-
-  __device__ LoadedStrips(const StripLane& lane, const StripProducts<true>& products,
-                          const LowRankSites& sites, const float* t, const bf16* from, std::size_t stride,
-                          std::uint32_t first, std::uint32_t total, std::uint32_t column,
-                          std::uint32_t width) {
-#pragma unroll
-    for (std::uint32_t k = 0; k < StripWalk::together; ++k) {
-      const std::uint32_t row = first + StripLane::rows * k;
-      load_strip(lane, from, stride, row, total, column, width, pack[k]);
-      coefficient[k] = products.coefficients(sites, t, row + lane.g, total);
-    }
-  }
-  __device__ void get(int k, StripValues& value) const {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) unpack(pack[k][r], value[r]);
   }
 };
 

@@ -3,56 +3,14 @@
 
 #include <type_traits>
 
+#include "cuda/kernels/activation.cuh"
 #include "cuda/kernels/row_products.cuh"
-#include "cuda/kernels/row_strips.cuh"
+#include "cuda/kernels/rows_activate_strips.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
 
 namespace detail {
-
-/// 1 / (1 + e^−x), to the precision that T deserves.
-template <class T>
-__device__ inline float logistic(float x) {
-  if constexpr (std::is_same_v<T, float>)
-    return 1.0F / (1.0F + expf(-x));
-  else
-    return __fdividef(1.0F, 1.0F + __expf(-x));
-}
-
-/// max(x, 0), but a NaN stays one, so that a diverged run is seen.
-__device__ inline float rectified(float x) { return x < 0.0F ? 0.0F : x; }
-
-/// A row of what the activation reads: `stride` entries, the gate (or relu's input) first, up from `up_at`
-/// on.
-struct ActivationRow {
-  std::uint32_t stride, up_at;
-};
-
-/// y = activation of `size` neighbouring columns; `up` is unused by relu.
-template <class T, Activation kind, int size>
-__device__ inline void activate_values(const float (&gate)[size], const float (&up)[size], float (&y)[size]) {
-#pragma unroll
-  for (int i = 0; i < size; ++i)
-    y[i] = kind == Activation::swiglu ? gate[i] * logistic<T>(gate[i]) * up[i] : rectified(gate[i]);
-}
-
-/// (gate, up) = their gradients for the output gradient dy.
-template <class T, Activation kind, int size>
-__device__ inline void activation_gradient(const float (&dy)[size], float (&gate)[size], float (&up)[size]) {
-#pragma unroll
-  for (int i = 0; i < size; ++i) {
-    const float g = gate[i];
-    if constexpr (kind == Activation::swiglu) {
-      const float sigma = logistic<T>(g);
-      const float by_gate = dy[i] * up[i] * sigma * (1.0F + g * (1.0F - sigma));
-      up[i] = dy[i] * g * sigma;
-      gate[i] = by_gate;
-    } else {
-      gate[i] = g > 0.0F ? dy[i] : 0.0F;
-    }
-  }
-}
 
 /// One pack of a row a thread. y may be pre.
 template <class T, Activation kind>
@@ -84,19 +42,15 @@ __global__ void __launch_bounds__(256)
   if constexpr (gated) store_values(up, d_pre + at + ffn);
 }
 
-/// value = what T would hold of it.
-template <class T, int size>
-__device__ inline void round_values(float (&value)[size]) {
-  unpack(rounded(value, static_cast<const T*>(nullptr)), value);
-}
-
 /// The activation with products. What is activated is what T holds, kept or not, so that the passes with and
 /// without a backward pass agree.
 template <class T, Activation kind, int ranks>
 __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
-    activate_products_kernel(Rows rows, std::uint32_t ffn, T* pre, const __grid_constant__ LowRankSites sites,
-                             const std::int32_t* adapter, const float* t, bool keep_pre, std::uint32_t groups,
-                             T* y) {
+    activate_products_kernel(const __grid_constant__ ActivationForward<T> a, std::uint32_t groups) {
+  const std::uint32_t ffn = a.ffn;
+  T* const pre = a.pre;
+  const LowRankSites& sites = a.products.sites;
+  const float* const t = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
   constexpr bool gated = kind == Activation::swiglu;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
@@ -105,8 +59,8 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   FactorTile<columns, ranks> gate_tile, up_tile;
   for (std::uint32_t g = 0; g < groups; ++g) {
     const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
-    if (first >= rows.tokens * rows.probes) return;
-    const RowGroup<group_rows> group = row_group<group_rows>(rows, adapter, first);
+    if (first >= a.rows.tokens * a.rows.probes) return;
+    const RowGroup<group_rows> group = row_group<group_rows>(a.rows, a.products.adapter, first);
     T* const from = pre + std::size_t{first} * stride + column;
     float gate[group_rows][columns], up[group_rows][columns];
 #pragma unroll
@@ -124,22 +78,23 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
       if (r >= group.count) continue;
       round_values<T>(gate[r]);
       round_values<T>(up[r]);
-      if (keep_pre) {
+      if (a.keep_pre) {
         store_values(gate[r], from + r * stride);
         if constexpr (gated) store_values(up[r], from + r * stride + ffn);
       }
       float result[columns];
       activate_values<T, kind>(gate[r], up[r], result);
-      store_values(result, y + (std::size_t{first} + r) * ffn + column);
+      store_values(result, a.y + (std::size_t{first} + r) * ffn + column);
     }
   }
 }
 
 template <class T, Activation kind, int ranks>
 __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
-    activate_backward_products_kernel(Rows rows, std::uint32_t ffn, const T* pre, const T* dy,
-                                      const __grid_constant__ LowRankSites sites, const std::int32_t* adapter,
-                                      const float* dt, std::uint32_t groups, T* d_pre) {
+    activate_backward_products_kernel(const __grid_constant__ ActivationBackward<T> a, std::uint32_t groups) {
+  const std::uint32_t ffn = a.ffn;
+  const LowRankSites& sites = a.products.sites;
+  const float* const dt = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
   constexpr bool gated = kind == Activation::swiglu;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
@@ -148,13 +103,13 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   FactorTile<columns, ranks> tile;
   for (std::uint32_t g = 0; g < groups; ++g) {
     const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
-    if (first >= rows.tokens * rows.probes) return;
-    const RowGroup<group_rows> group = row_group<group_rows>(rows, adapter, first);
+    if (first >= a.rows.tokens * a.rows.probes) return;
+    const RowGroup<group_rows> group = row_group<group_rows>(a.rows, a.products.adapter, first);
     float slope[group_rows][columns];
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       set_zero(slope[r]);
-      if (r < group.count) load_values(dy + (std::size_t{first} + r) * ffn + column, slope[r]);
+      if (r < group.count) load_values(a.dy + (std::size_t{first} + r) * ffn + column, slope[r]);
     }
     add_products(sites, group, dt, column, tile, slope);
 #pragma unroll
@@ -162,103 +117,11 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
       if (r >= group.count) continue;
       const std::size_t at = (std::size_t{first} + r) * stride + column;
       float gate[columns], up[columns];
-      load_values(pre + at, gate);
-      if constexpr (gated) load_values(pre + at + ffn, up);
+      load_values(a.pre + at, gate);
+      if constexpr (gated) load_values(a.pre + at + ffn, up);
       activation_gradient<T, kind>(slope[r], gate, up);
-      store_values(gate, d_pre + at);
-      if constexpr (gated) store_values(up, d_pre + at + ffn);
-    }
-  }
-}
-
-/// activate_products_kernel for bf16.
-template <class T, Activation kind>
-__global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu ? 2 : StripWalk::resident)
-    activate_strips_kernel(Rows rows, std::uint32_t ffn, T* pre, const __grid_constant__ LowRankSites sites,
-                           const std::int32_t* adapter, const float* t, bool keep_pre, std::uint32_t groups,
-                           T* y) {
-  constexpr bool gated = kind == Activation::swiglu;
-  constexpr std::uint32_t together = StripWalk::together;
-  const StripLane lane;
-  const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
-  if (strip >= ffn) return;
-  const std::size_t stride = gated ? 2 * ffn : ffn;
-  StripProducts<true> gate_products(lane, sites, strip, t);
-  StripProducts<true> up_products(lane, sites, gated ? strip + ffn : strip, t);
-  const RowKeys keys(rows, sites, adapter);
-  const std::uint32_t total = keys.total();
-  for (std::uint32_t i = 0; i < groups; ++i) {
-    const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
-    if (first >= total) return;
-    const LoadedStrips gates(lane, gate_products, sites, t, pre, stride, first, total, column, ffn);
-    // relu has no second half: an empty one
-    const LoadedStrips ups(lane, up_products, sites, t, pre + (gated ? ffn : 0), stride, first,
-                           gated ? total : 0, column, ffn);
-    RowKey key[together];
-#pragma unroll
-    for (std::uint32_t k = 0; k < together; ++k) key[k] = keys.of(first + StripLane::rows * k + lane.g);
-#pragma unroll
-    for (std::uint32_t k = 0; k < together; ++k) {
-      const std::uint32_t row = first + StripLane::rows * k;
-      StripValues gate, up;
-      gates.get(k, gate);
-      ups.get(k, up);
-      gate_products.add(lane, sites, t, row, total, key[k], gates.coefficient[k], gate);
-      if constexpr (gated) up_products.add(lane, sites, t, row, total, key[k], ups.coefficient[k], up);
-#pragma unroll
-      for (std::uint32_t r = 0; r < 2; ++r) {
-        const std::uint32_t at = row + 2 * lane.q + r;
-        if (at >= total || column >= ffn) continue;
-        round_values<T>(gate[r]);
-        round_values<T>(up[r]);
-        if (keep_pre) {
-          store_values(gate[r], pre + at * stride + column);
-          if constexpr (gated) store_values(up[r], pre + at * stride + ffn + column);
-        }
-        float result[8];
-        activate_values<T, kind>(gate[r], up[r], result);
-        store_values(result, y + std::size_t{at} * ffn + column);
-      }
-    }
-  }
-}
-
-/// activate_backward_products_kernel for bf16.
-template <class T, Activation kind>
-__global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
-    activate_backward_strips_kernel(Rows rows, std::uint32_t ffn, const T* pre, const T* dy,
-                                    const __grid_constant__ LowRankSites sites, const std::int32_t* adapter,
-                                    const float* dt, std::uint32_t groups, T* d_pre) {
-  constexpr bool gated = kind == Activation::swiglu;
-  const StripLane lane;
-  const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
-  if (strip >= ffn) return;
-  const std::size_t stride = gated ? 2 * ffn : ffn;
-  StripProducts<true> products(lane, sites, strip, dt);
-  const RowKeys keys(rows, sites, adapter);
-  const std::uint32_t total = keys.total();
-  for (std::uint32_t i = 0; i < StripWalk::together * groups; ++i) {
-    const std::uint32_t first = StripLane::rows * (blockIdx.y * StripWalk::together * groups + i);
-    if (first >= total) return;
-    StripPacks slope_pack, gate_pack, up_pack;
-    load_strip(lane, dy, ffn, first, total, column, ffn, slope_pack);
-    load_strip(lane, pre, stride, first, total, column, ffn, gate_pack);
-    load_strip(lane, pre + (gated ? ffn : 0), stride, first, gated ? total : 0, column, ffn, up_pack);
-    const float4 coefficient = products.coefficients(sites, dt, first + lane.g, total);
-    StripValues slope;
-#pragma unroll
-    for (int r = 0; r < 2; ++r) unpack(slope_pack[r], slope[r]);
-    products.add(lane, sites, dt, first, total, keys.of(first + lane.g), coefficient, slope);
-#pragma unroll
-    for (std::uint32_t r = 0; r < 2; ++r) {
-      const std::uint32_t at = first + 2 * lane.q + r;
-      if (at >= total || column >= ffn) continue;
-      float gate[8], up[8];
-      unpack(gate_pack[r], gate);
-      unpack(up_pack[r], up);
-      activation_gradient<T, kind>(slope[r], gate, up);
-      store_values(gate, d_pre + at * stride + column);
-      if constexpr (gated) store_values(up, d_pre + at * stride + ffn + column);
+      store_values(gate, a.d_pre + at);
+      if constexpr (gated) store_values(up, a.d_pre + at + ffn);
     }
   }
 }
@@ -273,74 +136,65 @@ struct PackGrid {
 };
 
 template <class T, Activation kind>
-void launch_activate(cudaStream_t stream, const Rows& rows, std::uint32_t ffn, T* pre,
-                     const LowRankSites& sites, const std::int32_t* adapter, const float* t, bool keep_pre,
-                     T* y) {
-  if (sites.count == 0) {
-    const PackGrid grid(rows.count(), ffn);
-    activate_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, y);
+void launch_activate(cudaStream_t stream, const ActivationForward<T>& a) {
+  const std::size_t rows = a.rows.count();
+  if (a.products.sites.count == 0) {
+    const PackGrid grid(rows, a.ffn);
+    activate_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(a.ffn, a.pre, a.y);
     return;
   }
   if constexpr (std::is_same_v<T, bf16>) {
-    const StripWalk walk(rows.count(), ffn);
-    activate_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(
-        rows, ffn, pre, sites, adapter, t, keep_pre, walk.groups, y);
+    const StripWalk walk(rows, a.ffn);
+    activate_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
-    const ColumnWalk walk(rows.count(), ffn);
-    const auto kernel = tile_ranks(sites) == 4 ? &activate_products_kernel<T, kind, 4>
-                                               : &activate_products_kernel<T, kind, 8>;
-    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, sites, adapter, t, keep_pre,
-                                                          walk.groups, y);
+    const ColumnWalk walk(rows, a.ffn);
+    const auto kernel = tile_ranks(a.products.sites) == 4 ? &activate_products_kernel<T, kind, 4>
+                                                          : &activate_products_kernel<T, kind, 8>;
+    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
 }
 
 template <class T, Activation kind>
-void launch_activate_backward(cudaStream_t stream, const Rows& rows, std::uint32_t ffn, const T* pre,
-                              const T* dy, const LowRankSites& low_rank, const std::int32_t* adapter,
-                              const float* dt, T* d_pre) {
-  if (low_rank.count == 0) {
-    const PackGrid grid(rows.count(), ffn);
-    activate_backward_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(ffn, pre, dy, d_pre);
+void launch_activate_backward(cudaStream_t stream, const ActivationBackward<T>& arguments) {
+  const std::size_t rows = arguments.rows.count();
+  if (arguments.products.sites.count == 0) {
+    const PackGrid grid(rows, arguments.ffn);
+    activate_backward_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(
+        arguments.ffn, arguments.pre, arguments.dy, arguments.d_pre);
     return;
   }
-  const LowRankSites sites = turned_to_input(low_rank);
+  ActivationBackward<T> a = arguments;
+  a.products.sites = turned_to_input(arguments.products.sites);
   if constexpr (std::is_same_v<T, bf16>) {
-    const StripWalk walk(rows.count(), ffn);
-    activate_backward_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(
-        rows, ffn, pre, dy, sites, adapter, dt, walk.groups, d_pre);
+    const StripWalk walk(rows, a.ffn);
+    activate_backward_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
-    const ColumnWalk walk(rows.count(), ffn);
-    const auto kernel = tile_ranks(sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
-                                               : &activate_backward_products_kernel<T, kind, 8>;
-    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(rows, ffn, pre, dy, sites, adapter, dt, walk.groups,
-                                                          d_pre);
+    const ColumnWalk walk(rows, a.ffn);
+    const auto kernel = tile_ranks(a.products.sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
+                                                          : &activate_backward_products_kernel<T, kind, 8>;
+    kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
 }
 
 }  // namespace detail
 
 template <class T>
-void activate(cudaStream_t stream, Activation kind, const Rows& rows, std::uint32_t ffn, T* pre,
-              const LowRankSites& sites, const std::int32_t* adapter, const float* t, bool keep_pre, T* y) {
-  if (rows.count() == 0) return;
-  if (kind == Activation::swiglu)
-    detail::launch_activate<T, Activation::swiglu>(stream, rows, ffn, pre, sites, adapter, t, keep_pre, y);
+void activate(cudaStream_t stream, const ActivationForward<T>& arguments) {
+  if (arguments.rows.count() == 0) return;
+  if (arguments.kind == Activation::swiglu)
+    detail::launch_activate<T, Activation::swiglu>(stream, arguments);
   else
-    detail::launch_activate<T, Activation::relu>(stream, rows, ffn, pre, sites, adapter, t, keep_pre, y);
+    detail::launch_activate<T, Activation::relu>(stream, arguments);
   launched("activate");
 }
 
 template <class T>
-void activate_backward(cudaStream_t stream, Activation kind, const Rows& rows, std::uint32_t ffn,
-                       const T* pre, const T* dy, const LowRankSites& low_rank, const std::int32_t* adapter,
-                       const float* dt, T* d_pre) {
-  if (rows.count() == 0) return;
-  if (kind == Activation::swiglu)
-    detail::launch_activate_backward<T, Activation::swiglu>(stream, rows, ffn, pre, dy, low_rank, adapter, dt,
-                                                            d_pre);
+void activate_backward(cudaStream_t stream, const ActivationBackward<T>& arguments) {
+  if (arguments.rows.count() == 0) return;
+  if (arguments.kind == Activation::swiglu)
+    detail::launch_activate_backward<T, Activation::swiglu>(stream, arguments);
   else
-    detail::launch_activate_backward<T, Activation::relu>(stream, rows, ffn, pre, dy, low_rank, adapter, dt,
-                                                          d_pre);
+    detail::launch_activate_backward<T, Activation::relu>(stream, arguments);
   launched("activate_backward");
 }
 

@@ -1,9 +1,9 @@
 /// @file Embedding, and rows gathered and scattered.
 #pragma once
 
+#include "cuda/kernels/philox.cuh"
 #include "cuda/kernels/row_pack.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
-#include "cuda/kernels/philox.cuh"
 
 namespace zofo::tensor::cuda {
 
@@ -73,22 +73,33 @@ __device__ inline void add_table_row(const EmbeddingTable<T>& table, Law law, co
   for (int i = 0; i < 8; ++i) h[i] += value[i];
 }
 
+/// The tables of an Embedding, and what it needs of the rest.
 template <class T>
-__global__ void embed_kernel(Rows rows, const std::int32_t* token, const std::uint32_t* position, Law law,
-                             const ProbeArgument* probes, std::uint32_t width,
-                             const __grid_constant__ EmbeddingTable<T> tokens,
-                             const __grid_constant__ EmbeddingTable<T> positions,
-                             std::uint32_t position_offset, bool add, T* h) {
+struct EmbeddingTables {
+  EmbeddingTable<T> tokens, positions;
+  Law law;
+  const ProbeArgument* probes;
+  std::uint32_t width, position_offset;
+  bool add;
+};
+
+template <class T>
+__global__ void embed_kernel(Rows rows, const std::int32_t* token, const std::uint32_t* position,
+                             const __grid_constant__ EmbeddingTables<T> tables, T* h) {
+  const EmbeddingTable<T>&tokens = tables.tokens, &positions = tables.positions;
+  const std::uint32_t width = tables.width;
   const std::uint32_t row = blockIdx.x;
   const std::uint32_t probe = row / rows.tokens, at = row - probe * rows.tokens;
   const auto word = tokens.entry != nullptr ? static_cast<std::uint32_t>(token[at]) : 0;
-  const std::uint32_t place = positions.entry != nullptr ? position[at] + position_offset : 0;
+  const std::uint32_t place = positions.entry != nullptr ? position[at] + tables.position_offset : 0;
   for (std::uint32_t column = 8 * threadIdx.x; column < width; column += 8 * blockDim.x) {
     float sum[8];
     set_zero(sum);
-    if (add) load_values(h + std::size_t{row} * width + column, sum);
-    if (tokens.entry != nullptr) add_table_row(tokens, law, probes, probe, word, width, column, sum);
-    if (positions.entry != nullptr) add_table_row(positions, law, probes, probe, place, width, column, sum);
+    if (tables.add) load_values(h + std::size_t{row} * width + column, sum);
+    if (tokens.entry != nullptr)
+      add_table_row(tokens, tables.law, tables.probes, probe, word, width, column, sum);
+    if (positions.entry != nullptr)
+      add_table_row(positions, tables.law, tables.probes, probe, place, width, column, sum);
     store_values(sum, h + std::size_t{row} * width + column);
   }
 }
@@ -121,15 +132,19 @@ std::uint32_t units_of(std::uint32_t width) {
 }  // namespace detail
 
 template <class T>
-void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const PackedTokens& packed, Law law,
-           const ProbeArgument* probes, const T* table, const T* positions, T* h) {
+void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const PackedTokens& packed,
+           const T* table, const T* positions, T* h) {
   if (rows.count() == 0) return;
-  const detail::EmbeddingTable<T> tokens{table, e.table_stream, e.table_noise};
-  const detail::EmbeddingTable<T> places{positions, e.position_stream, e.position_noise};
+  const detail::EmbeddingTables<T> tables{.tokens = {table, e.table_stream, e.table_noise},
+                                          .positions = {positions, e.position_stream, e.position_noise},
+                                          .law = e.law,
+                                          .probes = e.probes,
+                                          .width = e.width,
+                                          .position_offset = e.position_offset,
+                                          .add = e.add};
   detail::embed_kernel<T>
       <<<static_cast<unsigned>(rows.count()), detail::threads_for(e.width / 8, 256), 0, stream>>>(
-          rows, packed.token, packed.position, law, probes, e.width, tokens, places, e.position_offset, e.add,
-          h);
+          rows, packed.token, packed.position, tables, h);
   launched("embed");
 }
 

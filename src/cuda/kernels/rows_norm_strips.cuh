@@ -99,15 +99,14 @@ struct StripWeight {
 };
 
 template <int strips, class T>
-__global__ void __launch_bounds__(512)
-    norm_strips_kernel(Norm kind, Rows rows, std::uint32_t width, T* h,
-                       const __grid_constant__ LowRankSites pending, const std::int32_t* adapter,
-                       const float* t, PerProbe<T> gain, PerProbe<T> bias, float eps, T* x) {
-  const StripRows<strips> place(rows, width);
+__global__ void __launch_bounds__(512) norm_strips_kernel(const __grid_constant__ NormForward<T> a) {
+  const LowRankSites& pending = a.products.sites;
+  const float* const t = a.products.t;
+  const StripRows<strips> place(a.rows, a.width);
   const StripLane& lane = place.lane;
   StripPacks pack[strips];
-  place.load(h, pack);
-  const RowKey key = RowKeys(rows, pending, adapter).of(place.first + lane.g);
+  place.load(a.h, pack);
+  const RowKey key = RowKeys(a.rows, pending, a.products.adapter).of(place.first + lane.g);
   float mean[1][2] = {}, square[1][2] = {};
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
@@ -123,15 +122,15 @@ __global__ void __launch_bounds__(512)
     raise(std::integral_constant<std::uint32_t, 1>{});
 #pragma unroll
     for (std::uint32_t r = 0; r < 2; ++r)
-      if (place.has(s, r)) store_pack(pack[s][r], h + place.at(s, r));
+      if (place.has(s, r)) store_pack(pack[s][r], a.h + place.at(s, r));
   }
-  StripWeight<strips> gains(gain), biases(bias);
+  StripWeight<strips> gains(a.gain), biases(a.bias);
   gains.load(place);
   biases.load(place);
 
   __shared__ StripSum<1> mean_sum, square_sum;
-  const float share = 1.0F / static_cast<float>(width);
-  if (kind == Norm::layer) {
+  const float share = 1.0F / static_cast<float>(a.width);
+  if (a.kind == Norm::layer) {
 #pragma unroll
     for (int s = 0; s < strips; ++s)
 #pragma unroll
@@ -165,7 +164,7 @@ __global__ void __launch_bounds__(512)
 
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    const float inverse = 1.0F / sqrtf(fmaf(square[0][r], share, eps));
+    const float inverse = 1.0F / sqrtf(fmaf(square[0][r], share, a.eps));
 #pragma unroll
     for (int s = 0; s < strips; ++s) {
       if (!place.has(s, static_cast<std::uint32_t>(r))) continue;
@@ -176,23 +175,23 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
       for (int i = 0; i < 8; ++i)
         value[i] = fmaf((value[i] - mean[0][r]) * inverse, gain_value[i], bias_value[i]);
-      store_values(value, x + place.at(s, static_cast<std::uint32_t>(r)));
+      store_values(value, a.x + place.at(s, static_cast<std::uint32_t>(r)));
     }
   }
 }
 
 template <int strips, class T>
 __global__ void __launch_bounds__(512)
-    norm_backward_strips_kernel(Norm kind, Rows rows, std::uint32_t width, const T* h, PerProbe<T> gain,
-                                float eps, const T* dx, const __grid_constant__ LowRankSites sites,
-                                const std::int32_t* adapter, const float* dt, bool accumulate, T* dh) {
-  const StripRows<strips> place(rows, width);
+    norm_backward_strips_kernel(const __grid_constant__ NormBackward<T> a) {
+  const LowRankSites& sites = a.products.sites;
+  const float* const dt = a.products.t;
+  const StripRows<strips> place(a.rows, a.width);
   const StripLane& lane = place.lane;
   StripPacks slope_pack[strips], pack[strips], sum_pack[strips] = {};
-  place.load(dx, slope_pack);
-  if (strips == 1) place.load(h, pack);
-  const RowKey key = RowKeys(rows, sites, adapter).of(place.first + lane.g);
-  StripWeight<strips> gains(gain);
+  place.load(a.dx, slope_pack);
+  if (strips == 1) place.load(a.h, pack);
+  const RowKey key = RowKeys(a.rows, sites, a.products.adapter).of(place.first + lane.g);
+  StripWeight<strips> gains(a.gain);
   if (strips == 1) gains.load(place);
   StripValues slope[strips];  // of the normed row
 #pragma unroll
@@ -207,7 +206,7 @@ __global__ void __launch_bounds__(512)
     raise(std::integral_constant<std::uint32_t, 1>{});
   }
   if (strips > 1) {  // not before: registers run out
-    place.load(h, pack);
+    place.load(a.h, pack);
     gains.load(place);
   }
 
@@ -229,12 +228,12 @@ __global__ void __launch_bounds__(512)
       }
     }
   }
-  const float share = 1.0F / static_cast<float>(width);
-  if (kind == Norm::layer) strip_sum(lane, mean, mean_sum);
+  const float share = 1.0F / static_cast<float>(a.width);
+  if (a.kind == Norm::layer) strip_sum(lane, mean, mean_sum);
 #pragma unroll
   for (int i = 0; i < 2; ++i)
 #pragma unroll
-    for (int r = 0; r < 2; ++r) mean[i][r] = kind == Norm::layer ? mean[i][r] * share : 0.0F;
+    for (int r = 0; r < 2; ++r) mean[i][r] = a.kind == Norm::layer ? mean[i][r] * share : 0.0F;
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     if (!place.has(s)) continue;
@@ -250,12 +249,12 @@ __global__ void __launch_bounds__(512)
       }
     }
   }
-  if (accumulate) place.load(dh, sum_pack);
+  if (a.accumulate) place.load(a.dh, sum_pack);
   strip_sum(lane, moment, moment_sum);
 
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    const float inverse = 1.0F / sqrtf(fmaf(moment[0][r], share, eps));
+    const float inverse = 1.0F / sqrtf(fmaf(moment[0][r], share, a.eps));
     const float shrink = moment[1][r] * share * inverse * inverse;
 #pragma unroll
     for (int s = 0; s < strips; ++s) {
@@ -266,7 +265,7 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
       for (int i = 0; i < 8; ++i)
         sum[i] += inverse * (slope[s][r][i] - mean[1][r] - (value[i] - mean[0][r]) * shrink);
-      store_values(sum, dh + place.at(s, static_cast<std::uint32_t>(r)));
+      store_values(sum, a.dh + place.at(s, static_cast<std::uint32_t>(r)));
     }
   }
 }

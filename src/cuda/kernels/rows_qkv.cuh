@@ -5,21 +5,12 @@
 #include <type_traits>
 
 #include "cuda/kernels/row_products.cuh"
-#include "cuda/kernels/row_strips.cuh"
+#include "cuda/kernels/strip_walk.cuh"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda {
 
 namespace detail {
-
-/// Which columns are turned by what; `columns` 0: none.
-struct Rotation {
-  std::uint32_t columns = 0;  ///< the first heads', together
-  std::uint32_t dim = 0;      ///< of a head
-  const float* cosines = nullptr;
-  const float* sines = nullptr;
-  float direction = 1.0F;
-};
 
 /// (a, b) turned by an angle.
 __device__ inline void turn_pair(float& a, float& b, float cosine, float sine) {
@@ -68,10 +59,12 @@ __global__ void __launch_bounds__(256) rotate_kernel(std::uint32_t tokens, const
 
 template <class T, int ranks>
 __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
-    finish_qkv_kernel(Rows rows, const std::uint32_t* position, const std::int32_t* adapter,
-                      Rotation rotation, std::uint32_t stride, const __grid_constant__ LowRankSites sites,
-                      const float* t, std::uint32_t groups, T* qkv) {
+    finish_qkv_kernel(const __grid_constant__ QkvFinish<T> a, std::uint32_t groups) {
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
+  const Rows& rows = a.rows;
+  const Rotation& rotation = a.rotation;
+  const LowRankSites& sites = a.products.sites;
+  const std::uint32_t stride = a.stride;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
   const bool turned = column < rotation.columns;
   bool touched = turned;
@@ -81,19 +74,19 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   for (std::uint32_t g = 0; g < groups; ++g) {
     const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
     if (first >= rows.tokens * rows.probes) return;
-    const RowGroup<group_rows> group = row_group<group_rows>(rows, adapter, first);
-    T* const at = qkv + std::size_t{first} * stride + column;
+    const RowGroup<group_rows> group = row_group<group_rows>(rows, a.products.adapter, first);
+    T* const at = a.qkv + std::size_t{first} * stride + column;
     float value[group_rows][columns];
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       set_zero(value[r]);
       if (r < group.count) load_values(at + std::size_t{r} * stride, value[r]);
     }
-    add_products(sites, group, t, column, tile, value);
+    add_products(sites, group, a.products.t, column, tile, value);
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       if (r >= group.count) continue;
-      if (turned) turn(rotation, position[(first + r) % rows.tokens], column, value[r]);
+      if (turned) turn(rotation, a.position[(first + r) % rows.tokens], column, value[r]);
       store_values(value[r], at + std::size_t{r} * stride);
     }
   }
@@ -102,22 +95,23 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
 /// The same for bf16.
 template <class T, bool turns>
 __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::resident)
-    finish_qkv_strips_kernel(Rows rows, const std::uint32_t* position, const std::int32_t* adapter,
-                             Rotation rotation, std::uint32_t stride,
-                             const __grid_constant__ LowRankSites sites, const float* t, std::uint32_t groups,
-                             T* qkv) {
+    finish_qkv_strips_kernel(const __grid_constant__ QkvFinish<T> a, std::uint32_t groups) {
   constexpr std::uint32_t together = StripWalk::together;
+  const Rotation& rotation = a.rotation;
+  const LowRankSites& sites = a.products.sites;
+  const float* const t = a.products.t;
+  const std::uint32_t stride = a.stride;
   const StripLane lane;
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
   if (strip >= stride) return;
   StripProducts<true> products(lane, sites, strip, t);
   if (products.quads == 0 && !(turns && strip < rotation.columns)) return;
-  const RowKeys keys(rows, sites, adapter);
+  const RowKeys keys(a.rows, sites, a.products.adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < groups; ++i) {
     const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
     if (first >= total) return;
-    const LoadedStrips loaded(lane, products, sites, t, qkv, stride, first, total, column, stride);
+    const LoadedStrips loaded(lane, products, sites, t, {a.qkv, stride, first, total, column, stride});
     RowKey key[together];
 #pragma unroll
     for (std::uint32_t k = 0; k < together; ++k) key[k] = keys.of(first + StripLane::rows * k + lane.g);
@@ -131,8 +125,9 @@ __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::res
       for (std::uint32_t r = 0; r < 2; ++r) {
         const std::uint32_t at = row + 2 * lane.q + r;
         if (at >= total || column >= stride) continue;
-        if (turns && column < rotation.columns) turn(rotation, position[at % rows.tokens], column, value[r]);
-        store_values(value[r], qkv + std::size_t{at} * stride + column);
+        if (turns && column < rotation.columns)
+          turn(rotation, a.position[at % a.rows.tokens], column, value[r]);
+        store_values(value[r], a.qkv + std::size_t{at} * stride + column);
       }
     }
   }
@@ -141,29 +136,26 @@ __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::res
 }  // namespace detail
 
 template <class T>
-void finish_qkv(cudaStream_t stream, const Rows& rows, const PackedTokens& packed,
-                std::uint32_t rotated_heads, std::uint32_t dim, std::uint32_t stride,
-                const LowRankSites& sites, const float* t, const float* cosines, const float* sines,
-                float direction, T* qkv) {
-  detail::Rotation rotation;
-  if (cosines != nullptr) rotation = {rotated_heads * dim, dim, cosines, sines, direction};
-  if (rows.count() == 0 || (sites.count == 0 && rotation.columns == 0)) return;
+void finish_qkv(cudaStream_t stream, const QkvFinish<T>& arguments) {
+  QkvFinish<T> a = arguments;
+  if (a.rotation.cosines == nullptr) a.rotation = {};
+  const std::size_t rows = a.rows.count();
+  const LowRankSites& sites = a.products.sites;
+  if (rows == 0 || (sites.count == 0 && a.rotation.columns == 0)) return;
   if (sites.count == 0) {
-    const unsigned threads = detail::threads_for(detail::blocks_of(rotation.columns, 8), 256);
-    detail::rotate_kernel<T><<<static_cast<unsigned>(rows.count()), threads, 0, stream>>>(
-        rows.tokens, packed.position, rotation, stride, qkv);
+    const unsigned threads = detail::threads_for(detail::blocks_of(a.rotation.columns, 8), 256);
+    detail::rotate_kernel<T><<<static_cast<unsigned>(rows), threads, 0, stream>>>(
+        a.rows.tokens, a.position, a.rotation, a.stride, a.qkv);
   } else if constexpr (std::is_same_v<T, bf16>) {
-    const detail::StripWalk walk(rows.count(), stride);
-    const auto kernel = rotation.columns > 0 ? &detail::finish_qkv_strips_kernel<T, true>
-                                             : &detail::finish_qkv_strips_kernel<T, false>;
-    kernel<<<walk.grid, detail::StripWalk::threads, 0, stream>>>(
-        rows, packed.position, packed.adapter, rotation, stride, sites, t, walk.groups, qkv);
+    const detail::StripWalk walk(rows, a.stride);
+    const auto kernel = a.rotation.columns > 0 ? &detail::finish_qkv_strips_kernel<T, true>
+                                               : &detail::finish_qkv_strips_kernel<T, false>;
+    kernel<<<walk.grid, detail::StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
-    const detail::ColumnWalk walk(rows.count(), stride);
+    const detail::ColumnWalk walk(rows, a.stride);
     const auto kernel =
         detail::tile_ranks(sites) == 4 ? &detail::finish_qkv_kernel<T, 4> : &detail::finish_qkv_kernel<T, 8>;
-    kernel<<<walk.grid, detail::ColumnWalk::threads, 0, stream>>>(
-        rows, packed.position, packed.adapter, rotation, stride, sites, t, walk.groups, qkv);
+    kernel<<<walk.grid, detail::ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
   launched("finish_qkv");
 }

@@ -8,8 +8,9 @@
 #include "theory/statements/e7.hpp"
 #include "theory/statements/e8.hpp"
 #include "theory/statements/e9.hpp"
+#include "theory/statements/e10.hpp"
 
 std::vector<theory::Statement> theory::estimator_statements() {
   return {{"E1", e1}, {"E2", e2}, {"E3", e3}, {"E4", e4}, {"E5", e5},
-          {"E6", e6}, {"E7", e7}, {"E8", e8}, {"E9", e9}};
+          {"E6", e6}, {"E7", e7}, {"E8", e8}, {"E9", e9}, {"E10", e10}};
 }

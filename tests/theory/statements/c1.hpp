@@ -139,7 +139,7 @@ inline Verdict c1(const Effort& effort) {
   return c1_with(
       zofo::Gaussian{},
       [](std::uint64_t seed) {
-        return zofo::Central{{1e-4, 1, seed}};
+        return zofo::Central{1e-4, 1, seed};
       },
       effort);
 }

@@ -56,7 +56,7 @@ inline Verdict c2(const Effort& effort) {
   return c2_with(
       zofo::Gaussian{},
       [](std::uint64_t seed) {
-        return zofo::Central{{1e-3, 1, seed}};
+        return zofo::Central{1e-3, 1, seed};
       },
       effort);
 }

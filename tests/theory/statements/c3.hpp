@@ -31,7 +31,7 @@ Moments c3_steps(const Law& law, const Rate& rate, Eigen::Index d, Eigen::Index 
   Eigen::VectorXd start = Eigen::VectorXd::Zero(d);
   start.head(r / 2).setConstant(1.0 / std::sqrt(static_cast<double>(r) / 2.0));
   return over_draws(effort.draws(16U, 256U), 1, [&](std::uint32_t run, Moments& part) {
-    const zofo::Central central{{1e-3, 1, effort.seed + 1000 * run + static_cast<std::uint64_t>(d + r)}};
+    const zofo::Central central{1e-3, 1, effort.seed + 1000 * run + static_cast<std::uint64_t>(d + r)};
     part.add(steps_until(f, law, central, rate(static_cast<double>(d), static_cast<double>(r)), start,
                          static_cast<std::uint32_t>(20 * (r + 2)),
                          [&](const Eigen::VectorXd& x) { return f.gradient_squared(x) <= 0.05; }));

@@ -91,7 +91,7 @@ inline Verdict c4(const Effort& effort) {
   return c4_with(
       zofo::Gaussian{},
       [](std::uint64_t seed) {
-        return zofo::Central{{1e-6, 1, seed}};
+        return zofo::Central{1e-6, 1, seed};
       },
       effort);
 }

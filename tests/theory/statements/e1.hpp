@@ -77,8 +77,8 @@ template <class Law>
 Verdict e1_with(const Law& law, const Effort& effort) {
   Verdict v = e1_blank();
   for (const double epsilon : {1e-3, 10.0})
-    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{{epsilon, 1, effort.seed}}, law,
-               e1_pair(), effort.draws(100000U, 1000000U));
+    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{epsilon, 1, effort.seed}, law, e1_pair(),
+               effort.draws(100000U, 1000000U));
   return v;
 }
 
@@ -86,12 +86,10 @@ inline Verdict e1(const Effort& effort) {
   Verdict v = e1_with(zofo::Gaussian{}, effort);
   const std::uint32_t draws = effort.draws(100000U, 1000000U);
   const Eigen::VectorXf single = e1_point().cast<float>();
-  e1_compare(v, "single precision", zofo::Central{{0.1, 1, effort.seed + 1}}, zofo::Gaussian{}, single,
-             draws);
-  e1_compare(v, "four queries", zofo::Central{{0.1, 4, effort.seed + 2}}, zofo::Gaussian{}, e1_pair(),
+  e1_compare(v, "single precision", zofo::Central{0.1, 1, effort.seed + 1}, zofo::Gaussian{}, single, draws);
+  e1_compare(v, "four queries", zofo::Central{0.1, 4, effort.seed + 2}, zofo::Gaussian{}, e1_pair(),
              draws / 4);
-  e1_compare(v, "random signs", zofo::Central{{0.1, 1, effort.seed + 3}}, zofo::Rademacher{}, e1_pair(),
-             draws);
+  e1_compare(v, "random signs", zofo::Central{0.1, 1, effort.seed + 3}, zofo::Rademacher{}, e1_pair(), draws);
   return v;
 }
 

@@ -41,7 +41,7 @@ BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& 
     const auto estimator = make(epsilon);
     const Moments m = over_draws(draws, 2, [&](std::uint32_t k, Moments& part) {
       Eigen::VectorXd z = Eigen::VectorXd::Zero(5);
-      law.add(z, estimator.probes(first + k).back().direction, 1.0);
+      law.add(z, zofo::probes_of(estimator, first + k).back().direction, 1.0);
       const Eigen::VectorXd rest = estimate(estimator, law, f, theta, first + k) - g.dot(z) * z;
       Eigen::ArrayXd row(2);
       row << rest.dot(g), rest.squaredNorm();
@@ -85,10 +85,10 @@ inline Verdict e2(const Effort& effort) {
   const std::uint64_t seed = effort.seed;
   return e2_with(
       [seed](double epsilon) {
-        return zofo::Central{{epsilon, 1, seed}};
+        return zofo::Central{epsilon, 1, seed};
       },
       [seed](double epsilon) {
-        return zofo::Forward{{epsilon, 1, seed}};
+        return zofo::Forward{epsilon, 1, seed};
       },
       zofo::Gaussian{}, effort);
 }

@@ -85,8 +85,8 @@ inline Verdict e3(const Effort& effort) {
   Verdict v = e3_blank();
   const Eigen::VectorXd g = e3_gradient();
   const auto d = static_cast<double>(g.size());
-  const zofo::Central central{{0.1, 1, effort.seed}};
-  const zofo::Forward forward{{0.1, 1, effort.seed + 1}};
+  const zofo::Central central{0.1, 1, effort.seed};
+  const zofo::Forward forward{0.1, 1, effort.seed + 1};
   e3_compare(v, "Gaussian", central, zofo::Gaussian{}, g, d + 2, effort);
   e3_compare(v, "random signs", central, zofo::Rademacher{}, g, d, effort);
   e3_compare(v, "sphere", central, zofo::Sphere{}, g, d, effort);

@@ -73,7 +73,7 @@ Verdict e4_with(const Make& make, const Law& law, const Effort& effort) {
 }
 
 inline Verdict e4(const Effort& effort) {
-  const auto make = [&](std::uint32_t q) { return zofo::Central{{0.1, q, effort.seed}}; };
+  const auto make = [&](std::uint32_t q) { return zofo::Central{0.1, q, effort.seed}; };
   Verdict v = e4_with(make, zofo::Gaussian{}, effort);
   e4_orthogonal(
       v, make, [](std::uint32_t q) { return zofo::Orthogonal{q}; }, effort);

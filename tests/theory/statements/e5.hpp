@@ -59,17 +59,16 @@ struct OwnBatches : NoisyLinear {
 template <class Problem>
 Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::uint64_t seed) {
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(problem.g.size());
-  Eigen::VectorXd p = Eigen::VectorXd::Ones(2), s = Eigen::VectorXd::Zero(2);
+  zofo::AdapterPair<Eigen::VectorXd> pair{Eigen::VectorXd::Ones(2), Eigen::VectorXd::Zero(2)};
   zofo::BilevelOptions options;
   options.outer_steps = steps;
   options.penalty = 1.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{{epsilon, 1, seed}}, zofo::outer::Sgd{{0.0}},
-                      zofo::inner::GradientDescent{}, options);
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
   Moments m;
   for (std::uint32_t k = 0; k < steps; ++k) {
-    const double rho = solver.step(theta, p, s).gradient.terms.at(0).coefficient;
+    const double rho = solver.step(theta, pair).gradient.terms.at(0).coefficient;
     m.add(rho * rho / problem.g.squaredNorm());
   }
   return m;

@@ -71,15 +71,15 @@ std::vector<Eigen::ArrayXd> e7_estimates(const Reduction& reduction, double dist
   options.penalty = 0.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, reduction, zofo::outer::Sgd{{0.0}},
-                      zofo::inner::GradientDescent{}, options);
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
   const Eigen::VectorXd anchor = e7_anchor(), away = anchor + distance * e7_away();
-  Eigen::VectorXd theta, p = Eigen::VectorXd::Zero(1), s = p, estimated(anchor.size());
+  Eigen::VectorXd theta, estimated(anchor.size());
+  zofo::AdapterPair<Eigen::VectorXd> pair{Eigen::VectorXd::Zero(1), Eigen::VectorXd::Zero(1)};
   std::vector<Eigen::ArrayXd> all;
   for (std::uint32_t k = 0; k < steps; ++k) {
     const bool at_anchor = k == 0 || (alternate && k % 2 == 0);
     theta = at_anchor ? anchor : away;
-    const zofo::StepReport& report = solver.step(theta, p, s);
+    const zofo::StepReport& report = solver.step(theta, pair);
     if (at_anchor) continue;
     estimated.setZero();
     for (const zofo::ZoTerm& term : report.gradient.terms)
@@ -117,7 +117,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
     reduced.y.push_back(with.mean());
     reduced.error.push_back(with.error());
     plain.y.push_back(
-        spread_of(e7_estimates(zofo::Central{{1e-4, 1, seed}}, distance, false, draws, seed)).mean());
+        spread_of(e7_estimates(zofo::Central{1e-4, 1, seed}, distance, false, draws, seed)).mean());
   }
   v.add(
       slope_is("variance against the distance", 2.0, log_log_fit(reduced.x, reduced.y, reduced.error), 0.2));
@@ -136,7 +136,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
 inline Verdict e7(const Effort& effort) {
   return e7_with(
       [](std::uint32_t period, std::uint64_t seed) {
-        return zofo::variance::Svrg{zofo::Central{{1e-4, 1, seed}}, {period, FiniteSum::kRows}};
+        return zofo::variance::Svrg{zofo::Central{1e-4, 1, seed}, {period, FiniteSum::kRows}};
       },
       effort);
 }

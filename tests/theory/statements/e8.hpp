@@ -26,7 +26,7 @@ Verdict e8_with(const Make& make, const Effort& effort) {
   Series gap{.label = "measured", .x = {1, 2, 4, 8, 16}, .y = {}, .error = {}, .slope = -1.0};
   Series line{.label = "2(m+n+1)/r", .x = gap.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (const double r : gap.x) {
-    const zofo::Central central{{0.1, 1, effort.seed + static_cast<std::uint64_t>(r)}};
+    const zofo::Central central{0.1, 1, effort.seed + static_cast<std::uint64_t>(r)};
     const auto law = make(static_cast<std::uint32_t>(r));
     // Coordinates of ĝ, then ‖ĝ‖²/‖∇f‖².
     const Moments both = over_draws(effort.draws(100000U, 1000000U), 7, [&](std::uint32_t k, Moments& part) {

@@ -79,7 +79,7 @@ Verdict e9_with(const Make& make, const Effort& effort) {
 inline Verdict e9(const Effort& effort) {
   return e9_with(
       [](std::uint32_t q, std::uint64_t seed) {
-        return zofo::SpreadScaled{{0.1, q, seed}};
+        return zofo::SpreadScaled{0.1, q, seed};
       },
       effort);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "theory/statistics.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 
@@ -47,11 +48,12 @@ Verdict i1_with(const Solver& solver, const Effort& effort) {
     Conditioned objective(condition, effort.seed);
     typename Solver::template State<Eigen::VectorXd> state;
     Eigen::VectorXd x = objective.start;
+    zofo::Memory<Eigen::VectorXd> gradient;
     const double first = (x - objective.solution).norm();
     double bound = 1.0, excess = -kInfinity, last = kNaN, before = 1.0;
     Series s{.label = fmt::format("κ = {:g}", condition), .x = {}, .y = {}, .error = {}};
     for (int step = 1; step <= 20000 && bound > 1e-5; ++step) {
-      solver.step(objective, x, state);
+      zofo::inner::inner_step(solver, objective, x, state, gradient);
       bound *= 1.0 - 1.0 / condition;
       const double distance = (x - objective.solution).norm() / first;
       const double above = distance - bound;
@@ -78,7 +80,7 @@ Verdict i1_with(const Solver& solver, const Effort& effort) {
 }
 
 inline Verdict i1(const Effort& effort) {
-  return i1_with(zofo::inner::GradientDescent{{.rate = 1.0}}, effort);
+  return i1_with(zofo::inner::GradientDescent{.rate = 1.0}, effort);
 }
 
 }  // namespace theory

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "theory/statements/i1.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/inner/nesterov.hpp"
 
@@ -22,6 +23,7 @@ double i2_steps(const Solver& solver, const Conditioned& objective, double condi
                 double& excess) {
   typename Solver::template State<Eigen::VectorXd> state;
   Eigen::VectorXd x = objective.start, gradient;
+  zofo::Memory<Eigen::VectorXd> memory;
   const double target = 1e-8 * (x - objective.solution).norm();
   const int most = static_cast<int>(100.0 * condition) + 200;
   int above = 0;
@@ -32,7 +34,7 @@ double i2_steps(const Solver& solver, const Conditioned& objective, double condi
     if (k > 2 * above + 20) return above;
     const double value = objective.value_and_gradient(x, gradient), allowed = bound(k);
     if (allowed > 1e-20) excess = std::max(excess, value / allowed);
-    solver.step(objective, x, state);
+    zofo::inner::inner_step(solver, objective, x, state, memory);
   }
   return kNaN;
 }
@@ -70,9 +72,9 @@ Verdict i2_with(const MakeAccelerated& accelerated, const MakePlain& plain, cons
 inline Verdict i2(const Effort& effort) {
   return i2_with(
       [](double condition) {
-        return zofo::inner::Nesterov{{.rate = 1.0, .strong_convexity = 1.0 / condition}};
+        return zofo::inner::Nesterov{.rate = 1.0, .strong_convexity = 1.0 / condition};
       },
-      [](double) { return zofo::inner::GradientDescent{{.rate = 1.0}}; }, effort);
+      [](double) { return zofo::inner::GradientDescent{.rate = 1.0}; }, effort);
 }
 
 }  // namespace theory

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "theory/statistics.hpp"
+#include "zofo/core/memory.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/inner/sgd.hpp"
 
@@ -40,9 +41,10 @@ Moments i3_ball(const Make& make, double rate, const Effort& effort) {
     objective.chain = chain;
     typename std::decay_t<decltype(solver)>::template State<Eigen::VectorXd> state;
     Eigen::VectorXd x = Eigen::VectorXd::Zero(4);
+    zofo::Memory<Eigen::VectorXd> gradient;
     double sum = 0.0;
     for (std::uint32_t t = 0; t < 2 * half; ++t) {
-      solver.step(objective, x, state);
+      zofo::inner::inner_step(solver, objective, x, state, gradient);
       if (t >= half) sum += x.squaredNorm();
     }
     part.add(sum / half);
@@ -80,7 +82,7 @@ Verdict i3_with(const Make& make, const Effort& effort) {
 }
 
 inline Verdict i3(const Effort& effort) {
-  return i3_with([](double rate) { return zofo::inner::Sgd{{.rate = rate}}; }, effort);
+  return i3_with([](double rate) { return zofo::inner::Sgd{.rate = rate}; }, effort);
 }
 
 }  // namespace theory

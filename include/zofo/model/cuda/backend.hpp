@@ -111,16 +111,29 @@ class CudaBackend : public CudaHead<T> {
   // ---- the block ----
   void norm(Call& call, const Config& c, const Sites& left, const NormWeights<T>& w, View h, View x) {
     const std::size_t per_probe = h.rows / call.probes();
-    tensor::cuda::norm<T>(call.stream(), kind(c), {static_cast<std::uint32_t>(per_probe), probes(call)},
-                          static_cast<std::uint32_t>(h.cols), h.data, sites_of(call, left),
-                          call.packed().adapter, state_->t.memory.data(), w.gain, w.bias, c.norm_eps, x.data);
+    tensor::cuda::norm<T>(call.stream(), {.kind = kind(c),
+                                          .rows = {static_cast<std::uint32_t>(per_probe), probes(call)},
+                                          .width = static_cast<std::uint32_t>(h.cols),
+                                          .h = h.data,
+                                          .products = products_of(call, sites_of(call, left)),
+                                          .gain = w.gain,
+                                          .bias = w.bias,
+                                          .eps = c.norm_eps,
+                                          .x = x.data});
   }
   void norm_backward(Call& call, const Config& c, const NormWeights<T>& w, View h, const Sites& sites,
                      View dx, View dh) {
     const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
-    tensor::cuda::norm_backward<T>(call.stream(), kind(c), {static_cast<std::uint32_t>(h.rows), 1},
-                                   static_cast<std::uint32_t>(h.cols), h.data, w.gain, c.norm_eps, dx.data,
-                                   list, call.packed().adapter, state_->dt.memory.data(), true, dh.data);
+    tensor::cuda::norm_backward<T>(call.stream(), {.kind = kind(c),
+                                                   .rows = {static_cast<std::uint32_t>(h.rows), 1},
+                                                   .width = static_cast<std::uint32_t>(h.cols),
+                                                   .h = h.data,
+                                                   .gain = w.gain,
+                                                   .eps = c.norm_eps,
+                                                   .dx = dx.data,
+                                                   .products = input_products_of(call, list),
+                                                   .accumulate = true,
+                                                   .dh = dh.data});
   }
   // ---- prefixes and prompts ----
   /// Makes ready what all operations of a pass read: prefixes in T.
@@ -170,21 +183,38 @@ class CudaBackend : public CudaHead<T> {
     }
     grow(state_->sums.memory,
          tensor::cuda::attention_backward_workspace(heads(c), rows, call.shape().sequences, prefix.length));
-    tensor::cuda::attention_backward(call.stream(), heads(c), rows, call.packed_prefixes(), prefix, qkv.data,
-                                     out.data, log_sums.memory.data(), d_out.data, d_qkv.data, gradient,
-                                     state_->sums.memory.data());
+    tensor::cuda::attention_backward(
+        call.stream(), tensor::cuda::AttentionBackward<T>{.shape = heads(c),
+                                                          .rows = rows,
+                                                          .packed = call.packed_prefixes(),
+                                                          .prefix = prefix,
+                                                          .qkv = qkv.data,
+                                                          .out = out.data,
+                                                          .lse = log_sums.memory.data(),
+                                                          .d_out = d_out.data,
+                                                          .d_qkv = d_qkv.data,
+                                                          .d_prefix = gradient,
+                                                          .workspace = state_->sums.memory.data()});
   }
   void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
-    tensor::cuda::activate<T>(call.stream(), activation(c), rows_of(call, pre.rows), c.ffn, pre.data,
-                              sites_of(call, sites), call.packed().adapter, state_->t.memory.data(),
-                              call.keeps(), y.data);
+    tensor::cuda::activate<T>(call.stream(), {.kind = activation(c),
+                                              .rows = rows_of(call, pre.rows),
+                                              .ffn = c.ffn,
+                                              .pre = pre.data,
+                                              .products = products_of(call, sites_of(call, sites)),
+                                              .keep_pre = call.keeps(),
+                                              .y = y.data});
   }
   void activate_backward(Call& call, const Config& c, ConstView pre, const Sites& sites, View dy,
                          View d_pre) {
     const tensor::cuda::LowRankSites list = left_to_add(call, sites, dy);
-    tensor::cuda::activate_backward<T>(call.stream(), activation(c), rows_of(call, pre.rows), c.ffn, pre.data,
-                                       dy.data, list, call.packed().adapter, state_->dt.memory.data(),
-                                       d_pre.data);
+    tensor::cuda::activate_backward<T>(call.stream(), {.kind = activation(c),
+                                                       .rows = rows_of(call, pre.rows),
+                                                       .ffn = c.ffn,
+                                                       .pre = pre.data,
+                                                       .dy = dy.data,
+                                                       .products = input_products_of(call, list),
+                                                       .d_pre = d_pre.data});
   }
 
  private:
@@ -215,12 +245,25 @@ class CudaBackend : public CudaHead<T> {
   static tensor::cuda::AttentionShape heads(const Config& c) {
     return {c.heads, c.kv_heads, c.head_dim, c.window};
   }
+  // Products of t at sites, and of dt at sites that are turned to their inputs.
+  [[nodiscard]] tensor::cuda::LowRankProducts products_of(const Call& call,
+                                                          const tensor::cuda::LowRankSites& sites) const {
+    return {sites, call.packed().adapter, state_->t.memory.data()};
+  }
+  [[nodiscard]] tensor::cuda::LowRankProducts input_products_of(
+      const Call& call, const tensor::cuda::LowRankSites& sites) const {
+    return {sites, call.packed().adapter, state_->dt.memory.data()};
+  }
   void turn(Call& call, const Config& c, const tensor::cuda::LowRankSites& sites, float direction, View qkv) {
-    const bool rotary = c.rotary();
-    tensor::cuda::finish_qkv<T>(
-        call.stream(), rows_of(call, qkv.rows), call.packed(), rotary ? c.heads + c.kv_heads : 0, c.head_dim,
-        static_cast<std::uint32_t>(qkv.stride), sites, state_->t.memory.data(),
-        rotary ? call.cosines() : nullptr, rotary ? call.sines() : nullptr, direction, qkv.data);
+    tensor::cuda::Rotation rotation;
+    if (c.rotary())
+      rotation = {(c.heads + c.kv_heads) * c.head_dim, c.head_dim, call.cosines(), call.sines(), direction};
+    tensor::cuda::finish_qkv<T>(call.stream(), {.rows = rows_of(call, qkv.rows),
+                                                .position = call.packed().position,
+                                                .rotation = rotation,
+                                                .products = products_of(call, sites),
+                                                .stride = static_cast<std::uint32_t>(qkv.stride),
+                                                .qkv = qkv.data});
   }
 
   [[nodiscard]] tensor::cuda::AttentionPrefix<T> prefix_of(const Call& call, std::size_t layer) const {

@@ -1,17 +1,17 @@
-/// @file A packed batch, its adapters, probes and wanted log-probabilities on the card.
+/// @file One call of the transformer on the GPU: its packed batch, adapters, probes and results.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "zofo/core/probe.hpp"
-#include "zofo/model/batch.hpp"
+#include "zofo/model/call_inputs.hpp"
+#include "zofo/model/cuda/call_shape.hpp"
+#include "zofo/model/cuda/call_upload.hpp"
 #include "zofo/model/head_rows.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/packing.hpp"
@@ -29,48 +29,28 @@
 
 namespace zofo::model {
 
-/// Sizes of a call rounded up to buckets, so that calls of nearly one size run the same recorded graph.
-struct CallShape {
-  std::uint32_t tokens = 0, sequences = 0, longest = 0;
-  std::uint32_t head_rows = 0, targets = 0;
-  std::uint32_t probes = 1, adapters = 0;   ///< adapters: those of LoRA
-  std::uint32_t prefixes = 0, prompts = 0;  ///< 0 where no sequence has one
-  std::uint32_t keys = 0;                   ///< that a token sees at most where it follows cached ones
-  friend bool operator==(const CallShape&, const CallShape&) = default;
-
-  /// The smallest bucket that holds n: a multiple of `step`, or of about an eighth of n where that is more.
-  static std::uint32_t bucket(std::size_t n, std::uint32_t step) {
-    std::size_t grain = step;
-    while (grain * 16 <= n) grain *= 2;
-    return static_cast<std::uint32_t>((n + grain - 1) / grain * grain);
-  }
-};
-
-/// What one call of the transformer is about. All that varies from call to call travels to the card in one
-/// block at addresses that depend on the shape alone, so that a recorded graph reads it there.
+/// What one call of the transformer reads and writes. Memory stays between calls and grows to the largest.
 class CudaCall {
  public:
-  /// Takes up a batch that check_batch has passed, for a group of probes; `dropout`: masks of LoRA's inputs;
-  /// `cached`: where keys and values are kept.
+  /// Starts a call.
   template <class Backend>
-  void begin(Backend& backend, const Config& config, const peft::Adapters& layouts, const Batch& batch,
-             std::span<const tensor::cuda::Vector* const> adapters, std::span<const Probe> probes, bool keeps,
-             std::optional<peft::DropoutKey> dropout = {},
-             const CachedCall<typename Backend::Scalar>& cached = {}) {
+  void begin(Backend& backend, const Config& config, const peft::Adapters& layouts,
+             const CallInputs<tensor::cuda::Vector, typename Backend::Scalar>& inputs) {
     context_ = &backend.context();
     layouts_ = &layouts;
     config_ = config;
-    keeps_ = keeps;
-    packing_.set(config, layouts, batch, adapters.size(), cached.past);
-    take_cache(cached);
-    head_rows_.set(batch, packing_);
-    targets_ = batch.targets.size();
-    set_dropout(dropout);
-    set_shape(probes.size());
-    fill_block(batch, probes);
-    fill_slots(cached.slots);
-    send();
-    take_adapters(adapters, keeps);
+    keeps_ = inputs.backward;
+    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.past);
+    take_cache(inputs.cached);
+    head_rows_.set(*inputs.batch, packing_);
+    targets_ = inputs.batch->targets.size();
+    set_dropout(inputs.dropout);
+    set_shape(inputs.probes.size());
+    upload_.fill(packing_, head_rows_, *inputs.batch, inputs.probes);
+    if (mask_) upload_.fill_dropout(*inputs.dropout);
+    upload_.fill_slots(packing_, inputs.cached.slots);
+    upload_.send(stream());
+    take_adapters(inputs.adapters, keeps_);
     send_rotary();
   }
 
@@ -144,8 +124,8 @@ class CudaCall {
   [[nodiscard]] bool drops() const { return mask_.has_value(); }
   /// The mask of a projection of a layer.
   [[nodiscard]] tensor::cuda::DropoutArgument mask(std::size_t layer, peft::Projection projection) const {
-    return {at<tensor::cuda::ProbeArgument>(places_.dropout),
-            peft::dropout_site(layer, static_cast<std::size_t>(projection)), mask_->threshold, mask_->scale};
+    return {upload_.dropout(), peft::dropout_site(layer, static_cast<std::size_t>(projection)),
+            mask_->threshold, mask_->scale};
   }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] tensor::cuda::Context& context() const { return *context_; }
@@ -154,17 +134,13 @@ class CudaCall {
   [[nodiscard]] tensor::cuda::Rows row_shape() const { return {shape_.tokens, shape_.probes}; }
   [[nodiscard]] tensor::cuda::Rows head_shape() const { return {shape_.head_rows, shape_.probes}; }
   [[nodiscard]] tensor::cuda::PackedTokens packed() const {
-    return {at<std::int32_t>(places_.tokens),
-            at<std::uint32_t>(places_.positions),
-            at<std::int32_t>(places_.adapters),
-            at<std::uint32_t>(places_.cu_seqlens),
-            shape_.sequences,
-            shape_.longest};
+    return {upload_.tokens(),     upload_.positions(), upload_.adapters(),
+            upload_.cu_seqlens(), shape_.sequences,    shape_.longest};
   }
   /// The same with each row's prefix for its adapter.
   [[nodiscard]] tensor::cuda::PackedTokens packed_prefixes() const {
     tensor::cuda::PackedTokens packed_rows = packed();
-    packed_rows.adapter = at<std::int32_t>(places_.prefixes);
+    packed_rows.adapter = upload_.prefixes();
     return packed_rows;
   }
   /// Keys and values are kept; and each sequence is a token that follows those that are.
@@ -179,25 +155,21 @@ class CudaCall {
   /// Tells caches apart where passes are recorded.
   [[nodiscard]] const void* cache_address() const { return cache_.data; }
   [[nodiscard]] tensor::cuda::CachedRows cached_rows() const {
-    return {at<std::int32_t>(places_.slots), at<std::uint32_t>(places_.positions), shape_.tokens};
+    return {upload_.slots(), upload_.positions(), shape_.tokens};
   }
   /// Sequences that begin with a prompt.
   [[nodiscard]] tensor::cuda::PromptedSequences prompted() const {
-    return {at<std::uint32_t>(places_.cu_seqlens), at<std::int32_t>(places_.prompts), shape_.sequences,
-            layouts_->prompt().tokens()};
+    return {upload_.cu_seqlens(), upload_.prompts(), shape_.sequences, layouts_->prompt().tokens()};
   }
-  [[nodiscard]] const std::uint32_t* head_tokens() const { return at<std::uint32_t>(places_.head_tokens); }
-  [[nodiscard]] const tensor::cuda::TargetArgument* targets() const {
-    return at<tensor::cuda::TargetArgument>(places_.targets);
+  [[nodiscard]] const std::uint32_t* head_tokens() const { return upload_.head_tokens(); }
+  [[nodiscard]] tensor::cuda::Targets targets() const {
+    return {upload_.targets(), shape_.targets, upload_.used_targets()};
   }
-  /// On the card: real head rows, real targets.
-  [[nodiscard]] const std::uint32_t* used_head_rows() const { return at<std::uint32_t>(places_.used); }
-  [[nodiscard]] const std::uint32_t* used_targets() const { return at<std::uint32_t>(places_.used) + 1; }
-  [[nodiscard]] const tensor::cuda::ProbeArgument* probe_arguments() const {
-    return at<tensor::cuda::ProbeArgument>(places_.probes);
-  }
+  /// How many head rows are real; on the GPU.
+  [[nodiscard]] const std::uint32_t* used_head_rows() const { return upload_.used_head_rows(); }
+  [[nodiscard]] const tensor::cuda::ProbeArgument* probe_arguments() const { return upload_.probes(); }
   /// The probes' scales by themselves.
-  [[nodiscard]] const float* scales() const { return at<float>(places_.scales); }
+  [[nodiscard]] const float* scales() const { return upload_.scales(); }
   /// The adapters of a kind, one after the other; their gradients likewise.
   [[nodiscard]] const float* adapters(peft::Kind kind) const { return adapters_[peft::index(kind)].data(); }
   [[nodiscard]] float* gradients_data(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
@@ -209,15 +181,9 @@ class CudaCall {
   [[nodiscard]] const float* cosines() const { return cosines_.data(); }
   [[nodiscard]] const float* sines() const { return sines_.data(); }
   /// Changes whenever a buffer moved: graphs recorded before it must not run.
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] std::uint64_t generation() const { return generation_ + upload_.generation(); }
 
  private:
-  // Where each array starts in the block, in bytes.
-  struct Places {
-    std::size_t tokens, positions, adapters, prefixes, slots, cu_seqlens, prompts, head_tokens, targets, used,
-        probes, scales, dropout, end;
-  };
-
   template <class T>
   void take_cache(const CachedCall<T>& cached) {
     const tensor::CacheView<T>& view = cached.cache;
@@ -228,7 +194,6 @@ class CudaCall {
     mask_.reset();
     if (!dropout || !layouts_->has(peft::Kind::lora) || lora().options().dropout == 0.0F) return;
     mask_ = peft::DropoutMask(lora().options().dropout);
-    dropout_key_ = *dropout;
   }
   [[nodiscard]] std::uint32_t used_of(peft::Kind kind) const {
     return uses(kind) ? static_cast<std::uint32_t>(packing_.count(kind)) : 0;
@@ -249,86 +214,12 @@ class CudaCall {
               used_of(peft::Kind::prefix),
               used_of(peft::Kind::prompt),
               keys_seen_ > 0 ? CallShape::bucket(keys_seen_, 128) : 0};
-    std::size_t at = 0;
-    const auto place = [&at](std::size_t bytes) {
-      const std::size_t here = at;
-      at += (bytes + 255) / 256 * 256;
-      return here;
-    };
-    places_.tokens = place(4 * shape_.tokens);
-    places_.positions = place(4 * shape_.tokens);
-    places_.adapters = place(4 * shape_.tokens);
-    places_.prefixes = place(4 * shape_.tokens);
-    places_.slots = place(4 * shape_.tokens);
-    places_.cu_seqlens = place(4 * (shape_.sequences + 1));
-    places_.prompts = place(4 * shape_.sequences);
-    places_.head_tokens = place(4 * shape_.head_rows);
-    places_.targets = place(sizeof(tensor::cuda::TargetArgument) * shape_.targets);
-    places_.used = place(2 * sizeof(std::uint32_t));
-    places_.probes = place(sizeof(tensor::cuda::ProbeArgument) * shape_.probes);
-    places_.scales = place(sizeof(float) * shape_.probes);
-    places_.dropout = place(sizeof(tensor::cuda::ProbeArgument));
-    places_.end = at;
-    grow(host_block_, places_.end);
-    grow(block_, places_.end);
+    upload_.set_shape(*context_, shape_);
     grow(sums_, std::size_t{shape_.probes} * shape_.head_rows);
     grow(best_, shape_.head_rows);
     grow(picked_, std::size_t{shape_.probes} * shape_.targets);
     grow(log_p_, std::size_t{shape_.probes} * shape_.targets);
     grow(slopes_, shape_.targets);
-  }
-
-  void fill_block(const Batch& batch, std::span<const Probe> probes) {
-    std::memset(host_block_.data(), 0, places_.end);
-    std::ranges::copy(packing_.row_tokens(), host<std::int32_t>(places_.tokens));
-    std::ranges::copy(packing_.positions(), host<std::uint32_t>(places_.positions));
-    std::int32_t* adapters = host<std::int32_t>(places_.adapters);
-    std::fill_n(adapters, shape_.tokens, -1);
-    for (const AdapterRun& run : packing_.runs()) std::fill_n(adapters + run.first, run.count, run.adapter);
-    std::uint32_t* cu = host<std::uint32_t>(places_.cu_seqlens);
-    std::fill_n(cu, shape_.sequences + 1, static_cast<std::uint32_t>(packing_.tokens()));
-    std::ranges::copy(packing_.cu_seqlens(), cu);
-    fill_kinds();
-    std::ranges::copy(head_rows_.tokens, host<std::uint32_t>(places_.head_tokens));
-    auto* targets = host<tensor::cuda::TargetArgument>(places_.targets);
-    for (std::size_t t = 0; t < targets_; ++t) targets[t] = {head_rows_.row_of[t], batch.targets[t].token};
-    host<std::uint32_t>(places_.used)[0] = static_cast<std::uint32_t>(head_rows_.tokens.size());
-    host<std::uint32_t>(places_.used)[1] = static_cast<std::uint32_t>(targets_);
-    for (std::size_t j = 0; j < probes.size(); ++j) {
-      const Probe& p = probes[j];
-      const auto scale = static_cast<float>(p.scale);
-      host<tensor::cuda::ProbeArgument>(places_.probes)[j] = {p.direction.seed, p.direction.step,
-                                                              p.direction.query, scale, 0};
-      host<float>(places_.scales)[j] = scale;
-    }
-  }
-  void fill_kinds() {
-    std::int32_t* const prefixes = host<std::int32_t>(places_.prefixes);
-    std::fill_n(prefixes, shape_.tokens, -1);
-    const auto cu = packing_.cu_seqlens();
-    const auto prefix_of = packing_.of_sequence(peft::Kind::prefix);
-    for (std::size_t i = 0; i < prefix_of.size(); ++i)
-      std::fill_n(prefixes + cu[i], cu[i + 1] - cu[i], prefix_of[i]);
-    std::int32_t* const prompts = host<std::int32_t>(places_.prompts);
-    std::fill_n(prompts, shape_.sequences, -1);
-    std::ranges::copy(packing_.of_sequence(peft::Kind::prompt), prompts);
-    if (mask_)
-      host<tensor::cuda::ProbeArgument>(places_.dropout)[0] = {dropout_key_.seed, dropout_key_.step,
-                                                               peft::DropoutMask::query, 0.0F, 0};
-  }
-  // The slot of each row.
-  void fill_slots(std::span<const std::uint32_t> slots) {
-    std::int32_t* const of_row = host<std::int32_t>(places_.slots);
-    std::fill_n(of_row, shape_.tokens, -1);
-    const auto cu = packing_.cu_seqlens();
-    for (std::size_t i = 0; i < slots.size(); ++i)
-      std::fill_n(of_row + cu[i], cu[i + 1] - cu[i], static_cast<std::int32_t>(slots[i]));
-  }
-  // Every call ends by waiting for its results, so the host's block is not in use any more.
-  void send() {
-    tensor::cuda::check(
-        cudaMemcpyAsync(block_.data(), host_block_.data(), places_.end, cudaMemcpyHostToDevice, stream()),
-        "handing over a batch");
   }
 
   void take_adapters(std::span<const tensor::cuda::Vector* const> adapters, bool keeps) {
@@ -371,14 +262,6 @@ class CudaCall {
     buffer = Buffer(*context_, n);
     ++generation_;
   }
-  template <class U>
-  [[nodiscard]] const U* at(std::size_t place) const {
-    return reinterpret_cast<const U*>(block_.data() + place);
-  }
-  template <class U>
-  [[nodiscard]] U* host(std::size_t place) {
-    return reinterpret_cast<U*>(host_block_.data() + place);
-  }
 
   tensor::cuda::Context* context_ = nullptr;
   const peft::Adapters* layouts_ = nullptr;
@@ -389,12 +272,9 @@ class CudaCall {
   tensor::CacheView<void> cache_;
   bool keeps_ = false;
   std::optional<peft::DropoutMask> mask_;
-  peft::DropoutKey dropout_key_;
   CallShape shape_;
-  Places places_{};
+  CallUpload upload_;
   std::uint64_t generation_ = 0;
-  tensor::cuda::Pinned<unsigned char> host_block_;
-  tensor::cuda::Buffer<unsigned char> block_;
   std::array<tensor::cuda::Buffer<float>, peft::kind_names.size()> adapters_, gradients_;  // one a kind
   tensor::cuda::Buffer<float> cosines_, sines_, picked_;
   tensor::cuda::Buffer<tensor::cuda::RunningSum> sums_;

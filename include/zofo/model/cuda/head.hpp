@@ -44,15 +44,12 @@ class CudaHead : public CudaProducts<T> {
     if (state_->rank > 0) add_head_noise(call, x, y, first);
   }
   void add_slice(Call& call, FloatView logits, std::size_t first) {
-    tensor::cuda::add_slice(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
-                            static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(logits.cols),
-                            call.shape().head_rows, probes(call), call.targets(), call.shape().targets,
-                            call.used_targets(), call.sums(), call.picked());
+    tensor::cuda::add_slice(call.stream(), slice(call, logits, first), call.targets(), call.sums(),
+                            call.picked());
   }
   void finish_head(Call& call) {
     tensor::cuda::finish_log_probabilities(call.stream(), call.sums(), call.shape().head_rows, probes(call),
-                                           call.targets(), call.shape().targets, call.used_targets(),
-                                           call.picked(), call.log_p());
+                                           call.targets(), call.picked(), call.log_p());
   }
   /// The column of the highest logit of each row.
   void pick_best(Call& call, FloatView logits) {
@@ -60,9 +57,7 @@ class CudaHead : public CudaProducts<T> {
                                static_cast<std::uint32_t>(logits.cols), call.shape().head_rows, call.best());
   }
   void logit_gradient(Call& call, FloatView logits, View d_logits) {
-    tensor::cuda::logit_gradient<T>(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
-                                    static_cast<std::uint32_t>(logits.cols), call.shape().head_rows,
-                                    call.sums(), call.targets(), call.shape().targets, call.used_targets(),
+    tensor::cuda::logit_gradient<T>(call.stream(), slice(call, logits, 0), call.sums(), call.targets(),
                                     call.slopes(), d_logits.data);
   }
 
@@ -75,6 +70,15 @@ class CudaHead : public CudaProducts<T> {
   using Base::state_;
 
  private:
+  // The logits of the vocabulary's entries from `first` on.
+  static tensor::cuda::LogitSlice slice(const Call& call, FloatView logits, std::size_t first) {
+    return {.logits = logits.data,
+            .stride = static_cast<std::uint32_t>(logits.stride),
+            .first = static_cast<std::uint32_t>(first),
+            .count = static_cast<std::uint32_t>(logits.cols),
+            .rows = call.shape().head_rows,
+            .probes = probes(call)};
+  }
   // logits += scale/√r·(x V) Uᵀ of the head's matrix, for the slice's rows of U.
   void add_head_noise(Call& call, ConstView x, FloatView logits, std::size_t first) {
     tensor::cuda::LowRankSites list;

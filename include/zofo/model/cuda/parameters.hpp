@@ -55,8 +55,12 @@ class CudaFactors {
   /// Writes the factors of every probe from `out` on.
   void write(cudaStream_t stream, const tensor::cuda::ProbeArgument* probes, std::uint32_t count,
              std::uint32_t hold, float* out) const {
-    tensor::cuda::write_factors(stream, probes, count, rank_, hold, device_.data(),
-                                static_cast<std::uint32_t>(pieces_.size()), largest_, out, stride_);
+    const tensor::cuda::FactorPieces pieces{.pieces = device_.data(),
+                                            .count = static_cast<std::uint32_t>(pieces_.size()),
+                                            .rank = rank_,
+                                            .hold = hold,
+                                            .largest = largest_};
+    tensor::cuda::write_factors(stream, probes, count, pieces, out, stride_);
   }
 
  private:
@@ -272,7 +276,7 @@ void move_along(CudaParameters<T>& theta, const LowRank& law, std::span<const Zo
     table.write(stream, list, count, law.hold, factors);
     tensor::cuda::LowRankSegments matrices;
     const auto flush = [&] {
-      tensor::cuda::update_low_rank(stream, list, count, law.rank, matrices, factors, table.stride(),
+      tensor::cuda::update_low_rank(stream, list, count, matrices, {factors, table.stride(), law.rank},
                                     theta.data());
       matrices.count = 0;
     };

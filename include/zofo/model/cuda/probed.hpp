@@ -52,13 +52,15 @@ void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cu
   e.width = static_cast<std::uint32_t>(h.cols);
   e.table_stream = static_cast<std::uint32_t>(layout.embedding());
   e.table_noise = tables.token_noise;
+  e.law = law;
+  e.probes = call.probe_arguments();
   e.add = !tables.tokens;
   if (learned) {
     e.position_stream = static_cast<std::uint32_t>(layout.positions());
     e.position_offset = Config::position_offset;
     e.position_noise = tables.position_noise;
   }
-  tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(), law, call.probe_arguments(),
+  tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(),
                          tables.tokens ? theta.data(layout.embedding()) : nullptr,
                          learned ? theta.data(layout.positions()) : nullptr, h.data);
 }

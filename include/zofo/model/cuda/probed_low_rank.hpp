@@ -122,9 +122,10 @@ class CudaLowRank : public CudaStages<T> {
       segments.segment[segments.count++] = {*scratch_.table->piece(t), row, rows, from,
                                             from - range.offset(layout)};
     }
+    const tensor::cuda::LowRankFactors factors{.data = scratch_.factors.data(), .rank = law_.rank};
     tensor::cuda::write_low_rank_probes<T>(stream, call_->probe_arguments(),
-                                           static_cast<std::uint32_t>(call_->probes()), law_.rank, segments,
-                                           scratch_.factors.data(), theta_.data(), out, stride);
+                                           static_cast<std::uint32_t>(call_->probes()), segments, factors,
+                                           theta_.data(), out, stride);
   }
   // Each vector starts on 16 bytes.
   void place_vectors() {

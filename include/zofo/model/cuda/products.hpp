@@ -101,13 +101,20 @@ class CudaProducts : public CudaWork<T> {
       const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
       if (site.used) to[n++] = {gradients + site.a, gradients + site.b, call.lora().size()};
     }
-    for_inputs(call, sites, list, x,
-               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t first) {
-                 tensor::cuda::low_rank_gradients<T>(call.stream(), rows, part, call.shape().adapters,
-                                                     call.packed().adapter, input, state_->t.memory.data(),
-                                                     dy.data, stride, state_->dt.memory.data(),
-                                                     to.data() + first, state_->sums.memory.data());
-               });
+    for_inputs(
+        call, sites, list, x, [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t first) {
+          tensor::cuda::low_rank_gradients<T>(call.stream(), {.rows = rows,
+                                                              .sites = part,
+                                                              .adapters = call.shape().adapters,
+                                                              .adapter = call.packed().adapter,
+                                                              .x = input,
+                                                              .t = state_->t.memory.data(),
+                                                              .dy = dy.data,
+                                                              .dy_stride = stride,
+                                                              .dt = state_->dt.memory.data(),
+                                                              .gradient_of_site = to.data() + first,
+                                                              .workspace = state_->sums.memory.data()});
+        });
   }
   void low_rank_back_in(Call& call, const Sites& sites, View dx) {
     const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);

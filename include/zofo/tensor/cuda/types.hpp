@@ -60,4 +60,12 @@ struct LowRankSites {
   std::uint32_t t_width = 0;  ///< columns of t: the ranks' sum
 };
 
+/// Low-rank products that an operation adds to rows that it reads or writes anyway. count 0: none.
+struct LowRankProducts {
+  LowRankSites sites{};
+  const std::int32_t* adapter =
+      nullptr;               ///< of each token, −1: none; may be null where all sites are by probe
+  const float* t = nullptr;  ///< [rows, sites.t_width] fp32
+};
+
 }  // namespace zofo::tensor::cuda

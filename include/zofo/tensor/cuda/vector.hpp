@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "zofo/core/adam_numbers.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/inner/adam.hpp"
 #include "zofo/tensor/cuda/buffer.hpp"
 #include "zofo/tensor/cuda/context.hpp"
 #include "zofo/tensor/cuda/error.hpp"
@@ -115,8 +115,8 @@ inline void scale(double a, Vector& x) {
 inline void assign(const Vector& x, Vector& y) { y = x; }
 [[nodiscard]] inline Vector zeros_like(const Vector& x) { return Vector(x.context(), x.size()); }
 
-/// One step of inner::Adam on the card (its customisation point adam_move).
-inline void adam_move(const inner::AdamNumbers& numbers, const Vector& gradient, Vector& first,
+/// One step of inner::Adam on the GPU (concept inner::HasFusedAdam).
+inline void adam_move(const zofo::AdamNumbers& numbers, const Vector& gradient, Vector& first,
                       Vector& second, Vector& x) {
   const AdamNumbers as_float{static_cast<float>(numbers.beta1),   static_cast<float>(numbers.beta2),
                              static_cast<float>(numbers.epsilon), static_cast<float>(numbers.rate),

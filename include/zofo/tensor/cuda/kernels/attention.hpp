@@ -42,15 +42,25 @@ void attention(cudaStream_t stream, const AttentionShape& shape, const Rows& row
 std::size_t attention_backward_workspace(const AttentionShape& shape, const Rows& rows,
                                          std::uint32_t sequences, std::uint32_t prefix_length);
 
-/// d_qkv = the gradient of attention() for the output gradient d_out, given its out and lse. Every row of
-/// d_qkv that belongs to a sequence is written; rows of padding are set to 0. Deterministic: no atomic sums.
-void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
-                        const PackedTokens& packed, const AttentionPrefix<bf16>& prefix, const bf16* qkv,
-                        const bf16* out, const float* lse, const bf16* d_out, bf16* d_qkv,
-                        const PrefixGradient& d_prefix, float* workspace);
-void attention_backward(cudaStream_t stream, const AttentionShape& shape, const Rows& rows,
-                        const PackedTokens& packed, const AttentionPrefix<float>& prefix, const float* qkv,
-                        const float* out, const float* lse, const float* d_out, float* d_qkv,
-                        const PrefixGradient& d_prefix, float* workspace);
+/// Arguments of attention_backward: those of attention(), with `out` and `lse` as it wrote them.
+template <class T>
+struct AttentionBackward {
+  AttentionShape shape{};
+  Rows rows{};
+  PackedTokens packed{};
+  AttentionPrefix<T> prefix{};
+  const T* qkv = nullptr;
+  const T* out = nullptr;
+  const float* lse = nullptr;
+  const T* d_out = nullptr;    ///< gradient of the output, [rows, heads·dim]
+  T* d_qkv = nullptr;          ///< receives the gradient of qkv
+  PrefixGradient d_prefix{};   ///< null: the prefix gets no gradient
+  float* workspace = nullptr;  ///< of attention_backward_workspace floats
+};
+
+/// d_qkv = the gradient of attention() for the output gradient d_out. Every row of d_qkv that belongs to a
+/// sequence is written; rows of padding are set to 0. Deterministic: no atomic sums.
+void attention_backward(cudaStream_t stream, const AttentionBackward<bf16>& arguments);
+void attention_backward(cudaStream_t stream, const AttentionBackward<float>& arguments);
 
 }  // namespace zofo::tensor::cuda

@@ -30,7 +30,7 @@ std::uint32_t decode_splits(const AttentionShape& shape, std::uint32_t rows, std
 std::size_t decode_workspace(const AttentionShape& shape, std::uint32_t rows, std::uint32_t splits);
 
 /// out[row, heads·dim] = attention of the row's query to positions 0 … position[row] of its slot, within the
-/// window; 0 in padding. Throws std::invalid_argument for a head dim that is not a multiple of 8 up to 256.
+/// window; 0 in padding. Throws zofo::Error for a head dim that is not a multiple of 8 up to 256.
 /// Deterministic. Source: Vaswani et al. 2017, eq. 1; Dao et al. 2023 (Flash-Decoding: keys split over
 /// blocks, whose sums are merged by their running maxima).
 template <class T>

@@ -39,12 +39,25 @@ struct LowRankGradient {
 /// Floats of workspace that low_rank_gradients needs.
 std::size_t low_rank_gradients_workspace(const Rows& rows, const LowRankSites& sites, std::uint32_t adapters);
 
+/// Arguments of low_rank_gradients.
+template <class T>
+struct LowRankGradients {
+  Rows rows{};
+  LowRankSites sites{};
+  std::uint32_t adapters = 0;             ///< how many there are
+  const std::int32_t* adapter = nullptr;  ///< of each token, −1: none
+  const T* x = nullptr;                   ///< [rows, in]
+  const float* t = nullptr;               ///< x Aᵀ, [rows, sites.t_width]
+  const T* dy = nullptr;                  ///< [rows, dy_stride]
+  std::uint32_t dy_stride = 0;
+  const float* dt = nullptr;                          ///< as low_rank_back wrote it, [rows, sites.t_width]
+  const LowRankGradient* gradient_of_site = nullptr;  ///< on the host, one a site
+  float* workspace = nullptr;                         ///< of low_rank_gradients_workspace floats
+};
+
 /// dB_i = scale·Σ_rows dy t, dA_i = Σ_rows dt x over the rows of adapter i, overwritten, for each by-adapter
 /// site (one probe). Deterministic: partial sums in the workspace, added in a fixed order.
 template <class T>
-void low_rank_gradients(cudaStream_t stream, const Rows& rows, const LowRankSites& sites,
-                        std::uint32_t adapters, const std::int32_t* adapter, const T* x, const float* t,
-                        const T* dy, std::uint32_t dy_stride, const float* dt,
-                        const LowRankGradient* gradient_of_site, float* workspace);
+void low_rank_gradients(cudaStream_t stream, const LowRankGradients<T>& arguments);
 
 }  // namespace zofo::tensor::cuda

@@ -67,12 +67,27 @@ struct FactorPiece {
   std::uint64_t u_at = 0, v_at = 0;  ///< where they go, in floats from the probe's base
 };
 
-/// Writes the factors of `pieces` (on the card) for every probe: those of probe j from out + j·stride on.
-/// Entries in `out` beyond the pieces are left alone. `largest`: the most floats that any one factor has,
-/// rank·rows or rank·cols, which sizes the grid; a wrong number costs time only.
-void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count, std::uint32_t rank,
-                   std::uint32_t hold, const FactorPiece* pieces, std::uint32_t piece_count,
-                   std::uint64_t largest, float* out, std::size_t stride);
+/// The factors of all matrices of a call; `pieces` is on the GPU. `largest`: the most floats that any one
+/// factor has, rank·rows or rank·cols, which sizes the grid; a wrong number costs time only.
+struct FactorPieces {
+  const FactorPiece* pieces = nullptr;
+  std::uint32_t count = 0;
+  std::uint32_t rank = 0;
+  std::uint32_t hold = 0;
+  std::uint64_t largest = 0;
+};
+
+/// Writes the factors of `pieces` for every probe: those of probe j from out + j·stride on. Entries in `out`
+/// beyond the pieces are not written.
+void write_factors(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
+                   const FactorPieces& pieces, float* out, std::size_t stride);
+
+/// Factors that write_factors wrote: those of probe (or term) k at data + k·stride.
+struct LowRankFactors {
+  const float* data = nullptr;
+  std::size_t stride = 0;
+  std::uint32_t rank = 0;
+};
 
 /// Rows first_row … first_row + rows − 1 of a matrix whose factors write_factors made; `from` where they lie
 /// and `to` where their probed copies go, in elements of the two base pointers of the call.
@@ -87,20 +102,20 @@ struct LowRankSegments {
   std::uint32_t count = 0;
 };
 
-/// x[from …] += Σ_k terms[k].scale/√rank·U_k V_kᵀ, one kernel for all segments, with the factors of terms[k]
-/// at factors + k·factors_stride; summed in fp32, then added with one rounding, which for bf16 is stochastic
-/// as in `update`. Fast where rows are multiples of 4 and columns of 8, and everything lies on 16 bytes.
+/// x[from …] += Σ_k terms[k].scale/√rank·U_k V_kᵀ, one kernel for all segments, with the factors of term k;
+/// summed in fp32, then added with one rounding, which for bf16 is stochastic as in `update`. Fast where rows
+/// are multiples of 4 and columns of 8, and everything lies on 16 bytes.
 template <class T>
-void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count, std::uint32_t rank,
-                     const LowRankSegments& segments, const float* factors, std::size_t factors_stride, T* x);
+void update_low_rank(cudaStream_t stream, const UpdateTerm* terms, std::uint32_t count,
+                     const LowRankSegments& segments, const LowRankFactors& factors, T* x);
 
 /// out[j·out_stride + to …] = x[from …] + probes[j].scale/√rank·U Vᵀ for j < count, one kernel for all
-/// segments; the probes share the direction whose factors begin at `factors`. One rounding each, to nearest.
+/// segments; the probes share the direction of the first factors. One rounding each, to nearest.
 /// Fast as above.
 template <class T>
 void write_low_rank_probes(cudaStream_t stream, const ProbeArgument* probes, std::uint32_t count,
-                           std::uint32_t rank, const LowRankSegments& segments, const float* factors,
-                           const T* x, T* out, std::size_t out_stride);
+                           const LowRankSegments& segments, const LowRankFactors& factors, const T* x, T* out,
+                           std::size_t out_stride);
 
 /// Raw words, for tests: out[i] = word i % 4 of Philox block i / 4 of (probe's direction, tensor).
 void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,

@@ -1,0 +1,131 @@
+/// @file What a run writes line by line: metrics.jsonl and trajectory.jsonl.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "zofo/checkpoint/run_state.hpp"
+#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/core/report.hpp"
+#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores_json.hpp"
+#include "zofo/run/checked_lines.hpp"
+#include "zofo/run/counters.hpp"
+#include "zofo/run/run_directory.hpp"
+#include "zofo/run/task_scores.hpp"
+
+namespace zofo::llm {
+
+/// When held-out rows are scored: before the run, on its learning curve, or at its end. A fine-tuning calls
+/// the last "final" and has its first score on the curve; a meta-training calls it "after".
+enum class ScoreEvent : std::uint8_t { before, curve, after, final };
+template <>
+inline constexpr std::array<std::string_view, 4> enum_names<ScoreEvent>{"before", "curve", "after", "final"};
+
+/// Both files of a run.
+class RunLog {
+ public:
+  /// What the files held when a state was saved.
+  struct Past {
+    std::string metrics, trajectory;
+  };
+
+  RunLog(const RunFolder& folder, const RunOptions& options)
+      : metrics_(folder.file("metrics.jsonl")),
+        trajectory_(folder.file("trajectory.jsonl")),
+        batch_(options.batch),
+        of_tasks_(options.command == Command::meta_train) {}
+
+  /// An outer step; `sampled` are the numbers of its tasks.
+  void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
+    checkpoint::for_each_line(report.step, report.gradient,
+                              [this](const std::string& line) { trajectory_.line(line); });
+    nlohmann::json fields = {{"event", "step"},
+                             {"step", report.step},
+                             {"seconds", tally.seconds},
+                             {"passes", tally.passes(batch_)},
+                             {"tokens", tally.tokens},
+                             {"upper", report.upper},
+                             {"lower_p", report.lower_p},
+                             {"lower_s", report.lower_s},
+                             {"rho", report.projected_gradient},
+                             {"inner_s", report.inner_value_s},
+                             {"inner_p", report.inner_value_p}};
+    if (of_tasks_) fields["tasks"] = std::vector<std::size_t>(sampled.begin(), sampled.end());
+    metrics_.line(fields.dump());
+  }
+  /// Scores of the tasks' held-out rows.
+  void scored(ScoreEvent event, const Tally& tally, std::span<const Scores> tasks) {
+    if (event == ScoreEvent::curve) last_point_.assign(tasks.begin(), tasks.end());
+    nlohmann::json fields = of_tasks_ ? fields_of_tasks(tasks) : score_fields(tasks.front());
+    fields.update(place(to_text(event), tally));
+    metrics_.line(fields.dump());
+  }
+  /// A loss on the rows that decide about stopping early.
+  void judged(const Tally& tally, const Candidate& candidate) {
+    nlohmann::json fields = place("decision", tally);
+    fields.update({{"accuracy", candidate.accuracy},
+                   {"loss", candidate.loss},
+                   {"served", to_text(candidate.selected)}});
+    metrics_.line(fields.dump());
+  }
+  /// The latest point of the curve; empty where there is none.
+  [[nodiscard]] const std::vector<Scores>& last_point() const { return last_point_; }
+
+  /// Saves where the files stand, once the disk holds them, and the latest point of the curve.
+  void save(checkpoint::RunState& state) {
+    state.numbers["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+    if (!last_point_.empty()) state.numbers["last_point"] = to_json(last_point_);
+  }
+  /// Reads the latest point of the curve back. Throws Error naming a field that is missing.
+  void load(const checkpoint::RunState& state) {
+    if (state.numbers.contains("last_point")) last_point_ = task_scores_from(state, "last_point");
+    if (state.numbers.contains("scores"))  // as version 1 of the state has it
+      last_point_ = {scores_from(state.fields("scores"))};
+  }
+  /// What the files held when a state was saved; nothing is changed. Throws Error naming the file unless it
+  /// begins with that.
+  static Past read(const RunFolder& folder, const checkpoint::RunState& state) {
+    const auto log = state.number<nlohmann::json>("log");
+    return {CheckedLines::text_at(folder.file("metrics.jsonl"), log.at("metrics")),
+            CheckedLines::text_at(folder.file("trajectory.jsonl"), log.at("trajectory"))};
+  }
+  /// Continues after that; what follows it in the files is cut off.
+  void go_on_after(const Past& past) {
+    metrics_.go_on_after(past.metrics);
+    trajectory_.go_on_after(past.trajectory);
+  }
+
+ private:
+  [[nodiscard]] nlohmann::json place(std::string_view event, const Tally& tally) const {
+    return {{"event", event},
+            {"step", tally.steps},
+            {"seconds", tally.seconds},
+            {"passes", tally.passes(batch_)}};
+  }
+  static nlohmann::json fields_of_tasks(std::span<const Scores> tasks) {
+    nlohmann::json losses = nlohmann::json::array(), accuracies = nlohmann::json::array();
+    for (const Scores& each : tasks) {
+      losses.push_back(each.loss);
+      accuracies.push_back(each.balanced_accuracy);
+    }
+    return {{"loss", mean_loss(tasks)},
+            {"balanced_accuracy", mean_balanced_accuracy(tasks)},
+            {"losses", losses},
+            {"balanced_accuracies", accuracies}};
+  }
+
+  CheckedLines metrics_, trajectory_;
+  std::vector<Scores> last_point_;
+  std::uint32_t batch_;
+  bool of_tasks_;
+};
+
+}  // namespace zofo::llm

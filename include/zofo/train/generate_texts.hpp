@@ -1,0 +1,133 @@
+/// @file Texts that a model, or what a run made of it, writes after prompts.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "zofo/data/jsonl.hpp"
+#include "zofo/lm/encode_examples.hpp"
+#include "zofo/lm/generate.hpp"
+#include "zofo/parse/line_source.hpp"
+#include "zofo/tokenize/utf8.hpp"
+#include "zofo/train/run_model.hpp"
+
+namespace zofo::llm {
+
+/// When a text ends, and how many are written together.
+struct GenerateOptions {
+  EndOfText end{"", 64};
+  GreedyOptions greedy;
+
+  /// Throws Error naming the field out of range.
+  void check() const {
+    constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+            end.max_tokens, most);
+    greedy.check();
+  }
+};
+
+/// Throws Error headed by `place` for a prompt that is empty or no valid UTF-8.
+inline void check_prompt(const std::string& text, std::string_view place) {
+  require(!text.empty(), "{}: must not be empty", place);
+  tokenize::utf8::require_valid(text, place);
+}
+
+/// A prompt as ids, with space for a token after it. Throws Error headed by `place` where there is none.
+template <class Device>
+Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view place) {
+  check_prompt(text, place);
+  Tokens ids = encode_prompt(of.model, text);
+  require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", place);
+  const std::size_t context = of.model.parameters.config().context;
+  const std::size_t taken = of.taken();
+  require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", place,
+          ids.size(), context, taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");
+  return ids;
+}
+
+/// Told of text i after each of its tokens.
+using WatchText = std::function<void(std::size_t, const Writing&)>;
+
+/// Writes a text after each prompt, always the most probable token. Throws Error where the device has not
+/// enough memory.
+template <class Device>
+std::vector<Writing> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
+                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+  options.check();
+  if (prompts.empty()) return {};
+  of.device.expect_texts(
+      of.transformer->config(), of.transformer->adapters(),
+      text_extent(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
+      tokens_read_together<typename Device::Backend>(prompts));
+  return write_greedily(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
+                        options.greedy, told);
+}
+/// The same after texts. Throws Error naming the number of a prompt that does not fit the model.
+template <class Device>
+std::vector<Writing> generate(RunModel<Device>& of, std::span<const std::string> prompts,
+                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+  std::vector<Tokens> ids;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    ids.push_back(prompt_tokens(of, prompts[i], fmt::format("prompt {}", i + 1)));
+  return generate(of, std::span<const Tokens>(ids), options, told);
+}
+
+/// A written text as a JSON object; bytes of a character that the last token leaves unfinished are replaced.
+inline std::string to_json_line(const Writing& writing) {
+  const nlohmann::json object = {{"text", writing.text},
+                                 {"tokens", writing.written()},
+                                 {"prompt_tokens", writing.prompt},
+                                 {"end", name_of(writing.ending)}};
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Bytes of a text in progress that neither the stop nor the rest of a character can take back.
+inline std::size_t settled_bytes(const Writing& writing, const EndOfText& end) {
+  const std::string& text = writing.text;
+  if (writing.ending != Ending::none) return text.size();
+  const std::size_t open = std::min(text.size(), end.stop.empty() ? 0 : end.stop.size() - 1);
+  const std::string_view settled = std::string_view(text).substr(0, text.size() - open);
+  const std::size_t tail = settled.size() - std::min<std::size_t>(settled.size(), 3);
+  // An unfinished character is at most three bytes, the first of which says how many follow.
+  for (std::size_t at = tail; at < settled.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(settled[at]);
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    if (at + length > settled.size()) return at;
+  }
+  return settled.size();
+}
+
+/// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called
+/// after every group. Throws Error naming a line that is no such object, once the lines before are answered.
+template <class Device, class Write, class Flush>
+void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
+                    Write&& write, Flush&& flush) {
+  // Several times what shares a pass, so that a long text holds up no others.
+  const std::size_t sequences = options.greedy.sequences;
+  const std::size_t most = 8 * (sequences == 0 ? Device::Backend::texts_at_once : sequences);
+  std::vector<Tokens> waiting;
+  const auto take = [&](const std::string& line, std::size_t number) {
+    const data::Row row = data::parse_row(line, lines.name(), number);
+    const nlohmann::json& prompt = row.at("prompt");
+    require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.place(),
+            prompt.type_name());
+    waiting.push_back(prompt_tokens(of, prompt.get_ref<const std::string&>(), row.place()));
+    return waiting.size() >= most;
+  };
+  const auto answer = [&] {
+    for (const Writing& each : generate(of, std::span<const Tokens>(waiting), options))
+      write(to_json_line(each));
+    flush();  // whoever asks line by line waits for it
+    waiting.clear();
+  };
+  parse::answer_lines(lines, take, answer);
+}
+
+}  // namespace zofo::llm

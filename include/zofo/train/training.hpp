@@ -1,0 +1,332 @@
+/// @file One training run over a list of tasks: every method is the same solver with other parts, and a run that
+/// was interrupted continues as if it had not been.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/bilevel/solver.hpp"
+#include "zofo/config/options_toml.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/inner/sgd.hpp"
+#include "zofo/lm/language_model.hpp"
+#include "zofo/run/checkpointer.hpp"
+#include "zofo/run/replay.hpp"
+#include "zofo/run/resume_info.hpp"
+#include "zofo/run/run_log.hpp"
+#include "zofo/run/run_result.hpp"
+#include "zofo/run/run_state.hpp"
+#include "zofo/run/state_archive.hpp"
+#include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/budget.hpp"
+#include "zofo/train/device.hpp"
+#include "zofo/train/early_stopping.hpp"
+#include "zofo/train/fingerprints.hpp"
+#include "zofo/train/language_problem.hpp"
+#include "zofo/train/progress.hpp"
+#include "zofo/train/run_outputs.hpp"
+#include "zofo/train/run_task.hpp"
+#include "zofo/train/timer.hpp"
+#include "zofo/train/trained_model.hpp"
+#include "zofo/train/update_distance.hpp"
+#include "zofo/train/zo_adapter_problem.hpp"
+
+namespace zofo::llm {
+
+/// What a run is made of, all of it borrowed.
+struct RunInputs {
+  Model& model;
+  const std::vector<RunTask>& tasks;
+  const RunOptions& options;
+  const RunFolder& folder;
+  Progress& progress;
+};
+
+/// The tasks as a problem: one task each, or one mixture where they share their adapters.
+template <class Backend>
+BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>& transformer,
+                                               const RunOptions& o, const std::vector<RunTask>& tasks) {
+  using Task = typename BasicLanguageProblem<Backend>::Task;
+  std::vector<Task> list;
+  if (o.tied()) {
+    Task mixture{{}, o.tasks_per_step, task_weights(o, tasks)};
+    for (const RunTask& task : tasks) mixture.sets.push_back(&task.examples);
+    list.push_back(std::move(mixture));
+  } else {
+    for (const RunTask& task : tasks) list.push_back({{&task.examples}});
+  }
+  return {transformer, std::move(list), {o.batch, o.accumulate, o.trains() != Trains::backbone}};
+}
+
+/// Runs one method on a device (train/device.hpp) and writes its run folder.
+template <class Device>
+class Training {
+ public:
+  using Backend = typename Device::Backend;
+
+  /// `interrupted` is called after every step; true ends the run, which can be resumed. Throws Error where
+  /// options, model and tasks do not go together, or are not those of the saved state; the run folder is as it
+  /// was then.
+  Training(Device& device, RunInputs inputs, std::function<bool()> interrupted, Origin origin = {})
+      : device_(device),
+        inputs_(checked(inputs, origin)),
+        options_(inputs.options),
+        interrupted_(std::move(interrupted)),
+        origin_(std::move(origin)),
+        model_hash_(hash_of_model(inputs.model.parameters)),
+        past_(origin_, as_saved(), inputs.folder),
+        model_(device, inputs.model.parameters, options_, inputs.tasks, inputs.folder.file("adapters_on_disk")),
+        log_(inputs.folder, options_),
+        budget_(options_),
+        saver_(inputs.folder, options_.save_seconds, options_.save_steps),
+        stopping_(options_.patience) {
+    inputs_.folder.write("options.toml", to_toml(options_));
+    outputs().describe();
+  }
+
+  /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
+  RunResult run() {
+    if (origin_.saved && origin_.saved->numbers.contains("before"))
+      before_ = task_scores_from(*origin_.saved, "before");
+    if (options_.scores_before() && before_.empty()) {
+      before_ = model_.score_backbone(0);
+      log_.scored(ScoreEvent::before, meter_.tally(), before_);
+    }
+    if (options_.trains() != Trains::nothing) train();
+    const Candidate selected =
+        stopping_.best() && !stopped_ ? *stopping_.best() : model_.candidate(meter_.tally().steps, false);
+    outputs().write(selected, meter_.tally().steps, model_.selection_rows());
+    return result(selected);
+  }
+
+  /// The backbone after the run.
+  [[nodiscard]] const typename Backend::Theta& theta() const { return model_.theta(); }
+
+ private:
+  static RunInputs checked(const RunInputs& inputs, const Origin& origin) {
+    inputs.options.check(inputs.tasks.size());
+    origin.check(inputs.options);
+    return inputs;
+  }
+  [[nodiscard]] nlohmann::json as_saved() const {
+    if (!origin_.saved) return {};
+    return fingerprints_as_saved(origin_.saved->template number<nlohmann::json>("identity"), model_hash_,
+                                 inputs_.tasks);
+  }
+  [[nodiscard]] RunOutputs outputs() const {
+    return {inputs_.folder, options_, inputs_.tasks, inputs_.model.parameters.config(), model_.layout(),
+            origin_.base_model, model_hash_};
+  }
+
+  // ---- training ----
+  void train() {
+    auto problem = language_problem(model_.transformer(), options_, inputs_.tasks);
+    work_ = &problem.work();
+    if (options_.trains() == Trains::adapter_by_estimates) {
+      AdapterProblem<Device, decltype(problem)> in_adapter(device_, model_.theta(), problem);
+      NoTaskAdapters none(problem.num_tasks());
+      train_on(in_adapter, model_.estimated_adapter(), none, inner::Sgd{}, inner::Sgd{});
+    } else {
+      train_on(problem, model_.theta(), model_.adapters(), lower_adam(options_), upper_adam(options_));
+    }
+  }
+
+  template <class Problem, class Adapters, class Inner>
+  void train_on(Problem& problem, typename Problem::Theta& theta, Adapters& adapters, Inner lower, Inner upper) {
+    using RunSolver = Solver<Problem, AnyPerturbation, AnyReduction, AnyOuter, Inner>;
+    const AnyPerturbation perturbation = make_perturbation(options_, theta);
+    const AnyOuter outer = make_outer(options_);
+    BilevelOptions loop = loop_options(options_);
+    if (!options_.tied()) loop.task_weights = task_weights(options_, inputs_.tasks);
+    RunSolver solver(problem, Policies<AnyPerturbation, AnyReduction, AnyOuter, Inner>{
+                                  perturbation, make_reduction(options_), outer, lower, upper},
+                     loop);
+    UpdateDistance distance(perturbation, outer, theta);
+    const auto save = [&] {
+      saver_.save(meter_.tally().seconds, [&] { return state(solver, adapters); });
+    };
+    if (origin_.saved) resume(solver, adapters, theta, distance);
+    const bool continues = goes_on();
+    if (continues) adapters.prepare(solver);
+    if (!origin_.saved) save();
+    const Tally& tally = meter_.tally();
+    if (tally.steps == 0 && options_.curve_points > 0 && !options_.scores_before()) curve_point();
+    budget_.start(tally);
+    saver_.start(tally.seconds);
+    meter_.start();
+    if (continues) {
+      solver.solve(
+          theta, adapters.pairs(),
+          [&](const StepReport& report) {
+            if (takes_estimates()) distance.add(report.gradient);
+            const bool next = after(report, solver.sampled(), save);
+            if (next) adapters.prepare(solver);
+            if (next) meter_.go_on();
+            return next;
+          },
+          loop.outer_steps - solver.state().step);
+      if (stopping_.on() && !stopped_ && stopping_.latest() < tally.steps) judge();
+      save();
+    }
+    moved_ = distance.length(theta);
+    if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>) go_back(perturbation, outer);
+  }
+
+  // What follows a step; false ends the run.
+  template <class Save>
+  bool after(const StepReport& report, std::span<const std::size_t> sampled, const Save& save) {
+    meter_.step(report.step + 1, *work_);
+    const Tally& tally = meter_.tally();
+    log_.step(report, tally, sampled);
+    inputs_.progress.step(report, {tally.seconds, budget_.left(tally),
+                                   static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)});
+    if (stopping_.on() && tally.steps % options_.evaluate_steps == 0) judge();
+    stopped_ = interrupted_();
+    if (stopped_ || !goes_on()) return false;
+    // Scores of the learning curve cost no training time.
+    if (budget_.point_is_due(tally)) meter_.pause([&] { curve_point(); });
+    if (saver_.due(tally.steps, tally.seconds)) save();
+    return true;
+  }
+  [[nodiscard]] bool goes_on() const {
+    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.next());
+  }
+  [[nodiscard]] bool takes_estimates() const {
+    return options_.moves_backbone() || options_.trains() == Trains::adapter_by_estimates;
+  }
+
+  void curve_point() {
+    log_.scored(ScoreEvent::curve, meter_.tally(), model_.score_now(options_.curve_rows));
+  }
+  void judge() {
+    Candidate now = model_.candidate(meter_.tally().steps, true);
+    meter_.evaluated(model_.rows_of_selection());
+    log_.judged(meter_.tally(), now);
+    stopping_.see(std::move(now));
+  }
+
+  // ---- saving and resuming ----
+  // All but θ, the outer optimiser's state and the anchor's θ̃, which the trajectory gives.
+  template <class RunSolver, class Adapters>
+  checkpoint::RunState state(RunSolver& solver, Adapters& adapters) {
+    checkpoint::RunState out;
+    out.numbers = {{"version", state_version},
+                   {"command", to_text(options_.command)},
+                   {"options", to_toml(options_)},
+                   {"place", origin_.place},
+                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
+    if (!before_.empty()) out.numbers["before"] = to_json(before_);
+    log_.save(out);
+    meter_.save(out);
+    stopping_.save(out);
+    adapters.save(solver, out);
+    auto& own = solver.state();
+    save_values(device_, solver_name, out, own.estimator, own.evaluations, own.anchor.penalty,
+                own.anchor.adapters);
+    return out;
+  }
+  template <class RunSolver, class Adapters, class Theta>
+  void resume(RunSolver& solver, Adapters& adapters, Theta& theta, UpdateDistance<Theta>& distance) {
+    const checkpoint::RunState& saved = *origin_.saved;
+    log_.load(saved);
+    meter_.load(saved);
+    stopping_.load(saved);
+    adapters.load(solver, saved);
+    auto& own = solver.state();
+    load_values(device_, solver_name, saved, peft::size(model_.layout()), own.estimator, own.evaluations,
+                own.anchor.penalty, own.anchor.adapters);
+    own.step = meter_.tally().steps;
+    const std::uint32_t updates = takes_estimates() ? own.step : 0;
+    const std::string file = inputs_.folder.file("trajectory.jsonl").string();
+    require(past_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
+            past_.steps.size(), updates);
+    inputs_.progress.note(fmt::format("continuing after step {}", own.step));
+    own.outer = replay(solver.perturbation(), solver.outer(), past_.steps, updates, theta, [&](std::uint32_t step) {
+      if (own.estimator.anchor == step) copy_theta(theta, own.anchor.theta);
+      if (step < updates) distance.add(past_.steps[step].update);
+    });
+    require(!own.estimator.anchor || own.anchor.theta, "{}: {} steps: the saved state has an anchor at step {}",
+            file, updates, own.estimator.anchor.value_or(0));
+    inputs_.folder.unmark_done();
+    log_.go_on_after(past_.log);
+    past_.steps.clear();
+  }
+  // To the backbone that early stopping found the best.
+  void go_back(const AnyPerturbation& perturbation, const AnyOuter& outer) {
+    if (!stopping_.best() || stopped_ || !options_.moves_backbone()) return;
+    const std::uint32_t best = stopping_.best()->steps;
+    if (best == meter_.tally().steps) return;
+    inputs_.model.parameters = origin_.theta_0();
+    auto& theta = device_.place(inputs_.model.parameters);
+    UpdateDistance distance(perturbation, outer, theta);
+    const auto steps = read_trajectory(inputs_.folder.file("trajectory.jsonl"));
+    replay(perturbation, outer, steps, best, theta, [&](std::uint32_t step) {
+      if (step < best) distance.add(steps[step].update);
+    });
+    moved_ = distance.length(theta);
+  }
+
+  // ---- result ----
+  RunResult result(const Candidate& selected) {
+    const Tally& tally = meter_.tally();
+    RunResult result;
+    result.command = options_.command;
+    result.method = options_.method;
+    result.adapter = options_.adapter;
+    for (const RunTask& task : inputs_.tasks) result.tasks.push_back(task.name());
+    result.steps = tally.steps;
+    result.seconds = tally.seconds;
+    result.passes = tally.passes(options_.batch);
+    result.moved = moved_;
+    result.selected = selected.selected;
+    result.selected_steps = selected.steps;
+    result.interrupted = stopped_;
+    result.stopped_early = !stopped_ && stopping_.exhausted();
+    result.before = before_;
+    result.after = stopped_ ? log_.last_point() : final_scores(selected);
+    result.model_hash = model_hash_;
+    result.theta_hash = hash_of(model_.theta());
+    if (selected.adapters.size() == 1) result.adapter_hash = hash_of(selected.adapters.front());
+    result.peak = device_.peak_mib();
+    return result;
+  }
+  std::vector<Scores> final_scores(const Candidate& selected) {
+    const Tally& tally = meter_.tally();
+    std::size_t rows = 0;
+    for (const RunTask& task : inputs_.tasks) rows += task.held_out.size();
+    inputs_.progress.note(
+        fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", tally.steps, tally.seconds, rows));
+    std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
+    if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
+    log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, tally, scores);
+    return scores;
+  }
+
+  Device& device_;
+  RunInputs inputs_;
+  const RunOptions& options_;
+  std::function<bool()> interrupted_;
+  Origin origin_;
+  std::string model_hash_;
+  Past past_;
+  TrainedModel<Device> model_;
+  RunLog log_;
+  Budget budget_;
+  Saver saver_;
+  EarlyStopping stopping_;
+  Meter meter_;
+  std::vector<Scores> before_;
+  const Work* work_ = nullptr;
+  double moved_ = 0.0;
+  bool stopped_ = false;
+};
+
+}  // namespace zofo::llm

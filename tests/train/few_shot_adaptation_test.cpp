@@ -1,0 +1,98 @@
+#include "zofo/train/few_shot_adaptation.hpp"
+
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "catch.hpp"
+#include "contains.hpp"
+#include "tasks_fixture.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+struct Fixture : testing::TasksFixture {
+  CpuDevice device;
+  peft::Lora lora{loaded.parameters.config(), {4, 8.0F, {"q", "v"}}};
+  model::Transformer transformer{loaded.parameters.config(), lora};
+  data::TaskData data = load_choice_task(names[1], std::nullopt, folder, 0);
+  Adaptation<CpuDevice> adaptation{device, loaded, transformer, loaded.parameters, data, 0};
+
+  Fixture() : TasksFixture("adaptation") {}
+};
+AdaptOptions options(std::uint32_t draws, std::uint64_t seed) {
+  AdaptOptions o;
+  o.steps = 15;
+  o.rate = 0.02;
+  o.batch = 4;
+  o.draws = draws;
+  o.seed = seed;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("draws trained side by side are those trained one by one", "[train]") {
+  Fixture f;
+  const auto together = f.adaptation.fit(f.lora, {}, {2, true}, options(3, 5));
+  REQUIRE(together.size() == 3);
+  for (std::uint64_t d = 0; d < 3; ++d) {
+    const auto alone = f.adaptation.fit(f.lora, {}, {2, true}, options(1, 5 + d));
+    CHECK(together[d].seed == 5 + d);
+    CHECK(together[d].examples == 6);
+    // Rounding differs between passes; Adam turns it into a part of a step of 0.02 where gradients are small.
+    CHECK((together[d].adapter - alone[0].adapter).norm() <
+          0.01F * (alone[0].adapter - f.lora.initial(5 + d)).norm());
+    CHECK(together[d].scores.loss == Approx(alone[0].scores.loss).epsilon(1e-3));
+  }
+  CHECK(together[0].adapter != together[1].adapter);
+}
+
+TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]") {
+  Fixture f;
+  const std::vector<float> before(f.loaded.parameters.values().begin(), f.loaded.parameters.values().end());
+  AdaptOptions few = options(1, 0), many = options(1, 0);
+  few.steps = 1;
+  many.steps = 60;
+  const double start = f.adaptation.fit(f.lora, {}, {4, true}, few)[0].training_loss;
+  const auto end = f.adaptation.fit(f.lora, {}, {4, true}, many);
+  CHECK(end[0].training_loss < 0.5 * start);
+  CHECK(std::ranges::equal(f.loaded.parameters.values(), before));
+  // From where it ended, it starts lower.
+  CHECK(f.adaptation.fit(f.lora, end[0].adapter, {4, true}, few)[0].training_loss < 0.6 * start);
+}
+
+TEST_CASE("examples are drawn by class or in all, by the seed alone", "[train]") {
+  Fixture f;
+  const auto rows = draw_examples(f.data, {3, true}, 8);
+  CHECK(rows == draw_examples(f.data, {3, true}, 8));
+  CHECK(rows != draw_examples(f.data, {3, true}, 9));
+  std::vector<int> classes(3);
+  for (const std::size_t row : rows) ++classes[static_cast<std::size_t>(f.data.train[row].label)];
+  CHECK(classes == std::vector<int>{3, 3, 3});
+  const auto five = draw_examples(f.data, {5, false}, 8);
+  CHECK(std::set<std::size_t>(five.begin(), five.end()).size() == 5);
+  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training rows"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {0, true}, 8), contains("shots = 0"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {37, false}, 8), contains("examples = 37"));
+  std::erase_if(f.data.train, [](const data::Example& row) { return row.label == 1; });
+  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training rows"));
+}
+
+TEST_CASE("in-context learning shows the draw's examples", "[train]") {
+  Fixture f;
+  const auto draws = f.adaptation.in_context({1, true}, options(2, 3));
+  REQUIRE(draws.size() == 2);
+  CHECK(draws[0].examples == 3);
+  CHECK(draws[0].scores.rows == 12);
+  // The same by hand.
+  std::vector<std::string> shown;
+  for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
+    shown.push_back(data::solved(f.data.task, f.data.train[row]));
+  const auto rows = encode_rows(RowEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
+                                f.data.validation, 0, "validation.jsonl");
+  CHECK(draws[1].scores.loss ==
+        evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);
+}

@@ -1,0 +1,77 @@
+/// @file The rows that a run's passes are planned with, counted by hand.
+#include "zofo/train/memory_bounds.hpp"
+
+#include "catch.hpp"
+#include "tasks_fixture.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+// Tokens of a pass.
+constexpr std::size_t many = 1'000'000, few = 100;
+
+RunOptions options(Method method) {
+  RunOptions o = preset(Command::meta_train, method);
+  o.batch = 6;
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("the largest passes of a meta-training have the rows of its largest tasks", "[train]") {
+  // Training rows 24, 36 and 15: F has 8, 12 and 5 of them, G 16, 24 and 10; of a batch at most 6.
+  const testing::TasksFixture f("meta_extents");
+  const auto rows = [&](const RunOptions& o) {
+    const auto tasks = f.tasks(o);
+    return pass_rows(o, tasks, extent_of(tasks, make_adapter(f.loaded.parameters.config(), o)), many);
+  };
+  RunOptions o = options(Method::bilevel);
+  CHECK(rows(o).probed == 18 + 18 + 17);  // F(p), G(p), G(s)
+  CHECK(rows(o).gradient == 18 + 18 + 17);
+  CHECK(rows(o).vectors == 3 * 6 + 3 * 8 + 3);
+  CHECK(rows(o).probes == 2);
+  o.tasks_per_step = 1;
+  CHECK(rows(o).probed == 18);
+  CHECK(rows(o).vectors == 3 * 6 + 1 * 8 + 3);
+  o.in_memory = 2;
+  CHECK(rows(o).vectors == 2 * 6 + 1 * 8 + 3);
+  o.accumulate = 2;
+  CHECK(rows(o).vectors == 2 * 6 + 1 * 10 + 3);
+  o = options(Method::bilevel);
+  o.penalty = 0.0;
+  CHECK(rows(o).probed == 6 + 6 + 5);
+  o.batch = 20;
+  CHECK(rows(o).probed == 8 + 12 + 5);
+  o.direction = DirectionKind::low_rank;
+  o.direction_rank = 3;
+  o.queries = 4;
+  CHECK(rows(o).probes == 8);
+  CHECK(rows(o).low_rank == 3);
+  o = options(Method::bilevel);
+  o.theta_rows = ThetaRows::unseen;  // F's rows are as many, G has 8, 12 and 5
+  CHECK(rows(o).probed == 18 + 18 + 15);
+  CHECK(rows(options(Method::frozen)).probed == 0);
+  CHECK(rows(options(Method::frozen)).gradient == 53);
+  CHECK(rows(options(Method::joint_mezo)).gradient == 0);  // all rows are F's
+  CHECK(rows(options(Method::joint_mezo)).probed == 18);
+  CHECK(rows(options(Method::joint_lora)).probed == 0);  // all rows are G's
+  CHECK(rows(options(Method::joint_lora)).vectors == 6 + 8 + 3);
+  CHECK(rows(options(Method::none)).probed + rows(options(Method::none)).gradient == 0);
+}
+
+TEST_CASE("gradients share a pass as long as it holds them, and one alone may be larger", "[train]") {
+  const testing::TasksFixture f("meta_extents_full");
+  RunOptions o = options(Method::bilevel);
+  const auto tasks = f.tasks(o);
+  RowExtent row;
+  row.tokens = 5;  // 20 rows fill a pass, and one more that shorter ones come to
+  CHECK(pass_rows(o, tasks, row, few).gradient == 21);
+  row.tokens = 25;
+  CHECK(pass_rows(o, tasks, row, few).gradient == 12);
+  row.tokens = 101;
+  CHECK(pass_rows(o, tasks, row, few).gradient == 12);
+  o.adapters = AdapterMode::tied;  // one adapter has the rows of all tasks
+  CHECK(pass_rows(o, tasks, row, few).gradient == 12 + 12 + 11);
+}

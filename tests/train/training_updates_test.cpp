@@ -1,0 +1,265 @@
+// Ways to update θ: every one can be replayed and resumed to the bit.
+#include <cmath>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "catch.hpp"
+#include "contains.hpp"
+#include "problem_calls.hpp"
+#include "tasks_fixture.hpp"
+#include "zofo/train/update_distance.hpp"
+
+using namespace zofo;
+using namespace zofo::llm;
+
+namespace {
+
+struct Way {
+  const char* name;
+  void (*set)(RunOptions&);
+};
+const std::vector<Way> ways{
+    {"low-rank",
+     [](RunOptions& o) {
+       o.direction = DirectionKind::low_rank;
+       o.direction_rank = 2;
+       o.direction_hold = 3;
+       o.queries = 4;
+     }},
+    {"random-sparse",
+     [](RunOptions& o) {
+       o.direction = DirectionKind::random_sparse;
+       o.density = 0.1;
+       o.direction_hold = 2;
+       o.seed = 3;
+     }},
+    {"sparse", [](RunOptions& o) { o.direction = DirectionKind::sparse; }},
+    {"svrg",
+     [](RunOptions& o) {
+       o.reduction = ReductionKind::svrg;
+       o.reduction_period = 4;
+       o.reduction_batches = 2;
+       o.tasks_per_step = 2;
+     }},
+    {"storm", [](RunOptions& o) { o.reduction = ReductionKind::storm; }},
+    {"momentum", [](RunOptions& o) { o.outer = OuterKind::momentum; }},
+    {"adam",
+     [](RunOptions& o) {
+       o.outer = OuterKind::adam;
+       o.theta_rate = 1e-5;
+     }},
+    {"scalar-adam", [](RunOptions& o) { o.outer = OuterKind::rms_scalar; }},
+    {"max_step", [](RunOptions& o) { o.max_step = 0.01; }},
+    {"max_step with momentum",
+     [](RunOptions& o) {
+       o.max_step = 0.01;
+       o.outer = OuterKind::momentum;
+     }},
+    {"spread-scaled",
+     [](RunOptions& o) {
+       o.direction = DirectionKind::rademacher;
+       o.one_sided = o.spread_scaled = true;
+       o.queries = 4;
+     }},
+    {"unseen, tied, spider",
+     [](RunOptions& o) {
+       o.theta_rows = ThetaRows::unseen;
+       o.adapters = AdapterMode::tied;
+       o.reduction = ReductionKind::spider;
+       o.reduction_period = 4;
+       o.reduction_batches = 2;
+     }},
+};
+const auto never = [] { return false; };
+double distance(const std::vector<float>& a, std::span<const float> b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - double{b[i]}, 2);
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+TEST_CASE("every way to move the backbone is replayed and resumed to the bit", "[train]") {
+  const testing::TasksFixture f("meta_regimes");
+  for (const Way& way : ways) {
+    INFO(way.name);
+    RunOptions o = testing::short_run(9);
+    o.save_steps = 3;
+    way.set(o);
+    const std::string name = std::to_string(&way - ways.data());
+    const auto whole = f.train("whole" + name, o);
+    model::Parameters theta = f.loaded.parameters.clone();
+    const RunDescription run = read_description(whole.run);
+    replay_run(run, trajectory_of(whole.run), theta);
+    REQUIRE(std::ranges::equal(theta.values(), whole.theta));
+    CHECK(!std::ranges::equal(f.loaded.parameters.values(), whole.theta));
+    // Cut after step 5: amid a reduction's period and a held subspace.
+    int steps = 0;
+    const auto cut = f.train("cut" + name, o, [&] { return ++steps == 5; });
+    REQUIRE(cut.result.steps == 5);
+    const auto end = f.train("cut" + name, o, never, true);
+    CHECK(end.theta == whole.theta);
+    for (const char* file : {"trajectory.jsonl", "meta.json"}) CHECK(end.bytes(file) == whole.bytes(file));
+    CHECK(end.loss() == whole.loss());
+    CHECK(end.result.moved == whole.result.moved);
+  }
+}
+
+TEST_CASE("what a run says that its backbone moved by is what it moved by", "[train]") {
+  const testing::TasksFixture f("meta_moved");
+  const std::span<const float> start = f.loaded.parameters.values();
+  for (const Way& way : ways) {
+    INFO(way.name);
+    RunOptions o = testing::short_run(6);
+    way.set(o);
+    const auto run = f.train("run" + std::to_string(&way - ways.data()), o);
+    const double measured = distance(run.theta, start);
+    REQUIRE(measured > 0.0);
+    // In the mean over directions: their number of coordinates is in the thousands, low-rank ones have fewer
+    // degrees of freedom, about a hundred a matrix: √(2/100) = 0.14 of one direction; three times that.
+    CHECK(std::abs(run.result.moved / measured - 1.0) < 0.42);
+    if (o.outer == OuterKind::adam || o.outer == OuterKind::momentum) CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
+    if (o.max_step > 0.0 && o.outer == OuterKind::sgd) CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
+  }
+  // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
+  RunOptions o = testing::short_run(6);
+  o.max_step = 1e-5;
+  CHECK(f.train("short", o).result.moved == Approx(std::sqrt(6.0) * 1e-5));
+}
+
+TEST_CASE("the default way is what it was: an estimate and a step of gradient descent", "[train]") {
+  const testing::TasksFixture f("meta_default");
+  const auto run = f.train("run", testing::short_run(4));
+  model::Parameters theta = f.loaded.parameters.clone();
+  for (const auto& step : trajectory_of(run.run)) {
+    REQUIRE(step.update.terms.size() == 1);
+    CHECK(step.update.terms[0].direction == Direction{0, step.step, 0});
+    Gaussian{}.add(theta, step.update.terms[0].direction, -1e-4 * step.update.terms[0].coefficient);
+  }
+  CHECK(std::ranges::equal(theta.values(), run.theta));
+}
+
+TEST_CASE("the drift control has the steps of what it controls, but for their signs", "[train]") {
+  const testing::TasksFixture f("meta_drift_ways");
+  for (const Way& way : ways) {
+    INFO(way.name);
+    RunOptions o = testing::short_run(1);
+    way.set(o);
+    o.method = Method::bilevel;
+    const auto real = trajectory_of(f.train("real" + std::to_string(&way - ways.data()), o).run);
+    std::set<int> signs;
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      o.seed = seed;
+      o.method = Method::bilevel;
+      const auto a = trajectory_of(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run);
+      o.method = Method::drift;
+      const auto b = trajectory_of(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run);
+      REQUIRE(a.size() == 1);
+      REQUIRE(a[0].update.terms.size() == b[0].update.terms.size());
+      const double sign = a[0].update.terms[0].coefficient == b[0].update.terms[0].coefficient ? 1.0 : -1.0;
+      for (std::size_t i = 0; i < a[0].update.terms.size(); ++i)
+        CHECK(a[0].update.terms[i].coefficient == sign * b[0].update.terms[i].coefficient);
+      signs.insert(sign > 0.0 ? 1 : -1);
+    }
+    CHECK(signs.size() == 2);  // eight coins that agree: 1 in 128, and the seeds are fixed
+  }
+}
+
+TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in θ's estimates", "[train]") {
+  const testing::TasksFixture f("meta_unseen");
+  RunOptions o = testing::short_run(1);
+  const auto shared = f.tasks(o);
+  o.theta_rows = ThetaRows::unseen;
+  const auto apart = f.tasks(o);
+  for (std::size_t t = 0; t < shared.size(); ++t) {
+    const std::size_t n = shared[t].training_rows();
+    CHECK(shared[t].examples.unseen.empty());
+    CHECK(apart[t].training_rows() == n);
+    CHECK(apart[t].examples.upper.size() == n / 3);
+    CHECK(apart[t].examples.unseen.size() == n / 3);
+    CHECK(apart[t].examples.lower.size() == n - 2 * (n / 3));
+    std::set<const void*> whole, parts;
+    for (const auto* rows : {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
+      for (const EncodedRow& row : *rows) parts.insert(row.prompt.data());
+    CHECK(parts.size() == n);                // every row once
+    for (std::size_t i = 0; i < n / 3; ++i)  // F for p is the same
+      CHECK(apart[t].examples.upper[i].prompt == shared[t].examples.upper[i].prompt);
+  }
+  const peft::Lora lora(f.loaded.parameters.config(), {2, 4.0F, {"q", "v"}});
+  model::Transformer transformer(f.loaded.parameters.config(), lora);
+  const TaskExamples& rows = apart[1].examples;
+  const TaskExamples only_unseen{rows.unseen, rows.lower}, without{rows.upper, rows.lower};
+  const auto problem = [&](const TaskExamples& examples) {
+    return LanguageProblem(transformer, {{{&examples}}}, {.batch = 4});
+  };
+  LanguageProblem task = problem(rows), of_unseen = problem(only_unseen), plain = problem(without);
+  const Eigen::VectorXf p = lora.initial(1);
+  const BatchPair batches{{4, 2, stream_number(BatchStream::probe_upper)},
+                          {4, 2, stream_number(BatchStream::probe_lower)}};
+  const Probe here;
+  const auto terms = [&](LanguageProblem& at) {
+    return testing::terms(at, f.loaded.parameters, Gaussian{}, std::span(&here, 1), p, p, batches)[0];
+  };
+  CHECK(terms(task).upper == terms(of_unseen).upper);
+  CHECK(terms(task).lower_p == terms(of_unseen).lower_p);
+  CHECK(terms(task).upper != terms(plain).upper);
+  // p's gradient is on the rows of F that it always had.
+  Eigen::VectorXf a = p, b = p;
+  testing::gradient(task, f.loaded.parameters, p, 1.0, 0.0, batches, a);
+  testing::gradient(plain, f.loaded.parameters, p, 1.0, 0.0, batches, b);
+  CHECK(a == b);
+}
+
+TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet", "[train]") {
+  const testing::TasksFixture f("meta_anchor");
+  RunOptions o = testing::short_run(8);
+  o.tasks_per_step = 1;
+  o.reduction = ReductionKind::svrg;
+  o.reduction_period = 100;
+  const auto run = f.train("run", o);
+  CHECK(run.result.steps == 8);
+  CHECK(trajectory_of(run.run)[7].update.terms.size() == 2);
+  o.in_memory = 1;
+  CHECK_THROWS_WITH(o.check(), contains("in_memory = 1") && contains("svrg"));
+}
+
+TEST_CASE("what cannot be in meta-training is said", "[train]") {
+  const auto refused = [](const std::function<void(RunOptions&)>& change, const char* what) {
+    RunOptions o = testing::short_run(1);
+    change(o);
+    CHECK_THROWS_WITH(o.check(), contains(what));
+  };
+  refused([](RunOptions& o) { o.density = 0.0; }, "density = 0");
+  refused([](RunOptions& o) { o.max_step = -1.0; }, "max_step = -1");
+  refused([](RunOptions& o) { o.max_step = 0.1, o.outer = OuterKind::adam; }, "max_step = 0.1: not with");
+  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer = OuterKind::adam; }, "outer = \"adam\": a GPU has");
+  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; }, "direction = \"sparse\"");
+  refused([](RunOptions& o) { o.spread_scaled = true; }, "needs one_sided");
+  refused([](RunOptions& o) { o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo; }, "fits no p");
+}
+
+TEST_CASE("a run's description names what it lacks", "[train]") {
+  const testing::TasksFixture f("meta_description");
+  RunOptions o = testing::short_run(2);
+  o.seed = 9;
+  const auto run = f.train("run", o);
+  const auto described = [&](const std::function<void(nlohmann::json&)>& change) {
+    nlohmann::json meta = nlohmann::json::parse(run.bytes("meta.json"));
+    change(meta);
+    std::filesystem::create_directories(f.folder / "other");
+    checkpoint::write_atomically(f.folder / "other" / "meta.json", meta.dump());
+    return read_description(f.folder / "other");
+  };
+  const RunDescription same = described([](nlohmann::json&) {});
+  CHECK(same.theta.seed == 9);
+  CHECK(to_json(same) == nlohmann::json::parse(run.bytes("meta.json")));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m.erase("theta"); }), contains("'theta' is missing"));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"].erase("max_step"); }),
+                    contains("theta: field 'max_step' is missing"));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["direction"] = "sideways"; }),
+                    contains("direction = \"sideways\""));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["density"] = 2.0; }),
+                    contains("meta.json") && contains("density = 2"));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["seed"] = -1; }), contains("seed = -1"));
+}
