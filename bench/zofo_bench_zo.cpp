@@ -54,8 +54,8 @@ void step_against_copy(benchmark::State& state) {
   VectorXf theta = VectorXf::Ones(d), other = VectorXf::Zero(d);
   auto problem = zofo::single_level<VectorXf>(Free{});
   auto solver = make_solver<Law>(problem, 1);
-  zofo::NoAdapter p, s;
-  solver.step(theta, p, s);
+  zofo::AdapterPair<zofo::NoAdapter> pair;
+  solver.step(theta, pair);
   copy(theta, other);
   double of_steps = 0.0, of_copies = 0.0;
   for (auto _ : state) {
@@ -64,7 +64,7 @@ void step_against_copy(benchmark::State& state) {
     copy(theta, other);
     of_copies += seconds_since(start);
     const auto middle = Clock::now();
-    solver.step(theta, p, s);
+    solver.step(theta, pair);
     const double seconds = seconds_since(middle);
     of_steps += seconds;
     state.SetIterationTime(seconds);
@@ -79,8 +79,8 @@ void step_of_queries(benchmark::State& state) {
   VectorXf theta = VectorXf::Ones(1 << 20);
   auto problem = zofo::single_level<VectorXf>(Free{});
   auto solver = make_solver<zofo::Rademacher>(problem, static_cast<std::uint32_t>(state.range(0)));
-  zofo::NoAdapter p, s;
-  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, p, s));
+  zofo::AdapterPair<zofo::NoAdapter> pair;
+  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, pair));
 }
 
 // G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p, whose time is to grow as T.
@@ -101,11 +101,12 @@ struct Adapters {
   }
 };
 void step_of_inner_steps(benchmark::State& state) {
-  VectorXf theta = VectorXf::Ones(1), p = VectorXf::Ones(1 << 20), s = p;
+  VectorXf theta = VectorXf::Ones(1);
+  zofo::AdapterPair<VectorXf> pair{VectorXf::Ones(1 << 20), VectorXf::Ones(1 << 20)};
   Adapters problem;
   zofo::Solver solver(problem, zofo::Policies{zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::GradientDescent{.rate = 0.01}}, zofo::BilevelOptions{.outer_steps = 1U << 20U,
                                            .inner_steps = static_cast<std::uint32_t>(state.range(0))});
-  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, p, s));
+  for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, pair));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "zofo/hypergradient/counted.hpp"
-#include "zofo/bilevel/meta.hpp"
+#include "zofo/bilevel/adapter_objective.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
@@ -49,23 +49,24 @@ struct Setup : Run {
     return static_cast<std::uint32_t>(std::min<Eigen::Index>(16, d()));
   }
   [[nodiscard]] Central central(std::uint32_t q) const {
-    return {{.epsilon = smoothing, .queries = q, .seed = seed}};
+    return {.epsilon = smoothing, .queries = q, .seed = seed};
   }
   [[nodiscard]] BoxedSgd outer() const { return {outer::Sgd{.rate = rate}, instance.box, d()}; }
   [[nodiscard]] BilevelOptions options() const {
     return {.outer_steps = 1U << 28U,
             .inner_steps = settings.inner_steps,
             .penalty = settings.penalty,
+            .normalize_penalty = false,
             .seed = seed};
   }
   // Rate 1/L and momentum by κ, of G(θ, ·) and of (F + λG)(θ, ·).
   [[nodiscard]] inner::Nesterov lower() const {
-    return {{.rate = 1 / instance.smoothness, .strong_convexity = instance.convexity}};
+    return {.rate = 1 / instance.smoothness, .strong_convexity = instance.convexity};
   }
   [[nodiscard]] inner::Nesterov upper() const {
     const double lambda = settings.penalty;
-    return {{.rate = 1 / (instance.upper_smoothness + lambda * instance.smoothness),
-             .strong_convexity = lambda * instance.convexity}};
+    return {.rate = 1 / (instance.upper_smoothness + lambda * instance.smoothness),
+            .strong_convexity = lambda * instance.convexity};
   }
 };
 
@@ -79,11 +80,11 @@ void drive(const Setup& run, Vector& theta, Recorder& recorder, Step&& step) {
 template <class Law, class Estimator>
 void penalty_method(const Setup& run, Law law, Estimator estimator, Vector& theta, Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
-  Solver solver{problem,     std::move(law), std::move(estimator), run.outer(),
-                run.lower(), run.upper(),    run.options()};
-  Vector p = run.instance.p, s = p;
+  Solver solver{problem, Policies{std::move(law), std::move(estimator), run.outer(), run.lower(), run.upper()},
+                run.options()};
+  AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {
-    solver.step(theta, p, s);
+    solver.step(theta, pair);
     return problem.count.total(kGradient);
   });
 }
@@ -97,17 +98,14 @@ void meta_method(const Setup& run, Vector& theta, Recorder& recorder) {
   std::vector<AdapterPair<Vector>> adapters(tasks.size(), {adapter, adapter});
   // The mean's curvatures are 1/n of a task's.
   const auto of_a_task = [n](inner::Nesterov solver) {
-    solver.options.rate = solver.options.rate.at(0) / n;
-    solver.options.strong_convexity *= n;
+    solver.rate = solver.rate.at(0) / n;
+    solver.strong_convexity *= n;
     return solver;
   };
-  MetaSolver solver{tasks,
-                    Rademacher{},
-                    run.central(run.queries()),
-                    run.outer(),
-                    of_a_task(run.lower()),
-                    of_a_task(run.upper()),
-                    MetaOptions{run.options()}};
+  Solver solver{tasks,
+                Policies{Rademacher{}, run.central(run.queries()), run.outer(), of_a_task(run.lower()),
+                         of_a_task(run.upper())},
+                run.options()};
   drive(run, theta, recorder, [&] {
     solver.step(theta, adapters);
     double sum = 0;
@@ -121,17 +119,19 @@ void nested(const Setup& run, Vector& theta, Recorder& recorder) {
   Vector warm = run.instance.p, latest = warm;
   auto phi = single_level<Vector>([&](const Vector& at) {
     latest = warm;
-    LowerObjective<Counted<const AnyProblem>> objective{problem, at, {}};
+    SimpleProblem batched(std::span(&problem, 1));
+    AdapterObjective objective{batched, at, 0.0, 1.0, {}};
     inner::Nesterov::State<Vector> state;
+    Memory<Vector> gradient;
     const auto descent = run.lower();
-    for (std::uint32_t t = 0; t < 4 * run.settings.inner_steps; ++t) descent.step(objective, latest, state);
+    for (std::uint32_t t = 0; t < 4 * run.settings.inner_steps; ++t)
+      inner::inner_step(descent, objective, latest, state, gradient);
     return problem.upper(at, latest, {});
   });
-  Solver solver{phi,         Rademacher{}, run.central(run.queries()),
-                run.outer(), run.lower(),  run.options().mezo()};
-  NoAdapter p, s;
+  Solver solver{phi, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()}, run.options().mezo()};
+  AdapterPair<NoAdapter> pair;
   drive(run, theta, recorder, [&] {
-    solver.step(theta, p, s);
+    solver.step(theta, pair);
     warm = latest;
     return problem.count.total(kGradient);
   });
@@ -139,11 +139,10 @@ void nested(const Setup& run, Vector& theta, Recorder& recorder) {
 
 void mezo(const Setup& run, Vector& theta, Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
-  Solver solver{problem,     Rademacher{}, run.central(run.queries()),
-                run.outer(), run.lower(),  run.options().mezo()};
-  Vector p = run.instance.p, s = p;
+  Solver solver{problem, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()}, run.options().mezo()};
+  AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {
-    solver.step(theta, p, s);
+    solver.step(theta, pair);
     return problem.count.total(kGradient);
   });
 }
@@ -155,13 +154,12 @@ void joint(const Setup& run, Vector& theta, Recorder& recorder) {
     const Vector at = x.head(run.d()), p = x.tail(m);
     return problem.upper(at, p, {}) + run.settings.penalty * problem.lower(at, p, {});
   });
-  Solver solver{both,        Rademacher{}, run.central(run.settings.queries),
-                run.outer(), run.lower(),  run.options().mezo()};
+  Solver solver{both, Policies{Rademacher{}, run.central(run.settings.queries), run.outer(), run.lower()}, run.options().mezo()};
   theta.conservativeResize(run.d() + m);
   theta.tail(m) = run.instance.p;
-  NoAdapter p, s;
+  AdapterPair<NoAdapter> pair;
   drive(run, theta, recorder, [&] {
-    solver.step(theta, p, s);
+    solver.step(theta, pair);
     return problem.count.total(kGradient);
   });
 }
@@ -172,13 +170,14 @@ void penalty_first_order(const Setup& run, Vector& theta, Recorder& recorder) {
   BilevelOptions options = run.options();
   options.move_backbone = false;
   const double lambda = run.settings.penalty;
-  Solver solver{problem, Rademacher{}, run.central(1), run.outer(), run.lower(), run.upper(), options};
-  Vector p = run.instance.p, s = p;
+  Solver solver{problem, Policies{Rademacher{}, run.central(1), run.outer(), run.lower(), run.upper()}, options};
+  AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   double gradients = 0;
   drive(run, theta, recorder, [&] {
-    solver.step(theta, p, s);
-    const Vector g = plain.upper_theta_gradient(theta, p) +
-                     lambda * (plain.lower_theta_gradient(theta, p) - plain.lower_theta_gradient(theta, s));
+    solver.step(theta, pair);
+    const Vector g = plain.upper_theta_gradient(theta, pair.upper) +
+                     lambda * (plain.lower_theta_gradient(theta, pair.upper) -
+                               plain.lower_theta_gradient(theta, pair.lower));
     theta -= run.rate * g;
     run.instance.box.clamp(theta);
     gradients += 3;
@@ -210,10 +209,13 @@ void implicit(const Setup& run, Vector& theta, Recorder& recorder) {
   Vector s = run.instance.p, g;
   const auto descent = run.lower();
   inner::Nesterov::State<Vector> state;
+  Memory<Vector> gradient;
   double gradients = 0, products = 0;
   drive(run, theta, recorder, [&] {
-    LowerObjective<Counted<const AnyProblem>> objective{problem, theta, {}};
-    for (std::uint32_t t = 0; t < run.settings.inner_steps; ++t) descent.step(objective, s, state);
+    SimpleProblem batched(std::span(&problem, 1));
+    AdapterObjective objective{batched, theta, 0.0, 1.0, {}};
+    for (std::uint32_t t = 0; t < run.settings.inner_steps; ++t)
+      inner::inner_step(descent, objective, s, state, gradient);
     problem.upper_gradient(theta, s, {}, g);
     const Vector v = conjugate_gradients(plain.lower_hessian(theta, s), g, 5, products);
     const Vector step = plain.upper_theta_gradient(theta, s) - plain.lower_cross(theta, s).transpose() * v;
@@ -247,8 +249,10 @@ void dispatch(std::string_view method, const Setup& run, Vector& theta, Recorder
   if (method == "bilevel_svrg")
     return penalty_method(
         run, Orthogonal{run.many_queries()},
-        variance::Svrg{
-            run.central(run.queries()), run.central(run.many_queries()), {.period = 10, .batches = 1}},
+        variance::Svrg{.estimator = run.central(run.queries()),
+                       .period = 10,
+                       .batches = 1,
+                       .full = run.central(run.many_queries())},
         theta, recorder);
   if (method == "nested") return nested(run, theta, recorder);
   if (method == "mezo") return mezo(run, theta, recorder);

@@ -8,7 +8,8 @@
 
 int main() {
   zofo::problems::Quadratic problem;
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}, {});
-  Eigen::VectorXd theta, p, s;
-  solver.run(theta, p, s, [](const zofo::StepReport&) {});
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}}, zofo::BilevelOptions{});
+  Eigen::VectorXd theta;
+  zofo::AdapterPair<Eigen::VectorXd> pair;
+  solver.solve(theta, pair, [](const zofo::StepReport&) {});
 }

@@ -15,5 +15,5 @@ struct Wrong {
 
 int main() {
   Wrong problem;
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}, {});
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}}, zofo::BilevelOptions{});
 }

@@ -1,17 +1,19 @@
 // zofo compare: several methods, seeds and tasks under one budget, in one table.
-#include "compare.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
+#include "cli.hpp"
 #include "device.hpp"
+#include "zofo/compare/comparison.hpp"
 #include "zofo/compare/machine.hpp"
 #include "zofo/compare/plan_file.hpp"
+#include "zofo/compare/table.hpp"
 #include "zofo/data/task.hpp"
 
 namespace zofo::cli {
@@ -34,22 +36,29 @@ std::string whole(const std::string& path) { return fs::weakly_canonical(fs::abs
 constexpr std::size_t most_threads = 4;
 
 // Fills in what was not given: threads and jobs share the cores.
-Workers share_cores(const Arguments& arguments, bool jobs_given, bool threads_given, compare::Plan& plan) {
+compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_given, bool threads_given,
+                                        compare::Plan& plan) {
   require(!jobs_given || arguments.jobs >= 1, "jobs = 0: must be at least 1");
   require(!jobs_given || arguments.jobs <= 1024, "jobs = {}: must be at most 1024", arguments.jobs);
   require(!threads_given || arguments.threads >= 1, "threads = 0: must be at least 1");
-  require(arguments.cards.empty() || plan.device == "cuda", "devices: cards, but device = \"{}\"",
-          plan.device);
+  require(arguments.cards.empty() || plan.device == llm::DeviceKind::cuda,
+          "devices: cards, but device = \"{}\"", plan.device);
   const std::size_t cores = compare::usable_cores();
   const std::size_t at_once = std::max<std::size_t>(1, arguments.cards.size());
-  Workers workers{arguments.jobs, arguments.cards};
+  compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION,
+                                      ZOFO_SOURCE_DIR "/scripts/compare_report.py"};
+  workers.jobs = arguments.jobs;
+  workers.cards = arguments.cards;
+  workers.interrupted = interrupted;
+  workers.told = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   plan.threads = arguments.threads;
   if (!threads_given)
     plan.threads =
         jobs_given ? std::max<std::size_t>(1, cores / arguments.jobs) : std::min(cores, most_threads);
   if (!jobs_given)
-    workers.jobs = plan.device == "cuda" ? at_once : std::max<std::size_t>(1, cores / plan.threads);
-  if (plan.device != "cuda" && workers.jobs * plan.threads > cores)
+    workers.jobs =
+        plan.device == llm::DeviceKind::cuda ? at_once : std::max<std::size_t>(1, cores / plan.threads);
+  if (plan.device != llm::DeviceKind::cuda && workers.jobs * plan.threads > cores)
     fmt::print(stderr, "{} jobs of {} threads on {} cores: the runs will slow one another down\n",
                workers.jobs, plan.threads, cores);
   return workers;
@@ -80,13 +89,29 @@ int run(const CLI::App& command, Arguments arguments) {
   if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts);
   compare::Plan plan = compare::make_plan(arguments.texts);
   require(!plan.model.empty(), "--model: must be given");
-  plan.device = choose_device(plan.device, "auto") == Device::cpu ? "cpu" : "cuda";
+  plan.device = choose_device(plan.device, llm::Precision::automatic) == Device::cpu ? llm::DeviceKind::cpu
+                                                                                     : llm::DeviceKind::cuda;
   settle_places(plan);
-  const Workers workers = share_cores(arguments, jobs_given, threads_given, plan);
+  const compare::ComparisonSettings workers = share_cores(arguments, jobs_given, threads_given, plan);
   plan.check();
   catch_interrupt();
   std::signal(SIGTERM, as_interrupt);
-  return Comparison(std::move(plan), workers, arguments.out).run(arguments.json);
+  compare::Comparison comparison(std::move(plan), workers);
+  comparison.run();
+  if (interrupted()) {
+    fmt::print(stderr, "interrupted: {} of {} runs are finished; the same command goes on\n",
+               comparison.finished(), comparison.size());
+    return exit_interrupted;
+  }
+  if (arguments.json)
+    write_out("{}", parse::read_file(comparison.json_file()));
+  else
+    write_out("{}", compare::table_text(comparison.rows()));
+  flush_output();
+  // The table and the JSON do not depend on Python; the page does.
+  comparison.write_report();
+  comparison.check_failures();
+  return 0;
 }
 
 void add_plan(CLI::App& command, compare::PlanTexts& t) {

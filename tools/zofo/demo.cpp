@@ -14,8 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli.hpp"
-#include "curves.hpp"
+#include "zofo/config/methods.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/run/read_curve.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/train/tiny_model.hpp"
 
@@ -30,9 +31,14 @@ struct Arguments {
   std::string out;
   double seconds = 120.0;
   std::uint64_t seed = 0;
-  std::string device = "auto";
+  llm::DeviceKind device = llm::DeviceKind::automatic;
   bool tiny = false;
 };
+
+std::string title_of(const std::string& method) {
+  if (method == "zero_shot") return "zero-shot";
+  return std::string(llm::info(llm::enum_from<llm::Method>("method", method)).title);
+}
 
 // Runs this program with other arguments, its standard output into a file. Returns its exit code. A process
 // of its own makes the peak memory that of one method.
@@ -95,8 +101,9 @@ class Demo {
   }
 
   [[nodiscard]] std::vector<std::string> place() const {
-    std::vector<std::string> out{"--model", arguments_.model, "--task",   arguments_.task,
-                                 "--tasks", arguments_.tasks, "--device", arguments_.device};
+    std::vector<std::string> out{
+        "--model", arguments_.model, "--task",   arguments_.task,
+        "--tasks", arguments_.tasks, "--device", std::string(llm::to_text(arguments_.device))};
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
   }
@@ -158,13 +165,13 @@ class Demo {
       methods_.push_back(nlohmann::json::parse(parse::read_file(run / "result.json")).at("methods").at(0));
     if (std::filesystem::exists(run / "options.toml"))
       options_ += fmt::format("[{}]\n{}\n", method, parse::read_file(run / "options.toml"));
-    curves_.push_back(read_curve(title_of(method), run));
+    curves_.push_back(llm::read_curve(title_of(method), run));
     append_metrics(method, run);
   }
 
   void append_metrics(const char* method, const std::filesystem::path& run) {
     if (!std::filesystem::exists(run / "metrics.jsonl")) return;
-    llm::AppendFile all(folder_.file("metrics.jsonl"));
+    checkpoint::AppendFile all(folder_.file("metrics.jsonl"));
     std::ifstream in(run / "metrics.jsonl");
     for (std::string text; std::getline(in, text);) {
       nlohmann::json row = nlohmann::json::parse(text, nullptr, false);
@@ -226,8 +233,7 @@ void add_demo(CLI::App& app, Action& action) {
   command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
       ->capture_default_str();
   not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
-  command->add_option("--device", a->device, "auto (a GPU if there is one), cpu or cuda")
-      ->capture_default_str();
+  add_choice(*command, "--device", a->device, "auto (a GPU if there is one), cpu or cuda", "device");
   command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");
   command->footer("Example: zofo demo --tiny --out runs/tiny");
   command->callback([a, &action] { action = [a] { return run(*a); }; });

@@ -20,8 +20,7 @@ void add_export(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("export", "Write a model, or what a run made of it, for other programs");
   auto options = std::make_shared<llm::ExportOptions>();
-  command->add_option("--model", options->model, "GGUF file or Hugging Face folder of the model")
-      ->required();
+  command->add_option("--model", options->model, "GGUF file or Hugging Face folder of the model")->required();
   command->add_option("--run", options->run, "run folder of a fine-tuning of this model");
   command->add_flag("--merge", options->merge, "put the run's adapter into the weights");
   add_choice(*command, "--format", options->format,

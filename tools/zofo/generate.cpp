@@ -17,9 +17,11 @@ void add_generate(CLI::App& app, Action& action) {
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
   command->add_option("--prompt", arguments->prompts, "a text to go on from; may be given again")
       ->allow_extra_args(false);
-  not_negative(command->add_option("--max-tokens", arguments->options.end.max_tokens, "tokens written at most")
-                   ->capture_default_str());
-  command->add_option("--stop", arguments->options.end.stop, "text before which the answer ends, e.g. $'\\n'");
+  not_negative(
+      command->add_option("--max-tokens", arguments->options.end.max_tokens, "tokens written at most")
+          ->capture_default_str());
+  command->add_option("--stop", arguments->options.end.stop,
+                      "text before which the answer ends, e.g. $'\\n'");
   not_negative(command
                    ->add_option("--batch", arguments->options.greedy.sequences,
                                 "texts written at once at most, 0: as suits the device")

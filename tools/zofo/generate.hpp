@@ -12,8 +12,8 @@
 
 namespace zofo::cli {
 
-// `zofo generate`: what the model writes after prompts. Prompts of the command line give texts, the only one as
-// it is written; those of standard input, a JSON object a line, give JSON objects.
+// `zofo generate`: what the model writes after prompts. Prompts of the command line give texts, the only one
+// as it is written; those of standard input, a JSON object a line, give JSON objects.
 struct Generate {
   std::string model;
   std::string run;

@@ -32,15 +32,16 @@ inline std::string command_line(const Plan& plan) {
   const auto more = [&words](std::initializer_list<std::string> each) { words.insert(words.end(), each); };
   for (const TaskPlan& task : plan.tasks) tasks.push_back(task.place);
   for (const Arm& arm : plan.arms)
-    methods.push_back(arm.label == arm.method ? arm.method : arm.label + "=" + arm.method);
+    methods.push_back(arm.label == llm::to_text(arm.method) ? arm.label
+                                                            : fmt::format("{}={}", arm.label, arm.method));
   more({"--tasks", fmt::format("{}", fmt::join(tasks, ","))});
   if (!plan.data.empty()) more({"--data", plan.data});
   more({"--definitions", plan.definitions, "--methods", fmt::format("{}", fmt::join(methods, ",")), "--seeds",
         fmt::format("{}", fmt::join(plan.seeds, ","))});
   if (plan.seconds > 0.0) more({"--seconds", fmt::format("{}", plan.seconds)});
   if (plan.passes > 0.0) more({"--passes", fmt::format("{}", plan.passes)});
-  more({"--rows", fmt::format("{}", plan.rows), "--device", plan.device, "--threads",
-        fmt::format("{}", plan.threads)});
+  more({"--rows", fmt::format("{}", plan.rows), "--device", std::string(llm::to_text(plan.device)),
+        "--threads", fmt::format("{}", plan.threads)});
   for (const Arm& arm : plan.arms)
     for (const Setting& setting : arm.settings)
       more({"--set", fmt::format("{}.{}={}", arm.label, setting.option, setting.value)});

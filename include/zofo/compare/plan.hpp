@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "zofo/compare/settings.hpp"
-#include "zofo/core/error.hpp"
 #include "zofo/config/method_presets.hpp"
-#include "zofo/config/options.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/core/error.hpp"
 
 namespace zofo::compare {
 
@@ -26,7 +26,8 @@ inline constexpr std::string_view zero_shot = "zero-shot";
 /// A method with options of its own. The label names it in folders and tables; the same method may appear
 /// under several labels.
 struct Arm {
-  std::string label, method;
+  std::string label;
+  llm::Method method = llm::Method::bilevel;
   std::vector<Setting> settings = {};
 };
 
@@ -52,7 +53,7 @@ struct Plan {
   double seconds = 0.0;    ///< of training, each run
   double passes = 0.0;     ///< or forward-equivalent passes, each run
   std::uint64_t rows = 0;  ///< held-out rows scored, 0: all
-  std::string device = "cpu";
+  llm::DeviceKind device = llm::DeviceKind::cpu;
   std::uint64_t threads = 1;  ///< of a run on the CPU
 
   /// Throws Error naming the first field that is out of range or given twice, and any option of any arm that
@@ -89,12 +90,7 @@ void check_unlike(const char* field, const std::vector<T>& values) {
 inline void check_arm(const Plan& plan, Arm& arm) {
   check_name("methods: label", arm.label);
   require(arm.label != zero_shot, "methods: label '{}': is that of the untrained model", arm.label);
-  llm::Options options;
-  try {
-    options = llm::preset(arm.method);
-  } catch (const Error& error) {
-    fail("methods: {}", error.what());
-  }
+  llm::RunOptions options = llm::preset(arm.method);
   for (Setting& setting : arm.settings) {
     require(std::find(decided.begin(), decided.end(), setting.option) == decided.end(),
             "set {}.{}: is the same for all runs of a comparison (--seeds, --seconds, --passes, --device, "
@@ -145,7 +141,7 @@ inline std::vector<Cell> Plan::cells() const {
 }
 
 inline std::vector<Setting> Plan::settings_of(std::uint64_t seed) const {
-  std::vector<Setting> out{{"seed", fmt::format("{}", seed)}, {"device", device}};
+  std::vector<Setting> out{{"seed", fmt::format("{}", seed)}, {"device", std::string(llm::to_text(device))}};
   if (seconds > 0.0) out.push_back({"seconds", fmt::format("{}", seconds)});
   if (passes > 0.0) out.push_back({"passes", fmt::format("{}", passes)});
   if (rows > 0) out.push_back({"validation_rows", fmt::format("{}", rows)});

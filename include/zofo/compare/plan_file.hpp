@@ -44,8 +44,8 @@ T number(const char* field, std::string_view text) {
 
 inline Arm parse_arm(const std::string& text) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) return {text, text};
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  const std::string name = equals == std::string::npos ? text : text.substr(equals + 1);
+  return {text.substr(0, equals), llm::enum_from<llm::Method>("methods: method", name)};
 }
 
 /// A later setting of the same option wins.
@@ -90,9 +90,8 @@ inline Plan make_plan(const PlanTexts& texts) {
   plan.model = texts.model;
   plan.data = texts.data;
   plan.definitions = texts.definitions;
-  plan.device = texts.device.empty() ? "auto" : texts.device;
-  require(plan.device == "auto" || plan.device == "cpu" || plan.device == "cuda",
-          "device = \"{}\": must be one of auto, cpu, cuda", plan.device);
+  plan.device = texts.device.empty() ? llm::DeviceKind::automatic
+                                     : llm::enum_from<llm::DeviceKind>("device", texts.device);
   for (const std::string& task : texts.tasks) plan.tasks.push_back({task, task});
   for (const std::string& method : texts.methods) {
     plan.arms.push_back(detail::parse_arm(method));

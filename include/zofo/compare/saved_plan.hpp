@@ -22,7 +22,7 @@ inline nlohmann::json to_json(const Plan& plan) {
     order.push_back(arm.label);
     nlohmann::json options = nlohmann::json::object();
     for (const Setting& setting : arm.settings) options[setting.option] = setting.value;
-    methods[arm.label] = {{"method", arm.method}, {"options", options}};
+    methods[arm.label] = {{"method", llm::to_text(arm.method)}, {"options", options}};
   }
   return {{"version", 1},
           {"model", plan.model},
@@ -36,7 +36,7 @@ inline nlohmann::json to_json(const Plan& plan) {
           {"seconds", plan.seconds},
           {"passes", plan.passes},
           {"rows", plan.rows},
-          {"device", plan.device},
+          {"device", llm::to_text(plan.device)},
           {"threads", plan.threads}};
 }
 

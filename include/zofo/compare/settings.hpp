@@ -10,8 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/config/enum_text.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/config/options.hpp"
 
 namespace zofo::compare {
 
@@ -26,6 +27,8 @@ template <class T>
 void read_text(T& field, std::string_view option, std::string_view text) {
   if constexpr (std::is_same_v<T, std::string>) {
     field = text;
+  } else if constexpr (llm::NamedEnum<T>) {
+    field = llm::enum_from<T>(option, text);
   } else if constexpr (std::is_same_v<T, bool>) {
     require(text == "true" || text == "false", "{} = {}: must be true or false", option, text);
     field = text == "true";
@@ -43,8 +46,8 @@ void read_text(T& field, std::string_view option, std::string_view text) {
 }  // namespace detail
 
 /// Sets the option that a setting names, and writes its value in the shortest way. Throws Error naming an
-/// option that there is not, or a value of the wrong type; ranges are Options::check()'s.
-inline void apply(Setting& setting, llm::Options& options) {
+/// option that there is not, or a value of the wrong type; ranges are RunOptions::check()'s.
+inline void apply(Setting& setting, llm::RunOptions& options) {
   bool known = false;
   llm::for_each_option(options, [&](const char* name, auto& field, const char*) {
     if (setting.option != name) return;

@@ -12,8 +12,6 @@
 
 namespace zofo::llm {
 
-using checkpoint::AppendFile;
-using checkpoint::write_atomically;
 
 /// A run's folder.
 class RunFolder {
@@ -44,7 +42,7 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
   /// Writes a file of the folder in one piece.
-  void write(std::string_view name, std::string_view bytes) const { write_atomically(file(name), bytes); }
+  void write(std::string_view name, std::string_view bytes) const { checkpoint::write_atomically(file(name), bytes); }
   /// The last thing a complete run writes.
   void mark_done() const { write("done", "done\n"); }
   [[nodiscard]] bool done() const { return std::filesystem::exists(file("done")); }

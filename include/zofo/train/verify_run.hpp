@@ -33,8 +33,8 @@ struct ReplayRequest {
 
 /// What a replay came to.
 struct Replayed {
-  std::string what;       ///< "theta" or "adapter": what the run's zeroth-order updates changed
-  std::string hash;       ///< of it
+  std::string what;  ///< "theta" or "adapter": what the run's zeroth-order updates changed
+  std::string hash;  ///< of it
   std::uint32_t steps = 0;
   bool verified = false;  ///< the run recorded this hash
   double seconds = 0.0;
@@ -48,8 +48,10 @@ inline nlohmann::json recorded_result(const std::filesystem::path& run) {
   if (!std::filesystem::exists(path)) return nlohmann::json::object();
   try {
     nlohmann::json entry = checkpoint::JsonFields::load(path).object();
-    if (entry.contains("methods")) entry = nlohmann::json(entry.at("methods").at(0));
-    else if (!entry.contains("theta_hash")) return nlohmann::json::object();  // of an older meta-training
+    if (entry.contains("methods"))
+      entry = nlohmann::json(entry.at("methods").at(0));
+    else if (!entry.contains("theta_hash"))
+      return nlohmann::json::object();  // of an older meta-training
     static_cast<void>(entry.at("served_steps").get<std::uint32_t>());
     for (const char* hash : {"model_hash", "theta_hash", "adapter_hash"})
       static_cast<void>(entry.at(hash).get<std::string>());
@@ -73,8 +75,8 @@ Replayed replay_weights(const RunOptions& o, const std::vector<checkpoint::Traje
 
 }  // namespace detail
 
-/// Replays a run's trajectory on the model that the run began with, whose weights change. Throws Error where the model is another one, the trajectory is shorter, or
-/// the result is not what the run recorded.
+/// Replays a run's trajectory on the model that the run began with, whose weights change. Throws Error where
+/// the model is another one, the trajectory is shorter, or the result is not what the run recorded.
 template <class Device>
 Replayed verify_run(Device& device, Model& model, const std::filesystem::path& run, const RunOptions& o,
                     const ReplayRequest& request = {}) {

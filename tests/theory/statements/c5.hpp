@@ -31,19 +31,17 @@ struct BilevelSlope {
   Eigen::VectorXd curvature;  // H's diagonal
   explicit BilevelSlope(Eigen::Index d) : curvature(Eigen::VectorXd::LinSpaced(d, 1.0, 3.0)) {}
 
-  double upper(const Theta&, const Adapter& p, zofo::ProbeBatch) const {
+  double upper(const Theta&, const Adapter& p, zofo::BatchKey) const {
     return kHeight * std::pow(1.0 + p.squaredNorm(), -0.25);
   }
-  double lower(const Theta& theta, const Adapter& p, zofo::ProbeBatch) const {
+  double lower(const Theta& theta, const Adapter& p, zofo::BatchKey) const {
     return 0.5 * (p - theta).cwiseAbs2().dot(curvature);
   }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
-                        Adapter& gradient) const {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = phi_gradient(p);
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
-                        Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = curvature.cwiseProduct(p - theta);
     return lower(theta, p, sample);
   }
@@ -106,18 +104,16 @@ double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, dou
   zofo::BilevelOptions options;
   options.inner_steps = parameters.inner_steps;
   options.penalty = parameters.penalty;
-  zofo::Solver solver(c.problem, law, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate},
-                      GradientDescent{1.0 / c.smoothness},
-                      GradientDescent{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)},
-                      options);
-  Eigen::VectorXd s = c.p;
+  options.normalize_penalty = false;
+  zofo::Solver solver(c.problem, zofo::Policies{law, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate}, GradientDescent{1.0 / c.smoothness}, GradientDescent{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}}, options);
+  zofo::AdapterPair<Eigen::VectorXd> pair{c.p, c.p};
   const double most = std::min(c5_bound(c, epsilon), parameters.most);
   for (std::uint32_t k = 0; k < most; ++k) {
     const double size = c.problem.phi_gradient(c.theta).norm();
     if (size <= epsilon) return k;
     if (!(size < 1e6)) return kNaN;
     try {
-      solver.step(c.theta, c.p, s);
+      solver.step(c.theta, pair);
     } catch (const zofo::Error&) {
       return kNaN;  // it blew up
     }

@@ -26,21 +26,21 @@ struct NoisyLinear {
   Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 1.0);
   double sigma = 0.5;
 
-  double upper(const Theta& theta, const Adapter&, zofo::ProbeBatch sample) {
+  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) {
     return g.dot(theta) + sigma * noise(sample);
   }
-  double lower(const Theta&, const Adapter& p, zofo::ProbeBatch sample) {
+  double lower(const Theta&, const Adapter& p, zofo::BatchKey sample) {
     return 0.5 * p.squaredNorm() + sigma * noise(sample);
   }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample, Adapter& gradient) {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
     gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample, Adapter& gradient) {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) {
     gradient = p;
     return lower(theta, p, sample);
   }
-  static double noise(zofo::ProbeBatch sample) {
+  static double noise(zofo::BatchKey sample) {
     double n = 0.0;
     zofo::normals({sample.seed + 77, sample.step, sample.stream}, 0, 0, &n, 1);
     return n;
@@ -50,7 +50,7 @@ struct NoisyLinear {
 // The same with a batch of its own for every value of F: what common random numbers save us from.
 struct OwnBatches : NoisyLinear {
   std::uint32_t calls = 0;
-  double upper(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample) {
+  double upper(const Theta& theta, const Adapter& p, zofo::BatchKey sample) {
     return NoisyLinear::upper(theta, p, {sample.seed + 1, calls++, sample.stream});
   }
 };
@@ -59,17 +59,16 @@ struct OwnBatches : NoisyLinear {
 template <class Problem>
 Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::uint64_t seed) {
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(problem.g.size());
-  Eigen::VectorXd p = Eigen::VectorXd::Ones(2), s = Eigen::VectorXd::Zero(2);
+  zofo::AdapterPair<Eigen::VectorXd> pair{Eigen::VectorXd::Ones(2), Eigen::VectorXd::Zero(2)};
   zofo::BilevelOptions options;
   options.outer_steps = steps;
   options.penalty = 1.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0},
-                      zofo::inner::GradientDescent{}, options);
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
   Moments m;
   for (std::uint32_t k = 0; k < steps; ++k) {
-    const double rho = solver.step(theta, p, s).gradient.terms.at(0).coefficient;
+    const double rho = solver.step(theta, pair).gradient.terms.at(0).coefficient;
     m.add(rho * rho / problem.g.squaredNorm());
   }
   return m;

@@ -32,23 +32,21 @@ struct FiniteSum {
     zofo::normals({11, 0, 0}, 0, 0, x.data(), static_cast<std::size_t>(x.size()));
     zofo::normals({11, 0, 0}, 1, 0, b.data(), static_cast<std::size_t>(b.size()));
   }
-  static Eigen::Index row(zofo::ProbeBatch sample) {
+  static Eigen::Index row(zofo::BatchKey sample) {
     if (sample.stream == zofo::kLargeUpper) return sample.step % kRows;
     const zofo::PhiloxStream stream{{sample.seed, sample.step, sample.stream}, 99};
     return static_cast<Eigen::Index>((std::uint64_t{stream.block(0)[0]} * kRows) >> 32U);
   }
-  double upper(const Theta& theta, const Adapter&, zofo::ProbeBatch sample) const {
+  double upper(const Theta& theta, const Adapter&, zofo::BatchKey sample) const {
     const Eigen::Index i = row(sample);
     return std::log1p(std::exp(x.col(i).dot(theta))) + b.col(i).dot(theta);
   }
-  double lower(const Theta&, const Adapter& p, zofo::ProbeBatch) const { return 0.5 * p.squaredNorm(); }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
-                        Adapter& gradient) const {
+  double lower(const Theta&, const Adapter& p, zofo::BatchKey) const { return 0.5 * p.squaredNorm(); }
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::ProbeBatch sample,
-                        Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
     gradient = p;
     return lower(theta, p, sample);
   }
@@ -73,15 +71,15 @@ std::vector<Eigen::ArrayXd> e7_estimates(const Reduction& reduction, double dist
   options.penalty = 0.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0},
-                      zofo::inner::GradientDescent{}, options);
+  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
   const Eigen::VectorXd anchor = e7_anchor(), away = anchor + distance * e7_away();
-  Eigen::VectorXd theta, p = Eigen::VectorXd::Zero(1), s = p, estimated(anchor.size());
+  Eigen::VectorXd theta, estimated(anchor.size());
+  zofo::AdapterPair<Eigen::VectorXd> pair{Eigen::VectorXd::Zero(1), Eigen::VectorXd::Zero(1)};
   std::vector<Eigen::ArrayXd> all;
   for (std::uint32_t k = 0; k < steps; ++k) {
     const bool at_anchor = k == 0 || (alternate && k % 2 == 0);
     theta = at_anchor ? anchor : away;
-    const zofo::StepReport& report = solver.step(theta, p, s);
+    const zofo::StepReport& report = solver.step(theta, pair);
     if (at_anchor) continue;
     estimated.setZero();
     for (const zofo::ZoTerm& term : report.gradient.terms)

@@ -1,12 +1,14 @@
 // The penalty of a quadratic problem as the library's own pieces see it: inner solvers find s* and p_λ on its
-// inner objectives, values come from PenaltyObjective, gradients from differences of those values.
+// inner objectives, values come from batched losses, gradients from differences of those values.
 #pragma once
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "zofo/bilevel/penalty.hpp"
+#include "zofo/bilevel/adapter_objective.hpp"
+#include "zofo/bilevel/simple_problem.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -51,20 +53,26 @@ class Penalised {
 
   // s*(θ): gradient descent on the library's G(θ, ·), to rounding.
   [[nodiscard]] Eigen::VectorXd lower(const Eigen::VectorXd& theta) {
-    zofo::LowerObjective<Problem> objective{problem_, theta, {}};
+    zofo::SimpleProblem<Problem> problem(std::span(&problem_, 1));
+    zofo::AdapterObjective objective{problem, theta, 0.0, 1.0, {}};
     return descend(objective, kLowerSmoothness);
   }
   // p_λ(θ): gradient descent on the library's (F + λG)(θ, ·), to rounding.
   [[nodiscard]] Eigen::VectorXd upper(const Eigen::VectorXd& theta) {
-    zofo::UpperObjective<Problem> objective{problem_, theta, penalty_, {}};
+    zofo::SimpleProblem<Problem> problem(std::span(&problem_, 1));
+    zofo::AdapterObjective objective{problem, theta, 1.0, penalty_, {}};
     return descend(objective, kUpperSmoothness + penalty_ * kLowerSmoothness);
   }
   // L_λ(θ, p, s).
   [[nodiscard]] double value(const Eigen::VectorXd& theta, const Eigen::VectorXd& p,
                              const Eigen::VectorXd& s) {
-    const zofo::Gaussian law;
-    zofo::PenaltyObjective<Problem, zofo::Gaussian> objective{problem_, law, p, s, penalty_, workspace_};
-    return objective.evaluate(theta, std::vector<zofo::Probe>{zofo::Probe{}}, {}).at(0);
+    zofo::SimpleProblem<Problem> problem(std::span(&problem_, 1));
+    const zofo::LossRequest<Eigen::VectorXd> requests[] = {
+        {zofo::Level::upper, &p, {}}, {zofo::Level::lower, &p, {}}, {zofo::Level::lower, &s, {}}};
+    const zofo::Probe here{};
+    double out[3] = {};
+    problem.losses(theta, zofo::Gaussian{}, std::span(&here, 1), std::span(requests), std::span<double>(out));
+    return zofo::PenaltyTerms{out[0], out[1], out[2]}.value(penalty_);
   }
   // L*_λ(θ).
   [[nodiscard]] double value(const Eigen::VectorXd& theta) {
@@ -94,7 +102,6 @@ class Penalised {
 
   Problem problem_;
   double penalty_;
-  zofo::PenaltyWorkspace<Eigen::VectorXd> workspace_;
 };
 
 inline const std::vector<double>& penalties() {
