@@ -320,8 +320,8 @@ TEST_CASE("the kernel in use agrees with the portable one, bit for bit", "[rando
   using Portable = zofo::detail::PortableRandom;
   const Portable kernel(zofo::PhiloxStream{kDirection, kTensor});
   std::vector<float> z(100'003), s(100'003);
-  zofo::detail::NormalLaw<Portable>{kernel}.fill(21, z.data(), z.size());
-  zofo::detail::SignLaw<Portable>{kernel}.fill(21, s.data(), s.size());
+  zofo::detail::NormalGenerator<Portable>{kernel}.fill(21, z.data(), z.size());
+  zofo::detail::SignGenerator<Portable>{kernel}.fill(21, s.data(), s.size());
   CHECK(same_bits(z, normal_vector(kDirection, kTensor, 21, z.size())));
   CHECK(same_bits(s, sign_vector(kDirection, kTensor, 21, s.size())));
 }

@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <stdexcept>
 #include <type_traits>
 
 #include "catch.hpp"
 #include "device.hpp"
+#include "zofo/core/error_type.hpp"
 
 using namespace zofo;
 using namespace zofo::tensor::cuda;

@@ -8,22 +8,22 @@
 #include <string>
 
 #include "../peft/mixed.hpp"
-#include "../tune/tiny_fixture.hpp"
+#include "../train/tiny_fixture.hpp"
 #include "catch.hpp"
 #include "device.hpp"
+#include "zofo/lm/encode_examples.hpp"
+#include "zofo/lm/generate.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/perturb/gaussian.hpp"
-#include "zofo/lm/encode_examples.hpp"
-#include "zofo/lm/generate.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
+using llm::Tokens;
 using tensor::cuda::bf16;
 using tensor::cuda::Context;
 using tensor::cuda::Vector;
-using llm::Tokens;
 
 namespace {
 
@@ -64,7 +64,7 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
   llm::GreedyWriter<Backend> writer(transformer,
-                                     {at_once, llm::text_positions(config, prompts, most, taken)});
+                                    {at_once, llm::text_positions(config, prompts, most, taken)});
   std::vector<Tokens> texts(prompts.size());
   writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);

@@ -59,7 +59,7 @@ void check_outer(const Outer& solver) {
 }
 template <class V, class D>
 void check_perturbation_of(const D& perturbation) {
-  static_assert(zofo::Perturbation<D, V> && zofo::FillableLaw<D, V>);
+  static_assert(zofo::Perturbation<D, V> && zofo::FillablePerturbation<D, V>);
   const VectorXd start = VectorXd::LinSpaced(1500, -1.0, 1.0);
   VectorXd expected = start, numbers = start, plus = start, minus = start;
   perturbation.add(expected, {3, 1, 0}, 0.5);

@@ -13,13 +13,13 @@ namespace {
 
 // G(θ, p) has the wrong sign where it is valued, not where it is descended: as if p and s were swapped.
 struct Swapped : Quadratic {
-  double lower(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::ProbeBatch sample) const {
+  double lower(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::BatchKey sample) const {
     return -Quadratic::lower(theta, p, sample);
   }
 };
 // The gradient that moves p has F at half its weight: λ on the wrong term.
 struct Reweighted : Quadratic {
-  double upper_gradient(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::ProbeBatch sample,
+  double upper_gradient(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::BatchKey sample,
                         Eigen::VectorXd& g) const {
     const double value = Quadratic::upper_gradient(theta, p, sample, g);
     g *= 0.5;
@@ -28,7 +28,7 @@ struct Reweighted : Quadratic {
 };
 // The lower minimum is off by a constant.
 struct Shifted : Quadratic {
-  double lower_gradient(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::ProbeBatch sample,
+  double lower_gradient(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::BatchKey sample,
                         Eigen::VectorXd& g) const {
     const double value = Quadratic::lower_gradient(theta, p, sample, g);
     g.array() += 0.1;

@@ -51,7 +51,6 @@ namespace {
 using Svrg = zofo::variance::Svrg<Central>;
 // What the control variate sees at the anchor is not what it sees here.
 struct OtherBatch : Svrg {
-  using Svrg::Svrg;
   template <class V>
   struct Evaluator {
     V& real;
@@ -72,17 +71,16 @@ struct OtherBatch : Svrg {
 };
 // The full part is left out.
 struct NoFullPart : Svrg {
-  using Svrg::Svrg;
   template <class V>
   void estimate(std::uint32_t step, V& evaluator, State& state, zofo::ZoGradient& g) const {
     Svrg::estimate(step, evaluator, state, g);
-    if (g.terms.size() > state.full.terms.size()) g.terms.resize(g.terms.size() - state.full.terms.size());
+    if (g.terms.size() > state.base.terms.size()) g.terms.resize(g.terms.size() - state.base.terms.size());
   }
 };
 template <class Reduction>
 bool e7_fails() {
   const auto make = [](std::uint32_t period, std::uint64_t seed) {
-    return Reduction{Central{1e-4, 1, seed}, {period, theory::FiniteSum::kRows}};
+    return Reduction{{Central{1e-4, 1, seed}, period, theory::FiniteSum::kRows}};
   };
   return !theory::e7_with(make, Effort{}).passed;
 }
@@ -123,7 +121,7 @@ TEST_CASE("E9 fails on an estimate that is not scaled and on one that is too lon
   const auto forward = [](std::uint32_t q, std::uint64_t seed) { return zofo::Forward{0.1, q, seed}; };
   CHECK_FALSE(theory::e9_with(forward, Effort{}).passed);
   const auto longer = [](std::uint32_t q, std::uint64_t seed) {
-    return broken::Multiplied<zofo::SpreadScaled>{{{0.1, q, seed}}, 1.05};
+    return broken::Multiplied<zofo::SpreadScaled>{{0.1, q, seed}, 1.05};
   };
   CHECK_FALSE(theory::e9_with(longer, Effort{}).passed);
 }

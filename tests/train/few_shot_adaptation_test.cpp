@@ -17,7 +17,7 @@ struct Fixture : testing::TasksFixture {
   CpuDevice device;
   peft::Lora lora{loaded.parameters.config(), {4, 8.0F, {"q", "v"}}};
   model::Transformer transformer{loaded.parameters.config(), lora};
-  data::TaskData data = load_choice_task(names[1], std::nullopt, folder, 0);
+  data::TaskData data = load_choice_tasks(places(), 0).at(1);
   Adaptation<CpuDevice> adaptation{device, loaded, transformer, loaded.parameters, data, 0};
 
   Fixture() : TasksFixture("adaptation") {}

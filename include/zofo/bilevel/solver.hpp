@@ -13,6 +13,7 @@
 #include "zofo/bilevel/inner_round.hpp"
 #include "zofo/bilevel/options.hpp"
 #include "zofo/bilevel/outer_step.hpp"
+#include "zofo/bilevel/perturbation_state.hpp"
 #include "zofo/bilevel/policies.hpp"
 #include "zofo/bilevel/simple_problem.hpp"
 #include "zofo/bilevel/solution.hpp"
@@ -21,7 +22,6 @@
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
-#include "zofo/bilevel/perturbation_state.hpp"
 
 namespace zofo {
 
@@ -38,9 +38,9 @@ struct BatchedForm<Problem> {
 
 }  // namespace detail
 
-/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or many:
-/// min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own gradients
-/// and moments, and then θ by one estimate of the mean of their penalties.
+/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or
+/// many: min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own
+/// gradients and moments, and then θ by one estimate of the mean of their penalties.
 ///
 /// `Problem` is a BilevelProblem, or a type with four functions (FourFunctions), of which one or a list is
 /// given. Problems are borrowed and must outlive the solver. `E` is an OuterZOEstimator, or a
@@ -60,9 +60,12 @@ class Solver {
   using P = typename Problem::Adapter;
   using Pair = AdapterPair<P>;
   using Active = ActivePerturbation<D>;
-  static_assert(Perturbation<Active, Theta>,
+  static_assert(HasTensors<Theta> || Perturbation<Active, Theta>,
+                "zofo: a Theta of your own needs for_each_tensor(theta, f), found beside its type (concept "
+                "HasTensors)");
+  static_assert(!HasTensors<Theta> || Perturbation<Active, Theta>,
                 "zofo: the perturbation distribution needs add(theta, direction, a) for this Theta (concept "
-                "Perturbation); a Theta of your own needs for_each_tensor(theta, f) (concept HasTensors)");
+                "Perturbation)");
   static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || VarianceReduction<E>,
                 "zofo: Estimator needs probes(step, list) and combine(step, losses, estimate) (concept "
                 "OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) (concept "
@@ -89,15 +92,16 @@ class Solver {
   /// Many tasks of four functions each.
   Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
       : Solver(tasks, std::move(policies), std::move(options), nullptr) {}
-  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
+  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies,
+         BilevelOptions options = {}) requires simple
       : Solver(std::span<Problem>(tasks), std::move(policies), std::move(options), nullptr) {}
   /// The default policies.
   Solver(Problem& problem, BilevelOptions options)
       : Solver(problem, Policies<D, E, O, I>{}, std::move(options)) {}
 
-  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next step.
-  /// A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the step can
-  /// be taken again.
+  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next
+  /// step. A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the
+  /// step can be taken again.
   const StepReport& step(Theta& theta, std::span<Pair> adapters) {
     require(adapters.size() == problem_.num_tasks(), "adapters: {} pairs for {} tasks", adapters.size(),
             problem_.num_tasks());

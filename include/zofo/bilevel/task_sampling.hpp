@@ -12,6 +12,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/philox.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo {
 
@@ -27,7 +28,7 @@ inline void check_task_weights(std::span<const double> weights, std::size_t task
 namespace detail {
 
 // No tensor has this number, so directions and draws of one seed have nothing in common.
-inline constexpr std::uint32_t task_stream = 0xFFFF0001U;
+inline constexpr std::uint32_t task_stream = stream_number(SingleStream::task_choice);
 
 /// Swaps into place i each of the tasks left with a chance proportional to its weight.
 template <class Weight>

@@ -8,6 +8,7 @@
 #include "zofo/config/field_checks.hpp"
 #include "zofo/config/option_enums.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo::llm {
 

@@ -1,11 +1,11 @@
 /// @file The random kernels for AVX2 and FMA: eight Philox blocks side by side. Same bits as PortableRandom.
+///
+/// Which translation units may hold them is a matter of the processor's family and the compiler alone, never
+/// of -m flags: their functions are compiled for AVX2 and FMA by an attribute, and random.hpp asks the
+/// processor before it calls them. So files compiled with different -m flags define the same functions, and a
+/// program compiled with none has these kernels too.
 #pragma once
 
-#if defined(__AVX2__) && defined(__FMA__)
-
-#include <immintrin.h>
-
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,10 +13,43 @@
 #include "zofo/core/random_box_muller.hpp"
 #include "zofo/core/random_portable.hpp"
 
-namespace zofo::detail {
+/// 1 where the kernels exist: x86-64 and a compiler with function attributes for its instruction sets.
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define ZOFO_HAS_AVX2_KERNELS 1
+#else
+#define ZOFO_HAS_AVX2_KERNELS 0
+#endif
+
+#if ZOFO_HAS_AVX2_KERNELS
+
+#include <immintrin.h>
+
+#include <array>
+
+namespace zofo::detail::avx2 {
+
+/// Whether this processor has the instructions, and the system keeps their registers. Reads what the
+/// compiler's runtime library found out when the program was loaded.
+inline bool usable() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+
+}  // namespace zofo::detail::avx2
+
+// Every function from here to the end of the file is compiled for AVX2 and FMA whatever the -m flags are.
+// Lambdas would not be (g++ leaves them out), nor may a __m256 go by value into or out of a function that is
+// not: there must be none of either.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+namespace zofo::detail::avx2 {
+
+#include "zofo/core/box_muller_text.hpp"
 
 /// Eight lanes of float and of 32-bit integer arithmetic, for box_muller.
-struct Avx2Lanes {
+struct Lanes {
   using Float = __m256;
   using Word = __m256i;
   static Float real(float value) { return _mm256_set1_ps(value); }
@@ -50,7 +83,7 @@ struct Avx2Lanes {
 
 /// Words 0..3 of eight blocks. Lanes hold blocks 0 2 4 6 | 1 3 5 7: store_in_order then needs no cross-lane
 /// moves.
-struct Avx2Words {
+struct Words {
   __m256i word[4];
 };
 
@@ -66,12 +99,19 @@ inline void store_in_order(const __m256 (&by_word)[4], float* out) {
   _mm256_storeu_ps(out + 24, _mm256_shuffle_ps(high01, high23, _MM_SHUFFLE(3, 2, 3, 2)));
 }
 
+/// Writes the 32 words of eight blocks in coordinate order, as the bits of floats.
+inline void store_words(const Words& half, float* bits) {
+  store_in_order({_mm256_castsi256_ps(half.word[0]), _mm256_castsi256_ps(half.word[1]),
+                  _mm256_castsi256_ps(half.word[2]), _mm256_castsi256_ps(half.word[3])},
+                 bits);
+}
+
 /// Philox on sixteen blocks as four interleaved chains, enough to hide the multiplier's latency. A 64-bit
 /// lane carries one block's word in its low half: the 32 x 32 bit multiply reads only that half, so a product
 /// serves as the next "low" word as it is.
-class Avx2Philox {
+class Philox {
  public:
-  explicit Avx2Philox(const PhiloxStream& stream) {
+  explicit Philox(const PhiloxStream& stream) {
     auto key = stream.key();
     for (std::size_t round = 0; round < kPhiloxRounds; ++round) {
       key0_[round] = broadcast(key[0]);
@@ -83,7 +123,7 @@ class Avx2Philox {
   }
 
   /// The words of blocks first .. first + 7 and first + 8 .. first + 15.
-  std::array<Avx2Words, 2> words(std::uint32_t first) const {
+  std::array<Words, 2> words(std::uint32_t first) const {
     const __m256i base = _mm256_set1_epi32(static_cast<int>(first));
     State chain[kChains];
     start(chain, base);
@@ -108,7 +148,7 @@ class Avx2Philox {
         _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
   }
 
-  static Avx2Words merge(const State& a, const State& b) {
+  static Words merge(const State& a, const State& b) {
     return {{merge(a.c0, b.c0), merge(a.c1, b.c1), merge(a.c2, b.c2), merge(a.c3, b.c3)}};
   }
 
@@ -155,43 +195,45 @@ class Avx2Philox {
   __m256i round1_c2_, round2_c0_, round2_c2_, round2_c3_;
 };
 
-/// Fills sixteen blocks per call.
-class Avx2Random {
+/// Fills groups of sixteen blocks.
+class Random {
  public:
   static constexpr std::uint32_t kBlocks = 16;
 
-  explicit Avx2Random(const PhiloxStream& stream) : philox_(stream) {}
+  explicit Random(const PhiloxStream& stream) : philox_(stream) {}
 
-  /// The 64 normals of blocks first .. first + 15.
-  void normals(std::uint32_t first, float* z) const {
-    for (const Avx2Words& half : philox_.words(first)) {
-      const auto front = box_muller<Avx2Lanes>(half.word[0], half.word[1]);
-      const auto back = box_muller<Avx2Lanes>(half.word[2], half.word[3]);
-      store_in_order({front.first, front.second, back.first, back.second}, z);
-      z += 32;
-    }
-  }
-
-  /// The 64 words of blocks first .. first + 15, as the bits of floats.
-  void words(std::uint32_t first, float* bits) const {
-    for (const Avx2Words& half : philox_.words(first)) {
-      store_in_order({_mm256_castsi256_ps(half.word[0]), _mm256_castsi256_ps(half.word[1]),
-                      _mm256_castsi256_ps(half.word[2]), _mm256_castsi256_ps(half.word[3])},
-                     bits);
-      bits += 32;
-    }
-  }
-
-  /// The 2048 signs of blocks first .. first + 15: -1 where the bit is set.
-  void signs(std::uint32_t first, float* z) const {
-    for (const Avx2Words& half : philox_.words(first)) {
-      alignas(32) float ordered[32];
-      store_in_order({_mm256_castsi256_ps(half.word[0]), _mm256_castsi256_ps(half.word[1]),
-                      _mm256_castsi256_ps(half.word[2]), _mm256_castsi256_ps(half.word[3])},
-                     ordered);
-      for (const float& word : ordered) {
-        store_signs(_mm256_castps_si256(_mm256_broadcast_ss(&word)), z);
+  /// The 64 normals of each of `groups` groups of blocks from block `first` on.
+  void normals(std::uint32_t first, std::size_t groups, float* z) const {
+    for (; groups > 0; --groups, first += kBlocks) {
+      for (const Words& half : philox_.words(first)) {
+        const auto front = box_muller<Lanes>(half.word[0], half.word[1]);
+        const auto back = box_muller<Lanes>(half.word[2], half.word[3]);
+        store_in_order({front.first, front.second, back.first, back.second}, z);
         z += 32;
+      }
+    }
+  }
+
+  /// The 64 words of each of `groups` groups of blocks from block `first` on, as the bits of floats.
+  void words(std::uint32_t first, std::size_t groups, float* bits) const {
+    for (; groups > 0; --groups, first += kBlocks) {
+      for (const Words& half : philox_.words(first)) {
+        store_words(half, bits);
+        bits += 32;
+      }
+    }
+  }
+
+  /// The 2048 signs of each of `groups` groups of blocks from block `first` on: -1 where the bit is set.
+  void signs(std::uint32_t first, std::size_t groups, float* z) const {
+    for (; groups > 0; --groups, first += kBlocks) {
+      for (const Words& half : philox_.words(first)) {
+        alignas(32) float ordered[32];
+        store_words(half, ordered);
+        for (const float& word : ordered) {
+          store_signs(_mm256_castps_si256(_mm256_broadcast_ss(&word)), z);
+          z += 32;
+        }
       }
     }
   }
@@ -242,9 +284,15 @@ class Avx2Random {
     }
   }
 
-  Avx2Philox philox_;
+  Philox philox_;
 };
 
-}  // namespace zofo::detail
+}  // namespace zofo::detail::avx2
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
 #endif
+
+#endif  // ZOFO_HAS_AVX2_KERNELS

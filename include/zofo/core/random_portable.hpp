@@ -1,4 +1,4 @@
-/// @file The random kernels in plain C++, one Philox block at a time.
+/// @file The random kernels in plain C++, one Philox block at a time: for any processor.
 #pragma once
 
 #include <bit>
@@ -44,33 +44,40 @@ struct PortableLane {
   static Float select(Word choice, Float yes, Float no) { return (choice >> 31) != 0 ? yes : no; }
 };
 
-/// Fills one block per call; the reference for the vector kernels.
+/// Fills any number of blocks per call; the reference for the vector kernels. A kernel works in groups of
+/// kBlocks whole blocks.
 class PortableRandom {
  public:
   static constexpr std::uint32_t kBlocks = 1;
 
   explicit PortableRandom(const PhiloxStream& stream) : stream_(stream) {}
 
-  /// The 4 normals of block `index`.
-  void normals(std::uint32_t index, float* z) const {
-    const auto words = stream_.block(index);
-    for (std::size_t pair = 0; pair < 4; pair += 2) {
-      const auto normal = box_muller<PortableLane>(words[pair], words[pair + 1]);
-      z[pair] = normal.first;
-      z[pair + 1] = normal.second;
+  /// The 4 normals of each of `groups` blocks from `first` on.
+  void normals(std::uint32_t first, std::size_t groups, float* z) const {
+    for (std::size_t group = 0; group < groups; ++group) {
+      const auto words = stream_.block(first + static_cast<std::uint32_t>(group));
+      for (std::size_t pair = 0; pair < 4; pair += 2) {
+        const auto normal = box_muller<PortableLane>(words[pair], words[pair + 1]);
+        *z++ = normal.first;
+        *z++ = normal.second;
+      }
     }
   }
 
-  /// The 4 words of block `index`, as the bits of floats.
-  void words(std::uint32_t index, float* bits) const {
-    const auto words = stream_.block(index);
-    std::memcpy(bits, words.data(), sizeof words);
+  /// The 4 words of each of `groups` blocks from `first` on, as the bits of floats.
+  void words(std::uint32_t first, std::size_t groups, float* bits) const {
+    for (std::size_t group = 0; group < groups; ++group) {
+      const auto words = stream_.block(first + static_cast<std::uint32_t>(group));
+      std::memcpy(bits + 4 * group, words.data(), sizeof words);
+    }
   }
 
-  /// The 128 signs of block `index`: -1 where the bit is set.
-  void signs(std::uint32_t index, float* z) const {
-    const auto words = stream_.block(index);
-    for (std::size_t i = 0; i < 128; ++i) z[i] = ((words[i / 32] >> (i % 32)) & 1u) != 0 ? -1.0f : 1.0f;
+  /// The 128 signs of each of `groups` blocks from `first` on: -1 where the bit is set.
+  void signs(std::uint32_t first, std::size_t groups, float* z) const {
+    for (std::size_t group = 0; group < groups; ++group) {
+      const auto words = stream_.block(first + static_cast<std::uint32_t>(group));
+      for (std::size_t i = 0; i < 128; ++i) *z++ = ((words[i / 32] >> (i % 32)) & 1u) != 0 ? -1.0f : 1.0f;
+    }
   }
 
   /// y += a z.

@@ -11,6 +11,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/batcher.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/data/shots.hpp"
 #include "zofo/data/task.hpp"
 
@@ -33,7 +34,8 @@ inline void take_demonstrations(TaskData& data, std::size_t count, std::uint64_t
   require(count < data.train.size(), "demonstrations = {}: must be below {}, the number of training rows",
           count, data.train.size());
   std::vector<bool> shown(data.train.size(), false);
-  for (const std::size_t row : shuffled(seed, detail::demonstrations_stream, 0, data.train.size())) {
+  const std::uint32_t stream = stream_number(BatchStream::demonstrations);
+  for (const std::size_t row : shuffled(seed, stream, 0, data.train.size())) {
     if (data.demonstrations.size() == count) break;
     data.demonstrations.push_back(solved(data.task, data.train[row]));
     shown[row] = true;

@@ -9,15 +9,10 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/batcher.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/data/task.hpp"
 
 namespace zofo::data {
-
-namespace detail {
-// Streams of their own, so that shots, demonstrations and batches of one seed have nothing in common.
-inline constexpr std::uint64_t shots_stream = 2000;
-inline constexpr std::uint64_t demonstrations_stream = 2001;
-}  // namespace detail
 
 /// Indices of `shots` rows of each class, in a random order that is a pure function of the arguments. `names`
 /// are the classes, for messages. Error for a label outside of them, and for a class with fewer rows: names
@@ -27,7 +22,7 @@ inline std::vector<std::size_t> balanced_shots(std::span<const int> labels,
                                                std::uint64_t seed) {
   require(shots >= 1, "shots = 0: must be at least 1");
   std::vector<std::size_t> taken(names.size(), 0), chosen;
-  for (const std::size_t row : shuffled(seed, detail::shots_stream, 0, labels.size())) {
+  for (const std::size_t row : shuffled(seed, stream_number(BatchStream::shots), 0, labels.size())) {
     require(labels[row] >= 0 && static_cast<std::size_t>(labels[row]) < names.size(),
             "label {} of row {}: must be in [0, {})", labels[row], row, names.size());
     if (taken[static_cast<std::size_t>(labels[row])]++ < shots) chosen.push_back(row);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "zofo/core/philox.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/estimate/estimator.hpp"
 
 namespace zofo {
@@ -31,7 +32,7 @@ struct RandomSign {
   }
   /// +1 or −1.
   [[nodiscard]] double sign(std::uint32_t step) const {
-    constexpr std::uint32_t stream = 0xFFFF0002U;  // no tensor has this number
+    constexpr std::uint32_t stream = stream_number(SingleStream::random_sign);
     return (PhiloxStream{{seed.value_or(0), step, 0}, stream}.block(0)[0] & 1U) == 0 ? 1.0 : -1.0;
   }
   /// The estimator's probes.

@@ -60,13 +60,13 @@ inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std
 }
 
 /// Losses of the parts at every probe, [probe][part]; one pass a group of probes.
-template <class Backend, class Law>
+template <class Backend, class D>
 std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& transformer,
-                                             const typename Backend::Theta& theta, const Law& law,
+                                             const typename Backend::Theta& theta, const D& perturbation,
                                              std::span<const Probe> probes, std::span<const RowsPart> parts,
                                              std::span<const typename Backend::Vector* const> adapters) {
   std::vector<std::vector<double>> losses;
-  for (const auto& logprobs : transformer.log_probabilities(theta, law, probes, pack_parts(parts), adapters))
+  for (const auto& logprobs : transformer.log_probabilities(theta, perturbation, probes, pack_parts(parts), adapters))
     losses.push_back(losses_of_parts(logprobs, parts));
   return losses;
 }

@@ -9,6 +9,7 @@
 
 #include "zofo/core/direction.hpp"
 #include "zofo/core/philox.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo::peft {
 
@@ -23,7 +24,7 @@ struct DropoutKey {
 /// packed row · inputs + column.
 struct DropoutMask {
   /// Tells masks from directions of the same seed and step.
-  static constexpr std::uint32_t query = 0xD209U;
+  static constexpr std::uint32_t query = query_number(QueryWord::dropout);
 
   std::uint32_t threshold = 0;  ///< rate·2^32
   float scale = 1.0F;           ///< 1/(1 − rate)

@@ -13,6 +13,8 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/random.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/logistic.hpp"
 #include "zofo/problems/rows.hpp"
@@ -180,7 +182,8 @@ class HyperCleaning {
   detail::check_rows("rows", rows, classes);
   std::vector<bool> corrupted;
   std::vector<double> u(2 * static_cast<std::size_t>(rows.size()));
-  uniforms(Direction{seed ^ detail::kRowsKey, 0, 0}, 1, 0, u.data(), u.size());
+  uniforms(Direction{masked_seed(seed, SeedMask::rows), 0, 0}, stream_number(RowStream::corrupted_labels), 0,
+           u.data(), u.size());
   for (Eigen::Index i = 0; i < rows.size(); ++i) {
     const auto k = 2 * static_cast<std::size_t>(i);
     corrupted.push_back(u[k] < rate);

@@ -11,6 +11,7 @@
 #include "zofo/core/problem.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
@@ -90,12 +91,11 @@ struct Noisy {
  private:
   enum Level : std::uint32_t { kUpper = 0, kLower = 1 };
   enum Part : std::uint32_t { kTheta = 0, kAdapter = 1, kValue = 2 };
-  // Apart from every stream of directions and of rows.
-  static constexpr std::uint64_t kKey = 0x5d8e1b72c49f3a06;
 
   static std::vector<double> draw(Level level, Part part, std::size_t n, BatchKey sample) {
     std::vector<double> z(n);
-    normals(Direction{sample.seed ^ kKey, sample.step, sample.stream}, 3 * level + part, 0, z.data(), n);
+    normals(Direction{masked_seed(sample.seed, SeedMask::noise), sample.step, sample.stream},
+            3 * level + part, 0, z.data(), n);
     return z;
   }
   template <class X>

@@ -11,6 +11,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo::problems {
 
@@ -56,9 +57,6 @@ inline void check_batch(Eigen::Index batch) {
   require(batch >= 0, "batch = {}: must be 0 (all rows) or more", batch);
 }
 
-// Apart from every stream of directions: a sample and a direction of the same seed share no numbers.
-inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
-
 }  // namespace detail
 
 /// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over
@@ -66,7 +64,8 @@ inline constexpr std::uint64_t kRowsKey = 0x9b1f5c3d7a2e4860;
 [[nodiscard]] inline std::vector<Eigen::Index> draw_rows(BatchKey sample, Eigen::Index rows,
                                                          Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));
-  uniforms(Direction{sample.seed ^ detail::kRowsKey, sample.step, sample.stream}, 0, 0, u.data(), u.size());
+  uniforms(Direction{masked_seed(sample.seed, SeedMask::rows), sample.step, sample.stream},
+           stream_number(RowStream::batch), 0, u.data(), u.size());
   std::vector<Eigen::Index> drawn;
   drawn.reserve(u.size());
   for (const double x : u)

@@ -19,7 +19,7 @@
 
 namespace zofo::llm {
 
-/// What a run is given beside its inputs.
+/// What a run is given in addition to its inputs.
 struct Origin {
   nlohmann::json place = nlohmann::json::object();  ///< names of model and rows, kept for a resumption
   std::string base_model = {};                      ///< what the adapters' folders call θ_0

@@ -18,6 +18,7 @@
 #include "zofo/core/batcher.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/config/field_checks.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/shots.hpp"
@@ -58,7 +59,7 @@ struct Count {
 /// Which training rows a draw takes: a pure function of the seed. Throws Error where there are fewer, naming
 /// the class, and for none.
 inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count count, std::uint64_t seed) {
-  constexpr std::uint64_t examples_stream = 2002;  // apart from those of shots and demonstrations
+  constexpr std::uint32_t examples_stream = stream_number(BatchStream::examples);
   std::vector<std::size_t> chosen;
   if (count.each && data.task.kind == data::Kind::choice) {
     std::vector<int> labels;

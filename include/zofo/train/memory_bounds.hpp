@@ -97,7 +97,7 @@ inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
 
 }  // namespace detail
 
-/// Rows of the largest passes, whose rows are `row` at most, and the adapters beside them. The probed pass has
+/// Rows of the largest passes, whose rows are `row` at most, and the number of adapters. The probed pass has
 /// F(p), G(p), G(s) of all tasks of a step. Gradients share a pass as long as `fill` tokens hold them. An
 /// adapter that zeroth-order updates train has passes no larger than those of scoring.
 inline PassRows pass_rows(const RunOptions& o, const std::vector<RunTask>& tasks, const RowExtent& row,

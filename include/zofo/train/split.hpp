@@ -10,6 +10,7 @@
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/batcher.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/rng_streams.hpp"
 #include "zofo/lm/encoded_example.hpp"
 #include "zofo/train/task_examples.hpp"
 
@@ -26,8 +27,8 @@ struct Split {
 /// rows are G's (an adapter's gradient) or F's; where rows are set aside, a twelfth. The cut is a pure function
 /// of the seed. Throws Error, naming the task, on fewer rows than parts.
 inline Split split_rows(const RunOptions& o, std::string_view task, std::vector<EncodedRow> rows) {
-  // Streams of their own, far from those of the batches.
-  constexpr std::uint64_t with_selection = 1000, without_selection = 1001;
+  constexpr std::uint32_t with_selection = stream_number(BatchStream::split),
+                          without_selection = stream_number(BatchStream::task_split);
   const Trains trains = o.trains();
   const bool both = trains == Trains::both_levels, aside = o.sets_rows_aside();
   if (!both && !aside) {

@@ -1,4 +1,4 @@
-/// @file The adapters of a run beside the solver that trains them.
+/// @file The adapters that a solver trains, as many in memory as may be.
 #pragma once
 
 #include <Eigen/Core>

@@ -173,7 +173,7 @@ class Training {
             return next;
           },
           loop.outer_steps - solver.state().step);
-      if (stopping_.on() && !stopped_ && stopping_.latest() < tally.steps) judge();
+      if (stopping_.on() && !stopped_ && stopping_.latest() < tally.steps) evaluate_candidate();
       save();
     }
     moved_ = distance.length(theta);
@@ -188,7 +188,7 @@ class Training {
     log_.step(report, tally, sampled);
     inputs_.progress.step(report, {tally.seconds, budget_.left(tally),
                                    static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)});
-    if (stopping_.on() && tally.steps % options_.evaluate_steps == 0) judge();
+    if (stopping_.on() && tally.steps % options_.evaluate_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
     if (stopped_ || !goes_on()) return false;
     // Scores of the learning curve cost no training time.
@@ -206,7 +206,7 @@ class Training {
   void curve_point() {
     log_.scored(ScoreEvent::curve, meter_.tally(), model_.score_now(options_.curve_rows));
   }
-  void judge() {
+  void evaluate_candidate() {
     Candidate now = model_.candidate(meter_.tally().steps, true);
     meter_.evaluated(model_.rows_of_selection());
     log_.judged(meter_.tally(), now);

@@ -8,6 +8,7 @@
 
 #include "cuda/kernels/noise_segments.cuh"
 #include "cuda/kernels/philox.cuh"
+#include "zofo/core/rng_streams.hpp"
 
 namespace zofo::tensor::cuda::detail {
 
@@ -232,9 +233,8 @@ __device__ float moved(float a, float z, float x) {
 }
 
 /// The number that extra_stream(use, tensor) of core/rng_streams.hpp gives.
-__device__ inline std::uint32_t extra_stream_of(std::uint32_t use, std::uint32_t tensor) {
-  return use << 28U | tensor;
+__device__ inline std::uint32_t extra_stream_of(ExtraStream use, std::uint32_t tensor) {
+  return static_cast<std::uint32_t>(use) << kTensorBits | tensor;
 }
-inline constexpr std::uint32_t kLeftStream = 3, kRightStream = 4, kRoundingStream = 5;
 
 }  // namespace zofo::tensor::cuda::detail

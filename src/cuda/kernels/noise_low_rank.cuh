@@ -175,7 +175,7 @@ __global__ void __launch_bounds__(kTileThreads)
                  sum);
   }
   if (!any) return;
-  const PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, tile.segment.piece.tensor));
+  const PhiloxStream rounding(terms[0], extra_stream_of(ExtraStream::rounding, tile.segment.piece.tensor));
 #pragma unroll
   for (std::uint32_t m = 0; m < kTileRows; ++m) {
 #pragma unroll

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
                           std::uint32_t count, bf16* x) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
-  PhiloxStream rounding(terms[0], extra_stream_of(kRoundingStream, segment.tensor));
+  PhiloxStream rounding(terms[0], extra_stream_of(ExtraStream::rounding, segment.tensor));
   rounding.keep_keys();
   bf16* const from = origin(x, segment.from, segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {

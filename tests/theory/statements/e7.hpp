@@ -33,7 +33,7 @@ struct FiniteSum {
     zofo::normals({11, 0, 0}, 1, 0, b.data(), static_cast<std::size_t>(b.size()));
   }
   static Eigen::Index row(zofo::BatchKey sample) {
-    if (sample.stream == zofo::kLargeUpper) return sample.step % kRows;
+    if (sample.stream == zofo::stream_number(zofo::BatchStream::large_upper)) return sample.step % kRows;
     const zofo::PhiloxStream stream{{sample.seed, sample.step, sample.stream}, 99};
     return static_cast<Eigen::Index>((std::uint64_t{stream.block(0)[0]} * kRows) >> 32U);
   }
@@ -136,7 +136,7 @@ Verdict e7_with(const Make& make, const Effort& effort) {
 inline Verdict e7(const Effort& effort) {
   return e7_with(
       [](std::uint32_t period, std::uint64_t seed) {
-        return zofo::variance::Svrg{zofo::Central{1e-4, 1, seed}, {period, FiniteSum::kRows}};
+        return zofo::variance::Svrg{zofo::Central{1e-4, 1, seed}, period, FiniteSum::kRows};
       },
       effort);
 }
