@@ -31,14 +31,13 @@ struct FourPoint {
   }
 };
 
-// Nesterov's method for strongly convex objectives.
+// Nesterov's method for strongly convex objectives: the gradient is taken at a point ahead of x.
 struct Nesterov {
   double rate, momentum;
   template <class P>
   struct State {
     P previous, ahead;
   };
-  // Where the gradient is taken.
   template <class P>
   const P& point(const P& x, State<P>& state) const {
     if (state.previous.size() == 0) state.previous = x;
@@ -69,12 +68,18 @@ struct Shrinking {
 int main() {
   const VectorXd upper = VectorXd::LinSpaced(8, 1, 3), lower = VectorXd::LinSpaced(5, 1, 10);
   auto problem = zofo::problems::random_quadratic({upper, lower}, 1);
-  VectorXd theta = VectorXd::Zero(8), p = VectorXd::Zero(5), s = p;
-  const zofo::BilevelOptions options{.outer_steps = 4000, .inner_steps = 5, .penalty = 100};
-  zofo::Solver solver(problem, zofo::Policies{Sphere{}, FourPoint{}, Shrinking{0.03, 4000}, Nesterov{0.1, 0.5}, Nesterov{9e-4, 0.5}}, options);
-  const double before = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();
-  solver.run(theta, p, s);
-  const double after = problem.penalty_value_gradient(theta, options.penalty.at(0)).norm();
+  VectorXd theta = VectorXd::Zero(8);
+  zofo::AdapterPair adapters{VectorXd(VectorXd::Zero(5)), VectorXd(VectorXd::Zero(5))};
+  const double penalty = 100;
+  zofo::Solver solver{problem,
+                      zofo::Policies{.perturbation = Sphere{},
+                                     .estimator = FourPoint{},
+                                     .outer = Shrinking{0.03, 4000},
+                                     .lower = Nesterov{0.1, 0.5}},
+                      zofo::BilevelOptions{.outer_steps = 4000, .inner_steps = 5, .penalty = penalty}};
+  const double before = problem.penalty_value_gradient(theta, penalty).norm();
+  solver.solve(theta, adapters);
+  const double after = problem.penalty_value_gradient(theta, penalty).norm();
   std::printf("gradient norm of the penalty: %.3g before, %.3g after\n", before, after);
   return after < 1e-4 * before ? 0 : 1;
 }

@@ -1,10 +1,9 @@
-// expect: zofo: the perturbation distribution needs add(theta, direction, a) for
+// expect: zofo: a Theta of your own needs for_each_tensor(theta, f)
 #include <list>
 
-#include "zofo/bilevel/single_level.hpp"
-#include "zofo/bilevel/solver.hpp"
+#include "zofo/zofo.hpp"
 
-int main() {
+int main() {  // a list is no θ: there is no for_each_tensor for it
   auto problem = zofo::single_level<std::list<double>>([](const std::list<double>&) { return 0.0; });
-  zofo::Solver solver{problem, zofo::BilevelOptions{}};
+  zofo::Solver solver{problem, zofo::Policies{.lower = zofo::inner::Sgd{}}, zofo::BilevelOptions{}};
 }

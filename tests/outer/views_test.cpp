@@ -47,7 +47,7 @@ template <class V, class Outer>
 void check_outer(const Outer& solver) {
   VectorXd expected = VectorXd::LinSpaced(1500, -1.0, 1.0), numbers = expected;
   V theta = view<V>(numbers);
-  static_assert(zofo::OuterOptimizer<Outer, V, Gaussian>);
+  static_assert(zofo::outer::OuterOptimizer<Outer, V, Gaussian>);
   typename Outer::template State<VectorXd> expected_state;
   typename Outer::template State<V> state;
   for (std::uint32_t k = 0; k < 3; ++k) {
@@ -59,7 +59,7 @@ void check_outer(const Outer& solver) {
 }
 template <class V, class D>
 void check_perturbation_of(const D& perturbation) {
-  static_assert(zofo::Perturbation<D, V> && zofo::FillableLaw<D, V>);
+  static_assert(zofo::Perturbation<D, V> && zofo::FillablePerturbation<D, V>);
   const VectorXd start = VectorXd::LinSpaced(1500, -1.0, 1.0);
   VectorXd expected = start, numbers = start, plus = start, minus = start;
   perturbation.add(expected, {3, 1, 0}, 0.5);

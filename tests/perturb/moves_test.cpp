@@ -18,10 +18,12 @@
 
 using namespace zofo;
 
-static_assert(FillableLaw<Sphere, Eigen::VectorXf> && !CoordinatewiseLaw<Sphere>);
-static_assert(BindableLaw<Orthogonal, shapes::Mixed> && BindableLaw<LowRank, shapes::Layer<float>>);
-static_assert(BindableLaw<Sparse<Sphere, RandomMask>, Eigen::MatrixXd>);
-static_assert(!BindableLaw<Gaussian, Eigen::VectorXd> && !BindableLaw<Sphere, std::list<float>>);
+static_assert(FillablePerturbation<Sphere, Eigen::VectorXf> && !CoordinatewisePerturbation<Sphere>);
+static_assert(BindablePerturbation<Orthogonal, shapes::Mixed> &&
+              BindablePerturbation<LowRank, shapes::Layer<float>>);
+static_assert(BindablePerturbation<Sparse<Sphere, RandomMask>, Eigen::MatrixXd>);
+static_assert(!BindablePerturbation<Gaussian, Eigen::VectorXd> &&
+              !BindablePerturbation<Sphere, std::list<float>>);
 static_assert(HasMatrices<Eigen::MatrixXf> && HasMatrices<shapes::Layer<double>> &&
               !HasMatrices<shapes::Mixed>);
 

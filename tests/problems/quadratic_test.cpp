@@ -13,7 +13,7 @@
 
 using Eigen::VectorXd;
 using zofo::problems::Quadratic;
-static_assert(zofo::BilevelProblem<Quadratic> && zofo::HasExactInner<Quadratic> &&
+static_assert(zofo::FourFunctions<Quadratic> && zofo::HasExactInner<Quadratic> &&
               zofo::HasHypergradient<Quadratic>);
 static_assert(zofo::problems::AnalyticProblem<Quadratic> && zofo::HasSecondOrder<Quadratic> &&
               zofo::HasThetaGradients<Quadratic>);

@@ -54,10 +54,10 @@ struct OtherBatch : Svrg {
   template <class V>
   struct Evaluator {
     V& real;
-    std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+    std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
       return real.here(probes, batch);
     }
-    std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+    std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
       batch.number += 12345;
       return real.at_anchor(probes, batch);
     }
@@ -121,7 +121,7 @@ TEST_CASE("E9 fails on an estimate that is not scaled and on one that is too lon
   const auto forward = [](std::uint32_t q, std::uint64_t seed) { return zofo::Forward{0.1, q, seed}; };
   CHECK_FALSE(theory::e9_with(forward, Effort{}).passed);
   const auto longer = [](std::uint32_t q, std::uint64_t seed) {
-    return broken::Multiplied<zofo::SpreadScaled>{{{0.1, q, seed}}, 1.05};
+    return broken::Multiplied<zofo::SpreadScaled>{{0.1, q, seed}, 1.05};
   };
   CHECK_FALSE(theory::e9_with(longer, Effort{}).passed);
 }

@@ -186,7 +186,7 @@ class InnerRound {
     const Inner& optimizer = level == Level::upper ? upper_ : lower_;
     P& x = level == Level::upper ? pair.upper : pair.lower;
     auto& own = level == Level::upper ? state.upper : state.lower;
-    inner::apply_update(optimizer, *request.gradient, x, own, [&](P& minimum) {
+    inner::apply_update(optimizer, *request.gradient, x, own, [&](auto& minimum) {
       if constexpr (HasMinimisers<Problem>) problem.minimiser(theta, request.task(), level, penalty, minimum);
     });
   }

@@ -13,6 +13,7 @@
 #include "zofo/bilevel/inner_round.hpp"
 #include "zofo/bilevel/options.hpp"
 #include "zofo/bilevel/outer_step.hpp"
+#include "zofo/bilevel/perturbation_state.hpp"
 #include "zofo/bilevel/policies.hpp"
 #include "zofo/bilevel/simple_problem.hpp"
 #include "zofo/bilevel/solution.hpp"
@@ -21,7 +22,6 @@
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
-#include "zofo/bilevel/perturbation_state.hpp"
 
 namespace zofo {
 
@@ -38,9 +38,9 @@ struct BatchedForm<Problem> {
 
 }  // namespace detail
 
-/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or many:
-/// min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own gradients
-/// and moments, and then θ by one estimate of the mean of their penalties.
+/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or
+/// many: min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own
+/// gradients and moments, and then θ by one estimate of the mean of their penalties.
 ///
 /// `Problem` is a BilevelProblem, or a type with four functions (FourFunctions), of which one or a list is
 /// given. Problems are borrowed and must outlive the solver. `E` is an OuterZOEstimator, or a
@@ -60,14 +60,17 @@ class Solver {
   using P = typename Problem::Adapter;
   using Pair = AdapterPair<P>;
   using Active = ActivePerturbation<D>;
-  static_assert(Perturbation<Active, Theta>,
+  static_assert(HasTensors<Theta> || Perturbation<Active, Theta>,
+                "zofo: a Theta of your own needs for_each_tensor(theta, f), found beside its type (concept "
+                "HasTensors)");
+  static_assert(!HasTensors<Theta> || Perturbation<Active, Theta>,
                 "zofo: the perturbation distribution needs add(theta, direction, a) for this Theta (concept "
-                "Perturbation); a Theta of your own needs for_each_tensor(theta, f) (concept HasTensors)");
-  static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || VarianceReduction<E>,
+                "Perturbation)");
+  static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || variance::VarianceReduction<E>,
                 "zofo: Estimator needs probes(step, list) and combine(step, losses, estimate) (concept "
                 "OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) (concept "
                 "VarianceReduction)");
-  static_assert(OuterOptimizer<O, Theta, Active>,
+  static_assert(outer::OuterOptimizer<O, Theta, Active>,
                 "zofo: Outer needs State<Theta> and apply(theta, perturbation, gradient, state) (concept "
                 "OuterOptimizer)");
   using Level = OuterStep<Batched, Active, E>;
@@ -89,15 +92,16 @@ class Solver {
   /// Many tasks of four functions each.
   Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
       : Solver(tasks, std::move(policies), std::move(options), nullptr) {}
-  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
+  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies,
+         BilevelOptions options = {}) requires simple
       : Solver(std::span<Problem>(tasks), std::move(policies), std::move(options), nullptr) {}
   /// The default policies.
   Solver(Problem& problem, BilevelOptions options)
       : Solver(problem, Policies<D, E, O, I>{}, std::move(options)) {}
 
-  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next step.
-  /// A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the step can
-  /// be taken again.
+  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next
+  /// step. A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the
+  /// step can be taken again.
   const StepReport& step(Theta& theta, std::span<Pair> adapters) {
     require(adapters.size() == problem_.num_tasks(), "adapters: {} pairs for {} tasks", adapters.size(),
             problem_.num_tasks());
@@ -244,7 +248,7 @@ class Solver {
   // An optimiser that can be asked beforehand whether it will take the update lets the anchor be overwritten
   // where it is; for others the present point goes into a second copy, which is swapped in at the end.
   void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
-    if constexpr (ChecksUpdate<O, Theta, Active>) {
+    if constexpr (outer::ChecksUpdate<O, Theta, Active>) {
       outer_.check_update(theta, active, report_.gradient, state_.outer);
       std::swap(next_anchor_, state_.anchor);
     }

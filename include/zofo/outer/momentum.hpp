@@ -44,9 +44,9 @@ struct Momentum {
   /// Updates θ. Throws as check_update does, nothing changed.
   template <HasTensors Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
-    static_assert(FillableLaw<D, Theta>,
+    static_assert(FillablePerturbation<D, Theta>,
                   "zofo: outer::Momentum needs a perturbation with fill(direction, tensor, offset, z, n) or "
-                  "bind(theta, direction) (concept FillableLaw)");
+                  "bind(theta, direction) (concept FillablePerturbation)");
     check_update(theta, perturbation, gradient, state);
     moments_like(theta, state.velocity);
     const double rate_now = rate.at(state.steps);

@@ -40,7 +40,7 @@ class BoundEstimate {
   }
 
  private:
-  static constexpr bool kBinds = BindableLaw<D, Theta>;
+  static constexpr bool kBinds = BindablePerturbation<D, Theta>;
   using Bound = std::remove_cvref_t<decltype(::zofo::bind(std::declval<const D&>(),
                                                           std::declval<const Theta&>(), Direction{}))>;
 
@@ -64,9 +64,9 @@ class BoundEstimate {
 template <HasTensors Theta, class D, class F>
 void for_each_update_block(Theta& theta, const D& perturbation, const ZoGradient& gradient, const F& f) {
   static_assert(
-      FillableLaw<D, Theta>,
+      FillablePerturbation<D, Theta>,
       "zofo: for_each_update_block needs a perturbation with fill(direction, tensor, offset, z, n) or "
-      "bind(theta, direction) (concept FillableLaw)");
+      "bind(theta, direction) (concept FillablePerturbation)");
   const BoundEstimate<D, Theta> estimate(perturbation, gradient, theta);
   std::size_t index = 0;
   for_each_tensor(theta, [&]<class T>(std::uint32_t tensor, T* x, std::size_t size) {

@@ -98,14 +98,16 @@ struct Orthogonal {
     return total;
   }
 
+  // A template, so that only programs with orthogonal directions compile products of matrices.
+  template <class Matrix>
   static void add_products(Direction direction, std::uint32_t tensor, std::uint64_t offset, std::size_t n,
-                           const Eigen::MatrixXd& weights, Eigen::MatrixXd& sum) {
-    Eigen::MatrixXd g(static_cast<Eigen::Index>(n), weights.rows());
+                           const Matrix& weights, Matrix& sum) {
+    Matrix g(static_cast<Eigen::Index>(n), weights.rows());
     for (Eigen::Index j = 0; j < g.cols(); ++j) {
       direction.query = static_cast<std::uint32_t>(j);
       normals(direction, tensor, offset, g.col(j).data(), n);
     }
-    const Eigen::MatrixXd z = g * weights.transpose();
+    const Matrix z = g * weights.transpose();
     sum.noalias() += z.transpose() * z;
   }
 };

@@ -64,8 +64,9 @@ void move_one(Theta& theta, const D& perturbation, Direction direction, double a
 
 /// `fill(direction, tensor, offset, z, n)`: any piece of z, of any tensor, on its own.
 template <class D>
-concept CoordinatewiseLaw = requires(const D& perturbation, Direction direction, std::uint32_t tensor,
-                                     std::uint64_t offset, float* z, double* wide, std::size_t n) {
+concept CoordinatewisePerturbation = requires(const D& perturbation, Direction direction,
+                                              std::uint32_t tensor, std::uint64_t offset, float* z,
+                                              double* wide, std::size_t n) {
   perturbation.fill(direction, tensor, offset, z, n);
   perturbation.fill(direction, tensor, offset, wide, n);
 };
@@ -73,29 +74,29 @@ concept CoordinatewiseLaw = requires(const D& perturbation, Direction direction,
 /// `bind(θ, direction)`: a coordinatewise perturbation that is z(direction) on θ's shape, for those whose
 /// entries depend on one another. Only that direction may be filled from it.
 template <class D, class Theta>
-concept BindableLaw = requires(const D& perturbation, const Theta& theta, Direction direction) {
-  { perturbation.bind(theta, direction) } -> CoordinatewiseLaw;
+concept BindablePerturbation = requires(const D& perturbation, const Theta& theta, Direction direction) {
+  { perturbation.bind(theta, direction) } -> CoordinatewisePerturbation;
 };
 
 /// A perturbation whose z can be generated piece by piece on θ, at once or after `bind`.
 template <class D, class Theta>
-concept FillableLaw = BindableLaw<D, Theta> || CoordinatewiseLaw<D>;
+concept FillablePerturbation = BindablePerturbation<D, Theta> || CoordinatewisePerturbation<D>;
 
 /// The perturbation as a coordinatewise one for this direction on θ's shape: a copy of itself where it is
 /// one. Only shapes are read, not θ's values. Call it as zofo::bind: for a θ of a standard type, or with one
 /// among its template arguments, the bare name would find std::bind too.
 template <class D, class Theta>
-requires FillableLaw<D, Theta>
+requires FillablePerturbation<D, Theta>
 [[nodiscard]] auto bind(const D& perturbation, [[maybe_unused]] const Theta& theta,
                         [[maybe_unused]] Direction direction) {
-  if constexpr (BindableLaw<D, Theta>)
+  if constexpr (BindablePerturbation<D, Theta>)
     return perturbation.bind(theta, direction);
   else
     return perturbation;
 }
 
 /// θ ← θ + a z(direction), fused with generation; what a coordinatewise perturbation's `add` does.
-template <CoordinatewiseLaw D, HasTensors Theta>
+template <CoordinatewisePerturbation D, HasTensors Theta>
 void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction, double a) {
   for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
     detail::add_to_tensor(perturbation, direction, tensor, a, x, n);
@@ -104,7 +105,7 @@ void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction
 
 /// θ ← θ + a z(direction) by any perturbation that fills or binds; what its `add` does.
 template <class D, HasTensors Theta>
-requires FillableLaw<D, Theta>
+requires FillablePerturbation<D, Theta>
 void add_bound(const D& perturbation, Theta& theta, Direction direction, double a) {
   add_coordinatewise(zofo::bind(perturbation, theta, direction), theta, direction, a);
 }
@@ -114,7 +115,7 @@ void add_bound(const D& perturbation, Theta& theta, Direction direction, double 
 /// and an `add`. Throws Error when `out` has another shape.
 template <class D, class Theta>
 void write_perturbed(const D& perturbation, const Theta& theta, Direction direction, double a, Theta& out) {
-  if constexpr (HasTensors<Theta> && FillableLaw<D, Theta>) {
+  if constexpr (HasTensors<Theta> && FillablePerturbation<D, Theta>) {
     const auto bound = zofo::bind(perturbation, theta, direction);
     detail::walk_together(
         theta,
@@ -133,7 +134,7 @@ void write_perturbed(const D& perturbation, const Theta& theta, Direction direct
 template <class D, class Theta>
 void write_perturbed_pair(const D& perturbation, const Theta& theta, Direction direction, double a,
                           Theta& plus, Theta& minus) {
-  if constexpr (HasTensors<Theta> && FillableLaw<D, Theta>) {
+  if constexpr (HasTensors<Theta> && FillablePerturbation<D, Theta>) {
     const auto bound = zofo::bind(perturbation, theta, direction);
     detail::walk_together(
         theta,

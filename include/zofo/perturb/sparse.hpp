@@ -23,8 +23,8 @@ concept DirectionMask = requires(const M& mask, Direction direction, std::uint32
 };
 
 /// A coordinatewise perturbation under a mask.
-template <CoordinatewiseLaw Base, DirectionMask Mask>
-struct MaskedLaw {
+template <CoordinatewisePerturbation Base, DirectionMask Mask>
+struct MaskedPerturbation {
   Base base;
   Mask mask;
   /// z_i for i in [offset, offset + n) of one tensor.
@@ -58,15 +58,15 @@ struct Sparse {
   }
   /// z(direction) on θ's shape. Throws Error when the mask was made for another shape.
   template <HasTensors Theta>
-  requires FillableLaw<Base, Theta>
+  requires FillablePerturbation<Base, Theta>
   [[nodiscard]] auto bind(const Theta& theta, Direction direction) const {
     if constexpr (requires { mask.check_shape(theta); }) mask.check_shape(theta);
     auto bound = zofo::bind(base, theta, direction);
-    return MaskedLaw<decltype(bound), Mask>{std::move(bound), mask};
+    return MaskedPerturbation<decltype(bound), Mask>{std::move(bound), mask};
   }
   /// θ ← θ + a z(direction).
   template <HasTensors Theta>
-  requires FillableLaw<Base, Theta>
+  requires FillablePerturbation<Base, Theta>
   void add(Theta& theta, Direction direction, double a) const { add_bound(*this, theta, direction, a); }
   /// E‖z‖² on d coordinates, for bases with E zzᵀ = I and masks with mean_kept.
   [[nodiscard]] double mean_square_length(std::size_t d) const requires

@@ -49,7 +49,9 @@ namespace detail {
 struct Extremes {
   double low, high;
 };
-[[nodiscard]] inline Extremes extreme_eigenvalues(const Eigen::MatrixXd& symmetric) {
+// Templates, so that only programs that ask for constants compile an eigenvalue solver, which takes long.
+template <class Derived>
+[[nodiscard]] Extremes extreme_eigenvalues(const Eigen::MatrixBase<Derived>& symmetric) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(symmetric, Eigen::EigenvaluesOnly);
   return {eigen.eigenvalues().minCoeff(), eigen.eigenvalues().maxCoeff()};
 }
@@ -62,7 +64,8 @@ inline void set_lower(Constants& constants, const Extremes& extremes) {
 }
 
 /// Smoothness, convexity and effective rank of φ from its constant Hessian.
-inline void set_phi(Constants& constants, const Eigen::MatrixXd& hessian) {
+template <class Derived>
+void set_phi(Constants& constants, const Eigen::MatrixBase<Derived>& hessian) {
   const Extremes e = extreme_eigenvalues(hessian);
   constants.phi_mu = e.low;
   constants.phi_smoothness = std::max(e.high, -e.low);

@@ -3,24 +3,47 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
-#include <Eigen/QR>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
+#include "zofo/core/batch_key.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/batch_key.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {
 
+namespace detail {
+
+/// Whether a symmetric matrix has a Cholesky factor; in plain loops, as Eigen's takes the compiler long.
+template <class Matrix>
+[[nodiscard]] bool is_positive_definite(Matrix x) {
+  for (Eigen::Index k = 0; k < x.rows(); ++k) {
+    for (Eigen::Index j = 0; j < k; ++j) x(k, k) -= x(k, j) * x(k, j);
+    if (!(x(k, k) > 0)) return false;
+    x(k, k) = std::sqrt(x(k, k));
+    for (Eigen::Index i = k + 1; i < x.rows(); ++i) {
+      for (Eigen::Index j = 0; j < k; ++j) x(i, k) -= x(i, j) * x(k, j);
+      x(i, k) /= x(k, k);
+    }
+  }
+  return true;
+}
+
+}  // namespace detail
+
 /// G = ½(p−Aθ−b)ᵀH(p−Aθ−b), F = ½(θ−a)ᵀQ(θ−a) + ½(p−c)ᵀR(p−c) + θᵀSp; θ ∈ R^d, p ∈ R^m. Samples are ignored.
 /// φ and L*_λ are quadratic too.
-struct Quadratic {
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+///
+/// A template, so that a program compiles those members alone that it calls: factorisations and eigenvalues
+/// take the compiler long. `Quadratic` is the one of double.
+template <class Number>
+struct QuadraticOf {
+  using Vector = Eigen::Matrix<Number, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<Number, Eigen::Dynamic, Eigen::Dynamic>;
   using Theta = Vector;
   using Adapter = Vector;
 
@@ -43,7 +66,7 @@ struct Quadratic {
     shape("R", R, m, m);
     shape("S", S, d, m);
     require(c.size() == m, "quadratic: c has {} entries: must have {}", c.size(), m);
-    require(H.llt().info() == Eigen::Success, "quadratic: H must be positive definite");
+    require(detail::is_positive_definite(H), "quadratic: H must be positive definite");
   }
 
   /// F(θ, p).
@@ -154,6 +177,8 @@ struct Quadratic {
   }
 };
 
+using Quadratic = QuadraticOf<double>;
+
 /// What `random_quadratic` is made from: the spectra fix dimensions, condition numbers and effective ranks.
 struct QuadraticSpectra {
   Eigen::VectorXd upper;        ///< eigenvalues of Q, d of them
@@ -161,6 +186,56 @@ struct QuadraticSpectra {
   double coupling = 0.3;        ///< spectral size of A and S, about
   double adapter_weight = 1.0;  ///< R = adapter_weight · I
 };
+
+namespace detail {
+
+/// Q of x = QR by Householder reflections (Golub & Van Loan 2013, §5.2), with the signs of
+/// Eigen::HouseholderQR. In plain loops, as that class takes the compiler long.
+[[nodiscard]] inline Eigen::MatrixXd orthogonal_factor(Eigen::MatrixXd x) {
+  const Eigen::Index n = x.rows();
+  Eigen::VectorXd weights = Eigen::VectorXd::Zero(n);
+  // m ← (I − w v vᵀ) m on rows and columns from `first` on, v = (1, entries of column k of x below row k).
+  const auto reflect = [&](Eigen::Index k, Eigen::MatrixXd& m, Eigen::Index first) {
+    for (Eigen::Index j = first; j < n; ++j) {
+      double sum = 0.0;
+      for (Eigen::Index i = k + 1; i < n; ++i) sum += x(i, k) * m(i, j);
+      sum += m(k, j);
+      m(k, j) -= weights[k] * sum;
+      for (Eigen::Index i = k + 1; i < n; ++i) m(i, j) -= weights[k] * x(i, k) * sum;
+    }
+  };
+  for (Eigen::Index k = 0; k < n; ++k) {
+    double below = 0.0;
+    for (Eigen::Index i = k + 1; i < n; ++i) below += x(i, k) * x(i, k);
+    if (below <= std::numeric_limits<double>::min()) continue;  // nothing to reflect
+    const double head = x(k, k), length = std::sqrt(head * head + below);
+    const double diagonal = head >= 0.0 ? -length : length;
+    for (Eigen::Index i = k + 1; i < n; ++i) x(i, k) /= head - diagonal;
+    weights[k] = (diagonal - head) / diagonal;
+    reflect(k, x, k + 1);
+  }
+  Eigen::MatrixXd q = Eigen::MatrixXd::Identity(n, n);
+  for (Eigen::Index k = n - 1; k >= 0; --k) reflect(k, q, k);
+  return q;
+}
+
+/// The symmetric part of Q diag(λ) Qᵀ. Plain loops, as a product of matrices takes the compiler long.
+[[nodiscard]] inline Eigen::MatrixXd conjugated(const Eigen::MatrixXd& q,
+                                                const Eigen::VectorXd& eigenvalues) {
+  const Eigen::Index n = q.rows();
+  Eigen::MatrixXd product = Eigen::MatrixXd::Zero(n, n);
+  for (Eigen::Index j = 0; j < n; ++j)
+    for (Eigen::Index k = 0; k < n; ++k) {
+      const double right = q(j, k);
+      for (Eigen::Index i = 0; i < n; ++i) product(i, j) += (q(i, k) * eigenvalues[k]) * right;
+    }
+  for (Eigen::Index j = 0; j < n; ++j)
+    for (Eigen::Index i = 0; i <= j; ++i)
+      product(i, j) = product(j, i) = 0.5 * (product(i, j) + product(j, i));
+  return product;
+}
+
+}  // namespace detail
 
 /// A problem with the given spectra in random bases; the same seed gives the same problem.
 [[nodiscard]] inline Quadratic random_quadratic(const QuadraticSpectra& spectra, std::uint64_t seed) {
@@ -175,9 +250,7 @@ struct QuadraticSpectra {
   };
   const auto in_random_basis = [&](const Eigen::VectorXd& eigenvalues) -> Matrix {
     const auto n = eigenvalues.size();
-    const Matrix basis = Eigen::HouseholderQR<Matrix>(normal(n, n)).householderQ();
-    const Matrix product = basis * eigenvalues.asDiagonal() * basis.transpose();
-    return 0.5 * (product + product.transpose());
+    return detail::conjugated(detail::orthogonal_factor(normal(n, n)), eigenvalues);
   };
   const double size = spectra.coupling / std::sqrt(static_cast<double>(d + m));
   Quadratic problem;

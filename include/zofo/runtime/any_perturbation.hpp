@@ -27,8 +27,9 @@ namespace zofo::llm {
 /// of z.
 class BoundPerturbation {
  public:
-  using Choice = std::variant<Gaussian, Rademacher, ScaledGaussian, SingleEntry, LowRankFactors,
-                              MaskedLaw<Gaussian, MagnitudeMask>, MaskedLaw<Gaussian, RandomMask>>;
+  using Choice =
+      std::variant<Gaussian, Rademacher, ScaledGaussian, SingleEntry, LowRankFactors,
+                   MaskedPerturbation<Gaussian, MagnitudeMask>, MaskedPerturbation<Gaussian, RandomMask>>;
   explicit BoundPerturbation(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// z_i for i in [offset, offset + n) of one tensor.

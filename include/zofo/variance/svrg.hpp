@@ -48,8 +48,7 @@ struct Svrg {
     }
     detail::difference(estimator, step, 1.0, evaluator, state.probes, state.scratch, estimate);
     detail::append(estimate, 1.0, state.base);
-    estimate.queries =
-        state.base.queries;  // the gradient is in the full estimate, the difference corrects it
+    estimate.queries = state.base.queries;  // the difference only corrects
   }
 };
 

@@ -17,7 +17,7 @@ using zofo::Rademacher;
 
 static_assert(zofo::Perturbation<Gaussian, Eigen::VectorXd> &&
               zofo::Perturbation<Rademacher, Eigen::MatrixXf>);
-static_assert(zofo::CoordinatewiseLaw<Gaussian> && zofo::CoordinatewiseLaw<Rademacher>);
+static_assert(zofo::CoordinatewisePerturbation<Gaussian> && zofo::CoordinatewisePerturbation<Rademacher>);
 static_assert(!zofo::Perturbation<Gaussian, std::list<float>>);
 
 namespace {
