@@ -203,7 +203,7 @@ class Replay(Runs):
         self.refused(self.replay(run), "has the hash", "the run recorded")
         lines = whole.splitlines(keepends=True)
         trajectory.write_text("".join(lines[:7] + lines[8:]))
-        self.refused(self.replay(run), f"{trajectory}:8: at = 8: a step is missing")
+        self.refused(self.replay(run), f"{trajectory}:8: at = 8: must be 7, a step is missing")
         trajectory.write_text(whole)
         other = self.here / "other.gguf"
         weights = bytearray(self.model.read_bytes())

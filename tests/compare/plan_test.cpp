@@ -75,7 +75,7 @@ TEST_CASE("settings reach their method, those of all first, a later one in place
   CHECK(value(0, "one_sided") == "true;");
   CHECK(value(2, "batch") == "16;");
   CHECK(value(0, "batch").empty());
-  CHECK(plan.arms[1].method == "lora");
+  CHECK(plan.arms[1].method == zofo::llm::Method::lora);
 }
 
 TEST_CASE("a plan that cannot be carried out is refused by field", "[compare]") {
@@ -155,7 +155,7 @@ TEST_CASE("passes are a budget as well, and every method of finetune can be comp
   t.seconds = "";
   t.passes = "1e4";
   t.methods.clear();
-  for (const zofo::llm::Method& method : zofo::llm::methods) t.methods.emplace_back(method.name);
+  for (const zofo::llm::MethodInfo& method : zofo::llm::methods) t.methods.emplace_back(method.name());
   const Plan plan = checked(t);
   CHECK(plan.arms.size() == zofo::llm::methods.size());
   std::string given;

@@ -42,6 +42,14 @@ TEST_CASE("a trajectory reads back to the bit", "[core]") {
   REQUIRE(read == kWritten);
   CHECK(std::signbit(read[0].update.terms[1].coefficient));
   CHECK(parse_trajectory("", "t").empty());
+  const auto old = parse_trajectory(
+      "{\"at\":0,\"coefficient\":0.5,\"query\":0,\"seed\":7,\"step\":0}\n"
+      "{\"at\":0,\"coefficient\":0.25,\"query\":1,\"seed\":7,\"step\":0}\n"
+      "{\"at\":1,\"coefficient\":-1,\"query\":0,\"seed\":7,\"step\":1}\n",
+      "t");
+  REQUIRE(old.size() == 2);
+  CHECK(old[0].update == ZoGradient{{{{7, 0, 0}, 0.5}, {{7, 0, 1}, 0.25}}, 2.0});
+  CHECK(old[1].update == ZoGradient{{{{7, 1, 0}, -1.0}}, 1.0});
   CHECK(trajectory_lines(3, {{{{7, 3, 0}, -0.25}}, 2.0}) ==
         "{\"at\":3,\"coefficient\":-0.25,\"query\":0,\"seed\":7,\"step\":3,\"queries\":2,\"terms\":1}\n");
   // As other programs write JSON: blanks, another order, a decimal point.

@@ -4,7 +4,7 @@
 
 #include "fuzz.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/config/options.hpp"
+#include "zofo/config/run_options.hpp"
 #include "zofo/config/options_toml.hpp"
 
 using namespace zofo;
@@ -35,7 +35,7 @@ void read_task(const std::filesystem::path& file) {
 }
 
 void read_options(const fuzz::ScratchFolder& folder, const std::filesystem::path& file) {
-  llm::Options options, again;
+  llm::RunOptions options, again;
   llm::read_toml(options, file);
   accepts([&] { options.check(); });
   const std::string written = llm::to_toml(options);

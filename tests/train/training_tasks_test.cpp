@@ -33,7 +33,7 @@ TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters th
   CHECK(run.adapter_names() == adapters);
   model::Parameters theta = f.loaded.parameters.clone();
   CHECK_NOTHROW(run.check_backbone(ended.run, theta));
-  replay_run(run, trajectory_of(ended.run), theta);
+  replay_run(run, read_trajectory(ended.run / "trajectory.jsonl"), theta);
   CHECK(std::ranges::equal(theta.values(), ended.theta));
   CHECK(!std::ranges::equal(f.loaded.parameters.values(), ended.theta));
   CHECK_THROWS_WITH(run.check_backbone(ended.run, theta), contains("another backbone"));
@@ -84,8 +84,8 @@ TEST_CASE("drift takes the same first step up to its sign", "[train]") {
     a.seed = b.seed = seed;
     const auto bilevel = f.train(fmt::format("bilevel{}", seed), a);
     const auto drift = f.train(fmt::format("drift{}", seed), b);
-    const auto moves = trajectory_of(bilevel.run);
-    const auto signs = trajectory_of(drift.run);
+    const auto moves = read_trajectory(bilevel.run / "trajectory.jsonl");
+    const auto signs = read_trajectory(drift.run / "trajectory.jsonl");
     REQUIRE(moves.size() == 1);
     CHECK(std::abs(moves[0].update.terms.at(0).coefficient) == std::abs(signs[0].update.terms.at(0).coefficient));
     for (const std::string& name : adapters)

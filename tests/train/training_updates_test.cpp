@@ -91,7 +91,7 @@ TEST_CASE("every way to move the backbone is replayed and resumed to the bit", "
     const auto whole = f.train("whole" + name, o);
     model::Parameters theta = f.loaded.parameters.clone();
     const RunDescription run = read_description(whole.run);
-    replay_run(run, trajectory_of(whole.run), theta);
+    replay_run(run, read_trajectory(whole.run / "trajectory.jsonl"), theta);
     REQUIRE(std::ranges::equal(theta.values(), whole.theta));
     CHECK(!std::ranges::equal(f.loaded.parameters.values(), whole.theta));
     // Cut after step 5: amid a reduction's period and a held subspace.
@@ -132,7 +132,7 @@ TEST_CASE("the default way is what it was: an estimate and a step of gradient de
   const testing::TasksFixture f("meta_default");
   const auto run = f.train("run", testing::short_run(4));
   model::Parameters theta = f.loaded.parameters.clone();
-  for (const auto& step : trajectory_of(run.run)) {
+  for (const auto& step : read_trajectory(run.run / "trajectory.jsonl")) {
     REQUIRE(step.update.terms.size() == 1);
     CHECK(step.update.terms[0].direction == Direction{0, step.step, 0});
     Gaussian{}.add(theta, step.update.terms[0].direction, -1e-4 * step.update.terms[0].coefficient);
@@ -147,14 +147,14 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
     RunOptions o = testing::short_run(1);
     way.set(o);
     o.method = Method::bilevel;
-    const auto real = trajectory_of(f.train("real" + std::to_string(&way - ways.data()), o).run);
+    const auto real = read_trajectory(f.train("real" + std::to_string(&way - ways.data()), o).run / "trajectory.jsonl");
     std::set<int> signs;
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       o.seed = seed;
       o.method = Method::bilevel;
-      const auto a = trajectory_of(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run);
+      const auto a = read_trajectory(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run / "trajectory.jsonl");
       o.method = Method::drift;
-      const auto b = trajectory_of(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run);
+      const auto b = read_trajectory(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run / "trajectory.jsonl");
       REQUIRE(a.size() == 1);
       REQUIRE(a[0].update.terms.size() == b[0].update.terms.size());
       const double sign = a[0].update.terms[0].coefficient == b[0].update.terms[0].coefficient ? 1.0 : -1.0;
@@ -219,7 +219,7 @@ TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet"
   o.reduction_period = 100;
   const auto run = f.train("run", o);
   CHECK(run.result.steps == 8);
-  CHECK(trajectory_of(run.run)[7].update.terms.size() == 2);
+  CHECK(read_trajectory(run.run / "trajectory.jsonl")[7].update.terms.size() == 2);
   o.in_memory = 1;
   CHECK_THROWS_WITH(o.check(), contains("in_memory = 1") && contains("svrg"));
 }

@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
-#include <string>
-#include <vector>
 
-#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/parse/file.hpp"
 #include "zofo/runtime/any_outer.hpp"
 #include "zofo/runtime/any_perturbation.hpp"
 
@@ -19,11 +15,11 @@ namespace zofo::llm {
 /// step k, k = 0, …, to. Returns the optimiser's state. Throws Error if the trajectory ends before.
 template <class Theta, class Before>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
-                              std::span<const checkpoint::TrajectoryStep> trajectory, std::uint32_t to,
+                              std::span<const TrajectoryStep> trajectory, std::uint32_t to,
                               Theta& theta, Before&& before) {
   require(to <= trajectory.size(), "trajectory: {} steps: step {} was asked for", trajectory.size(), to);
   AnyOuter::State<Theta> state;
-  for (const checkpoint::TrajectoryStep& step : trajectory.first(to)) {
+  for (const TrajectoryStep& step : trajectory.first(to)) {
     before(step.step);
     outer.apply(theta, perturbation, step.update, state);
   }
@@ -32,14 +28,9 @@ AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOute
 }
 template <class Theta>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
-                              std::span<const checkpoint::TrajectoryStep> trajectory, std::uint32_t to,
+                              std::span<const TrajectoryStep> trajectory, std::uint32_t to,
                               Theta& theta) {
   return replay(perturbation, outer, trajectory, to, theta, [](std::uint32_t) {});
-}
-
-/// The trajectory that a file holds. Throws Error with file and line.
-inline std::vector<checkpoint::TrajectoryStep> read_trajectory(const std::filesystem::path& path) {
-  return checkpoint::parse_trajectory(parse::read_file(path), path.string());
 }
 
 }  // namespace zofo::llm

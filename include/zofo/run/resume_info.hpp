@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model/parameters.hpp"
@@ -36,14 +36,14 @@ struct Origin {
 /// What a run folder held when the saved state was made, read and checked before anything of it is changed.
 struct Past {
   RunLog::Past log;
-  std::vector<checkpoint::TrajectoryStep> steps;
+  std::vector<TrajectoryStep> steps;
 
   /// Nothing for a new run. Throws Error naming the field or the file that is not what the state was made with.
   Past(const Origin& origin, const nlohmann::json& fingerprints, const RunFolder& folder) {
     if (!origin.saved) return;
     check_identity(origin.saved->number<nlohmann::json>("identity"), fingerprints);
     log = RunLog::read(folder, *origin.saved);
-    steps = checkpoint::parse_trajectory(log.trajectory, folder.file("trajectory.jsonl").string());
+    steps = parse_trajectory(log.trajectory, folder.file("trajectory.jsonl").string());
   }
 };
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/parse/file.hpp"
@@ -246,7 +246,7 @@ inline void merge_run(const std::filesystem::path& run, const RunDescription& de
 /// Updates θ, which is θ_0, along the run's trajectory: θ_K to the bit, since each step is the same update in
 /// the same order. Throws Error where θ lies on a device that cannot do it.
 template <class Theta>
-void replay_run(const RunDescription& described, std::span<const checkpoint::TrajectoryStep> steps,
+void replay_run(const RunDescription& described, std::span<const TrajectoryStep> steps,
                 Theta& theta) {
   const auto last = static_cast<std::uint32_t>(std::min<std::size_t>(
       steps.size(), described.steps.value_or(std::numeric_limits<std::uint32_t>::max())));
@@ -255,10 +255,4 @@ void replay_run(const RunDescription& described, std::span<const checkpoint::Tra
   replay(make_perturbation(described.theta, theta),
          make_outer(described.theta, schedule.of(described.theta.theta_rate)), steps, last, theta);
 }
-/// The trajectory of a run's folder. Throws Error with file and line.
-inline std::vector<checkpoint::TrajectoryStep> trajectory_of(const std::filesystem::path& run) {
-  const std::filesystem::path path = run / "trajectory.jsonl";
-  return checkpoint::parse_trajectory(parse::read_file(path), path.string());
-}
-
 }  // namespace zofo::llm

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/checkpoint/trajectory.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/lm/evaluate.hpp"
@@ -45,8 +45,9 @@ class RunLog {
 
   /// An outer step; `sampled` are the numbers of its tasks.
   void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
-    checkpoint::for_each_line(report.step, report.gradient,
-                              [this](const std::string& line) { trajectory_.line(line); });
+    std::string lines = trajectory_lines(report.step, report.gradient);
+    lines.pop_back();  // the line end, which the file adds
+    trajectory_.line(lines);
     nlohmann::json fields = {{"event", "step"},
                              {"step", report.step},
                              {"seconds", tally.seconds},

@@ -121,7 +121,7 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
       static_cast<void>(draw_examples(task, count, request.options.seed));
     if (described) described->check_words(request.run, task.task.name, task.task.options);
   }
-  std::vector<checkpoint::TrajectoryStep> trajectory;
+  std::vector<TrajectoryStep> trajectory;
   if (described) {
     described->check_backbone(request.run, model.parameters);
     merge_run(request.run, *described, model.parameters);
