@@ -15,8 +15,8 @@
 #include "zofo/config/method_presets.hpp"
 #include "zofo/run/resume.hpp"
 #include "zofo/train/device.hpp"
-#include "zofo/train/run_task.hpp"
 #include "zofo/train/load_tasks.hpp"
+#include "zofo/train/run_task.hpp"
 #include "zofo/train/training.hpp"
 
 namespace zofo::testing {
@@ -58,8 +58,9 @@ struct TasksFixture : TinyFixture {
     names.push_back(at.string());
   }
   [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
-    return llm::encode_tasks(loaded, llm::load_tasks({"", names, "", folder.string()}, options), options);
+    return llm::encode_tasks(loaded, llm::load_tasks(places(), options), options);
   }
+  [[nodiscard]] llm::Places places() const { return {"", names, "", folder.string()}; }
 
   struct Ended {
     llm::RunResult result;
