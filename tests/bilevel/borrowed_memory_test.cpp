@@ -74,7 +74,7 @@ void solved_in_place(const Estimator& estimator, const Outer& outer) {
   CHECK(own == view);
   CHECK(std::equal(vectors.upper.begin(), vectors.upper.end(), pair.upper.begin()));
   // The solver keeps copies: when the caller's memory is used for something else its state stays as it is.
-  if constexpr (VarianceReduction<Estimator>) {
+  if constexpr (variance::VarianceReduction<Estimator>) {
     const double kept = (*solver.state().anchor.theta)[0];
     std::fill(theta.begin(), theta.end(), -1.0);
     CHECK((*solver.state().anchor.theta)[0] == kept);

@@ -13,7 +13,7 @@ struct Count {
 struct Deaf {};
 }  // namespace
 
-static_assert(zofo::Observer<zofo::Silent> && zofo::Observer<Count> &&
+static_assert(zofo::Observer<zofo::NullObserver> && zofo::Observer<Count> &&
               zofo::Observer<zofo::Observers<Count, Count>>);
 static_assert(!zofo::Observer<Deaf>);
 

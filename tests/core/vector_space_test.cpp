@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <list>
 #include <vector>
 
 #include "catch.hpp"
@@ -34,10 +35,10 @@ static_assert(zofo::VectorSpace<Eigen::VectorXd> && zofo::VectorSpace<Eigen::Vec
 static_assert(zofo::VectorSpace<Eigen::MatrixXd> && zofo::VectorSpace<Eigen::MatrixXf>);
 static_assert(zofo::VectorSpace<Eigen::Matrix<float, 3, 2, Eigen::RowMajor>>);
 static_assert(zofo::VectorSpace<user::Number>);
-static_assert(!zofo::VectorSpace<Eigen::VectorXi> && !zofo::VectorSpace<std::vector<double>>);
+static_assert(!zofo::VectorSpace<Eigen::VectorXi> && !zofo::VectorSpace<std::list<double>>);
 static_assert(!zofo::VectorSpace<double> && !zofo::VectorSpace<user::Pair>);
 static_assert(zofo::HasTensors<user::Pair> && zofo::HasTensors<Eigen::MatrixXf>);
-static_assert(!zofo::HasTensors<std::vector<float>> && !zofo::HasTensors<user::Number>);
+static_assert(!zofo::HasTensors<std::list<float>> && !zofo::HasTensors<user::Number>);
 static_assert(zofo::HasCoordinates<Eigen::VectorXf> && !zofo::HasCoordinates<user::Number>);
 
 TEMPLATE_TEST_CASE("Eigen vectors do what a vector space does", "[core]", Eigen::VectorXd, Eigen::VectorXf) {

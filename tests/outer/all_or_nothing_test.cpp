@@ -77,7 +77,7 @@ void check_all(const Outer& solver) {
 // check_update throws what apply throws, and nothing where apply does not.
 template <class Outer>
 void check_asks(const Outer& solver) {
-  static_assert(zofo::ChecksUpdate<Outer, VectorXd, Gaussian>);
+  static_assert(zofo::outer::ChecksUpdate<Outer, VectorXd, Gaussian>);
   VectorXd theta = VectorXd::Ones(50);
   typename Outer::template State<VectorXd> state;
   CHECK_NOTHROW(solver.check_update(theta, Gaussian{}, estimates::at(0), state));
@@ -121,7 +121,7 @@ TEST_CASE("what apply would throw can be asked beforehand", "[outer]") {
   check_asks(outer::RmsScalar{.rate = 0.1});
   check_asks(outer::StepClipping{outer::Sgd{.rate = 0.1}, 0.5});
   check_asks(outer::StepClipping{outer::Momentum{.rate = 0.1}, 0.5});
-  static_assert(!zofo::ChecksUpdate<outer::Projected<outer::Sgd, outer::Box>, VectorXd, Gaussian>);
+  static_assert(!zofo::outer::ChecksUpdate<outer::Projected<outer::Sgd, outer::Box>, VectorXd, Gaussian>);
 }
 
 TEST_CASE("RmsScalar leaves θ and its state when ρ² leaves the range of a double, or q is not given",

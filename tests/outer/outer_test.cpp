@@ -15,8 +15,8 @@ using zofo::Gaussian;
 using zofo::ZoGradient;
 namespace outer = zofo::outer;
 
-static_assert(zofo::OuterOptimizer<outer::Sgd, Eigen::VectorXd, Gaussian>);
-static_assert(zofo::OuterOptimizer<outer::Adam, Eigen::MatrixXf, zofo::Rademacher>);
+static_assert(zofo::outer::OuterOptimizer<outer::Sgd, Eigen::VectorXd, Gaussian>);
+static_assert(zofo::outer::OuterOptimizer<outer::Adam, Eigen::MatrixXf, zofo::Rademacher>);
 
 namespace {
 struct TwoTensors {

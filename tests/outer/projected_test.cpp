@@ -23,8 +23,8 @@ using zofo::outer::Box;
 using zofo::outer::Projected;
 using zofo::outer::Sgd;
 
-static_assert(zofo::OuterOptimizer<Projected<Sgd, Box>, VectorXd, Gaussian>);
-static_assert(zofo::OuterOptimizer<Projected<zofo::outer::Adam, Ball>, TwoBlocks, Gaussian>);
+static_assert(zofo::outer::OuterOptimizer<Projected<Sgd, Box>, VectorXd, Gaussian>);
+static_assert(zofo::outer::OuterOptimizer<Projected<zofo::outer::Adam, Ball>, TwoBlocks, Gaussian>);
 
 namespace {
 template <class Set>

@@ -26,8 +26,8 @@ using zofo::outer::Momentum;
 using zofo::outer::Sgd;
 using zofo::outer::StepClipping;
 
-static_assert(zofo::OuterOptimizer<StepClipping<Sgd>, VectorXd, Gaussian>);
-static_assert(zofo::OuterOptimizer<StepClipping<Momentum>, Eigen::MatrixXf, Gaussian>);
+static_assert(zofo::outer::OuterOptimizer<StepClipping<Sgd>, VectorXd, Gaussian>);
+static_assert(zofo::outer::OuterOptimizer<StepClipping<Momentum>, Eigen::MatrixXf, Gaussian>);
 
 namespace {
 

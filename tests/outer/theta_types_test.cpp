@@ -54,7 +54,7 @@ double slope(const Law& law, Theta& theta, zofo::Direction z) {
 }
 template <class Theta, class Outer, class Law>
 double end_value(const Outer& solver, const Law& law) {
-  static_assert(zofo::OuterOptimizer<Outer, Theta, Law>);
+  static_assert(zofo::outer::OuterOptimizer<Outer, Theta, Law>);
   solver.check();
   Theta theta = twelve<Theta>();
   typename Outer::template State<Theta> state;

@@ -47,7 +47,7 @@ template <class V, class Outer>
 void check_outer(const Outer& solver) {
   VectorXd expected = VectorXd::LinSpaced(1500, -1.0, 1.0), numbers = expected;
   V theta = view<V>(numbers);
-  static_assert(zofo::OuterOptimizer<Outer, V, Gaussian>);
+  static_assert(zofo::outer::OuterOptimizer<Outer, V, Gaussian>);
   typename Outer::template State<VectorXd> expected_state;
   typename Outer::template State<V> state;
   for (std::uint32_t k = 0; k < 3; ++k) {

@@ -20,7 +20,7 @@ const Quadratic kQuadratic =
     zofo::problems::random_quadratic({VectorXd::LinSpaced(4, 1.0, 2.0), VectorXd::LinSpaced(3, 1.0, 3.0)}, 5);
 const Noisy kNoisy{kQuadratic, Noise{0.5, 0.3, 0.2}, Noise{0.1, 0.7, 0.0}};
 const VectorXd kTheta = VectorXd::LinSpaced(4, -1, 1), kP = VectorXd::LinSpaced(3, 0.5, 1.5);
-static_assert(zofo::BilevelProblem<Noisy<Quadratic>> && zofo::HasExactInner<Noisy<Quadratic>> &&
+static_assert(zofo::FourFunctions<Noisy<Quadratic>> && zofo::HasExactInner<Noisy<Quadratic>> &&
               zofo::problems::AnalyticProblem<Noisy<Quadratic>>);
 
 constexpr std::uint32_t kDraws = 20000;

@@ -54,10 +54,10 @@ struct OtherBatch : Svrg {
   template <class V>
   struct Evaluator {
     V& real;
-    std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+    std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
       return real.here(probes, batch);
     }
-    std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+    std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
       batch.number += 12345;
       return real.at_anchor(probes, batch);
     }

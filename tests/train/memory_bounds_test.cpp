@@ -14,6 +14,7 @@ constexpr std::size_t many = 1'000'000, few = 100;
 
 RunOptions options(Method method) {
   RunOptions o = preset(Command::meta_train, method);
+  o.steps = 1;
   o.batch = 6;
   return o;
 }

@@ -236,7 +236,7 @@ TEST_CASE("what cannot be in meta-training is said", "[train]") {
   refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer = OuterKind::adam; }, "outer = \"adam\": a GPU has");
   refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; }, "direction = \"sparse\"");
   refused([](RunOptions& o) { o.spread_scaled = true; }, "needs one_sided");
-  refused([](RunOptions& o) { o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo; }, "fits no p");
+  refused([](RunOptions& o) { o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none; }, "fits no p");
 }
 
 TEST_CASE("a run's description names what it lacks", "[train]") {

@@ -28,7 +28,7 @@ struct FiniteSum {
   [[nodiscard]] Eigen::VectorXd gradient(std::size_t i, const Eigen::VectorXd& x) const {
     return diagonals[i].cwiseProduct(x - centres[i]);
   }
-  [[nodiscard]] std::size_t row(zofo::ProbeBatch batch) const {
+  [[nodiscard]] std::size_t row(zofo::variance::ProbeBatch batch) const {
     return (batch.large ? batch.number : std::size_t{batch.number} * 5 + 3) % centres.size();
   }
 };
@@ -41,11 +41,11 @@ struct SumEvaluator {
   std::size_t asked_here = 0, asked_at_anchor = 0;
   std::vector<double> losses_here{}, losses_at_anchor{};  // both spans stay valid together
 
-  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
     asked_here += probes.size();
     return at(theta, probes, batch, losses_here);
   }
-  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch batch) {
+  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
     asked_at_anchor += probes.size();
     return at(anchor, probes, batch, losses_at_anchor);
   }
@@ -53,7 +53,7 @@ struct SumEvaluator {
 
  private:
   std::span<const double> at(const Eigen::VectorXd& x, std::span<const zofo::Probe> probes,
-                             zofo::ProbeBatch batch, std::vector<double>& losses) {
+                             zofo::variance::ProbeBatch batch, std::vector<double>& losses) {
     losses.clear();
     for (const zofo::Probe& probe : probes) {
       Eigen::VectorXd moved = x;

@@ -31,10 +31,10 @@ struct Linear {
   double shift = 0.0, anchor = 0.0;
   std::vector<double> losses_here{}, losses_at_anchor{};
 
-  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch) {
+  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch) {
     return at(shift, probes, losses_here);
   }
-  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch) {
+  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch) {
     return at(anchor, probes, losses_at_anchor);
   }
   void move_anchor() { anchor = shift; }

@@ -20,11 +20,11 @@ using zofo::SpreadScaled;
 using zofo::ZoGradient;
 namespace variance = zofo::variance;
 
-static_assert(zofo::VarianceReduction<variance::None<Central>> &&
-              zofo::VarianceReduction<variance::Svrg<Central>> &&
-              zofo::VarianceReduction<variance::Spider<Central>> &&
-              zofo::VarianceReduction<variance::Storm<Central>>);
-static_assert(!zofo::VarianceReduction<Central> && zofo::ProbeEvaluator<SumEvaluator>);
+static_assert(zofo::variance::VarianceReduction<variance::None<Central>> &&
+              zofo::variance::VarianceReduction<variance::Svrg<Central>> &&
+              zofo::variance::VarianceReduction<variance::Spider<Central>> &&
+              zofo::variance::VarianceReduction<variance::Storm<Central>>);
+static_assert(!zofo::variance::VarianceReduction<Central> && zofo::variance::ProbeEvaluator<SumEvaluator>);
 
 namespace {
 constexpr Eigen::Index kD = 5;

@@ -50,7 +50,7 @@ class OuterStep {
   using P = typename Problem::Adapter;
   /// Plain estimators run as the reduction that does nothing.
   using Reduction =
-      typename std::conditional_t<VarianceReduction<Estimator>, std::type_identity<Estimator>,
+      typename std::conditional_t<variance::VarianceReduction<Estimator>, std::type_identity<Estimator>,
                                   std::type_identity<variance::None<Estimator>>>::type;
   using State = typename Reduction::State;
   using AnchorPoint = Anchor<Theta, P>;
@@ -115,14 +115,14 @@ class OuterStep {
     MeanTerms mean;
     Outcome outcome;
 
-    std::span<const double> here(std::span<const Probe> probes, ProbeBatch batch) {
+    std::span<const double> here(std::span<const Probe> probes, variance::ProbeBatch batch) {
       const auto adapter = [this](std::size_t task) {
         const AdapterPair<P>& pair = point.adapters[task];
         return AdapterPair<const P*>{&pair.upper, &pair.lower};
       };
       return losses(point.theta, adapter, penalty, {probes, batch}, level.here_, &mean);
     }
-    std::span<const double> at_anchor(std::span<const Probe> probes, ProbeBatch batch) {
+    std::span<const double> at_anchor(std::span<const Probe> probes, variance::ProbeBatch batch) {
       const auto adapter = [this](std::size_t task) {
         const AdapterPair<Memory<P>>& pair = anchor.adapters[task];
         return AdapterPair<const P*>{&*pair.upper, &*pair.lower};
@@ -134,7 +134,7 @@ class OuterStep {
    private:
     struct Probes {
       std::span<const Probe> list;
-      ProbeBatch batch;
+      variance::ProbeBatch batch;
     };
     template <class Adapters>
     std::span<const double> losses(const Theta& theta, const Adapters& adapters, double lambda,
@@ -164,7 +164,7 @@ class OuterStep {
   // Of each task F(p), and where λ is not 0 G(p) and G(s).
   template <class Adapters>
   void list_requests(const Adapters& adapters, std::span<const std::size_t> tasks, double penalty,
-                     std::uint64_t seed, ProbeBatch batch) {
+                     std::uint64_t seed, variance::ProbeBatch batch) {
     requests_.clear();
     const auto stream = [&](BatchStream small, BatchStream large) {
       return stream_number(batch.large ? large : small);

@@ -35,7 +35,7 @@ template <class D, class O, class Theta, class Before>
 void replay(std::span<const TrajectoryStep> updates, const D& perturbation, const O& outer, Theta& theta,
             ReplayState<D, O, Theta>& state, Before&& before) {
   static_assert(
-      OuterOptimizer<O, Theta, ActivePerturbation<D>>,
+      outer::OuterOptimizer<O, Theta, ActivePerturbation<D>>,
       "zofo: replay needs an Outer with State<Theta> and apply(theta, perturbation, gradient, state) "
       "(concept OuterOptimizer)");
   for (const TrajectoryStep& update : updates) {

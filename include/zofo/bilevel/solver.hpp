@@ -66,11 +66,11 @@ class Solver {
   static_assert(!HasTensors<Theta> || Perturbation<Active, Theta>,
                 "zofo: the perturbation distribution needs add(theta, direction, a) for this Theta (concept "
                 "Perturbation)");
-  static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || VarianceReduction<E>,
+  static_assert(OuterZOEstimator<E> || StatefulEstimator<E> || variance::VarianceReduction<E>,
                 "zofo: Estimator needs probes(step, list) and combine(step, losses, estimate) (concept "
                 "OuterZOEstimator), or State and estimate(step, evaluator, state, estimate) (concept "
                 "VarianceReduction)");
-  static_assert(OuterOptimizer<O, Theta, Active>,
+  static_assert(outer::OuterOptimizer<O, Theta, Active>,
                 "zofo: Outer needs State<Theta> and apply(theta, perturbation, gradient, state) (concept "
                 "OuterOptimizer)");
   using Level = OuterStep<Batched, Active, E>;
@@ -248,7 +248,7 @@ class Solver {
   // An optimiser that can be asked beforehand whether it will take the update lets the anchor be overwritten
   // where it is; for others the present point goes into a second copy, which is swapped in at the end.
   void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
-    if constexpr (ChecksUpdate<O, Theta, Active>) {
+    if constexpr (outer::ChecksUpdate<O, Theta, Active>) {
       outer_.check_update(theta, active, report_.gradient, state_.outer);
       std::swap(next_anchor_, state_.anchor);
     }

@@ -11,7 +11,7 @@
 #include "zofo/core/zo_gradient.hpp"
 #include "zofo/perturb/perturbation.hpp"
 
-namespace zofo {
+namespace zofo::outer {
 
 /// A policy value with `State<Theta>` apart from it and `apply(θ, perturbation, estimate, state)`, which
 /// updates θ. It is all or nothing: if it throws, θ and the state are as before.
@@ -32,8 +32,6 @@ concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
   outer.check_update(theta, perturbation, gradient, state);
 };
 
-namespace outer {
-
 /// Throws Error naming the step and the term unless all coefficients are finite: one that is not would spread
 /// to every weight.
 inline void check_estimate(std::uint64_t step, const ZoGradient& gradient) {
@@ -52,6 +50,4 @@ void check_estimate(std::uint64_t step, const D& perturbation, const Theta& thet
   for (const ZoTerm& term : gradient.terms) check_direction(perturbation, theta, term.direction);
 }
 
-}  // namespace outer
-
-}  // namespace zofo
+}  // namespace zofo::outer

@@ -79,7 +79,7 @@ class AnyReduction {
     std::visit([seed](auto& r) { zofo::adopt_seed(r, seed); }, reduction_);
   }
   /// Writes the step's estimate.
-  template <ProbeEvaluator V>
+  template <variance::ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
     Watched<V> watched{evaluator};
     std::visit(
@@ -95,8 +95,8 @@ class AnyReduction {
   struct Watched {
     V& evaluator;
     bool moved = false;
-    auto here(std::span<const Probe> probes, ProbeBatch batch) { return evaluator.here(probes, batch); }
-    auto at_anchor(std::span<const Probe> probes, ProbeBatch batch) {
+    auto here(std::span<const Probe> probes, variance::ProbeBatch batch) { return evaluator.here(probes, batch); }
+    auto at_anchor(std::span<const Probe> probes, variance::ProbeBatch batch) {
       return evaluator.at_anchor(probes, batch);
     }
     void move_anchor() {

@@ -11,7 +11,7 @@
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
 
-namespace zofo {
+namespace zofo::variance {
 
 /// Which mini-batch the losses are asked on: the step's own, or one of an enumeration that is kept for large
 /// batches (consecutive numbers sample without repetition until the examples are used up).
@@ -52,4 +52,4 @@ concept VarianceReduction = std::default_initializable<typename R::State> &&
   reduction.estimate(step, evaluator, state, estimate);
 };
 
-}  // namespace zofo
+}  // namespace zofo::variance

@@ -27,10 +27,10 @@ struct E10Linear {
   double here_at = 0.0, anchor_at = 0.0;
   std::vector<double> losses_here{}, losses_at_anchor{};
 
-  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::ProbeBatch) {
+  std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch) {
     return at(here_at, probes, losses_here);
   }
-  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::ProbeBatch) {
+  std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch) {
     return at(anchor_at, probes, losses_at_anchor);
   }
   void move_anchor() { anchor_at = here_at; }
