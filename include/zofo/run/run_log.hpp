@@ -45,7 +45,9 @@ class RunLog {
 
   /// An outer step; `sampled` are the numbers of its tasks.
   void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
-    std::string lines = trajectory_lines(report.step, report.gradient);
+    // A step that updates no θ (first-order methods) has no entry in the trajectory.
+    if (!report.gradient.terms.empty())
+      std::string lines = trajectory_lines(report.step, report.gradient);
     lines.pop_back();  // the line end, which the file adds
     trajectory_.line(lines);
     nlohmann::json fields = {{"event", "step"},
