@@ -45,11 +45,11 @@ class RunLog {
 
   /// An outer step; `sampled` are the numbers of its tasks.
   void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
-    // A step that updates no θ (first-order methods) has no entry in the trajectory.
-    if (!report.gradient.terms.empty())
+    if (!report.gradient.terms.empty()) {  // a first-order method updates no θ: it has no trajectory
       std::string lines = trajectory_lines(report.step, report.gradient);
-    lines.pop_back();  // the line end, which the file adds
-    trajectory_.line(lines);
+      lines.pop_back();  // the line end, which the file adds
+      trajectory_.line(lines);
+    }
     nlohmann::json fields = {{"event", "step"},
                              {"step", report.step},
                              {"seconds", tally.seconds},
