@@ -100,6 +100,33 @@ class MetaTrain(Case):
         self.refused(zofo("score", "--model", self.model, "--run", self.here / "svrg", stdin=lines), "meta.json",
                      "'theta' is missing")
 
+    def test_it_can_what_fine_tuning_can(self):
+        run = self.here / "run"
+        self.good(self.meta_train("run", "--method", "bilevel-prefix", "--steps", 6, "--inner-steps", 2, "--patience", 2,
+                                  "--evaluate-steps", 2, "--schedule", "cosine", "--warmup-steps", 1, "--accumulate", 2,
+                                  "--clip", 1, "--weight-decay", 0.01, "--shots", 15, "--curve-points", 3,
+                                  "--theta-rate", 1e-4))
+        events = [row["event"] for row in rows(run / "metrics.jsonl")]
+        self.assertLessEqual({"before", "step", "decision", "curve", "after"}, set(events))
+        self.assertIn("PREFIX_TUNING", (run / "adapters" / "a" / "adapter_config.json").read_text())
+        self.assertIn("as the run recorded", self.good(zofo("replay", "--model", self.model, "--run", run)).out)
+        self.good(zofo("adapt", "--model", self.model, "--run", run, "--task", self.tasks[0], "--shots", 2, "--start", "mean",
+                       "--steps", 1))
+        self.good(zofo("finetune", "--model", self.model, "--task", self.tasks[0], "--out", self.here / "other", "--config",
+                       run / "options.toml", "--steps", 3, "--warmup-steps", 0))
+        self.refused(self.meta_train("r", "--method", "mezo-lora"), "mezo-lora", "zofo finetune takes this method")
+
+    def test_fine_tuning_can_what_it_can(self):
+        for name, way in {"frozen": ("--method", "frozen", "--adapter", "prefix"), "drift": ("--method", "drift"),
+                          "unseen": ("--theta-rows", "unseen", "--adapters", "reset", "--reset-every", 2),
+                          "joint": ("--method", "joint-mezo")}.items():
+            with self.subTest(name):
+                run = self.here / name
+                result = self.good(zofo("finetune", "--model", self.model, "--task", self.tasks[0], "--out", run, "--steps", 4,
+                                        "--theta-rate", 1e-4, "--json", *way)).json()
+                self.assertEqual(result["moved"] > 0, name != "frozen")
+                self.good(zofo("replay", "--model", self.model, "--run", run))
+
     def test_what_it_refuses(self):
         self.refused(self.meta_train("r", "--max-step", 0.1, "--outer", "scalar-adam"), "max_step = 0.1", "scalar-adam")
         self.refused(self.meta_train("r", "--theta-rows", "unseen", "--method", "joint-lora"), "theta_rows", "joint-lora")
