@@ -27,12 +27,12 @@ namespace zofo {
 template <class Inner, class P>
 struct TaskState {
   typename Inner::template State<P> upper, lower;  ///< of p's and of s's optimiser
-  double first_upper = kNotEvaluated;              ///< objective of p at its first update
-  double first_lower = kNotEvaluated;              ///< objective of s at its first update
+  double baseline_upper = kNotEvaluated;  ///< what p's objective is held against (divergence_factor)
+  double baseline_lower = kNotEvaluated;  ///< what s's objective is held against
 
   template <class A>
   void fields(A& archive) {
-    archive(upper, lower, first_upper, first_lower);
+    archive(upper, lower, baseline_upper, baseline_lower);
   }
 };
 
@@ -174,11 +174,15 @@ class InnerRound {
         inner::checked_evaluation(request.value, *request.adapter, *request.gradient, context);
     // Per unit of weight, since λ may follow a schedule.
     const double value = seen.value / (request.upper_weight + request.lower_weight);
-    double& first = where.level == Level::upper ? state.first_upper : state.first_lower;
-    if (std::isnan(first)) first = value;
-    if (options.divergence_factor > 0.0 && value > options.divergence_factor * std::max(1.0, std::abs(first)))
-      fail("{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
-           where.text(), value, first, where.remedy(), options.divergence_factor);
+    double& baseline = where.level == Level::upper ? state.baseline_upper : state.baseline_lower;
+    const double size = std::max(1.0, std::abs(value));
+    if (std::isnan(baseline)) baseline = size;
+    if (options.divergence_factor > 0.0 && value > options.divergence_factor * baseline)
+      fail("{}: the loss diverges: it is {} and was about {} before ({}; divergence_factor = {} sets the limit)",
+           where.text(), value, baseline, where.remedy(), options.divergence_factor);
+    // A loss that grows by more than a tenth an update, again and again, leaves the baseline behind; one that
+    // follows a moving θ does not.
+    baseline = std::min(size, 1.1 * baseline);
     return seen.gradient_norm;
   }
   void update(Problem& problem, const Theta& theta, const GradientRequest<P>& request, AdapterPair<P>& pair,
