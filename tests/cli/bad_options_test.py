@@ -27,7 +27,7 @@ class BadOptions(Case):
             ("--steps", ("0",)),
             ("--lora-rank", ("0", "5000")),
             ("--lora-alpha", ("0", "nan")),
-            ("--curve-rows", ("0",)),
+            ("--curve-rows", ("1000001",)),
             ("--seed", ("9223372036854775808",)),
             ("--method", ("sgd", "Bilevel")),
             ("--direction", ("uniform",)),

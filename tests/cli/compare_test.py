@@ -298,7 +298,7 @@ class Report(Compare):
             self.skipTest("no python3 with matplotlib")
         for content in ("", "[]", '{"plan": {}}', '{"plan": 3}'):
             (self.here / "compare.json").write_text(content)
-            done = subprocess.run([python, "-B", SOURCE / "tools" / "compare_report.py", self.here], capture_output=True, check=False)
+            done = subprocess.run([python, "-B", SOURCE / "scripts" / "compare_report.py", self.here], capture_output=True, check=False)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(b"compare.json", done.stderr)
             self.assertFalse((self.here / "report.html").exists())

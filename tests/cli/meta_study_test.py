@@ -14,8 +14,8 @@ from pathlib import Path
 import program
 from program import TASK, Case
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
-sys.path.insert(0, str(TOOLS))
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
 import meta_study  # noqa: E402
 import meta_table  # noqa: E402
 
@@ -78,7 +78,7 @@ class Table(unittest.TestCase):
 
 class Study(Case):
     def study(self, *arguments):
-        return subprocess.run([sys.executable, TOOLS / "meta_study.py", *map(str, arguments)], capture_output=True, text=True,
+        return subprocess.run([sys.executable, SCRIPTS / "meta_study.py", *map(str, arguments)], capture_output=True, text=True,
                               check=False, env=program.ENVIRONMENT, timeout=250)
 
     def test_it_runs_and_goes_on(self):
@@ -111,7 +111,7 @@ class Study(Case):
         moved = {row["unit"]: row["moved"] for row in more}
         self.assertEqual(moved["frozen unseen"], 0)
         self.assertTrue(0 < moved["unseen low-rank max-step"] <= 2 * 0.05, moved)
-        table = subprocess.run([sys.executable, TOOLS / "meta_table.py", out / "results.jsonl"], capture_output=True,
+        table = subprocess.run([sys.executable, SCRIPTS / "meta_table.py", out / "results.jsonl"], capture_output=True,
                                text=True, check=False)
         self.assertEqual(table.returncode, 0, table.stderr)
         table = table.stdout

@@ -7,7 +7,7 @@ import unittest
 import program
 from program import TASK, Case, rows, zofo
 
-FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "done", "adapters"}
+FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters"}
 
 
 class MetaTrain(Case):
@@ -57,7 +57,7 @@ class MetaTrain(Case):
         self.good(zofo("meta-train", "--resume", run, "--steps", 6))
         for file in ("trajectory.jsonl", "adapters/a/adapter_model.safetensors", "meta.json"):
             self.assertEqual((run / file).read_bytes(), (self.here / "whole" / file).read_bytes())
-        self.refused(zofo("meta-train", "--resume", run), "has taken 6 already")
+        self.refused(zofo("meta-train", "--resume", run), "the run is finished", "6 steps")
         self.refused(zofo("meta-train", "--resume", run, "--steps", 8, "--batch", 4), "batch = 4")
         self.refused(zofo("meta-train", "--resume", run, "--out", self.here / "o"), "--out", "--resume")
         self.refused(zofo("meta-train", "--resume", self.here / "nowhere"), "nowhere")

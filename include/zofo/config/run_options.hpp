@@ -68,6 +68,10 @@ struct RunOptions : ZerothOrderOptions {
     return (trains() == Trains::both_levels && !info(method).traits.backbone_fixed) ||
            trains() == Trains::backbone;
   }
+  /// Zeroth-order estimates update the backbone or an adapter.
+  [[nodiscard]] bool takes_estimates() const {
+    return moves_backbone() || trains() == Trains::adapter_by_estimates;
+  }
   /// First-order steps on adapters are taken.
   [[nodiscard]] bool takes_gradients() const {
     return trains() == Trains::both_levels || trains() == Trains::adapter;

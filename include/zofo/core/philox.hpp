@@ -10,8 +10,7 @@
 
 namespace zofo {
 
-namespace detail {
-
+/// The constants of the generator, for other implementations of it (the GPU's).
 inline constexpr std::uint32_t kPhiloxMultiplier0 = 0xD2511F53u;
 inline constexpr std::uint32_t kPhiloxMultiplier1 = 0xCD9E8D57u;
 inline constexpr std::uint32_t kPhiloxKeyStep0 = 0x9E3779B9u;  // golden ratio
@@ -24,22 +23,21 @@ struct WideProduct {
   std::uint32_t low;
 };
 
+/// a·b.
 constexpr WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
   const std::uint64_t product = std::uint64_t{a} * b;
   return {static_cast<std::uint32_t>(product >> 32), static_cast<std::uint32_t>(product)};
 }
 
-}  // namespace detail
-
 /// The four random words of one block: a bijection of the 128-bit counter for each 64-bit key.
 constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
                                                      std::array<std::uint32_t, 2> key) {
-  for (std::size_t round = 0; round < detail::kPhiloxRounds; ++round) {
-    const auto first = detail::wide_product(detail::kPhiloxMultiplier0, counter[0]);
-    const auto second = detail::wide_product(detail::kPhiloxMultiplier1, counter[2]);
+  for (std::size_t round = 0; round < kPhiloxRounds; ++round) {
+    const auto first = wide_product(kPhiloxMultiplier0, counter[0]);
+    const auto second = wide_product(kPhiloxMultiplier1, counter[2]);
     counter = {second.high ^ counter[1] ^ key[0], second.low, first.high ^ counter[3] ^ key[1], first.low};
-    key[0] += detail::kPhiloxKeyStep0;
-    key[1] += detail::kPhiloxKeyStep1;
+    key[0] += kPhiloxKeyStep0;
+    key[1] += kPhiloxKeyStep1;
   }
   return counter;
 }

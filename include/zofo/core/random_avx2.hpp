@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/core/box_muller_coefficients.hpp"
 #include "zofo/core/philox.hpp"
 #include "zofo/core/random_box_muller.hpp"
 #include "zofo/core/random_portable.hpp"

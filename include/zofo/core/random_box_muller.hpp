@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/core/box_muller_coefficients.hpp"
+
 namespace zofo::detail {
 
 #include "zofo/core/box_muller_text.hpp"

@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -34,29 +34,31 @@ struct TrajectoryStep {
 };
 
 /// The lines of one update, each with its line end: one a term, in their order,
-///   {"at":3,"coefficient":-0.25,"queries":2,"query":0,"seed":7,"step":3,"terms":2}
-/// or, of an update without terms, {"at":3,"queries":2,"terms":0}. Numbers do not depend on the locale and
-/// read back to the bit. Throws Error when one is not finite.
+///   {"at":3,"coefficient":-0.25,"query":0,"seed":7,"step":3}
+/// The first one also has "terms" where there is another number of them than 1, and "queries" where that is
+/// not the number of terms; an update without terms is {"at":3,"queries":2,"terms":0}. Numbers do not depend
+/// on the locale and read back to the bit. Throws Error when one is not finite.
 [[nodiscard]] inline std::string trajectory_lines(std::uint32_t at, const ZoGradient& update) {
   require(std::isfinite(update.queries), "step {}: queries = {}: must be finite", at, update.queries);
   const std::size_t terms = update.terms.size();
+  std::string first;
+  if (update.queries != static_cast<double>(terms)) first += fmt::format(",\"queries\":{}", update.queries);
+  first += fmt::format(",\"terms\":{}", terms);
+  if (terms == 0) return fmt::format("{{\"at\":{}{}}}\n", at, first);
   std::string lines;
-  if (terms == 0) lines = fmt::format("{{\"at\":{},\"queries\":{},\"terms\":0}}\n", at, update.queries);
   for (const ZoTerm& term : update.terms) {
     require(std::isfinite(term.coefficient), "step {}: coefficient = {}: must be finite", at,
             term.coefficient);
-    fmt::format_to(std::back_inserter(lines),
-                   "{{\"at\":{},\"coefficient\":{},\"queries\":{},\"query\":{},\"seed\":{},\"step\":{},"
-                   "\"terms\":{}}}\n",
-                   at, term.coefficient, update.queries, term.direction.query, term.direction.seed,
-                   term.direction.step, terms);
+    lines +=
+        fmt::format("{{\"at\":{},\"coefficient\":{},\"query\":{},\"seed\":{},\"step\":{}{}}}\n", at,
+                    term.coefficient, term.direction.query, term.direction.seed, term.direction.step, first);
+    first.clear();
   }
   return lines;
 }
 
 /// Reads the text of a trajectory update by update. Throws Error naming file and line unless every line is
-/// whole, every update complete and no step is missing. Lines without `queries` and `terms`, as files of
-/// version 0.1 have them, are updates of as many queries as terms.
+/// whole, every update complete and no step is missing.
 class TrajectoryParser {
  public:
   /// Borrows the text; `name` is the file's, in messages.
@@ -65,28 +67,22 @@ class TrajectoryParser {
   /// The next update; false at the end.
   bool next(TrajectoryStep& step) {
     if (position_ == text_.size()) return false;
-    Line line = read_line();
-    require(line.at == steps_, "{}: at = {}: must be {}, a step is missing before it", place(), line.at,
+    const Line first = read_line();
+    require(first.at == steps_, "{}: at = {}: must be {}, a step is missing before it", place(), first.at,
             steps_);
-    step.step = line.at;
-    step.update.queries = line.queries;
+    step.step = first.at;
     step.update.terms.clear();
-    if (!line.counted) {
-      read_uncounted(line, step.update);
-      ++steps_;
-      return true;
-    }
-    const std::uint64_t terms = line.terms;
-    while (terms > 0) {
-      step.update.terms.push_back(line.term);
-      if (step.update.terms.size() == terms) break;
+    if (!first.terms || *first.terms > 0) step.update.terms.push_back(first.term);
+    // Older files do not give the number of terms: the lines of the same step follow one another.
+    while (first.terms ? step.update.terms.size() < *first.terms : next_is_of(first.at)) {
       require(position_ < text_.size(), "{}: {} of {} terms: the update is cut short", place(),
-              step.update.terms.size(), terms);
-      const double queries = line.queries;
-      line = read_line();
-      require(line.counted && line.at == step.step && line.terms == terms && line.queries == queries,
+              step.update.terms.size(), first.terms.value_or(0));
+      const Line line = read_line();
+      require(line.at == step.step && !line.terms && !line.queries,
               "{}: belongs to another update than the line before, which lacks terms", place());
+      step.update.terms.push_back(line.term);
     }
+    step.update.queries = first.queries.value_or(static_cast<double>(step.update.terms.size()));
     ++steps_;
     return true;
   }
@@ -97,9 +93,8 @@ class TrajectoryParser {
   struct Line {
     std::uint32_t at = 0;
     ZoTerm term;
-    double queries = 0.0;
-    std::uint64_t terms = 0;
-    bool counted = false;  // it says `queries` and `terms`
+    std::optional<double> queries;
+    std::optional<std::uint64_t> terms;
   };
   struct Field {  // bits of the fields that a line has
     static constexpr unsigned at = 1, coefficient = 2, queries = 4, query = 8, seed = 16, step = 32,
@@ -108,22 +103,12 @@ class TrajectoryParser {
 
   [[nodiscard]] std::string place() const { return fmt::format("{}:{}", name_, number_); }
 
-  // The terms of an update whose lines do not say how many there are: it ends where the step changes.
-  void read_uncounted(Line line, ZoGradient& update) {
-    const std::uint32_t at = line.at;
-    while (true) {
-      update.terms.push_back(line.term);
-      const std::size_t position = position_, number = number_;
-      if (position == text_.size()) break;
-      line = read_line();
-      if (line.at == at && !line.counted) continue;
-      position_ = position;
-      number_ = number;
-      break;
-    }
-    update.queries = static_cast<double>(update.terms.size());
+  // Whether another line of the same step follows; the place stays as it is.
+  [[nodiscard]] bool next_is_of(std::uint32_t at) const {
+    if (position_ == text_.size()) return false;
+    TrajectoryParser ahead = *this;
+    return ahead.read_line().at == at;
   }
-
   Line read_line() {
     ++number_;
     const std::size_t end = text_.find('\n', position_);
@@ -139,15 +124,11 @@ class TrajectoryParser {
     blanks(rest);
     require(rest.empty(), "{}: broken JSON: '{}' follows the object", place(), rest);
     need(seen, Field::at, "at");
-    line.counted = (seen & (Field::queries | Field::terms)) != 0;
-    if (line.counted) {
-      need(seen, Field::queries, "queries");
-      need(seen, Field::terms, "terms");
-    }
     const unsigned of_term = Field::coefficient | Field::query | Field::seed | Field::step;
-    require(!line.counted || line.terms > 0 || (seen & of_term) == 0,
-            "{}: terms = 0: an update without terms has no direction", place());
-    if (line.counted && line.terms == 0) return line;
+    const bool empty = line.terms && *line.terms == 0;
+    require(!empty || (seen & of_term) == 0, "{}: terms = 0: an update without terms has no direction",
+            place());
+    if (empty) return line;
     need(seen, Field::coefficient, "coefficient");
     need(seen, Field::query, "query");
     need(seen, Field::seed, "seed");
@@ -167,11 +148,11 @@ class TrajectoryParser {
     };
     if (name == "at") return number(rest, name, line.at), once(Field::at);
     if (name == "coefficient") return number(rest, name, line.term.coefficient), once(Field::coefficient);
-    if (name == "queries") return number(rest, name, line.queries), once(Field::queries);
+    if (name == "queries") return number(rest, name, line.queries.emplace()), once(Field::queries);
     if (name == "query") return number(rest, name, line.term.direction.query), once(Field::query);
     if (name == "seed") return number(rest, name, line.term.direction.seed), once(Field::seed);
     if (name == "step") return number(rest, name, line.term.direction.step), once(Field::step);
-    if (name == "terms") return number(rest, name, line.terms), once(Field::terms);
+    if (name == "terms") return number(rest, name, line.terms.emplace()), once(Field::terms);
     fail("{}: field '{}' is not known", place(), name);
   }
   template <class T>

@@ -41,11 +41,12 @@ class RunLog {
       : metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")),
         batch_(options.batch),
-        of_tasks_(options.command == Command::meta_train) {}
+        of_tasks_(options.command == Command::meta_train),
+        of_updates_(options.takes_estimates()) {}
 
   /// An outer step; `sampled` are the numbers of its tasks.
   void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
-    if (!report.gradient.terms.empty()) {  // a first-order method updates no θ: it has no trajectory
+    if (of_updates_) {
       std::string lines = trajectory_lines(report.step, report.gradient);
       lines.pop_back();  // the line end, which the file adds
       trajectory_.line(lines);
@@ -128,7 +129,7 @@ class RunLog {
   CheckedLines metrics_, trajectory_;
   std::vector<Scores> last_point_;
   std::uint32_t batch_;
-  bool of_tasks_;
+  bool of_tasks_, of_updates_;
 };
 
 }  // namespace zofo::llm

@@ -22,7 +22,7 @@ namespace zofo::llm {
 /// When a text ends, and how many are written together.
 struct GenerateOptions {
   EndOfText end{"", 64};
-  GreedyOptions greedy;
+  GreedyOptions greedy{};
 
   /// Throws Error naming the field out of range.
   void check() const {

@@ -166,7 +166,7 @@ class Training {
       solver.solve(
           theta, adapters.pairs(),
           [&](const StepReport& report) {
-            if (takes_estimates()) distance.add(report.gradient);
+            if (options_.takes_estimates()) distance.add(report.gradient);
             const bool next = after(report, solver.sampled(), save);
             if (next) adapters.prepare(solver);
             if (next) meter_.go_on();
@@ -198,9 +198,6 @@ class Training {
   }
   [[nodiscard]] bool goes_on() const {
     return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.next());
-  }
-  [[nodiscard]] bool takes_estimates() const {
-    return options_.moves_backbone() || options_.trains() == Trains::adapter_by_estimates;
   }
 
   void curve_point() {
@@ -244,7 +241,7 @@ class Training {
     load_values(device_, solver_name, saved, peft::size(model_.layout()), own.estimator, own.evaluations,
                 own.anchor.penalty, own.anchor.adapters);
     own.step = meter_.tally().steps;
-    const std::uint32_t updates = takes_estimates() ? own.step : 0;
+    const std::uint32_t updates = options_.takes_estimates() ? own.step : 0;
     const std::string file = inputs_.folder.file("trajectory.jsonl").string();
     require(past_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
             past_.steps.size(), updates);

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "zofo/core/philox.hpp"
-#include "zofo/core/random_box_muller.hpp"
+#include "zofo/core/box_muller_coefficients.hpp"
 #include "zofo/tensor/cuda/kernels/noise.hpp"
 
 namespace zofo::tensor::cuda {
@@ -13,8 +13,8 @@ namespace zofo::tensor::cuda {
 namespace detail {
 
 /// Left to itself the compiler adds the product of the operands' upper halves, which are 0.
-__device__ inline zofo::detail::WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
-  zofo::detail::WideProduct p;
+__device__ inline zofo::WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
+  zofo::WideProduct p;
   asm("{ .reg .b64 wide; mul.wide.u32 wide, %2, %3; mov.b64 {%0, %1}, wide; }"
       : "=r"(p.low), "=r"(p.high)
       : "r"(a), "r"(b));
@@ -30,8 +30,8 @@ class PhiloxStream {
     const auto high = static_cast<std::uint32_t>(probe.seed >> 32U);
 #pragma unroll
     for (std::uint32_t round = 0; round < kRounds; ++round) {
-      key0_[round] = low + round * zofo::detail::kPhiloxKeyStep0;
-      key1_[round] = high + round * zofo::detail::kPhiloxKeyStep1;
+      key0_[round] = low + round * zofo::kPhiloxKeyStep0;
+      key1_[round] = high + round * zofo::kPhiloxKeyStep1;
     }
     // Only counter word 0 differs between blocks, so half of rounds 1 and 2 is the same for all of them.
     const WideProduct step = wide_product(kMultiplier1, probe.step);
@@ -64,10 +64,10 @@ class PhiloxStream {
   }
 
  private:
-  using WideProduct = zofo::detail::WideProduct;
-  static constexpr std::uint32_t kRounds = zofo::detail::kPhiloxRounds;
-  static constexpr std::uint32_t kMultiplier0 = zofo::detail::kPhiloxMultiplier0;
-  static constexpr std::uint32_t kMultiplier1 = zofo::detail::kPhiloxMultiplier1;
+  using WideProduct = zofo::WideProduct;
+  static constexpr std::uint32_t kRounds = zofo::kPhiloxRounds;
+  static constexpr std::uint32_t kMultiplier0 = zofo::kPhiloxMultiplier0;
+  static constexpr std::uint32_t kMultiplier1 = zofo::kPhiloxMultiplier1;
 
   std::uint32_t key0_[kRounds];
   std::uint32_t key1_[kRounds];
@@ -92,8 +92,8 @@ __device__ inline uint4 mixed(uint4 a, uint4 b) {
   uint4 c = make_uint4(a.x ^ b.x, a.y ^ b.y, a.z ^ b.z, a.w ^ b.w);
 #pragma unroll
   for (int round = 0; round < 2; ++round) {
-    const auto first = wide_product(zofo::detail::kPhiloxMultiplier0, c.x);
-    const auto second = wide_product(zofo::detail::kPhiloxMultiplier1, c.z);
+    const auto first = wide_product(zofo::kPhiloxMultiplier0, c.x);
+    const auto second = wide_product(zofo::kPhiloxMultiplier1, c.z);
     c = make_uint4(second.high ^ c.y, second.low, first.high ^ c.w, first.low);
   }
   return c;
@@ -101,7 +101,7 @@ __device__ inline uint4 mixed(uint4 a, uint4 b) {
 
 /// core's `radius` for one lane: sqrt(-2 log u) with u from the upper 31 bits of the word.
 __device__ inline float radius(std::uint32_t word) {
-  using zofo::detail::kMinusTwoLog;
+  using zofo::kMinusTwoLog;
   constexpr std::uint32_t root_half = 0x3F3504F3U;
   constexpr std::uint32_t scale = 31U << 23U;
   const float scaled = __fadd_rn(__int2float_rn(static_cast<std::int32_t>(word >> 1U)), 0.5F);
@@ -127,8 +127,8 @@ __device__ inline float radius(std::uint32_t word) {
 
 /// core's `on_circle` for one lane: r times the point of the unit circle that the word names.
 __device__ inline float2 on_circle(float r, std::uint32_t word) {
-  using zofo::detail::kCosine;
-  using zofo::detail::kSine;
+  using zofo::kCosine;
+  using zofo::kSine;
   constexpr float s0 = kSine[0], s1 = kSine[1], s2 = kSine[2], s3 = kSine[3];
   constexpr float c0 = kCosine[0], c1 = kCosine[1], c2 = kCosine[2], c3 = kCosine[3];
   static_assert(sizeof kSine == 4 * sizeof(float) && sizeof kCosine == 4 * sizeof(float));
