@@ -39,7 +39,7 @@ TEST_CASE("what a run of one task can do, one of several can", "[train]") {
   model::Parameters theta = f.loaded.parameters.clone();
   const RunDescription run = read_description(whole.run);
   CHECK(run.steps == whole.result.selected_steps);
-  replay_run(run, trajectory_of(whole.run), theta);
+  replay_run(run, read_trajectory(whole.run / "trajectory.jsonl"), theta);
   CHECK(std::ranges::equal(theta.values(), whole.theta));
   CHECK(run.adapter_names() == adapter_names);
   for (const std::string& name : adapter_names)

@@ -13,7 +13,7 @@
 namespace zofo::llm {
 
 /// What a method trains: both levels (p and s by their gradients), an adapter by its gradient, the backbone
-/// alone, an adapter by zeroth-order estimates, or nothing.
+/// only, an adapter by zeroth-order estimates, or nothing.
 enum class Trains : std::uint8_t { both_levels, adapter, backbone, adapter_by_estimates, nothing };
 
 /// In what a method differs from others that train the same.

@@ -14,7 +14,7 @@ enum class Command : std::uint8_t { finetune, meta_train };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<Command>{"finetune", "meta-train"};
 
-/// The training methods; config/methods.hpp says what each is.
+/// The training methods; config/methods.hpp describes each.
 enum class Method : std::uint8_t {
   bilevel,
   bilevel_prefix,
@@ -103,7 +103,7 @@ enum class ThetaRows : std::uint8_t { shared, unseen };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<ThetaRows>{"shared", "unseen"};
 
-/// What a run selects as its result: (θ, p), (θ, s), or θ alone.
+/// What a run selects as its result: (θ, p), (θ, s), or only θ.
 enum class Selected : std::uint8_t { upper, lower, backbone };
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<Selected>{"upper", "lower", "backbone"};

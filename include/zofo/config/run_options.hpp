@@ -106,7 +106,7 @@ requires std::is_same_v<std::remove_const_t<AnyOptions>, RunOptions>
 void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("method", o.method, "bilevel, lora, mezo, ...: zofo methods lists them; it sets the options below");
   visit("adapter", o.adapter,
-        "lora, prefix or prompt: the method's sibling with that adapter; none: the backbone alone");
+        "lora, prefix or prompt: the method's sibling with that adapter; none: only the backbone");
   visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
   visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
   visit("upper_with_lower", o.upper_with_lower, "step p with every s step; off: once an outer step");
@@ -146,7 +146,7 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("virtual_tokens", o.virtual_tokens, "positions of prefix and prompt adapters");
   visit("train_rows", o.train_rows, "use that many training rows of each task, 0: all");
   visit("validation_rows", o.validation_rows, "score that many held-out rows of each task, 0: all");
-  visit("max_tokens", o.max_tokens, "keep the last tokens of longer prompts, 0: as the task says");
+  visit("max_tokens", o.max_tokens, "keep the last tokens of longer prompts, 0: as the task defines");
   visit("template", o.template_name, "which of the task's templates words the prompts, empty: the first");
   visit("shots", o.shots, "train on that many rows of each class, sampled by the seed, 0: all");
   visit("demonstrations", o.demonstrations, "solved training rows put before every prompt");
@@ -155,7 +155,7 @@ void for_each_option(AnyOptions& o, Visit&& visit) {
   visit("save_seconds", o.save_seconds,
         "training seconds from one saved state to the next, more where saving takes over 1% of them; 0: "
         "never");
-  visit("save_steps", o.save_steps, "save the state every so many steps too; 0: by time alone");
+  visit("save_steps", o.save_steps, "save the state every so many steps too; 0: only by time");
   visit("seed", o.seed, "seed of directions, batches, splits, tasks and adapters");
   visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
   visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");

@@ -39,7 +39,7 @@ struct Candidate {
   Selected selected = Selected::backbone;
   double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
   double lower_loss = 0.0;
-  std::vector<Eigen::VectorXf> adapters{};  ///< one a task, or one of all; none for the backbone alone
+  std::vector<Eigen::VectorXf> adapters{};  ///< one a task, or one of all; none if only the backbone
 };
 
 /// How far a run is.

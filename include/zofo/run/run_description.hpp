@@ -68,7 +68,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   return options;
 }
 
-/// What meta.json says of a run.
+/// What meta.json records of a run.
 struct RunDescription {
   /// A task of the run.
   struct Task {
@@ -122,7 +122,7 @@ struct RunDescription {
   }
 };
 
-/// What meta.json says of a run from the model whose hash is `model`.
+/// What meta.json records of a run from the model whose hash is `model`.
 inline RunDescription describe(const RunOptions& o, std::string model,
                                std::vector<RunDescription::Task> tasks) {
   const RateSchedule schedule = rate_schedule(o);

@@ -29,16 +29,16 @@ struct SelectedModel {
   double upper_loss = 0.0;  ///< of (θ, p) on the rows that decided; 0 where nothing was to decide
   double lower_loss = 0.0;  ///< of (θ, s) on the same rows
   std::uint64_t decision_rows = 0;
-  std::optional<peft::PeftAdapter> adapter = {};  ///< none for the backbone alone
+  std::optional<peft::PeftAdapter> adapter = {};  ///< none if only the backbone
 
-  /// Null for the backbone alone.
+  /// Null if only the backbone.
   [[nodiscard]] const Eigen::VectorXf* values() const { return adapter ? &adapter->values : nullptr; }
 };
 
 inline constexpr const char* served_file = "served.json";
 inline constexpr const char* adapter_folder = "adapter";
 
-/// Writes both into a run's folder, over those of an earlier end of the same run; served.json, which says the
+/// Writes both into a run's folder, over those of an earlier end of the same run; served.json, which has the
 /// adapter's hash, comes last. Throws Error naming the file when the disk refuses.
 inline void write_selected(const std::filesystem::path& run, const model::Config& config,
                            const SelectedModel& model, const std::string& base_model) {
