@@ -109,7 +109,8 @@ TEST_CASE("a loss far above its start is caught while it is finite", "[bilevel]"
   const std::string lower = said({{1.0}}, options, 3.0, 0.1, &largest);
   CHECK_THAT(
       lower,
-      contains("outer step 1, inner step 2, s (lower adapter): the loss diverges: it is 4096 and was about 1.61"));
+      contains(
+          "outer step 1, inner step 2, s (lower adapter): the loss diverges: it is 4096 and was about 1.61"));
   CHECK_THAT(lower, contains("a lower learning rate of s may help"));
   CHECK_THAT(lower, contains("divergence_factor = 1000"));
   CHECK(largest <= 1024.0);

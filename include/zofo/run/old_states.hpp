@@ -105,7 +105,8 @@ inline AnyReduction::State reduction_of(const nlohmann::json& in, const RunOptio
   return state;
 }
 
-inline void take_solver(const State& old, const RunOptions& options, std::vector<AnchorPair> anchor, State& out) {
+inline void take_solver(const State& old, const RunOptions& options, std::vector<AnchorPair> anchor,
+                        State& out) {
   AnyReduction::State estimator =
       reduction_of(old.number<nlohmann::json>("reduction"), options, out.number<std::uint32_t>("steps"));
   EvaluationCount evaluations;
@@ -122,8 +123,9 @@ inline void copy(const State& old, std::initializer_list<const char*> names, Sta
 /// Version 1: a fine-tuning.
 inline State from_version_1(const State& old, const RunOptions& options) {
   State out;
-  copy(old, {"options", "place", "identity", "log", "scores", "steps", "seconds", "rows", "tokens", "next_step",
-             "stopping"},
+  copy(old,
+       {"options", "place", "identity", "log", "scores", "steps", "seconds", "rows", "tokens", "next_step",
+        "stopping"},
        out);
   if (old.numbers.contains("best")) {
     nlohmann::json best = old.numbers.at("best");
@@ -138,9 +140,11 @@ inline State from_version_1(const State& old, const RunOptions& options) {
     const Names names{"p", "s", "adam_s.first", "adam_s.second", "adam_p.first", "adam_p.second"};
     take_adapters(old, 0, names, old.number<std::uint64_t>("adam_s.steps"),
                   old.number<std::uint64_t>("adam_p.steps"), out);
-    if (old.vector("anchor_p") != nullptr) anchor.push_back({vector(old, "anchor_p"), vector(old, "anchor_s")});
+    if (old.vector("anchor_p") != nullptr)
+      anchor.push_back({vector(old, "anchor_p"), vector(old, "anchor_s")});
   } else if (old.number<nlohmann::json>("reduction").contains("anchor")) {
-    anchor.push_back({Eigen::VectorXf(), Eigen::VectorXf()});  // of an adapter that zeroth-order updates train
+    anchor.push_back(
+        {Eigen::VectorXf(), Eigen::VectorXf()});  // of an adapter that zeroth-order updates train
   }
   take_solver(old, options, std::move(anchor), out);
   return out;

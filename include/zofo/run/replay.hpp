@@ -4,19 +4,19 @@
 #include <cstdint>
 #include <span>
 
-#include "zofo/core/trajectory.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/runtime/any_outer.hpp"
 #include "zofo/runtime/any_perturbation.hpp"
 
 namespace zofo::llm {
 
-/// Applies the updates of steps 0, …, to − 1 to θ_0 as the run did; `before(k)` is called with θ as it was before
-/// step k, k = 0, …, to. Returns the optimiser's state. Throws Error if the trajectory ends before.
+/// Applies the updates of steps 0, …, to − 1 to θ_0 as the run did; `before(k)` is called with θ as it was
+/// before step k, k = 0, …, to. Returns the optimiser's state. Throws Error if the trajectory ends before.
 template <class Theta, class Before>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
-                              std::span<const TrajectoryStep> trajectory, std::uint32_t to,
-                              Theta& theta, Before&& before) {
+                              std::span<const TrajectoryStep> trajectory, std::uint32_t to, Theta& theta,
+                              Before&& before) {
   require(to <= trajectory.size(), "trajectory: {} steps: step {} was asked for", trajectory.size(), to);
   AnyOuter::State<Theta> state;
   for (const TrajectoryStep& step : trajectory.first(to)) {
@@ -28,8 +28,7 @@ AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOute
 }
 template <class Theta>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
-                              std::span<const TrajectoryStep> trajectory, std::uint32_t to,
-                              Theta& theta) {
+                              std::span<const TrajectoryStep> trajectory, std::uint32_t to, Theta& theta) {
   return replay(perturbation, outer, trajectory, to, theta, [](std::uint32_t) {});
 }
 

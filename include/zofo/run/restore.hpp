@@ -20,9 +20,9 @@ inline RunOptions read_options(const std::filesystem::path& run) {
   options.check();
   return options;
 }
-/// Reads a run folder and replays its trajectory onto `theta`, which is θ_0, as far as the selected model needs.
-/// Throws Error (file, field) if it doesn't fit the model. θ_K is the run's to the bit where θ is stored where it
-/// was in the run and in its precision.
+/// Reads a run folder and replays its trajectory onto `theta`, which is θ_0, as far as the selected model
+/// needs. Throws Error (file, field) if it doesn't fit the model. θ_K is the run's to the bit where θ is
+/// stored where it was in the run and in its precision.
 template <class Theta>
 SelectedModel restore(const std::filesystem::path& run, Theta& theta) {
   SelectedModel selected = read_selected(run, theta.config());

@@ -20,22 +20,23 @@ namespace zofo::llm {
 /// The options that a saved run was begun with.
 inline RunOptions options_of(const checkpoint::RunState& saved) {
   const auto version = saved.number<int>("version");
-  const Command command = version == 1   ? Command::finetune
-                          : version == 2 ? Command::meta_train
-                                         : enum_from<Command>("command", saved.number<std::string>("command"));
+  const Command command = version == 1 ? Command::finetune
+                          : version == 2
+                              ? Command::meta_train
+                              : enum_from<Command>("command", saved.number<std::string>("command"));
   return options_from_toml(command, saved.number<std::string>("options"), "saved state: options");
 }
 
-/// The state that a run folder holds, in today's form. Throws Error naming the file where there is none, it is
-/// damaged, or of a version that this program does not read.
+/// The state that a run folder holds, in today's form. Throws Error naming the file where there is none, it
+/// is damaged, or of a version that this program does not read.
 inline checkpoint::RunState read_state(const RunFolder& folder) {
   const std::filesystem::path path = folder.file(state_file);
   require(std::filesystem::exists(path), "{}: no saved state: this run cannot be resumed; start a new run",
           path.string());
   checkpoint::RunState state = checkpoint::read_run_state(path);
   const int version = state.number<int>("version");
-  require(version >= 1 && version <= state_version, "{}: version = {}: this program reads 1 to {}", path.string(),
-          version, state_version);
+  require(version >= 1 && version <= state_version, "{}: version = {}: this program reads 1 to {}",
+          path.string(), version, state_version);
   if (version < state_version) return old_states::converted(state, version, options_of(state));
   return state;
 }
@@ -45,8 +46,10 @@ inline constexpr std::array<std::string_view, 8> extendable{
     "steps", "seconds", "passes", "patience", "curve_points", "save_seconds", "save_steps", "in_memory"};
 
 /// Throws Error naming the first option that must not differ.
-inline void check_changes(const RunOptions& begun, const RunOptions& given, const checkpoint::RunState& saved) {
-  require(begun.command == given.command, "the run was begun by zofo {}: resume it with the same", begun.command);
+inline void check_changes(const RunOptions& begun, const RunOptions& given,
+                          const checkpoint::RunState& saved) {
+  require(begun.command == given.command, "the run was begun by zofo {}: resume it with the same",
+          begun.command);
   refuse_changes(begun, given, extendable);
   require(begun.schedule == ScheduleKind::constant || begun.decay_steps > 0 || begun.steps == given.steps,
           "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, begun.steps,

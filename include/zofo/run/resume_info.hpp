@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/core/trajectory.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/run/fingerprint.hpp"
 #include "zofo/run/run_directory.hpp"
@@ -24,7 +24,8 @@ struct Origin {
   nlohmann::json place = nlohmann::json::object();  ///< names of model and rows, kept for a resumption
   std::string base_model = {};                      ///< what the adapters' folders call θ_0
   std::optional<checkpoint::RunState> saved = {};   ///< a state to continue from
-  std::function<model::Parameters()> theta_0 = {};  ///< reads the weights again, for a run that returns to them
+  std::function<model::Parameters()> theta_0 =
+      {};  ///< reads the weights again, for a run that returns to them
 
   /// Throws Error unless a run by these options can end as it may have to.
   void check(const RunOptions& o) const {
@@ -38,7 +39,8 @@ struct Past {
   RunLog::Past log;
   std::vector<TrajectoryStep> steps;
 
-  /// Nothing for a new run. Throws Error naming the field or the file that is not what the state was made with.
+  /// Nothing for a new run. Throws Error naming the field or the file that is not what the state was made
+  /// with.
   Past(const Origin& origin, const nlohmann::json& fingerprints, const RunFolder& folder) {
     if (!origin.saved) return;
     check_identity(origin.saved->number<nlohmann::json>("identity"), fingerprints);

@@ -246,8 +246,7 @@ inline void merge_run(const std::filesystem::path& run, const RunDescription& de
 /// Updates θ, which is θ_0, along the run's trajectory: θ_K to the bit, since each step is the same update in
 /// the same order. Throws Error where θ lies on a device that cannot do it.
 template <class Theta>
-void replay_run(const RunDescription& described, std::span<const TrajectoryStep> steps,
-                Theta& theta) {
+void replay_run(const RunDescription& described, std::span<const TrajectoryStep> steps, Theta& theta) {
   const auto last = static_cast<std::uint32_t>(std::min<std::size_t>(
       steps.size(), described.steps.value_or(std::numeric_limits<std::uint32_t>::max())));
   if (last == 0) return;

@@ -12,11 +12,11 @@
 
 namespace zofo::llm {
 
-
 /// A run's folder.
 class RunFolder {
  public:
-  /// Throws Error unless a folder of that name can be new; makes nothing. So what takes long can be done first.
+  /// Throws Error unless a folder of that name can be new; makes nothing. So what takes long can be done
+  /// first.
   static void require_new(const std::filesystem::path& path) {
     require(!path.empty(), "out = \"\": must name a folder");
     std::error_code error;
@@ -42,7 +42,9 @@ class RunFolder {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
   /// Writes a file of the folder in one piece.
-  void write(std::string_view name, std::string_view bytes) const { checkpoint::write_atomically(file(name), bytes); }
+  void write(std::string_view name, std::string_view bytes) const {
+    checkpoint::write_atomically(file(name), bytes);
+  }
   /// The last thing a complete run writes.
   void mark_done() const { write("done", "done\n"); }
   [[nodiscard]] bool done() const { return std::filesystem::exists(file("done")); }

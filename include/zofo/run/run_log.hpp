@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/core/trajectory.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/report.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/lm/evaluate.hpp"
 #include "zofo/lm/scores_json.hpp"
 #include "zofo/run/checked_lines.hpp"

@@ -28,8 +28,8 @@ concept HasFields = requires(T& x, Archive& archive) {
   x.fields(archive);
 };
 
-/// Collects values in their order: numbers in a list (doubles keep their bits, what is not finite becomes NaN),
-/// vectors of the device on the host, named by their order.
+/// Collects values in their order: numbers in a list (doubles keep their bits, what is not finite becomes
+/// NaN), vectors of the device on the host, named by their order.
 template <class Device>
 class StateWriter {
  public:
@@ -89,8 +89,8 @@ class StateWriter {
   std::size_t vectors_ = 0;
 };
 
-/// Reads what StateWriter wrote, in the same order. Throws Error naming what is missing, of another kind or, of
-/// vectors, of another size than `size`.
+/// Reads what StateWriter wrote, in the same order. Throws Error naming what is missing, of another kind or,
+/// of vectors, of another size than `size`.
 template <class Device>
 class StateReader {
  public:
@@ -109,7 +109,8 @@ class StateReader {
   }
   /// Throws Error unless all was read.
   void finish() const {
-    require(next_ == numbers_->size(), "saved state: {}: {} numbers: must be {}", name_, numbers_->size(), next_);
+    require(next_ == numbers_->size(), "saved state: {}: {} numbers: must be {}", name_, numbers_->size(),
+            next_);
   }
 
  private:

@@ -95,7 +95,9 @@ class AnyReduction {
   struct Watched {
     V& evaluator;
     bool moved = false;
-    auto here(std::span<const Probe> probes, variance::ProbeBatch batch) { return evaluator.here(probes, batch); }
+    auto here(std::span<const Probe> probes, variance::ProbeBatch batch) {
+      return evaluator.here(probes, batch);
+    }
     auto at_anchor(std::span<const Probe> probes, variance::ProbeBatch batch) {
       return evaluator.at_anchor(probes, batch);
     }

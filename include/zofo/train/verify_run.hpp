@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
-#include "zofo/core/trajectory.hpp"
 #include "zofo/config/make_adapter.hpp"
+#include "zofo/core/trajectory.hpp"
 #include "zofo/lm/language_model.hpp"
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
@@ -62,8 +62,8 @@ inline nlohmann::json recorded_result(const std::filesystem::path& run) {
 }
 
 template <class Theta>
-Replayed replay_weights(const RunOptions& o, const std::vector<TrajectoryStep>& trajectory,
-                        std::uint32_t end, Theta& theta) {
+Replayed replay_weights(const RunOptions& o, const std::vector<TrajectoryStep>& trajectory, std::uint32_t end,
+                        Theta& theta) {
   const auto start = std::chrono::steady_clock::now();
   replay(make_perturbation(o, theta), make_outer(o), trajectory, end, theta);
   Replayed done;
