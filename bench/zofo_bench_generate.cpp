@@ -15,8 +15,8 @@
 #include "median.hpp"
 #include "model_shapes.hpp"
 #include "zofo/model/transformer.hpp"
-#include "zofo/perturb/gaussian.hpp"
 #include "zofo/model_io/load_model.hpp"
+#include "zofo/perturb/gaussian.hpp"
 
 namespace {
 

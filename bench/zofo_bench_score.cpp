@@ -14,8 +14,8 @@
 
 #include "median.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/model_io/load_model.hpp"
 #include "zofo/lm/score_requests.hpp"
+#include "zofo/model_io/load_model.hpp"
 
 namespace {
 

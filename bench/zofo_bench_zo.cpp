@@ -44,7 +44,10 @@ double seconds_since(Clock::time_point start) {
 
 template <class Law>
 auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queries) {
-  return zofo::Solver(problem, zofo::Policies{Law{}, zofo::Central{.epsilon = 1e-3, .queries = queries}, zofo::outer::Sgd{.rate = 1e-9}, zofo::inner::GradientDescent{}}, zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
+  return zofo::Solver(problem,
+                      zofo::Policies{Law{}, zofo::Central{.epsilon = 1e-3, .queries = queries},
+                                     zofo::outer::Sgd{.rate = 1e-9}, zofo::inner::GradientDescent{}},
+                      zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
 }
 
 // Both sides of a probe written, θ updated: `ratio` is over two passes of copy, timed beside each step.
@@ -104,7 +107,10 @@ void step_of_inner_steps(benchmark::State& state) {
   VectorXf theta = VectorXf::Ones(1);
   zofo::AdapterPair<VectorXf> pair{VectorXf::Ones(1 << 20), VectorXf::Ones(1 << 20)};
   Adapters problem;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::GradientDescent{.rate = 0.01}}, zofo::BilevelOptions{.outer_steps = 1U << 20U,
+  zofo::Solver solver(problem,
+                      zofo::Policies{zofo::Rademacher{}, zofo::Central{}, zofo::outer::Sgd{},
+                                     zofo::inner::GradientDescent{.rate = 0.01}},
+                      zofo::BilevelOptions{.outer_steps = 1U << 20U,
                                            .inner_steps = static_cast<std::uint32_t>(state.range(0))});
   for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, pair));
 }

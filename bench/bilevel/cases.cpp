@@ -11,8 +11,8 @@
 
 #include "bilevel/binary_referee.hpp"
 #include "bilevel/referee.hpp"
-#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/core/random.hpp"
+#include "zofo/hypergradient/implicit_gradient.hpp"
 #include "zofo/problems/hypercleaning.hpp"
 #include "zofo/problems/linear_meta_family.hpp"
 #include "zofo/problems/logistic.hpp"

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/adapter_objective.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/inner/nesterov.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/orthogonal.hpp"
@@ -80,7 +80,8 @@ void drive(const Setup& run, Vector& theta, Recorder& recorder, Step&& step) {
 template <class Law, class Estimator>
 void penalty_method(const Setup& run, Law law, Estimator estimator, Vector& theta, Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
-  Solver solver{problem, Policies{std::move(law), std::move(estimator), run.outer(), run.lower(), run.upper()},
+  Solver solver{problem,
+                Policies{std::move(law), std::move(estimator), run.outer(), run.lower(), run.upper()},
                 run.options()};
   AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {
@@ -128,7 +129,8 @@ void nested(const Setup& run, Vector& theta, Recorder& recorder) {
       inner::inner_step(descent, objective, latest, state, gradient);
     return problem.upper(at, latest, {});
   });
-  Solver solver{phi, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()}, run.options().mezo()};
+  Solver solver{phi, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()},
+                run.options().mezo()};
   AdapterPair<NoAdapter> pair;
   drive(run, theta, recorder, [&] {
     solver.step(theta, pair);
@@ -139,7 +141,8 @@ void nested(const Setup& run, Vector& theta, Recorder& recorder) {
 
 void mezo(const Setup& run, Vector& theta, Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
-  Solver solver{problem, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()}, run.options().mezo()};
+  Solver solver{problem, Policies{Rademacher{}, run.central(run.queries()), run.outer(), run.lower()},
+                run.options().mezo()};
   AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {
     solver.step(theta, pair);
@@ -154,7 +157,8 @@ void joint(const Setup& run, Vector& theta, Recorder& recorder) {
     const Vector at = x.head(run.d()), p = x.tail(m);
     return problem.upper(at, p, {}) + run.settings.penalty * problem.lower(at, p, {});
   });
-  Solver solver{both, Policies{Rademacher{}, run.central(run.settings.queries), run.outer(), run.lower()}, run.options().mezo()};
+  Solver solver{both, Policies{Rademacher{}, run.central(run.settings.queries), run.outer(), run.lower()},
+                run.options().mezo()};
   theta.conservativeResize(run.d() + m);
   theta.tail(m) = run.instance.p;
   AdapterPair<NoAdapter> pair;
@@ -170,7 +174,8 @@ void penalty_first_order(const Setup& run, Vector& theta, Recorder& recorder) {
   BilevelOptions options = run.options();
   options.move_backbone = false;
   const double lambda = run.settings.penalty;
-  Solver solver{problem, Policies{Rademacher{}, run.central(1), run.outer(), run.lower(), run.upper()}, options};
+  Solver solver{problem, Policies{Rademacher{}, run.central(1), run.outer(), run.lower(), run.upper()},
+                options};
   AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   double gradients = 0;
   drive(run, theta, recorder, [&] {
@@ -247,13 +252,12 @@ void dispatch(std::string_view method, const Setup& run, Vector& theta, Recorder
     return penalty_method(run, Orthogonal{run.many_queries()}, run.central(run.many_queries()), theta,
                           recorder);
   if (method == "bilevel_svrg")
-    return penalty_method(
-        run, Orthogonal{run.many_queries()},
-        variance::Svrg{.estimator = run.central(run.queries()),
-                       .period = 10,
-                       .batches = 1,
-                       .full = run.central(run.many_queries())},
-        theta, recorder);
+    return penalty_method(run, Orthogonal{run.many_queries()},
+                          variance::Svrg{.estimator = run.central(run.queries()),
+                                         .period = 10,
+                                         .batches = 1,
+                                         .full = run.central(run.many_queries())},
+                          theta, recorder);
   if (method == "nested") return nested(run, theta, recorder);
   if (method == "mezo") return mezo(run, theta, recorder);
   if (method == "joint") return joint(run, theta, recorder);

@@ -1,5 +1,5 @@
-/// @file The framework in one include (zofo::zofo). Problems whose answers are known are in problems.hpp, checks
-/// of a problem's derivatives in hypergradient.hpp; the modules of zofo::llm are included one by one.
+/// @file The framework in one include (zofo::zofo). Problems whose answers are known are in problems.hpp,
+/// checks of a problem's derivatives in hypergradient.hpp; the modules of zofo::llm are included one by one.
 #pragma once
 
 #include "zofo/bilevel/options.hpp"

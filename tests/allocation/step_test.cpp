@@ -73,7 +73,8 @@ struct Pull {
 template <class V, class Law, class Estimator, class Outer, class Inner>
 std::size_t of_warm_steps(Law law, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
-  zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner}, zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
+  zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner},
+                      zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
   V theta = V::Ones(300000);
   zofo::AdapterPair<V> pair{V::Zero(300000), V::Zero(300000)};
   for (int k = 0; k < 6; ++k) solver.step(theta, pair);

@@ -25,12 +25,13 @@ namespace {
 std::vector<Quadratic> tasks(std::size_t count) {
   std::vector<Quadratic> list;
   for (std::size_t i = 0; i < count; ++i)
-    list.push_back(
-        problems::random_quadratic({VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 20 + i));
+    list.push_back(problems::random_quadratic(
+        {VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 20 + i));
   return list;
 }
 
-// All tasks in one call; counts the calls. `mixed` has the fault of giving every task the sum of all gradients.
+// All tasks in one call; counts the calls. `mixed` has the fault of giving every task the sum of all
+// gradients.
 struct Batched {
   using Theta = VectorXd;
   using Adapter = VectorXd;

@@ -8,11 +8,11 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
-#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/exact.hpp"
 #include "zofo/inner/gradient_descent.hpp"
@@ -25,10 +25,10 @@
 #include "zofo/variance/svrg.hpp"
 
 using Eigen::VectorXd;
+using zofo::BatchKey;
 using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::BatchKey;
 using zofo::Policies;
 using zofo::Solver;
 using zofo::StepReport;
@@ -153,7 +153,10 @@ TEST_CASE("inner steps end at the tolerance, and a round that does not get there
   o.inner_tolerance = 1e-8;
   o.move_backbone = false;
   Point x;
-  Solver solver(counted, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 3.0}, GradientDescent{11.0 / 31.0}}, o);
+  Solver solver(
+      counted,
+      Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 3.0}, GradientDescent{11.0 / 31.0}},
+      o);
   const StepReport there = solver.step(x.theta, x.pair);
   CHECK(there.inner_converged);
   CHECK(there.inner_gradient_s <= 1e-8);
@@ -185,7 +188,9 @@ TEST_CASE("a function of θ alone is minimised by the same solver", "[bilevel]")
   const VectorXd target = VectorXd::LinSpaced(10, -1, 1);
   auto problem =
       zofo::single_level<VectorXd>([&](const VectorXd& x) { return 0.5 * (x - target).squaredNorm(); });
-  Solver solver(problem, Policies{zofo::Rademacher{}, Central{1e-3, 1, 2}, outer::Sgd{0.05}, GradientDescent{}}, BilevelOptions{.outer_steps = 1500}.mezo());
+  Solver solver(problem,
+                Policies{zofo::Rademacher{}, Central{1e-3, 1, 2}, outer::Sgd{0.05}, GradientDescent{}},
+                BilevelOptions{.outer_steps = 1500}.mezo());
   VectorXd theta = VectorXd::Zero(10);
   zofo::AdapterPair<zofo::NoAdapter> none;
   const StepReport last = solver.solve(theta, none).last;
@@ -200,13 +205,17 @@ TEST_CASE("schedules of ε, λ and the rate are those of the step", "[bilevel]")
   o.penalty = zofo::Schedule::linear(0.0, 10.0, 1);
   o.train_lower = o.train_upper = false;
   x.pair.upper = VectorXd::LinSpaced(4, -1, 1);
-  Solver solver(q, Policies{Gaussian{}, Central{zofo::Schedule::linear(0.5, 0.25, 1), 1, 3}, outer::Sgd{0.0}, GradientDescent{}}, o);
+  Solver solver(q,
+                Policies{Gaussian{}, Central{zofo::Schedule::linear(0.5, 0.25, 1), 1, 3}, outer::Sgd{0.0},
+                         GradientDescent{}},
+                o);
   const auto rho = [&](const zofo::Direction& direction,
                        double penalty) {  // exact on a quadratic, for every ε
     VectorXd z = VectorXd::Zero(6);
     Gaussian{}.add(z, direction, 1.0);
     return z.dot(q.upper_theta_gradient(x.theta, x.pair.upper) +
-                 penalty * (q.lower_theta_gradient(x.theta, x.pair.upper) - q.lower_theta_gradient(x.theta, x.pair.lower)));
+                 penalty * (q.lower_theta_gradient(x.theta, x.pair.upper) -
+                            q.lower_theta_gradient(x.theta, x.pair.lower)));
   };
   const StepReport first = solver.step(x.theta, x.pair);
   CHECK(std::isnan(first.lower_p));  // λ = 0: G is not asked for

@@ -38,7 +38,8 @@ TEST_CASE("losses are those of the functions at θ + scale·z, and θ is left", 
   const std::vector<LossRequest<VectorXd>> requests{
       {Level::upper, &p, {}}, {Level::lower, &p, {}}, {Level::lower, &s, {}}};
   std::vector<double> out(kProbes.size() * requests.size());
-  problem.losses(theta, Gaussian{}, kProbes, std::span<const LossRequest<VectorXd>>(requests), std::span(out));
+  problem.losses(theta, Gaussian{}, kProbes, std::span<const LossRequest<VectorXd>>(requests),
+                 std::span(out));
   for (std::size_t i = 0; i < kProbes.size(); ++i) {
     VectorXd z(4);
     normals(kProbes[i].direction, 0, 0, z.data(), 4);
@@ -91,7 +92,9 @@ TEST_CASE("four functions make a problem, with mini-batches or without", "[bilev
         return q.upper_gradient(theta, p, batch, g);
       },
       [&](const VectorXd& theta, const VectorXd& p) { return q.lower(theta, p); },
-      [&](const VectorXd& theta, const VectorXd& p, VectorXd& g) { return q.lower_gradient(theta, p, {}, g); });
+      [&](const VectorXd& theta, const VectorXd& p, VectorXd& g) {
+        return q.lower_gradient(theta, p, {}, g);
+      });
   const Policies policies{.outer = outer::Sgd{.rate = 0.02}, .lower = inner::Sgd{.rate = 0.1}};
   const BilevelOptions options{.outer_steps = 50, .seed = 4};
   Solver mine(problem, policies, options);

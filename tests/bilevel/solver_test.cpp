@@ -23,10 +23,10 @@
 #include "zofo/problems/quadratic.hpp"
 
 using Eigen::VectorXd;
+using zofo::BatchKey;
 using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::BatchKey;
 using zofo::Policies;
 using zofo::Solver;
 using zofo::StepReport;
@@ -147,20 +147,24 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
   const Point end = saddle(q, kPenalty);
   Point x;
   SECTION("random signs, one-sided, four queries") {
-    Solver solver(q, Policies{zofo::Rademacher{}, zofo::Forward{1e-6, 4, 5}, outer::Sgd{0.05}, kLower, kUpper}, options(1500));
+    Solver solver(q,
+                  Policies{zofo::Rademacher{}, zofo::Forward{1e-6, 4, 5}, outer::Sgd{0.05}, kLower, kUpper},
+                  options(1500));
     solver.solve(x.theta, x.pair);
     CHECK((x.theta - end.theta).norm() < 1e-3);
   }
   SECTION("Adam on both levels") {
     const zofo::inner::Adam adam{.rate = 0.02};
-    Solver solver(q, Policies{Gaussian{}, Central{1e-3, 4, 5}, outer::Adam{.rate = 0.005}, adam, adam}, options(3000));
+    Solver solver(q, Policies{Gaussian{}, Central{1e-3, 4, 5}, outer::Adam{.rate = 0.005}, adam, adam},
+                  options(3000));
     solver.solve(x.theta, x.pair);
     CHECK((x.theta - end.theta).norm() < 0.05);
   }
   SECTION("θ and adapters in single precision") {
     FloatAdapters f;
     Eigen::VectorXf theta = Eigen::VectorXf::Zero(6), p = Eigen::VectorXf::Zero(4), s = p;
-    Solver solver(f, Policies{Gaussian{}, Central{1e-2, 1, 5}, outer::Sgd{0.03}, kLower, kUpper}, options(3000));
+    Solver solver(f, Policies{Gaussian{}, Central{1e-2, 1, 5}, outer::Sgd{0.03}, kLower, kUpper},
+                  options(3000));
     zofo::AdapterPair pair{p, s};
     solver.solve(theta, pair);
     CHECK((theta.cast<double>() - end.theta).norm() < 1e-2);
@@ -244,7 +248,8 @@ TEST_CASE("same seeds, same run; stopping and going on changes nothing", "[bilev
   Quadratic q = quadratic();
   const auto make = [&](std::uint64_t seed) {
     const zofo::inner::Adam adam{.rate = 0.02};
-    return Solver(q, Policies{Gaussian{}, Central{1e-3, 1, seed}, outer::Adam{.rate = 0.01}, adam}, options(40));
+    return Solver(q, Policies{Gaussian{}, Central{1e-3, 1, seed}, outer::Adam{.rate = 0.01}, adam},
+                  options(40));
   };
   Point once, twice, other;
   make(1).solve(once.theta, once.pair);
@@ -301,8 +306,9 @@ TEST_CASE("options out of range are named", "[bilevel]") {
   Quadratic q = quadratic();
   CHECK_THROWS_WITH(Solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{nan}, kLower}, BilevelOptions{}),
                     contains("rate = nan"));
-  CHECK_THROWS_WITH(Solver(q, Policies{Gaussian{}, Central{-1.0, 1, 0}, outer::Sgd{}, kLower}, BilevelOptions{}),
-                    contains("epsilon = -1"));
+  CHECK_THROWS_WITH(
+      Solver(q, Policies{Gaussian{}, Central{-1.0, 1, 0}, outer::Sgd{}, kLower}, BilevelOptions{}),
+      contains("epsilon = -1"));
 }
 
 TEST_CASE("a loss that is not a number ends the run with a message and leaves θ", "[bilevel]") {

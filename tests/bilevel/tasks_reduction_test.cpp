@@ -66,7 +66,13 @@ struct Setting {
   }
   template <class Estimator>
   auto solver(Estimator estimator, std::uint32_t tasks_per_step = 2) {
-    return Solver(tasks, Policies{Gaussian{}, std::move(estimator), outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 100, .inner_steps = 2, .penalty = lambda, .seed = seed, .tasks_per_step = tasks_per_step});
+    return Solver(tasks,
+                  Policies{Gaussian{}, std::move(estimator), outer::Sgd{rate}, inner::Adam{.rate = 0.05}},
+                  BilevelOptions{.outer_steps = 100,
+                                 .inner_steps = 2,
+                                 .penalty = lambda,
+                                 .seed = seed,
+                                 .tasks_per_step = tasks_per_step});
   }
 };
 
@@ -78,8 +84,10 @@ std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<co
     double sum = 0.0;
     for (const std::size_t t : sampled) {
       const std::uint64_t own = seed + (std::uint64_t{t} << 32U);
-      const BatchKey f{own, batch, stream_number(large ? BatchStream::large_upper : BatchStream::probe_upper)};
-      const BatchKey g{own, batch, stream_number(large ? BatchStream::large_lower : BatchStream::probe_lower)};
+      const BatchKey f{own, batch,
+                       stream_number(large ? BatchStream::large_upper : BatchStream::probe_upper)};
+      const BatchKey g{own, batch,
+                       stream_number(large ? BatchStream::large_lower : BatchStream::probe_lower)};
       sum += tasks[t].upper(at, pairs[t].upper, f) +
              lambda * (tasks[t].lower(at, pairs[t].upper, g) - tasks[t].lower(at, pairs[t].lower, g));
     }
@@ -102,7 +110,8 @@ TEST_CASE("SVRG over tasks is its formula: the sampled tasks at θ and at the an
           "[bilevel]") {
   Setting s;
   constexpr std::uint32_t period = 3, batches = 4;
-  auto solver = s.solver(variance::Svrg{.estimator = Central{epsilon, queries, seed}, .period = period, .batches = batches});
+  auto solver = s.solver(
+      variance::Svrg{.estimator = Central{epsilon, queries, seed}, .period = period, .batches = batches});
   MatrixXd anchor_theta;
   Pairs anchor;
   std::vector<double> full;
@@ -157,7 +166,8 @@ TEST_CASE("one task with a reduction is what the solver of one problem does", "[
   const auto check = [&](auto reduction) {
     MatrixXd theta = b.theta;
     AdapterPair<MatrixXd> pair = b.pairs[0];
-    Solver alone(b.tasks[0], Policies{Gaussian{}, reduction, outer::Sgd{rate}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
+    Solver alone(b.tasks[0], Policies{Gaussian{}, reduction, outer::Sgd{rate}, inner::Adam{.rate = 0.05}},
+                 BilevelOptions{.outer_steps = 20, .inner_steps = 2, .penalty = lambda, .seed = seed});
     alone.solve(theta, pair);
     a.theta = b.theta;
     a.pairs[0] = b.pairs[0];

@@ -17,9 +17,9 @@
 #include "zofo/problems/quadratic.hpp"
 
 using Eigen::VectorXd;
+using zofo::BilevelOptions;
 using zofo::Central;
 using zofo::Gaussian;
-using zofo::BilevelOptions;
 using zofo::Policies;
 using zofo::Solver;
 using zofo::problems::Quadratic;
@@ -55,7 +55,9 @@ VectorXd minimiser(const std::vector<Quadratic>& list, double penalty) {
 TEST_CASE("meta-training reaches the minimiser of the mean penalty", "[bilevel]") {
   auto list = tasks(3);
   const std::uint32_t count = GENERATE(0U, 3U);
-  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.03}, inner::Exact{}}, BilevelOptions{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0, .tasks_per_step = count});
+  Solver solver(
+      list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.03}, inner::Exact{}},
+      BilevelOptions{.outer_steps = 2500, .inner_steps = 1, .penalty = 10.0, .tasks_per_step = count});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(3);
   solver.solve(theta, adapters);
@@ -68,7 +70,8 @@ TEST_CASE("meta-training reaches the minimiser of the mean penalty", "[bilevel]"
 
 TEST_CASE("a task that is not sampled keeps its adapters, and its moments", "[bilevel]") {
   auto list = tasks(5);
-  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.01}, inner::Adam{.rate = 0.05}}, BilevelOptions{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0, .tasks_per_step = 2});
+  Solver solver(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.01}, inner::Adam{.rate = 0.05}},
+                BilevelOptions{.outer_steps = 200, .inner_steps = 2, .penalty = 10.0, .tasks_per_step = 2});
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(5);
   std::vector<int> sampled(5);
@@ -78,7 +81,8 @@ TEST_CASE("a task that is not sampled keeps its adapters, and its moments", "[bi
     const std::set<std::size_t> now(solver.sampled().begin(), solver.sampled().end());
     REQUIRE(now.size() == 2);
     for (std::size_t task = 0; task < 5; ++task) {
-      const bool moved = adapters[task].upper != before[task].upper || adapters[task].lower != before[task].lower;
+      const bool moved =
+          adapters[task].upper != before[task].upper || adapters[task].lower != before[task].lower;
       CHECK(moved == now.contains(task));
       sampled[task] += static_cast<int>(now.contains(task));
       CHECK(solver.state().tasks[task].lower.steps == 2 * static_cast<std::uint64_t>(sampled[task]));
@@ -92,12 +96,15 @@ TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
   auto list = tasks(2);
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(2);
-  Solver both(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
+  Solver both(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}},
+              BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
   both.solve(theta, adapters);
   for (std::size_t i = 0; i < 2; ++i) {  // θ does not move, so the tasks do not meet
     std::vector<Quadratic> one{list[i]};
     Pairs alone = zeros(1);
-    Solver solver(one, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}}, BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
+    Solver solver(one,
+                  Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}},
+                  BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
     solver.solve(theta, alone);
     CHECK(alone[0].upper == adapters[i].upper);
     CHECK(alone[0].lower == adapters[i].lower);
@@ -107,7 +114,8 @@ TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
 TEST_CASE("wrong numbers of tasks are named", "[bilevel]") {
   auto list = tasks(2);
   const auto make = [&](std::uint32_t count) {
-    return Solver(list, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}}, BilevelOptions{.tasks_per_step = count});
+    return Solver(list, Policies{Gaussian{}, Central{}, outer::Sgd{}, inner::GradientDescent{}},
+                  BilevelOptions{.tasks_per_step = count});
   };
   CHECK_THROWS_WITH(make(3), contains("tasks_per_step = 3"));
   VectorXd theta = VectorXd::Zero(6);

@@ -40,8 +40,9 @@ std::vector<nlohmann::json> steps_of(const std::filesystem::path& run) {
 }
 
 template <class Device>
-std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& files, const RunOptions& options,
-                                  const std::string& name, RunResult* result = nullptr) {
+std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& files,
+                                  const RunOptions& options, const std::string& name,
+                                  RunResult* result = nullptr) {
   Model model = files.model();
   const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
   const RunFolder folder(files.folder / name);

@@ -65,8 +65,8 @@ TEST_CASE("a context says why its card cannot be used", "[cuda][no-gpu]") {
 TEST_CASE("a status that is no success becomes an error with CUDA's words", "[cuda][no-gpu]") {
   CHECK_NOTHROW(check(cudaSuccess, "counting"));
   CHECK_NOTHROW(check(CUBLAS_STATUS_SUCCESS, "counting"));
-  CHECK_THROWS_WITH(check(cudaErrorInvalidValue, "counting"), contains("CUDA: counting: ") &&
-                                                                  contains("usable_test.cpp:"));
+  CHECK_THROWS_WITH(check(cudaErrorInvalidValue, "counting"),
+                    contains("CUDA: counting: ") && contains("usable_test.cpp:"));
   CHECK_THROWS_WITH(check(cudaErrorInvalidValue, "counting"), contains("(cudaErrorInvalidValue)"));
   CHECK_THROWS_WITH(check(CUBLAS_STATUS_NOT_SUPPORTED, "adding"), contains("(CUBLAS_STATUS_NOT_SUPPORTED)"));
 }

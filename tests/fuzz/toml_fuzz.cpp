@@ -3,9 +3,9 @@
 #include <string>
 
 #include "fuzz.hpp"
-#include "zofo/data/task.hpp"
-#include "zofo/config/run_options.hpp"
 #include "zofo/config/options_toml.hpp"
+#include "zofo/config/run_options.hpp"
+#include "zofo/data/task.hpp"
 
 using namespace zofo;
 using zofo::fuzz::accepts, zofo::fuzz::demand;

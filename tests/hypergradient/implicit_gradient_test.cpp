@@ -11,9 +11,9 @@
 #include "zofo/problems/quadratic.hpp"
 
 using Eigen::VectorXd;
+using zofo::BatchKey;
 using zofo::LinearSolver;
 using zofo::ReferenceOptions;
-using zofo::BatchKey;
 using zofo::problems::Quadratic;
 
 namespace {

@@ -8,7 +8,9 @@
 
 int main() {
   zofo::problems::Quadratic problem;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}}, zofo::BilevelOptions{});
+  zofo::Solver solver(
+      problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}},
+      zofo::BilevelOptions{});
   Eigen::VectorXd theta;
   zofo::AdapterPair<Eigen::VectorXd> pair;
   solver.solve(theta, pair, [](const zofo::StepReport&) {});

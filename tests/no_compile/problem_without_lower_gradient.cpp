@@ -15,5 +15,7 @@ struct Wrong {
 
 int main() {
   Wrong problem;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}}, zofo::BilevelOptions{});
+  zofo::Solver solver(
+      problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::Sgd{}},
+      zofo::BilevelOptions{});
 }

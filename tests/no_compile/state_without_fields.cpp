@@ -12,7 +12,9 @@ struct Forgetful {
 
 int main() {
   const auto value = [](const Eigen::VectorXd& t, const Eigen::VectorXd& p) { return t.dot(p); };
-  const auto slope = [](const Eigen::VectorXd& t, const Eigen::VectorXd& p, Eigen::VectorXd&) { return t.dot(p); };
+  const auto slope = [](const Eigen::VectorXd& t, const Eigen::VectorXd& p, Eigen::VectorXd&) {
+    return t.dot(p);
+  };
   auto problem = zofo::simple_problem<Eigen::VectorXd, Eigen::VectorXd>(value, slope, value, slope);
   zofo::Solver solver{problem, zofo::Policies{.outer = Forgetful{}}, zofo::BilevelOptions{}};
   Eigen::VectorXd theta(1);

@@ -1,6 +1,6 @@
 /// @file Prefix tuning, prompt tuning and LoRA's dropout against Hugging Face's peft and PyTorch
-/// (tests/golden/peft.json, written by tests/golden/generators/peft_torch.py), and several kinds in one packed pass.
-/// Tolerances as in families_test.cpp.
+/// (tests/golden/peft.json, written by tests/golden/generators/peft_torch.py), and several kinds in one
+/// packed pass. Tolerances as in families_test.cpp.
 #include "catch.hpp"
 #include "message.hpp"
 #include "mixed.hpp"

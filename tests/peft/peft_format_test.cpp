@@ -1,5 +1,6 @@
 /// @file Adapters in the format of Hugging Face's peft library: what it saved (tests/golden/hub_peft, by
-/// tests/golden/generators/peft_hub.py) gives its values and its logits here, and comes back from here as it was.
+/// tests/golden/generators/peft_hub.py) gives its values and its logits here, and comes back from here as it
+/// was.
 #include "zofo/peft/peft_format.hpp"
 
 #include <cstring>
@@ -8,8 +9,8 @@
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "train/hub.hpp"
-#include "zofo/peft/peft_virtual_tokens.hpp"
 #include "zofo/model_io/load_hugging_face.hpp"
+#include "zofo/peft/peft_virtual_tokens.hpp"
 
 using namespace zofo;
 using namespace zofo::peft;

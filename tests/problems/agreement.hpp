@@ -7,9 +7,9 @@
 #include <cstdint>
 
 #include "catch.hpp"
+#include "zofo/core/random.hpp"
 #include "zofo/hypergradient/finite_differences.hpp"
 #include "zofo/hypergradient/implicit_gradient.hpp"
-#include "zofo/core/random.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace agreement {

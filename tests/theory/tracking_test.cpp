@@ -39,11 +39,10 @@ TEST_CASE("I2: Nesterov needs √κ steps where gradient descent needs κ", "[th
 TEST_CASE("I2 fails without momentum, with a wrong one, and when both are accelerated", "[theory]") {
   CHECK_FALSE(theory::i2_with(kPlain, kPlain, Effort{}).passed);
   CHECK_FALSE(theory::i2_with(kNesterov, kNesterov, Effort{}).passed);
-  CHECK_FALSE(
-      theory::i2_with(
-          [](double condition) { return Nesterov{.rate = 1.0, .strong_convexity = 5.0 / condition}; },
-          kPlain, Effort{})
-          .passed);
+  CHECK_FALSE(theory::i2_with(
+                  [](double condition) { return Nesterov{.rate = 1.0, .strong_convexity = 5.0 / condition}; },
+                  kPlain, Effort{})
+                  .passed);
 }
 
 TEST_CASE("I4: with a warm start the error stays bounded over 1,000 rounds", "[theory]") {

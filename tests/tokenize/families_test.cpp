@@ -1,4 +1,5 @@
-/// @file Every family's pipeline against ids of the reference libraries (tests/golden/generators/tokenizer_files.py).
+/// @file Every family's pipeline against ids of the reference libraries
+/// (tests/golden/generators/tokenizer_files.py).
 #include <algorithm>
 #include <filesystem>
 

@@ -1,6 +1,7 @@
 #include "zofo/tokenize/pretokenizer.hpp"
 
 #include "catch.hpp"
+#include "contains.hpp"
 
 using zofo::tokenize::Pattern;
 using zofo::tokenize::Pretokenizer;
@@ -53,7 +54,7 @@ TEST_CASE("stretches between matches are pieces too", "[tokenize]") {
 }
 
 TEST_CASE("bad patterns and names are refused", "[tokenize]") {
-  REQUIRE_THROWS_WITH(Pattern("a(b"), Catch::Matchers::Contains("pattern 'a(b', offset 3"));
+  REQUIRE_THROWS_WITH(Pattern("a(b"), contains("pattern 'a(b', offset 3"));
   REQUIRE_THROWS_WITH(Pretokenizer("gpt-3"),
                       "tokenizer.ggml.pre = 'gpt-3': must be one of gpt-2, smollm, llama-bpe, qwen2");
 }

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "catch.hpp"
+#include "contains.hpp"
 #include "golden.hpp"
 
 using namespace zofo::tokenize;
-using Catch::Matchers::Contains;
 using Ids = std::vector<std::int32_t>;
 
 namespace {
@@ -55,31 +55,31 @@ TEST_CASE("a model written again is the same", "[tokenize]") {
 TEST_CASE("broken models are refused", "[tokenize]") {
   const std::string bytes = model_bytes();
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(""), "pieces: there are none");
-  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0A\x7Fxx"), Contains("field 1 of 127 bytes: 2 are left"));
-  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0F"), Contains("wire type 7"));
-  REQUIRE_THROWS_WITH(parse_sentencepiece_model(std::string(11, '\xFF')), Contains("more than 64 bits"));
+  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0A\x7Fxx"), contains("field 1 of 127 bytes: 2 are left"));
+  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0F"), contains("wire type 7"));
+  REQUIRE_THROWS_WITH(parse_sentencepiece_model(std::string(11, '\xFF')), contains("more than 64 bits"));
   const auto broken = [](auto&& change) {
     SentencePieceModel model = parse_sentencepiece_model(model_bytes());
     change(model);
     return model.serialized();
   };
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(broken([](auto& m) { m.pieces[9].text = "\xFF"; })),
-                      Contains("piece 9"));
+                      contains("piece 9"));
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(broken([](auto& m) { m.pieces[9].text = ""; })),
                       "piece 9: is empty");
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(broken([](auto& m) { m.pieces[9].type = 9; })),
-                      Contains("type 9"));
+                      contains("type 9"));
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(broken([](auto& m) { m.model_type = 3; })),
-                      Contains("model_type = 3"));
+                      contains("model_type = 3"));
   const std::string twice = broken([](auto& m) { m.pieces[9].text = m.pieces[8].text; });
-  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(twice)), Contains("piece 9"));
+  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(twice)), contains("piece 9"));
   const std::string no_unknown = broken([](auto& m) { m.pieces[0].type = 1; });
-  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(no_unknown)), Contains("library refuses"));
+  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(no_unknown)), contains("library refuses"));
   const std::string nul = broken([](auto& m) {
     m.model_type = 1;
     m.pieces[9].text = std::string("a\0b", 3);
   });
-  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(nul)), Contains("library refuses"));
+  REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(nul)), contains("library refuses"));
   for (std::size_t size = 0; size < bytes.size(); size += 97) {  // every cut is read or refused, never more
     try {
       SentencePiece(parse_sentencepiece_model(bytes.substr(0, size))).encode("the river");

@@ -1,9 +1,9 @@
 #include "zofo/tokenize/tokenizer_json.hpp"
 
 #include "catch.hpp"
+#include "contains.hpp"
 
 using namespace zofo::tokenize;
-using Catch::Matchers::Contains;
 using Ids = std::vector<std::int32_t>;
 using Json = nlohmann::json;
 
@@ -26,7 +26,7 @@ void refused(const std::string& pointer, const Json& value, const std::string& m
   Json json = small();
   json[Json::json_pointer(pointer)] = value;
   INFO(pointer << " = " << value.dump());
-  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), Contains(message));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), contains(message));
 }
 
 Ids encode(const Json& json, std::string_view text, bool special = false) {
@@ -123,10 +123,10 @@ TEST_CASE("a file cannot make a text grow without end", "[tokenize]") {
   const Ids sixty_four(64, 1);
   REQUIRE(encode(json, "a") == sixty_four);
   for (int i = 0; i < 10; ++i) json["normalizer"]["normalizers"].push_back(eightfold);
-  REQUIRE_THROWS_WITH(encode(json, "a"), Contains("grows past 4160 bytes"));
+  REQUIRE_THROWS_WITH(encode(json, "a"), contains("grows past 4160 bytes"));
   REQUIRE(encode(json, "b") == Ids{2});
   for (int i = 0; i < 21; ++i) json["normalizer"]["normalizers"].push_back(eightfold);
-  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), Contains("normalizers[32]: more than 32 steps"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), contains("normalizers[32]: more than 32 steps"));
 }
 
 TEST_CASE("a file cannot make words multiply without end", "[tokenize]") {
@@ -136,16 +136,16 @@ TEST_CASE("a file cannot make words multiply without end", "[tokenize]") {
   for (int i = 0; i < 16; ++i) steps.push_back({{"type", "Digits"}});
   REQUIRE_NOTHROW(parse_tokenizer_json(json.dump()));
   steps.push_back({{"type", "Digits"}});
-  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), Contains("pretokenizers[16]: more than 16 steps"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), contains("pretokenizers[16]: more than 16 steps"));
 }
 
 TEST_CASE("hostile JSON is refused", "[tokenize]") {
-  REQUIRE_THROWS_WITH(parse_tokenizer_json("{"), Contains("broken JSON"));
-  REQUIRE_THROWS_WITH(parse_tokenizer_json("[]"), Contains("must be an object"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json("{"), contains("broken JSON"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json("[]"), contains("must be an object"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json("{}"), "model is missing");
   REQUIRE_THROWS_WITH(parse_tokenizer_json(R"({"model": {"a": 1, "a": 2}})"),
-                      Contains(R"(key "a" is there twice)"));
-  REQUIRE_THROWS_WITH(parse_tokenizer_json(std::string(1000000, '[')), Contains("nested deeper"));
-  REQUIRE_THROWS_WITH(parse_tokenizer_json("{\"\xFF\": 1}"), Contains("broken JSON"));
-  REQUIRE_THROWS_WITH(parse_tokenizer_json(R"({"model": 1e999})"), Contains("broken JSON"));
+                      contains(R"(key "a" is there twice)"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(std::string(1000000, '[')), contains("nested deeper"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json("{\"\xFF\": 1}"), contains("broken JSON"));
+  REQUIRE_THROWS_WITH(parse_tokenizer_json(R"({"model": 1e999})"), contains("broken JSON"));
 }

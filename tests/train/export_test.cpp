@@ -8,13 +8,13 @@
 #include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/tokenize/from_gguf.hpp"
-#include "zofo/tokenize/gguf_tokenizer.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/model_io/merge_lora.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/tokenize/from_gguf.hpp"
+#include "zofo/tokenize/gguf_tokenizer.hpp"
 #include "zofo/train/tiny_model.hpp"
 
 using namespace zofo;

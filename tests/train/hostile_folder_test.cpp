@@ -5,9 +5,9 @@
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/model_io/load_hugging_face.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/peft/peft_virtual_tokens.hpp"
-#include "zofo/model_io/load_hugging_face.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;

@@ -1,4 +1,5 @@
-/// @file The checkpoints of tests/golden/hub (tests/golden/generators/hub_torch.py) and what transformers says of them.
+/// @file The checkpoints of tests/golden/hub (tests/golden/generators/hub_torch.py) and what transformers
+/// says of them.
 #pragma once
 
 #include <cmath>

@@ -6,9 +6,9 @@
 #include "catch.hpp"
 #include "problem_calls.hpp"
 #include "tiny_fixture.hpp"
-#include "zofo/perturb/gaussian.hpp"
 #include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/perturb/gaussian.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -39,11 +39,11 @@ struct Fixture {
         encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
     return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
   }
-  double upper(const Eigen::VectorXf& p) {
-    return testing::loss(problem, model.parameters, p, Level::upper, batch_f);
+  double upper(const Eigen::VectorXf& x) {
+    return testing::loss(problem, model.parameters, x, Level::upper, batch_f);
   }
-  double lower(const Eigen::VectorXf& p) {
-    return testing::loss(problem, model.parameters, p, Level::lower, batch_g);
+  double lower(const Eigen::VectorXf& x) {
+    return testing::loss(problem, model.parameters, x, Level::lower, batch_g);
   }
   double gradient(const Eigen::VectorXf& x, double f, double g, Eigen::VectorXf& out) {
     return testing::gradient(problem, model.parameters, x, f, g, {batch_f, batch_g}, out);

@@ -19,26 +19,28 @@ Eigen::VectorXf filled(float value) { return Eigen::VectorXf::Constant(3, value)
 // As version 1 saved a fine-tuning with SVRG, after its first step.
 RunState version_1() {
   RunState state;
-  state.numbers = {{"version", 1},
-                   {"options", "method = 'bilevel'\n"},
-                   {"place", {{"model", "m"}}},
-                   {"identity", {{"model", "h"}}},
-                   {"log", {{"metrics", {1, "a"}}, {"trajectory", {2, "b"}}}},
-                   {"steps", 1},
-                   {"seconds", 0.5},
-                   {"rows", 40},
-                   {"tokens", 80},
-                   {"next_step", {{"seconds", 0.25}, {"rows", 40}}},
-                   {"adam_s.steps", 4},
-                   {"adam_p.steps", 2},
-                   {"anchor_penalty", 10.0},
-                   {"reduction",
-                    {{"kind", 1}, {"anchor", 0}, {"terms", {{7, 0, 0, 2.5}}}, {"batches", 8}, {"begun", true}}},
-                   {"stopping", {{"worse", 1}, {"latest", 1}}},
-                   {"best",
-                    {{"loss", 0.5}, {"accuracy", 1.0}, {"steps", 1}, {"what", "lower"}, {"upper", 0.6}, {"lower", 0.5}}}};
-  const char* const names[] = {"p",           "s",           "adam_s.first",  "adam_s.second",
-                               "adam_p.first", "adam_p.second", "anchor_p", "anchor_s", "best"};
+  state.numbers = {
+      {"version", 1},
+      {"options", "method = 'bilevel'\n"},
+      {"place", {{"model", "m"}}},
+      {"identity", {{"model", "h"}}},
+      {"log", {{"metrics", {1, "a"}}, {"trajectory", {2, "b"}}}},
+      {"steps", 1},
+      {"seconds", 0.5},
+      {"rows", 40},
+      {"tokens", 80},
+      {"next_step", {{"seconds", 0.25}, {"rows", 40}}},
+      {"adam_s.steps", 4},
+      {"adam_p.steps", 2},
+      {"anchor_penalty", 10.0},
+      {"reduction",
+       {{"kind", 1}, {"anchor", 0}, {"terms", {{7, 0, 0, 2.5}}}, {"batches", 8}, {"begun", true}}},
+      {"stopping", {{"worse", 1}, {"latest", 1}}},
+      {"best",
+       {{"loss", 0.5}, {"accuracy", 1.0}, {"steps", 1}, {"what", "lower"}, {"upper", 0.6}, {"lower", 0.5}}}};
+  const char* const names[] = {
+      "p",        "s",        "adam_s.first", "adam_s.second", "adam_p.first", "adam_p.second",
+      "anchor_p", "anchor_s", "best"};
   float value = 1.0F;
   for (const char* name : names) state.vectors[name] = filled(value++);
   return state;
@@ -67,7 +69,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
   CHECK(own.upper.steps == 2);
   CHECK(*own.upper.first == filled(5));
   CHECK(*own.upper.second == filled(6));
-  CHECK(std::isnan(own.first_lower));
+  CHECK(std::isnan(own.baseline_lower));
 
   AnyReduction::State reduction;
   EvaluationCount evaluations;
@@ -91,20 +93,24 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
 
 TEST_CASE("a state of version 2 becomes one of today", "[train]") {
   RunState old;
-  old.numbers = {{"of", "meta-train"},
-                 {"version", 2},
-                 {"options", ""},
-                 {"place", {{"model", "m"}}},
-                 {"identity", {{"model", "h"}}},
-                 {"log", {{"metrics", {1, "a"}}, {"trajectory", {2, "b"}}}},
-                 {"before", {{0.5, 0.5, 1.0, 12, 0.5}}},
-                 {"tally", {3, 1.5, 30.0, 99, 0}},
-                 {"pairs", {{1, 6, 6}}},
-                 {"anchor_penalty", 10.0},
-                 {"reduction", {{"kind", 3}, {"anchor", 2}, {"terms", {{7, 0, 0, 2.0}, {7, 1, 0, 1.0}}}, {"sizes", {1, 1}}}}};
-  for (int i = 0; i < 6; ++i) old.vectors[fmt::format("1.{}", i)] = i < 4 ? filled(static_cast<float>(i)) : Eigen::VectorXf();
+  old.numbers = {
+      {"of", "meta-train"},
+      {"version", 2},
+      {"options", ""},
+      {"place", {{"model", "m"}}},
+      {"identity", {{"model", "h"}}},
+      {"log", {{"metrics", {1, "a"}}, {"trajectory", {2, "b"}}}},
+      {"before", {{0.5, 0.5, 1.0, 12, 0.5}}},
+      {"tally", {3, 1.5, 30.0, 99, 0}},
+      {"pairs", {{1, 6, 6}}},
+      {"anchor_penalty", 10.0},
+      {"reduction",
+       {{"kind", 3}, {"anchor", 2}, {"terms", {{7, 0, 0, 2.0}, {7, 1, 0, 1.0}}}, {"sizes", {1, 1}}}}};
+  for (int i = 0; i < 6; ++i)
+    old.vectors[fmt::format("1.{}", i)] = i < 4 ? filled(static_cast<float>(i)) : Eigen::VectorXf();
   for (int task = 0; task < 2; ++task)
-    for (const char* name : {"anchor_p", "anchor_s"}) old.vectors[fmt::format("{}.{}", name, task)] = filled(9);
+    for (const char* name : {"anchor_p", "anchor_s"})
+      old.vectors[fmt::format("{}.{}", name, task)] = filled(9);
   RunOptions options = defaults(Command::meta_train);
   options.batch = 4;
   options.queries = 2;

@@ -79,7 +79,7 @@ TEST_CASE("check names the field out of range", "[train]") {
         }).starts_with("lower_rate = nan"));
   CHECK(said([](RunOptions& o) { o.epsilon = 0.0; }).starts_with("epsilon = 0"));
   CHECK(said([](RunOptions& o) { o.steps = 0; }).starts_with("steps = 0"));
-  CHECK(message([] { llm::enum_from<Method>("method", "magic"); }) ==
+  CHECK(message([] { static_cast<void>(llm::enum_from<Method>("method", "magic")); }) ==
         "method = \"magic\": must be one of bilevel, bilevel-prefix, bilevel-prompt, lora, prefix, prompt, "
         "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, mezo-svrg, fzoo, frozen, drift, "
         "joint-lora, joint-mezo, none");

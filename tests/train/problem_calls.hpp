@@ -13,8 +13,8 @@
 namespace zofo::testing {
 
 // F or G at θ itself.
-inline double loss(llm::LanguageProblem& problem, const model::Parameters& theta, const Eigen::VectorXf& adapter,
-                   Level level, BatchKey batch) {
+inline double loss(llm::LanguageProblem& problem, const model::Parameters& theta,
+                   const Eigen::VectorXf& adapter, Level level, BatchKey batch) {
   const LossRequest<Eigen::VectorXf> request{level, &adapter, batch};
   const Probe here;
   double value = 0.0;

@@ -7,8 +7,8 @@
 #include "tiny_fixture.hpp"
 #include "zofo/lm/calibrate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
-#include "zofo/train/training.hpp"
 #include "zofo/train/language_problem.hpp"
+#include "zofo/train/training.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;

@@ -6,8 +6,8 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
-#include "tasks_fixture.hpp"
 #include "problem_calls.hpp"
+#include "tasks_fixture.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/train/language_problem.hpp"
 
@@ -40,7 +40,9 @@ struct Fixture : testing::TasksFixture {
     return {transformer, std::move(list), {.batch = 4}};
   }
   // All three tasks, and one of them.
-  LanguageProblem all() { return problem({{{&data[0].examples}}, {{&data[1].examples}}, {{&data[2].examples}}}); }
+  LanguageProblem all() {
+    return problem({{{&data[0].examples}}, {{&data[1].examples}}, {{&data[2].examples}}});
+  }
   LanguageProblem one(std::size_t i) { return problem({{{&data[i].examples}}}); }
   const model::Parameters& theta() const { return loaded.parameters; }
 };
@@ -53,7 +55,8 @@ BatchPair of_its_own(std::size_t task) {
   const auto key = [](const BatchKey& k) { return BatchKey{task_seed(k), k.step, k.stream}; };
   return {key(of_task(task).upper), key(of_task(task).lower)};
 }
-// A packed pass rounds otherwise than one of a single task: fp32 sums of a few hundred terms, in losses near 1.
+// A packed pass rounds otherwise than one of a single task: fp32 sums of a few hundred terms, in losses
+// near 1.
 constexpr double rounding = 2e-5;
 
 double largest(const Eigen::VectorXf& x) { return static_cast<double>(x.cwiseAbs().maxCoeff()); }
@@ -64,7 +67,8 @@ bool same_bits(const Eigen::VectorXf& a, const Eigen::VectorXf& b) {
 
 }  // namespace
 
-TEST_CASE("losses of several tasks in one call are those that each task has in a problem of its own", "[train]") {
+TEST_CASE("losses of several tasks in one call are those that each task has in a problem of its own",
+          "[train]") {
   Fixture f;
   LanguageProblem all = f.all();
   CHECK(all.num_tasks() == 3);

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "tiny_fixture.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/train/few_shot_adaptation.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/parse/file.hpp"
 #include "zofo/run/resume.hpp"
 #include "zofo/train/device.hpp"
+#include "zofo/train/few_shot_adaptation.hpp"
 #include "zofo/train/load_tasks.hpp"
 #include "zofo/train/run_task.hpp"
 #include "zofo/train/training.hpp"

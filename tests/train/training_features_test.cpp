@@ -43,7 +43,8 @@ TEST_CASE("what a run of one task can do, one of several can", "[train]") {
   CHECK(std::ranges::equal(theta.values(), whole.theta));
   CHECK(run.adapter_names() == adapter_names);
   for (const std::string& name : adapter_names)
-    CHECK(peft::kind(peft::read_peft(whole.run / RunDescription::adapter_folder(name), theta.config()).layout) ==
+    CHECK(peft::kind(
+              peft::read_peft(whole.run / RunDescription::adapter_folder(name), theta.config()).layout) ==
           peft::Kind::prefix);
   int steps = 0;
   const auto cut = f.train("cut", o, [&] { return ++steps == 3; });

@@ -87,7 +87,8 @@ TEST_CASE("drift takes the same first step up to its sign", "[train]") {
     const auto moves = read_trajectory(bilevel.run / "trajectory.jsonl");
     const auto signs = read_trajectory(drift.run / "trajectory.jsonl");
     REQUIRE(moves.size() == 1);
-    CHECK(std::abs(moves[0].update.terms.at(0).coefficient) == std::abs(signs[0].update.terms.at(0).coefficient));
+    CHECK(std::abs(moves[0].update.terms.at(0).coefficient) ==
+          std::abs(signs[0].update.terms.at(0).coefficient));
     for (const std::string& name : adapters)
       CHECK(bilevel.bytes(adapter_file(name)) == drift.bytes(adapter_file(name)));
   }
@@ -104,16 +105,20 @@ TEST_CASE("a step changes the adapters and moments of the sampled task only", "[
                           {.batch = 4});
   BilevelOptions loop = loop_options(o);
   loop.tasks_per_step = 1;
-  Solver solver{problem,
-                Policies{.perturbation = Gaussian{}, .outer = outer::Sgd{.rate = 1e-4}, .lower = inner::Adam{.rate = 0.01}},
-                loop};
+  Solver solver{
+      problem,
+      Policies{
+          .perturbation = Gaussian{}, .outer = outer::Sgd{.rate = 1e-4}, .lower = inner::Adam{.rate = 0.01}},
+      loop};
   const Eigen::VectorXf initial = lora.initial(0);
   std::vector<AdapterPair<Eigen::VectorXf>> pairs(3, {initial, initial});
   std::vector<int> sampled(3);
   // p, s and all four moments, bit for bit.
   const auto vectors = [&](std::size_t i) {
     const auto& state = solver.state().tasks[i];
-    const auto or_none = [](const std::optional<Eigen::VectorXf>& x) { return x.value_or(Eigen::VectorXf()); };
+    const auto or_none = [](const std::optional<Eigen::VectorXf>& x) {
+      return x.value_or(Eigen::VectorXf());
+    };
     return std::vector<Eigen::VectorXf>{pairs[i].upper,
                                         pairs[i].lower,
                                         or_none(state.upper.first),
@@ -169,7 +174,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
     pairs[task].upper[0] = static_cast<float>(task);
     states[task].lower.steps = task;
     states[task].lower.first = Eigen::VectorXf::Constant(5, static_cast<float>(task));
-    states[task].first_lower = 0.25 * static_cast<double>(task);
+    states[task].baseline_lower = 0.25 * static_cast<double>(task);
   }
   CHECK(pairs[0].upper.size() == 0);  // on disk
   CHECK(store.adapter(0, Level::upper, pairs)[0] == 0.0F);
@@ -180,8 +185,8 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
     CHECK(states[task].lower.steps == task);
     CHECK(states[task].lower.first->sum() == 5.0F * static_cast<float>(task));
     CHECK(!states[task].lower.second);
-    CHECK(states[task].first_lower == 0.25 * static_cast<double>(task));
-    CHECK(std::isnan(states[task].first_upper));
+    CHECK(states[task].baseline_lower == 0.25 * static_cast<double>(task));
+    CHECK(std::isnan(states[task].baseline_upper));
   }
   store.reset(pairs, states);
   fetch({3});

@@ -4,10 +4,10 @@
 #include "catch.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/config/make_adapter.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/train/training.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/parse/file.hpp"
 #include "zofo/run/restore.hpp"
+#include "zofo/train/training.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -135,6 +135,7 @@ TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]
     for (const EncodedRow& row : *part) seen.push_back(row.prompt.front());
   std::ranges::sort(seen);
   for (int i = 0; i < 30; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
-  CHECK(split_rows(options, "task", rows).examples.lower.front().prompt == split.examples.lower.front().prompt);
+  CHECK(split_rows(options, "task", rows).examples.lower.front().prompt ==
+        split.examples.lower.front().prompt);
   CHECK_THROWS_AS(split_rows(options, "task", {{{1}, 0}}), Error);
 }

@@ -119,7 +119,8 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tr
     // In the mean over directions: their number of coordinates is in the thousands, low-rank ones have fewer
     // degrees of freedom, about a hundred a matrix: √(2/100) = 0.14 of one direction; three times that.
     CHECK(std::abs(run.result.moved / measured - 1.0) < 0.42);
-    if (o.outer == OuterKind::adam || o.outer == OuterKind::momentum) CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
+    if (o.outer == OuterKind::adam || o.outer == OuterKind::momentum)
+      CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
     if (o.max_step > 0.0 && o.outer == OuterKind::sgd) CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
   }
   // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
@@ -147,14 +148,17 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
     RunOptions o = testing::short_run(1);
     way.set(o);
     o.method = Method::bilevel;
-    const auto real = read_trajectory(f.train("real" + std::to_string(&way - ways.data()), o).run / "trajectory.jsonl");
+    const auto real =
+        read_trajectory(f.train("real" + std::to_string(&way - ways.data()), o).run / "trajectory.jsonl");
     std::set<int> signs;
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       o.seed = seed;
       o.method = Method::bilevel;
-      const auto a = read_trajectory(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run / "trajectory.jsonl");
+      const auto a = read_trajectory(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run /
+                                     "trajectory.jsonl");
       o.method = Method::drift;
-      const auto b = read_trajectory(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run / "trajectory.jsonl");
+      const auto b = read_trajectory(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run /
+                                     "trajectory.jsonl");
       REQUIRE(a.size() == 1);
       REQUIRE(a[0].update.terms.size() == b[0].update.terms.size());
       const double sign = a[0].update.terms[0].coefficient == b[0].update.terms[0].coefficient ? 1.0 : -1.0;
@@ -233,10 +237,16 @@ TEST_CASE("what cannot be in meta-training is said", "[train]") {
   refused([](RunOptions& o) { o.density = 0.0; }, "density = 0");
   refused([](RunOptions& o) { o.max_step = -1.0; }, "max_step = -1");
   refused([](RunOptions& o) { o.max_step = 0.1, o.outer = OuterKind::adam; }, "max_step = 0.1: not with");
-  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer = OuterKind::adam; }, "outer = \"adam\": a GPU has");
-  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; }, "direction = \"sparse\"");
+  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer = OuterKind::adam; },
+          "outer = \"adam\": a GPU has");
+  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; },
+          "direction = \"sparse\"");
   refused([](RunOptions& o) { o.spread_scaled = true; }, "needs one_sided");
-  refused([](RunOptions& o) { o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none; }, "fits no p");
+  refused(
+      [](RunOptions& o) {
+        o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none;
+      },
+      "fits no p");
 }
 
 TEST_CASE("a run's description names what it lacks", "[train]") {

@@ -27,12 +27,12 @@ namespace zofo {
 template <class Inner, class P>
 struct TaskState {
   typename Inner::template State<P> upper, lower;  ///< of p's and of s's optimiser
-  double first_upper = kNotEvaluated;              ///< objective of p at its first update
-  double first_lower = kNotEvaluated;              ///< objective of s at its first update
+  double baseline_upper = kNotEvaluated;           ///< what p's objective is held against (divergence_factor)
+  double baseline_lower = kNotEvaluated;           ///< what s's objective is held against
 
   template <class A>
   void fields(A& archive) {
-    archive(upper, lower, first_upper, first_lower);
+    archive(upper, lower, baseline_upper, baseline_lower);
   }
 };
 
@@ -45,8 +45,8 @@ struct InnerBatches {
   [[nodiscard]] bool upper_is_due(std::uint32_t t) const {
     return options.upper_with_lower || t + 1 == options.inner_steps;
   }
-  // D_g's batch is the one that s saw, so its noise cancels in G(p) − G(s). D_f's is numbered by updates of p, so
-  // that an epoch of D_f skips no example when p is stepped once an outer step.
+  // D_g's batch is the one that s saw, so its noise cancels in G(p) − G(s). D_f's is numbered by updates of
+  // p, so that an epoch of D_f skips no example when p is stepped once an outer step.
   [[nodiscard]] BatchPair batches(std::uint32_t t) const {
     const std::uint32_t both = step * options.inner_steps + t;
     const std::uint32_t upper = options.upper_with_lower ? both : step;
@@ -77,9 +77,9 @@ class InnerRound {
     check_policy(upper_);
   }
 
-  /// Updates the adapters of `tasks`; adapters[τ] and states[τ] are those of task τ. The report gets means over
-  /// the tasks. Returns the number of gradients that were asked for. Throws Error when a value or a gradient is
-  /// not finite, or a loss far above its first value.
+  /// Updates the adapters of `tasks`; adapters[τ] and states[τ] are those of task τ. The report gets means
+  /// over the tasks. Returns the number of gradients that were asked for. Throws Error when a value or a
+  /// gradient is not finite, or a loss far above its first value.
   std::uint64_t run(Problem& problem, const Theta& theta, std::span<AdapterPair<P>> adapters,
                     std::span<const std::size_t> tasks, std::vector<State>& states,
                     const BilevelOptions& options, StepReport& report) {
@@ -152,7 +152,8 @@ class InnerRound {
       if (options.train_lower && !progress_[i].lower.converged)
         add({i, Level::lower}, inner::evaluation_point(lower_, pair.lower, state.lower), 0.0, 1.0, batches);
       if (options.train_upper && !progress_[i].upper.converged && keys.upper_is_due(t))
-        add({i, Level::upper}, inner::evaluation_point(upper_, pair.upper, state.upper), 1.0 / total, lambda / total, batches);
+        add({i, Level::upper}, inner::evaluation_point(upper_, pair.upper, state.upper), 1.0 / total,
+            lambda / total, batches);
     }
     // The list of gradients has stopped growing: its elements stay where they are.
     for (std::size_t i = 0; i < requests_.size(); ++i) requests_[i].gradient = &*gradients_[i];
@@ -174,11 +175,17 @@ class InnerRound {
         inner::checked_evaluation(request.value, *request.adapter, *request.gradient, context);
     // Per unit of weight, since λ may follow a schedule.
     const double value = seen.value / (request.upper_weight + request.lower_weight);
-    double& first = where.level == Level::upper ? state.first_upper : state.first_lower;
-    if (std::isnan(first)) first = value;
-    if (options.divergence_factor > 0.0 && value > options.divergence_factor * std::max(1.0, std::abs(first)))
-      fail("{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
-           where.text(), value, first, where.remedy(), options.divergence_factor);
+    double& baseline = where.level == Level::upper ? state.baseline_upper : state.baseline_lower;
+    const double size = std::max(1.0, std::abs(value));
+    if (std::isnan(baseline)) baseline = size;
+    if (options.divergence_factor > 0.0 && value > options.divergence_factor * baseline)
+      fail(
+          "{}: the loss diverges: it is {} and was about {} before ({}; divergence_factor = {} sets the "
+          "limit)",
+          where.text(), value, baseline, where.remedy(), options.divergence_factor);
+    // A loss that grows by more than a tenth an update, again and again, leaves the baseline behind; one that
+    // follows a moving θ does not.
+    baseline = std::min(size, 1.1 * baseline);
     return seen.gradient_norm;
   }
   void update(Problem& problem, const Theta& theta, const GradientRequest<P>& request, AdapterPair<P>& pair,

@@ -38,11 +38,17 @@ struct Anchor {
   Memory<Theta> theta;
   std::vector<AdapterPair<Memory<P>>> adapters;
   double penalty = 0.0;
+
+  void swap(Anchor& other) noexcept {
+    theta.swap(other.theta);
+    adapters.swap(other.adapters);
+    std::swap(penalty, other.penalty);
+  }
 };
 
 /// Estimates ∇ of the mean over the step's tasks of F(θ, p) + λ (G(θ, p) − G(θ, s)) in θ: probes ← estimator,
-/// one batched call for all losses, a task's mini-batches the same for all probes, then the estimator combines
-/// them. With a VarianceReduction in the estimator's place, also at an anchor.
+/// one batched call for all losses, a task's mini-batches the same for all probes, then the estimator
+/// combines them. With a VarianceReduction in the estimator's place, also at an anchor.
 template <class Problem, class D, class Estimator>
 class OuterStep {
  public:
@@ -60,9 +66,7 @@ class OuterStep {
   /// Throws Error naming the field out of range.
   void check() const { check_policy(reduction_); }
   /// The seed of directions, where the estimator has none of its own.
-  void adopt_seed(std::uint64_t seed) {
-    zofo::adopt_seed(reduction_, seed);
-  }
+  void adopt_seed(std::uint64_t seed) { zofo::adopt_seed(reduction_, seed); }
 
   /// What an estimate is made at.
   struct Point {
@@ -77,8 +81,8 @@ class OuterStep {
     bool anchor_moves = false;  ///< the anchor is to become a copy of the point
   };
 
-  /// Writes the estimate of step `report.step` and the mean losses over the probes into the report. `state` is
-  /// changed; the anchor is not.
+  /// Writes the estimate of step `report.step` and the mean losses over the probes into the report. `state`
+  /// is changed; the anchor is not.
   Outcome estimate(Problem& problem, const Point& point, const BilevelOptions& options, State& state,
                    const AnchorPoint& anchor, StepReport& report) {
     Evaluator evaluator{*this, problem, point, options, anchor, options.penalty.at(report.step), {}, {}};
@@ -143,8 +147,8 @@ class OuterStep {
       level.list_requests(adapters, point.tasks, lambda, options.seed, probed.batch);
       const std::size_t width = level.requests_.size();
       level.values_.resize(probes.size() * width);
-      problem.losses(theta, point.perturbation, probes,
-                     std::span<const LossRequest<P>>(level.requests_), std::span(level.values_));
+      problem.losses(theta, point.perturbation, probes, std::span<const LossRequest<P>>(level.requests_),
+                     std::span(level.values_));
       outcome.losses += level.values_.size();
       list.assign(probes.size(), 0.0);
       const std::size_t each = lambda == 0.0 ? 1 : 3;

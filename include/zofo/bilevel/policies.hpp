@@ -8,9 +8,9 @@
 
 namespace zofo {
 
-/// `Policies{.estimator = Central{.queries = 8}, .lower = inner::Sgd{.rate = 0.1}}`: what is not named keeps its
-/// default. `upper` is `lower` unless it is named. In the estimator's place may stand an OuterZOEstimator or a
-/// VarianceReduction that wraps one.
+/// `Policies{.estimator = Central{.queries = 8}, .lower = inner::Sgd{.rate = 0.1}}`: what is not named keeps
+/// its default. `upper` is `lower` unless it is named. In the estimator's place may stand an OuterZOEstimator
+/// or a VarianceReduction that wraps one.
 template <class D = Rademacher, class E = Central, class O = outer::Sgd, class I = inner::Adam>
 struct Policies {
   D perturbation{};  ///< distribution of the directions z

@@ -18,8 +18,8 @@ namespace zofo {
 
 /// A list of tasks, each with upper, upper_gradient, lower and lower_gradient, as a BilevelProblem. The tasks
 /// are borrowed. A probe is written to a copy of θ, and the direction of a pair ±ε is generated once. A
-/// task's functions see keys whose seed contains the task (task_seed). It keeps copies of θ: one object serves
-/// one thread at a time.
+/// task's functions see keys whose seed contains the task (task_seed). It keeps copies of θ: one object
+/// serves one thread at a time.
 template <FourFunctions Task>
 class SimpleProblem {
  public:
@@ -61,8 +61,8 @@ class SimpleProblem {
   }
 
   /// s*(θ) or p_λ(θ) of a task, in closed form.
-  void minimiser(const Theta& theta, std::uint32_t task, Level level, double penalty, Adapter& out) const
-      requires HasExactInner<Task> {
+  void minimiser(const Theta& theta, std::uint32_t task, Level level, double penalty,
+                 Adapter& out) const requires HasExactInner<Task> {
     if (level == Level::upper)
       out = tasks_[task].penalty_solution(theta, penalty);
     else
@@ -108,14 +108,14 @@ class SimpleProblem {
       if (request.lower_weight != 1.0) scale(request.lower_weight, g);
       return;
     }
-    request.value = request.upper_weight *
-                    task.upper_gradient(theta, *request.adapter, key_of(request.batches.upper), g);
+    request.value =
+        request.upper_weight * task.upper_gradient(theta, *request.adapter, key_of(request.batches.upper), g);
     if (request.upper_weight != 1.0) scale(request.upper_weight, g);
     if (request.lower_weight == 0.0) return;
     if (!lower_gradient_ || !same_shape(*lower_gradient_, g)) lower_gradient_.emplace(zeros_like(g));
-    request.value += request.lower_weight * task.lower_gradient(theta, *request.adapter,
-                                                                key_of(request.batches.lower),
-                                                                *lower_gradient_);
+    request.value +=
+        request.lower_weight *
+        task.lower_gradient(theta, *request.adapter, key_of(request.batches.lower), *lower_gradient_);
     axpy(request.lower_weight, *lower_gradient_, g);
   }
   template <class V, class W>
@@ -184,20 +184,22 @@ struct FunctionProblem {
 /// `simple_problem<Theta, Adapter>(F, dF, G, dG)`: a problem from four functions, for the solver. A function
 /// may take a BatchKey after its adapter, when it samples mini-batches.
 template <class Theta, class Adapter, class F, class DF, class G, class DG>
-[[nodiscard]] FunctionProblem<Theta, Adapter, F, DF, G, DG> simple_problem(F upper, DF upper_gradient, G lower,
-                                                                           DG lower_gradient) {
+[[nodiscard]] FunctionProblem<Theta, Adapter, F, DF, G, DG> simple_problem(F upper, DF upper_gradient,
+                                                                           G lower, DG lower_gradient) {
   static_assert(std::invocable<F&, const Theta&, const Adapter&> ||
                     std::invocable<F&, const Theta&, const Adapter&, BatchKey>,
                 "zofo: simple_problem needs F(theta, p) -> double, or F(theta, p, batch)");
   static_assert(std::invocable<G&, const Theta&, const Adapter&> ||
                     std::invocable<G&, const Theta&, const Adapter&, BatchKey>,
                 "zofo: simple_problem needs G(theta, p) -> double, or G(theta, p, batch)");
-  static_assert(std::invocable<DF&, const Theta&, const Adapter&, Adapter&> ||
-                    std::invocable<DF&, const Theta&, const Adapter&, BatchKey, Adapter&>,
-                "zofo: simple_problem needs dF(theta, p, gradient) -> double, or dF(theta, p, batch, gradient)");
-  static_assert(std::invocable<DG&, const Theta&, const Adapter&, Adapter&> ||
-                    std::invocable<DG&, const Theta&, const Adapter&, BatchKey, Adapter&>,
-                "zofo: simple_problem needs dG(theta, p, gradient) -> double, or dG(theta, p, batch, gradient)");
+  static_assert(
+      std::invocable<DF&, const Theta&, const Adapter&, Adapter&> ||
+          std::invocable<DF&, const Theta&, const Adapter&, BatchKey, Adapter&>,
+      "zofo: simple_problem needs dF(theta, p, gradient) -> double, or dF(theta, p, batch, gradient)");
+  static_assert(
+      std::invocable<DG&, const Theta&, const Adapter&, Adapter&> ||
+          std::invocable<DG&, const Theta&, const Adapter&, BatchKey, Adapter&>,
+      "zofo: simple_problem needs dG(theta, p, gradient) -> double, or dG(theta, p, batch, gradient)");
   return {std::move(upper), std::move(upper_gradient), std::move(lower), std::move(lower_gradient)};
 }
 

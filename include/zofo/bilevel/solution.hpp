@@ -33,18 +33,19 @@ struct EvaluationCount {
 /// there.
 struct Solution {
   Termination termination = Termination::budget;
-  std::uint32_t steps = 0;   ///< outer steps of this solve
+  std::uint32_t steps = 0;      ///< outer steps of this solve
   EvaluationCount evaluations;  ///< of this solve
-  double seconds = 0.0;      ///< wall time of this solve
-  StepReport last;           ///< of the last step; empty if there was none
+  double seconds = 0.0;         ///< wall time of this solve
+  StepReport last;              ///< of the last step; empty if there was none
 
   /// One line for people.
   [[nodiscard]] std::string message() const {
-    const char* why = termination == Termination::budget      ? "all outer steps were taken"
-                      : termination == Termination::tolerance ? "the projected gradient reached outer_tolerance"
-                                                              : "an observer ended the run";
-    return fmt::format("{}: {} outer steps, {} losses, {} gradients, {:.3g} s", why, steps, evaluations.losses,
-                       evaluations.gradients, seconds);
+    const char* why = termination == Termination::budget ? "all outer steps were taken"
+                      : termination == Termination::tolerance
+                          ? "the projected gradient reached outer_tolerance"
+                          : "an observer ended the run";
+    return fmt::format("{}: {} outer steps, {} losses, {} gradients, {:.3g} s", why, steps,
+                       evaluations.losses, evaluations.gradients, seconds);
   }
 };
 

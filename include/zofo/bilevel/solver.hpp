@@ -122,7 +122,7 @@ class Solver {
       throw;
     }
     std::swap(state_.estimator, next_estimator_);
-    if (anchor_moves) std::swap(state_.anchor, next_anchor_);
+    if (anchor_moves) state_.anchor.swap(next_anchor_);
     state_.evaluations = evaluations;
     ++state_.step;
     return report_;
@@ -250,7 +250,7 @@ class Solver {
   void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
     if constexpr (outer::ChecksUpdate<O, Theta, Active>) {
       outer_.check_update(theta, active, report_.gradient, state_.outer);
-      std::swap(next_anchor_, state_.anchor);
+      next_anchor_.swap(state_.anchor);
     }
     copy_theta(theta, next_anchor_.theta);
     next_anchor_.adapters.resize(adapters.size());

@@ -46,7 +46,7 @@ void move_sampled_to(std::vector<std::size_t>& order, std::size_t i, std::uint32
 /// `count` of `tasks` tasks without repetition, one after the other, each time among those left: with equal
 /// chances, or proportional to their weights. 0: all, in their order. A pure function of its arguments.
 inline void sample_tasks(std::uint64_t seed, std::uint32_t step, std::size_t tasks, std::uint32_t count,
-                       std::span<const double> weights, std::vector<std::size_t>& sampled) {
+                         std::span<const double> weights, std::vector<std::size_t>& sampled) {
   sampled.resize(tasks);
   std::iota(sampled.begin(), sampled.end(), std::size_t{0});
   if (count == 0) return;

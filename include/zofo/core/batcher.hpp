@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 
 namespace zofo {
 
@@ -39,9 +39,9 @@ inline std::vector<std::size_t> shuffled(std::uint64_t seed, std::uint64_t strea
   return order;
 }
 
-/// Indices of the examples of mini-batch `key.step`: the epochs of (seed, task, stream), each in its own order,
-/// are laid end to end and cut into batches, so every example comes once an epoch. A batch across the border of
-/// two epochs may hold an example twice. Costs O(rows). Throws Error unless 1 ≤ batch ≤ rows.
+/// Indices of the examples of mini-batch `key.step`: the epochs of (seed, task, stream), each in its own
+/// order, are laid end to end and cut into batches, so every example comes once an epoch. A batch across the
+/// border of two epochs may hold an example twice. Costs O(rows). Throws Error unless 1 ≤ batch ≤ rows.
 inline std::vector<std::size_t> sample_batch(BatchKey key, std::size_t rows, std::size_t batch) {
   require(batch >= 1 && batch <= rows, "batch = {}: must be in [1, {}], the number of rows", batch, rows);
   const std::uint64_t first = std::uint64_t{key.step} * batch;

@@ -85,14 +85,15 @@ concept HasExactInner = requires(const B& b, const typename B::Theta& theta, dou
   { b.penalty_solution(theta, penalty) } -> std::convertible_to<typename B::Adapter>;
 };
 
-/// The same of a problem of many tasks: `minimiser(θ, task, level, λ, out)` writes s*(θ) or p_λ(θ) of the task.
+/// The same of a problem of many tasks: `minimiser(θ, task, level, λ, out)` writes s*(θ) or p_λ(θ) of the
+/// task.
 template <class B>
 concept HasMinimisers = requires(B& b, const typename B::Theta& theta, typename B::Adapter& out) {
   b.minimiser(theta, std::uint32_t{0}, Level::upper, 1.0, out);
 };
 
-/// Optional, used by the solver to check shapes before its first step, and by reference(): a point where a run
-/// may start, `start()` with members `theta`, `p` and `s`.
+/// Optional, used by the solver to check shapes before its first step, and by reference(): a point where a
+/// run may start, `start()` with members `theta`, `p` and `s`.
 template <class B>
 concept HasStart = requires(const B& b) {
   { b.start().theta } -> std::convertible_to<typename B::Theta>;

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batcher.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/core/rng_streams.hpp"
 #include "zofo/data/shots.hpp"
 #include "zofo/data/task.hpp"

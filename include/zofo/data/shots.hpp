@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batcher.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/core/rng_streams.hpp"
 #include "zofo/data/task.hpp"
 

@@ -11,11 +11,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "zofo/core/error.hpp"
+#include "zofo/core/problem.hpp"
 #include "zofo/hypergradient/finite_differences.hpp"
 #include "zofo/hypergradient/oracles.hpp"
 #include "zofo/hypergradient/second_order.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/core/problem.hpp"
 
 namespace zofo {
 
@@ -111,20 +111,25 @@ template <class Problem>
   static_assert(FourFunctions<Bare>,
                 "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient "
                 "(concept FourFunctions)");
-  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
-                "zofo: check_problem needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
-                "(concept DoubleCoordinates)");
+  static_assert(
+      DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
+      "zofo: check_problem needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
+      "(concept DoubleCoordinates)");
   require_in("tolerance", tolerance, 1e-15, 1.0);
   ProblemCheck check;
   detail::check_level(
       check, "upper", "upper_gradient", p,
       [&](const Adapter& x) -> double { return problem.upper(theta, x, samples.upper); },
-      [&](const Adapter& x, Adapter& g) -> double { return problem.upper_gradient(theta, x, samples.upper, g); },
+      [&](const Adapter& x, Adapter& g) -> double {
+        return problem.upper_gradient(theta, x, samples.upper, g);
+      },
       tolerance);
   detail::check_level(
       check, "lower", "lower_gradient", p,
       [&](const Adapter& x) -> double { return problem.lower(theta, x, samples.lower); },
-      [&](const Adapter& x, Adapter& g) -> double { return problem.lower_gradient(theta, x, samples.lower, g); },
+      [&](const Adapter& x, Adapter& g) -> double {
+        return problem.lower_gradient(theta, x, samples.lower, g);
+      },
       tolerance);
 
   constexpr detail::LevelWeights kUpper{1.0, 0.0}, kLower{0.0, 1.0};

@@ -11,12 +11,12 @@
 #include <string>
 #include <type_traits>
 
+#include "zofo/core/error.hpp"
+#include "zofo/core/problem.hpp"
 #include "zofo/hypergradient/check_problem.hpp"
 #include "zofo/hypergradient/newton.hpp"
 #include "zofo/hypergradient/oracles.hpp"
 #include "zofo/hypergradient/second_order.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/core/problem.hpp"
 
 namespace zofo {
 
@@ -28,7 +28,7 @@ struct ReferenceOptions {
   bool own_oracles = true;           ///< false: from upper, lower and their p-gradients alone
   double difference_step = kDifferenceStep;  ///< widest step of the extrapolated differences
   std::optional<double> penalty;             ///< λ: also p_λ, L*_λ and ∇L*_λ
-  BatchPair samples;                        ///< D_f's and D_g's batch
+  BatchPair samples;                         ///< D_f's and D_g's batch
   /// Throws Error naming the field out of range.
   void check() const {
     require_in("tolerance", tolerance, 1e-15, 1.0);
@@ -41,10 +41,10 @@ struct ReferenceOptions {
 /// What the reference found at one θ.
 template <class Theta, class Adapter>
 struct ReferenceSolution {
-  Adapter p;                                      ///< p*(θ)
+  Adapter p;                                    ///< p*(θ)
   double phi;                                   ///< φ(θ)
   Theta phi_gradient;                           ///< ∇φ(θ)
-  std::optional<Adapter> penalty_solution;        ///< p_λ(θ), when a penalty was given
+  std::optional<Adapter> penalty_solution;      ///< p_λ(θ), when a penalty was given
   std::optional<double> penalty_value;          ///< L*_λ(θ), likewise
   std::optional<Theta> penalty_value_gradient;  ///< ∇L*_λ(θ) by Danskin's theorem, likewise
   bool converged;        ///< both Newton runs ended within tolerance and ∂²G/∂p² is regular
@@ -114,9 +114,10 @@ template <class Problem>
                 "(concept FourFunctions)");
   using Theta = typename Problem::Theta;
   using Adapter = typename Problem::Adapter;
-  static_assert(DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
-                "zofo: the reference needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
-                "(concept DoubleCoordinates)");
+  static_assert(
+      DoubleCoordinates<Theta> && DoubleCoordinates<Adapter>,
+      "zofo: the reference needs doubles in Theta and Adapter: coordinates(x), or for_each_tensor(x, f), "
+      "(concept DoubleCoordinates)");
   options.check();
   constexpr detail::LevelWeights kLower{0.0, 1.0}, kUpper{1.0, 0.0};
   const bool own = options.own_oracles;

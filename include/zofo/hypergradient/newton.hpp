@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "zofo/hypergradient/oracles.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/hypergradient/oracles.hpp"
 
 namespace zofo {
 

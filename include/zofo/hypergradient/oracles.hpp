@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "zofo/core/problem.hpp"
 #include "zofo/hypergradient/finite_differences.hpp"
 #include "zofo/hypergradient/second_order.hpp"
-#include "zofo/core/problem.hpp"
 
 namespace zofo::detail {
 
@@ -26,7 +26,8 @@ class Oracles {
   using Theta = typename Problem::Theta;
   using Adapter = typename Problem::Adapter;
 
-  Oracles(Problem& problem, const Theta& theta, const Adapter& shape, BatchPair samples, bool own, double step)
+  Oracles(Problem& problem, const Theta& theta, const Adapter& shape, BatchPair samples, bool own,
+          double step)
       : problem_(problem), theta_(theta), p_(shape), g_(shape), samples_(samples), own_(own), step_(step) {}
 
   double value(LevelWeights w, const Vector& p) { return value_at(w, theta_, p); }

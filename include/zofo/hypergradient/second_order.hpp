@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "zofo/core/problem.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/problem.hpp"
 #include "zofo/core/vector_space.hpp"
 
 namespace zofo {
@@ -26,11 +26,12 @@ concept DoubleTensors = requires(V& x) {
 };
 /// What can be differentiated: one range of doubles, or tensors of doubles (a θ of a user's own).
 template <class V>
-concept DoubleCoordinates = std::copyable<V> && (DoubleRange<V> || DoubleTensors<V>);
+concept DoubleCoordinates = std::copyable<V> &&(DoubleRange<V> || DoubleTensors<V>);
 
 /// ∇_θ F and ∇_θ G.
 template <class B>
-concept HasThetaGradients = requires(const B& b, const typename B::Theta& theta, const typename B::Adapter& p) {
+concept HasThetaGradients = requires(const B& b, const typename B::Theta& theta,
+                                     const typename B::Adapter& p) {
   { b.upper_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
   { b.lower_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
 };
@@ -74,14 +75,14 @@ void unflatten(const Eigen::VectorXd& flat, V& x) {
 }
 
 // Oracles of a mini-batch take the sample; those that have none need not.
-#define ZOFO_ORACLE(name)                                                           \
-  template <class B>                                                                \
+#define ZOFO_ORACLE(name)                                                             \
+  template <class B>                                                                  \
   auto name(const B& b, const typename B::Theta& theta, const typename B::Adapter& p, \
             [[maybe_unused]] BatchKey sample) {                                       \
-    if constexpr (requires { b.name(theta, p, sample); })                           \
-      return b.name(theta, p, sample);                                              \
-    else                                                                            \
-      return b.name(theta, p);                                                      \
+    if constexpr (requires { b.name(theta, p, sample); })                             \
+      return b.name(theta, p, sample);                                                \
+    else                                                                              \
+      return b.name(theta, p);                                                        \
   }
 ZOFO_ORACLE(upper_theta_gradient)
 ZOFO_ORACLE(lower_theta_gradient)

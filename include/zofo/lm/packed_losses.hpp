@@ -66,7 +66,8 @@ std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& t
                                              std::span<const Probe> probes, std::span<const RowsPart> parts,
                                              std::span<const typename Backend::Vector* const> adapters) {
   std::vector<std::vector<double>> losses;
-  for (const auto& logprobs : transformer.log_probabilities(theta, perturbation, probes, pack_parts(parts), adapters))
+  for (const auto& logprobs :
+       transformer.log_probabilities(theta, perturbation, probes, pack_parts(parts), adapters))
     losses.push_back(losses_of_parts(logprobs, parts));
   return losses;
 }
@@ -97,9 +98,9 @@ inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
   return tokens;
 }
 
-/// Values and gradients in several adapters, in one pass as long as no more than Backend::tokens_that_fill tokens
-/// share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here; `count(parts)`
-/// is called for every pass. Without examples value and gradient are 0.
+/// Values and gradients in several adapters, in one pass as long as no more than Backend::tokens_that_fill
+/// tokens share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here;
+/// `count(parts)` is called for every pass. Without examples value and gradient are 0.
 template <class Backend, class PartsOf, class Count>
 void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
                       std::span<GradientRequest<typename Backend::Vector>> requests, PartsOf&& parts_of,

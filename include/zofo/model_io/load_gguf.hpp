@@ -13,10 +13,10 @@
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/tokenize/from_gguf.hpp"
 #include "zofo/model_io/gguf_config.hpp"
 #include "zofo/model_io/load_checks.hpp"
 #include "zofo/model_io/rotary_weights.hpp"
+#include "zofo/tokenize/from_gguf.hpp"
 
 namespace zofo::llm {
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/core/rng_streams.hpp"
 #include "zofo/problems/constants.hpp"
@@ -25,9 +25,9 @@ namespace zofo::problems {
 /// G = (1/n) Σᵢ σ(θᵢ) ℓᵢ(p) + ½μ‖p‖² over the noisy training rows, F = mean of ℓ over clean validation rows;
 /// ℓ the cross-entropy, p ∈ R^{f·K} the weights of K classes, θ ∈ R^n.
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). φ's infimum may lie at
-/// infinite θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With batch > 0
-/// values and derivatives are of `batch` rows drawn by the sample.
+/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). φ's infimum
+/// may lie at infinite θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With
+/// batch > 0 values and derivatives are of `batch` rows drawn by the sample.
 class HyperCleaning {
  public:
   using Vector = Eigen::VectorXd;
@@ -73,7 +73,8 @@ class HyperCleaning {
     return Vector::Zero(theta.size());
   }
   /// ∇_θ G: entry i is σ'(θᵢ) ℓᵢ(p)/n.
-  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p, BatchKey sample = {}) const {
+  [[nodiscard]] Vector lower_theta_gradient(const Vector& theta, const Vector& p,
+                                            BatchKey sample = {}) const {
     return slope(theta, sample).cwiseProduct(loss(train_).row_losses(p));
   }
   /// ∂²G/∂p².

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/problems/constants.hpp"
 
 namespace zofo::problems {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/penalty_groups.hpp"
 #include "zofo/problems/rows.hpp"
@@ -20,8 +20,8 @@ namespace zofo::problems {
 /// validation rows; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of features
 /// (shared by the classes).
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). With batch > 0 values and
-/// derivatives are of `batch` rows drawn by the sample.
+/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). With batch > 0
+/// values and derivatives are of `batch` rows drawn by the sample.
 class Logistic {
  public:
   using Vector = Eigen::VectorXd;

@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/core/batch_key.hpp"
 #include "zofo/core/direction.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/problem.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/batch_key.hpp"
 #include "zofo/core/rng_streams.hpp"
 #include "zofo/problems/constants.hpp"
 
@@ -75,7 +75,7 @@ struct Noisy {
     return problem.lower_solution(theta);
   }
   [[nodiscard]] Adapter penalty_solution(const Theta& theta,
-                                       double penalty) const requires HasExactInner<Problem> {
+                                         double penalty) const requires HasExactInner<Problem> {
     return problem.penalty_solution(theta, penalty);
   }
   [[nodiscard]] double phi(const Theta& theta) const requires HasHypergradient<Problem> {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/scan.hpp"
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "zofo/core/error.hpp"
 #include "zofo/core/batch_key.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/problems/constants.hpp"
 #include "zofo/problems/penalty_groups.hpp"
 #include "zofo/problems/rows.hpp"
@@ -82,7 +82,8 @@ class Ridge {
     return groups_.cross(theta, p);
   }
   /// ∂²F/∂p² = X'ᵀX'/v.
-  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/, BatchKey sample = {}) const {
+  [[nodiscard]] Matrix upper_hessian(const Vector& /*theta*/, const Vector& /*p*/,
+                                     BatchKey sample = {}) const {
     return batch_gram(validation_, validation_gram_, sample);
   }
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/core/batch_key.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/core/batch_key.hpp"
 #include "zofo/core/rng_streams.hpp"
 
 namespace zofo::problems {

@@ -33,8 +33,9 @@ struct AdapterStoreOptions {
   Eigen::VectorXf initial;  ///< where every adapter starts
 };
 
-/// Keeps at most `in_memory` tasks' adapters in memory; the others are in files, bit for bit. A task's adapters
-/// are made when they are first needed. The pairs and the states are the solver's. Borrows the device.
+/// Keeps at most `in_memory` tasks' adapters in memory; the others are in files, bit for bit. A task's
+/// adapters are made when they are first needed. The pairs and the states are the solver's. Borrows the
+/// device.
 template <class Device, class Inner = inner::Adam>
 class AdapterStore {
  public:
@@ -60,8 +61,8 @@ class AdapterStore {
     for (std::size_t task = 0; task < options_.tasks; ++task) pairs.push_back(empty_pair());
     return pairs;
   }
-  /// Reads the adapters of `wanted` into memory and, where they would be too many, writes those that were used
-  /// longest ago to disk. Throws Error when the disk refuses.
+  /// Reads the adapters of `wanted` into memory and, where they would be too many, writes those that were
+  /// used longest ago to disk. Throws Error when the disk refuses.
   void fetch(std::span<const std::size_t> wanted, Pairs& pairs, States& states) {
     ++now_;
     for (const std::size_t task : wanted) used_[task] = now_;
@@ -90,8 +91,8 @@ class AdapterStore {
       out.vectors.merge(one.vectors);
     }
   }
-  /// Takes them from a saved state; no more of them stay in memory than may. Throws Error naming what does not
-  /// fit.
+  /// Takes them from a saved state; no more of them stay in memory than may. Throws Error naming what does
+  /// not fit.
   void load(const checkpoint::RunState& in, Pairs& pairs, States& states) {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
       if (!in.numbers.contains(name(task))) continue;

@@ -14,10 +14,10 @@
 
 #include "zofo/bilevel/inner_round.hpp"
 #include "zofo/bilevel/options.hpp"
+#include "zofo/config/field_checks.hpp"
 #include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/batcher.hpp"
 #include "zofo/core/report.hpp"
-#include "zofo/config/field_checks.hpp"
 #include "zofo/core/rng_streams.hpp"
 #include "zofo/core/schedule.hpp"
 #include "zofo/data/demonstrations.hpp"
@@ -74,7 +74,8 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   return chosen;
 }
 
-/// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one fixed backbone. Borrowed: all arguments must outlive it.
+/// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one fixed backbone.
+/// Borrowed: all arguments must outlive it.
 template <class Device>
 class Adaptation {
  public:

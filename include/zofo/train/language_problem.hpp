@@ -31,14 +31,14 @@ namespace zofo::llm {
 /// How mini-batches are made.
 struct BatchOptions {
   std::size_t batch = 8;     ///< examples of a mini-batch of one task
-  std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values and
-                             ///< gradients are their means (gradient accumulation)
-  bool use_adapter = true;   ///< false: the backbone without adapters
+  std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values
+                             ///< and gradients are their means (gradient accumulation)
+  bool use_adapter = true;  ///< false: the backbone without adapters
 };
 
-/// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's adapter.
-/// A task is one set of examples, or a mixture of several that share its adapters: then the loss is the mean
-/// over the sets that the mini-batch samples. A level without examples is 0.
+/// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's
+/// adapter. A task is one set of examples, or a mixture of several that share its adapters: then the loss is
+/// the mean over the sets that the mini-batch samples. A level without examples is 0.
 ///
 /// All requests of a call go through the model in one packed pass (losses) or in as many as hold them
 /// (gradients); an adapter is known by its address. Borrows the transformer and the examples.
@@ -128,8 +128,9 @@ class BasicLanguageProblem {
     Examples examples;
   };
 
-  // Batch k of a task is the batches pieces·k, …, pieces·k + pieces − 1 of `batch` examples each, which are the
-  // examples of one batch that many times as large. Batches are numbered in 32 bits; past them they would repeat.
+  // Batch k of a task is the batches pieces·k, …, pieces·k + pieces − 1 of `batch` examples each, which are
+  // the examples of one batch that many times as large. Batches are numbered in 32 bits; past them they would
+  // repeat.
   [[nodiscard]] BatchKey piece_of(BatchKey key, std::uint32_t i) const {
     if (options_.pieces == 1) return key;
     const std::uint64_t step = std::uint64_t{key.step} * options_.pieces + i;
@@ -198,7 +199,8 @@ class BasicLanguageProblem {
     else
       return resolve_perturbation(perturbation, theta, pass);
   }
-  void add_losses(const std::vector<std::vector<double>>& losses, std::size_t requests, std::span<double> out) const {
+  void add_losses(const std::vector<std::vector<double>>& losses, std::size_t requests,
+                  std::span<double> out) const {
     for (std::size_t probe = 0; probe < losses.size(); ++probe) {
       std::size_t from = 0;
       for (std::size_t j = 0; j < requests; ++j) {

@@ -23,7 +23,7 @@ struct PassRows {
   std::size_t probes = 2;      ///< that share an outer step's pass: the pair ±ε of a dense direction
   std::uint32_t low_rank = 0;  ///< rank of the directions, all of whose probes share a pass; 0: dense ones
   std::size_t vectors = 0;     ///< of an adapter's size, where adapters are trained by gradients
-  TextExtent texts = {};  ///< of what is generated between or after the passes
+  TextExtent texts = {};       ///< of what is generated between or after the passes
 };
 
 /// Largest sizes of a packed batch of one row.
@@ -56,14 +56,14 @@ struct RowExtent {
 inline RowExtent extent_of(const std::vector<RunTask>& tasks, const peft::Adapter& adapter) {
   RowExtent extent;
   for (const RunTask& task : tasks)
-    for (const std::vector<EncodedRow>* rows : {&task.examples.upper, &task.examples.lower,
-                                                &task.examples.unseen, &task.selection, &task.held_out})
+    for (const std::vector<EncodedRow>* rows :
+         {&task.examples.upper, &task.examples.lower, &task.examples.unseen, &task.selection, &task.held_out})
       extent.cover(*rows);
   return extent.after(peft::virtual_tokens(adapter), peft::kind(adapter) == peft::Kind::prompt);
 }
 
-/// Rows, as large as `row`, of the largest pass of several adapters' gradients: of one adapter, which has up to
-/// `largest` of the `all` rows, or of those that share a pass because `fill` tokens hold them
+/// Rows, as large as `row`, of the largest pass of several adapters' gradients: of one adapter, which has up
+/// to `largest` of the `all` rows, or of those that share a pass because `fill` tokens hold them
 /// (packed_gradients).
 inline std::size_t rows_of_joint_pass(std::size_t largest, std::size_t all, const RowExtent& row,
                                       std::size_t fill) {

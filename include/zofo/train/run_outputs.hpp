@@ -35,7 +35,8 @@ struct RunOutputs {
   void describe() const {
     if (options.command == Command::meta_train) write_description({});
   }
-  /// The model that was selected of a run of `steps` steps. Throws Error naming the file when the disk refuses.
+  /// The model that was selected of a run of `steps` steps. Throws Error naming the file when the disk
+  /// refuses.
   void write(const Candidate& selected, std::uint32_t steps, std::size_t selection_rows) const {
     if (options.command == Command::finetune) return write_model(selected, selection_rows);
     if (selected.steps < steps) write_description(selected.steps);
@@ -65,7 +66,8 @@ struct RunOutputs {
     };
     if (options.merged()) return write(RunDescription::merged_folder, adapters.front());
     if (!options.adapted()) return;
-    if (options.tied()) return write(RunDescription::adapter_folder(RunDescription::tied_name), adapters.front());
+    if (options.tied())
+      return write(RunDescription::adapter_folder(RunDescription::tied_name), adapters.front());
     for (std::size_t i = 0; i < tasks.size(); ++i)
       write(RunDescription::adapter_folder(tasks[i].name()), adapters[i]);
   }

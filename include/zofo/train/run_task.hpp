@@ -32,8 +32,8 @@ struct RunTask {
   [[nodiscard]] std::size_t training_rows() const { return examples.size() + selection.size(); }
 };
 
-/// A task with its rows as tokens, which leave the run's adapter the positions that it takes. Throws Error naming
-/// the file and line of a row that does not fit the model, and on fewer rows than the run has parts.
+/// A task with its rows as tokens, which leave the run's adapter the positions that it takes. Throws Error
+/// naming the file and line of a row that does not fit the model, and on fewer rows than the run has parts.
 inline RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o) {
   RunTask task;
   const auto owned = std::make_shared<const data::TaskData>(std::move(data));
@@ -45,16 +45,16 @@ inline RunTask encode_task(const Model& model, data::TaskData data, const RunOpt
     return encode_rows(RowEncoder(model, owned->task, purpose, owned->demonstrations, taken), from, limit,
                        place + file);
   };
-  Split split = split_rows(o, owned->task.name,
-                           rows(Purpose::training, owned->train, o.train_rows, "train.jsonl"));
+  Split split =
+      split_rows(o, owned->task.name, rows(Purpose::training, owned->train, o.train_rows, "train.jsonl"));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);
   task.held_out = rows(Purpose::scoring, owned->validation, o.validation_rows, "validation.jsonl");
   return task;
 }
 
-/// The tasks with their rows as tokens. Throws Error where there is none, two have one name, a name cannot be a
-/// folder's, or one does not fit the model.
+/// The tasks with their rows as tokens. Throws Error where there is none, two have one name, a name cannot be
+/// a folder's, or one does not fit the model.
 inline std::vector<RunTask> encode_tasks(const Model& model, std::vector<data::TaskData> list,
                                          const RunOptions& o) {
   require(!list.empty(), "tasks: none is named: must be at least 1");

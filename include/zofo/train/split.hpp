@@ -19,13 +19,14 @@ namespace zofo::llm {
 /// The training rows of a task by their use.
 struct Split {
   TaskExamples examples;
-  std::vector<EncodedRow> selection;  ///< no step sees them: they select the model, and say when to stop early
+  std::vector<EncodedRow>
+      selection;  ///< no step sees them: they select the model, and say when to stop early
 };
 
 /// Both levels: F takes a third of the rows and G the rest; a quarter of F's rows is set aside where the
 /// options ask for it, and with unseen rows another third is F's in θ's estimates. A method of one level: all
-/// rows are G's (an adapter's gradient) or F's; where rows are set aside, a twelfth. The cut is a pure function
-/// of the seed. Throws Error, naming the task, on fewer rows than parts.
+/// rows are G's (an adapter's gradient) or F's; where rows are set aside, a twelfth. The cut is a pure
+/// function of the seed. Throws Error, naming the task, on fewer rows than parts.
 inline Split split_rows(const RunOptions& o, std::string_view task, std::vector<EncodedRow> rows) {
   constexpr std::uint32_t with_selection = stream_number(BatchStream::split),
                           without_selection = stream_number(BatchStream::task_split);

@@ -11,9 +11,9 @@ namespace zofo::llm {
 
 /// Training examples of one task.
 struct TaskExamples {
-  std::vector<EncodedRow> upper;      ///< D_f, of F
-  std::vector<EncodedRow> lower;      ///< D_g, of G
-  std::vector<EncodedRow> unseen{};   ///< of F in θ's estimates, where these are others than those that p fits
+  std::vector<EncodedRow> upper;     ///< D_f, of F
+  std::vector<EncodedRow> lower;     ///< D_g, of G
+  std::vector<EncodedRow> unseen{};  ///< of F in θ's estimates, where these are others than those that p fits
 
   [[nodiscard]] std::size_t size() const { return upper.size() + lower.size() + unseen.size(); }
   /// Throws Error where there is no example at all, or one without answer choices.

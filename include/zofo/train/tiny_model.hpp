@@ -15,8 +15,8 @@
 
 #include "zofo/checkpoint/gguf_writer.hpp"
 #include "zofo/core/random.hpp"
-#include "zofo/tokenize/byte_alphabet.hpp"
 #include "zofo/run/run_directory.hpp"
+#include "zofo/tokenize/byte_alphabet.hpp"
 
 namespace zofo::llm {
 

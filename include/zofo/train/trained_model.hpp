@@ -95,9 +95,9 @@ class TrainedModel {
   [[nodiscard]] std::size_t rows_of_selection() const {
     return selection_rows() * (options_.trains() == Trains::both_levels ? 2 : 1);
   }
-  /// What would be selected after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower mean
-  /// loss on the rows set aside, and p where there are none. `with_loss`: that loss also where nothing is to be
-  /// chosen.
+  /// What would be selected after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower
+  /// mean loss on the rows set aside, and p where there are none. `with_loss`: that loss also where nothing
+  /// is to be chosen.
   Candidate candidate(std::uint32_t steps, bool with_loss) {
     Candidate c;
     c.steps = steps;
@@ -166,10 +166,11 @@ class TrainedModel {
     const RowExtent extent = extent_of(tasks_, layout_);
     PassRows passes = pass_rows(options_, tasks_, extent, Backend::tokens_that_fill);
     for (const RunTask& task : tasks_) {
-      const TextExtent own = written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_),
-                                                     task.held_out, task.task());
+      const TextExtent own =
+          written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
       model::CacheExtent& cache = passes.texts.cache;
-      cache = {std::max(cache.sequences, own.cache.sequences), std::max(cache.positions, own.cache.positions)};
+      cache = {std::max(cache.sequences, own.cache.sequences),
+               std::max(cache.positions, own.cache.positions)};
       passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
     }
     device_.expect(theta.config(), layout_, extent, passes, options_.recompute);

@@ -1,5 +1,5 @@
-/// @file One training run over a list of tasks: every method is the same solver with other parts, and a run that
-/// was interrupted continues as if it had not been.
+/// @file One training run over a list of tasks: every method is the same solver with other parts, and a run
+/// that was interrupted continues as if it had not been.
 #pragma once
 
 #include <fmt/format.h>
@@ -73,8 +73,8 @@ class Training {
   using Backend = typename Device::Backend;
 
   /// `interrupted` is called after every step; true ends the run, which can be resumed. Throws Error where
-  /// options, model and tasks do not go together, or are not those of the saved state; the run folder is as it
-  /// was then.
+  /// options, model and tasks do not go together, or are not those of the saved state; the run folder is as
+  /// it was then.
   Training(Device& device, RunInputs inputs, std::function<bool()> interrupted, Origin origin = {})
       : device_(device),
         inputs_(checked(inputs, origin)),
@@ -83,7 +83,8 @@ class Training {
         origin_(std::move(origin)),
         model_hash_(hash_of_model(inputs.model.parameters)),
         past_(origin_, as_saved(), inputs.folder),
-        model_(device, inputs.model.parameters, options_, inputs.tasks, inputs.folder.file("adapters_on_disk")),
+        model_(device, inputs.model.parameters, options_, inputs.tasks,
+               inputs.folder.file("adapters_on_disk")),
         log_(inputs.folder, options_),
         budget_(options_),
         saver_(inputs.folder, options_.save_seconds, options_.save_steps),
@@ -122,8 +123,8 @@ class Training {
                                  inputs_.tasks);
   }
   [[nodiscard]] RunOutputs outputs() const {
-    return {inputs_.folder, options_, inputs_.tasks, inputs_.model.parameters.config(), model_.layout(),
-            origin_.base_model, model_hash_};
+    return {inputs_.folder,  options_,           inputs_.tasks, inputs_.model.parameters.config(),
+            model_.layout(), origin_.base_model, model_hash_};
   }
 
   // ---- training ----
@@ -140,19 +141,19 @@ class Training {
   }
 
   template <class Problem, class Adapters, class Inner>
-  void train_on(Problem& problem, typename Problem::Theta& theta, Adapters& adapters, Inner lower, Inner upper) {
+  void train_on(Problem& problem, typename Problem::Theta& theta, Adapters& adapters, Inner lower,
+                Inner upper) {
     using RunSolver = Solver<Problem, AnyPerturbation, AnyReduction, AnyOuter, Inner>;
     const AnyPerturbation perturbation = make_perturbation(options_, theta);
     const AnyOuter outer = make_outer(options_);
     BilevelOptions loop = loop_options(options_);
     if (!options_.tied()) loop.task_weights = task_weights(options_, inputs_.tasks);
-    RunSolver solver(problem, Policies<AnyPerturbation, AnyReduction, AnyOuter, Inner>{
-                                  perturbation, make_reduction(options_), outer, lower, upper},
+    RunSolver solver(problem,
+                     Policies<AnyPerturbation, AnyReduction, AnyOuter, Inner>{
+                         perturbation, make_reduction(options_), outer, lower, upper},
                      loop);
     UpdateDistance distance(perturbation, outer, theta);
-    const auto save = [&] {
-      saver_.save(meter_.tally().seconds, [&] { return state(solver, adapters); });
-    };
+    const auto save = [&] { saver_.save(meter_.tally().seconds, [&] { return state(solver, adapters); }); };
     if (origin_.saved) resume(solver, adapters, theta, distance);
     const bool continues = goes_on();
     if (continues) adapters.prepare(solver);
@@ -177,7 +178,8 @@ class Training {
       save();
     }
     moved_ = distance.length(theta);
-    if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>) go_back(perturbation, outer);
+    if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>)
+      go_back(perturbation, outer);
   }
 
   // What follows a step; false ends the run.
@@ -246,12 +248,14 @@ class Training {
     require(past_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
             past_.steps.size(), updates);
     inputs_.progress.note(fmt::format("continuing after step {}", own.step));
-    own.outer = replay(solver.perturbation(), solver.outer(), past_.steps, updates, theta, [&](std::uint32_t step) {
-      if (own.estimator.anchor == step) copy_theta(theta, own.anchor.theta);
-      if (step < updates) distance.add(past_.steps[step].update);
-    });
-    require(!own.estimator.anchor || own.anchor.theta, "{}: {} steps: the saved state has an anchor at step {}",
-            file, updates, own.estimator.anchor.value_or(0));
+    own.outer =
+        replay(solver.perturbation(), solver.outer(), past_.steps, updates, theta, [&](std::uint32_t step) {
+          if (own.estimator.anchor == step) copy_theta(theta, own.anchor.theta);
+          if (step < updates) distance.add(past_.steps[step].update);
+        });
+    require(!own.estimator.anchor || own.anchor.theta,
+            "{}: {} steps: the saved state has an anchor at step {}", file, updates,
+            own.estimator.anchor.value_or(0));
     inputs_.folder.unmark_done();
     log_.go_on_after(past_.log);
     past_.steps.clear();

@@ -62,9 +62,9 @@ double distance(const Theta& a, const Theta& b) {
 
 }  // namespace detail
 
-/// ‖θ_K − θ_0‖ of a run: in the root mean square over independent directions where the optimiser adds multiples
-/// of them, which rounding does not change; measured, by a copy of θ_0, where it reads coordinates. Borrows the
-/// optimiser.
+/// ‖θ_K − θ_0‖ of a run: in the root mean square over independent directions where the optimiser adds
+/// multiples of them, which rounding does not change; measured, by a copy of θ_0, where it reads coordinates.
+/// Borrows the optimiser.
 template <class Theta>
 class UpdateDistance {
  public:

@@ -14,9 +14,10 @@
 
 namespace zofo::llm {
 
-/// F(adapter) = F(θ, adapter) at a fixed backbone θ: the adapter takes θ's place in the algorithm (MeZO on PEFT
-/// modules, Malladi et al. 2023, §3). The adapter and its perturbed copy stay on the host, an adapter being
-/// small; the copy is sent to the device for each probe. Borrows the device, the backbone and the problem.
+/// F(adapter) = F(θ, adapter) at a fixed backbone θ: the adapter takes θ's place in the algorithm (MeZO on
+/// PEFT modules, Malladi et al. 2023, §3). The adapter and its perturbed copy stay on the host, an adapter
+/// being small; the copy is sent to the device for each probe. Borrows the device, the backbone and the
+/// problem.
 template <class Device, class Problem>
 class AdapterProblem {
  public:

@@ -18,8 +18,8 @@ static __global__ void __launch_bounds__(kFactorThreads)
   if (4 * block >= size) return;
   ProbeArgument probe = probes[blockIdx.z];
   if (!left) probe.step = hold == 0 ? 0 : probe.step / hold;
-  const PhiloxStream stream(
-      probe, extra_stream_of(left ? ExtraStream::left : ExtraStream::right, piece.tensor));
+  const PhiloxStream stream(probe,
+                            extra_stream_of(left ? ExtraStream::left : ExtraStream::right, piece.tensor));
   float* const to = out + blockIdx.z * stride + (left ? piece.u_at : piece.v_at);
   for (; 4 * block < size; block += std::uint64_t{gridDim.x} * kFactorThreads) {
     const float4 z = normals_of(stream.block(static_cast<std::uint32_t>(block)));

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "zofo/core/philox.hpp"
 #include "zofo/core/box_muller_coefficients.hpp"
+#include "zofo/core/philox.hpp"
 #include "zofo/tensor/cuda/kernels/noise.hpp"
 
 namespace zofo::tensor::cuda {

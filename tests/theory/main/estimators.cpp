@@ -1,5 +1,6 @@
 #include "theory/main/groups.hpp"
 #include "theory/statements/e1.hpp"
+#include "theory/statements/e10.hpp"
 #include "theory/statements/e2.hpp"
 #include "theory/statements/e3.hpp"
 #include "theory/statements/e4.hpp"
@@ -8,7 +9,6 @@
 #include "theory/statements/e7.hpp"
 #include "theory/statements/e8.hpp"
 #include "theory/statements/e9.hpp"
-#include "theory/statements/e10.hpp"
 
 std::vector<theory::Statement> theory::estimator_statements() {
   return {{"E1", e1}, {"E2", e2}, {"E3", e3}, {"E4", e4}, {"E5", e5},

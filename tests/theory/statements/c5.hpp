@@ -37,11 +37,13 @@ struct BilevelSlope {
   double lower(const Theta& theta, const Adapter& p, zofo::BatchKey) const {
     return 0.5 * (p - theta).cwiseAbs2().dot(curvature);
   }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample,
+                        Adapter& gradient) const {
     gradient = phi_gradient(p);
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample,
+                        Adapter& gradient) const {
     gradient = curvature.cwiseProduct(p - theta);
     return lower(theta, p, sample);
   }
@@ -105,7 +107,12 @@ double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, dou
   options.inner_steps = parameters.inner_steps;
   options.penalty = parameters.penalty;
   options.normalize_penalty = false;
-  zofo::Solver solver(c.problem, zofo::Policies{law, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate}, GradientDescent{1.0 / c.smoothness}, GradientDescent{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}}, options);
+  zofo::Solver solver(
+      c.problem,
+      zofo::Policies{law, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate},
+                     GradientDescent{1.0 / c.smoothness},
+                     GradientDescent{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}},
+      options);
   zofo::AdapterPair<Eigen::VectorXd> pair{c.p, c.p};
   const double most = std::min(c5_bound(c, epsilon), parameters.most);
   for (std::uint32_t k = 0; k < most; ++k) {

@@ -12,9 +12,9 @@
 
 #include "theory/statements/adapted.hpp"
 #include "theory/statistics.hpp"
-#include "zofo/hypergradient/counted.hpp"
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
+#include "zofo/hypergradient/counted.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/outer/sgd.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -53,7 +53,12 @@ double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::Bil
   const double smoothness = model.lower_smoothness;
   zofo::BilevelOptions plain = options;  // the rate of p is 1/L of F + λG itself
   plain.normalize_penalty = false;
-  zofo::Solver solver(counted, zofo::Policies{law, zofo::Central{1e-3, 1, seed}, zofo::outer::Sgd{rate}, zofo::inner::GradientDescent{1.0 / smoothness}, zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}}, plain);
+  zofo::Solver solver(
+      counted,
+      zofo::Policies{law, zofo::Central{1e-3, 1, seed}, zofo::outer::Sgd{rate},
+                     zofo::inner::GradientDescent{1.0 / smoothness},
+                     zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}},
+      plain);
   auto [theta, p, s] = problem.start();
   zofo::AdapterPair<Eigen::VectorXd> pair{p, s};
   for (std::uint32_t k = 0; k < most; ++k) {

@@ -38,7 +38,12 @@ inline Eigen::VectorXd c7_gradient(const zofo::problems::Quadratic& q, const C7P
 inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std::uint32_t inner_steps) {
   if (inner_steps == 0) return x;
   zofo::problems::Quadratic problem = model.problem;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, zofo::inner::GradientDescent{1.0 / model.smoothness}, zofo::inner::GradientDescent{1.0 / (model.smoothness * (1.0 + penalty))}}, {.inner_steps = inner_steps, .penalty = penalty, .normalize_penalty = false, .move_backbone = false});
+  zofo::Solver solver(
+      problem,
+      zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{},
+                     zofo::inner::GradientDescent{1.0 / model.smoothness},
+                     zofo::inner::GradientDescent{1.0 / (model.smoothness * (1.0 + penalty))}},
+      {.inner_steps = inner_steps, .penalty = penalty, .normalize_penalty = false, .move_backbone = false});
   zofo::AdapterPair<Eigen::VectorXd> pair{x.p, x.s};
   solver.step(x.theta, pair);
   return {x.theta, pair.upper, pair.lower};
@@ -48,7 +53,10 @@ template <class Law>
 std::vector<double> c7_squares(const C7Problem& model, const Law& law, C7Point x, double penalty,
                                std::uint32_t draws, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
-  zofo::Solver solver(problem, zofo::Policies{law, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, {.penalty = penalty, .train_upper = false, .train_lower = false});
+  zofo::Solver solver(problem,
+                      zofo::Policies{law, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0},
+                                     zofo::inner::GradientDescent{}},
+                      {.penalty = penalty, .train_upper = false, .train_lower = false});
   const Eigen::VectorXd mean = c7_gradient(problem, x, penalty);
   Eigen::VectorXd estimated(mean.size());
   zofo::AdapterPair<Eigen::VectorXd> pair{x.p, x.s};

@@ -55,11 +55,19 @@ C8Errors c8_errors(const Law& law, const C8Setting& setting, std::uint64_t seed)
   }
   Matrix theta = Matrix::Zero(family.backbone.rows(), family.backbone.cols());
   const auto d = static_cast<double>(theta.size());
-  zofo::BilevelOptions options{
-      .outer_steps = setting.outer_steps, .inner_steps = setting.inner_steps, .penalty = setting.penalty, .normalize_penalty = false};
+  zofo::BilevelOptions options{.outer_steps = setting.outer_steps,
+                               .inner_steps = setting.inner_steps,
+                               .penalty = setting.penalty,
+                               .normalize_penalty = false};
   if (!setting.adapters) options = options.mezo();
   // Not the family's seed: its first numbers are W*, which a first direction must not know.
-  zofo::Solver solver(tasks, zofo::Policies{law, zofo::Central{1e-3, 1, seed + 1000}, zofo::outer::Sgd{1.0 / ((d + 2.0) * outer_smoothness)}, zofo::inner::GradientDescent{1.0 / smoothness}, zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + setting.penalty))}}, options);
+  zofo::Solver solver(
+      tasks,
+      zofo::Policies{law, zofo::Central{1e-3, 1, seed + 1000},
+                     zofo::outer::Sgd{1.0 / ((d + 2.0) * outer_smoothness)},
+                     zofo::inner::GradientDescent{1.0 / smoothness},
+                     zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + setting.penalty))}},
+      options);
   const Matrix none = Matrix::Zero(theta.rows(), tasks[0].right_factor().cols());
   std::vector<zofo::AdapterPair<Matrix>> adapters(tasks.size(), {none, none});
   C8Errors errors{{},

@@ -65,7 +65,10 @@ Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::ui
   options.penalty = 1.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
+  zofo::Solver solver(problem,
+                      zofo::Policies{zofo::Gaussian{}, zofo::Central{epsilon, 1, seed}, zofo::outer::Sgd{0.0},
+                                     zofo::inner::GradientDescent{}},
+                      options);
   Moments m;
   for (std::uint32_t k = 0; k < steps; ++k) {
     const double rho = solver.step(theta, pair).gradient.terms.at(0).coefficient;

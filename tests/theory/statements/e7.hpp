@@ -42,11 +42,13 @@ struct FiniteSum {
     return std::log1p(std::exp(x.col(i).dot(theta))) + b.col(i).dot(theta);
   }
   double lower(const Theta&, const Adapter& p, zofo::BatchKey) const { return 0.5 * p.squaredNorm(); }
-  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double upper_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample,
+                        Adapter& gradient) const {
     gradient = Adapter::Zero(p.size());
     return upper(theta, p, sample);
   }
-  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample, Adapter& gradient) const {
+  double lower_gradient(const Theta& theta, const Adapter& p, zofo::BatchKey sample,
+                        Adapter& gradient) const {
     gradient = p;
     return lower(theta, p, sample);
   }
@@ -71,7 +73,10 @@ std::vector<Eigen::ArrayXd> e7_estimates(const Reduction& reduction, double dist
   options.penalty = 0.0;
   options.train_upper = options.train_lower = false;
   options.seed = seed;
-  zofo::Solver solver(problem, zofo::Policies{zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}}, options);
+  zofo::Solver solver(
+      problem,
+      zofo::Policies{zofo::Gaussian{}, reduction, zofo::outer::Sgd{0.0}, zofo::inner::GradientDescent{}},
+      options);
   const Eigen::VectorXd anchor = e7_anchor(), away = anchor + distance * e7_away();
   Eigen::VectorXd theta, estimated(anchor.size());
   zofo::AdapterPair<Eigen::VectorXd> pair{Eigen::VectorXd::Zero(1), Eigen::VectorXd::Zero(1)};

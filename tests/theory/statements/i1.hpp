@@ -79,8 +79,6 @@ Verdict i1_with(const Solver& solver, const Effort& effort) {
   return v;
 }
 
-inline Verdict i1(const Effort& effort) {
-  return i1_with(zofo::inner::GradientDescent{.rate = 1.0}, effort);
-}
+inline Verdict i1(const Effort& effort) { return i1_with(zofo::inner::GradientDescent{.rate = 1.0}, effort); }
 
 }  // namespace theory

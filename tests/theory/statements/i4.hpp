@@ -38,9 +38,9 @@ struct WarmRounds {
   using Inner = zofo::inner::GradientDescent;
   zofo::Solver<Problem, zofo::Gaussian, zofo::Central, zofo::outer::Sgd, Inner> solver;
   WarmRounds(Problem& problem, Inner lower, Inner upper, std::uint32_t steps, double penalty)
-      : solver(problem,
-               zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, lower, upper},
-               {.inner_steps = steps, .penalty = penalty, .normalize_penalty = false, .move_backbone = false}) {}
+      : solver(
+            problem, zofo::Policies{zofo::Gaussian{}, zofo::Central{}, zofo::outer::Sgd{}, lower, upper},
+            {.inner_steps = steps, .penalty = penalty, .normalize_penalty = false, .move_backbone = false}) {}
   void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) {
     zofo::AdapterPair<Eigen::VectorXd> pair{p, s};
     solver.step(theta, pair);
