@@ -153,8 +153,10 @@ class ArchiveWriter {
     append(&value, sizeof value);
   }
   void append(const void* data, std::size_t size) {
-    const auto* first = static_cast<const std::byte*>(data);
-    if (size > 0) bytes_.insert(bytes_.end(), first, first + size);
+    if (size == 0) return;
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + size);
+    std::memcpy(bytes_.data() + at, data, size);
   }
 
   std::vector<std::byte> bytes_;
