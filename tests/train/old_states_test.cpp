@@ -69,7 +69,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
   CHECK(own.upper.steps == 2);
   CHECK(*own.upper.first == filled(5));
   CHECK(*own.upper.second == filled(6));
-  CHECK(std::isnan(own.baseline_lower));
+  CHECK(std::isnan(own.first_lower));
 
   AnyReduction::State reduction;
   EvaluationCount evaluations;

@@ -174,7 +174,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
     pairs[task].upper[0] = static_cast<float>(task);
     states[task].lower.steps = task;
     states[task].lower.first = Eigen::VectorXf::Constant(5, static_cast<float>(task));
-    states[task].baseline_lower = 0.25 * static_cast<double>(task);
+    states[task].first_lower = 0.25 * static_cast<double>(task);
   }
   CHECK(pairs[0].upper.size() == 0);  // on disk
   CHECK(store.adapter(0, Level::upper, pairs)[0] == 0.0F);
@@ -185,8 +185,8 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
     CHECK(states[task].lower.steps == task);
     CHECK(states[task].lower.first->sum() == 5.0F * static_cast<float>(task));
     CHECK(!states[task].lower.second);
-    CHECK(states[task].baseline_lower == 0.25 * static_cast<double>(task));
-    CHECK(std::isnan(states[task].baseline_upper));
+    CHECK(states[task].first_lower == 0.25 * static_cast<double>(task));
+    CHECK(std::isnan(states[task].first_upper));
   }
   store.reset(pairs, states);
   fetch({3});

@@ -27,12 +27,14 @@ namespace zofo {
 template <class Inner, class P>
 struct TaskState {
   typename Inner::template State<P> upper, lower;  ///< of p's and of s's optimiser
-  double baseline_upper = kNotEvaluated;           ///< what p's objective is held against (divergence_factor)
-  double baseline_lower = kNotEvaluated;           ///< what s's objective is held against
+  double first_upper = kNotEvaluated;  ///< objective of p at its first update
+  double first_lower = kNotEvaluated;  ///< objective of s at its first update
+  double growth_upper = 1.0;           ///< by how much p's updates have made its objective grow, at least 1
+  double growth_lower = 1.0;           ///< the same of s
 
   template <class A>
   void fields(A& archive) {
-    archive(upper, lower, baseline_upper, baseline_lower);
+    archive(upper, lower, first_upper, first_lower, growth_upper, growth_lower);
   }
 };
 
@@ -94,8 +96,8 @@ class InnerRound {
         const Place place = places_[i];
         const std::size_t task = tasks[place.member];
         const Where where{report.step, t, task, problem.num_tasks() > 1, place.level};
-        const double length = take(requests_[i], states[task], options, where);
         Progress& progress = progress_[place.member].of(place.level);
+        const double length = take(requests_[i], progress.value, states[task], options, where);
         progress = {requests_[i].value, length,
                     options.inner_tolerance > 0.0 && length <= options.inner_tolerance};
         update(problem, theta, requests_[i], adapters[task], states[task], options.penalty.at(report.step),
@@ -168,25 +170,30 @@ class InnerRound {
   }
 
   // Checks what the problem wrote; returns the gradient's norm.
-  double take(const GradientRequest<P>& request, State& state, const BilevelOptions& options,
+  double take(const GradientRequest<P>& request, double before, State& state, const BilevelOptions& options,
               const Where& where) const {
     const auto context = [&where] { return inner::EvaluationContext{where.text(), where.remedy()}; };
     const inner::InnerStep seen =
         inner::checked_evaluation(request.value, *request.adapter, *request.gradient, context);
     // Per unit of weight, since λ may follow a schedule.
-    const double value = seen.value / (request.upper_weight + request.lower_weight);
-    double& baseline = where.level == Level::upper ? state.baseline_upper : state.baseline_lower;
-    const double size = std::max(1.0, std::abs(value));
-    if (std::isnan(baseline)) baseline = size;
-    if (options.divergence_factor > 0.0 && value > options.divergence_factor * baseline)
-      fail(
-          "{}: the loss diverges: it is {} and was about {} before ({}; divergence_factor = {} sets the "
-          "limit)",
-          where.text(), value, baseline, where.remedy(), options.divergence_factor);
-    // A loss that grows by more than a tenth an update, again and again, leaves the baseline behind; one that
-    // follows a moving θ does not.
-    baseline = std::min(size, 1.1 * baseline);
+    const double weight = request.upper_weight + request.lower_weight;
+    watch_growth(seen.value / weight, before / weight, state, options, where);
     return seen.gradient_norm;
+  }
+  // A loss diverges where updates at one θ make it grow again and again, and it is far above its first value.
+  // Neither suffices: a θ that moves changes the loss between rounds, and an optimiser near a minimum may bounce.
+  static void watch_growth(double value, double before, State& state, const BilevelOptions& options,
+                           const Where& where) {
+    const bool upper = where.level == Level::upper;
+    double& first = upper ? state.first_upper : state.first_lower;
+    double& growth = upper ? state.growth_upper : state.growth_lower;
+    if (std::isnan(first)) first = value;
+    if (std::isnan(before)) return;
+    growth = std::max(1.0, growth * (1.0 + std::abs(value)) / (1.0 + std::abs(before)));
+    const double limit = options.divergence_factor;
+    if (limit > 0.0 && growth > limit && value > limit * std::max(1.0, std::abs(first)))
+      fail("{}: the loss diverges: it is {} and was {} at first ({}; divergence_factor = {} sets the limit)",
+           where.text(), value, first, where.remedy(), limit);
   }
   void update(Problem& problem, const Theta& theta, const GradientRequest<P>& request, AdapterPair<P>& pair,
               State& state, double penalty, Level level) const {
