@@ -148,6 +148,11 @@ TEST_CASE("an older state that lacks something is refused by its name", "[train]
   state = version_1();
   state.numbers.erase("reduction");
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("reduction"));
+  RunOptions counted = options;
+  counted.outer = OuterKind::rms_scalar;
+  counted.reduction = ReductionKind::storm;
+  CHECK_THROWS_WITH(old_states::converted(version_1(), 1, counted),
+                    contains("version 1: scalar-adam over storm"));
   state = version_1();
   state.numbers["reduction"]["terms"] = {{1, 2}};
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("saved state"));

@@ -12,6 +12,7 @@
 #include "zofo/bilevel/options.hpp"
 #include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/checkable.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/core/memory.hpp"
 #include "zofo/core/problem.hpp"
 #include "zofo/core/report.hpp"
@@ -127,6 +128,10 @@ class OuterStep {
       return losses(point.theta, adapter, penalty, {probes, batch}, level.here_, &mean);
     }
     std::span<const double> at_anchor(std::span<const Probe> probes, variance::ProbeBatch batch) {
+      bool whole = anchor.theta && anchor.adapters.size() == point.adapters.size();
+      for (const auto& pair : anchor.adapters) whole = whole && pair.upper && pair.lower;
+      require(whole, "outer step {}: the variance reduction asks for losses at an anchor, the state has none",
+              batch.number);
       const auto adapter = [this](std::size_t task) {
         const AdapterPair<Memory<P>>& pair = anchor.adapters[task];
         return AdapterPair<const P*>{&*pair.upper, &*pair.lower};

@@ -128,7 +128,9 @@ class SimpleProblem {
               coordinates(x).size(), coordinates(fit).size());
   }
   static bool same_shape(const Adapter& a, const Adapter& b) {
-    if constexpr (HasCoordinates<const Adapter>)
+    if constexpr (EigenPlain<Adapter>)
+      return a.rows() == b.rows() && a.cols() == b.cols();
+    else if constexpr (HasCoordinates<const Adapter>)
       return coordinates(a).size() == coordinates(b).size();
     else
       return true;

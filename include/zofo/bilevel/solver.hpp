@@ -21,6 +21,7 @@
 #include "zofo/core/adapter_pair.hpp"
 #include "zofo/core/observer.hpp"
 #include "zofo/core/report.hpp"
+#include "zofo/core/vector_space.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
 
 namespace zofo {
@@ -105,6 +106,7 @@ class Solver {
   const StepReport& step(Theta& theta, std::span<Pair> adapters) {
     require(adapters.size() == problem_.num_tasks(), "adapters: {} pairs for {} tasks", adapters.size(),
             problem_.num_tasks());
+    options_.check_length(std::uint64_t{state_.step} + 1);
     if (state_.step == 0) check_point(theta, adapters);
     sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
                  options_.task_weights, sampled_);
@@ -122,7 +124,10 @@ class Solver {
       throw;
     }
     std::swap(state_.estimator, next_estimator_);
-    if (anchor_moves) state_.anchor.swap(next_anchor_);
+    if (anchor_moves) {
+      state_.anchor.swap(next_anchor_);
+      if constexpr (!std::is_copy_assignable_v<Theta>) next_anchor_.theta.reset();  // no memory to write over
+    }
     state_.evaluations = evaluations;
     ++state_.step;
     return report_;
@@ -245,10 +250,14 @@ class Solver {
     std::swap(state_.perturbation, learnt);
     return outcome.anchor_moves;
   }
+  // Numbers that are copied over as many numbers cannot throw.
+  template <class V>
+  static constexpr bool plain_numbers = EigenPlain<V> || NumberRange<V>;
   // An optimiser that can be asked beforehand whether it will take the update lets the anchor be overwritten
-  // where it is; for others the present point goes into a second copy, which is swapped in at the end.
+  // where it is, when copying cannot throw halfway; else the present point goes into a second copy, which is
+  // swapped in at the end.
   void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
-    if constexpr (outer::ChecksUpdate<O, Theta, Active>) {
+    if constexpr (outer::ChecksUpdate<O, Theta, Active> && plain_numbers<Theta> && plain_numbers<P>) {
       outer_.check_update(theta, active, report_.gradient, state_.outer);
       next_anchor_.swap(state_.anchor);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "zofo/checkpoint/hash.hpp"
 #include "zofo/checkpoint/json_document.hpp"
@@ -32,7 +34,15 @@ struct RunState {
   template <class T>
   [[nodiscard]] T number(const char* name) const {
     try {
-      return numbers.at(name).get<T>();
+      const nlohmann::json& value = numbers.at(name);
+      if constexpr (std::integral<T> && !std::same_as<T, bool>) {  // get<T> would cut it off
+        const bool fits = value.is_number_unsigned()  ? std::in_range<T>(value.get<std::uint64_t>())
+                          : value.is_number_integer() ? std::in_range<T>(value.get<std::int64_t>())
+                                                      : false;
+        require(fits, "saved state: {} = {}: must be a whole number of {} bits", name, value.dump(),
+                8 * sizeof(T));
+      }
+      return value.get<T>();
     } catch (const nlohmann::json::exception& error) {
       fail("saved state: {}: {}", name, error.what());
     }

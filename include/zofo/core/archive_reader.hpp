@@ -205,10 +205,12 @@ class ArchiveReader {
     if (!fits) broken("a matrix of {} x {} with {} numbers", rows, cols, n);
     if constexpr (!View<T>) {
       constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<Eigen::Index>::max());
-      const auto takes = [](int fixed, std::uint64_t size) {
-        return size <= most && (fixed == Eigen::Dynamic || size == static_cast<std::uint64_t>(fixed));
+      const auto takes = [](int fixed, int bound, std::uint64_t size) {
+        return size <= (bound == Eigen::Dynamic ? most : static_cast<std::uint64_t>(bound)) &&
+               (fixed == Eigen::Dynamic || size == static_cast<std::uint64_t>(fixed));
       };
-      const bool sizes = takes(T::RowsAtCompileTime, rows) && takes(T::ColsAtCompileTime, cols);
+      const bool sizes = takes(T::RowsAtCompileTime, T::MaxRowsAtCompileTime, rows) &&
+                         takes(T::ColsAtCompileTime, T::MaxColsAtCompileTime, cols);
       if (!sizes) broken("a matrix of {} x {}: does not fit the type", rows, cols);
       value.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
     } else if (rows != static_cast<std::uint64_t>(value.rows()) ||

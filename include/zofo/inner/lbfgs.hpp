@@ -118,6 +118,7 @@ struct Lbfgs {
   void take_memory(const P& x, State<P>& state) const {
     require(state.pairs.size() <= memory,
             "inner::Lbfgs: memory = {}: the state has {} pairs, must be as many", memory, state.pairs.size());
+    check_ring(x, state);
     memory_like(x, state.previous);
     memory_like(x, state.previous_gradient);
     state.coefficients.reserve(memory);
@@ -130,6 +131,15 @@ struct Lbfgs {
       memory_like(x, pair.step);
       memory_like(x, pair.change);
     }
+  }
+
+  // What a saved state may have wrong.
+  template <class P>
+  static void check_ring(const P& x, const State<P>& state) {
+    bool whole = state.next <= state.pairs.size();
+    for (const Pair<P>& pair : state.pairs)
+      whole = whole && pair.step && pair.change && same_size(x, *pair.step) && same_size(x, *pair.change);
+    require(whole, "inner::Lbfgs: the state is of an x of another size, or damaged");
   }
 
   // Turns what is kept of the previous step into s and y, which become a pair if their curvature is clearly

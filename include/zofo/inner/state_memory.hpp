@@ -7,10 +7,13 @@
 
 namespace zofo::inner {
 
-/// True if y has as many coordinates as x; spaces without coordinates are taken to agree.
+/// True if y has x's shape, or as many coordinates where P has no rows and columns; spaces without
+/// coordinates are taken to agree.
 template <VectorSpace P>
 [[nodiscard]] bool same_size(const P& x, const P& y) {
-  if constexpr (HasCoordinates<const P>)
+  if constexpr (EigenPlain<P>)
+    return y.rows() == x.rows() && y.cols() == x.cols();
+  else if constexpr (HasCoordinates<const P>)
     return coordinates(y).size() == coordinates(x).size();
   else
     return true;

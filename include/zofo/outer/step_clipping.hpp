@@ -63,7 +63,8 @@ struct StepClipping {
     check_estimate(state.own.steps, gradient);
     const double length = outer.rate.at(state.own.steps) *
                           std::sqrt(mean_square_length(perturbation, theta)) * coefficients_length(gradient);
-    if (length <= longest) return outer.apply(theta, perturbation, gradient, state.own);
+    // Not `length <= longest`: a rate of 0 times an infinite length is no number.
+    if (!(length > longest)) return outer.apply(theta, perturbation, gradient, state.own);
     state.shortened = gradient;
     for (ZoTerm& term : state.shortened.terms) term.coefficient *= longest / length;
     outer.apply(theta, perturbation, state.shortened, state.own);

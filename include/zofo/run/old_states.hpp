@@ -179,6 +179,11 @@ inline State from_version_2(const State& old, const RunOptions& options) {
 /// A state of version 1 or 2 in the form of version 3; `options` are those that it holds. Throws Error naming
 /// what it lacks.
 inline State converted(const State& old, int version, const RunOptions& options) {
+  require(
+      options.outer != OuterKind::rms_scalar || options.reduction == ReductionKind::none,
+      "saved state of version {}: scalar-adam over {} counted directions otherwise then: this run cannot go "
+      "on as it was begun; begin it anew",
+      version, options.reduction);
   try {
     State out = version == 1 ? detail::from_version_1(old, options) : detail::from_version_2(old, options);
     out.numbers["version"] = state_version;

@@ -98,8 +98,12 @@ class RunLog {
   /// begins with that.
   static Past read(const RunFolder& folder, const checkpoint::RunState& state) {
     const auto log = state.number<nlohmann::json>("log");
-    return {CheckedLines::text_at(folder.file("metrics.jsonl"), log.at("metrics")),
-            CheckedLines::text_at(folder.file("trajectory.jsonl"), log.at("trajectory"))};
+    try {
+      return {CheckedLines::text_at(folder.file("metrics.jsonl"), log.at("metrics")),
+              CheckedLines::text_at(folder.file("trajectory.jsonl"), log.at("trajectory"))};
+    } catch (const nlohmann::json::exception& error) {
+      fail("saved state: log: {}", error.what());
+    }
   }
   /// Continues after that; what follows it in the files is cut off.
   void go_on_after(const Past& past) {

@@ -89,8 +89,8 @@ class Training {
         budget_(options_),
         saver_(inputs.folder, options_.save_seconds, options_.save_steps),
         stopping_(options_.patience) {
-    inputs_.folder.write("options.toml", to_toml(options_));
-    outputs().describe();
+    // A saved state that turns out not to fit leaves the folder as it is.
+    if (!origin_.saved || options_.trains() == Trains::nothing) describe();
   }
 
   /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
@@ -121,6 +121,10 @@ class Training {
     if (!origin_.saved) return {};
     return fingerprints_as_saved(origin_.saved->template number<nlohmann::json>("identity"), model_hash_,
                                  inputs_.tasks);
+  }
+  void describe() const {
+    inputs_.folder.write("options.toml", to_toml(options_));
+    outputs().describe();
   }
   [[nodiscard]] RunOutputs outputs() const {
     return {inputs_.folder,  options_,           inputs_.tasks, inputs_.model.parameters.config(),
@@ -256,6 +260,11 @@ class Training {
     require(!own.estimator.anchor || own.anchor.theta,
             "{}: {} steps: the saved state has an anchor at step {}", file, updates,
             own.estimator.anchor.value_or(0));
+    const std::size_t anchored = own.anchor.adapters.size();
+    require(
+        own.estimator.anchor.has_value() == (anchored > 0) && (anchored == 0 || anchored == own.tasks.size()),
+        "saved state: solver: adapters of {} tasks at the anchor", anchored);
+    describe();
     inputs_.folder.unmark_done();
     log_.go_on_after(past_.log);
     past_.steps.clear();

@@ -70,6 +70,9 @@ struct Storm {
   static void forget(double keep, State& state) {
     const auto oldest = static_cast<double>(state.sizes.size() - 1);
     if (std::pow(keep, oldest) >= 0x1p-53) return;
+    require(state.sizes.front() <= state.running.terms.size(),
+            "variance::Storm: the state has {} terms: its oldest step {}", state.running.terms.size(),
+            state.sizes.front());
     const auto terms = static_cast<std::ptrdiff_t>(state.sizes.front());
     state.running.terms.erase(state.running.terms.begin(), state.running.terms.begin() + terms);
     state.sizes.erase(state.sizes.begin());
