@@ -108,10 +108,8 @@ TEST_CASE("a loss far above its start is caught while it is finite", "[bilevel]"
   // s ← (1 − 3) s: the loss is 4ᵏ after k updates; growth between the updates of a round, of v + 1, is
   // (65/2) (4097/257) = 518 after seven and 2073 > 1000 in the eighth, where the loss is 4⁷ = 16384.
   const std::string lower = said({{1.0}}, options, 3.0, 0.1, &largest);
-  CHECK_THAT(
-      lower,
-      contains(
-          "outer step 1, inner step 3, s (lower adapter): the loss diverges: it is 16384 and was 1 at first"));
+  CHECK_THAT(lower, contains("outer step 1, inner step 3, s (lower adapter): the loss diverges: it is 16384 "
+                             "and was 1 at first"));
   CHECK_THAT(lower, contains("a lower learning rate of s may help"));
   CHECK_THAT(lower, contains("divergence_factor = 1000"));
   CHECK(largest <= 4096.0);

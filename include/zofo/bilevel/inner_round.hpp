@@ -27,10 +27,10 @@ namespace zofo {
 template <class Inner, class P>
 struct TaskState {
   typename Inner::template State<P> upper, lower;  ///< of p's and of s's optimiser
-  double first_upper = kNotEvaluated;  ///< objective of p at its first update
-  double first_lower = kNotEvaluated;  ///< objective of s at its first update
-  double growth_upper = 1.0;           ///< by how much p's updates have made its objective grow, at least 1
-  double growth_lower = 1.0;           ///< the same of s
+  double first_upper = kNotEvaluated;              ///< objective of p at its first update
+  double first_lower = kNotEvaluated;              ///< objective of s at its first update
+  double growth_upper = 1.0;  ///< by how much p's updates have made its objective grow, at least 1
+  double growth_lower = 1.0;  ///< the same of s
 
   template <class A>
   void fields(A& archive) {
@@ -181,7 +181,8 @@ class InnerRound {
     return seen.gradient_norm;
   }
   // A loss diverges where updates at one θ make it grow again and again, and it is far above its first value.
-  // Neither suffices: a θ that moves changes the loss between rounds, and an optimiser near a minimum may bounce.
+  // Neither suffices: a θ that moves changes the loss between rounds, and an optimiser near a minimum may
+  // bounce.
   static void watch_growth(double value, double before, State& state, const BilevelOptions& options,
                            const Where& where) {
     const bool upper = where.level == Level::upper;

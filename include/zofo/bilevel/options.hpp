@@ -29,8 +29,8 @@ struct BilevelOptions {
   /// Gradient norm at which a step's inner updates end early; 0: never.
   double inner_tolerance = 0.0;
   /// An inner loss that updates at one θ have made grow by this factor, and that is this many times above its
-  /// first value (at least 1), ends the run with an error, long before it is infinite. Needs inner_steps of 2 or
-  /// more. Raise it where losses may grow that much; 0: only a loss that is not finite ends the run.
+  /// first value (at least 1), ends the run with an error, long before it is infinite. Needs inner_steps of 2
+  /// or more. Raise it where losses may grow that much; 0: only a loss that is not finite ends the run.
   double divergence_factor = 1e3;
   /// ρ of an update at which solve() ends: with few queries one small ρ may be chance; 0: never.
   double outer_tolerance = 0.0;

@@ -33,7 +33,7 @@ struct BatchOptions {
   std::size_t batch = 8;     ///< examples of a mini-batch of one task
   std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values
                              ///< and gradients are their means (gradient accumulation)
-  bool use_adapter = true;  ///< false: the backbone without adapters
+  bool use_adapter = true;   ///< false: the backbone without adapters
 };
 
 /// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's
