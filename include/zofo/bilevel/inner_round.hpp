@@ -163,8 +163,7 @@ class InnerRound {
   void add(Place place, const P& x, double upper, double lower, const BatchPair& batches) {
     const std::size_t index = requests_.size();
     if (index == gradients_.size()) gradients_.emplace_back();
-    Memory<P>& gradient = gradients_[index];
-    if (!gradient || !inner::same_size(x, *gradient)) gradient.emplace(zeros_like(x));
+    inner::scratch_like(x, gradients_[index]);
     requests_.push_back({&x, upper, lower, batches, nullptr, 0.0});
     places_.push_back(place);
   }

@@ -12,6 +12,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/memory.hpp"
 #include "zofo/core/problem.hpp"
+#include "zofo/inner/state_memory.hpp"
 #include "zofo/perturb/perturbation.hpp"
 
 namespace zofo {
@@ -112,11 +113,10 @@ class SimpleProblem {
         request.upper_weight * task.upper_gradient(theta, *request.adapter, key_of(request.batches.upper), g);
     if (request.upper_weight != 1.0) scale(request.upper_weight, g);
     if (request.lower_weight == 0.0) return;
-    if (!lower_gradient_ || !same_shape(*lower_gradient_, g)) lower_gradient_.emplace(zeros_like(g));
-    request.value +=
-        request.lower_weight *
-        task.lower_gradient(theta, *request.adapter, key_of(request.batches.lower), *lower_gradient_);
-    axpy(request.lower_weight, *lower_gradient_, g);
+    Adapter& lower = inner::scratch_like(g, lower_gradient_);
+    request.value += request.lower_weight *
+                     task.lower_gradient(theta, *request.adapter, key_of(request.batches.lower), lower);
+    axpy(request.lower_weight, lower, g);
   }
   template <class V, class W>
   static void require_same_shape(const char* name, const V& x, const W& fit) {
@@ -126,14 +126,6 @@ class SimpleProblem {
     else if constexpr (HasCoordinates<const V> && HasCoordinates<const W>)
       require(coordinates(x).size() == coordinates(fit).size(), "{} has {} coordinates: must have {}", name,
               coordinates(x).size(), coordinates(fit).size());
-  }
-  static bool same_shape(const Adapter& a, const Adapter& b) {
-    if constexpr (EigenPlain<Adapter>)
-      return a.rows() == b.rows() && a.cols() == b.cols();
-    else if constexpr (HasCoordinates<const Adapter>)
-      return coordinates(a).size() == coordinates(b).size();
-    else
-      return true;
   }
 
   std::span<Task> tasks_;

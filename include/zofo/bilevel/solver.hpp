@@ -108,8 +108,7 @@ class Solver {
             problem_.num_tasks());
     options_.check_length(std::uint64_t{state_.step} + 1);
     if (state_.step == 0) check_point(theta, adapters);
-    sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
-                 options_.task_weights, sampled_);
+    sample(sampled_);
     backup_.save(adapters, state_.tasks, sampled_);
     next_estimator_ = state_.estimator;
     EvaluationCount evaluations = state_.evaluations;
@@ -176,8 +175,7 @@ class Solver {
   /// variance reduction keeps an anchor.
   [[nodiscard]] std::vector<std::size_t> upcoming() const {
     std::vector<std::size_t> list;
-    sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
-                 options_.task_weights, list);
+    sample(list);
     return list;
   }
   /// The tasks of the latest step.
@@ -210,6 +208,12 @@ class Solver {
       return Batched(tasks);
     else
       return (tasks.front());
+  }
+
+  // The tasks of step `state_.step`.
+  void sample(std::vector<std::size_t>& list) const {
+    sample_tasks(options_.seed, state_.step, problem_.num_tasks(), options_.tasks_per_step,
+                 options_.task_weights, list);
   }
 
   // The adapters and inner states of a step's tasks before it, on memory that is kept.

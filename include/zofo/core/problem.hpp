@@ -28,12 +28,6 @@ struct NoPerturbation {
   void add(Theta& /*theta*/, Direction /*direction*/, double /*a*/) const {}
 };
 
-/// A function of one adapter: the value at x, and the gradient written over `gradient`, which has x's shape.
-template <class G, class P>
-concept InnerObjective = requires(G& g, const P& x, P& gradient) {
-  { g.value_and_gradient(x, gradient) } -> std::convertible_to<double>;
-};
-
 /// Declares its types: `Theta` of the backbone, `Adapter` of p and s.
 template <class B>
 concept HasProblemTypes = requires {

@@ -167,7 +167,7 @@ enum class BatchStream : std::uint32_t {
   large_upper = 4,        ///< D_f of a variance reduction's large batches
   large_lower = 5,        ///< D_g of a variance reduction's large batches
   split = 1000,           ///< training rows into D_f, D_g and the deciding rows (train/split.hpp)
-  task_split = 1001,      ///< the same for a task of meta-training (train/meta_tasks.hpp)
+  task_split = 1001,      ///< the same for a task of meta-training (train/split.hpp)
   shots = 2000,           ///< rows of each class (data/shots.hpp)
   demonstrations = 2001,  ///< solved examples before a prompt (data/demonstrations.hpp)
   examples = 2002         ///< examples of a few-shot adaptation (train/few_shot_adaptation.hpp)

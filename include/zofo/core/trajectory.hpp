@@ -35,8 +35,8 @@ struct TrajectoryStep {
 
 /// The lines of one update, each with its line end: one a term, in their order,
 ///   {"at":3,"coefficient":-0.25,"query":0,"seed":7,"step":3}
-/// The first one also has "terms" where there is another number of them than 1, and "queries" where that is
-/// not the number of terms; an update without terms is {"at":3,"queries":2,"terms":0}. Numbers do not depend
+/// The first one also has "terms", their number, and "queries" where that is another number; an update
+/// without terms is {"at":3,"queries":2,"terms":0}. Numbers do not depend
 /// on the locale and read back to the bit. Throws Error when one is not finite.
 [[nodiscard]] inline std::string trajectory_lines(std::uint32_t at, const ZoGradient& update) {
   require(std::isfinite(update.queries), "step {}: queries = {}: must be finite", at, update.queries);

@@ -78,10 +78,20 @@ void begin_from_large_batch(const E& estimator, std::uint32_t batches, std::uint
   state.begun = true;
 }
 
-/// The options of the periodic large batches. Throws Error naming the field out of range.
-inline void check_periodic(std::uint32_t period, std::uint32_t batches) {
-  require(period >= 1, "period = {}: must be at least 1", period);
-  require(batches >= 1, "batches = {}: must be at least 1", batches);
+/// The options and the estimators of SVRG and SPIDER. Throws Error naming the field out of range.
+template <class R>
+void check_periodic(const R& reduction) {
+  require(reduction.period >= 1, "period = {}: must be at least 1", reduction.period);
+  require(reduction.batches >= 1, "batches = {}: must be at least 1", reduction.batches);
+  check_policy(reduction.estimator);
+  if (reduction.full) check_policy(*reduction.full);
+}
+
+/// Their estimators take the seed where they were given none.
+template <class R>
+void adopt_periodic_seed(R& reduction, std::uint64_t seed) {
+  zofo::adopt_seed(reduction.estimator, seed);
+  if (reduction.full) zofo::adopt_seed(*reduction.full, seed);
 }
 
 }  // namespace detail

@@ -27,16 +27,9 @@ struct Svrg {
   std::optional<std::type_identity_t<E>> full{};  ///< of the anchor, with more queries; unset: `estimator`
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    detail::check_periodic(period, batches);
-    check_policy(estimator);
-    if (full) check_policy(*full);
-  }
+  void check() const { detail::check_periodic(*this); }
   /// Takes the seed where the estimators were given none.
-  void adopt_seed(std::uint64_t seed) {
-    zofo::adopt_seed(estimator, seed);
-    if (full) zofo::adopt_seed(*full, seed);
-  }
+  void adopt_seed(std::uint64_t seed) { detail::adopt_periodic_seed(*this, seed); }
   /// Writes the step's estimate.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
