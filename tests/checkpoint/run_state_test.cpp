@@ -9,7 +9,7 @@
 #include <string>
 
 #include "catch.hpp"
-#include "zofo/checkpoint/atomic_file.hpp"
+#include "zofo/core/atomic_file.hpp"
 
 using namespace zofo;
 using namespace zofo::checkpoint;

@@ -245,7 +245,7 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
   const auto middle = f.train(
       "cut", nine, [] { return false; }, true);
   CHECK(middle.result.steps == 9);
-  checkpoint::AppendFile(middle.run / "trajectory.jsonl").line("{\"at\": 9, \"half a li");
+  zofo::AppendFile(middle.run / "trajectory.jsonl").line("{\"at\": 9, \"half a li");
   const auto end = f.train(
       "cut", o, [] { return false; }, true);
   CHECK(end.result.steps == 12);
@@ -277,7 +277,7 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
   CHECK_THROWS_WITH(again(other), contains("theta_rate = 0.001"));
   const std::string state = run.bytes("state.bin");
   const auto write = [&](const char* file, const std::string& bytes) {
-    checkpoint::write_atomically(run.run / file, bytes);
+    zofo::write_atomically(run.run / file, bytes);
   };
   write("state.bin", state.substr(0, state.size() - 9));
   CHECK_THROWS_WITH(again(o), contains("state.bin"));
@@ -287,10 +287,9 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
   CHECK_THROWS_WITH(again(o), contains("trajectory.jsonl"));
   write("trajectory.jsonl", log);
   const std::string rows = parse::read_file(std::filesystem::path(f.names[0]) / "train.jsonl");
-  checkpoint::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl",
-                               rows.substr(rows.find('\n') + 1));
+  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows.substr(rows.find('\n') + 1));
   CHECK_THROWS_WITH(again(o), contains("task good"));
-  checkpoint::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows);
+  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows);
   CHECK(again(o).result.steps == 4);  // nothing was lost
   std::filesystem::remove(run.run / "state.bin");
   CHECK_THROWS_WITH(again(o), contains("no saved state"));

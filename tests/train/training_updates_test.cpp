@@ -258,7 +258,7 @@ TEST_CASE("a run's description names what it lacks", "[train]") {
     nlohmann::json meta = nlohmann::json::parse(run.bytes("meta.json"));
     change(meta);
     std::filesystem::create_directories(f.folder / "other");
-    checkpoint::write_atomically(f.folder / "other" / "meta.json", meta.dump());
+    zofo::write_atomically(f.folder / "other" / "meta.json", meta.dump());
     return read_description(f.folder / "other");
   };
   const RunDescription same = described([](nlohmann::json&) {});

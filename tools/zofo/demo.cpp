@@ -171,7 +171,7 @@ class Demo {
 
   void append_metrics(const char* method, const std::filesystem::path& run) {
     if (!std::filesystem::exists(run / "metrics.jsonl")) return;
-    checkpoint::AppendFile all(folder_.file("metrics.jsonl"));
+    zofo::AppendFile all(folder_.file("metrics.jsonl"));
     std::ifstream in(run / "metrics.jsonl");
     for (std::string text; std::getline(in, text);) {
       nlohmann::json row = nlohmann::json::parse(text, nullptr, false);

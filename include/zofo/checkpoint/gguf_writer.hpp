@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/dequantize.hpp"
 #include "zofo/checkpoint/gguf_cursor.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {

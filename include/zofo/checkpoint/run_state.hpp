@@ -13,9 +13,9 @@
 #include <string_view>
 #include <utility>
 
-#include "zofo/checkpoint/hash.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/hash.hpp"
 #include "zofo/parse/file.hpp"
 
 namespace zofo::checkpoint {

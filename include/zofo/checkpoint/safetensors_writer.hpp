@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/widen.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {

@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/compare/command_line.hpp"
 #include "zofo/compare/folder.hpp"
 #include "zofo/compare/machine.hpp"
@@ -29,6 +28,7 @@
 #include "zofo/compare/saved_plan.hpp"
 #include "zofo/compare/summary.hpp"
 #include "zofo/config/methods.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 
@@ -252,8 +252,8 @@ class Comparison {
                                 {"curves", curves_to_json(plan_, outcomes_)},
                                 {"runs", runs_to_json(plan_, outcomes_)},
                                 {"options", options}};
-    checkpoint::write_atomically(json_file(),
-                                 all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    zofo::write_atomically(json_file(),
+                           all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
 
   Plan plan_;

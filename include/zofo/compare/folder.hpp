@@ -17,10 +17,10 @@
 #include <thread>
 #include <utility>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/saved_plan.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::compare {
@@ -69,7 +69,7 @@ class Folder {
     if (std::filesystem::exists(plan_file()))
       check_same(plan_, checkpoint::JsonFields::load(plan_file()).object(), path_.string());
     else
-      checkpoint::write_atomically(plan_file(), plan_.dump(2) + "\n");
+      zofo::write_atomically(plan_file(), plan_.dump(2) + "\n");
   }
 
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }

@@ -9,10 +9,10 @@
 #include <system_error>
 #include <vector>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model_io/load_hugging_face.hpp"
 #include "zofo/model_io/rotary_weights.hpp"
@@ -118,7 +118,7 @@ inline void write_hugging_face(const std::filesystem::path& folder, const model:
     file.tensor(names[i].name, rows);
   }
   file.finish();
-  checkpoint::AtomicFile text(folder / "config.json");
+  zofo::AtomicFile text(folder / "config.json");
   text.write(described.dump(2) + "\n");
   text.commit();
 }

@@ -123,7 +123,7 @@ inline void write_peft_lora(const std::filesystem::path& folder, const ModelShap
     file.tensor(factor.name, rows);
   }
   file.finish();
-  checkpoint::AtomicFile described(folder / peft_config_file);
+  zofo::AtomicFile described(folder / peft_config_file);
   described.write(peft_lora_config(lora.options(), shape, base_model).dump(2) + "\n");
   described.commit();
 }

@@ -150,7 +150,7 @@ inline void write_peft_virtual_tokens(const std::filesystem::path& folder, const
                                       {"num_attention_heads", extents.heads},
                                       {"token_dim", extents.width},
                                       {"num_transformer_submodules", 1}};
-  checkpoint::AtomicFile described(folder / peft_config_file);
+  zofo::AtomicFile described(folder / peft_config_file);
   described.write(config_json.dump(2) + "\n");
   described.commit();
 }

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "zofo/checkpoint/append_file.hpp"
-#include "zofo/checkpoint/hash.hpp"
+#include "zofo/core/append_file.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/hash.hpp"
 #include "zofo/parse/file.hpp"
 
 namespace zofo::llm {
@@ -27,7 +27,7 @@ class CheckedLines {
   /// The length and the hash of what was written, once the disk holds it.
   [[nodiscard]] nlohmann::json position() {
     file_.settle();
-    return {bytes_, checkpoint::hash_text(hash_.value())};
+    return {bytes_, zofo::hash_text(hash_.value())};
   }
   /// The text up to a position that was saved; whatever follows it, a half-written line too, is ignored.
   /// Throws Error naming the file unless the text is as it was.
@@ -37,22 +37,21 @@ class CheckedLines {
     require(text.size() >= bytes, "{}: {} bytes: the saved state needs the first {}", path.string(),
             text.size(), bytes);
     text.resize(bytes);
-    require(
-        checkpoint::hash_text(checkpoint::Hash64().update(text).value()) == position.at(1).get<std::string>(),
-        "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
+    require(zofo::hash_text(zofo::Hash64().update(text).value()) == position.at(1).get<std::string>(),
+            "{}: its first {} bytes are not those that the saved state was made with", path.string(), bytes);
     return text;
   }
   /// Continues after `text`, which the file begins with: what follows it is cut off.
   void go_on_after(std::string_view text) {
     file_.cut(text.size());
-    hash_ = checkpoint::Hash64();
+    hash_ = zofo::Hash64();
     hash_.update(text);
     bytes_ = text.size();
   }
 
  private:
-  checkpoint::AppendFile file_;
-  checkpoint::Hash64 hash_;
+  zofo::AppendFile file_;
+  zofo::Hash64 hash_;
   std::uint64_t bytes_ = 0;
 };
 

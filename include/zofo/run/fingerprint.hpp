@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "zofo/checkpoint/hash.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/core/hash.hpp"
 #include "zofo/lm/encoded_example.hpp"
 #include "zofo/model/parameters.hpp"
 
@@ -17,7 +17,7 @@ namespace zofo::llm {
 
 /// Hash of the weights as fp32, in the order of their layout.
 inline std::string hash_of(const model::Parameters& theta) {
-  return checkpoint::hash_text(checkpoint::Hash64().update(theta.values()).value());
+  return zofo::hash_text(zofo::Hash64().update(theta.values()).value());
 }
 /// The same where the weights lie elsewhere: they are read back first.
 template <class Theta>
@@ -28,7 +28,7 @@ std::string hash_of(const Theta& theta) {
 /// Hash of an adapter's values, in the order of its layout.
 inline std::string hash_of(const Eigen::VectorXf& x) {
   const std::span<const float> values(x.data(), static_cast<std::size_t>(x.size()));
-  return checkpoint::hash_text(checkpoint::Hash64().update(values).value());
+  return zofo::hash_text(zofo::Hash64().update(values).value());
 }
 
 /// Hash of a model's shape and weights.
@@ -56,16 +56,16 @@ inline std::string hash_of_model(const model::Parameters& theta) {
                                 c.rope_scaling.high_freq_factor,
                                 c.rope_scaling.original_context,
                                 hash_of(theta)};
-  return checkpoint::hash_text(checkpoint::Hash64().update(shape.dump()).value());
+  return zofo::hash_text(zofo::Hash64().update(shape.dump()).value());
 }
 
 namespace detail {
 
-inline void hash_tokens(checkpoint::Hash64& hash, const Tokens& tokens) {
+inline void hash_tokens(zofo::Hash64& hash, const Tokens& tokens) {
   const std::uint64_t size[] = {tokens.size()};
   hash.update(std::span<const std::uint64_t>(size)).update(std::span<const std::int32_t>(tokens));
 }
-inline void hash_options(checkpoint::Hash64& hash, const OptionTokens& options) {
+inline void hash_options(zofo::Hash64& hash, const OptionTokens& options) {
   const std::uint64_t form[] = {options.options.size(), options.contexts.size(),
                                 static_cast<std::uint64_t>(options.score),
                                 static_cast<std::uint64_t>(options.loss)};
@@ -78,14 +78,14 @@ inline void hash_options(checkpoint::Hash64& hash, const OptionTokens& options) 
 
 /// Hash of rows as the model reads them, their options included.
 inline std::string hash_of_rows(std::span<const EncodedRow> rows) {
-  checkpoint::Hash64 hash;
+  zofo::Hash64 hash;
   for (const EncodedRow& row : rows) {
     const std::uint64_t label[] = {static_cast<std::uint64_t>(row.label)};
     hash.update(std::span<const std::uint64_t>(label));
     detail::hash_tokens(hash, row.prompt);
     detail::hash_options(hash, *row.options);
   }
-  return checkpoint::hash_text(hash.value());
+  return zofo::hash_text(hash.value());
 }
 
 /// Throws Error naming the first field in which two identities differ.

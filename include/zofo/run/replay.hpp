@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
+#include "zofo/bilevel/replay.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/trajectory.hpp"
 #include "zofo/runtime/any_outer.hpp"
@@ -18,13 +20,9 @@ AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOute
                               std::span<const TrajectoryStep> trajectory, std::uint32_t to, Theta& theta,
                               Before&& before) {
   require(to <= trajectory.size(), "trajectory: {} steps: step {} was asked for", trajectory.size(), to);
-  AnyOuter::State<Theta> state;
-  for (const TrajectoryStep& step : trajectory.first(to)) {
-    before(step.step);
-    outer.apply(theta, perturbation, step.update, state);
-  }
-  before(to);
-  return state;
+  ReplayState<AnyPerturbation, AnyOuter, Theta> state;
+  zofo::replay(trajectory.first(to), perturbation, outer, theta, state, before);
+  return std::move(state.outer);
 }
 template <class Theta>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,

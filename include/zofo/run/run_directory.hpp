@@ -6,8 +6,8 @@
 #include <system_error>
 #include <utility>
 
-#include "zofo/checkpoint/append_file.hpp"
-#include "zofo/checkpoint/atomic_file.hpp"
+#include "zofo/core/append_file.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::llm {
@@ -43,7 +43,7 @@ class RunFolder {
   [[nodiscard]] std::filesystem::path file(std::string_view name) const { return path_ / name; }
   /// Writes a file of the folder in one piece.
   void write(std::string_view name, std::string_view bytes) const {
-    checkpoint::write_atomically(file(name), bytes);
+    zofo::write_atomically(file(name), bytes);
   }
   /// The last thing a complete run writes.
   void mark_done() const { write("done", "done\n"); }

@@ -11,9 +11,9 @@
 #include <string>
 #include <utility>
 
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/config/option_enums.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model/config.hpp"
 #include "zofo/parse/file.hpp"
@@ -54,7 +54,7 @@ inline void write_selected(const std::filesystem::path& run, const model::Config
                      {x.data(), static_cast<std::size_t>(x.size())}, base_model);
     out["adapter_hash"] = hash_of(x);
   }
-  checkpoint::write_atomically(run / served_file, out.dump(2) + "\n");
+  zofo::write_atomically(run / served_file, out.dump(2) + "\n");
 }
 
 /// Reads both for a model of this shape. Throws Error (file, field) unless they are whole and fit together.

@@ -77,8 +77,6 @@ class StateWriter {
   }
   void write(const Direction& d) { (*this)(d.seed, d.step, d.query); }
   void write(const Probe& p) { (*this)(p.direction, p.scale); }
-  void write(const ZoTerm& t) { (*this)(t.direction, t.coefficient); }
-  void write(const ZoGradient& g) { (*this)(g.terms, g.queries); }
   template <class T>
   requires HasFields<T, StateWriter>
   void write(T& x) { x.fields(*this); }
@@ -187,8 +185,6 @@ class StateReader {
   }
   void read(Direction& d) { (*this)(d.seed, d.step, d.query); }
   void read(Probe& p) { (*this)(p.direction, p.scale); }
-  void read(ZoTerm& t) { (*this)(t.direction, t.coefficient); }
-  void read(ZoGradient& g) { (*this)(g.terms, g.queries); }
   template <class T>
   requires HasFields<T, StateReader>
   void read(T& x) { x.fields(*this); }

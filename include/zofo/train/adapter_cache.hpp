@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "zofo/bilevel/inner_round.hpp"
-#include "zofo/checkpoint/atomic_file.hpp"
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/core/adapter_pair.hpp"
+#include "zofo/core/atomic_file.hpp"
 #include "zofo/core/batch_key.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/inner/adam.hpp"
@@ -161,7 +161,7 @@ class AdapterStore {
     std::filesystem::create_directories(options_.folder, error);
     require(!error, "{}: cannot be made: {}", options_.folder.string(), error.message());
     wrote_files_ = true;
-    checkpoint::write_atomically(file(task), checkpoint::to_bytes(packed(task, pairs, states)));
+    zofo::write_atomically(file(task), checkpoint::to_bytes(packed(task, pairs, states)));
     locations_[task] = Location::disk;
     pairs[task] = empty_pair();
     states[task] = {};

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "zofo/checkpoint/hash.hpp"
+#include "zofo/core/hash.hpp"
 #include "zofo/run/fingerprint.hpp"
 #include "zofo/train/run_task.hpp"
 
@@ -18,7 +18,7 @@ inline std::string hash_of_training_rows(const RunTask& task) {
   for (const auto* part : {&task.selection, &task.examples.upper, &task.examples.lower})
     parts += hash_of_rows(*part);
   if (!task.examples.unseen.empty()) parts += hash_of_rows(task.examples.unseen);
-  return checkpoint::hash_text(checkpoint::Hash64().update(parts).value());
+  return zofo::hash_text(zofo::Hash64().update(parts).value());
 }
 
 }  // namespace detail

@@ -26,9 +26,9 @@
 #include "zofo/run/run_state.hpp"
 #include "zofo/run/state_archive.hpp"
 #include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/best_candidate.hpp"
 #include "zofo/train/budget.hpp"
 #include "zofo/train/device.hpp"
-#include "zofo/train/early_stopping.hpp"
 #include "zofo/train/fingerprints.hpp"
 #include "zofo/train/language_problem.hpp"
 #include "zofo/train/progress.hpp"
@@ -331,7 +331,7 @@ class Training {
   RunLog log_;
   Budget budget_;
   Saver saver_;
-  EarlyStopping stopping_;
+  BestCandidate stopping_;
   Meter meter_;
   std::vector<Scores> before_;
   const Work* work_ = nullptr;

@@ -1,16 +1,16 @@
-/// @file Stopping when training no longer lowers the loss on the rows set aside.
+/// @file The best model of a run, and stopping when training no longer lowers its loss.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <Eigen/Core>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "zofo/bilevel/observers.hpp"
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/config/option_enums.hpp"
 #include "zofo/core/error.hpp"
@@ -18,33 +18,28 @@
 
 namespace zofo::llm {
 
-/// Keeps the best candidate and counts the evaluations since (Prechelt 1998, "Early stopping: but when?", its
-/// third criterion).
-class EarlyStopping {
+/// Keeps the best candidate beside what zofo::EarlyStopping counts, and saves both.
+class BestCandidate {
  public:
   /// `patience`: evaluations in a row without a lower loss that end a run; 0: none do.
-  explicit EarlyStopping(std::uint32_t patience) : patience_(patience) {}
+  explicit BestCandidate(std::uint32_t patience) : patience_(patience), counts_({.patience = patience}) {}
 
   [[nodiscard]] bool on() const { return patience_ > 0; }
   [[nodiscard]] const std::optional<Candidate>& best() const { return best_; }
-  [[nodiscard]] bool exhausted() const { return on() && worse_ >= patience_; }
+  [[nodiscard]] bool exhausted() const { return counts_.exhausted(); }
   /// The step of the latest evaluation.
   [[nodiscard]] std::uint32_t latest() const { return latest_; }
   /// Takes a candidate into account; of equal losses the earlier stays. A loss that is not finite is no
   /// best.
   void see(Candidate candidate) {
     latest_ = candidate.steps;
-    if (best_ ? candidate.loss < best_->loss : std::isfinite(candidate.loss)) {
-      best_ = std::move(candidate);
-      worse_ = 0;
-    } else {
-      ++worse_;
-    }
+    counts_.see(candidate.steps, candidate.loss);
+    if (counts_.has_best() && counts_.evaluations_since_best() == 0) best_ = std::move(candidate);
   }
 
   void save(checkpoint::RunState& state) const {
     if (!on()) return;
-    state.numbers["stopping"] = {{"worse", worse_}, {"latest", latest_}};
+    state.numbers["stopping"] = {{"worse", counts_.evaluations_since_best()}, {"latest", latest_}};
     if (!best_) return;
     state.numbers["best"] = {{"loss", best_->loss},
                              {"accuracy", best_->accuracy},
@@ -59,9 +54,18 @@ class EarlyStopping {
   void load(const checkpoint::RunState& state) {
     if (!on()) return;
     const auto counts = state.fields("stopping");
-    worse_ = counts.integer("worse");
+    const std::uint32_t since_best = counts.integer("worse");
     latest_ = counts.integer("latest");
-    if (!state.numbers.contains("best")) return;
+    if (state.numbers.contains("best")) load_best(state);
+    const auto restore = [&](double& best, std::uint32_t& best_step, std::uint32_t& worse) {
+      if (best_) best = best_->loss, best_step = best_->steps;
+      worse = since_best;
+    };
+    counts_.fields(restore);
+  }
+
+ private:
+  void load_best(const checkpoint::RunState& state) {
     const auto b = state.fields("best");
     best_ = Candidate{b.number("loss"),
                       checkpoint::number_or_nan(b, "accuracy"),
@@ -75,11 +79,10 @@ class EarlyStopping {
       best_->adapters.push_back(*adapter);
     }
   }
-
- private:
   static std::string name(std::size_t i) { return fmt::format("best {}", i); }
 
-  std::uint32_t patience_, worse_ = 0, latest_ = 0;
+  std::uint32_t patience_, latest_ = 0;
+  zofo::EarlyStopping counts_;
   std::optional<Candidate> best_;
 };
 

@@ -1,4 +1,4 @@
-#include "zofo/checkpoint/hash.hpp"
+#include "zofo/core/hash.hpp"
 
 #include <random>
 #include <string>
@@ -6,7 +6,6 @@
 #include "catch.hpp"
 
 using namespace zofo;
-using checkpoint::Hash64;
 
 namespace {
 
@@ -33,7 +32,7 @@ TEST_CASE("the hash is XXH64: values published with xxHash and with its ports", 
   CHECK(of(sanity_buffer(4)) == 0x9136a0dca57457eeU);
   CHECK(of(sanity_buffer(14)) == 0x8282dcc4994e35c8U);
   CHECK(of(sanity_buffer(222)) == 0xb641ae8cb691c174U);
-  CHECK(checkpoint::hash_text(0x1fU) == "000000000000001f");
+  CHECK(zofo::hash_text(0x1fU) == "000000000000001f");
 }
 
 TEST_CASE("the hash does not depend on the pieces, and on every byte", "[checkpoint]") {

@@ -1,4 +1,4 @@
-#include "zofo/train/early_stopping.hpp"
+#include "zofo/train/best_candidate.hpp"
 
 #include <cmath>
 #include <limits>
@@ -25,7 +25,7 @@ Candidate at(std::uint32_t steps, double loss) {
 }  // namespace
 
 TEST_CASE("training stops after as many evaluations without a better one as it has patience", "[train]") {
-  EarlyStopping stopping(2);
+  BestCandidate stopping(2);
   const double losses[] = {3.0, 2.0, 2.0, 1.5, 1.6, 1.5};
   const bool ends[] = {false, false, false, false, false, true};
   const std::uint32_t best[] = {0, 1, 1, 3, 3, 3};
@@ -39,7 +39,7 @@ TEST_CASE("training stops after as many evaluations without a better one as it h
 }
 
 TEST_CASE("a loss that is no number is never the best", "[train]") {
-  EarlyStopping stopping(3);
+  BestCandidate stopping(3);
   stopping.see(at(1, std::nan("")));
   stopping.see(at(2, std::numeric_limits<double>::infinity()));
   CHECK(!stopping.best());
@@ -50,7 +50,7 @@ TEST_CASE("a loss that is no number is never the best", "[train]") {
 }
 
 TEST_CASE("without patience nothing ends a run", "[train]") {
-  EarlyStopping stopping(0);
+  BestCandidate stopping(0);
   for (std::uint32_t k = 0; k < 10; ++k) stopping.see(at(k, k));
   CHECK(!stopping.on());
   CHECK(!stopping.exhausted());
@@ -60,12 +60,12 @@ TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[
   const double losses[] = {3.0, 2.5, 2.75, 2.0, 2.0, 2.1, 2.2};
   for (std::uint32_t cut = 0; cut <= 7; ++cut) {
     INFO("cut after " << cut);
-    EarlyStopping whole(3), before(3);
+    BestCandidate whole(3), before(3);
     for (std::uint32_t k = 0; k < 7; ++k) whole.see(at(k, losses[k]));
     for (std::uint32_t k = 0; k < cut; ++k) before.see(at(k, losses[k]));
     checkpoint::RunState state;
     before.save(state);
-    EarlyStopping after(3);
+    BestCandidate after(3);
     after.load(state);
     for (std::uint32_t k = cut; k < 7; ++k) after.see(at(k, losses[k]));
     CHECK(after.exhausted() == whole.exhausted());
