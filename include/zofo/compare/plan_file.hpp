@@ -1,26 +1,15 @@
-/// @file A plan from texts, as the command line has them, and from a TOML file of the same fields.
+/// @file Makes a plan from strings of the command line or of a TOML file with the same fields.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <charconv>
-#include <cstdint>
 #include <filesystem>
-#include <sstream>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
 
 #include "zofo/compare/plan.hpp"
-#include "zofo/compare/settings.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/parse/toml.hpp"
 
 namespace zofo::compare {
 
-/// A plan's fields as texts; an empty one was not given.
+/// A plan's fields as strings; an empty one was not given.
 struct PlanTexts {
   std::string model, data, definitions, device;
   std::vector<std::string> tasks;
@@ -30,158 +19,14 @@ struct PlanTexts {
   std::vector<std::string> settings;  ///< "METHOD.OPTION=VALUE" or "OPTION=VALUE"
 };
 
-namespace detail {
-
-/// A text as a number. Throws Error naming the field.
-template <class T>
-T number(const char* field, std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size(), "{} = {}: must be {}", field, text,
-          std::is_floating_point_v<T> ? "a number" : "an integer in [0, 2^64)");
-  return value;
-}
-
-inline Arm parse_arm(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::string name = equals == std::string::npos ? text : text.substr(equals + 1);
-  return {text.substr(0, equals), llm::enum_from<llm::Method>("methods: method", name)};
-}
-
-/// A later setting of the same option wins.
-inline void put(Arm& arm, Setting setting) {
-  for (Setting& each : arm.settings)
-    if (each.option == setting.option) {
-      each.value = std::move(setting.value);
-      return;
-    }
-  arm.settings.push_back(std::move(setting));
-}
-
-/// The arm whose label heads the text before its '='; null if none does.
-inline Arm* addressed(std::vector<Arm>& arms, std::string_view text) {
-  Arm* best = nullptr;  // one label may begin another
-  for (Arm& arm : arms)
-    if (text.substr(0, text.find('=')).starts_with(arm.label + ".") &&
-        (best == nullptr || arm.label.size() > best->label.size()))
-      best = &arm;
-  return best;
-}
-
-inline void put_settings(const std::vector<std::string>& texts, std::vector<Arm>& arms) {
-  for (const std::string& text : texts) {
-    if (addressed(arms, text) != nullptr) continue;
-    const std::string_view name = std::string_view(text).substr(0, text.find('='));
-    require(name.find('.') == std::string_view::npos, "set {}: there is no such method in this comparison",
-            name);
-    for (Arm& arm : arms) put(arm, parse_setting(text));
-  }
-  for (const std::string& text : texts)  // after those of all methods
-    if (Arm* arm = addressed(arms, text))
-      put(*arm, parse_setting(std::string_view(text).substr(arm->label.size() + 1)));
-}
-
-}  // namespace detail
-
-/// The plan that texts describe, unchecked: Plan::check() comes when it is complete. Throws Error for a text
-/// that is no number where one is needed, and for settings of methods that are not compared.
-inline Plan make_plan(const PlanTexts& texts) {
-  Plan plan;
-  plan.model = texts.model;
-  plan.data = texts.data;
-  plan.definitions = texts.definitions;
-  plan.device = texts.device.empty() ? llm::DeviceKind::automatic
-                                     : llm::enum_from<llm::DeviceKind>("device", texts.device);
-  for (const std::string& task : texts.tasks) plan.tasks.push_back({task, task});
-  for (const std::string& method : texts.methods) {
-    plan.arms.push_back(detail::parse_arm(method));
-    plan.arms.back().settings = {{"curve_points", "12"}};  // finer times to 95 % than a run's own six
-  }
-  for (const std::string& seed : texts.seeds)
-    if (!seed.empty()) plan.seeds.push_back(detail::number<std::uint64_t>("seeds", seed));
-  if (!texts.seconds.empty()) plan.seconds = detail::number<double>("seconds", texts.seconds);
-  if (!texts.passes.empty()) plan.passes = detail::number<double>("passes", texts.passes);
-  if (!texts.rows.empty()) plan.rows = detail::number<std::uint64_t>("rows", texts.rows);
-  detail::put_settings(texts.settings, plan.arms);
-  return plan;
-}
-
-namespace detail {
-
-/// A scalar of a TOML file as a text.
-inline std::string scalar(const toml::node& node, const std::string& where) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-  if (const auto* integer = node.as_integer()) return fmt::format("{}", integer->get());
-  const auto* real = node.as_floating_point();
-  require(real != nullptr, "{}: must be a string, a number, true or false", where);
-  return fmt::format("{}", real->get());
-}
-
-inline std::vector<std::string> scalars(const toml::node& node, const std::string& where) {
-  const auto* list = node.as_array();
-  require(list != nullptr, "{}: must be a list", where);
-  std::vector<std::string> out;
-  for (const toml::node& each : *list) out.push_back(scalar(each, where));
-  return out;
-}
-
-/// Reads plan files: fields that the texts have already stay.
-class PlanFile {
- public:
-  PlanFile(const std::filesystem::path& path, PlanTexts& texts) : path_(path.string()), texts_(texts) {}
-
-  void read(const toml::table& table) {
-    for (const auto& [key, node] : table) field(std::string(key.str()), node);
-    // What the command line set comes last, so that it wins.
-    settings_.insert(settings_.end(), texts_.settings.begin(), texts_.settings.end());
-    texts_.settings = std::move(settings_);
-  }
-
- private:
-  [[nodiscard]] std::string where(const toml::node& node, const std::string& name) const {
-    return fmt::format("{}:{}: {}", path_, node.source().begin.line, name);
-  }
-  void field(const std::string& name, const toml::node& node) {
-    const std::pair<const char*, std::string*> ones[] = {
-        {"model", &texts_.model},   {"data", &texts_.data},       {"definitions", &texts_.definitions},
-        {"device", &texts_.device}, {"seconds", &texts_.seconds}, {"passes", &texts_.passes},
-        {"rows", &texts_.rows}};
-    const std::pair<const char*, std::vector<std::string>*> lists[] = {
-        {"tasks", &texts_.tasks}, {"methods", &texts_.methods}, {"seeds", &texts_.seeds}};
-    const std::string place = where(node, name);
-    for (const auto& [known, text] : ones)
-      if (name == known) return void(text->empty() ? *text = scalar(node, place) : *text);
-    for (const auto& [known, list] : lists)
-      if (name == known) return void(list->empty() ? *list = scalars(node, place) : *list);
-    require(name == "set", "{}: no such field of a comparison", place);
-    const toml::table* set = node.as_table();
-    require(set != nullptr, "{}: must be a table of options", place);
-    for (const auto& [key, value] : *set) setting(std::string(key.str()), value);
-  }
-  /// An option of all methods, or a method's table of options.
-  void setting(const std::string& name, const toml::node& node) {
-    const toml::table* own = node.as_table();
-    if (own == nullptr) return settings_.push_back(name + "=" + scalar(node, where(node, name)));
-    for (const auto& [key, value] : *own) {
-      const std::string option(key.str());
-      settings_.push_back(name + "." + option + "=" + scalar(value, where(value, name + "." + option)));
-    }
-  }
-
-  std::string path_;
-  PlanTexts& texts_;
-  std::vector<std::string> settings_;
-};
-
-}  // namespace detail
+/// Converts strings to a plan that is not yet checked: call Plan::check() when it is complete. Throws Error
+/// for an invalid number, and for settings of methods that are not compared.
+Plan make_plan(const PlanTexts& texts);
 
 /// Fills the fields that `texts` lacks from a TOML file: model, tasks, data, definitions, methods, seeds,
-/// seconds, passes, rows, device, and a table `set` with options of all methods and a table of its own for
-/// any method. Throws Error with file, line and field for a syntax error, an unknown field or a wrong type.
-inline void read_plan_file(const std::filesystem::path& path, PlanTexts& texts) {
-  const toml::table table = parse::read_toml(path);
-  detail::PlanFile(path, texts).read(table);
-}
+/// seconds, passes, rows, device, and a table `set` with options of all methods and a sub-table for the
+/// options of a single method. Throws Error with file, line and field for a syntax error, an unknown field or
+/// a wrong type.
+void read_plan_file(const std::filesystem::path& path, PlanTexts& texts);
 
 }  // namespace zofo::compare

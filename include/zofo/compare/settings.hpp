@@ -1,72 +1,25 @@
-/// @file Options of a run given as texts: "lower_rate=5e-4".
+/// @file Options of a run given as strings: "lower_rate=5e-4".
 #pragma once
 
-#include <charconv>
-#include <cmath>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
-#include "zofo/config/enum_text.hpp"
-#include "zofo/config/run_options.hpp"
-#include "zofo/core/error.hpp"
+namespace zofo::llm {
+struct RunOptions;
+}  // namespace zofo::llm
 
 namespace zofo::compare {
 
-/// An option of `zofo finetune` and its value, as texts.
+/// An option of `zofo finetune` and its value, as strings.
 struct Setting {
   std::string option, value;
 };
 
-namespace detail {
+/// Sets the option that a setting names, and rewrites its value in the shortest form. Throws Error naming an
+/// unknown option or a value of the wrong type; RunOptions::check() checks ranges.
+void apply(Setting& setting, llm::RunOptions& options);
 
-template <class T>
-void read_text(T& field, std::string_view option, std::string_view text) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    field = text;
-  } else if constexpr (llm::NamedEnum<T>) {
-    field = llm::enum_from<T>(option, text);
-  } else if constexpr (std::is_same_v<T, bool>) {
-    require(text == "true" || text == "false", "{} = {}: must be true or false", option, text);
-    field = text == "true";
-  } else {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    bool good = error == std::errc() && end == text.data() + text.size();
-    if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-    require(good, "{} = {}: must be {}", option, text,
-            std::is_floating_point_v<T> ? "a finite number" : "an integer from 0 on, of at most its range");
-    field = value;
-  }
-}
-
-}  // namespace detail
-
-/// Sets the option that a setting names, and writes its value in the shortest way. Throws Error naming an
-/// option that there is not, or a value of the wrong type; ranges are RunOptions::check()'s.
-inline void apply(Setting& setting, llm::RunOptions& options) {
-  bool known = false;
-  llm::for_each_option(options, [&](const char* name, auto& field, const char*) {
-    if (setting.option != name) return;
-    known = true;
-    detail::read_text(field, setting.option, setting.value);
-    setting.value = fmt::format("{}", field);
-  });
-  require(known, "{}: finetune has no such option", setting.option);
-}
-
-/// "name=value", with the name's dashes as underscores. Throws Error for a text without name or '='.
-inline Setting parse_setting(std::string_view text) {
-  const std::size_t equals = text.find('=');
-  require(equals != std::string_view::npos && equals > 0, "'{}': must be OPTION=VALUE or METHOD.OPTION=VALUE",
-          text);
-  Setting setting{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
-  for (char& c : setting.option)
-    if (c == '-') c = '_';
-  return setting;
-}
+/// Parses "name=value"; dashes of the name become underscores. Throws Error for a text without name or '='.
+Setting parse_setting(std::string_view text);
 
 }  // namespace zofo::compare
