@@ -17,7 +17,7 @@
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/run/data_folder.hpp"
-#include "zofo/train/places.hpp"
+#include "zofo/train/input_paths.hpp"
 
 namespace zofo::cli {
 
@@ -76,25 +76,25 @@ inline void add_definitions(CLI::App& command, const std::string& flag, std::str
 }
 
 // --model, --task, --data and --tasks (the definitions): the flags of commands that work on one task.
-inline void add_places(CLI::App& command, llm::Places& places, bool required = true) {
-  command.add_option("--model", places.model, "GGUF file or Hugging Face folder of the model")
+inline void add_input_paths(CLI::App& command, llm::InputPaths& paths, bool required = true) {
+  command.add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
       ->required(required);
-  command.add_option("--task", places.tasks, "folder with task.toml, or the name of a definition")
+  command.add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
       ->expected(1)
       ->required(required);
-  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  add_definitions(command, "--tasks", places.definitions);
+  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add_definitions(command, "--tasks", paths.definitions);
   command.parse_complete_callback(
-      [&places] { find_definitions("--tasks", places.tasks, places.definitions); });
+      [&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
 }
 // --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
-inline CLI::Option* add_several_places(CLI::App& command, llm::Places& places, const char* flag,
+inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& paths, const char* flag,
                                        const char* what) {
-  CLI::Option* tasks = command.add_option(flag, places.tasks, what)->delimiter(',');
-  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  add_definitions(command, "--definitions", places.definitions);
+  CLI::Option* tasks = command.add_option(flag, paths.tasks, what)->delimiter(',');
+  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add_definitions(command, "--definitions", paths.definitions);
   command.parse_complete_callback(
-      [&places] { find_definitions("--definitions", places.tasks, places.definitions); });
+      [&paths] { find_definitions("--definitions", paths.tasks, paths.definitions); });
   return tasks;
 }
 
