@@ -17,6 +17,8 @@ endif()
 # nvcc's own output is no pedantic C++: the host compiler gets the other warnings for .cu files.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
+# Programs carry paths inside the source tree only, whatever folder it is in.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"
                       "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror>")
