@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the comparison of bilevel methods and writes its table into the page.
 
-    python3 scripts/plot_bilevel.py RESULT.json [--page docs/bilevel/README.md]
+    python3 scripts/plot_bilevel.py RESULT.json [--page docs/results/bilevel/README.md]
 
 RESULT.json is what `zofo_bench_bilevel --json` wrote. Figures go beside the page, into figures/NAME.svg; the text
 between the markers `<!-- table -->` and `<!-- end of table -->` of the page, and between `<!-- NAME -->` and
@@ -142,7 +142,7 @@ def between(page: str, marker: str, text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("result", type=Path)
-    parser.add_argument("--page", type=Path, default=Path("docs/bilevel/README.md"))
+    parser.add_argument("--page", type=Path, default=Path("docs/results/bilevel/README.md"))
     arguments = parser.parse_args()
     result = json.loads(arguments.result.read_text())
     figures = arguments.page.parent / "figures"

@@ -1,4 +1,4 @@
-"""The modules and their arrows as docs/modules.md gives them.
+"""The modules and their arrows as docs/development/modules.md gives them.
 
 One fenced block begins with ```modules. Each of its lines is
 
@@ -10,7 +10,7 @@ A module's files are those of include/zofo/MODULE and of the folders in brackets
 import re
 from pathlib import Path
 
-PAGE = "docs/modules.md"
+PAGE = "docs/development/modules.md"
 LINE = re.compile(r"(?P<name>[\w/]+)(?: +\((?P<folders>[^)]*)\))? +->(?P<to>(?: +[\w/]+)*)")
 
 
