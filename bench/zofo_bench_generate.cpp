@@ -1,5 +1,5 @@
 // Times writing with the key/value cache on the CPU: `zofo_bench_generate --model model.gguf`. A token's time
-// after prompts of several lengths, the part of it that is attention, and what reading the text anew costs.
+// after prompts of several lengths, the part of it that is attention, and what reading the text again costs.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

@@ -49,7 +49,7 @@ class Scoring {
     std::vector<Request> waiting;
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, served_));
+      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
       tokens += llm::packed_tokens(waiting.back().row);
       if (tokens < Backend::tokens_that_fill && i + 1 < lines.size()) continue;
       use(waiting);
@@ -59,7 +59,7 @@ class Scoring {
   }
   std::size_t answer(std::span<const Request> requests) {
     std::size_t length = 0;
-    for (const std::string& line : llm::answer_requests(transformer_, model_.parameters, served_, requests))
+    for (const std::string& line : llm::answer_requests(transformer_, model_.parameters, selected_, requests))
       length += line.size();
     return length;
   }
@@ -73,7 +73,7 @@ class Scoring {
  private:
   llm::Model& model_;
   model::Transformer transformer_;
-  llm::ServedAdapters<Backend::Vector> served_;
+  llm::SelectedAdapters<Backend::Vector> selected_;
   double sum_ = 0.0;  // so that nothing is computed in vain
 };
 

@@ -3,7 +3,7 @@
 #include "zofo/data/task.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/export_model.hpp"
-#include "zofo/train/generate_texts.hpp"
+#include "zofo/train/generate_sequences.hpp"
 #include "zofo/train/tiny_model.hpp"
 #include "zofo/train/train_run.hpp"
 

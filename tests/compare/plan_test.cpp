@@ -119,17 +119,17 @@ TEST_CASE("settings that finetune would refuse are refused before anything runs"
 }
 
 TEST_CASE("another plan is refused, the same one is not", "[compare]") {
-  const nlohmann::json begun = to_json(checked(texts()));
+  const nlohmann::json started = to_json(checked(texts()));
   const auto now = [&](auto change) {
     PlanTexts t = texts();
     change(t);
     return to_json(checked(t));
   };
-  CHECK_NOTHROW(check_same(now([](PlanTexts&) {}), begun, "runs/x"));
-  CHECK_NOTHROW(check_same(now([](PlanTexts& t) { t.seconds = "6e1"; }), begun, "runs/x"));
+  CHECK_NOTHROW(check_same(now([](PlanTexts&) {}), started, "runs/x"));
+  CHECK_NOTHROW(check_same(now([](PlanTexts& t) { t.seconds = "6e1"; }), started, "runs/x"));
   const auto refused = [&](auto change) {
     try {
-      check_same(now(change), begun, "runs/x");
+      check_same(now(change), started, "runs/x");
     } catch (const zofo::Error& error) {
       return std::string(error.what());
     }
@@ -146,7 +146,7 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
              contains("methods.slow.method = \"mezo\""));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0", "8"}; }), contains("seeds[1] = 8"));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0"}; }), contains("seeds = [0]"));
-  CHECK_THROWS_WITH(check_same(begun, nlohmann::json::array(), "x"), contains("x was begun with []"));
+  CHECK_THROWS_WITH(check_same(started, nlohmann::json::array(), "x"), contains("x was begun with []"));
 }
 
 TEST_CASE("passes are a budget as well, and every method of finetune can be compared by its own defaults",

@@ -81,7 +81,7 @@ struct Problem {
   }
   std::vector<std::size_t> a_at, b_at;
 
-  [[nodiscard]] LowRankSites on_card(const float* memory, const float* scales_memory) const {
+  [[nodiscard]] LowRankSites on_gpu(const float* memory, const float* scales_memory) const {
     LowRankSites list = sites;
     for (std::uint32_t s = 0; s < list.count; ++s) {
       list.site[s].a = memory + a_at[s];

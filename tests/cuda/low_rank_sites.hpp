@@ -1,4 +1,4 @@
-/// @file Low-rank sites on the card with their sums in double, for tests of the kernels that add products.
+/// @file Low-rank sites on the GPU with their sums in double, for tests of the kernels that add products.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ class TestSites {
              random_values(seed++, copies),
              DeviceArray<float>(0),
              DeviceArray<float>(0)};
-      s.on_card = DeviceArray<float>(s.factors);
-      s.scales_on_card = DeviceArray<float>(s.scales);
+      s.on_gpu = DeviceArray<float>(s.factors);
+      s.scales_on_gpu = DeviceArray<float>(s.scales);
       t_at += shape.rank;
       sites_.push_back(std::move(s));
     }
@@ -41,12 +41,12 @@ class TestSites {
 
   [[nodiscard]] std::uint32_t t_width() const { return t_width_; }
 
-  [[nodiscard]] LowRankSites on_card() const {
+  [[nodiscard]] LowRankSites on_gpu() const {
     LowRankSites all;
     for (const Site& s : sites_) {
       LowRankSite& site = all.site[all.count++];
       const SiteShape& shape = s.shape;
-      site.a = s.on_card.data();
+      site.a = s.on_gpu.data();
       site.b = site.a + std::size_t{shape.rank} * shape.in;
       site.stride = s.stride;
       site.rank = shape.rank;
@@ -57,7 +57,7 @@ class TestSites {
       site.y_at = shape.y_at;
       site.t_at = s.t_at;
       site.scale = shape.scale;
-      site.scales = shape.by_probe ? s.scales_on_card.data() : nullptr;
+      site.scales = shape.by_probe ? s.scales_on_gpu.data() : nullptr;
       site.by_probe = shape.by_probe;
     }
     all.t_width = t_width_;
@@ -96,7 +96,7 @@ class TestSites {
     std::uint32_t t_at;
     std::size_t stride;
     std::vector<float> factors, scales;
-    DeviceArray<float> on_card, scales_on_card;
+    DeviceArray<float> on_gpu, scales_on_gpu;
   };
 
   template <class Use>

@@ -48,14 +48,14 @@ TEST_CASE("swiglu and its gradient equal the CPU's", "[cuda]") {
   activate<float>(nullptr, {.kind = Activation::swiglu,
                             .rows = rows,
                             .ffn = ffn,
-                            .pre = pre.card.data(),
+                            .pre = pre.gpu.data(),
                             .keep_pre = false,
                             .y = y.data()});
   activate_backward<float>(nullptr, {.kind = Activation::swiglu,
                                      .rows = rows,
                                      .ffn = ffn,
-                                     .pre = pre.card.data(),
-                                     .dy = dy.card.data(),
+                                     .pre = pre.gpu.data(),
+                                     .dy = dy.gpu.data(),
                                      .d_pre = d.data()});
   std::vector<float> y_cpu(rows.count() * ffn), d_cpu(rows.count() * 2 * ffn);
   cpu::swiglu(cpu::view(pre.host.data(), rows.count(), 2 * ffn), cpu::view(y_cpu.data(), rows.count(), ffn));
@@ -76,16 +76,16 @@ TEMPLATE_TEST_CASE("activations equal their formula", "[cuda]", float, bf16) {
       DeviceArray<TestType> y(rows.count() * ffn);
       activate<TestType>(
           nullptr,
-          {.kind = kind, .rows = rows, .ffn = ffn, .pre = pre.card.data(), .keep_pre = false, .y = y.data()});
+          {.kind = kind, .rows = rows, .ffn = ffn, .pre = pre.gpu.data(), .keep_pre = false, .y = y.data()});
       CHECK(relative_error(y.host(), activated(kind, pre.exact, ffn)) < limit<TestType>);
       // In place, as a pass without a use for `pre` does.
       activate_backward<TestType>(nullptr, {.kind = kind,
                                             .rows = rows,
                                             .ffn = ffn,
-                                            .pre = pre.card.data(),
-                                            .dy = dy.card.data(),
-                                            .d_pre = pre.card.data()});
-      CHECK(relative_error(pre.card.host(), activation_gradient(kind, pre.exact, dy.exact, ffn)) <
+                                            .pre = pre.gpu.data(),
+                                            .dy = dy.gpu.data(),
+                                            .d_pre = pre.gpu.data()});
+      CHECK(relative_error(pre.gpu.host(), activation_gradient(kind, pre.exact, dy.exact, ffn)) <
             limit<TestType>);
     }
 }
@@ -97,7 +97,7 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
       const std::uint32_t ffn = 520;
       const std::size_t n = rows.count() * ffn * inputs_of(kind);
       const auto adapter = adapters_of(rows.tokens, 2);
-      const DeviceArray<std::int32_t> adapter_card(adapter);
+      const DeviceArray<std::int32_t> adapter_gpu(adapter);
       std::vector<SiteShape> shapes{{rank, 16, ffn, 0, false, false, 0.5F},
                                     {2, 16, ffn, 0, true, true, 0.5F}};
       if (kind == Activation::swiglu) shapes.push_back({rank, 16, ffn, ffn, false, false, 0.5F});
@@ -109,8 +109,8 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
         activate<TestType>(nullptr, {.kind = kind,
                                      .rows = rows,
                                      .ffn = ffn,
-                                     .pre = from.card.data(),
-                                     .products = {sites.on_card(), adapter_card.data(), t.card.data()},
+                                     .pre = from.gpu.data(),
+                                     .products = {sites.on_gpu(), adapter_gpu.data(), t.gpu.data()},
                                      .keep_pre = keep,
                                      .y = to});
       };
@@ -118,12 +118,12 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
       call(unkept, false, y_unkept.data());
       auto raised = pre.exact;
       sites.add_products(rows, adapter, t.host, raised, ffn * inputs_of(kind));
-      const auto kept = pre.card.host();
+      const auto kept = pre.gpu.host();
       CHECK(relative_error(kept, raised) < limit<TestType>);
       CHECK(relative_error(y.host(), activated(kind, wide(kept), ffn)) < limit<TestType>);
       CHECK(relative_error(y.host(), activated(kind, raised, ffn)) < limit_twice<TestType>);
       CHECK(wide(y_unkept.host()) == wide(y.host()));
-      CHECK(wide(unkept.card.host()) == unkept.exact);
+      CHECK(wide(unkept.gpu.host()) == unkept.exact);
     }
 }
 
@@ -150,7 +150,7 @@ TEMPLATE_TEST_CASE("activate_backward first raises its gradient", "[cuda]", floa
     const Rows rows{7, 1};
     const std::uint32_t ffn = 520;
     const auto adapter = adapters_of(rows.tokens, 2);
-    const DeviceArray<std::int32_t> adapter_card(adapter);
+    const DeviceArray<std::int32_t> adapter_gpu(adapter);
     const TestSites sites(back_sites(ffn), 2, 100);
     const Both<float> dt(26, rows.count() * sites.t_width());
     const Both<TestType> pre(27, rows.count() * ffn * inputs_of(kind), 3.0F), dy(28, rows.count() * ffn);
@@ -158,9 +158,9 @@ TEMPLATE_TEST_CASE("activate_backward first raises its gradient", "[cuda]", floa
     activate_backward<TestType>(nullptr, {.kind = kind,
                                           .rows = rows,
                                           .ffn = ffn,
-                                          .pre = pre.card.data(),
-                                          .dy = dy.card.data(),
-                                          .products = {sites.on_card(), adapter_card.data(), dt.card.data()},
+                                          .pre = pre.gpu.data(),
+                                          .dy = dy.gpu.data(),
+                                          .products = {sites.on_gpu(), adapter_gpu.data(), dt.gpu.data()},
                                           .d_pre = d.data()});
     auto raised = dy.exact;
     sites.add_back(rows, adapter, dt.host, raised, ffn);

@@ -32,14 +32,14 @@ std::vector<T> stored(const std::vector<float>& values) {
 inline std::vector<double> wide(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 inline std::vector<double> wide(const std::vector<bf16>& values) { return wide(to_float(values)); }
 
-/// Random values on the card and, as the card holds them, in double.
+/// Random values on the GPU and, as the GPU holds them, in double.
 template <class T>
 struct Both {
   std::vector<T> host;
-  DeviceArray<T> card;
+  DeviceArray<T> gpu;
   std::vector<double> exact;
   Both(std::uint64_t seed, std::size_t n, float amplitude = 1.0F)
-      : host(stored<T>(random_values(seed, n, amplitude))), card(host), exact(wide(host)) {}
+      : host(stored<T>(random_values(seed, n, amplitude))), gpu(host), exact(wide(host)) {}
 };
 
 /// Adapters of tokens: runs of different lengths, the last tokens padding.

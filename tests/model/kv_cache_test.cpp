@@ -174,7 +174,7 @@ TEST_CASE("a step gives the same bits whatever sequences share it", "[model]") {
       }
       return transformer.log_probabilities(c.theta, batch, {}, cache, slots);
     };
-    pass(6, 0, 3);  // all are read in one pass; then `company` of them go on
+    pass(6, 0, 3);  // all are read in one pass; then `company` of them continue
     of_company.push_back(pass(company, 1, 1));
     CHECK(cache.length(0) == 4);
     CHECK(cache.length(5) == (company == 6 ? 4 : 3));

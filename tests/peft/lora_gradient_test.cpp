@@ -94,7 +94,7 @@ TEST_CASE("a null gradient is skipped and changes no other", "[peft]") {
   const golden::Case c = golden::one("two adapters");
   const Result both = gradient(c, false);
   Transformer transformer(c.shape, c.lora);
-  Eigen::VectorXf g = Eigen::VectorXf::Constant(3, 9.0F);  // of a wrong size and not zero: it is set anew
+  Eigen::VectorXf g = Eigen::VectorXf::Constant(3, 9.0F);  // of a wrong size and not zero: it is set again
   const std::vector<Eigen::VectorXf*> pointers{nullptr, &g};
   const double value =
       transformer.value_and_gradient(c.theta, c.batch, c.adapters(), golden::curved_loss, pointers);

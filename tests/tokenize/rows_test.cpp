@@ -1,4 +1,4 @@
-/// @file Every family on a sample of real rows: task data at ZOFO_DATA, else at ../shared/data beside the
+/// @file Every family on a sample of real rows: task data at ZOFO_DATA, else at ../shared/data next to the
 /// project. Skipped with a message without it.
 #include <algorithm>
 #include <cstdlib>

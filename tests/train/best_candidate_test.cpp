@@ -80,18 +80,18 @@ TEST_CASE("bounds end a run before the step that would pass them", "[train]") {
   RunOptions o;
   o.batch = 4;
   o.steps = 10;
-  Tally tally{9, 1.0, 100, 0};
-  CHECK(Budget(o).allows(tally, {5.0, 500}));
-  tally.steps = 10;
-  CHECK(!Budget(o).allows(tally, {0.0, 0}));
+  Counters counters{9, 1.0, 100, 0};
+  CHECK(Budget(o).allows(counters, {5.0, 500}));
+  counters.steps = 10;
+  CHECK(!Budget(o).allows(counters, {0.0, 0}));
   o.steps = 0;
   o.seconds = 2.0;
-  CHECK(Budget(o).allows(tally, {1.0, 0}));
-  CHECK(!Budget(o).allows(tally, {1.001, 0}));
+  CHECK(Budget(o).allows(counters, {1.0, 0}));
+  CHECK(!Budget(o).allows(counters, {1.001, 0}));
   o.seconds = 0.0;
   o.passes = 30.0;  // 120 rows
-  CHECK(Budget(o).allows(tally, {9.0, 20}));
-  CHECK(!Budget(o).allows(tally, {9.0, 21}));
+  CHECK(Budget(o).allows(counters, {9.0, 20}));
+  CHECK(!Budget(o).allows(counters, {9.0, 21}));
 }
 
 TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[train]") {

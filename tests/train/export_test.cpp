@@ -1,5 +1,5 @@
 /// @file Exports: what is written is what is loaded again, and an adapter merged computes what it computed
-/// beside the weights.
+/// next to the weights.
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>

@@ -17,7 +17,7 @@ struct Fixture : testing::TasksFixture {
   CpuDevice device;
   peft::Lora lora{loaded.parameters.config(), {4, 8.0F, {"q", "v"}}};
   model::Transformer transformer{loaded.parameters.config(), lora};
-  data::TaskData data = load_choice_tasks(places(), 0).at(1);
+  data::TaskData data = load_choice_tasks(paths(), 0).at(1);
   Adaptation<CpuDevice> adaptation{device, loaded, transformer, loaded.parameters, data, 0};
 
   Fixture() : TasksFixture("adaptation") {}
@@ -91,7 +91,7 @@ TEST_CASE("in-context learning shows the draw's examples", "[train]") {
   std::vector<std::string> shown;
   for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
     shown.push_back(data::solved(f.data.task, f.data.train[row]));
-  const auto rows = encode_rows(RowEncoder(f.loaded, f.data.task, Purpose::scoring, shown), f.data.validation,
+  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown), f.data.validation,
                                 0, "validation.jsonl");
   CHECK(draws[1].scores.loss ==
         evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);

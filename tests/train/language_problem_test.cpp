@@ -35,8 +35,8 @@ struct Fixture {
 
   TaskExamples split(const std::vector<std::string>& words) {
     data.task.options = words;
-    const std::vector<EncodedRow> rows =
-        encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
+    const std::vector<EncodedExample> rows =
+        encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
     return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
   }
   double upper(const Eigen::VectorXf& x) {

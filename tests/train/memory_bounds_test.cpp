@@ -66,7 +66,7 @@ TEST_CASE("gradients share a pass as long as it holds them, and one alone may be
   const testing::TasksFixture f("meta_extents_full");
   RunOptions o = options(Method::bilevel);
   const auto tasks = f.tasks(o);
-  RowExtent row;
+  ExampleBounds row;
   row.tokens = 5;  // 20 rows fill a pass, and one more that shorter ones come to
   CHECK(pass_rows(o, tasks, row, few).gradient == 21);
   row.tokens = 25;

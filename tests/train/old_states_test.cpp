@@ -86,7 +86,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
   CHECK(svrg.base.terms[0].coefficient == 2.5);
   CHECK(svrg.base.queries == 1.0);
   CHECK(svrg.batches == 8);
-  CHECK(svrg.begun);
+  CHECK(svrg.started);
   CHECK(state.fields("best").string("selected") == "lower");
   CHECK(*state.vector("best 0") == filled(9));
 }

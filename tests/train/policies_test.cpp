@@ -124,7 +124,7 @@ TEST_CASE("every method is a loop of its own parts", "[train]") {
     CHECK(!method.paper.empty());
     const BilevelOptions loop = loop_options(o);
     CHECK(loop.outer_steps == 12);
-    CHECK(loop.move_backbone == (o.moves_backbone() || method.trains == Trains::adapter_by_estimates));
+    CHECK(loop.move_backbone == (o.updates_backbone() || method.trains == Trains::adapter_by_estimates));
     CHECK(!loop.normalize_penalty);
     CHECK(loop.inner_steps == (method.trains == Trains::both_levels ? 4 : 1));
     const bool by_estimates_alone =
@@ -148,7 +148,7 @@ TEST_CASE("options that do not go together are refused", "[train]") {
     CHECK_THROWS_AS(o.check(), Error);
   };
   refused(Method::bilevel, [](RunOptions& o) { o.adapter = AdapterKind::prefix; });
-  refused(Method::bilevel, [](RunOptions& o) { o.spread_scaled = true; });
+  refused(Method::bilevel, [](RunOptions& o) { o.std_normalized = true; });
   refused(Method::bilevel, [](RunOptions& o) { o.steps = 0; });
   refused(Method::bilevel, [](RunOptions& o) { o.virtual_tokens = 0; });
   refused(Method::bilevel, [](RunOptions& o) { o.passes = -1.0; });

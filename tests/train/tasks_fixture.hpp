@@ -58,9 +58,9 @@ struct TasksFixture : TinyFixture {
     names.push_back(at.string());
   }
   [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
-    return llm::encode_tasks(loaded, llm::load_tasks(places(), options), options);
+    return llm::encode_tasks(loaded, llm::load_tasks(paths(), options), options);
   }
-  [[nodiscard]] llm::Places places() const { return {"", names, "", folder.string()}; }
+  [[nodiscard]] llm::InputPaths paths() const { return {"", names, "", folder.string()}; }
 
   struct Ended {
     llm::RunResult result;
@@ -80,15 +80,15 @@ struct TasksFixture : TinyFixture {
     llm::Model fresh = model();
     const std::vector<llm::RunTask> list = tasks(options);
     const llm::RunFolder run = resume ? llm::RunFolder::open(folder / out) : llm::RunFolder(folder / out);
-    llm::Origin origin;
-    origin.base_model = "tiny";
-    origin.theta_0 = [this] { return model().parameters; };
+    llm::ResumeInfo resume_info;
+    resume_info.base_model = "tiny";
+    resume_info.theta_0 = [this] { return model().parameters; };
     if (resume) {
-      origin.saved = llm::read_state(run);
-      llm::check_changes(llm::options_of(*origin.saved), options, *origin.saved);
+      resume_info.saved = llm::read_state(run);
+      llm::check_changes(llm::options_of(*resume_info.saved), options, *resume_info.saved);
     }
     llm::Progress silent("", nullptr);
-    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, origin);
+    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, resume_info);
     Ended ended{training.run(), {}, run.path()};
     ended.theta.assign(training.theta().values().begin(), training.theta().values().end());
     return ended;

@@ -267,11 +267,11 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
     return f.train(
         "run", changed, [] { return false; }, true);
   };
-  CHECK(!goes_on(o, read_state(RunFolder::open(run.run))));
+  CHECK(!can_continue(o, read_state(RunFolder::open(run.run))));
   o.steps = 1;
   CHECK_THROWS_WITH(again(o), contains("has taken 2 already"));
   o.steps = 4;
-  CHECK(goes_on(o, read_state(RunFolder::open(run.run))));
+  CHECK(can_continue(o, read_state(RunFolder::open(run.run))));
   RunOptions other = o;
   other.theta_rate = 1e-3;
   CHECK_THROWS_WITH(again(other), contains("theta_rate = 0.001"));

@@ -59,7 +59,7 @@ const std::vector<Way> ways{
     {"spread-scaled",
      [](RunOptions& o) {
        o.direction = DirectionKind::rademacher;
-       o.one_sided = o.spread_scaled = true;
+       o.one_sided = o.std_normalized = true;
        o.queries = 4;
      }},
     {"unseen, tied, spider",
@@ -177,15 +177,15 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
   o.theta_rows = ThetaRows::unseen;
   const auto apart = f.tasks(o);
   for (std::size_t t = 0; t < shared.size(); ++t) {
-    const std::size_t n = shared[t].training_rows();
+    const std::size_t n = shared[t].training_examples();
     CHECK(shared[t].examples.unseen.empty());
-    CHECK(apart[t].training_rows() == n);
+    CHECK(apart[t].training_examples() == n);
     CHECK(apart[t].examples.upper.size() == n / 3);
     CHECK(apart[t].examples.unseen.size() == n / 3);
     CHECK(apart[t].examples.lower.size() == n - 2 * (n / 3));
     std::set<const void*> whole, parts;
     for (const auto* rows : {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
-      for (const EncodedRow& row : *rows) parts.insert(row.prompt.data());
+      for (const EncodedExample& row : *rows) parts.insert(row.prompt.data());
     CHECK(parts.size() == n);                // every row once
     for (std::size_t i = 0; i < n / 3; ++i)  // F for p is the same
       CHECK(apart[t].examples.upper[i].prompt == shared[t].examples.upper[i].prompt);
@@ -241,7 +241,7 @@ TEST_CASE("what cannot be in meta-training is said", "[train]") {
           "outer = \"adam\": a GPU has");
   refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; },
           "direction = \"sparse\"");
-  refused([](RunOptions& o) { o.spread_scaled = true; }, "needs one_sided");
+  refused([](RunOptions& o) { o.std_normalized = true; }, "needs one_sided");
   refused(
       [](RunOptions& o) {
         o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none;

@@ -19,14 +19,14 @@ int run(const Arguments& arguments) {
   Adapt adapt = arguments.adapt;
   for (const std::size_t number : arguments.examples) adapt.request.counts.push_back({number, false});
   for (const std::size_t number : arguments.shots) adapt.request.counts.push_back({number, true});
-  adapt.request.base_model = adapt.places.model;
-  adapt.request.check(adapt.places.tasks.size());
+  adapt.request.base_model = adapt.paths.model;
+  adapt.request.check(adapt.paths.tasks.size());
   return on_device(arguments.where.choose(), adapt);
 }
 
 void add_rows(CLI::App& command, Arguments& a) {
   Adapt& adapt = a.adapt;
-  add_several_places(command, adapt.places, "--task",
+  add_several_input_paths(command, adapt.paths, "--task",
                      "the new task, or several separated by commas: folders with task.toml, or names of "
                      "definitions")
       ->required();
@@ -81,7 +81,7 @@ void add_adapt(CLI::App& app, Action& action) {
       app.add_subcommand("adapt", "Adapt a model, or a meta-trained run, to a task by a few examples");
   auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("--model", arguments->adapt.places.model, "GGUF file or Hugging Face folder of the model")
+      ->add_option("--model", arguments->adapt.paths.model, "GGUF file or Hugging Face folder of the model")
       ->required();
   command->add_option("--run", arguments->adapt.request.run,
                       "folder of a meta-trained run; without it the model itself");

@@ -13,7 +13,7 @@
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/train/places.hpp"
+#include "zofo/train/input_paths.hpp"
 
 namespace zofo::cli {
 
@@ -53,24 +53,24 @@ void write_out(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 // --model, --task, --data and --tasks (the definitions): the flags of commands that work on one task.
-inline void add_places(CLI::App& command, llm::Places& places, bool required = true) {
-  places.definitions = ZOFO_SOURCE_DIR "/tasks";
-  command.add_option("--model", places.model, "GGUF file or Hugging Face folder of the model")
+inline void add_input_paths(CLI::App& command, llm::InputPaths& paths, bool required = true) {
+  paths.definitions = ZOFO_SOURCE_DIR "/tasks";
+  command.add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
       ->required(required);
-  command.add_option("--task", places.tasks, "folder with task.toml, or the name of a definition")
+  command.add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
       ->expected(1)
       ->required(required);
-  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--tasks", places.definitions, "folder with the task definitions")
+  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add_option("--tasks", paths.definitions, "folder with the task definitions")
       ->capture_default_str();
 }
 // --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
-inline CLI::Option* add_several_places(CLI::App& command, llm::Places& places, const char* flag,
+inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& paths, const char* flag,
                                        const char* what) {
-  places.definitions = ZOFO_SOURCE_DIR "/tasks";
-  CLI::Option* tasks = command.add_option(flag, places.tasks, what)->delimiter(',');
-  command.add_option("--data", places.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--definitions", places.definitions, "folder with the task definitions")
+  paths.definitions = ZOFO_SOURCE_DIR "/tasks";
+  CLI::Option* tasks = command.add_option(flag, paths.tasks, what)->delimiter(',');
+  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add_option("--definitions", paths.definitions, "folder with the task definitions")
       ->capture_default_str();
   return tasks;
 }

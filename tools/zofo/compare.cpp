@@ -25,7 +25,7 @@ struct Arguments {
   compare::PlanTexts texts;
   std::string config, out;
   std::uint64_t jobs = 0, threads = 0;  // 0: not given
-  std::vector<std::string> cards;
+  std::vector<std::string> gpus;
   bool json = false;
 };
 
@@ -41,14 +41,14 @@ compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_gi
   require(!jobs_given || arguments.jobs >= 1, "jobs = 0: must be at least 1");
   require(!jobs_given || arguments.jobs <= 1024, "jobs = {}: must be at most 1024", arguments.jobs);
   require(!threads_given || arguments.threads >= 1, "threads = 0: must be at least 1");
-  require(arguments.cards.empty() || plan.device == llm::DeviceKind::cuda,
-          "devices: cards, but device = \"{}\"", plan.device);
+  require(arguments.gpus.empty() || plan.device == llm::DeviceKind::cuda,
+          "devices: GPUs, but device = \"{}\"", plan.device);
   const std::size_t cores = compare::usable_cores();
-  const std::size_t at_once = std::max<std::size_t>(1, arguments.cards.size());
+  const std::size_t at_once = std::max<std::size_t>(1, arguments.gpus.size());
   compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION,
                                       ZOFO_SOURCE_DIR "/scripts/compare_report.py"};
   workers.jobs = arguments.jobs;
-  workers.cards = arguments.cards;
+  workers.gpus = arguments.gpus;
   workers.interrupted = interrupted;
   workers.told = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   plan.threads = arguments.threads;
@@ -152,8 +152,8 @@ void add_compare(CLI::App& app, Action& action) {
   not_negative(
       command->add_option("--threads", a->threads, "threads of a run on the CPU; the cores shared by jobs"));
   command
-      ->add_option("--devices", a->cards,
-                   "cards that the runs take in turn, as CUDA_VISIBLE_DEVICES names them")
+      ->add_option("--devices", a->gpus,
+                   "GPUs that the runs take in turn, as CUDA_VISIBLE_DEVICES names them")
       ->delimiter(',');
   command->add_flag("--json", a->json, "print compare.json instead of the table");
   command->footer(

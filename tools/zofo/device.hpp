@@ -8,7 +8,7 @@ namespace zofo::cli {
 // Where a command computes, and in which precision.
 enum class Device { cpu, cuda_bf16, cuda_fp32 };
 
-// What --device and --precision come to on this machine. Throws Error that says why a card that was asked for
+// What --device and --precision come to on this machine. Throws Error that says why a GPU that was asked for
 // cannot be used.
 Device choose_device(llm::DeviceKind device, llm::Precision precision);
 

@@ -67,7 +67,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("evaluate", "Accuracy, F1 and loss on a task's validation rows");
   auto arguments = std::make_shared<Evaluate>();
   auto where = std::make_shared<Precision>();
-  add_places(*command, arguments->places);
+  add_input_paths(*command, arguments->paths);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
   not_negative(command->add_option("--rows", arguments->options.rows, "score the first rows only, 0: all")
                    ->capture_default_str());

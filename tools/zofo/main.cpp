@@ -1,4 +1,4 @@
-// The program `zofo`: fine-tunes, evaluates and scores language models on the CPU and on CUDA cards.
+// The program `zofo`: fine-tunes, evaluates and scores language models on the CPU and on CUDA GPUs.
 #include <fmt/format.h>
 
 #include <atomic>

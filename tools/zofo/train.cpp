@@ -50,29 +50,29 @@ Train resumed(const CLI::App& command, const Arguments& arguments) {
   run.out = arguments.resume;
   const llm::RunFolder folder = llm::RunFolder::open(run.out);
   run.saved = llm::read_state(folder);
-  const llm::RunOptions begun = llm::options_of(*run.saved);
-  require(begun.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
-          run.out, begun.command);
+  const llm::RunOptions started = llm::options_of(*run.saved);
+  require(started.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
+          run.out, started.command);
   const std::filesystem::path file = folder.file("options.toml");
-  run.options = llm::options_from_toml(begun.command, parse::read_file(file), file.string());
+  run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
   take_flags(command, arguments.run.options, run.options);
   run.options.check();
-  llm::check_changes(begun, run.options, *run.saved);
-  require(!folder.done() || llm::goes_on(run.options, *run.saved),
+  llm::check_changes(started, run.options, *run.saved);
+  require(!folder.done() || llm::can_continue(run.options, *run.saved),
           "{}: the run is finished, after {} steps in {:.1f} s: raise --steps, --seconds or --patience, "
           "whichever ended it, to go on",
           run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
-  const bool one = begun.command == Command::finetune;
-  llm::Places places = llm::places_from(run.saved->number<nlohmann::json>("place"));
-  if (given(command, "--model")) places.model = run.places.model;
-  if (given(command, one ? "--task" : "--tasks")) places.tasks = run.places.tasks;
-  if (given(command, "--data")) places.data = run.places.data;
-  if (given(command, one ? "--tasks" : "--definitions")) places.definitions = run.places.definitions;
-  run.places = places;
+  const bool one = started.command == Command::finetune;
+  llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
+  if (given(command, "--model")) paths.model = run.paths.model;
+  if (given(command, one ? "--task" : "--tasks")) paths.tasks = run.paths.tasks;
+  if (given(command, "--data")) paths.data = run.paths.data;
+  if (given(command, one ? "--tasks" : "--definitions")) paths.definitions = run.paths.definitions;
+  run.paths = paths;
   return run;
 }
 
-Train begun(const CLI::App& command, const Arguments& arguments) {
+Train started(const CLI::App& command, const Arguments& arguments) {
   const bool one = arguments.run.options.command == Command::finetune;
   for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"})
     if (!given(command, flag)) throw CLI::RequiredError(flag);
@@ -83,7 +83,7 @@ Train begun(const CLI::App& command, const Arguments& arguments) {
 }
 
 int run(const CLI::App& command, const Arguments& arguments) {
-  Train run = arguments.resume.empty() ? begun(command, arguments) : resumed(command, arguments);
+  Train run = arguments.resume.empty() ? started(command, arguments) : resumed(command, arguments);
   const Device device = choose_device(run.options.device, run.options.precision);
   // The run's record says what "auto" came to.
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
@@ -148,7 +148,7 @@ void Train::print(const llm::RunResult& result) const {
 void add_finetune(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("finetune", "Fine-tune a model on a task");
   auto arguments = arguments_of(Command::finetune);
-  add_places(*command, arguments->run.places, false);
+  add_input_paths(*command, arguments->run.paths, false);
   add_common(*command, *arguments);
   command->footer(
       "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
@@ -167,9 +167,9 @@ void add_meta_train(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("meta-train", "Train one backbone over many tasks, an adapter pair a task");
   auto arguments = arguments_of(Command::meta_train);
-  command->add_option("--model", arguments->run.places.model,
+  command->add_option("--model", arguments->run.paths.model,
                       "GGUF file or Hugging Face folder of the model");
-  add_several_places(*command, arguments->run.places, "--tasks",
+  add_several_input_paths(*command, arguments->run.paths, "--tasks",
                      "the tasks, separated by commas: folders with task.toml, or names of definitions");
   add_common(*command, *arguments);
   command->footer(

@@ -1,4 +1,4 @@
-/// @file JSON from strangers: bounded in size and depth, no name twice, every field read with its file named.
+/// @file JSON from untrusted sources: bounded in size and depth, no name twice, every field read with its file named.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ inline double shortest(float value) { return std::stod(fmt::format("{}", value))
 
 /// parse::parse_json with errors headed by `place`.
 inline nlohmann::json parse_json(std::string_view text, std::string_view place) {
-  return parse::with_place(place, [&] { return parse::parse_json(text); });
+  return parse::with_path(place, [&] { return parse::parse_json(text); });
 }
 
 /// The fields of an object in a file; every accessor throws Error naming file, field, value and what it must

@@ -1,4 +1,4 @@
-/// @file What a run must remember to go on as if it had never stopped: numbers and vectors under a checksum.
+/// @file What a run must remember to continue as if it had never stopped: numbers and vectors under a checksum.
 #pragma once
 
 #include <Eigen/Core>

@@ -38,7 +38,7 @@ struct RunRecord {
   std::uint64_t rows = 0;
   double seconds = 0.0, passes = 0.0, peak_mib = 0.0;
   std::uint64_t steps = 0;
-  std::string served, model_hash;
+  std::string selected, model_hash;
   std::vector<CurvePoint> curve;
 
   /// The curve of one figure against seconds or passes, without the points that have no such figure.
@@ -130,7 +130,7 @@ inline RunRecord read_run(const std::filesystem::path& folder, std::string_view 
   out.passes = detail::number_in(run, "passes", 0.0, detail::largest);
   out.peak_mib = detail::number_in(run, "peak_mib", 0.0, detail::largest);
   out.steps = run.integer("steps");
-  out.served = run.string("served");
+  out.selected = run.string("served");
   if (run.has("model_hash")) out.model_hash = run.string("model_hash");
   out.curve = read_curve(folder / "metrics.jsonl");
   return out;

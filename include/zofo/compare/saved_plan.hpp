@@ -1,4 +1,4 @@
-/// @file A plan as JSON, and whether it is the one that a folder was begun with.
+/// @file A plan as JSON, and whether it is the one that a folder was started with.
 #pragma once
 
 #include <algorithm>

@@ -48,7 +48,7 @@ namespace zofo::llm {
     case Method::fzoo:
       o.direction = DirectionKind::rademacher;
       o.one_sided = true;
-      o.spread_scaled = true;
+      o.std_normalized = true;
       o.queries = 8;
       o.theta_rate = 1e-5;
       break;

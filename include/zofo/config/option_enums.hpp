@@ -9,7 +9,7 @@
 
 namespace zofo::llm {
 
-/// The command that a run was begun by: it sets the defaults and the layout of the run folder.
+/// The command that a run was started by: it sets the defaults and the layout of the run folder.
 enum class Command : std::uint8_t { finetune, meta_train };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<Command>{"finetune", "meta-train"};

@@ -64,13 +64,13 @@ struct RunOptions : ZerothOrderOptions {
 
   [[nodiscard]] Trains trains() const { return info(method).trains; }
   /// Zeroth-order updates change the backbone.
-  [[nodiscard]] bool moves_backbone() const {
+  [[nodiscard]] bool updates_backbone() const {
     return (trains() == Trains::both_levels && !info(method).traits.backbone_fixed) ||
            trains() == Trains::backbone;
   }
   /// Zeroth-order estimates update the backbone or an adapter.
   [[nodiscard]] bool takes_estimates() const {
-    return moves_backbone() || trains() == Trains::adapter_by_estimates;
+    return updates_backbone() || trains() == Trains::adapter_by_estimates;
   }
   /// First-order steps on adapters are taken.
   [[nodiscard]] bool takes_gradients() const {
@@ -90,7 +90,7 @@ struct RunOptions : ZerothOrderOptions {
   /// Held-out rows are scored before the first step, and the log has events "before" and "after".
   [[nodiscard]] bool scores_before() const { return command == Command::meta_train; }
   /// Some training rows are set aside: they decide which of p and s is selected, and when to stop early.
-  [[nodiscard]] bool sets_rows_aside() const {
+  [[nodiscard]] bool splits_validation() const {
     return patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);
   }
 

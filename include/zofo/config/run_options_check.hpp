@@ -69,7 +69,7 @@ inline void check_adapter(const RunOptions& o) {
 inline void check_estimates(const RunOptions& o) {
   require(
       o.trains() != Trains::adapter || (o.outer == OuterKind::sgd && o.reduction == ReductionKind::none &&
-                                        !o.spread_scaled && o.max_step == 0.0),
+                                        !o.std_normalized && o.max_step == 0.0),
       "method = \"{}\": takes no zeroth-order steps, so outer, reduction, spread_scaled and max_step must "
       "stay as they are",
       o.method);
@@ -77,7 +77,7 @@ inline void check_estimates(const RunOptions& o) {
           "direction = \"low-rank\": method {} moves a vector, which has no rank", o.method);
   require(o.device != DeviceKind::cpu || o.precision != Precision::bf16,
           "precision = \"bf16\": needs a GPU: the CPU computes only in fp32");
-  if (o.device == DeviceKind::cuda && o.moves_backbone()) o.check_zeroth_order_on_gpu();
+  if (o.device == DeviceKind::cuda && o.updates_backbone()) o.check_zeroth_order_on_gpu();
 }
 
 /// Fields that say how several tasks share rows and adapters.

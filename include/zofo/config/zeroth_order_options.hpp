@@ -21,7 +21,7 @@ struct ZerothOrderOptions {
   double epsilon = 1e-3;
   std::uint32_t queries = 1;
   bool one_sided = false;
-  bool spread_scaled = false;
+  bool std_normalized = false;
   ReductionKind reduction = ReductionKind::none;
   std::uint32_t reduction_period = 5;
   std::uint32_t reduction_batches = 8;
@@ -47,7 +47,7 @@ struct ZerothOrderOptions {
     require(max_step == 0.0 || outer == OuterKind::sgd || outer == OuterKind::momentum,
             "max_step = {}: not with outer = \"{}\", whose updates do not grow with the estimate: must be 0",
             max_step, outer);
-    if (!spread_scaled) return;
+    if (!std_normalized) return;
     require(one_sided, "spread_scaled = true: needs one_sided = true");
     require(queries >= 2, "queries = {}: spread_scaled needs at least 2", queries);
     require(reduction == ReductionKind::none,
@@ -79,7 +79,7 @@ void for_each_zeroth_order_option(AnyOptions& o, Visit&& visit) {
   visit("epsilon", o.epsilon, "smoothing radius of the zeroth-order estimate");
   visit("queries", o.queries, "q: directions averaged by an estimate");
   visit("one_sided", o.one_sided, "one-sided differences instead of two-sided");
-  visit("spread_scaled", o.spread_scaled, "divide one-sided differences by the spread of their losses");
+  visit("spread_scaled", o.std_normalized, "divide one-sided differences by the spread of their losses");
   visit("reduction", o.reduction, "variance reduction: none, svrg, spider or storm");
   visit("reduction_period", o.reduction_period, "steps from one anchor of svrg or spider to the next");
   visit("reduction_batches", o.reduction_batches, "mini-batches averaged at an anchor");

@@ -87,7 +87,7 @@ struct Row {
 /// Parses one line into a row. Throws Error "file:line: ..." unless it is a JSON object in UTF-8.
 inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
   Row row{nullptr, file, line};
-  row.fields = parse::with_place(row.place(), [&] { return parse::parse_json(text); });
+  row.fields = parse::with_path(row.place(), [&] { return parse::parse_json(text); });
   require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
   return row;
 }

@@ -90,7 +90,7 @@ inline std::vector<Example> examples(const Task& task, const std::filesystem::pa
 
 /// A task under one of its templates ("": the first), and its rows. `folder_or_name` is a folder with
 /// `task.toml`, or the name of a folder in `definitions`; the rows are `train.jsonl` and `validation.jsonl`
-/// in `data_folder`/NAME (or, failing that, in `data_folder`), or beside the `task.toml` when no data folder
+/// in `data_folder`/NAME (or, failing that, in `data_folder`), or next to the `task.toml` when no data folder
 /// is given. Rows without candidates are left out with a note; training rows only where the loss needs
 /// candidates. Error when there is no such task (lists those there are), template or file, or no row is left.
 inline TaskData load_task(const std::string& folder_or_name,

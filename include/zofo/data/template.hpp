@@ -15,7 +15,7 @@ namespace zofo::data {
 
 /// A text with `{field}`s to be filled from a row; `{{` stands for `{` and `}}` for `}`. A filter may follow
 /// the field's name: `{field|lower}` makes its first letter small (ASCII), unless it begins with the word I;
-/// `{field|open}` takes a full stop off its end, so that the sentence can go on.
+/// `{field|open}` takes a full stop off its end, so that the sentence can continue.
 class Template {
  public:
   /// Parses the text. Error, with the byte position, for a brace without its partner, an empty field name

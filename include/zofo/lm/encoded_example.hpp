@@ -57,7 +57,7 @@ struct OptionTokens {
 
 /// A labelled row: the ids of its prompt, the index of the right option, and what may follow: one object for
 /// all rows whose options are the task's own.
-struct EncodedRow {
+struct EncodedExample {
   Tokens prompt;
   int label = 0;
   std::shared_ptr<const OptionTokens> options = nullptr;

@@ -30,15 +30,15 @@ struct GreedyOptions {
                                           std::size_t positions) const {
     const std::size_t one = model::KvCache<Backend>::bytes(config, {1, positions});
     const std::size_t bytes =
-        cache_bytes > 0 ? cache_bytes : Backend::texts_at_once * (std::size_t{1} << 27U);
-    const std::size_t most = sequences > 0 ? sequences : Backend::texts_at_once;
+        cache_bytes > 0 ? cache_bytes : Backend::max_batch_sequences * (std::size_t{1} << 27U);
+    const std::size_t most = sequences > 0 ? sequences : Backend::max_batch_sequences;
     return {std::clamp<std::size_t>(std::min(count, bytes / one), 1, most), positions};
   }
 };
 
 /// Positions of the longest prompt with `most` tokens after it and `taken` before, as far as the context
 /// goes; the last token is never read. Throws Error (its number) if a prompt leaves no room for a token.
-inline std::size_t text_positions(const model::Config& config, std::span<const Tokens> prompts,
+inline std::size_t sequence_positions(const model::Config& config, std::span<const Tokens> prompts,
                                   std::size_t most, std::size_t taken) {
   std::size_t longest = 1;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -54,13 +54,13 @@ inline std::size_t text_positions(const model::Config& config, std::span<const T
 
 /// Writes after all prompts at once, as many as the cache holds; a text that ends makes room for the next.
 template <class Backend>
-class GreedyWriter {
+class GreedyDecoder {
  public:
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
 
-  /// Room for texts of `extent`. Borrows the transformer.
-  GreedyWriter(model::BasicTransformer<Backend>& transformer, model::CacheExtent extent)
+  /// Module for texts of `extent`. Borrows the transformer.
+  GreedyDecoder(model::BasicTransformer<Backend>& transformer, model::CacheExtent extent)
       : transformer_(transformer), cache_(transformer.backend(), transformer.config(), extent) {}
 
   /// Chooses the most probable of the first `limit` tokens again and again, ties going to the lower id.

@@ -22,7 +22,7 @@ namespace zofo::llm {
 
 /// An adapter that requests may ask for.
 template <class Vector>
-struct ServedAdapter {
+struct SelectedAdapter {
   const Vector* values = nullptr;
   peft::Kind kind = peft::Kind::lora;
   std::uint32_t taken = 0;  ///< positions that it takes of the context
@@ -30,15 +30,15 @@ struct ServedAdapter {
 
 /// Adapters by name. A transformer serves them if it has a layout of each kind.
 template <class Vector>
-struct ServedAdapters {
+struct SelectedAdapters {
   std::vector<std::string> names;
-  std::vector<ServedAdapter<Vector>> adapters;
+  std::vector<SelectedAdapter<Vector>> adapters;
   int fallback = -1;  ///< answers requests that name none; −1: θ alone
 };
 
 /// A question: a row, and the adapter that answers it.
 struct Request {
-  EncodedRow row;
+  EncodedExample row;
   int adapter = -1;  ///< its number, −1 for none
 };
 
@@ -62,7 +62,7 @@ inline int adapter_of(const data::Row& row, std::span<const std::string> names, 
 /// line.
 template <class Vector>
 Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
-                      const ServedAdapters<Vector>& served) {
+                      const SelectedAdapters<Vector>& selected) {
   const data::Row row = data::parse_row(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
@@ -77,10 +77,10 @@ Request parse_request(const Model& model, const std::string& line, std::string_v
     require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
             row.place(), options.options.size() - 1);
   }
-  const int adapter = detail::adapter_of(row, served.names, served.fallback);
-  EncodedRow made{encode_prompt(model, prompt.get_ref<const std::string&>())};
+  const int adapter = detail::adapter_of(row, selected.names, selected.fallback);
+  EncodedExample made{encode_prompt(model, prompt.get_ref<const std::string&>())};
   check_length(model, made.prompt.size(), options, row.place(),
-               adapter < 0 ? 0 : served.adapters[static_cast<std::size_t>(adapter)].taken);
+               adapter < 0 ? 0 : selected.adapters[static_cast<std::size_t>(adapter)].taken);
   made.options = std::make_shared<const OptionTokens>(std::move(options));
   return {std::move(made), adapter};
 }
@@ -90,7 +90,7 @@ Request parse_request(const Model& model, const std::string& line, std::string_v
 template <class Backend>
 std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>& transformer,
                                                 const typename Backend::Theta& theta,
-                                                const ServedAdapters<typename Backend::Vector>& served,
+                                                const SelectedAdapters<typename Backend::Vector>& selected,
                                                 std::span<const Request> requests) {
   std::vector<std::size_t> order(requests.size());  // requests of one adapter are neighbours in a pass
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -104,7 +104,7 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
     for (; end < order.size() && batch.tokens.size() < Backend::tokens_that_fill; ++end) {
       const Request& request = requests[order[end]];
       if (request.adapter >= 0 && request.adapter != latest) {
-        const auto& adapter = served.adapters[static_cast<std::size_t>(request.adapter)];
+        const auto& adapter = selected.adapters[static_cast<std::size_t>(request.adapter)];
         used.push_back(adapter.values);
         batch.kinds.push_back(adapter.kind);
         latest = request.adapter;
@@ -127,10 +127,10 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
 template <class Backend>
 std::vector<std::string> answer_requests(model::BasicTransformer<Backend>& transformer,
                                          const typename Backend::Theta& theta,
-                                         const ServedAdapters<typename Backend::Vector>& served,
+                                         const SelectedAdapters<typename Backend::Vector>& selected,
                                          std::span<const Request> requests) {
   std::vector<std::string> answers;
-  const std::vector<std::vector<double>> scores = score_requests(transformer, theta, served, requests);
+  const std::vector<std::vector<double>> scores = score_requests(transformer, theta, selected, requests);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::vector<std::size_t> counts;
     for (const Tokens& option : requests[i].row.options->options) counts.push_back(option.size());

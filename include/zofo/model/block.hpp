@@ -35,7 +35,7 @@ class Block {
 
   /// middle = h + attention(norm(h)), or norm(h + attention(h)) in a post-norm block; reads the weights of
   /// Stage::attention. `left` is what the block before has left to add to h.
-  void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, Sites left, View h, View middle,
+  void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, Sites left, View h, View residual,
                  Kept& keep) {
     const View x = input(b, call, left, w.attn_norm, h);
     // Where nothing is kept, what is dead lends its memory: ffn_in's to qkv, x's to attended.
@@ -46,18 +46,18 @@ class Block {
     b.finish_qkv(call, config_, sites, qkv);
     const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
     b.attention(call, config_, layer, qkv, attended, keep.log_sums);
-    const View sum = config_.pre_norm ? middle : b.view(keep.attention_sum, h.rows, config_.width);
+    const View sum = config_.pre_norm ? residual : b.view(keep.attention_sum, h.rows, config_.width);
     b.linear_residual(call, attended, w.o, h, sum, qkv);
     const Sites out = Sites::attention_out(layer);
     b.low_rank_in(call, out, attended);
-    if (!config_.pre_norm) b.norm(call, config_, out, w.attn_norm, sum, middle);
+    if (!config_.pre_norm) b.norm(call, config_, out, w.attn_norm, sum, residual);
   }
 
   /// keep.ffn_in = the projection of norm(middle), or of middle, into the second half; reads the weights of
   /// Stage::ffn_in.
-  void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, Kept& keep) {
-    const View x = input(b, call, Sites::attention_out(layer), w.ffn_norm, middle);
-    const View pre = b.view(keep.ffn_in, middle.rows, config_.ffn_in());
+  void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Kept& keep) {
+    const View x = input(b, call, Sites::attention_out(layer), w.ffn_norm, residual);
+    const View pre = b.view(keep.ffn_in, residual.rows, config_.ffn_in());
     const Sites sites = Sites::ffn_in(config_, layer);
     if (!config_.gated() && !b.adapts(call, sites)) return b.linear_relu(call, x, w.ffn_in, pre);
     b.linear(call, x, w.ffn_in, pre);
@@ -66,28 +66,28 @@ class Block {
   }
 
   /// out = middle + down(activation), or its norm in a post-norm block; reads the weights of Stage::ffn_out.
-  void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
+  void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View out,
                Kept& keep) {
-    if (config_.pre_norm) return add_ffn(b, call, layer, w, middle, out, keep);
-    const View sum = ffn_sum(b, call, middle.rows, keep);
-    add_ffn(b, call, layer, w, middle, sum, keep);
+    if (config_.pre_norm) return add_ffn(b, call, layer, w, residual, out, keep);
+    const View sum = ffn_sum(b, call, residual.rows, keep);
+    add_ffn(b, call, layer, w, residual, sum, keep);
     b.norm(call, config_, Sites::down(layer), w.ffn_norm, sum, out);
   }
 
   /// What of ffn_out the backward pass reads where activations are computed again: a post-norm block's sum.
-  void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, Kept& keep) {
+  void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Kept& keep) {
     if (config_.pre_norm) return;
-    const View sum = ffn_sum(b, call, middle.rows, keep);
-    add_ffn(b, call, layer, w, middle, sum, keep);
+    const View sum = ffn_sum(b, call, residual.rows, keep);
+    add_ffn(b, call, layer, w, residual, sum, keep);
     b.low_rank_out(call, Sites::down(layer), sum);
   }
 
   /// dh: gradient of `out` on entry, of `h` on exit (left unfinished below the first block unless a prompt is
   /// trained there). Adapters' gradients go to the call.
-  void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View middle, View dh,
+  void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View residual, View dh,
                 Kept& keep) {
     if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, keep), dh);
-    ffn_backward(b, call, layer, w, middle, dh, keep);
+    ffn_backward(b, call, layer, w, residual, dh, keep);
     if (!config_.pre_norm)
       norm_backward(b, call, w.attn_norm, b.view(keep.attention_sum, dh.rows, config_.width), dh);
     attention_backward(b, call, layer, w, h, dh, keep);
@@ -104,10 +104,10 @@ class Block {
   View ffn_sum(Backend& b, Call& call, std::size_t rows, Kept& keep) {
     return b.view(call.keeps() ? keep.ffn_sum : keep.attention_sum, rows, config_.width);
   }
-  void add_ffn(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View out,
+  void add_ffn(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View out,
                Kept& keep) {
-    const View act = activated(b, b.view(keep.ffn_in, middle.rows, config_.ffn_in()));
-    b.linear_residual(call, act, w.down, middle, out, b.view(normed_, middle.rows, config_.width));
+    const View act = activated(b, b.view(keep.ffn_in, residual.rows, config_.ffn_in()));
+    b.linear_residual(call, act, w.down, residual, out, b.view(normed_, residual.rows, config_.width));
     b.low_rank_in(call, Sites::down(layer), act);
   }
   // dh: gradient of norm(sum) on entry, of the sum on exit.
@@ -132,7 +132,7 @@ class Block {
   // ReLU needs its result alone, so it is done in place.
   View activated(Backend& b, View pre) { return config_.gated() ? b.view(act_, pre.rows, config_.ffn) : pre; }
 
-  void ffn_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View middle, View dh,
+  void ffn_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View dh,
                     Kept& keep) {
     const View pre = b.view(keep.ffn_in, dh.rows, config_.ffn_in());
     const View d_act = b.view(d_act_, dh.rows, config_.ffn);
@@ -147,8 +147,8 @@ class Block {
     b.activate_backward(call, config_, pre, down, d_act, d_pre);
     const Sites in = Sites::ffn_in(config_, layer);
     if (b.adapts(call, in))
-      b.low_rank_gradient(call, in, input(b, call, Sites::none(), w.ffn_norm, middle), d_pre);
-    input_backward(b, call, w.ffn_norm, w.ffn_in, middle, in, d_pre, dh);
+      b.low_rank_gradient(call, in, input(b, call, Sites::none(), w.ffn_norm, residual), d_pre);
+    input_backward(b, call, w.ffn_norm, w.ffn_in, residual, in, d_pre, dh);
   }
 
   void attention_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View dh,

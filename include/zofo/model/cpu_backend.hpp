@@ -39,7 +39,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   /// Tokens of a batch that fill the matrix products without straining the memory.
   static constexpr std::size_t tokens_that_fill = 512;
   /// Texts that are written together.
-  static constexpr std::size_t texts_at_once = 16;
+  static constexpr std::size_t max_batch_sequences = 16;
 
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
@@ -59,15 +59,15 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   static void run(Call& /*call*/, const Name& /*name*/, const Theta& /*theta*/, Pass&& pass) {
     pass();
   }
-  template <class Law>
-  static std::vector<ProbeGroup> groups(const Law& /*law*/, std::span<const Probe> probes) {
+  template <class Distribution>
+  static std::vector<ProbeGroup> groups(const Distribution& /*distribution*/, std::span<const Probe> probes) {
     return group_probes(probes);
   }
   /// Weights at the probes of a group, which share a direction.
-  template <class Law>
-  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> group) {
+  template <class Distribution>
+  auto at_probes(const Theta& theta, const Distribution& distribution, std::span<const Probe> group) {
     const Direction direction = group.empty() ? Direction{} : group[0].direction;
-    return CpuProbed(theta, zofo::bind(law, theta, direction), group, scratch_);
+    return CpuProbed(theta, zofo::bind(distribution, theta, direction), group, scratch_);
   }
   /// 2,048 rows of a 576-wide head are 4.5 MiB: they stay in the last-level cache between generation and
   /// product.

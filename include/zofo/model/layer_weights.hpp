@@ -30,7 +30,7 @@ struct WeightRange {
 
 /// A range's weights where its first tensor lies at `base`: gives each tensor's, null outside the range.
 template <class T>
-struct PlacedRange {
+struct ParameterRange {
   const Layout* layout = nullptr;
   WeightRange range;
   tensor::PerProbe<T> base;
@@ -97,7 +97,7 @@ struct LayerWeights {
     const Layout& layout = theta.layout();
     const std::size_t first = layout.layer_first(layer);
     const WeightRange block{first, layout.layer_first(layer + 1) - first};
-    return at(layout, layer, PlacedRange<T>{&layout, block, {theta.data(first), 0}});
+    return at(layout, layer, ParameterRange<T>{&layout, block, {theta.data(first), 0}});
   }
 };
 

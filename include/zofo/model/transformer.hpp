@@ -65,22 +65,22 @@ class BasicTransformer {
 
   /// log P of each target at each probe, [probe][target]. All sequences and adapters of the batch go through
   /// the model in one packed pass a group of probes; which probes form a group (neighbours of one direction,
-  /// whose noise is generated once, or all low-rank ones) is the backend's. A law that must see θ's shape is
+  /// whose noise is generated once, or all low-rank ones) is the backend's. a distribution that must see θ's shape is
   /// bound to each direction once.
-  template <class Law>
-  std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Law& law,
+  template <class Distribution>
+  std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Distribution& distribution,
                                                      std::span<const Probe> probes, const Batch& batch,
                                                      AdapterList adapters) {
     check(theta, batch, adapters);
     std::vector<std::vector<double>> result;
     result.reserve(probes.size());
-    for (const ProbeGroup& g : Backend::groups(law, probes)) {
+    for (const ProbeGroup& g : Backend::groups(distribution, probes)) {
       const auto group = probes.subspan(g.first, g.count);
       call_.begin(backend_, config_, adapters_, {.batch = &batch, .adapters = adapters, .probes = group});
       if (group[0].scale == 0.0 && group.size() == 1)
         group_pass(theta, backend_.at_probes(theta, NoPerturbation{}, group));
       else
-        group_pass(theta, backend_.at_probes(theta, law, group));
+        group_pass(theta, backend_.at_probes(theta, distribution, group));
       for (auto& each : call_.results(backend_)) result.push_back(std::move(each));
     }
     return result;
@@ -111,7 +111,7 @@ class BasicTransformer {
   }
 
   /// log P of each target at θ, with the keys and values of the batch kept in the slots of `cache`, one a
-  /// sequence. Sequences of empty slots are read whole, as ever; else each is one token, which sees what its
+  /// sequence. Sequences of empty slots are read whole, as before; else each is one token, which sees what its
   /// slot holds and is kept there, too. Throws Error if the batch fits neither the model nor the cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
@@ -266,7 +266,7 @@ class BasicTransformer {
   void forward_layers(const Theta& theta, Done&& done) {
     kept_.resize(recompute_ ? 1 : config_.layers);
     inputs_.resize(config_.layers);
-    middles_.resize(recompute_ ? 1 : config_.layers);
+    residuals_.resize(recompute_ ? 1 : config_.layers);
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
     backend_.begin_pass(call_);
     embed(weights, theta.layout(), hidden_view(inputs_[0]), [&] { return project_in(theta); });
@@ -275,7 +275,7 @@ class BasicTransformer {
       const View h = hidden_view(inputs_[l]);
       half_forward(l, w, left_of(l), h);
       const View out = hidden_view(l + 1 < config_.layers ? inputs_[l + 1] : hidden_);
-      block_.ffn_out(backend_, call_, l, w, middle(l), out, kept(l));
+      block_.ffn_out(backend_, call_, l, w, residual(l), out, kept(l));
       done(l);
     }
   }
@@ -288,9 +288,9 @@ class BasicTransformer {
       const View h = hidden_view(inputs_[l]);
       if (recompute_) {
         half_forward(l, w, Sites::none(), h);
-        block_.ffn_out_again(backend_, call_, l, w, middle(l), kept(l));
+        block_.ffn_out_again(backend_, call_, l, w, residual(l), kept(l));
       }
-      block_.backward(backend_, call_, l, w, h, middle(l), dh, kept(l));
+      block_.backward(backend_, call_, l, w, h, residual(l), dh, kept(l));
     }
     if (call_.uses(peft::Kind::prompt)) prompt_backward(theta, dh);
   }
@@ -309,14 +309,14 @@ class BasicTransformer {
 
   // The first two stages: all that the backward pass reads.
   void half_forward(std::size_t l, const Weights& w, Sites left, View h) {
-    block_.attention(backend_, call_, l, w, left, h, middle(l), kept(l));
-    block_.ffn_in(backend_, call_, l, w, middle(l), kept(l));
+    block_.attention(backend_, call_, l, w, left, h, residual(l), kept(l));
+    block_.ffn_in(backend_, call_, l, w, residual(l), kept(l));
   }
   Sites left_of(std::size_t layer) const {
     return layer > 0 && config_.pre_norm ? Sites::down(layer - 1) : Sites::none();
   }
   Kept& kept(std::size_t layer) { return kept_[recompute_ ? 0 : layer]; }
-  View middle(std::size_t layer) { return hidden_view(middles_[recompute_ ? 0 : layer]); }
+  View residual(std::size_t layer) { return hidden_view(residuals_[recompute_ ? 0 : layer]); }
 
   std::vector<WeightRange> ranges(const Layout& layout) const {
     std::vector<WeightRange> list;
@@ -336,7 +336,7 @@ class BasicTransformer {
   Block<Backend> block_;
   Head<Backend> head_;
   std::vector<Kept> kept_;
-  std::vector<Buffer> inputs_, middles_;
+  std::vector<Buffer> inputs_, residuals_;
   Buffer hidden_, embedded_;
   Batch read_;
   std::vector<std::uint32_t> past_;

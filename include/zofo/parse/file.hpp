@@ -16,7 +16,7 @@ namespace zofo::parse {
 
 /// Calls read() and puts `place` before what an Error of it says.
 template <class Read>
-auto with_place(std::string_view place, Read&& read) {
+auto with_path(std::string_view place, Read&& read) {
   try {
     return read();
   } catch (const Error& error) {

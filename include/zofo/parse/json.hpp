@@ -1,4 +1,4 @@
-/// @file JSON from strangers, read one way everywhere: bounded in depth, no key twice, short printable
+/// @file JSON from untrusted sources, read one way everywhere: bounded in depth, no key twice, short printable
 /// complaints.
 #pragma once
 

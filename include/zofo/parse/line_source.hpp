@@ -50,8 +50,8 @@ class LineSource {
     return end != std::string::npos;
   }
   [[nodiscard]] bool there() const {
-    pollfd asked{descriptor_, POLLIN, 0};
-    return poll(&asked, 1, 0) > 0;
+    pollfd requested{descriptor_, POLLIN, 0};
+    return poll(&requested, 1, 0) > 0;
   }
   void read_some() {
     text_.erase(0, begin_);

@@ -1,4 +1,4 @@
-/// @file TOML from strangers: what ends the stack of the library that parses it, or leaves its language, is
+/// @file TOML from untrusted sources: what ends the stack of the library that parses it, or leaves its language, is
 /// refused.
 #pragma once
 
@@ -106,7 +106,7 @@ class TomlScan {
 inline toml::table parse_toml(std::string_view text, const std::string& name) {
   detail::TomlScan(text, name).check();
   try {
-    return with_place(name, [&] { return toml::parse(text, name); });
+    return with_path(name, [&] { return toml::parse(text, name); });
   } catch (const toml::parse_error& error) {
     fail("{}:{}: {}", name, error.source().begin.line, error.description());
   }

@@ -89,7 +89,7 @@ inline AnyReduction::State reduction_of(const nlohmann::json& in, const RunOptio
     own.base = terms_of(in.at("terms"));
     own.base.queries = queries;
     own.batches = in.at("batches").get<std::uint32_t>();
-    own.begun = in.at("begun").get<bool>();
+    own.started = in.at("begun").get<bool>();
   };
   if (kind == 1) periodic(std::get<AnyReduction::Svrg::State>(state.own));
   if (kind == 2) periodic(std::get<AnyReduction::Spider::State>(state.own));
@@ -154,11 +154,11 @@ inline State from_version_1(const State& old, const RunOptions& options) {
 inline State from_version_2(const State& old, const RunOptions& options) {
   State out;
   copy(old, {"options", "place", "identity", "log", "before"}, out);
-  const auto tally = old.number<nlohmann::json>("tally");
-  out.numbers["steps"] = tally.at(0);
-  out.numbers["seconds"] = tally.at(1);
-  out.numbers["rows"] = static_cast<std::uint64_t>(std::llround(tally.at(2).get<double>() * options.batch));
-  out.numbers["tokens"] = tally.at(3);
+  const auto counters = old.number<nlohmann::json>("tally");
+  out.numbers["steps"] = counters.at(0);
+  out.numbers["seconds"] = counters.at(1);
+  out.numbers["rows"] = static_cast<std::uint64_t>(std::llround(counters.at(2).get<double>() * options.batch));
+  out.numbers["tokens"] = counters.at(3);
   out.numbers["next_step"] = {{"seconds", 0.0}, {"rows", 0}};
   for (const nlohmann::json& entry : old.number<nlohmann::json>("pairs")) {
     const auto task = entry.at(0).get<std::size_t>();

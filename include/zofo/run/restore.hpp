@@ -27,7 +27,7 @@ template <class Theta>
 SelectedModel restore(const std::filesystem::path& run, Theta& theta) {
   SelectedModel selected = read_selected(run, theta.config());
   const RunOptions options = read_options(run);
-  if (options.moves_backbone())
+  if (options.updates_backbone())
     replay(make_perturbation(options, theta), make_outer(options), read_trajectory(run / "trajectory.jsonl"),
            selected.steps, theta);
   return selected;

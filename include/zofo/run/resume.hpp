@@ -17,7 +17,7 @@
 
 namespace zofo::llm {
 
-/// The options that a saved run was begun with.
+/// The options that a saved run was started with.
 inline RunOptions options_of(const checkpoint::RunState& saved) {
   const auto version = saved.number<int>("version");
   const Command command = version == 1 ? Command::finetune
@@ -41,22 +41,22 @@ inline checkpoint::RunState read_state(const RunFolder& folder) {
   return state;
 }
 
-/// Options that may differ from those a run was begun with.
+/// Options that may differ from those a run was started with.
 inline constexpr std::array<std::string_view, 8> extendable{
     "steps", "seconds", "passes", "patience", "curve_points", "save_seconds", "save_steps", "in_memory"};
 
 /// Throws Error naming the first option that must not differ.
-inline void check_changes(const RunOptions& begun, const RunOptions& given,
+inline void check_changes(const RunOptions& started, const RunOptions& given,
                           const checkpoint::RunState& saved) {
-  require(begun.command == given.command, "the run was begun by zofo {}: resume it with the same",
-          begun.command);
-  refuse_changes(begun, given, extendable);
-  require(begun.schedule == ScheduleKind::constant || begun.decay_steps > 0 || begun.steps == given.steps,
-          "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, begun.steps,
-          begun.schedule);
-  require((begun.patience > 0) == (given.patience > 0),
+  require(started.command == given.command, "the run was begun by zofo {}: resume it with the same",
+          started.command);
+  refuse_changes(started, given, extendable);
+  require(started.schedule == ScheduleKind::constant || started.decay_steps > 0 || started.steps == given.steps,
+          "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, started.steps,
+          started.schedule);
+  require((started.patience > 0) == (given.patience > 0),
           "patience = {}: the run was begun with {}: early stopping is on or off for all of it",
-          given.patience, begun.patience);
+          given.patience, started.patience);
   const auto taken = saved.number<std::uint32_t>("steps");
   require(given.steps == 0 || given.steps >= taken, "steps = {}: the run has taken {} already", given.steps,
           taken);

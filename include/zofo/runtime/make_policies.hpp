@@ -77,7 +77,7 @@ inline BilevelOptions loop_options(const RunOptions& o) {
     case Trains::nothing:
       break;
   }
-  loop.move_backbone = o.moves_backbone();
+  loop.move_backbone = o.updates_backbone();
   return loop;
 }
 
@@ -114,7 +114,7 @@ inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign
                        : AnyEstimator(estimator);
   };
   const auto estimator =
-      o.spread_scaled ? chosen(SpreadScaled{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
+      o.std_normalized ? chosen(StdNormalized{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
       : o.one_sided   ? chosen(Forward{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
                       : chosen(Central{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed});
   switch (o.reduction) {

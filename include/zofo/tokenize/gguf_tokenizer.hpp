@@ -12,7 +12,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/tokenize/byte_bpe.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/tokenize/pretokenizer.hpp"
 #include "zofo/tokenize/tokenizer_config.hpp"
@@ -65,16 +65,16 @@ inline std::string split_pattern(std::string_view digits) {
                      R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
 }
 
-inline bool is_byte_level(const JsonPlace& step, bool splits) {
+inline bool is_byte_level(const JsonPath& step, bool splits) {
   return step.at("type").string() == "ByteLevel" && !step.boolean("add_prefix_space", true) &&
          step.boolean("use_regex", true) == splits;
 }
 
 /// The name of what cuts texts into words, if it has one.
-inline std::optional<std::string> pretokenizer_name(const JsonPlace& place) {
+inline std::optional<std::string> pretokenizer_name(const JsonPath& place) {
   if (place.at("type").string() != "Sequence")
     return is_byte_level(place, true) ? std::optional<std::string>("gpt-2") : std::nullopt;
-  const std::vector<JsonPlace> steps = place.at("pretokenizers").elements();
+  const std::vector<JsonPath> steps = place.at("pretokenizers").elements();
   if (steps.size() != 2) return std::nullopt;
   const std::string& type = steps[0].at("type").string();
   if (type == "Digits" && steps[0].boolean("individual_digits", false) && is_byte_level(steps[1], true))
@@ -82,7 +82,7 @@ inline std::optional<std::string> pretokenizer_name(const JsonPlace& place) {
   if (type != "Split" || !is_byte_level(steps[1], false)) return std::nullopt;
   if (steps[0].at("behavior").string() != "Isolated" || steps[0].boolean("invert", false))
     return std::nullopt;
-  const JsonPlace pattern = steps[0].at("pattern");
+  const JsonPath pattern = steps[0].at("pattern");
   if (!pattern.has("Regex")) return std::nullopt;
   if (pattern.at("Regex").string() == split_pattern(R"(\p{N}{1,3})")) return "llama-bpe";
   if (pattern.at("Regex").string() == split_pattern(R"(\p{N})")) return "qwen2";
@@ -99,12 +99,12 @@ inline void put_token(GgufTokenizer& into, std::size_t id, const std::string& to
 }
 
 /// The tokens of a file that parse_tokenizer_json took.
-inline void take_tokens(const JsonPlace& document, GgufTokenizer& into) {
-  const JsonPlace model = document.at("model");
+inline void take_tokens(const JsonPath& document, GgufTokenizer& into) {
+  const JsonPath model = document.at("model");
   for (const auto& [token, id] : model.at("vocab").object().items())
     put_token(into, id.get<std::size_t>(), token, TokenType::normal);
   if (document.has("added_tokens"))
-    for (const JsonPlace& place : document.at("added_tokens").elements()) {
+    for (const JsonPath& place : document.at("added_tokens").elements()) {
       for (const char* blanks : {"lstrip", "rstrip", "single_word"})
         if (place.boolean(blanks, false))
           place.at(blanks).refuse("false: a GGUF file has no key for how a token takes what is beside it");
@@ -120,8 +120,8 @@ inline void take_tokens(const JsonPlace& document, GgufTokenizer& into) {
 }
 
 /// Refuses what a GGUF file's byte-level pairs don't do.
-inline void take_model(const JsonPlace& document, GgufTokenizer& into) {
-  const JsonPlace model = document.at("model");
+inline void take_model(const JsonPath& document, GgufTokenizer& into) {
+  const JsonPath model = document.at("model");
   const std::optional<std::string> name =
       document.has("pre_tokenizer") ? pretokenizer_name(document.at("pre_tokenizer")) : std::nullopt;
   if (!name)
@@ -129,7 +129,7 @@ inline void take_model(const JsonPlace& document, GgufTokenizer& into) {
         .refuse("that of GPT-2, SmolLM, Llama 3 or Qwen 2, which a GGUF file has names for");
   into.pre = *name;
   if (document.has("normalizer")) {
-    const JsonPlace normalizer = document.at("normalizer");
+    const JsonPath normalizer = document.at("normalizer");
     if (into.pre != "qwen2" || normalizer.at("type").string() != "NFC")
       normalizer.refuse("null, or NFC beside Qwen 2's pre_tokenizer");
     into.loses_nfc = true;
@@ -153,9 +153,9 @@ inline GgufTokenizer read_gguf_tokenizer(const std::filesystem::path& folder) {
   const Tokenizer checked = load_tokenizer(folder);
   const std::string text = read_file(path);
   GgufTokenizer made;
-  with_place(path.string(), [&] {
+  with_path(path.string(), [&] {
     const nlohmann::json json = parse_json(text);
-    const JsonPlace document(json);
+    const JsonPath document(json);
     detail::take_model(document, made);
     detail::take_tokens(document, made);
   });

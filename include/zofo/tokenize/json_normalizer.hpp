@@ -8,7 +8,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/tokenize/json_pattern.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/normalizer.hpp"
 
 namespace zofo::tokenize {
@@ -25,16 +25,16 @@ struct ReadNormalizer {
 
 namespace detail {
 
-inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result) {
+inline void read_normalizer_step(const JsonPath& place, ReadNormalizer& result) {
   const std::string type = place.at("type").string();
   require(result.steps.size() < most_normalizer_steps, "{}: more than {} steps", place.path(),
           most_normalizer_steps);
   if (type == "Sequence") {
-    for (const JsonPlace& part : place.at("normalizers").elements()) read_normalizer_step(part, result);
+    for (const JsonPath& part : place.at("normalizers").elements()) read_normalizer_step(part, result);
   } else if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") {
     result.steps.push_back(UnicodeForm{.composed = type.back() == 'C', .compatibility = type.size() == 4});
   } else if (type == "Replace") {
-    const JsonPlace pattern = place.at("pattern");
+    const JsonPath pattern = place.at("pattern");
     const std::string content = place.at("content").string();
     result.steps.push_back(Replacement{read_pattern(pattern), content});
     if (pattern.has("String") && pattern.at("String").string() == " ") result.sign = content;
@@ -49,7 +49,7 @@ inline void read_normalizer_step(const JsonPlace& place, ReadNormalizer& result)
 }  // namespace detail
 
 /// Throws Error naming the JSON path and the value that is not supported.
-inline ReadNormalizer read_normalizer(const JsonPlace& document) {
+inline ReadNormalizer read_normalizer(const JsonPath& document) {
   ReadNormalizer result;
   if (document.has("normalizer")) detail::read_normalizer_step(document.at("normalizer"), result);
   return result;

@@ -10,7 +10,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/tokenize/json_pattern.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/pretokenizer.hpp"
 #include "zofo/tokenize/splitter.hpp"
 #include "zofo/tokenize/utf8.hpp"
@@ -30,7 +30,7 @@ struct ReadSplitter {
 
 namespace detail {
 
-inline SplitBehavior read_behavior(const JsonPlace& place) {
+inline SplitBehavior read_behavior(const JsonPath& place) {
   constexpr std::array<std::pair<std::string_view, SplitBehavior>, 5> names{
       {{"Removed", SplitBehavior::removed},
        {"Isolated", SplitBehavior::isolated},
@@ -44,7 +44,7 @@ inline SplitBehavior read_behavior(const JsonPlace& place) {
 }
 
 /// Older files say `add_prefix_space`, newer ones `prepend_scheme`, some both.
-inline Metaspace read_metaspace(const JsonPlace& place) {
+inline Metaspace read_metaspace(const JsonPath& place) {
   Metaspace step;
   step.sign = place.at("replacement").string();
   std::size_t end = 0;
@@ -56,7 +56,7 @@ inline Metaspace read_metaspace(const JsonPlace& place) {
     step.prefix = added ? PrefixScheme::always : PrefixScheme::never;
     return step;
   }
-  const JsonPlace scheme = place.at("prepend_scheme");
+  const JsonPath scheme = place.at("prepend_scheme");
   const std::string& name = scheme.string();
   if (name != "always" && name != "first" && name != "never") scheme.refuse("one of always, first, never");
   step.prefix = name == "always"  ? PrefixScheme::always
@@ -66,13 +66,13 @@ inline Metaspace read_metaspace(const JsonPlace& place) {
   return step;
 }
 
-inline void read_splitter_step(const JsonPlace& place, ReadSplitter& result) {
+inline void read_splitter_step(const JsonPath& place, ReadSplitter& result) {
   const std::string type = place.at("type").string();
   require(result.steps.size() < most_splitter_steps, "{}: more than {} steps", place.path(),
           most_splitter_steps);
   require(!result.byte_level, "{}: {} after ByteLevel: ByteLevel must be the last", place.path(), type);
   if (type == "Sequence") {
-    for (const JsonPlace& part : place.at("pretokenizers").elements()) read_splitter_step(part, result);
+    for (const JsonPath& part : place.at("pretokenizers").elements()) read_splitter_step(part, result);
   } else if (type == "Split") {
     result.steps.push_back(Split{read_pattern(place.at("pattern")), read_behavior(place.at("behavior")),
                                  place.boolean("invert", false)});
@@ -98,7 +98,7 @@ inline void read_splitter_step(const JsonPlace& place, ReadSplitter& result) {
 }  // namespace detail
 
 /// Throws Error naming the JSON path and the value that is not supported.
-inline ReadSplitter read_splitter(const JsonPlace& document) {
+inline ReadSplitter read_splitter(const JsonPath& document) {
   ReadSplitter result;
   if (document.has("pre_tokenizer")) detail::read_splitter_step(document.at("pre_tokenizer"), result);
   return result;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/sentencepiece.hpp"
 #include "zofo/tokenize/slow_tokenizer.hpp"
 #include "zofo/tokenize/tokenizer.hpp"

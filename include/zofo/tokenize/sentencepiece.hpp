@@ -19,7 +19,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/tokenize/bpe.hpp"
 #include "zofo/tokenize/byte_bpe.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/sentencepiece_model.hpp"
 #include "zofo/tokenize/special_tokens.hpp"
 #include "zofo/tokenize/token_bytes.hpp"
@@ -173,7 +173,7 @@ class SentencePiece {
 /// Reads a `tokenizer.model`. Throws Error naming the file and what is wrong.
 inline SentencePiece read_sentencepiece(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
-  return with_place(path.string(), [&] { return SentencePiece(parse_sentencepiece_model(bytes)); });
+  return with_path(path.string(), [&] { return SentencePiece(parse_sentencepiece_model(bytes)); });
 }
 
 }  // namespace zofo::tokenize

@@ -9,7 +9,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/tokenize/assemble.hpp"
 #include "zofo/tokenize/json_bpe.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/tokenizer_config.hpp"
 
 namespace zofo::tokenize {
@@ -36,9 +36,9 @@ inline std::vector<Merge> parse_merges(const std::string& text) {
 inline Pipeline read_slow_tokenizer(const std::filesystem::path& folder, const TokenizerConfig& config) {
   const auto vocab = folder / "vocab.json", merges_file = folder / "merges.txt";
   const std::string vocab_text = read_file(vocab), merges_text = read_file(merges_file);
-  Vocabulary vocabulary = with_place(vocab.string(), [&] {
+  Vocabulary vocabulary = with_path(vocab.string(), [&] {
     const nlohmann::json json = parse_json(vocab_text);
-    const JsonPlace document(json);
+    const JsonPath document(json);
     Vocabulary read(id_limit(document.object().size()));
     read_vocabulary(document, read);
     return read;
@@ -52,7 +52,7 @@ inline Pipeline read_slow_tokenizer(const std::filesystem::path& folder, const T
   ReadSplitter splitter;
   if (config.add_prefix_space) splitter.steps.push_back(BlankPrefix{}), splitter.prefix = true;
   splitter.steps.push_back(Split{Pattern(detail::gpt2_pattern()), SplitBehavior::isolated, false});
-  return with_place(merges_file.string(), [&] {
+  return with_path(merges_file.string(), [&] {
     return assemble(std::move(vocabulary), detail::parse_merges(merges_text),
                     {.byte_level = true, .unknown = {}}, added, {}, std::move(splitter));
   });

@@ -1,4 +1,4 @@
-/// @file `tokenizer_config.json`: what a checkpoint says of its tokenizer beside the tokenizer itself.
+/// @file `tokenizer_config.json`: what a checkpoint says of its tokenizer next to the tokenizer itself.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "zofo/core/error.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 
 namespace zofo::tokenize {
 
@@ -25,7 +25,7 @@ struct TokenizerConfig {
 namespace detail {
 
 /// A token is written "text" or {"content": "text", ...}.
-inline std::string config_token(const JsonPlace& place) {
+inline std::string config_token(const JsonPath& place) {
   return place.value().is_object() ? place.at("content").string() : place.string();
 }
 
@@ -38,9 +38,9 @@ inline TokenizerConfig read_tokenizer_config(const std::filesystem::path& path) 
   config.file = path.string();
   if (!std::filesystem::exists(path)) return config;
   const std::string text = read_file(path);
-  with_place(config.file, [&] {
+  with_path(config.file, [&] {
     const nlohmann::json json = parse_json(text);
-    const JsonPlace document(json);
+    const JsonPath document(json);
     if (document.boolean("add_eos_token", false))
       document.at("add_eos_token").refuse("false: tokens behind a text are not supported");
     if (document.has("add_bos_token")) config.add_bos = document.at("add_bos_token").boolean();

@@ -13,7 +13,7 @@
 #include "zofo/tokenize/assemble.hpp"
 #include "zofo/tokenize/json_added_tokens.hpp"
 #include "zofo/tokenize/json_bpe.hpp"
-#include "zofo/tokenize/json_place.hpp"
+#include "zofo/tokenize/json_path.hpp"
 #include "zofo/tokenize/json_post_processor.hpp"
 
 namespace zofo::tokenize {
@@ -29,10 +29,10 @@ struct TokenizerJson {
 /// value that is broken or not supported.
 inline TokenizerJson parse_tokenizer_json(std::string_view text) {
   const nlohmann::json json = parse_json(text);
-  const JsonPlace document(json);
-  const JsonPlace model = document.at("model");
+  const JsonPath document(json);
+  const JsonPath model = document.at("model");
   if (model.has("type") && model.at("type").string() != "BPE") model.at("type").refuse("BPE");
-  const JsonPlace vocab = model.at("vocab");
+  const JsonPath vocab = model.at("vocab");
   const std::size_t added_entries =
       document.has("added_tokens") ? document.at("added_tokens").value().size() : 0;
   Vocabulary vocabulary(id_limit(vocab.object().size() + added_entries));
@@ -50,7 +50,7 @@ inline TokenizerJson parse_tokenizer_json(std::string_view text) {
 /// Reads a `tokenizer.json`. Throws Error naming the file, the JSON path and the value at fault.
 inline TokenizerJson read_tokenizer_json(const std::filesystem::path& path) {
   const std::string text = read_file(path);
-  return with_place(path.string(), [&] { return parse_tokenizer_json(text); });
+  return with_path(path.string(), [&] { return parse_tokenizer_json(text); });
 }
 
 }  // namespace zofo::tokenize

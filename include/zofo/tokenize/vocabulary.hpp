@@ -20,7 +20,7 @@ inline std::size_t id_limit(std::size_t entries) { return 2 * entries + 1024; }
 /// A two-way map between spellings and ids; every id has one spelling and every spelling one id.
 class Vocabulary {
  public:
-  /// Room for ids below `limit`, which bounds the memory that a file's ids can ask for.
+  /// Module for ids below `limit`, which bounds the memory that a file's ids can ask for.
   explicit Vocabulary(std::size_t limit) : limit_(limit) {}
 
   /// Throws Error naming the token: repeated, not UTF-8, an id that is taken or beyond the limit.

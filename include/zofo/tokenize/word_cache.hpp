@@ -37,7 +37,7 @@ class WordCache {
   StringMap<std::vector<std::int32_t>> words_;
 };
 
-/// The caches of one tokenizer, as many as ever encode at once; a copy of the tokenizer starts with none.
+/// The caches of one tokenizer, as many as before encode at once; a copy of the tokenizer starts with none.
 class WordCaches {
  public:
   WordCaches() = default;

@@ -93,11 +93,11 @@ inline std::vector<AdapterStart> read_starts(const AdaptRequest& request,
 }
 
 inline void write_adapted(const AdaptRequest& request, const model::Config& config,
-                          const peft::Adapter& layout, const Eigen::VectorXf& values, bool backbone_moved) {
+                          const peft::Adapter& layout, const Eigen::VectorXf& values, bool backbone_updated) {
   checkpoint::AtomicFolder folder(request.out);
   peft::write_peft(folder.part(), config, layout,
                    std::span(values.data(), static_cast<std::size_t>(values.size())),
-                   backbone_moved ? request.run.string() : request.base_model);
+                   backbone_updated ? request.run.string() : request.base_model);
   folder.commit();
 }
 

@@ -24,7 +24,7 @@ struct CpuDevice {
   static Eigen::VectorXf host(const Eigen::VectorXf& x) { return x; }
   /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
   static void expect(const model::Config& /*config*/, const peft::Adapter& /*adapter*/,
-                     const RowExtent& /*row*/, const PassRows& /*rows*/, bool /*recompute*/) {}
+                     const ExampleBounds& /*row*/, const PassExamples& /*rows*/, bool /*recompute*/) {}
   /// Told of the cache that texts are written with and of the tokens of the longest pass that reads prompts.
   /// Throws Error where they cannot fit.
   static void expect_texts(const model::Config& /*config*/, const peft::Adapters& /*adapters*/,

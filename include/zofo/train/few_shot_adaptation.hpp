@@ -84,7 +84,7 @@ class Adaptation {
   using Transformer = model::BasicTransformer<Backend>;
 
   /// One draw.
-  struct Draw {
+  struct Sampler {
     std::uint64_t seed = 0;
     std::size_t examples = 0;
     double training_loss = 0.0;  ///< before the last step
@@ -93,23 +93,23 @@ class Adaptation {
   };
 
   Adaptation(Device& device, const Model& model, Transformer& transformer,
-             const typename Backend::Theta& theta, const data::TaskData& data, std::size_t held_out_rows)
+             const typename Backend::Theta& theta, const data::TaskData& data, std::size_t held_out_examples)
       : device_(device),
         model_(model),
         transformer_(transformer),
         theta_(theta),
         data_(data),
-        training_(encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0,
+        training_(encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0,
                               data.task.name + "/train.jsonl")),
-        held_out_(encode_rows(RowEncoder(model, data.task, Purpose::scoring), data.validation, held_out_rows,
+        held_out_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation, held_out_examples,
                               data.task.name + "/validation.jsonl")) {}
 
   /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
   /// options.seed + d.
-  std::vector<Draw> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
+  std::vector<Sampler> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
                         const AdaptOptions& options) {
     options.check();
-    std::vector<Draw> draws = make_draws(options);
+    std::vector<Sampler> draws = make_draws(options);
     std::vector<TaskExamples> examples(draws.size());
     std::vector<AdapterPair<Vector>> pairs;
     for (std::size_t d = 0; d < draws.size(); ++d) {
@@ -129,15 +129,15 @@ class Adaptation {
   }
 
   /// In-context learning: a draw's examples before every prompt, as many of them as fit; nothing is trained.
-  std::vector<Draw> in_context(Count count, const AdaptOptions& options) {
-    std::vector<Draw> draws = make_draws(options);
-    for (Draw& draw : draws) {
+  std::vector<Sampler> in_context(Count count, const AdaptOptions& options) {
+    std::vector<Sampler> draws = make_draws(options);
+    for (Sampler& draw : draws) {
       std::vector<std::string> shown;
       for (const std::size_t i : draw_examples(data_, count, draw.seed))
         shown.push_back(data::solved(data_.task, data_.train[i]));
       draw.examples = shown.size();
-      const std::vector<EncodedRow> rows =
-          encode_rows(RowEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
+      const std::vector<EncodedExample> rows =
+          encode_examples(ExampleEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
                       held_out_.size(), data_.task.name + "/validation.jsonl");
       draw.scores = evaluate<Backend>(transformer_, theta_, nullptr, rows);
     }
@@ -165,14 +165,14 @@ class Adaptation {
     }
   };
 
-  static std::vector<Draw> make_draws(const AdaptOptions& options) {
-    std::vector<Draw> draws(options.draws);
+  static std::vector<Sampler> make_draws(const AdaptOptions& options) {
+    std::vector<Sampler> draws(options.draws);
     for (std::size_t d = 0; d < draws.size(); ++d) draws[d].seed = options.seed + d;
     return draws;
   }
   // Adaptation is the inner updates of training, each draw a task, on a backbone that keeps its value.
   void train(const std::vector<TaskExamples>& examples, std::vector<AdapterPair<Vector>>& pairs,
-             const AdaptOptions& options, std::vector<Draw>& draws) {
+             const AdaptOptions& options, std::vector<Sampler>& draws) {
     std::vector<typename Language::Task> tasks;
     for (std::size_t d = 0; d < draws.size(); ++d)
       tasks.push_back({.sets = {&examples[d]}, .seed = draws[d].seed});
@@ -200,7 +200,7 @@ class Adaptation {
   Transformer& transformer_;
   const typename Backend::Theta& theta_;
   const data::TaskData& data_;
-  std::vector<EncodedRow> training_, held_out_;
+  std::vector<EncodedExample> training_, held_out_;
 };
 
 }  // namespace zofo::llm

@@ -24,7 +24,7 @@ struct FactorSum {
 struct GradientShape {
   std::uint32_t columns, ranks;
   std::uint32_t rows;  ///< at least, and a multiple of this
-  std::size_t blocks;  ///< that a large card should get
+  std::size_t blocks;  ///< that a large GPU should get
 };
 
 /// How the sums are dealt out to blocks.

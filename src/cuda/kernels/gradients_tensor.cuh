@@ -18,7 +18,7 @@ struct GradientTile {
   float partial[warps][8][padded];                      ///< of eight ranks
 };
 
-/// Few and large slices: one, if it occupies a large card, saves adding them.
+/// Few and large slices: one, if it occupies a large GPU, saves adding them.
 inline GradientPlan tensor_plan(const Rows& rows, const LowRankSites& sites, std::uint32_t adapters) {
   return {rows, sites, adapters, {GradientTile::columns, GradientTile::ranks, GradientTile::rows, 132}};
 }

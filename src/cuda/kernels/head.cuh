@@ -214,7 +214,7 @@ __device__ inline void write_shares(const float* row, std::uint32_t begin, std::
     store_scalar(zero ? 0.0F : share(row[column]), to + column);
 }
 
-/// Writes the columns of a row's targets among begin … end − 1 anew. The warps share the targets; each one's
+/// Writes the columns of a row's targets among begin … end − 1 again. The warps share the targets; each one's
 /// first occurrence answers for all of the same token.
 template <class T>
 __device__ inline void write_targets(const TargetArgument* targets, std::uint32_t count,

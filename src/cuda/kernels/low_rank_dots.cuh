@@ -225,7 +225,7 @@ void launch_tensor_dots(const DotCall<bf16>& call, SiteRuns runs) {
 }
 
 /// As many rows a block (it reads the factors once) as still leave a block for every multiprocessor of a
-/// large card; two of the largest where two fit.
+/// large GPU; two of the largest where two fit.
 template <int column_tiles, bool dense>
 void choose_rows(const DotCall<bf16>& call, const SiteRuns& runs) {
   constexpr std::size_t processors = 132, resident = column_tiles <= 3 ? 2 : 1;

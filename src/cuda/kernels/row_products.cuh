@@ -207,7 +207,7 @@ inline int tile_ranks(const LowRankSites& sites) {
 }
 
 /// How kernels that own columns walk over rows: blocks of this many threads, four columns a thread, groups of
-/// four rows, as many groups a block as still leave blocks for every multiprocessor of a large card.
+/// four rows, as many groups a block as still leave blocks for every multiprocessor of a large GPU.
 struct ColumnWalk {
   static constexpr int columns = 4;
   static constexpr int rows = 4;

@@ -15,7 +15,7 @@ namespace detail {
 template <class Team, class T>
 __global__ void __launch_bounds__(512) norm_kernel(const __grid_constant__ NormForward<T> a) {
   const std::uint32_t width = a.width;
-  const NormPlace<Team> place;
+  const NormSlot<Team> place;
   if (place.first >= a.rows.tokens * a.rows.probes) return;  // whole teams: no barrier is missed
   const RowGroup<Team::rows> group = row_group<Team::rows>(a.rows, a.products.adapter, place.first);
   NormValues<Team> value;
@@ -78,7 +78,7 @@ template <class Team, class T>
 __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constant__ NormBackward<T> a) {
   constexpr int count = Team::rows;
   const std::uint32_t width = a.width;
-  const NormPlace<Team> place;
+  const NormSlot<Team> place;
   if (place.first >= a.rows.tokens * a.rows.probes) return;
   const RowGroup<count> group = row_group<count>(a.rows, a.products.adapter, place.first);
   NormValues<Team> slope, value;  // of the normed row; and the row itself

@@ -9,7 +9,7 @@
 namespace zofo::tensor::cuda::detail {
 
 /// How kernels that own strips walk over rows: four warps side by side, two strips of rows at once, and as
-/// many of these pairs a block as still leave blocks for every multiprocessor of a large card.
+/// many of these pairs a block as still leave blocks for every multiprocessor of a large GPU.
 struct StripWalk {
   static constexpr unsigned threads = 128;
   static constexpr std::uint32_t block_columns = threads / 32 * StripLane::columns;

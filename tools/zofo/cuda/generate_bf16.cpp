@@ -1,4 +1,4 @@
-// Writing on a card in bf16.
+// Writing on a GPU in bf16.
 #include "../device.hpp"
 #include "../generate.hpp"
 #include "zofo/train/cuda/device.hpp"

@@ -1,4 +1,4 @@
-// Writing on a card in fp32.
+// Writing on a GPU in fp32.
 #include "../device.hpp"
 #include "../generate.hpp"
 #include "zofo/train/cuda/device.hpp"

@@ -1,4 +1,4 @@
-// Replaying on a card in bf16.
+// Replaying on a GPU in bf16.
 #include "../device.hpp"
 #include "../replay.hpp"
 #include "zofo/train/cuda/device.hpp"

@@ -1,4 +1,4 @@
-// Replaying on a card in fp32.
+// Replaying on a GPU in fp32.
 #include "../device.hpp"
 #include "../replay.hpp"
 #include "zofo/train/cuda/device.hpp"

@@ -1,4 +1,4 @@
-// Evaluating and scoring on a card in bf16.
+// Evaluating and scoring on a GPU in bf16.
 #include "../device.hpp"
 #include "../evaluate.hpp"
 #include "../score.hpp"

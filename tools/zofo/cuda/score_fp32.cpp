@@ -1,4 +1,4 @@
-// Evaluating and scoring on a card in fp32.
+// Evaluating and scoring on a GPU in fp32.
 #include "../device.hpp"
 #include "../evaluate.hpp"
 #include "../score.hpp"

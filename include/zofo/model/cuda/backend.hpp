@@ -1,4 +1,4 @@
-/// @file The transformer's operations on the card: the fused kernels of tensor/cuda in the order that
+/// @file The transformer's operations on the GPU: the fused kernels of tensor/cuda in the order that
 /// model/block.hpp and model/head.hpp give.
 #pragma once
 
@@ -23,12 +23,12 @@
 
 namespace zofo::model {
 
-/// Laws whose directions the card makes: dense ones in registers, low-rank ones as factors.
-template <class Law>
-concept CudaLaw = std::is_same_v<Law, NoPerturbation> || std::is_same_v<Law, Gaussian> ||
-    std::is_same_v<Law, Rademacher> || std::is_same_v<Law, LowRank>;
+/// Laws whose directions the GPU makes: dense ones in registers, low-rank ones as factors.
+template <class Distribution>
+concept CudaDistribution = std::is_same_v<Distribution, NoPerturbation> || std::is_same_v<Distribution, Gaussian> ||
+    std::is_same_v<Distribution, Rademacher> || std::is_same_v<Distribution, LowRank>;
 
-/// bf16 (sums in fp32) or fp32 on one card. All operations are queued; only reading results waits. A pass is
+/// bf16 (sums in fp32) or fp32 on one GPU. All operations are queued; only reading results waits. A pass is
 /// recorded into a graph when it comes a second time in the same shape, and replayed from then on. Borrows
 /// the context.
 template <class T>
@@ -45,10 +45,10 @@ class CudaBackend : public CudaHead<T> {
   using typename Base::Theta;
   using typename Base::View;
 
-  /// Tokens of a batch that fill the card without straining its memory.
+  /// Tokens of a batch that fill the GPU without straining its memory.
   static constexpr std::size_t tokens_that_fill = 8192;
   /// Texts that are written together.
-  static constexpr std::size_t texts_at_once = 64;
+  static constexpr std::size_t max_batch_sequences = 64;
 
   /// Throws Error naming the field whose value no kernel takes.
   void check(const Config& c) const {
@@ -74,24 +74,24 @@ class CudaBackend : public CudaHead<T> {
   }
 
   /// Neighbouring probes of one direction share their noise; low-rank probes go all together.
-  template <class Law>
-  static std::vector<ProbeGroup> groups(const Law& /*law*/, std::span<const Probe> probes) {
-    if constexpr (std::is_same_v<Law, LowRank>) {
+  template <class Distribution>
+  static std::vector<ProbeGroup> groups(const Distribution& /*distribution*/, std::span<const Probe> probes) {
+    if constexpr (std::is_same_v<Distribution, LowRank>) {
       if (probes.empty()) return {};
       return {{0, probes.size()}};
     } else {
       return group_probes(probes);
     }
   }
-  template <class Law>
-  auto at_probes(const Theta& theta, const Law& law, std::span<const Probe> group) {
+  template <class Distribution>
+  auto at_probes(const Theta& theta, const Distribution& distribution, std::span<const Probe> group) {
     static_assert(
-        CudaLaw<Law>,
+        CudaDistribution<Distribution>,
         "zofo: the CUDA backend makes Gaussian, Rademacher and LowRank directions (concept CudaLaw)");
-    if constexpr (std::is_same_v<Law, LowRank>)
-      return CudaLowRank<T>(theta, law, group, state_->probes, state_->options.overlap_below);
+    if constexpr (std::is_same_v<Distribution, LowRank>)
+      return CudaLowRank<T>(theta, distribution, group, state_->probes, state_->options.overlap_below);
     else
-      return CudaDense<T>(theta, law_of(law), state_->probes, state_->options.overlap_below);
+      return CudaDense<T>(theta, distribution_of(distribution), state_->probes, state_->options.overlap_below);
   }
   /// Rows of the head at a time: half a stage's weights, or four million where that is more, so that probed
   /// ones fit into the ring and logits stay small.
@@ -233,9 +233,9 @@ class CudaBackend : public CudaHead<T> {
   using Base::sites_of;
   using Base::state_;
 
-  static tensor::cuda::Law law_of(const Gaussian&) { return tensor::cuda::Law::gaussian; }
-  static tensor::cuda::Law law_of(const Rademacher&) { return tensor::cuda::Law::rademacher; }
-  static tensor::cuda::Law law_of(const NoPerturbation&) { return tensor::cuda::Law::none; }
+  static tensor::cuda::Distribution distribution_of(const Gaussian&) { return tensor::cuda::Distribution::gaussian; }
+  static tensor::cuda::Distribution distribution_of(const Rademacher&) { return tensor::cuda::Distribution::rademacher; }
+  static tensor::cuda::Distribution distribution_of(const NoPerturbation&) { return tensor::cuda::Distribution::none; }
   static tensor::cuda::Norm kind(const Config& c) {
     return c.family == Family::opt ? tensor::cuda::Norm::layer : tensor::cuda::Norm::rms;
   }

@@ -54,7 +54,7 @@ class CudaCall {
     send_rotary();
   }
 
-  /// log P of each target, [probe][target]; waits for the card.
+  /// log P of each target, [probe][target]; waits for the GPU.
   template <class Backend>
   std::vector<std::vector<double>> results(Backend& /*backend*/) {
     using tensor::cuda::check;
@@ -72,7 +72,7 @@ class CudaCall {
     return lists;
   }
   /// The most probable token at each target's position; −1: a logit there is not a number. Waits for the
-  /// card.
+  /// GPU.
   template <class Backend>
   std::vector<std::int32_t> best_tokens(Backend& /*backend*/) {
     grow(host_best_, shape_.head_rows);

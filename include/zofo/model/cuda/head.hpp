@@ -1,4 +1,4 @@
-/// @file Logits, sums over their slices and log-probabilities on the card.
+/// @file Logits, sums over their slices and log-probabilities on the GPU.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-/// @file What a model on the card will hold, before it holds it.
+/// @file What a model on the GPU will hold, before it holds it.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ struct Extent {
   std::size_t cached = 0;   ///< positions that tokens see at most where they follow cached ones; 0: none do
 };
 
-/// Adds up the memory of a transformer on the card whose passes are at most the given ones; buffers are
+/// Adds up the memory of a transformer on the GPU whose passes are at most the given ones; buffers are
 /// shared between passes, and each grows to the largest that any of them needs. The same sums as CudaBackend,
 /// Block, Head and CudaCall make, which a test holds it to.
 template <class T>
@@ -62,12 +62,12 @@ class CudaPlan {
     reading.longest = extent.positions;
     reading.whole_head = true;
     pass(reading);
-    Extent writing = reading;
-    writing.tokens = extent.sequences;
-    writing.cached = extent.positions;
-    pass(writing);
+    Extent generation = reading;
+    generation.tokens = extent.sequences;
+    generation.cached = extent.positions;
+    pass(generation);
   }
-  /// Adapters on the card, with copies, moments and gradients.
+  /// Adapters on the GPU, with copies, moments and gradients.
   void vectors(std::size_t count) { vectors_ += count * adapters_.size(adapters_.first()) * sizeof(float); }
 
   /// The plan, largest things first as a reader thinks of them.

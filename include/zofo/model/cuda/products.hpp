@@ -1,4 +1,4 @@
-/// @file Matrix products on the card, and those that adapters and low-rank probes add to them.
+/// @file Matrix products on the GPU, and those that adapters and low-rank probes add to them.
 #pragma once
 
 #include <array>

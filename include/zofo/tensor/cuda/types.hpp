@@ -12,7 +12,7 @@
 
 namespace zofo::tensor::cuda {
 
-/// Brain floating point, the scalar of weights and activations on the card.
+/// Brain floating point, the scalar of weights and activations on the GPU.
 using bf16 = __nv_bfloat16;
 
 /// Rows of a pass: the batch's tokens once for every probe, probe after probe. Row r is token r % tokens at
@@ -25,7 +25,7 @@ struct Rows {
 
 using tensor::PerProbe;
 
-/// The packed batch on the card; arrays have one entry a token (padding included) unless said.
+/// The packed batch on the GPU; arrays have one entry a token (padding included) unless said.
 struct PackedTokens {
   const std::int32_t* token = nullptr;
   const std::uint32_t* position = nullptr;  ///< within its sequence
@@ -48,7 +48,7 @@ struct LowRankSite {
   std::uint32_t y_at = 0;         ///< first column of y
   std::uint32_t t_at = 0;         ///< first column of t = x Aᵀ
   float scale = 1.0F;             ///< times scales[i] where that is not null
-  const float* scales = nullptr;  ///< on the card, one a probe
+  const float* scales = nullptr;  ///< on the GPU, one a probe
   bool by_probe = false;          ///< i is the row's probe, else its adapter
 };
 

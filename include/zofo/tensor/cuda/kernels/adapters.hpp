@@ -8,7 +8,7 @@
 namespace zofo::tensor::cuda {
 
 /// Which sequences begin with a prompt's rows: prompt[s] numbers that of sequence s, −1: none. Both arrays
-/// are on the card; sequences beyond the batch's have none.
+/// are on the GPU; sequences beyond the batch's have none.
 struct PromptedSequences {
   const std::uint32_t* cu_seqlens = nullptr;
   const std::int32_t* prompt = nullptr;
@@ -28,7 +28,7 @@ template <class T>
 void prompt_gradients(cudaStream_t stream, const PromptedSequences& at, std::uint32_t width,
                       std::uint32_t count, const T* dh, float* d_prompts);
 
-/// A mask of peft/dropout.hpp; `key` on the card: seed, step and query of the words.
+/// A mask of peft/dropout.hpp; `key` on the GPU: seed, step and query of the words.
 struct DropoutArgument {
   const ProbeArgument* key = nullptr;
   std::uint32_t site = 0, threshold = 0;

@@ -1,4 +1,4 @@
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 
 #include <Eigen/Core>
 #include <cmath>
@@ -10,12 +10,12 @@
 #include "zofo/perturb/rademacher.hpp"
 
 using Eigen::VectorXd;
-using zofo::SpreadScaled;
+using zofo::StdNormalized;
 
-static_assert(zofo::OuterZOEstimator<SpreadScaled>);
+static_assert(zofo::OuterZOEstimator<StdNormalized>);
 
 TEST_CASE("the estimate is the FZOO paper's g/σ, by hand", "[estimate]") {
-  const SpreadScaled scaled{.epsilon = 0.5, .queries = 3, .seed = 1};
+  const StdNormalized scaled{.epsilon = 0.5, .queries = 3, .seed = 1};
   const std::vector<double> losses{1.0, 2.0, 4.0, 0.0};  // f(θ), then three probes of mean 2 and deviation 2
   const auto estimate = zofo::estimate_of(scaled, 0, losses);
   REQUIRE(estimate.terms.size() == 3);
@@ -25,7 +25,7 @@ TEST_CASE("the estimate is the FZOO paper's g/σ, by hand", "[estimate]") {
 }
 
 TEST_CASE("the scale and the level of the losses do not matter", "[estimate]") {
-  const SpreadScaled scaled{.epsilon = 0.5, .queries = 3, .seed = 1};
+  const StdNormalized scaled{.epsilon = 0.5, .queries = 3, .seed = 1};
   const auto one = zofo::estimate_of(scaled, 0, std::vector<double>{1.0, 2.0, 4.0, 0.0});
   const auto other = zofo::estimate_of(scaled, 0, std::vector<double>{7.0, 8.0 + 2.0, 7.0 + 9.0, 7.0 - 3.0});
   for (std::size_t i = 0; i < 3; ++i) CHECK(one.terms[i].coefficient == Approx(other.terms[i].coefficient));
@@ -37,7 +37,7 @@ TEST_CASE("it estimates ∇f/‖∇f‖ on a linear function", "[estimate]") {
   const VectorXd g = 1e6 * VectorXd::LinSpaced(40, -1.0, 2.0);
   const auto f = [&g](const VectorXd& x) { return g.dot(x); };
   const std::uint32_t queries = 32, draws = 4000;
-  const SpreadScaled scaled{.epsilon = 1e-2, .queries = queries, .seed = 5};
+  const StdNormalized scaled{.epsilon = 1e-2, .queries = queries, .seed = 5};
   statistics::Mean along(1), across(1);
   const VectorXd unit = g.normalized();
   for (std::uint32_t k = 0; k < draws; ++k) {
@@ -50,10 +50,10 @@ TEST_CASE("it estimates ∇f/‖∇f‖ on a linear function", "[estimate]") {
 }
 
 TEST_CASE("a plateau gives no step, and one query has no spread", "[estimate]") {
-  const SpreadScaled flat{.epsilon = 0.5, .queries = 2, .seed = 1};
+  const StdNormalized flat{.epsilon = 0.5, .queries = 2, .seed = 1};
   for (const auto& term : zofo::estimate_of(flat, 0, std::vector<double>{3.0, 3.0, 3.0}).terms)
     CHECK(term.coefficient == 0.0);
-  const SpreadScaled one{.queries = 1};
+  const StdNormalized one{.queries = 1};
   CHECK_THROWS_WITH(zofo::estimate_of(one, 0, std::vector<double>{3.0, 3.0}), contains("queries = 1"));
   CHECK_THROWS_WITH(one.check(), contains("queries = 1"));
 }

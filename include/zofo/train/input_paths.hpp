@@ -13,7 +13,7 @@
 namespace zofo::llm {
 
 /// The names that a command is given.
-struct Places {
+struct InputPaths {
   std::string model;               ///< GGUF file or Hugging Face folder
   std::vector<std::string> tasks;  ///< folders with a task.toml, or names of definitions
   std::string data;                ///< folder with NAME/train.jsonl and NAME/validation.jsonl; may be empty
@@ -25,35 +25,35 @@ struct Places {
 };
 
 /// Places as a saved state keeps them: names that refer to the same files from any folder.
-inline nlohmann::json to_json(const Places& places) {
+inline nlohmann::json to_json(const InputPaths& paths) {
   const auto whole = [](const std::string& path) {
     std::error_code ignored;
     const bool exists = !path.empty() && std::filesystem::exists(path, ignored);
     return exists ? std::filesystem::absolute(path).string() : path;
   };
   nlohmann::json tasks = nlohmann::json::array();
-  for (const std::string& task : places.tasks) tasks.push_back(whole(task));
-  return {{"model", whole(places.model)},
+  for (const std::string& task : paths.tasks) tasks.push_back(whole(task));
+  return {{"model", whole(paths.model)},
           {"tasks", tasks},
-          {"data", whole(places.data)},
-          {"definitions", whole(places.definitions)}};
+          {"data", whole(paths.data)},
+          {"definitions", whole(paths.definitions)}};
 }
 /// Reads them back, also from states of older versions. Throws Error naming a field that is missing.
-inline Places places_from(const nlohmann::json& saved) {
-  Places places;
+inline InputPaths input_paths_from(const nlohmann::json& saved) {
+  InputPaths paths;
   try {
-    places.model = saved.at("model").get<std::string>();
-    places.data = saved.at("data").get<std::string>();
+    paths.model = saved.at("model").get<std::string>();
+    paths.data = saved.at("data").get<std::string>();
     const bool one = saved.contains("task");  // an older fine-tuning: `tasks` was the folder of definitions
-    places.definitions = saved.at(one ? "tasks" : "definitions").get<std::string>();
+    paths.definitions = saved.at(one ? "tasks" : "definitions").get<std::string>();
     if (one)
-      places.tasks = {saved.at("task").get<std::string>()};
+      paths.tasks = {saved.at("task").get<std::string>()};
     else
-      places.tasks = saved.at("tasks").get<std::vector<std::string>>();
+      paths.tasks = saved.at("tasks").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& error) {
     fail("saved state: place: {}", error.what());
   }
-  return places;
+  return paths;
 }
 
 }  // namespace zofo::llm

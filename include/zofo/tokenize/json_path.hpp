@@ -17,12 +17,12 @@ namespace zofo::tokenize {
 
 using parse::parse_json;
 using parse::read_file;
-using parse::with_place;
+using parse::with_path;
 
 /// A value and its path, e.g. `model.vocab`; the document must live as long.
-class JsonPlace {
+class JsonPath {
  public:
-  explicit JsonPlace(const nlohmann::json& document) : value_(&document) {}
+  explicit JsonPath(const nlohmann::json& document) : value_(&document) {}
 
   const nlohmann::json& value() const { return *value_; }
   const std::string& path() const { return path_; }
@@ -39,16 +39,16 @@ class JsonPlace {
   }
 
   /// The value under `key`. Throws Error when there is none.
-  JsonPlace at(const std::string& key) const {
+  JsonPath at(const std::string& key) const {
     const auto found = object().find(key);
     require(found != value_->end(), "{} is missing", joined(key));
     return {*found, joined(key)};
   }
 
   /// The elements of an array.
-  std::vector<JsonPlace> elements() const {
+  std::vector<JsonPath> elements() const {
     if (!value_->is_array()) refuse("an array");
-    std::vector<JsonPlace> places;
+    std::vector<JsonPath> places;
     places.reserve(value_->size());
     for (std::size_t i = 0; i < value_->size(); ++i)
       places.push_back({(*value_)[i], fmt::format("{}[{}]", path_, i)});
@@ -85,7 +85,7 @@ class JsonPlace {
  private:
   static constexpr std::uint64_t kMost = 0x7FFFFFFFFFFFFFFF;
 
-  JsonPlace(const nlohmann::json& value, std::string path) : value_(&value), path_(std::move(path)) {}
+  JsonPath(const nlohmann::json& value, std::string path) : value_(&value), path_(std::move(path)) {}
   std::string joined(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
 
   const nlohmann::json* value_;

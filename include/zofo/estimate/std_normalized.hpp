@@ -11,7 +11,7 @@ namespace zofo {
 /// σ ≈ ε‖∇f‖ it estimates ∇f/‖∇f‖, so the step has the same length at every scale of f (f → a f + b, a > 0,
 /// leaves it as it is). Losses that are all equal give ĝ = 0. Needs q ≥ 2.
 /// Source: FZOO (Dang et al. 2025), its update with η/ε written η.
-struct SpreadScaled {
+struct StdNormalized {
   Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
   std::uint32_t queries = 8;            ///< q, independent directions averaged in a step; at least 2
   std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)

@@ -53,25 +53,25 @@ Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::s
 }
 
 /// Told of text i after each of its tokens.
-using WatchText = std::function<void(std::size_t, const Writing&)>;
+using WatchText = std::function<void(std::size_t, const Generation&)>;
 
 /// Writes a text after each prompt, always the most probable token. Throws Error where the device has not
 /// enough memory.
 template <class Device>
-std::vector<Writing> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
+std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
                               const GenerateOptions& options = {}, const WatchText& told = {}) {
   options.check();
   if (prompts.empty()) return {};
   of.device.expect_texts(
       of.transformer->config(), of.transformer->adapters(),
-      text_extent(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
+      sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
       tokens_read_together<typename Device::Backend>(prompts));
-  return write_greedily(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
+  return greedy_decode(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
                         options.greedy, told);
 }
 /// The same after texts. Throws Error naming the number of a prompt that does not fit the model.
 template <class Device>
-std::vector<Writing> generate(RunModel<Device>& of, std::span<const std::string> prompts,
+std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::string> prompts,
                               const GenerateOptions& options = {}, const WatchText& told = {}) {
   std::vector<Tokens> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i)
@@ -80,18 +80,18 @@ std::vector<Writing> generate(RunModel<Device>& of, std::span<const std::string>
 }
 
 /// A written text as a JSON object; bytes of a character that the last token leaves unfinished are replaced.
-inline std::string to_json_line(const Writing& writing) {
-  const nlohmann::json object = {{"text", writing.text},
-                                 {"tokens", writing.written()},
-                                 {"prompt_tokens", writing.prompt},
-                                 {"end", name_of(writing.ending)}};
+inline std::string to_json_line(const Generation& generation) {
+  const nlohmann::json object = {{"text", generation.text},
+                                 {"tokens", generation.written()},
+                                 {"prompt_tokens", generation.prompt},
+                                 {"end", name_of(generation.ending)}};
   return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Bytes of a text in progress that neither the stop nor the rest of a character can take back.
-inline std::size_t settled_bytes(const Writing& writing, const EndOfText& end) {
-  const std::string& text = writing.text;
-  if (writing.ending != Ending::none) return text.size();
+inline std::size_t settled_bytes(const Generation& generation, const EndOfText& end) {
+  const std::string& text = generation.text;
+  if (generation.ending != Ending::none) return text.size();
   const std::size_t open = std::min(text.size(), end.stop.empty() ? 0 : end.stop.size() - 1);
   const std::string_view settled = std::string_view(text).substr(0, text.size() - open);
   const std::size_t tail = settled.size() - std::min<std::size_t>(settled.size(), 3);
@@ -111,7 +111,7 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
                     Write&& write, Flush&& flush) {
   // Several times what shares a pass, so that a long text holds up no others.
   const std::size_t sequences = options.greedy.sequences;
-  const std::size_t most = 8 * (sequences == 0 ? Device::Backend::texts_at_once : sequences);
+  const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
   std::vector<Tokens> waiting;
   const auto take = [&](const std::string& line, std::size_t number) {
     const data::Row row = data::parse_row(line, lines.name(), number);
@@ -122,7 +122,7 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
     return waiting.size() >= most;
   };
   const auto answer = [&] {
-    for (const Writing& each : generate(of, std::span<const Tokens>(waiting), options))
+    for (const Generation& each : generate(of, std::span<const Tokens>(waiting), options))
       write(to_json_line(each));
     flush();  // whoever asks line by line waits for it
     waiting.clear();

@@ -1,4 +1,4 @@
-/// @file Times on the card, and what the card can do at most.
+/// @file Times on the GPU, and what the GPU can do at most.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -19,9 +19,9 @@
 namespace zofo::bench {
 
 /// Two events around a piece of work on one stream.
-class CardTimer {
+class GpuTimer {
  public:
-  /// Milliseconds from the card's reaching the work's begin to its reaching its end.
+  /// Milliseconds from the GPU's reaching the work's begin to its reaching its end.
   template <class Work>
   double operator()(cudaStream_t stream, Work&& work) {
     tensor::cuda::check(cudaEventRecord(begin_.get(), stream), "recording an event");
@@ -41,26 +41,26 @@ class CardTimer {
 template <class Work>
 double median_ms(cudaStream_t stream, std::size_t n, Work&& work) {
   for (int i = 0; i < 3; ++i) work();
-  CardTimer timer;
+  GpuTimer timer;
   std::vector<double> times;
   for (std::size_t i = 0; i < n; ++i) times.push_back(timer(stream, work));
   std::sort(times.begin(), times.end());
   return 0.5 * (times[(n - 1) / 2] + times[n / 2]);
 }
 
-/// What the card reached: floating-point operations a second of a product of two 8192 x 8192 matrices, bytes
+/// What the GPU reached: floating-point operations a second of a product of two 8192 x 8192 matrices, bytes
 /// read and written a second by a copy of 1 GiB.
-struct CardLimits {
+struct GpuLimits {
   double flops = 0.0;
   double bandwidth = 0.0;
-  std::string card;  ///< its name
+  std::string gpu;  ///< its name
 };
 
 /// Normals of a stream in T; a product of zeros would run at a higher clock than any real one.
 template <class T>
-tensor::cuda::Buffer<T> normals_on_card(tensor::cuda::Context& context, std::uint32_t stream, std::size_t n) {
+tensor::cuda::Buffer<T> normals_on_gpu(tensor::cuda::Context& context, std::uint32_t stream, std::size_t n) {
   tensor::cuda::Buffer<float> wide(context, n);
-  tensor::cuda::fill(context.stream(), tensor::cuda::Law::gaussian, {1, 0, 0, 1.0F, 0}, stream, 0, n,
+  tensor::cuda::fill(context.stream(), tensor::cuda::Distribution::gaussian, {1, 0, 0, 1.0F, 0}, stream, 0, n,
                      wide.data());
   if constexpr (std::is_same_v<T, float>) {
     return wide;
@@ -74,12 +74,12 @@ tensor::cuda::Buffer<T> normals_on_card(tensor::cuda::Context& context, std::uin
 
 /// Measures the limits for T.
 template <class T>
-CardLimits measure_limits(tensor::cuda::Context& context) {
-  CardLimits limits;
-  limits.card = context.name();
+GpuLimits measure_limits(tensor::cuda::Context& context) {
+  GpuLimits limits;
+  limits.gpu = context.name();
   {
     const std::size_t n = 8192;
-    const auto x = normals_on_card<T>(context, 0, n * n), w = normals_on_card<T>(context, 1, n * n);
+    const auto x = normals_on_gpu<T>(context, 0, n * n), w = normals_on_gpu<T>(context, 1, n * n);
     tensor::cuda::Buffer<T> y(context, n * n);
     tensor::cuda::Blas blas(context);
     tensor::cuda::Product product;
