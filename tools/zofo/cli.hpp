@@ -4,15 +4,19 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/run/data_folder.hpp"
 #include "zofo/train/input_paths.hpp"
 
 namespace zofo::cli {
@@ -52,26 +56,45 @@ void write_out(fmt::format_string<Args...> format, Args&&... args) {
   require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size(), "standard output: write failed");
 }
 
+// Searches for the folder with the task definitions if it is not given and a task is no folder with a
+// task.toml. Throws Error when it is missing.
+inline void find_definitions(const std::string& flag, const std::vector<std::string>& tasks,
+                             std::string& definitions) {
+  const auto is_name = [](const std::string& task) {
+    return !std::filesystem::exists(std::filesystem::path(task) / "task.toml");
+  };
+  if (!definitions.empty() || std::none_of(tasks.begin(), tasks.end(), is_name)) return;
+  llm::InstalledData wanted = llm::task_definitions;
+  wanted.flag = flag.c_str();
+  definitions = llm::find_data(wanted).string();
+}
+
+inline void add_definitions(CLI::App& command, const std::string& flag, std::string& definitions) {
+  command.add_option(flag, definitions,
+                     "folder with the task definitions; default: $ZOFO_TASKS, else share/zofo/tasks of the "
+                     "installation");
+}
+
 // --model, --task, --data and --tasks (the definitions): the flags of commands that work on one task.
 inline void add_input_paths(CLI::App& command, llm::InputPaths& paths, bool required = true) {
-  paths.definitions = ZOFO_SOURCE_DIR "/tasks";
   command.add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
       ->required(required);
   command.add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
       ->expected(1)
       ->required(required);
   command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--tasks", paths.definitions, "folder with the task definitions")
-      ->capture_default_str();
+  add_definitions(command, "--tasks", paths.definitions);
+  command.parse_complete_callback(
+      [&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
 }
 // --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
 inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& paths, const char* flag,
                                        const char* what) {
-  paths.definitions = ZOFO_SOURCE_DIR "/tasks";
   CLI::Option* tasks = command.add_option(flag, paths.tasks, what)->delimiter(',');
   command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--definitions", paths.definitions, "folder with the task definitions")
-      ->capture_default_str();
+  add_definitions(command, "--definitions", paths.definitions);
+  command.parse_complete_callback(
+      [&paths] { find_definitions("--definitions", paths.tasks, paths.definitions); });
   return tasks;
 }
 

@@ -14,6 +14,7 @@
 #include "zofo/compare/machine.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/table.hpp"
+#include "zofo/core/version.hpp"
 #include "zofo/data/task.hpp"
 
 namespace zofo::cli {
@@ -45,8 +46,8 @@ compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_gi
           "devices: GPUs, but device = \"{}\"", plan.device);
   const std::size_t cores = compare::usable_cores();
   const std::size_t at_once = std::max<std::size_t>(1, arguments.gpus.size());
-  compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION,
-                                      ZOFO_SOURCE_DIR "/scripts/compare_report.py"};
+  compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION_STRING,
+                                      llm::find_data(llm::report_script).string()};
   workers.jobs = arguments.jobs;
   workers.gpus = arguments.gpus;
   workers.interrupted = interrupted;
@@ -70,7 +71,7 @@ void settle_places(compare::Plan& plan) {
   require(fs::exists(plan.model), "model '{}': no such file or folder", plan.model);
   plan.model = whole(plan.model);
   if (fs::is_regular_file(plan.model)) plan.model_bytes = fs::file_size(plan.model);
-  plan.definitions = whole(plan.definitions);
+  if (!plan.definitions.empty()) plan.definitions = whole(plan.definitions);
   if (!plan.data.empty()) plan.data = whole(plan.data);
   for (compare::TaskPlan& task : plan.tasks) {
     const bool folder = fs::exists(fs::path(task.place) / "task.toml");
@@ -87,6 +88,7 @@ int run(const CLI::App& command, Arguments arguments) {
   const auto given = [&command](const char* flag) { return command.get_option(flag)->count() > 0; };
   bool jobs_given = given("--jobs"), threads_given = given("--threads");
   if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts);
+  find_definitions("--definitions", arguments.texts.tasks, arguments.texts.definitions);
   compare::Plan plan = compare::make_plan(arguments.texts);
   require(!plan.model.empty(), "--model: must be given");
   plan.device = choose_device(plan.device, llm::Precision::automatic) == Device::cpu ? llm::DeviceKind::cpu
@@ -120,8 +122,7 @@ void add_plan(CLI::App& command, compare::PlanTexts& t) {
       .add_option("--tasks", t.tasks, "folders with task.toml, or names of definitions, separated by commas")
       ->delimiter(',');
   command.add_option("--data", t.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--definitions", t.definitions, "folder with the task definitions")
-      ->capture_default_str();
+  add_definitions(command, "--definitions", t.definitions);
   command
       .add_option("--methods", t.methods,
                   "methods of finetune, separated by commas; LABEL=METHOD gives one a name of its own")
@@ -143,7 +144,6 @@ void add_compare(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("compare", "Compare methods over tasks and seeds under one budget, in one table");
   auto a = std::make_shared<Arguments>();
-  a->texts.definitions = ZOFO_SOURCE_DIR "/tasks";
   add_plan(*command, a->texts);
   command->add_option("--config", a->config,
                       "TOML file with the above and a table of options a method; flags win");

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +28,7 @@ struct Arguments {
   std::string model;
   std::string data;
   std::string task = "movies";
-  std::string tasks = ZOFO_SOURCE_DIR "/tasks";
+  std::string definitions;
   std::string out;
   double seconds = 120.0;
   std::uint64_t seed = 0;
@@ -78,6 +79,7 @@ class Demo {
       arguments_.task = arguments_.data;
       arguments_.data.clear();
     }
+    find_definitions("--tasks", {arguments_.task}, arguments_.definitions);
     catch_interrupt();
   }
 
@@ -102,8 +104,9 @@ class Demo {
 
   [[nodiscard]] std::vector<std::string> place() const {
     std::vector<std::string> out{
-        "--model", arguments_.model, "--task",   arguments_.task,
-        "--tasks", arguments_.tasks, "--device", std::string(llm::to_text(arguments_.device))};
+        "--model", arguments_.model, "--task", arguments_.task, "--device",
+                                 std::string(llm::to_text(arguments_.device))};
+    if (!arguments_.definitions.empty()) out.insert(out.end(), {"--tasks", arguments_.definitions});
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
   }
@@ -213,8 +216,10 @@ class Demo {
 int run(Arguments arguments) {
   if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
   require_in("seconds", arguments.seconds, 0.1, 1e6);
-  require(arguments.tiny || (!arguments.model.empty() && !arguments.data.empty()),
-          "demo: --model and --data must be given, or --tiny");
+  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty()))
+    fail("demo: --model and --data must be given. This downloads a small model and data and prints both paths: "
+         "python3 {} --cache FOLDER. Without a download: zofo demo --tiny --out FOLDER",
+         llm::find_data(llm::fetch_script).string());
   return Demo(std::move(arguments)).run();
 }
 
@@ -228,7 +233,7 @@ void add_demo(CLI::App& app, Action& action) {
   command->add_option("--data", a->data,
                       "folder with train.jsonl and validation.jsonl (and, if it has one, task.toml)");
   command->add_option("--task", a->task, "name of the task definition")->capture_default_str();
-  command->add_option("--tasks", a->tasks, "folder with the task definitions")->capture_default_str();
+  add_definitions(*command, "--tasks", a->definitions);
   command->add_option("--out", a->out, "run folder to make; must not exist")->required();
   command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
       ->capture_default_str();

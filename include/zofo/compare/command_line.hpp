@@ -36,7 +36,8 @@ inline std::string command_line(const Plan& plan) {
                                                             : fmt::format("{}={}", arm.label, arm.method));
   more({"--tasks", fmt::format("{}", fmt::join(tasks, ","))});
   if (!plan.data.empty()) more({"--data", plan.data});
-  more({"--definitions", plan.definitions, "--methods", fmt::format("{}", fmt::join(methods, ",")), "--seeds",
+  if (!plan.definitions.empty()) more({"--definitions", plan.definitions});
+  more({"--methods", fmt::format("{}", fmt::join(methods, ",")), "--seeds",
         fmt::format("{}", fmt::join(plan.seeds, ","))});
   if (plan.seconds > 0.0) more({"--seconds", fmt::format("{}", plan.seconds)});
   if (plan.passes > 0.0) more({"--passes", fmt::format("{}", plan.passes)});

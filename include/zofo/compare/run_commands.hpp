@@ -35,8 +35,8 @@ inline std::vector<std::string> as_flags(const std::vector<Setting>& settings) {
   return out;
 }
 inline std::vector<std::string> place_flags(const Plan& plan, std::size_t task) {
-  std::vector<std::string> out{"--model", plan.model,      "--task", plan.tasks[task].place,
-                               "--tasks", plan.definitions};
+  std::vector<std::string> out{"--model", plan.model, "--task", plan.tasks[task].place};
+  if (!plan.definitions.empty()) append(out, {"--tasks", plan.definitions});
   if (!plan.data.empty()) append(out, {"--data", plan.data});
   return out;
 }
