@@ -8,6 +8,7 @@ Exits with 1 if a page differs, is missing, or belongs to no command.
 
 import argparse
 import difflib
+import functools
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "COLUMNS": "80", "LC_ALL": "C.UTF-8"}
 
 
+@functools.cache
 def help_of(program: str, *command: str) -> str:
     run = subprocess.run([program, *command, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                          env=ENVIRONMENT)
