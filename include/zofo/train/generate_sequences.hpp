@@ -27,7 +27,7 @@ struct GenerateOptions {
   /// Throws Error naming the field out of range.
   void check() const {
     constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
-    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-new-tokens {}: must be between 1 and {}",
             end.max_tokens, most);
     greedy.check();
   }
