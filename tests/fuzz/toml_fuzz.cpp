@@ -1,5 +1,5 @@
 /// @file TOML: an input is read as a `task.toml` and as a run's options. Every template of a task that loads
-/// makes examples or refuses the row; options written again read the same.
+/// makes an example of a row or refuses it; options that are written and read again are the same.
 #include <string>
 
 #include "fuzz.hpp"
@@ -40,8 +40,8 @@ void read_options(const fuzz::ScratchFolder& folder, const std::filesystem::path
   accepts([&] { options.check(); });
   const std::string written = llm::to_toml(options);
   demand(accepts([&] { llm::read_toml(again, folder.write("again.toml", written)); }),
-         "what is written is read");
-  demand(llm::to_toml(again) == written, "options written again read the same");
+         "written options are read");
+  demand(llm::to_toml(again) == written, "options written again are the same");
 }
 
 }  // namespace
