@@ -52,13 +52,13 @@ std::string sealed(const std::string& header, std::size_t floats = 0) {
 TEST_CASE("a state reads back to the bit", "[checkpoint]") {
   const File file;
   RunState state;
-  state.numbers = {{"steps", 7}, {"rate", 0.1 + 0.2}, {"tiny", 5e-324}, {"name", "s"}};
+  state.json() = {{"steps", 7}, {"rate", 0.1 + 0.2}, {"tiny", 5e-324}, {"name", "s"}};
   state.vectors["p"] = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F / 3.0F);
   state.vectors["p"][2] = -0.0F;
   state.vectors["p"][3] = 1e-45F;
   state.vectors["empty"] = Eigen::VectorXf();
   const RunState read = file.read(to_bytes(state));
-  CHECK(read.numbers == state.numbers);
+  CHECK(read.json() == state.json());
   CHECK(read.number<double>("rate") == 0.1 + 0.2);
   REQUIRE(read.vectors.size() == 2);
   REQUIRE(read.vector("p") != nullptr);
@@ -73,7 +73,7 @@ TEST_CASE("a state reads back to the bit", "[checkpoint]") {
 TEST_CASE("a damaged state is refused, wherever the damage is", "[checkpoint]") {
   const File file;
   RunState state;
-  state.numbers["steps"] = 7;
+  state.json()["steps"] = 7;
   state.vectors["p"] = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F);
   const std::string bytes = to_bytes(state);
   for (std::size_t length = 0; length < bytes.size(); ++length)

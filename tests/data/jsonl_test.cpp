@@ -19,7 +19,7 @@ TEST_CASE("rows keep their values and know their lines") {
   CHECK(rows[0].text("t") == "caf\xC3\xA9 \xC3\xA9\n");
   CHECK(rows[1].text("n") == "3");
   CHECK(rows[1].text("b") == "true");
-  CHECK(rows[1].place() == file.string() + ":4");
+  CHECK(rows[1].location() == file.string() + ":4");
 }
 
 TEST_CASE("a broken line is named") {
@@ -73,7 +73,7 @@ TEST_CASE("files without rows and files that are none are errors") {
 }
 
 TEST_CASE("a field that is missing or no text is named") {
-  const zofo::data::Row row{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
+  const zofo::data::JsonLine row{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
   CHECK(message_of([&] { row.text("d"); }) == "f.jsonl:7: no field 'd'; fields there: 'a', 'b', 'c'");
   CHECK_THAT(message_of([&] { row.text("a"); }), ContainsSubstring("f.jsonl:7: field 'a' is null"));
   CHECK_THAT(message_of([&] { row.text("b"); }), ContainsSubstring("is array"));

@@ -28,13 +28,13 @@ TEST_CASE("balanced accuracy is the mean of the classes' recalls") {
 }
 
 TEST_CASE("a spread is mean, deviation of a sample, and range") {
-  const Spread s = spread(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
+  const Summary s = summary(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
   CHECK(s.mean == Approx(5));
-  CHECK(s.deviation == Approx(std::sqrt(32.0 / 7)));
+  CHECK(s.standard_deviation == Approx(std::sqrt(32.0 / 7)));
   CHECK(s.low == 2);
   CHECK(s.high == 9);
-  CHECK(spread(std::vector<double>{3}).deviation == 0);
-  CHECK_THROWS_AS(spread({}), zofo::Error);
+  CHECK(summary(std::vector<double>{3}).standard_deviation == 0);
+  CHECK_THROWS_AS(summary({}), zofo::Error);
 }
 
 TEST_CASE("the mean of losses") { CHECK(mean_loss(std::vector<double>{1, 2, 6}) == Approx(3)); }

@@ -31,26 +31,25 @@ TaskData choice_data(std::size_t rows) {
 
 TEST_CASE("shots are as many of each class, distinct, and a function of the seed") {
   const auto labels = cyclic(30);
-  const auto chosen = balanced_shots(labels, names, 4, 9);
+  const auto chosen = sample_shots(labels, names, 4, 9);
   CHECK(std::set<std::size_t>(chosen.begin(), chosen.end()).size() == 12);
   std::map<int, int> count;
   for (const std::size_t row : chosen) ++count[labels.at(row)];
   CHECK(count == std::map<int, int>{{0, 4}, {1, 4}, {2, 4}});
-  CHECK(balanced_shots(labels, names, 4, 9) == chosen);
-  CHECK(balanced_shots(labels, names, 4, 10) != chosen);
-  CHECK(balanced_shots(labels, names, 10, 0).size() == 30);
+  CHECK(sample_shots(labels, names, 4, 9) == chosen);
+  CHECK(sample_shots(labels, names, 4, 10) != chosen);
+  CHECK(sample_shots(labels, names, 10, 0).size() == 30);
 }
 
 TEST_CASE("a class with fewer rows than shots, or none, is named and counted") {
   auto labels = cyclic(7);  // three rows of class 0, two of the others
-  CHECK(message_of([&] { balanced_shots(labels, names, 3, 0); }) ==
+  CHECK(message_of([&] { sample_shots(labels, names, 3, 0); }) ==
         "shots = 3: class 1 (' yes') has 2 training rows");
   const std::vector<int> zeros(5, 0);
-  CHECK_THAT(message_of([&] { balanced_shots(zeros, names, 1, 0); }),
-             ContainsSubstring("has 0 training rows"));
-  CHECK_THROWS_AS(balanced_shots(labels, names, 0, 0), zofo::Error);
+  CHECK_THAT(message_of([&] { sample_shots(zeros, names, 1, 0); }), ContainsSubstring("has 0 training rows"));
+  CHECK_THROWS_AS(sample_shots(labels, names, 0, 0), zofo::Error);
   labels[0] = 3;
-  CHECK_THROWS_AS(balanced_shots(labels, names, 1, 0), zofo::Error);
+  CHECK_THROWS_AS(sample_shots(labels, names, 1, 0), zofo::Error);
 }
 
 TEST_CASE("demonstrations are solved training rows, and are trained on no more") {

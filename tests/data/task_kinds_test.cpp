@@ -149,8 +149,8 @@ TEST_CASE("templates word one task in several ways") {
   const auto file = folder.write("task.toml", toml);
   CHECK(Task::load(file).template_names == std::vector<std::string>{"default", "short", "asked"});
   CHECK(Task::load(file).prompt.text() == "{t} It was");
-  CHECK(Task::load(file, "short").options.at(1) == " good");
-  CHECK(Task::load(file, "asked").options.at(1) == "Yes");
+  CHECK(Task::load(file, "short").choices.at(1) == " good");
+  CHECK(Task::load(file, "asked").choices.at(1) == "Yes");
   CHECK_THAT(message_of([&] { Task::load(file, "none"); }),
              ContainsSubstring("must be one of default, short, asked"));
   const auto twice = folder.write("task.toml", toml + "[[templates]]\nname = \"short\"\nprompt = \"{t}\"\n");

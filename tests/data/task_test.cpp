@@ -38,7 +38,7 @@ TEST_CASE("a task file is read and its rows become examples") {
   const fs::path file = folder.write("movies/task.toml", good_task);
   const Task task = Task::load(file);
   CHECK(task.name == "movies");
-  CHECK(task.options == std::vector<std::string>{" terrible", " great"});
+  CHECK(task.choices == std::vector<std::string>{" terrible", " great"});
   CHECK(task.max_prompt_tokens == 0);
   const auto made = examples(task, folder.write("rows.jsonl", good_rows));
   REQUIRE(made.size() == 2);
@@ -116,14 +116,14 @@ TEST_CASE("a bad row is an error that names file and line") {
   const auto message = [&](const std::string& row) {
     return message_of([&] { examples(task, folder.write("rows.jsonl", good_rows + row)); });
   };
-  const std::string place = (folder.path() / "rows.jsonl").string() + ":3: ";
+  const std::string location = (folder.path() / "rows.jsonl").string() + ":3: ";
   CHECK(message("{\"text\": \"a\", \"label\": \"mixed\"}") ==
-        place + "label 'mixed' (field 'label'): must be one of 'negative', 'positive'");
+        location + "label 'mixed' (field 'label'): must be one of 'negative', 'positive'");
   CHECK(message("{\"texts\": \"a\", \"label\": \"negative\"}") ==
-        place + "no field 'text'; fields there: 'label', 'texts'");
-  CHECK(message("{\"text\": \"a\"}") == place + "no field 'label'; fields there: 'text'");
-  CHECK_THAT(message("{\"text\": \"a\", \"label\": null}"), StartsWith(place + "field 'label' is null"));
-  CHECK_THAT(message("{broken"), StartsWith(place + "broken JSON"));
+        location + "no field 'text'; fields there: 'label', 'texts'");
+  CHECK(message("{\"text\": \"a\"}") == location + "no field 'label'; fields there: 'text'");
+  CHECK_THAT(message("{\"text\": \"a\", \"label\": null}"), StartsWith(location + "field 'label' is null"));
+  CHECK_THAT(message("{broken"), StartsWith(location + "broken JSON"));
 }
 
 TEST_CASE("a row whose prompt is blank is an error") {
@@ -213,12 +213,12 @@ TEST_CASE("the definitions of the project are sound") {
     CHECK(task.name == entry.path().filename().string());
     found.insert(task.name);
     if (task.kind != Kind::choice) continue;
-    CHECK(task.label_map.size() == task.options.size());
+    CHECK(task.label_map.size() == task.choices.size());
     for (const std::string& name : task.template_names) {
       const Task worded = Task::load(entry.path() / "task.toml", name);
-      CHECK(worded.options.size() == task.options.size());
+      CHECK(worded.choices.size() == task.choices.size());
       // Prompt and option meet at exactly one blank.
-      for (const std::string& option : worded.options)
+      for (const std::string& option : worded.choices)
         CHECK((option.front() == ' ') != (worded.prompt.text().back() == '\n'));
     }
   }

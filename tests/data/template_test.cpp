@@ -3,17 +3,17 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
-using zofo::data::Row;
+using zofo::data::JsonLine;
 using zofo::data::Template;
 
 namespace {
 
-Row row(const char* json) { return {nlohmann::json::parse(json), "rows.jsonl", 3}; }
+JsonLine row(const char* json) { return {nlohmann::json::parse(json), "rows.jsonl", 3}; }
 
 }  // namespace
 
 TEST_CASE("fields are filled, braces doubled") {
-  const Row values = row(R"({"text": "so {bad} it {{", "n": -2, "x": 0.5, "y": true, "": "?"})");
+  const JsonLine values = row(R"({"text": "so {bad} it {{", "n": -2, "x": 0.5, "y": true, "": "?"})");
   CHECK(Template("{text} It was").render(values) == "so {bad} it {{ It was");
   CHECK(Template("{{{n}}} {{n}} {{{{").render(values) == "{-2} {n} {{");
   CHECK(Template("{x}{y}{x}").render(values) == "0.5true0.5");

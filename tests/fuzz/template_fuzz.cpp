@@ -25,8 +25,8 @@ std::string braces_doubled(std::string_view text) {
 }
 
 /// A row that has every field; the values hold what the filters look for.
-Row row_for(const Template& read) {
-  Row row{nlohmann::json::object(), "rows.jsonl", 1};
+JsonLine row_for(const Template& read) {
+  JsonLine row{nlohmann::json::object(), "rows.jsonl", 1};
   for (const std::string& field : read.fields()) row.fields[field] = "{{A value}. ";
   return row;
 }
@@ -35,14 +35,14 @@ Row row_for(const Template& read) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(zofo::fuzz::as_text(data, size));
-  const Row empty{nlohmann::json::object(), "rows.jsonl", 1};
+  const JsonLine empty{nlohmann::json::object(), "rows.jsonl", 1};
   demand(Template(braces_doubled(text)).render(empty) == text, "doubled braces stand for themselves");
 
   const std::size_t cut = std::min(text.find('\0'), text.size());
   const auto whole = parsed(text), left = parsed(text.substr(0, cut)), right = parsed(text.substr(cut));
   if (left && right) {
     demand(whole.has_value(), "templates can be joined");
-    const Row row = row_for(*whole);
+    const JsonLine row = row_for(*whole);
     demand(whole->render(row) == left->render(row) + right->render(row), "joined templates render to both");
   }
   if (whole) {

@@ -13,8 +13,8 @@ using zofo::fuzz::accepts, zofo::fuzz::demand;
 namespace {
 
 /// A row with the fields of the seeds.
-const data::Row& row() {
-  static const data::Row made{
+const data::JsonLine& row() {
+  static const data::JsonLine made{
       {{"text", "a b"}, {"t", "a _ b"}, {"label", 1}, {"c", {"x", "y"}}, {"a", {"y"}}}, "rows.jsonl", 1};
   return made;
 }
@@ -27,7 +27,7 @@ void read_task(const std::filesystem::path& file) {
     accepts([&] {
       const data::Example made = task.example(row());
       const std::size_t choices =
-          task.kind == data::Kind::choice ? task.options.size() : made.continuations.size();
+          task.kind == data::Kind::choice ? task.choices.size() : made.continuations.size();
       demand(made.label >= 0 && static_cast<std::size_t>(made.label) < choices,
              "a label is one of the choices");
     });

@@ -90,9 +90,9 @@ TEST_CASE("in-context learning shows the draw's examples", "[train]") {
   // The same by hand.
   std::vector<std::string> shown;
   for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
-    shown.push_back(data::solved(f.data.task, f.data.train[row]));
-  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown), f.data.validation,
-                                0, "validation.jsonl");
+    shown.push_back(data::demonstration_text(f.data.task, f.data.train[row]));
+  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
+                                    f.data.validation, 0, "validation.jsonl");
   CHECK(draws[1].scores.loss ==
         evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);
 }

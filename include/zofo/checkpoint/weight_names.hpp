@@ -66,7 +66,7 @@ inline std::string_view find_name(std::span<const NamePair> table, std::string_v
 }  // namespace detail
 
 /// Names as saved today: `model.` before LLaMA's modules, `model.decoder.` before OPT's.
-inline std::string_view usual_prefix(Naming naming) {
+inline std::string_view default_prefix(Naming naming) {
   return naming == Naming::opt ? "model.decoder." : "model.";
 }
 

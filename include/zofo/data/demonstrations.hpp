@@ -18,10 +18,10 @@
 namespace zofo::data {
 
 /// A row with its answer, as it is shown to the model.
-inline std::string solved(const Task& task, const Example& example) {
+inline std::string demonstration_text(const Task& task, const Example& example) {
   const auto label = static_cast<std::size_t>(example.label);
   std::string text = task.kind == Kind::choice
-                         ? example.prompt + task.options[label]
+                         ? example.prompt + task.choices[label]
                          : example.continuations[label].prompt + example.continuations[label].text;
   text.erase(text.find_last_not_of(" \t\r\n") + 1);  // the separator says what stands between two rows
   return text;
@@ -37,7 +37,7 @@ inline void take_demonstrations(TaskData& data, std::size_t count, std::uint64_t
   const std::uint32_t stream = stream_number(BatchStream::demonstrations);
   for (const std::size_t row : shuffled(seed, stream, 0, data.train.size())) {
     if (data.demonstrations.size() == count) break;
-    data.demonstrations.push_back(solved(data.task, data.train[row]));
+    data.demonstrations.push_back(demonstration_text(data.task, data.train[row]));
     shown[row] = true;
   }
   std::vector<Example> rest;

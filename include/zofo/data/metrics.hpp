@@ -76,21 +76,21 @@ inline double balanced_accuracy(std::span<const int> labels, std::span<const int
 }
 
 /// How a figure spreads over runs or templates.
-struct Spread {
+struct Summary {
   double mean = 0.0;
-  double deviation = 0.0;  ///< of a sample (n − 1); 0 for one value
+  double standard_deviation = 0.0;  ///< of a sample (n − 1); 0 for one value
   double low = 0.0, high = 0.0;
 };
 
 /// The spread of `values`. Error when there are none.
-inline Spread spread(std::span<const double> values) {
+inline Summary summary(std::span<const double> values) {
   require(!values.empty(), "no values: a spread needs at least one");
   const auto count = static_cast<double>(values.size());
-  Spread s;
+  Summary s;
   s.mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double squares = 0.0;
   for (const double value : values) squares += (value - s.mean) * (value - s.mean);
-  s.deviation = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0.0;
+  s.standard_deviation = values.size() > 1 ? std::sqrt(squares / (count - 1)) : 0.0;
   s.low = *std::min_element(values.begin(), values.end());
   s.high = *std::max_element(values.begin(), values.end());
   return s;

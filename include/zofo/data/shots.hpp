@@ -17,9 +17,8 @@ namespace zofo::data {
 /// Indices of `shots` rows of each class, in a random order that is a pure function of the arguments. `names`
 /// are the classes, for messages. Error for a label outside of them, and for a class with fewer rows: names
 /// it and counts them.
-inline std::vector<std::size_t> balanced_shots(std::span<const int> labels,
-                                               std::span<const std::string> names, std::size_t shots,
-                                               std::uint64_t seed) {
+inline std::vector<std::size_t> sample_shots(std::span<const int> labels, std::span<const std::string> names,
+                                             std::size_t shots, std::uint64_t seed) {
   require(shots >= 1, "shots = 0: must be at least 1");
   std::vector<std::size_t> taken(names.size(), 0), chosen;
   for (const std::size_t row : shuffled(seed, stream_number(BatchStream::shots), 0, labels.size())) {
@@ -42,7 +41,7 @@ inline void take_shots(TaskData& data, std::size_t shots, std::uint64_t seed) {
   for (const Example& each : data.train) labels.push_back(classes ? each.label : 0);
   const std::vector<std::string> one{"all rows"};
   std::vector<Example> kept;
-  for (const std::size_t row : balanced_shots(labels, classes ? data.task.options : one, shots, seed))
+  for (const std::size_t row : sample_shots(labels, classes ? data.task.choices : one, shots, seed))
     kept.push_back(data.train[row]);
   data.train = std::move(kept);
 }

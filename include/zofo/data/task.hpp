@@ -84,7 +84,7 @@ inline void drop_answer_only(std::vector<Example>& rows, const Task& task, const
 /// Every row of a JSON Lines file as an example of `task`. Errors: those of read_jsonl and Task::example.
 inline std::vector<Example> examples(const Task& task, const std::filesystem::path& file) {
   std::vector<Example> result;
-  for (const Row& row : read_jsonl(file)) result.push_back(task.example(row));
+  for (const JsonLine& row : read_jsonl(file)) result.push_back(task.example(row));
   return result;
 }
 
@@ -101,7 +101,7 @@ inline TaskData load_task(const std::string& folder_or_name,
   const std::filesystem::path rows = detail::rows_folder(definition, data_folder);
   data.train = examples(data.task, rows / "train.jsonl");
   data.validation = examples(data.task, rows / "validation.jsonl");
-  if (data.task.loss == Loss::options)
+  if (data.task.loss == Loss::choices)
     detail::drop_answer_only(data.train, data.task, rows / "train.jsonl", data.notes);
   detail::drop_answer_only(data.validation, data.task, rows / "validation.jsonl", data.notes);
   return data;

@@ -81,7 +81,7 @@ struct Task {
 
   Kind kind = Kind::choice;
   Score score = Score::sum;
-  Loss loss = Loss::options;
+  Loss loss = Loss::choices;
   Metric metric = Metric::accuracy;
   std::vector<Template> candidates = {};      ///< kind candidates: one text each, …
   std::string candidates_field = {};          ///< … or the list in this field
@@ -107,18 +107,18 @@ struct Task {
 
   /// The option that the row's label names. Error for a label outside the map: file, line, value and the
   /// labels allowed.
-  int label(const Row& row) const {
+  int label(const JsonLine& row) const {
     const std::string text = row.text(label_field);
     const auto found = label_map.find(text);
     if (found != label_map.end()) return found->second;
     std::string allowed;
     for (const auto& entry : label_map) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
-    fail("{}: label '{}' (field '{}'): must be one of {}", row.place(), text, label_field, allowed);
+    fail("{}: label '{}' (field '{}'): must be one of {}", row.location(), text, label_field, allowed);
   }
 
   /// The row as an example (task_rows.hpp). Error for a missing field, a label outside the map, a blank
   /// prompt or continuation, an answer that no candidate gives.
-  Example example(const Row& row) const;
+  Example example(const JsonLine& row) const;
 
   /// Drops tokens from the front of a prompt longer than max_prompt_tokens: the end holds the question.
   void shorten(std::vector<std::int32_t>& tokens) const {
@@ -139,7 +139,7 @@ inline bool names_field(const std::optional<Template>& text, std::string_view fi
 }
 
 inline void check_options(const Task& task, std::string_view where) {
-  const std::vector<std::string>& options = task.options;
+  const std::vector<std::string>& options = task.choices;
   require(options.size() >= 2, "{}: options: {} given, at least 2 needed", where, options.size());
   for (std::size_t i = 0; i < options.size(); ++i) {
     require(!is_blank(options[i]), "{}: options[{}] = '{}': must not be blank", where, i, options[i]);

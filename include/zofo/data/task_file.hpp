@@ -99,8 +99,8 @@ inline Task read_base(const TaskTable& toml, std::string default_name) {
   task.kind = kind;
   const bool written = kind == Kind::generate;
   task.score = toml.word_or<Score>("score", Score::sum, {{"sum", Score::sum}, {"mean", Score::mean}});
-  task.loss = toml.word_or<Loss>("loss", written ? Loss::answer : Loss::options,
-                                 {{"options", Loss::options}, {"answer", Loss::answer}});
+  task.loss = toml.word_or<Loss>("loss", written ? Loss::answer : Loss::choices,
+                                 {{"options", Loss::choices}, {"answer", Loss::answer}});
   task.metric = toml.word_or<Metric>("metric", written ? f1 : accuracy,
                                      {{"accuracy", accuracy},
                                       {"macro_f1", macro_f1},
@@ -133,7 +133,7 @@ inline Task read_variant(const TaskTable& toml, Task task) {
           "{}: template '{}': options: only for kind \"choice\"", toml.file(), task.template_name);
   require(task.kind != Kind::choice || !toml.has("continuation"),
           "{}: template '{}': continuation: not for kind \"choice\"", toml.file(), task.template_name);
-  if (toml.has("options")) task.options = toml.strings("options");
+  if (toml.has("options")) task.choices = toml.strings("options");
   if (toml.has("continuation")) task.continuation = toml.text("continuation");
   task.neutral = toml.optional_text("neutral");  // that of another wording would not fit
   task.separator = toml.string_or("separator", task.separator);

@@ -21,19 +21,19 @@ inline void replace_all(std::string& text, const std::string& from, const std::s
 }
 
 /// Adds "before" and "after". Error unless the mark is there exactly once.
-inline void cut_gap(const Gap& gap, Row& row) {
+inline void cut_gap(const Gap& gap, JsonLine& row) {
   const std::string text = row.text(gap.field);
   const std::size_t at = text.find(gap.mark);
-  require(at != std::string::npos, "{}: field '{}': has no '{}'", row.place(), gap.field, gap.mark);
+  require(at != std::string::npos, "{}: field '{}': has no '{}'", row.location(), gap.field, gap.mark);
   require(text.find(gap.mark, at + gap.mark.size()) == std::string::npos,
-          "{}: field '{}': has '{}' more than once", row.place(), gap.field, gap.mark);
+          "{}: field '{}': has '{}' more than once", row.location(), gap.field, gap.mark);
   row.fields["before"] = text.substr(0, at);
   row.fields["after"] = text.substr(at + gap.mark.size());
 }
 
 /// The row as templates see it: texts replaced, values put into words, the gap cut.
-inline Row prepared(const Task& task, const Row& row) {
-  Row made = row;
+inline JsonLine prepared(const Task& task, const JsonLine& row) {
+  JsonLine made = row;
   for (auto& item : made.fields.items())
     if (item.value().is_string())
       for (const auto& [from, to] : task.replace) replace_all(item.value().get_ref<std::string&>(), from, to);
@@ -43,7 +43,7 @@ inline Row prepared(const Task& task, const Row& row) {
     const auto found = words.find(value);
     std::string allowed;
     for (const auto& entry : words) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
-    require(found != words.end(), "{}: field '{}' is '{}': must be one of {}", row.place(), field, value,
+    require(found != words.end(), "{}: field '{}' is '{}': must be one of {}", row.location(), field, value,
             allowed);
     made.fields[field] = found->second;
   }
@@ -51,14 +51,14 @@ inline Row prepared(const Task& task, const Row& row) {
 }
 
 /// The row with nothing in it that tells of it: only values put into words, and the candidate, are left.
-inline Row emptied(const Task& task, const Row& row) {
-  Row made = row;
+inline JsonLine emptied(const Task& task, const JsonLine& row) {
+  JsonLine made = row;
   for (auto& item : made.fields.items())
     if (item.key() != "candidate" && !task.values.contains(item.key())) item.value() = "";
   return made;
 }
 
-inline std::string neutral_prompt(const Task& task, const Row& row) {
+inline std::string neutral_prompt(const Task& task, const JsonLine& row) {
   const std::string text = task.neutral ? task.neutral->render(row) : task.prompt.render(emptied(task, row));
   return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
 }
@@ -70,12 +70,12 @@ inline void move_blanks(std::string& prompt, std::string& text) {
   prompt.erase(end);
 }
 
-inline void check_text(const Row& row, const std::string& text, const char* what) {
-  require(!is_blank(text), "{}: the {} is blank", row.place(), what);
+inline void check_text(const JsonLine& row, const std::string& text, const char* what) {
+  require(!is_blank(text), "{}: the {} is blank", row.location(), what);
 }
 
 /// The continuation of `row`, whose "candidate" or "answer" is set.
-inline Continuation continuation_of(const Task& task, const Row& row) {
+inline Continuation continuation_of(const Task& task, const JsonLine& row) {
   Continuation made{task.prompt.render(row), task.continuation->render(row), ""};
   move_blanks(made.prompt, made.text);
   check_text(row, made.prompt, "prompt");
@@ -88,7 +88,7 @@ inline Continuation continuation_of(const Task& task, const Row& row) {
 }
 
 /// Texts that may fill in for {candidate}, each once.
-inline std::vector<std::string> candidate_texts(const Task& task, const Row& row) {
+inline std::vector<std::string> candidate_texts(const Task& task, const JsonLine& row) {
   std::vector<std::string> all;
   if (task.candidates_field.empty())  // those that a label counts stay where they are
     for (const Template& each : task.candidates) all.push_back(each.render(row));
@@ -99,17 +99,17 @@ inline std::vector<std::string> candidate_texts(const Task& task, const Row& row
 }
 
 /// The accepted answers of a row. Error when there are none or one is blank.
-inline std::vector<std::string> references(const Task& task, const Row& row) {
+inline std::vector<std::string> references(const Task& task, const JsonLine& row) {
   std::vector<std::string> answers = row.texts(task.answers_field);
-  require(!answers.empty(), "{}: field '{}': no answer, must have at least one", row.place(),
+  require(!answers.empty(), "{}: field '{}': no answer, must have at least one", row.location(),
           task.answers_field);
   for (const std::string& answer : answers)
-    require(!is_blank(answer), "{}: field '{}': an answer is blank", row.place(), task.answers_field);
+    require(!is_blank(answer), "{}: field '{}': an answer is blank", row.location(), task.answers_field);
   return answers;
 }
 
 /// Which candidates are right. Error when none is.
-inline std::vector<int> right_candidates(const Task& task, const Row& row, const Example& example) {
+inline std::vector<int> right_candidates(const Task& task, const JsonLine& row, const Example& example) {
   if (task.candidates_field.empty()) return {task.label(row)};
   std::vector<int> right;
   for (std::size_t i = 0; i < example.answers.size(); ++i)
@@ -117,12 +117,12 @@ inline std::vector<int> right_candidates(const Task& task, const Row& row, const
         example.references.end())
       right.push_back(static_cast<int>(i));
   require(!right.empty(),
-          "{}: none of the answers (field '{}', the first is '{}') is among the {} candidates", row.place(),
-          task.answers_field, example.references.front(), example.answers.size());
+          "{}: none of the answers (field '{}', the first is '{}') is among the {} candidates",
+          row.location(), task.answers_field, example.references.front(), example.answers.size());
   return right;
 }
 
-inline void fill_candidates(const Task& task, const Row& row, Row& seen, Example& made) {
+inline void fill_candidates(const Task& task, const JsonLine& row, JsonLine& seen, Example& made) {
   if (!task.answers_field.empty()) made.references = references(task, row);
   made.answers = candidate_texts(task, seen);
   if (made.answers.empty()) {  // only a list in a field can be
@@ -139,8 +139,8 @@ inline void fill_candidates(const Task& task, const Row& row, Row& seen, Example
 
 }  // namespace detail
 
-inline Example Task::example(const Row& row) const {
-  Row seen = detail::prepared(*this, row);
+inline Example Task::example(const JsonLine& row) const {
+  JsonLine seen = detail::prepared(*this, row);
   Example made;
   made.line = row.line;
   if (kind == Kind::candidates) {

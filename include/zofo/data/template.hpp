@@ -26,7 +26,7 @@ class Template {
 
   /// The text with every field replaced; values are inserted as they are, braces in them mean nothing.
   /// Error for a missing field: names it, the file and line, and the fields there.
-  std::string render(const Row& row) const {
+  std::string render(const JsonLine& row) const {
     std::string result;
     for (const Piece& piece : pieces_)
       result += piece.is_field ? filtered(row.text(piece.text), piece.filter) : piece.text;

@@ -105,7 +105,7 @@ inline void write_hugging_face(const std::filesystem::path& folder, const model:
     std::vector<std::uint64_t> shape{tensor.cols};
     const bool vector = tensor.rows == 1 && (tensor.name.ends_with("norm") || tensor.name.ends_with(".bias"));
     if (!vector) shape.insert(shape.begin(), tensor.rows);
-    specs.push_back({checkpoint::hugging_face_name(tensor.name, naming, checkpoint::usual_prefix(naming)),
+    specs.push_back({checkpoint::hugging_face_name(tensor.name, naming, checkpoint::default_prefix(naming)),
                      std::move(shape)});
   }
   const std::vector<checkpoint::SafetensorsSpec> names = specs;

@@ -43,7 +43,7 @@ inline model::RopeScaling read_rope_scaling(const JsonFields& rope, std::uint32_
 inline void read_rope(const JsonFields& file, model::Config& c) {
   only(file, "partial_rotary_factor", 1.0);
   require(!(file.has("rope_parameters") && file.has("rope_scaling")),
-          "{}: rope_scaling and rope_parameters: only one of them may be there", file.place());
+          "{}: rope_scaling and rope_parameters: only one of them may be there", file.location());
   double base = file.number_or("rope_theta", 10000.0);
   for (const char* field : {"rope_parameters", "rope_scaling"}) {
     if (!file.has(field)) continue;
@@ -67,8 +67,8 @@ inline std::uint32_t read_window(const JsonFields& file, std::uint32_t layers, b
     sliding = static_cast<std::uint32_t>(std::ranges::count(types, "sliding_attention"));
   }
   require(sliding == 0 || sliding == layers,
-          "{}: use_sliding_window = true: {} of {} layers have a window: must be all or none", file.place(),
-          sliding, layers);
+          "{}: use_sliding_window = true: {} of {} layers have a window: must be all or none",
+          file.location(), sliding, layers);
   return sliding == 0 ? 0 : window;
 }
 
@@ -134,7 +134,7 @@ inline model::Config read_hugging_face_config(const checkpoint::JsonFields& file
   if (!one || std::ranges::find(known, named[0].get<std::string>()) == known.end())
     file.refuse("architectures", fmt::format("one of [\"{}\"]", fmt::join(known, "\"], [\"")));
   require(!file.has("quantization_config"), "{}: quantization_config: quantised weights are not supported",
-          file.place());
+          file.location());
   const auto architecture = named[0].get<std::string>();
   return architecture == "OPTForCausalLM" ? detail::read_opt(file)
                                           : detail::read_llama_like(file, architecture);

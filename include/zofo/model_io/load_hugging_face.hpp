@@ -27,11 +27,11 @@ namespace detail {
 
 /// What stands before the modules' names: models saved by their inner class lack the outer prefixes.
 inline std::string_view prefix_of(const checkpoint::SafetensorsFolder& folder, checkpoint::Naming naming) {
-  std::string_view prefix = checkpoint::usual_prefix(naming);
+  std::string_view prefix = checkpoint::default_prefix(naming);
   for (; !folder.has(fmt::format("{}embed_tokens.weight", prefix));
        prefix.remove_prefix(prefix.find('.') + 1))
     require(!prefix.empty(), "{}: tensor '{}embed_tokens.weight' is missing", folder.name(),
-            checkpoint::usual_prefix(naming));
+            checkpoint::default_prefix(naming));
   return prefix;
 }
 
@@ -52,18 +52,18 @@ inline void check_leftovers(const checkpoint::SafetensorsFolder& folder, const m
 inline model::Parameters load_hugging_face(const std::filesystem::path& path) {
   const auto file = checkpoint::JsonFields::load(path / "config.json");
   const model::Config config = read_hugging_face_config(file);
-  detail::naming(file.place(), [&] { config.check(); });
+  detail::naming(file.location(), [&] { config.check(); });
   const checkpoint::SafetensorsFolder folder(path);
   const checkpoint::Naming naming = naming_of(config);
   const std::string_view prefix = detail::prefix_of(folder, naming);
   std::set<std::string> used;
   const model::Layout layout(config);
-  const auto place = [&](const std::string& name) {
+  const auto location = [&](const std::string& name) {
     return fmt::format("{}: tensor '{}'", folder.file_of(name).name(), name);
   };
   for (const model::Tensor& tensor : layout.tensors()) {
     const std::string name = checkpoint::hugging_face_name(tensor.name, naming, prefix);
-    detail::check_shape(tensor, folder.tensor(name).shape, place(name));
+    detail::check_shape(tensor, folder.tensor(name).shape, location(name));
     used.insert(name);
   }
   detail::check_leftovers(folder, config, used);
@@ -73,7 +73,7 @@ inline model::Parameters load_hugging_face(const std::filesystem::path& path) {
     const std::string name = checkpoint::hugging_face_name(tensor.name, naming, prefix);
     const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
     folder.read(name, values);
-    checkpoint::check_finite(values, place(name));
+    checkpoint::check_finite(values, location(name));
     to_rotary_pairs(values, config, tensor);
   }
   return theta;

@@ -62,7 +62,8 @@ inline void check_rest(const JsonFields& file, const std::vector<std::string_vie
     const bool neutral = value.is_null() || value == false ||
                          ((value.is_object() || value.is_array() || value.is_string()) && value.empty());
     if (neutral || is_harmless(field) || std::ranges::find(read, field) != read.end()) continue;
-    require(checkpoint::is_printable_utf8(field), "{}: a field's name must be printable UTF-8", file.place());
+    require(checkpoint::is_printable_utf8(field), "{}: a field's name must be printable UTF-8",
+            file.location());
     file.refuse(field, "null, false or empty: not supported");
   }
 }
@@ -110,7 +111,7 @@ inline LoraOptions read_peft_lora_config(const checkpoint::JsonFields& file, con
   try {
     options.check();
   } catch (const Error& error) {
-    fail("{}: {}", file.place(), error.what());
+    fail("{}: {}", file.location(), error.what());
   }
   return options;
 }

@@ -56,7 +56,7 @@ inline std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora&
       if (!site.used) continue;
       const std::string ours = fmt::format("blk.{}.{}", layer, projection_weights[p]);
       const std::string module = "base_model.model." + checkpoint::hugging_face_module(
-                                                           ours, naming, checkpoint::usual_prefix(naming));
+                                                           ours, naming, checkpoint::default_prefix(naming));
       factors.push_back({module + ".lora_A.weight", site.a, lora.rank(), site.in, 0});
       factors.push_back(
           {module + ".lora_B.weight", site.b, site.out, lora.rank(), rotary_heads(shape, projection)});

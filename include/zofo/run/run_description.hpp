@@ -54,7 +54,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   ZerothOrderOptions options;
   for_each_zeroth_order_option(options, [&file]<class T>(const char* name, T& field, const char*) {
     if constexpr (NamedEnum<T>)
-      field = parse::with_path(file.place(), [&] { return enum_from<T>(name, file.string(name)); });
+      field = parse::with_path(file.location(), [&] { return enum_from<T>(name, file.string(name)); });
     else if constexpr (std::is_same_v<T, bool>)
       field = file.boolean(name);
     else if constexpr (std::is_floating_point_v<T>)
@@ -64,7 +64,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   });
   if (!file.at("seed").is_number_unsigned()) file.refuse("seed", "an integer in [0, 2^64 - 1]");
   options.seed = file.at("seed").get<std::uint64_t>();
-  parse::with_path(file.place(), [&options] { options.check_zeroth_order(); });
+  parse::with_path(file.location(), [&options] { options.check_zeroth_order(); });
   return options;
 }
 
@@ -166,7 +166,7 @@ inline RunDescription read_description(const std::filesystem::path& run) {
   const auto file = checkpoint::JsonFields::load(path);
   RunDescription made;
   const auto choice = [&file]<NamedEnum E>(E, const char* field) {
-    return parse::with_path(file.place(), [&] { return enum_from<E>(field, file.string(field)); });
+    return parse::with_path(file.location(), [&] { return enum_from<E>(field, file.string(field)); });
   };
   made.method = choice(Method{}, "method");
   made.model = file.string("model");
