@@ -1,10 +1,12 @@
 /// @file Templates: a text with its braces doubled renders to itself, two templates one behind the other
 /// render to what each does, and a row without the fields is refused. A NUL byte in the input cuts it in two.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "fuzz.hpp"
+#include "zofo/data/jsonl.hpp"
 #include "zofo/data/template.hpp"
 
 using namespace zofo::data;

@@ -1,10 +1,12 @@
 /// @file TOML: an input is read as a `task.toml` and as a run's options. Every template of a task that loads
 /// makes examples or refuses the row; options written again read the same.
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "fuzz.hpp"
 #include "zofo/config/options_toml.hpp"
 #include "zofo/config/run_options.hpp"
+#include "zofo/data/jsonl.hpp"
 #include "zofo/data/task.hpp"
 
 using namespace zofo;

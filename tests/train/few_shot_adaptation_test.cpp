@@ -74,11 +74,11 @@ TEST_CASE("examples are drawn by class or in all, by the seed alone", "[train]")
   CHECK(classes == std::vector<int>{3, 3, 3});
   const auto five = draw_examples(f.data, {5, false}, 8);
   CHECK(std::set<std::size_t>(five.begin(), five.end()).size() == 5);
-  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training rows"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
   CHECK_THROWS_WITH(draw_examples(f.data, {0, true}, 8), contains("shots = 0"));
   CHECK_THROWS_WITH(draw_examples(f.data, {37, false}, 8), contains("examples = 37"));
   std::erase_if(f.data.train, [](const data::Example& row) { return row.label == 1; });
-  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training rows"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training examples"));
 }
 
 TEST_CASE("in-context learning shows the draw's examples", "[train]") {

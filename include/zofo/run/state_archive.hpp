@@ -19,6 +19,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::llm {
 
