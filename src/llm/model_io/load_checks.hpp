@@ -1,4 +1,4 @@
-/// @file What every loader checks of a model's weights, whatever their format.
+/// @file Checks of a model's weights that all loaders share.
 #pragma once
 
 #include <cstdint>
@@ -6,24 +6,19 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "zofo/core/error.hpp"
 #include "zofo/model/layout.hpp"
 
 namespace zofo::llm::detail {
 
-// Shapes are compared before the arena is allocated: a hostile config must not ask for memory that the file
-// does not back. `shape` is row-major; a vector may be stored with one extent or two.
-inline void check_shape(const model::Tensor& wanted, std::span<const std::uint64_t> shape,
-                        const std::string& location) {
-  const bool vector = wanted.rows == 1 && shape.size() == 1 && shape[0] == wanted.cols;
-  const bool matrix = shape.size() == 2 && shape[0] == wanted.rows && shape[1] == wanted.cols;
-  require(vector || matrix, "{}: its shape [{}] is not [{}, {}]", location, fmt::join(shape, ", "),
-          wanted.rows, wanted.cols);
-}
+/// Throws Error, starting with `location`, unless a row-major shape is that of a weight; a vector may have
+/// one extent or two. Loaders compare shapes before they allocate the weights: a hostile config must not
+/// allocate memory for weights that the file does not have.
+void check_shape(const model::Tensor& wanted, std::span<const std::uint64_t> shape,
+                 const std::string& location);
 
-// What `read` returns; its errors name the file, which the checks of values alone don't know.
+/// Returns the result of `read`. Its errors get the file's name, which checks of values do not know.
 template <class Read>
 auto naming(const std::filesystem::path& path, Read&& read) {
   try {
