@@ -94,7 +94,7 @@ class Adapt(Case):
 
     def test_what_it_refuses(self):
         self.refused(self.adapt(), "--shots or --examples")
-        self.refused(self.adapt("--shots", 500), "shots = 500", "class 0", "training rows")
+        self.refused(self.adapt("--shots", 500), "shots = 500", "class 0", "training examples")
         self.refused(self.adapt("--shots", 0), "shots = 0")
         self.refused(self.adapt("--examples", 61), "examples = 61", "60")
         self.refused(zofo("adapt", "--model", self.model, "--task", self.new, "--shots", 2, "--learning-rate", 11), "learning_rate = 11")
@@ -102,7 +102,7 @@ class Adapt(Case):
         self.refused(self.adapt("--shots", 2, "--run", self.task), "meta.json", "not the folder of a meta-trained run")
         self.refused(self.adapt("--shots", "2,3", "--out", self.here / "o"), "--out")
         empty = self.make_task("empty", toml=TASK.replace('" yes"]', '" yes", " stone"]'))
-        self.refused(self.adapt("--shots", 1, task=empty), "class 2 (' stone') has 0 training rows")
+        self.refused(self.adapt("--shots", 1, task=empty), "class 2 (' stone') has 0 training examples")
         self.refused(self.adapt("--shots", 1, task=f"{self.new},{self.new}"), "'new' is named twice")
         self.good(self.adapt("--shots", 1, "--out", self.here / "o"))
         self.refused(self.adapt("--shots", 1, "--out", self.here / "o"), "already exists")

@@ -8,6 +8,7 @@
 #include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/checkpoint/widen.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"

@@ -21,7 +21,7 @@ Eigen::VectorXf filled(float value) { return Eigen::VectorXf::Constant(3, value)
 // As version 1 saved a fine-tuning with SVRG, after its first step.
 RunState version_1() {
   RunState state;
-  state.numbers = {
+  state.json() = {
       {"version", 1},
       {"options", "method = 'bilevel'\n"},
       {"place", {{"model", "m"}}},
@@ -57,7 +57,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
   CHECK(state.number<int>("version") == state_version);
   CHECK(state.number<std::string>("command") == "finetune");
   for (const char* name : {"options", "place", "identity", "log", "steps", "rows", "next_step", "stopping"})
-    CHECK(state.numbers.at(name) == version_1().numbers.at(name));
+    CHECK(state.json().at(name) == version_1().json().at(name));
 
   CpuDevice device;
   AdapterPair<Eigen::VectorXf> pair;
@@ -95,7 +95,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
 
 TEST_CASE("a state of version 2 becomes one of today", "[train]") {
   RunState old;
-  old.numbers = {
+  old.json() = {
       {"of", "meta-train"},
       {"version", 2},
       {"options", ""},
@@ -121,7 +121,7 @@ TEST_CASE("a state of version 2 becomes one of today", "[train]") {
   CHECK(state.number<std::string>("command") == "meta-train");
   CHECK(state.number<std::uint32_t>("steps") == 3);
   CHECK(state.number<std::uint64_t>("rows") == 120);
-  CHECK(!state.numbers.contains(adapters_name(0)));
+  CHECK(!state.json().contains(adapters_name(0)));
   CpuDevice device;
   AdapterPair<Eigen::VectorXf> pair;
   TaskState<inner::Adam, Eigen::VectorXf> own;
@@ -160,7 +160,7 @@ TEST_CASE("a state with old names of options is resumed by today's", "[train]") 
         std::pair("'persistent'", "'kept'"), std::pair("'k_proj,o_proj'", "'k,o'")})
     text.replace(text.find(value), std::string_view(value).size(), old_value);
   RunState state;
-  state.numbers = {{"version", state_version}, {"command", "finetune"}, {"options", text}, {"steps", 12}};
+  state.json() = {{"version", state_version}, {"command", "finetune"}, {"options", text}, {"steps", 12}};
   Hints hints;
   const RunOptions started = options_of(state, &hints);
   CHECK(to_toml(started) == to_toml(today));
@@ -182,7 +182,7 @@ TEST_CASE("an older state that lacks something is refused by its name", "[train]
   state.vectors.erase("s");
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("vector 's'"));
   state = version_1();
-  state.numbers.erase("reduction");
+  state.json().erase("reduction");
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("reduction"));
   RunOptions counted = options;
   counted.outer_optimizer = OuterKind::rms_scalar;
@@ -190,6 +190,6 @@ TEST_CASE("an older state that lacks something is refused by its name", "[train]
   CHECK_THROWS_WITH(old_states::converted(version_1(), 1, counted),
                     contains("version 1: rms-scalar with storm"));
   state = version_1();
-  state.numbers["reduction"]["terms"] = {{1, 2}};
+  state.json()["reduction"]["terms"] = {{1, 2}};
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("saved state"));
 }

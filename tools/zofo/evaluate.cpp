@@ -44,23 +44,23 @@ void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::ve
   const data::Metric metric = tasks.front().task.metric;
   std::vector<double> figures;
   for (const llm::Scores& each : scores) figures.push_back(llm::figure(each, metric));
-  const data::Spread spread = data::spread(figures);
+  const data::Summary summary = data::summary(figures);
   if (json) {
     nlohmann::json list = nlohmann::json::array();
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       list.push_back(report(tasks[i].task, scores[i], peak));
       list.back()["template"] = tasks[i].task.template_name;
     }
-    const nlohmann::json out = {{"templates", list},    {"metric", data::name_of(metric)},
-                                {"mean", spread.mean},  {"deviation", spread.deviation},
-                                {"lowest", spread.low}, {"highest", spread.high}};
+    const nlohmann::json out = {{"templates", list},     {"metric", data::name_of(metric)},
+                                {"mean", summary.mean},  {"deviation", summary.standard_deviation},
+                                {"lowest", summary.low}, {"highest", summary.high}};
     return write_out("{}\n", out.dump());
   }
   write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
-  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", spread.mean,
-            spread.deviation, spread.low, spread.high, scores.front().rows);
+  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", summary.mean,
+            summary.standard_deviation, summary.low, summary.high, scores.front().rows);
 }
 
 void add_evaluate(CLI::App& app, Action& action) {

@@ -46,7 +46,7 @@ namespace detail {
 inline std::string_view name_in(const checkpoint::JsonFields& file, std::string_view option) {
   const std::string_view old_name = old_option(option);
   if (old_name.empty() || !file.has(old_name)) return option;
-  require(!file.has(option), "{}: {}: the old name of {}, which is there too", file.place(), old_name,
+  require(!file.has(option), "{}: {}: the old name of {}, which is there too", file.location(), old_name,
           option);
   return old_name;
 }
@@ -70,7 +70,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   for_each_zeroth_order_option(options, [&file]<class T>(const char* option, T& field, const char*) {
     const std::string_view name = detail::name_in(file, option);
     if constexpr (NamedEnum<T>)
-      field = parse::with_path(file.place(), [&] {
+      field = parse::with_path(file.location(), [&] {
         return enum_from<T>(name, current_value(option, file.string(name), name, nullptr));
       });
     else if constexpr (std::is_same_v<T, bool>)
@@ -82,7 +82,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   });
   if (!file.at("seed").is_number_unsigned()) file.refuse("seed", "an integer in [0, 2^64 - 1]");
   options.seed = file.at("seed").get<std::uint64_t>();
-  parse::with_path(file.place(), [&options] { options.check_zeroth_order(); });
+  parse::with_path(file.location(), [&options] { options.check_zeroth_order(); });
   return options;
 }
 
@@ -185,7 +185,7 @@ inline RunDescription read_description(const std::filesystem::path& run) {
   RunDescription made;
   const auto choice = [&file]<NamedEnum E>(E, std::string_view option) {
     const std::string_view field = detail::name_in(file, option);
-    return parse::with_path(file.place(), [&] {
+    return parse::with_path(file.location(), [&] {
       return enum_from<E>(field, current_value(option, file.string(field), field, nullptr));
     });
   };

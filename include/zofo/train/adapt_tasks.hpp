@@ -124,7 +124,7 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
               task.task.name);
     for (const Count count : request.counts)
       static_cast<void>(draw_examples(task, count, request.options.seed));
-    if (described) described->check_words(request.run, task.task.name, task.task.options);
+    if (described) described->check_words(request.run, task.task.name, task.task.choices);
   }
   std::vector<TrajectoryStep> trajectory;
   if (described) {

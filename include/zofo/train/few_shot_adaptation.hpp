@@ -64,7 +64,7 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   if (count.each && data.task.kind == data::Kind::choice) {
     std::vector<int> labels;
     for (const data::Example& each : data.train) labels.push_back(each.label);
-    return data::balanced_shots(labels, data.task.options, count.number, seed);
+    return data::sample_shots(labels, data.task.choices, count.number, seed);
   }
   require(count.number >= 1 && count.number <= data.train.size(),
           "task {}: {} = {}: must be in [1, {}], the number of training rows", data.task.name,
@@ -100,9 +100,9 @@ class Adaptation {
         theta_(theta),
         data_(data),
         training_(encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0,
-                              data.task.name + "/train.jsonl")),
-        held_out_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation, held_out_examples,
-                              data.task.name + "/validation.jsonl")) {}
+                                  data.task.name + "/train.jsonl")),
+        held_out_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation,
+                                  held_out_examples, data.task.name + "/validation.jsonl")) {}
 
   /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
   /// options.seed + d.
@@ -134,11 +134,11 @@ class Adaptation {
     for (FewShotResult& draw : draws) {
       std::vector<std::string> shown;
       for (const std::size_t i : draw_examples(data_, count, draw.seed))
-        shown.push_back(data::solved(data_.task, data_.train[i]));
+        shown.push_back(data::demonstration_text(data_.task, data_.train[i]));
       draw.examples = shown.size();
       const std::vector<EncodedExample> rows =
           encode_examples(ExampleEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
-                      held_out_.size(), data_.task.name + "/validation.jsonl");
+                          held_out_.size(), data_.task.name + "/validation.jsonl");
       draw.scores = evaluate<Backend>(transformer_, theta_, nullptr, rows);
     }
     return draws;

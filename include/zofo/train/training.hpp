@@ -97,7 +97,7 @@ class Training {
 
   /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
   RunResult run() {
-    if (resume_info_.saved && resume_info_.saved->numbers.contains("before"))
+    if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
     if (options_.scores_before() && before_.empty()) {
       before_ = model_.score_backbone(0);
@@ -129,8 +129,10 @@ class Training {
     outputs().describe();
   }
   [[nodiscard]] RunOutputs outputs() const {
-    return {inputs_.folder,  options_,           inputs_.tasks, inputs_.model.parameters.config(),
-            model_.layout(), resume_info_.base_model, model_hash_};
+    return {inputs_.folder,  options_,
+            inputs_.tasks,   inputs_.model.parameters.config(),
+            model_.layout(), resume_info_.base_model,
+            model_hash_};
   }
 
   // ---- training ----
@@ -159,7 +161,9 @@ class Training {
                          perturbation, make_reduction(options_), outer, lower, upper},
                      loop);
     UpdateDistance distance(perturbation, outer, theta);
-    const auto save = [&] { checkpointer_.save(timer_.counters().seconds, [&] { return state(solver, adapters); }); };
+    const auto save = [&] {
+      checkpointer_.save(timer_.counters().seconds, [&] { return state(solver, adapters); });
+    };
     if (resume_info_.saved) resume(solver, adapters, theta, distance);
     const bool continues = can_continue();
     if (continues) adapters.prepare(solver);
@@ -223,12 +227,12 @@ class Training {
   template <class RunSolver, class Adapters>
   checkpoint::RunState state(RunSolver& solver, Adapters& adapters) {
     checkpoint::RunState out;
-    out.numbers = {{"version", state_version},
-                   {"command", to_text(options_.command)},
-                   {"options", to_toml(options_)},
-                   {"place", resume_info_.place},
-                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
-    if (!before_.empty()) out.numbers["before"] = to_json(before_);
+    out.json() = {{"version", state_version},
+                  {"command", to_text(options_.command)},
+                  {"options", to_toml(options_)},
+                  {"place", resume_info_.place},
+                  {"identity", fingerprints(model_hash_, inputs_.tasks)}};
+    if (!before_.empty()) out.json()["before"] = to_json(before_);
     log_.save(out);
     timer_.save(out);
     stopping_.save(out);
@@ -314,8 +318,8 @@ class Training {
     const Counters& counters = timer_.counters();
     std::size_t rows = 0;
     for (const RunTask& task : inputs_.tasks) rows += task.held_out.size();
-    inputs_.progress.note(
-        fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps, counters.seconds, rows));
+    inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps,
+                                      counters.seconds, rows));
     std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
     if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
     log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, counters, scores);

@@ -1,11 +1,12 @@
-/// @file Sizes of GGUF's value types, and integers of any width.
+/// @file Sizes of GGUF's value types, and reading of integers of any width.
 #pragma once
 
 #include <cstdint>
 
-#include "zofo/checkpoint/gguf_cursor.hpp"
+#include "gguf_cursor.hpp"
+#include "zofo/checkpoint/gguf_format.hpp"
 
-namespace zofo::checkpoint::detail {
+namespace zofo::checkpoint {
 
 /// Bytes of one value; 0 for strings and arrays, which have no fixed size, and for unknown types.
 inline std::uint64_t value_size(GgufValue type) {
@@ -32,12 +33,12 @@ inline std::uint64_t value_size(GgufValue type) {
   return 0;
 }
 
-/// Whether a value is an integer of some width.
+/// Whether the type is an integer of any width.
 inline bool is_integer(GgufValue type) {
   return value_size(type) > 0 && type != GgufValue::F32 && type != GgufValue::F64 && type != GgufValue::Bool;
 }
 
-/// Calls `f` with the next value when it is an integer; false, with nothing read, when it is not.
+/// Reads an integer and calls `f` with it. Returns false and reads nothing if the type is not an integer.
 template <class F>
 bool visit_integer(GgufCursor& cursor, GgufValue type, F&& f) {
   switch (type) {
@@ -62,4 +63,4 @@ bool visit_integer(GgufCursor& cursor, GgufValue type, F&& f) {
   }
 }
 
-}  // namespace zofo::checkpoint::detail
+}  // namespace zofo::checkpoint

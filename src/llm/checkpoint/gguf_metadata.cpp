@@ -1,78 +1,15 @@
-/// @file The metadata of a GGUF file: keys with typed values.
-#pragma once
+#include "gguf_metadata.hpp"
 
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <map>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#include "zofo/checkpoint/gguf_cursor.hpp"
-#include "zofo/checkpoint/gguf_values.hpp"
+#include "gguf_values.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
 
-/// Keys of a file and where their values are in its bytes, which must outlive it; `name` stands for the file
-/// in messages. Each length is checked when a value is read first.
-class GgufMetadata {
- public:
-  GgufMetadata() = default;
-  GgufMetadata(std::span<const std::byte> bytes, std::string name) : name_(std::move(name)), bytes_(bytes) {}
+void GgufMetadata::wrong_type(std::string_view key, std::string_view wanted) const {
+  fail("{}: key '{}': must be {}", name_, key, wanted);
+}
 
-  /// Reads the next key and its value. Throws Error naming the file and what is wrong.
-  void read_value(GgufCursor& cursor);
-
-  /// Whether the metadata has `key`.
-  [[nodiscard]] bool has(std::string_view key) const { return values_.contains(key); }
-  /// All keys, sorted.
-  [[nodiscard]] std::vector<std::string> keys() const;
-  /// A string. As all accessors below, throws Error naming file and key when it is missing or of another
-  /// type.
-  [[nodiscard]] std::string string(std::string_view key) const;
-  /// An integer of any width that is not negative.
-  [[nodiscard]] std::uint64_t unsigned_integer(std::string_view key) const;
-  /// A float of any width, or an integer, as double.
-  [[nodiscard]] double number(std::string_view key) const;
-  /// A bool.
-  [[nodiscard]] bool boolean(std::string_view key) const;
-  /// An array of strings.
-  [[nodiscard]] std::vector<std::string> strings(std::string_view key) const;
-  /// An array of floats of any width, rounded to float.
-  [[nodiscard]] std::vector<float> floats(std::string_view key) const;
-  /// An array of integers of any width.
-  [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key) const;
-  /// A value of any type as its bytes.
-  [[nodiscard]] GgufRaw raw(std::string_view key) const;
-
- private:
-  /// A value: where its first element starts. A scalar is one element.
-  struct Value {
-    GgufValue type;
-    bool array;
-    std::uint64_t count;
-    std::uint64_t position;
-  };
-
-  [[nodiscard]] const Value& value(std::string_view key, bool array, std::string_view wanted) const;
-  [[noreturn]] void wrong_type(std::string_view key, std::string_view wanted) const {
-    fail("{}: key '{}': must be {}", name_, key, wanted);
-  }
-  [[nodiscard]] GgufCursor at(const Value& value) const { return {bytes_, name_, value.position}; }
-  template <std::integral T>
-  [[nodiscard]] T read_integer(GgufCursor& cursor, GgufValue type, std::string_view key,
-                               std::string_view wanted) const;
-
-  std::string name_;
-  std::span<const std::byte> bytes_;
-  std::map<std::string, Value, std::less<>> values_;
-};
-
-inline void GgufMetadata::read_value(GgufCursor& cursor) {
+void GgufMetadata::read_value(GgufCursor& cursor) {
   const std::string key = cursor.name("key");
   auto type = static_cast<GgufValue>(cursor.read<std::uint32_t>(key));
   const bool array = type == GgufValue::Array;
@@ -82,18 +19,18 @@ inline void GgufMetadata::read_value(GgufCursor& cursor) {
     count = cursor.read<std::uint64_t>(key);
   }
   const bool string = type == GgufValue::String;
-  const std::uint64_t size = string ? sizeof(std::uint64_t) : detail::value_size(type);
+  const std::uint64_t size = string ? sizeof(std::uint64_t) : value_size(type);
   require(size > 0, "{}: key '{}': {}type {}: must be 0 to 12, and in arrays not 9", name_, key,
           array ? "element " : "", static_cast<std::uint32_t>(type));
-  const auto [place, fresh] = values_.emplace(key, Value{type, array, count, cursor.position()});
+  const auto [position, fresh] = values_.emplace(key, Value{type, array, count, cursor.position()});
   require(fresh, "{}: key '{}' appears twice", name_, key);
   if (!string) return cursor.skip(count, size, key);
   cursor.check_count(count, size, key);
   for (std::uint64_t i = 0; i < count; ++i) cursor.text(key);
 }
 
-inline const GgufMetadata::Value& GgufMetadata::value(std::string_view key, bool array,
-                                                      std::string_view wanted) const {
+const GgufMetadata::Value& GgufMetadata::value(std::string_view key, bool array,
+                                               std::string_view wanted) const {
   const auto found = values_.find(key);
   require(found != values_.end(), "{}: key '{}' is missing: must be {}", name_, key, wanted);
   if (found->second.array != array) wrong_type(key, wanted);
@@ -104,7 +41,7 @@ template <std::integral T>
 T GgufMetadata::read_integer(GgufCursor& cursor, GgufValue type, std::string_view key,
                              std::string_view wanted) const {
   T result{};
-  const bool integer = detail::visit_integer(cursor, type, [&](auto number) {
+  const bool integer = visit_integer(cursor, type, [&](auto number) {
     require(std::in_range<T>(number), "{}: key '{}' = {}: must be {}", name_, key, number, wanted);
     result = static_cast<T>(number);
   });
@@ -112,39 +49,39 @@ T GgufMetadata::read_integer(GgufCursor& cursor, GgufValue type, std::string_vie
   return result;
 }
 
-inline std::vector<std::string> GgufMetadata::keys() const {
+std::vector<std::string> GgufMetadata::keys() const {
   std::vector<std::string> result;
   for (const auto& [key, value] : values_) result.push_back(key);
   return result;
 }
 
-inline std::string GgufMetadata::string(std::string_view key) const {
+std::string GgufMetadata::string(std::string_view key) const {
   const Value& found = value(key, false, "a string");
   if (found.type != GgufValue::String) wrong_type(key, "a string");
   GgufCursor cursor = at(found);
   return std::string(cursor.text(key));
 }
 
-inline std::uint64_t GgufMetadata::unsigned_integer(std::string_view key) const {
+std::uint64_t GgufMetadata::unsigned_integer(std::string_view key) const {
   constexpr std::string_view wanted = "an integer >= 0";
   const Value& found = value(key, false, wanted);
   GgufCursor cursor = at(found);
   return read_integer<std::uint64_t>(cursor, found.type, key, wanted);
 }
 
-inline double GgufMetadata::number(std::string_view key) const {
+double GgufMetadata::number(std::string_view key) const {
   const Value& found = value(key, false, "a number");
   GgufCursor cursor = at(found);
   if (found.type == GgufValue::F32) return static_cast<double>(cursor.read<float>(key));
   if (found.type == GgufValue::F64) return cursor.read<double>(key);
   double result = 0;
   const bool integer =
-      detail::visit_integer(cursor, found.type, [&](auto number) { result = static_cast<double>(number); });
+      visit_integer(cursor, found.type, [&](auto number) { result = static_cast<double>(number); });
   if (!integer) wrong_type(key, "a number");
   return result;
 }
 
-inline bool GgufMetadata::boolean(std::string_view key) const {
+bool GgufMetadata::boolean(std::string_view key) const {
   const Value& found = value(key, false, "a bool");
   if (found.type != GgufValue::Bool) wrong_type(key, "a bool");
   GgufCursor cursor = at(found);
@@ -153,7 +90,7 @@ inline bool GgufMetadata::boolean(std::string_view key) const {
   return byte == 1;
 }
 
-inline std::vector<std::string> GgufMetadata::strings(std::string_view key) const {
+std::vector<std::string> GgufMetadata::strings(std::string_view key) const {
   const Value& found = value(key, true, "an array of strings");
   if (found.type != GgufValue::String) wrong_type(key, "an array of strings");
   GgufCursor cursor = at(found);
@@ -163,7 +100,7 @@ inline std::vector<std::string> GgufMetadata::strings(std::string_view key) cons
   return result;
 }
 
-inline std::vector<float> GgufMetadata::floats(std::string_view key) const {
+std::vector<float> GgufMetadata::floats(std::string_view key) const {
   const Value& found = value(key, true, "an array of floats");
   const bool wide = found.type == GgufValue::F64;
   if (!wide && found.type != GgufValue::F32) wrong_type(key, "an array of floats");
@@ -174,17 +111,17 @@ inline std::vector<float> GgufMetadata::floats(std::string_view key) const {
   return result;
 }
 
-inline std::vector<std::int64_t> GgufMetadata::integers(std::string_view key) const {
+std::vector<std::int64_t> GgufMetadata::integers(std::string_view key) const {
   constexpr std::string_view wanted = "an array of integers below 2^63";
   const Value& found = value(key, true, wanted);
-  if (!detail::is_integer(found.type)) wrong_type(key, wanted);  // also where there are none
+  if (!is_integer(found.type)) wrong_type(key, wanted);  // an empty array has a type too
   GgufCursor cursor = at(found);
   std::vector<std::int64_t> result(static_cast<std::size_t>(found.count));
   for (std::int64_t& item : result) item = read_integer<std::int64_t>(cursor, found.type, key, wanted);
   return result;
 }
 
-inline GgufRaw GgufMetadata::raw(std::string_view key) const {
+GgufRaw GgufMetadata::raw(std::string_view key) const {
   const auto found = values_.find(key);
   require(found != values_.end(), "{}: key '{}' is missing", name_, key);
   const Value& it = found->second;
@@ -192,7 +129,7 @@ inline GgufRaw GgufMetadata::raw(std::string_view key) const {
   if (it.type == GgufValue::String)
     for (std::uint64_t i = 0; i < it.count; ++i) cursor.text(key);
   else
-    cursor.skip(it.count, detail::value_size(it.type), key);
+    cursor.skip(it.count, value_size(it.type), key);
   return {it.type, it.array, it.count, bytes_.subspan(it.position, cursor.position() - it.position)};
 }
 

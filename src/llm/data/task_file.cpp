@@ -1,61 +1,56 @@
-/// @file Reading a `task.toml`.
-#pragma once
+#include "zofo/data/task_definition.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
-#include <cstdint>
-#include <filesystem>
 #include <initializer_list>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
+#include "task_folder.hpp"
+#include "task_table.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/data/task_definition.hpp"
-#include "zofo/data/task_table.hpp"
 #include "zofo/parse/toml.hpp"
 
-namespace zofo::data::detail {
+namespace zofo::data {
 
-inline constexpr std::array<std::string_view, 23> task_keys{"name",
-                                                            "kind",
-                                                            "prompt",
-                                                            "options",
-                                                            "label_field",
-                                                            "label_map",
-                                                            "max_prompt_tokens",
-                                                            "score",
-                                                            "loss",
-                                                            "metric",
-                                                            "candidates",
-                                                            "candidates_field",
-                                                            "answers_field",
-                                                            "continuation",
-                                                            "gap",
-                                                            "values",
-                                                            "replace",
-                                                            "neutral",
-                                                            "separator",
-                                                            "stop",
-                                                            "max_new_tokens",
-                                                            "answer_rule",
-                                                            "templates"};
-inline constexpr std::array<std::string_view, 6> variant_keys{"name",         "prompt",  "options",
-                                                              "continuation", "neutral", "separator"};
+namespace {
 
-/// Keys that a kind has no use for are mistakes.
-inline void refuse_keys(const TaskTable& toml, std::string_view kind,
-                        std::initializer_list<std::string_view> keys) {
+using detail::TaskTable;
+
+constexpr std::array<std::string_view, 23> task_keys{"name",
+                                                     "kind",
+                                                     "prompt",
+                                                     "options",
+                                                     "label_field",
+                                                     "label_map",
+                                                     "max_prompt_tokens",
+                                                     "score",
+                                                     "loss",
+                                                     "metric",
+                                                     "candidates",
+                                                     "candidates_field",
+                                                     "answers_field",
+                                                     "continuation",
+                                                     "gap",
+                                                     "values",
+                                                     "replace",
+                                                     "neutral",
+                                                     "separator",
+                                                     "stop",
+                                                     "max_new_tokens",
+                                                     "answer_rule",
+                                                     "templates"};
+constexpr std::array<std::string_view, 6> variant_keys{"name",         "prompt",  "options",
+                                                       "continuation", "neutral", "separator"};
+
+// A key without meaning for the kind is an error.
+void refuse_keys(const TaskTable& toml, std::string_view kind, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys)
     if (toml.has(key))
       fail("{}:{}: {}: has no meaning for kind \"{}\"", toml.file(), toml.at(key).source().begin.line, key,
            kind);
 }
 
-inline void refuse_foreign_keys(const TaskTable& toml, Kind kind) {
+void refuse_foreign_keys(const TaskTable& toml, Kind kind) {
   if (kind == Kind::choice)
     refuse_keys(toml, "choice",
                 {"candidates", "candidates_field", "continuation", "answers_field", "answer_rule", "stop",
@@ -67,8 +62,8 @@ inline void refuse_foreign_keys(const TaskTable& toml, Kind kind) {
                 {"options", "candidates", "candidates_field", "label_field", "label_map", "neutral"});
 }
 
-/// Tables inside a task file.
-inline void read_tables(const TaskTable& toml, Task& task) {
+// The tables inside a task file.
+void read_tables(const TaskTable& toml, Task& task) {
   if (toml.has("gap")) {
     static constexpr std::array<std::string_view, 2> keys{"field", "mark"};
     const TaskTable gap(toml.file(), toml.table("gap", "field and mark"), keys, "gap.");
@@ -83,8 +78,8 @@ inline void read_tables(const TaskTable& toml, Task& task) {
   for (const std::string_view field : names) task.values[std::string(field)] = values.words(field);
 }
 
-/// Everything but the variants.
-inline Task read_base(const TaskTable& toml, std::string default_name) {
+// Everything except the further templates.
+Task read_base(const TaskTable& toml, std::string default_name) {
   using enum Metric;
   const Kind kind = toml.word_or<Kind>(
       "kind", Kind::choice,
@@ -92,16 +87,16 @@ inline Task read_base(const TaskTable& toml, std::string default_name) {
   refuse_foreign_keys(toml, kind);
   Task task{.name = toml.string_or("name", std::move(default_name)),
             .prompt = toml.text("prompt"),
-            .options = kind == Kind::choice ? toml.strings("options") : std::vector<std::string>{},
+            .choices = kind == Kind::choice ? toml.strings("options") : std::vector<std::string>{},
             .label_field = {},
             .label_map = {},
             .max_prompt_tokens = toml.count_or("max_prompt_tokens", 0)};
   task.kind = kind;
-  const bool written = kind == Kind::generate;
+  const bool generated = kind == Kind::generate;
   task.score = toml.word_or<Score>("score", Score::sum, {{"sum", Score::sum}, {"mean", Score::mean}});
-  task.loss = toml.word_or<Loss>("loss", written ? Loss::answer : Loss::options,
-                                 {{"options", Loss::options}, {"answer", Loss::answer}});
-  task.metric = toml.word_or<Metric>("metric", written ? f1 : accuracy,
+  task.loss = toml.word_or<Loss>("loss", generated ? Loss::answer : Loss::choices,
+                                 {{"options", Loss::choices}, {"answer", Loss::answer}});
+  task.metric = toml.word_or<Metric>("metric", generated ? f1 : accuracy,
                                      {{"accuracy", accuracy},
                                       {"macro_f1", macro_f1},
                                       {"balanced_accuracy", balanced_accuracy},
@@ -125,23 +120,23 @@ inline Task read_base(const TaskTable& toml, std::string default_name) {
   return task;
 }
 
-/// The task under one of its `[[templates]]`.
-inline Task read_variant(const TaskTable& toml, Task task) {
+// The task under one of its `[[templates]]`.
+Task read_variant(const TaskTable& toml, Task task) {
   task.template_name = toml.string("name");
   task.prompt = toml.text("prompt");
   require(task.kind == Kind::choice || !toml.has("options"),
           "{}: template '{}': options: only for kind \"choice\"", toml.file(), task.template_name);
   require(task.kind != Kind::choice || !toml.has("continuation"),
           "{}: template '{}': continuation: not for kind \"choice\"", toml.file(), task.template_name);
-  if (toml.has("options")) task.options = toml.strings("options");
+  if (toml.has("options")) task.choices = toml.strings("options");
   if (toml.has("continuation")) task.continuation = toml.text("continuation");
-  task.neutral = toml.optional_text("neutral");  // that of another wording would not fit
+  task.neutral = toml.optional_text("neutral");  // that of another wording does not match
   task.separator = toml.string_or("separator", task.separator);
   return task;
 }
 
-/// All templates of a task file, the one of the file's own keys first. Each is checked.
-inline std::vector<Task> read_templates(const TaskTable& toml, std::string default_name) {
+// All templates of a task file, checked; the one of the top-level keys comes first.
+std::vector<Task> read_templates(const TaskTable& toml, std::string default_name) {
   std::vector<Task> tasks{read_base(toml, std::move(default_name))};
   tasks.front().check(toml.file());
   if (!toml.has("templates")) return tasks;
@@ -154,7 +149,7 @@ inline std::vector<Task> read_templates(const TaskTable& toml, std::string defau
     Task made =
         read_variant(TaskTable(toml.file(), *node.as_table(), variant_keys, where + "."), tasks.front());
     require(std::find(names.begin(), names.end(), made.template_name) == names.end(),
-            "{}: {}: the name '{}' is taken", toml.file(), where, made.template_name);
+            "{}: {}: the name '{}' is used twice", toml.file(), where, made.template_name);
     made.check(fmt::format("{}: template '{}'", toml.file(), made.template_name));
     names.push_back(made.template_name);
     tasks.push_back(std::move(made));
@@ -163,21 +158,13 @@ inline std::vector<Task> read_templates(const TaskTable& toml, std::string defau
   return tasks;
 }
 
-/// The name of the folder that a file lies in, "." and ".." resolved.
-inline std::string folder_name(const std::filesystem::path& file) {
-  return std::filesystem::absolute(file).lexically_normal().parent_path().filename().string();
-}
+}  // namespace
 
-}  // namespace zofo::data::detail
-
-namespace zofo::data {
-
-inline Task Task::load(const std::filesystem::path& path, const std::string& template_name) {
+Task Task::load(const std::filesystem::path& path, const std::string& template_name) {
   const std::string file = path.string();
   require(std::filesystem::is_regular_file(path), "{}: no such file", file);
   const toml::table table = parse::read_toml(path);
-  std::vector<Task> tasks =
-      detail::read_templates(detail::TaskTable(file, table, detail::task_keys), detail::folder_name(path));
+  std::vector<Task> tasks = read_templates(TaskTable(file, table, task_keys), detail::folder_name(path));
   for (Task& task : tasks)
     if (template_name.empty() || task.template_name == template_name) return std::move(task);
   fail("{}: template '{}': must be one of {}", file, template_name, fmt::join(tasks[0].template_names, ", "));
