@@ -35,7 +35,7 @@ std::vector<std::string> request_lines(const std::string& name, const std::strin
           rows);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows; ++i)
-    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.options}}.dump());
+    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.choices}}.dump());
   return lines;
 }
 

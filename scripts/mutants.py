@@ -20,7 +20,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/theory/mutants.md"
+PAGE = ROOT / "docs/results/theory/mutants.md"
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 COMPILE_LIMIT, RUN_LIMIT = 600, 300  # seconds
 # What no mutant changes, compiled once: half of the time of a statement is in these.

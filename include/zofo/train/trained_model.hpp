@@ -44,10 +44,11 @@ class TrainedModel {
         tasks_(tasks),
         layout_(make_adapter(theta.config(), options)),
         theta_(place(theta)),
-        transformer_(device.backend(), theta.config(), layout_, options.recompute),
+        transformer_(device.backend(), theta.config(), layout_, options.gradient_checkpointing),
         estimated_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
         adapters_(device, options,
-                  {std::move(folder), options.in_memory, options.tied() ? 1 : tasks.size(), estimated_}) {}
+                  {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
+                   estimated_}) {}
 
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
   [[nodiscard]] Theta& theta() { return theta_; }
@@ -173,7 +174,7 @@ class TrainedModel {
                std::max(cache.positions, own.cache.positions)};
       passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
     }
-    device_.expect(theta.config(), layout_, extent, passes, options_.recompute);
+    device_.expect(theta.config(), layout_, extent, passes, options_.gradient_checkpointing);
     return device_.place(theta);
   }
 
