@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -45,21 +46,22 @@ class DebianPackages(unittest.TestCase):
 
     def zofo(self, *arguments, code=0, environment=None) -> str:
         """What the unpacked program prints where neither source nor build tree can be reached."""
-        program = self.root / "usr/bin/zofo"
-        hide = 'for f; do [ "$f" = -- ] && break; mount -t tmpfs none "$f"; done; while [ "$1" != -- ]; do shift; done; shift; exec "$@"'
-        # What is tested lies in the build tree, so it is copied out of it first.
-        outside = Path(os.environ.get("TMPDIR", "/tmp")) / f"zofo-deb-test-{os.getpid()}"
-        if not outside.exists():
-            shutil.copytree(self.root, outside, symlinks=True)
-            self.addClassCleanup(shutil.rmtree, outside)
-        program = outside / "usr/bin/zofo"
-        command = [program, *arguments]
+        command = [self.outside() / "usr/bin/zofo", *arguments]
         if self.can_hide():
-            command = ["unshare", "--mount", "sh", "-c", hide, "hide", SOURCE, BUILD, "--", *command]
+            hide = 'mount -t tmpfs none "$1" && { [ ! -d "$2" ] || mount -t tmpfs none "$2"; } && shift 2 && exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", hide, "hide", SOURCE, BUILD, *command]
         env = {**os.environ, "ZOFO_TASKS": "", "LD_LIBRARY_PATH": "/usr/local/cuda/lib64", **(environment or {})}
-        done = run(*command, cwd=outside, env=env)
+        done = run(*command, cwd=self.outside(), env=env)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout + done.stderr
+
+    def outside(self) -> Path:
+        """A copy of the unpacked package outside the build tree, which is hidden."""
+        copy = Path(tempfile.gettempdir()) / f"zofo deb test {os.getpid()}"
+        if not copy.exists():
+            shutil.copytree(self.root, copy, symlinks=True)
+            self.addClassCleanup(shutil.rmtree, copy)
+        return copy
 
     @staticmethod
     def can_hide() -> bool:
@@ -115,7 +117,7 @@ class DebianPackages(unittest.TestCase):
 
     def test_demo_without_a_model_says_what_to_do(self):
         output = self.zofo("demo", "--out", "run-without-model", code=2)
-        self.assertRegex(output, r"python3 \S+/usr/share/zofo/scripts/fetch\.py --cache")
+        self.assertRegex(output, r"python3 .+/usr/share/zofo/scripts/fetch\.py --cache")
         self.assertIn("zofo demo --tiny", output)
 
     def test_task_definitions(self):
