@@ -169,7 +169,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
     // A stop ends the text before it.
     const std::string stop = texts[i].substr(texts[i].size() / 2, 1);
     const auto cut = greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr,
-                                  std::span(&prompts[i], 1), {stop, 5});
+                                      std::span(&prompts[i], 1), {stop, 5});
     CHECK(cut.front() == texts[i].substr(0, texts[i].find(stop)));
   }
 }
@@ -212,7 +212,8 @@ namespace {
 // A device that has no room for what is written.
 struct FullDevice : CpuDevice {
   PassExamples told = {};
-  void expect(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows, bool) {
+  void reserve(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
+               bool) {
     told = rows;
     require(rows.texts.cache.sequences == 0, "no room for texts");
   }

@@ -59,20 +59,20 @@ using WatchText = std::function<void(std::size_t, const Generation&)>;
 /// enough memory.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
-                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
   options.check();
   if (prompts.empty()) return {};
-  of.device.expect_texts(
+  of.device.reserve_generation(
       of.transformer->config(), of.transformer->adapters(),
       sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
       tokens_read_together<typename Device::Backend>(prompts));
   return greedy_decode(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
-                        options.greedy, told);
+                       options.greedy, told);
 }
 /// The same after texts. Throws Error naming the number of a prompt that does not fit the model.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::string> prompts,
-                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
   std::vector<Tokens> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     ids.push_back(prompt_tokens(of, prompts[i], fmt::format("prompt {}", i + 1)));
