@@ -185,13 +185,13 @@ TEST_CASE("a step gives the same bits whatever sequences share it", "[model]") {
 TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   const golden::Case c = golden::one("llama 2");
   Transformer transformer(c.shape, c.lora);
-  const auto extent = [&](CacheExtent e) {
+  const auto capacity = [&](CacheCapacity e) {
     return refusal([&] { Cache(transformer.backend(), c.shape, e); });
   };
-  CHECK(extent({0, 4}).find("sequences = 0") != std::string::npos);
-  CHECK(extent({1, 0}).find("positions = 0") != std::string::npos);
-  CHECK(extent({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
-  CHECK(extent({~std::size_t{0} / 64, 4}).find("more than there are addresses") != std::string::npos);
+  CHECK(capacity({0, 4}).find("sequences = 0") != std::string::npos);
+  CHECK(capacity({1, 0}).find("positions = 0") != std::string::npos);
+  CHECK(capacity({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
+  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more than there are addresses") != std::string::npos);
   CHECK(Cache::bytes(c.shape, {3, 5}) == 3 * 5 * 2 * c.shape.layers * c.shape.key_width() * sizeof(float));
 
   Cache cache(transformer.backend(), c.shape, {3, 5});

@@ -43,7 +43,7 @@ std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) 
   for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
-      const Lora::Site& site = lora.site(layer, projection);
+      const Lora::Factors& site = lora.site(layer, projection);
       if (!site.used) continue;
       const std::string name = fmt::format("blk.{}.{}", layer, detail::projection_weights[p]);
       const std::string module = "base_model.model." + checkpoint::hugging_face_module(
