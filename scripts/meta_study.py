@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the study of meta-training (docs/study-meta.md): backbones, new tasks, draws of their examples.
+"""Runs the study of meta-training (docs/results/study-meta.md): backbones, new tasks, draws of their examples.
 
     scripts/meta_study.py --zofo PROGRAM --model MODEL --data FOLDER --out FOLDER [--seconds N] [--jobs N] [--devices 0,1]
                         [--only NAME,...]

@@ -1,4 +1,4 @@
-"""The study of docs/study.md: chooses each method's options on training rows that no run trains on, then compares.
+"""The study of docs/results/study.md: chooses each method's options on training rows that no run trains on, then compares.
 
     python3 scripts/study.py --model MODEL --data ../shared/data --out build/study [--devices 0,1]
 

@@ -23,7 +23,7 @@ class Methods(Case):
         said = self.good(zofo("methods")).out
         self.assertEqual(len(self.names()), 20)
         self.assertEqual(len(re.findall(r"\b20\d\d, [A-Z]", said)), 20)
-        docs = (program.Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+        docs = (program.Path(__file__).parents[2] / "docs" / "guide" / "methods.md").read_text()
         self.assertEqual(re.findall(r"^\| `([a-z]+[a-z-]*)` \|", docs, re.MULTILINE), self.names())
 
     def test_each_trains_and_what_it_serves_is_scored_the_same_afterwards(self):

@@ -1,4 +1,4 @@
-"""The modules and their arrows as docs/modules.md gives them.
+"""The modules and their arrows as docs/development/modules.md gives them.
 
 One fenced block begins with ```modules. Each of its lines is
 
@@ -11,7 +11,7 @@ modules.
 import re
 from pathlib import Path
 
-PAGE = "docs/modules.md"
+PAGE = "docs/development/modules.md"
 LINE = re.compile(r"(?P<name>[\w/]+)(?: +\((?P<folders>[^)]*)\))? +->(?P<to>(?: +[\w/]+)*)")
 
 

@@ -158,7 +158,7 @@ void add_compare(CLI::App& app, Action& action) {
   command->add_flag("--json", a->json, "print compare.json instead of the table");
   command->footer(
       "The same command goes on with a comparison that was cut short. The folder holds TASK/METHOD/SEED,\n"
-      "a run folder each, compare.json and report.html (docs/compare.md).\n"
+      "a run folder each, compare.json and report.html (docs/guide/compare.md).\n"
       "Example: zofo compare --model model.gguf --tasks sst2 --data ../shared/data --methods bilevel,lora "
       "\\\n"
       "           --seeds 0,1 --seconds 150 --out runs/compare");

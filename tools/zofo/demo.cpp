@@ -132,7 +132,7 @@ class Demo {
     methods_.push_back(std::move(result));
   }
 
-  // The baselines run at the best of the rates that docs/demo.md lists; Bilevel-ZOFO at the program's
+  // The baselines run at the best of the rates that docs/results/demo.md lists; Bilevel-ZOFO at the program's
   // defaults.
   [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
     if (arguments_.tiny) return {"--lower-rate", "0.01", "--upper-rate", "0.01", "--theta-rate", "1e-4"};

@@ -87,7 +87,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   where->add(*command);
   command->footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
-      "Tasks and their templates: docs/tasks.md");
+      "Tasks and their templates: docs/guide/own-task.md");
   command->callback(
       [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
 }

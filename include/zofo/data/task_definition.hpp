@@ -70,7 +70,7 @@ struct Gap {
   std::string field, mark;
 };
 
-/// What a `task.toml` says, under one of its templates (docs/tasks.md).
+/// What a `task.toml` says, under one of its templates (docs/guide/own-task.md).
 struct Task {
   std::string name;
   Template prompt;
