@@ -95,7 +95,7 @@ TEST_CASE("cached passes give the log-probabilities of whole ones, for every fam
     const auto expected = transformer.log_probabilities(c.theta, c.batch, adapters);
     const double bound = draws * j.at("float32").at("log_probability").get<double>();
     Cache cache(transformer.backend(), c.shape, {c.batch.sequences(), 11});
-    for (const std::size_t first : {1, 3, 7}) {
+    for (const std::size_t first : {1U, 3U, 7U}) {
       const auto got = in_parts(transformer, c.theta, c.batch, adapters, first, cache);
       const double difference = golden::largest_difference(got, expected);
       INFO(c.name << ", " << first << " at once: " << difference << " of " << bound);

@@ -27,7 +27,7 @@ double wide(float x) { return static_cast<double>(x); }
 TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits for any number of rows",
           "[tensor]") {
   constexpr std::size_t rows = 11, out = 9;
-  for (const std::size_t in : {1, 7, 8, 15, 16, 31, 33, 80, 100}) {
+  for (const std::size_t in : {1U, 7U, 8U, 15U, 16U, 31U, 33U, 80U, 100U}) {
     const std::vector<float> x = values(1, rows * in), w = values(2, out * in), start = values(3, rows * out);
     for (const float beta : {0.0F, 1.0F}) {
       std::vector<float> y = start;
