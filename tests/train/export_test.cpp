@@ -9,6 +9,7 @@
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
 #include "zofo/checkpoint/widen.hpp"
+#include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -16,6 +17,7 @@
 #include "zofo/parse/file.hpp"
 #include "zofo/tokenize/from_gguf.hpp"
 #include "zofo/tokenize/gguf_tokenizer.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/train/tiny_model.hpp"
 
 using namespace zofo;

@@ -4,9 +4,14 @@
 
 #include <sys/stat.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/checkpoint/json_document.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
