@@ -150,7 +150,7 @@ TEST_CASE("errors of an index name the entry", "[checkpoint]") {
   refused("{}", "'weight_map' is missing");
   refused(R"({"weight_map": {}})", "names no shard");
   refused(R"({"weight_map": {"w": 3}})", "w = 3: must be a string");
-  refused(R"({"weight_map": {"w": "one.safetensors", "w": "one.safetensors"}})", R"(key "w" is there twice)");
+  refused(R"({"weight_map": {"w": "one.safetensors", "w": "one.safetensors"}})", R"(duplicate key "w")");
   refused(R"({"weight_map": {"w": "two.safetensors"}})", "two.safetensors: cannot open");
   refused(R"({"weight_map": {"x": "one.safetensors"}})", "tensor 'x' is not in its shard");
   for (const char* path : {"../one.safetensors", "/etc/passwd", "a/one.safetensors", "one.bin", "..",

@@ -1,5 +1,6 @@
-/// @file Templates: a text with its braces doubled renders to itself, two templates one behind the other
-/// render to what each does, and a row without the fields is refused. A NUL byte in the input cuts it in two.
+/// @file Templates: a text with its braces doubled renders to itself, the concatenation of two templates
+/// renders to the concatenation of their results, and a row without the fields is refused. A NUL byte splits
+/// the input into two templates.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -48,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     demand(whole->render(row) == left->render(row) + right->render(row), "joined templates render to both");
   }
   if (whole) {
-    demand(whole->text() == text, "a template keeps its text");
+    demand(whole->text() == text, "a template stores its text");
     demand(accepts([&] { (void)whole->render(empty); }) == whole->fields().empty(),
            "a missing field is an error");
   }

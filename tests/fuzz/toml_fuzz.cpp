@@ -42,8 +42,8 @@ void read_options(const fuzz::ScratchFolder& folder, const std::filesystem::path
   accepts([&] { options.check(); });
   const std::string written = llm::to_toml(options);
   demand(accepts([&] { llm::read_toml(again, folder.write("again.toml", written)); }),
-         "what is written is read");
-  demand(llm::to_toml(again) == written, "options written again read the same");
+         "written options are read");
+  demand(llm::to_toml(again) == written, "options written again are the same");
 }
 
 }  // namespace

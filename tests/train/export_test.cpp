@@ -314,7 +314,7 @@ TEST_CASE("errors of tokenizers that GGUF cannot represent name the field", "[tr
              contains("added_tokens[2].lstrip = true"));
   const TemporaryFolder empty;
   CHECK_THAT(message_of([&] { tokenize::read_gguf_tokenizer(empty.path()); }),
-             contains("tokenizer.json: is not there"));
+             contains("tokenizer.json: does not exist"));
   CHECK_THAT(message_of([] { static_cast<void>(GoldenTokenizer("llama3").through_gguf(100)); }),
              contains("tokens but the embedding only 100 rows"));
 }

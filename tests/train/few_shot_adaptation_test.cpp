@@ -24,10 +24,10 @@ struct Fixture : testing::TasksFixture {
 };
 AdaptOptions options(std::uint32_t draws, std::uint64_t seed) {
   AdaptOptions o;
-  o.steps = 15;
-  o.rate = 0.02;
-  o.batch = 4;
-  o.draws = draws;
+  o.max_steps = 15;
+  o.learning_rate = 0.02;
+  o.batch_size = 4;
+  o.num_seeds = draws;
   o.seed = seed;
   return o;
 }
@@ -54,8 +54,8 @@ TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]
   Fixture f;
   const std::vector<float> before(f.loaded.parameters.values().begin(), f.loaded.parameters.values().end());
   AdaptOptions few = options(1, 0), many = options(1, 0);
-  few.steps = 1;
-  many.steps = 60;
+  few.max_steps = 1;
+  many.max_steps = 60;
   const double start = f.adaptation.fit(f.lora, {}, {4, true}, few)[0].training_loss;
   const auto end = f.adaptation.fit(f.lora, {}, {4, true}, many);
   CHECK(end[0].training_loss < 0.5 * start);

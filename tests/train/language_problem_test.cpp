@@ -31,7 +31,7 @@ struct Fixture {
   Eigen::VectorXf s = random(4);
 
   explicit Fixture(const std::vector<std::string>& words)
-      : examples(split(words)), problem(transformer, {{{&examples}}}, {.batch = 4}) {}
+      : examples(split(words)), problem(transformer, {{{&examples}}}, {.batch_size = 4}) {}
 
   TaskExamples split(const std::vector<std::string>& words) {
     data.task.choices = words;

@@ -89,7 +89,7 @@ TEST_CASE("candidates and written answers train: the gradient agrees with centra
     Fixture f(toml);
     const std::vector<EncodedExample> rows = f.rows(Purpose::training);
     const TaskExamples examples{{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
-    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch = 4});
+    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch_size = 4});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
     const model::Parameters& theta = f.model.parameters;
@@ -212,7 +212,7 @@ namespace {
 // A device that has no room for what is written.
 struct FullDevice : CpuDevice {
   PassExamples told = {};
-  void expect(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
+  void reserve(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
               bool) {
     told = rows;
     require(rows.texts.cache.sequences == 0, "no room for texts");
@@ -225,7 +225,7 @@ TEST_CASE("a run whose texts don't fit ends before its first step", "[train]") {
   Fixture f(written);
   FullDevice device;
   RunOptions options = preset(Method::lora);
-  options.steps = 2;
+  options.max_steps = 2;
   const RunFolder folder(f.files.folder / "run");
   Progress progress("test", nullptr);
   const auto run = [&] {

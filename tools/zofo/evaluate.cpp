@@ -69,25 +69,29 @@ void add_evaluate(CLI::App& app, Action& action) {
   auto where = std::make_shared<Precision>();
   add_input_paths(*command, arguments->paths);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  not_negative(command->add_option("--rows", arguments->options.rows, "score the first rows only, 0: all")
+  not_negative(command
+                   ->add_option("--max-eval-samples", arguments->options.rows,
+                                "score only the first validation examples; 0: all; lower it to score faster")
                    ->capture_default_str());
+  not_negative(accept_old_flag(*command, "--rows", "--max-eval-samples", arguments->options.rows));
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->add_option("--template", arguments->template_name,
-                      "which of the task's templates words the prompts");
+                      "prompt template of the task; default: its first");
   command->add_flag("--all-templates", arguments->all_templates,
                     "score under every template: each figure, their mean, deviation and range");
   command->add_flag("--calibrate", arguments->options.calibrate,
-                    "take off what each option scores after a prompt without the row");
+                    "subtract each choice's score under a content-free prompt (PMI_DC)");
   not_negative(command
                    ->add_option("--demonstrations", arguments->demonstrations,
-                                "solved training rows put before every prompt")
+                                "solved training examples in front of every prompt; more: longer prompts")
                    ->capture_default_str());
-  not_negative(command->add_option("--seed", arguments->seed, "seed that draws and orders the demonstrations")
-                   ->capture_default_str());
+  not_negative(
+      command->add_option("--seed", arguments->seed, "seed that samples and orders the demonstrations")
+          ->capture_default_str());
   where->add(*command);
   command->footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
-      "Tasks and their templates: docs/tasks.md");
+      "Tasks and their templates: docs/guide/own-task.md");
   command->callback(
       [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
 }

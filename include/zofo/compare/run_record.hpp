@@ -85,8 +85,8 @@ inline std::string_view take_line(std::string_view& text) {
 
 }  // namespace detail
 
-/// The learning curve in a finished run's metrics.jsonl (docs/runs.md). Other events are passed over. Throws
-/// Error with file and line for what is no object, lacks a field, is out of range, or goes back in time.
+/// The learning curve in a finished run's metrics.jsonl (docs/guide/runs.md). Other events are passed over.
+/// Throws Error with file and line for what is no object, lacks a field, is out of range, or goes back in time.
 inline std::vector<CurvePoint> read_curve(const std::filesystem::path& path) {
   constexpr std::size_t longest_line = std::size_t{1} << 16U;
   constexpr std::size_t most_points = 100'000;

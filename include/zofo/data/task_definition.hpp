@@ -72,7 +72,7 @@ struct Gap {
   std::string mark;   ///< the text between the two parts
 };
 
-/// The contents of a `task.toml` under one of its templates (docs/tasks.md).
+/// The contents of a `task.toml` under one of its templates (docs/guide/own-task.md).
 struct Task {
   std::string name;                      ///< of the task
   Template prompt;                       ///< text before the continuation

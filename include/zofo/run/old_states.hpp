@@ -84,7 +84,7 @@ inline AnyReduction::State reduction_of(const nlohmann::json& in, const RunOptio
   AnyReduction::State state;
   if (in.contains("anchor")) state.anchor = in.at("anchor").get<std::uint32_t>();
   const auto kind = in.at("kind").get<std::size_t>();
-  const auto queries = static_cast<double>(options.queries);
+  const auto queries = static_cast<double>(options.num_directions);
   const auto periodic = [&](variance::PeriodicState& own) {
     own.base = terms_of(in.at("terms"));
     own.base.queries = queries;
@@ -157,7 +157,8 @@ inline State from_version_2(const State& old, const RunOptions& options) {
   const auto counters = old.number<nlohmann::json>("tally");
   out.json()["steps"] = counters.at(0);
   out.json()["seconds"] = counters.at(1);
-  out.json()["rows"] = static_cast<std::uint64_t>(std::llround(counters.at(2).get<double>() * options.batch));
+  out.json()["rows"] =
+      static_cast<std::uint64_t>(std::llround(counters.at(2).get<double>() * options.batch_size));
   out.json()["tokens"] = counters.at(3);
   out.json()["next_step"] = {{"seconds", 0.0}, {"rows", 0}};
   for (const nlohmann::json& entry : old.number<nlohmann::json>("pairs")) {
@@ -180,10 +181,10 @@ inline State from_version_2(const State& old, const RunOptions& options) {
 /// what it lacks.
 inline State converted(const State& old, int version, const RunOptions& options) {
   require(
-      options.outer != OuterKind::rms_scalar || options.reduction == ReductionKind::none,
-      "saved state of version {}: scalar-adam over {} counted directions otherwise then: this run cannot go "
-      "on as it was begun; begin it anew",
-      version, options.reduction);
+      options.outer_optimizer != OuterKind::rms_scalar || options.variance_reduction == ReductionKind::none,
+      "saved state of version {}: rms-scalar with {} counts directions differently since then: this run "
+      "cannot be resumed; start a new run",
+      version, options.variance_reduction);
   try {
     State out = version == 1 ? detail::from_version_1(old, options) : detail::from_version_2(old, options);
     out.json()["version"] = state_version;

@@ -40,7 +40,7 @@ class RunLog {
   RunLog(const RunFolder& folder, const RunOptions& options)
       : metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")),
-        batch_(options.batch),
+        batch_(options.batch_size),
         of_tasks_(options.command == Command::meta_train),
         of_updates_(options.takes_estimates()) {}
 

@@ -27,7 +27,7 @@ struct GenerateOptions {
   /// Throws Error naming the field out of range.
   void check() const {
     constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
-    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-new-tokens {}: must be between 1 and {}",
             end.max_tokens, most);
     greedy.check();
   }
@@ -62,7 +62,7 @@ std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> p
                                  const GenerateOptions& options = {}, const WatchText& told = {}) {
   options.check();
   if (prompts.empty()) return {};
-  of.device.expect_texts(
+  of.device.reserve_generation(
       of.transformer->config(), of.transformer->adapters(),
       sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
       tokens_read_together<typename Device::Backend>(prompts));
@@ -106,9 +106,9 @@ inline std::size_t settled_bytes(const Generation& generation, const EndOfText& 
 
 /// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called
 /// after every group. Throws Error naming a line that is no such object, once the lines before are answered.
-template <class Device, class Write, class Flush>
+template <class Device>
 void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
-                    Write&& write, Flush&& flush) {
+                    const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
   // Several times what shares a pass, so that a long text holds up no others.
   const std::size_t sequences = options.greedy.sequences;
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
@@ -129,5 +129,19 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
   };
   parse::answer_lines(lines, take, answer);
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view);      \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template void generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&,        \
+                                      const std::function<void(const std::string&)>&,                       \
+                                      const std::function<void()>&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_GENERATE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -63,7 +63,9 @@ BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>&
   } else {
     for (const RunTask& task : tasks) list.push_back({{&task.examples}});
   }
-  return {transformer, std::move(list), {o.batch, o.accumulate, o.trains() != Trains::backbone}};
+  return {transformer,
+          std::move(list),
+          {o.batch_size, o.gradient_accumulation_steps, o.trains() != Trains::backbone}};
 }
 
 /// Runs one method on a device (train/device.hpp) and writes its run folder.
@@ -88,7 +90,7 @@ class Training {
         log_(inputs.folder, options_),
         budget_(options_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
-        stopping_(options_.patience) {
+        stopping_(options_.early_stopping_patience) {
     // A saved state that turns out not to fit leaves the folder as it is.
     if (!resume_info_.saved || options_.trains() == Trains::nothing) describe();
   }
@@ -198,7 +200,7 @@ class Training {
     log_.step(report, counters, sampled);
     inputs_.progress.step(report, {counters.seconds, budget_.left(counters),
                                    static_cast<double>(counters.tokens) / std::max(counters.seconds, 1e-9)});
-    if (stopping_.on() && counters.steps % options_.evaluate_steps == 0) evaluate_candidate();
+    if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
     if (stopped_ || !can_continue()) return false;
     // Scores of the learning curve cost no training time.
@@ -211,7 +213,7 @@ class Training {
   }
 
   void curve_point() {
-    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_rows));
+    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_samples));
   }
   void evaluate_candidate() {
     Candidate now = model_.candidate(timer_.counters().steps, true);
@@ -298,7 +300,7 @@ class Training {
     for (const RunTask& task : inputs_.tasks) result.tasks.push_back(task.name());
     result.steps = counters.steps;
     result.seconds = counters.seconds;
-    result.passes = counters.passes(options_.batch);
+    result.passes = counters.passes(options_.batch_size);
     result.moved = moved_;
     result.selected = selected.selected;
     result.selected_steps = selected.steps;
