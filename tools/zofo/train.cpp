@@ -89,7 +89,7 @@ int run(const CLI::App& command, const Arguments& arguments) {
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
   run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
   run.options.check();  // a GPU has fewer directions and optimisers than the CPU
-  return on_device(device, run);
+  return on_device(device, run, run.options.deterministic);
 }
 
 void add_common(CLI::App& command, Arguments& arguments) {

@@ -20,6 +20,7 @@
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/run_description.hpp"
+#include "zofo/train/device.hpp"
 #include "zofo/train/few_shot_adaptation.hpp"
 
 namespace zofo::llm {
@@ -103,13 +104,17 @@ inline void write_adapted(const AdaptRequest& request, const model::Config& conf
 
 }  // namespace detail
 
+/// Called with the task, the number of examples, the start and the results of its subsets.
+using AdaptObserver =
+    std::function<void(const data::TaskData&, Count, const std::string&, const std::vector<FewShotResult>&)>;
+
 /// Fits adapters to draws of each task's examples, for every number of examples and every start, and scores
 /// them on the task's held-out rows. `told(task, count, start, draws)` hears of each list of draws when it is
 /// done; the start of in-context learning is "in-context". Throws Error naming what does not fit; what a draw
 /// could not be made of is refused before anything is computed.
-template <class Device, class Told>
+template <class Device>
 void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, const AdaptRequest& request,
-           Told&& told) {
+           const AdaptObserver& told) {
   request.check(tasks.size());
   std::optional<RunDescription> described;
   if (!request.run.empty()) described = read_description(request.run);
@@ -150,5 +155,13 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
     }
   }
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_ADAPT_INSTANCES(PREFIX, DEVICE)                                                     \
+  PREFIX template void adapt(DEVICE&, Model&, std::span<const data::TaskData>, const AdaptRequest&, \
+                             const AdaptObserver&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_ADAPT_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

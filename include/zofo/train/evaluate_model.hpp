@@ -79,4 +79,13 @@ Scores evaluate(RunModel<Device>& of, const data::TaskData& task, const Evaluate
   return evaluate(of, std::span(&task, 1), options).front();
 }
 
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)                                                     \
+  PREFIX template std::vector<Scores> evaluate(RunModel<DEVICE>&, std::span<const data::TaskData>,  \
+                                               const EvaluateOptions&);                             \
+  PREFIX template Scores evaluate(RunModel<DEVICE>&, const data::TaskData&, const EvaluateOptions&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_EVALUATE_INSTANCES(extern, CpuDevice)
+
 }  // namespace zofo::llm

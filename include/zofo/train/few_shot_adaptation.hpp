@@ -74,6 +74,15 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   return chosen;
 }
 
+/// What came of one random subset of a task's examples.
+struct FewShotResult {
+  std::uint64_t seed = 0;
+  std::size_t examples = 0;
+  double training_loss = 0.0;  ///< before the last step
+  Scores scores;               ///< on the held-out examples
+  Eigen::VectorXf adapter;     ///< empty for in-context learning
+};
+
 /// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one fixed backbone.
 /// Borrowed: all arguments must outlive it.
 template <class Device>
@@ -82,15 +91,6 @@ class Adaptation {
   using Backend = typename Device::Backend;
   using Vector = typename Backend::Vector;
   using Transformer = model::BasicTransformer<Backend>;
-
-  /// One draw.
-  struct Sampler {
-    std::uint64_t seed = 0;
-    std::size_t examples = 0;
-    double training_loss = 0.0;  ///< before the last step
-    Scores scores;               ///< on the held-out rows
-    Eigen::VectorXf adapter;
-  };
 
   Adaptation(Device& device, const Model& model, Transformer& transformer,
              const typename Backend::Theta& theta, const data::TaskData& data, std::size_t held_out_examples)
@@ -106,10 +106,10 @@ class Adaptation {
 
   /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
   /// options.seed + d.
-  std::vector<Sampler> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
+  std::vector<FewShotResult> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
                         const AdaptOptions& options) {
     options.check();
-    std::vector<Sampler> draws = make_draws(options);
+    std::vector<FewShotResult> draws = make_draws(options);
     std::vector<TaskExamples> examples(draws.size());
     std::vector<AdapterPair<Vector>> pairs;
     for (std::size_t d = 0; d < draws.size(); ++d) {
@@ -129,9 +129,9 @@ class Adaptation {
   }
 
   /// In-context learning: a draw's examples before every prompt, as many of them as fit; nothing is trained.
-  std::vector<Sampler> in_context(Count count, const AdaptOptions& options) {
-    std::vector<Sampler> draws = make_draws(options);
-    for (Sampler& draw : draws) {
+  std::vector<FewShotResult> in_context(Count count, const AdaptOptions& options) {
+    std::vector<FewShotResult> draws = make_draws(options);
+    for (FewShotResult& draw : draws) {
       std::vector<std::string> shown;
       for (const std::size_t i : draw_examples(data_, count, draw.seed))
         shown.push_back(data::solved(data_.task, data_.train[i]));
@@ -165,14 +165,14 @@ class Adaptation {
     }
   };
 
-  static std::vector<Sampler> make_draws(const AdaptOptions& options) {
-    std::vector<Sampler> draws(options.draws);
+  static std::vector<FewShotResult> make_draws(const AdaptOptions& options) {
+    std::vector<FewShotResult> draws(options.draws);
     for (std::size_t d = 0; d < draws.size(); ++d) draws[d].seed = options.seed + d;
     return draws;
   }
   // Adaptation is the inner updates of training, each draw a task, on a backbone that keeps its value.
   void train(const std::vector<TaskExamples>& examples, std::vector<AdapterPair<Vector>>& pairs,
-             const AdaptOptions& options, std::vector<Sampler>& draws) {
+             const AdaptOptions& options, std::vector<FewShotResult>& draws) {
     std::vector<typename Language::Task> tasks;
     for (std::size_t d = 0; d < draws.size(); ++d)
       tasks.push_back({.sets = {&examples[d]}, .seed = draws[d].seed});

@@ -106,9 +106,9 @@ inline std::size_t settled_bytes(const Generation& generation, const EndOfText& 
 
 /// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called
 /// after every group. Throws Error naming a line that is no such object, once the lines before are answered.
-template <class Device, class Write, class Flush>
+template <class Device>
 void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
-                    Write&& write, Flush&& flush) {
+                    const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
   // Several times what shares a pass, so that a long text holds up no others.
   const std::size_t sequences = options.greedy.sequences;
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
@@ -129,5 +129,19 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
   };
   parse::answer_lines(lines, take, answer);
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view);      \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template void generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&,        \
+                                      const std::function<void(const std::string&)>&,                       \
+                                      const std::function<void()>&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_GENERATE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

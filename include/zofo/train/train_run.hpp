@@ -140,4 +140,17 @@ std::string memory_plan(Device& device, Model& model, std::vector<data::TaskData
                                });
 }
 
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_TRAIN_RUN_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template RunResult train_run(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,       \
+                                      const RunSettings&);                                                   \
+  PREFIX template RunResult finetune(DEVICE&, Model&, data::TaskData, RunOptions, const RunSettings&);       \
+  PREFIX template RunResult meta_train(DEVICE&, Model&, std::vector<data::TaskData>, RunOptions,             \
+                                       const RunSettings&);                                                  \
+  PREFIX template std::string memory_plan(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,   \
+                                          const RunSettings&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_TRAIN_RUN_INSTANCES(extern, CpuDevice)
+
 }  // namespace zofo::llm
