@@ -25,13 +25,10 @@ install(FILES "${PROJECT_BINARY_DIR}/zofoConfig.cmake" "${PROJECT_BINARY_DIR}/zo
               cmake/zofoDependencies.cmake
         DESTINATION "${zofo_config_folder}" COMPONENT development)
 
-if(ZOFO_LLM)
+if(ZOFO_LLM AND ZOFO_BUILD_EXAMPLES)
   install(DIRECTORY tasks DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo" COMPONENT program)
   install(PROGRAMS scripts/compare_report.py scripts/fetch.py scripts/make_demo_data.py
           DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo/scripts" COMPONENT program)
-endif()
-# A program that links shared libraries of this installation finds them wherever it is moved to.
-if(BUILD_SHARED_LIBS)
-  file(RELATIVE_PATH libraries_from_program "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
-  set(CMAKE_INSTALL_RPATH "$ORIGIN/${libraries_from_program}")
+  configure_file(packaging/zofo.1 "${PROJECT_BINARY_DIR}/zofo.1" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/zofo.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)
 endif()

@@ -38,6 +38,12 @@ foreach(component IN LISTS ZOFO_INSTALLED_COMPONENTS)
   endif()
 endforeach()
 
+# A program that links shared libraries of this installation finds them wherever the installation is moved to.
+if(BUILD_SHARED_LIBS AND ZOFO_INSTALL AND NOT DEFINED CMAKE_INSTALL_RPATH)
+  file(RELATIVE_PATH libraries_from_program "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+  set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/${libraries_from_program}")
+endif()
+
 # ---- targets ---------------------------------------------------------------------------------------------------------
 set(ZOFO_BASE_MODULES core perturb estimate variance inner outer bilevel hypergradient problems)
 set(ZOFO_LLM_MODULES parse tensor model peft tokenize checkpoint data lm config runtime model_io run train compare)
@@ -102,9 +108,10 @@ endif()
 
 if(ZOFO_CUDA)
   file(GLOB kernels CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cuda/kernels/*.cu")
-  # nvcc gets no flags of the host compiler. CMake 3.25 does not know that nvcc 13 has C++20.
+  # nvcc gets no flags of the host compiler. CMake 3.25 does not know nvcc's C++20; with extensions, nvcc's default, it
+  # adds no -std of its own.
   add_library(zofo_cuda_kernels OBJECT ${kernels})
-  set_target_properties(zofo_cuda_kernels PROPERTIES COMPILE_OPTIONS -std=c++20 POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(zofo_cuda_kernels PROPERTIES COMPILE_OPTIONS -std=c++20 CUDA_EXTENSIONS ON POSITION_INDEPENDENT_CODE ON)
   target_include_directories(zofo_cuda_kernels PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(zofo_cuda_kernels PRIVATE CUDA::cudart)
 

@@ -79,7 +79,7 @@ function(zofo_pkg_config name description requires library)
   zofo_pkg_config_line(cflags ${cflags})
   zofo_pkg_config_line(libs ${libs})
   if(library)
-    string(PREPEND libs "-L\"\${libdir}\" -l${library} ")
+    string(PREPEND libs "-L\${libdir} -l${library} ")
   endif()
   if(ZOFO_DEPENDENCY_OPTIONS AND name STREQUAL "zofo")
     string(APPEND cflags " ${OpenMP_CXX_FLAGS}")
@@ -98,7 +98,7 @@ Name: @name@
 Description: @description@
 Version: @PROJECT_VERSION@
 Requires: @requires@
-Cflags: -I"${includedir}" @cflags@
+Cflags: -I${includedir} @cflags@
 Libs: @libs@
 ]])
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)

@@ -179,7 +179,9 @@ class Report:
         return f'<span class="key" style="background: var(--c{self.arms.index(label) % len(LIGHT)})"></span>{title}'
 
     def budget(self) -> str:
-        seconds, passes = self.plan["seconds"], self.plan["passes"]
+        # A file of an earlier release has the second name.
+        seconds = self.plan["max_seconds"] if "max_seconds" in self.plan else self.plan["seconds"]
+        passes = self.plan["max_forward_passes"] if "max_forward_passes" in self.plan else self.plan["passes"]
         return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
 
     def table(self, task: str) -> str:
@@ -223,7 +225,7 @@ class Report:
             return "<p>No learning curves.</p>"
         band = "mean over seeds, the band ± the standard error" if len(self.plan["seeds"]) > 1 else "one seed"
         return (f'<div class="figures">{"".join(out)}</div><p class="caption soft">Learning curves on the first held-out rows '
-                f"(option curve_rows): {band}. A curve begins with the untrained model.</p>")
+                f"(option curve_samples): {band}. A curve begins with the untrained model.</p>")
 
     def options(self) -> str:
         """What differs between the methods as a table, and every option below."""
@@ -278,7 +280,7 @@ class Report:
         entries = {"model": self.plan["model"], "data": self.plan["data"] or "beside the tasks", "seeds": ", ".join(map(str, self.plan["seeds"])),
                    "device": self.plan["device"], "runs at once": f"{self.data['jobs']}, {self.plan['threads']} threads each",
                    "processor": f"{machine['processor']}, {machine['cores']} cores", "memory": machine["memory"],
-                   "cards": ", ".join(machine.get("gpus", machine.get("cards", []))) or "none", "system": machine["system"],
+                   "cards": ", ".join(machine["cards"]) or "none", "system": machine["system"],
                    "zofo": f"{self.data['zofo']}, compiler {machine['compiler']}"}
         rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in entries.items())
         return f'<h2>Machine and versions</h2><dl>{rows}</dl><h2>How to repeat it</h2><pre class="wrap">{text(self.data["command"])}</pre>'

@@ -8,6 +8,7 @@
 #include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/checkpoint/widen.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -308,7 +309,7 @@ TEST_CASE("what a GGUF file's tokenizer cannot say is refused by name", "[train]
              contains("added_tokens[2].lstrip = true"));
   const TemporaryFolder empty;
   CHECK_THAT(message_of([&] { tokenize::read_gguf_tokenizer(empty.path()); }),
-             contains("tokenizer.json: is not there"));
+             contains("tokenizer.json: does not exist"));
   CHECK_THAT(message_of([] { static_cast<void>(GoldenTokenizer("llama3").through_gguf(100)); }),
              contains("tokens but the embedding only 100 rows"));
 }

@@ -55,10 +55,10 @@ struct Adapt {
                               .dump());
     }
     if (json) return flush_output();
-    const data::Spread spread = data::spread(figures);
+    const data::Summary summary = data::summary(figures);
     write_out("{}, {} {}, start {}: balanced accuracy {:.3f} ± {:.3f} (standard error, {} draws), {} rows\n",
-              task.name, count.number, count.each ? "shots a class" : "examples", start, spread.mean,
-              spread.deviation / std::sqrt(static_cast<double>(draws.size())), draws.size(),
+              task.name, count.number, count.each ? "shots a class" : "examples", start, summary.mean,
+              summary.standard_deviation / std::sqrt(static_cast<double>(draws.size())), draws.size(),
               draws.front().scores.rows);
   }
 };

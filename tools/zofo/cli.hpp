@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "old_flags.hpp"
 #include "zofo/config/option_diff.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
@@ -98,7 +99,7 @@ inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& 
   return tasks;
 }
 
-// "lower_rate" as "--lower-rate".
+// "batch_size" as "--batch-size".
 inline std::string flag_of(std::string name) {
   for (char& c : name)
     if (c == '_') c = '-';
@@ -112,14 +113,38 @@ inline CLI::Option* not_negative(CLI::Option* option) {
   });
 }
 
-// A flag that takes the names of an enum's values. Throws Error, while parsing, naming those that there are.
+// A flag that takes the names of an enum's values, those of earlier releases too. Throws Error, while
+// parsing, naming those that there are.
 template <llm::NamedEnum E>
 CLI::Option* add_choice(CLI::App& command, const std::string& flag, E& field, const std::string& help,
                         const std::string& name) {
   return command
       .add_option_function<std::string>(
-          flag, [&field, name](const std::string& text) { field = llm::enum_from<E>(name, text); }, help)
+          flag,
+          [&field, name](const std::string& text) {
+            field = llm::enum_from<E>(name, llm::current_value(name, text, name, &flag_hints()));
+          },
+          help)
       ->default_str(std::string(llm::to_text(field)));
+}
+
+// The flags by which earlier releases knew an option.
+template <class T>
+void add_old_flags(CLI::App& command, const std::string& name, const std::string& old_name, T& field) {
+  if (old_name.empty()) return;
+  const std::string flag = flag_of(name), old_flag = flag_of(old_name);
+  if constexpr (std::is_same_v<T, bool>) {
+    const std::string no = "--no-" + flag.substr(2), old_no = "--no-" + old_flag.substr(2);
+    const CLI::Option* option = command.get_option(flag);
+    register_old_flag(command.add_flag(old_flag, field), option, old_flag, flag);
+    register_old_flag(command.add_flag("!" + old_no, field), option, old_no, no);
+  } else if constexpr (llm::NamedEnum<T>) {
+    register_old_flag(add_choice(command, old_flag, field, "", name), command.get_option(flag), old_flag,
+                      flag);
+  } else {
+    CLI::Option* option = accept_old_flag(command, old_flag, flag, field);
+    if constexpr (std::is_unsigned_v<T>) not_negative(option);
+  }
 }
 
 // Every option as a flag; a boolean takes true or false as well as its bare form.
@@ -135,12 +160,13 @@ inline void add_options(CLI::App& command, llm::RunOptions& options) {
       option->capture_default_str()->group("Options of the run");
       if constexpr (std::is_unsigned_v<T>) not_negative(option);
     }
+    add_old_flags(command, name, std::string(llm::old_option(name)), field);
   });
 }
 
-// Whether the command line names a flag.
+// Whether the command line names a flag, by its name or an old one.
 inline bool given(const CLI::App& command, const std::string& flag) {
-  return command.get_option(flag)->count() > 0;
+  return given(command.get_option(flag));
 }
 
 // Takes the options that the command line named from `flags`.
@@ -148,6 +174,7 @@ inline void take_flags(const CLI::App& command, const llm::RunOptions& flags, ll
   for_each_pair(options, flags, [&](const char* name, auto& field, const auto& value) {
     if (given(command, flag_of(name))) field = value;
   });
+  options.lora_target_modules = llm::target_modules(options.lora_target_modules);
 }
 
 }  // namespace zofo::cli

@@ -87,9 +87,12 @@ extern "C" void as_interrupt(int) { std::raise(SIGINT); }
 int run(const CLI::App& command, Arguments arguments) {
   const auto given = [&command](const char* flag) { return command.get_option(flag)->count() > 0; };
   bool jobs_given = given("--jobs"), threads_given = given("--threads");
-  if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts);
+  llm::Hints hints;
+  compare::refuse_old_and_new(arguments.texts.settings);
+  if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts, &hints);
   find_definitions("--definitions", arguments.texts.tasks, arguments.texts.definitions);
-  compare::Plan plan = compare::make_plan(arguments.texts);
+  compare::Plan plan = compare::make_plan(arguments.texts, &hints);
+  print_hints(hints);
   require(!plan.model.empty(), "--model: must be given");
   plan.device = choose_device(plan.device, llm::Precision::automatic) == Device::cpu ? llm::DeviceKind::cpu
                                                                                      : llm::DeviceKind::cuda;
@@ -128,9 +131,14 @@ void add_plan(CLI::App& command, compare::PlanTexts& t) {
                   "methods of finetune, separated by commas; LABEL=METHOD gives one a name of its own")
       ->delimiter(',');
   command.add_option("--seeds", t.seeds, "seeds, separated by commas")->delimiter(',');
-  command.add_option("--seconds", t.seconds, "training seconds of every run");
-  command.add_option("--passes", t.passes, "or forward-equivalent passes of every run");
-  not_negative(command.add_option("--rows", t.rows, "held-out rows scored, 0: all"));
+  command.add_option("--max-seconds", t.seconds, "seconds of training of every run");
+  command.add_option("--max-forward-passes", t.passes,
+                     "or forward passes of every run, a gradient counts as two");
+  not_negative(command.add_option("--max-eval-samples", t.rows,
+                                  "validation examples scored, 0: all; lower it to score faster"));
+  accept_old_flag(command, "--seconds", "--max-seconds", t.seconds);
+  accept_old_flag(command, "--passes", "--max-forward-passes", t.passes);
+  not_negative(accept_old_flag(command, "--rows", "--max-eval-samples", t.rows));
   command
       .add_option("--set", t.settings,
                   "METHOD.OPTION=VALUE, an option of finetune; OPTION=VALUE: for all methods")
@@ -151,9 +159,7 @@ void add_compare(CLI::App& app, Action& action) {
   not_negative(command->add_option("--jobs", a->jobs, "runs at once; as many as the cores hold"));
   not_negative(
       command->add_option("--threads", a->threads, "threads of a run on the CPU; the cores shared by jobs"));
-  command
-      ->add_option("--devices", a->gpus,
-                   "GPUs that the runs take in turn, as CUDA_VISIBLE_DEVICES names them")
+  command->add_option("--devices", a->gpus, "GPUs used in rotation, as CUDA_VISIBLE_DEVICES names them")
       ->delimiter(',');
   command->add_flag("--json", a->json, "print compare.json instead of the table");
   command->footer(
@@ -161,7 +167,7 @@ void add_compare(CLI::App& app, Action& action) {
       "a run folder each, compare.json and report.html (docs/guide/compare.md).\n"
       "Example: zofo compare --model model.gguf --tasks sst2 --data ../shared/data --methods bilevel,lora "
       "\\\n"
-      "           --seeds 0,1 --seconds 150 --out runs/compare");
+      "           --seeds 0,1 --max-seconds 150 --out runs/compare");
   command->callback([command, a, &action] { action = [command, a] { return run(*command, *a); }; });
 }
 

@@ -118,7 +118,7 @@ class Demo {
   }
 
   void zero_shot() {
-    std::vector<std::string> line{"evaluate", "--json", "--rows", "400"};
+    std::vector<std::string> line{"evaluate", "--json", "--max-eval-samples", "400"};
     const auto where = place();
     line.insert(line.end(), where.begin(), where.end());
     fmt::print(stderr, "zero-shot: scoring held-out rows\n");
@@ -135,9 +135,10 @@ class Demo {
   // The baselines run at the best of the rates that docs/results/demo.md lists; Bilevel-ZOFO at the program's
   // defaults.
   [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
-    if (arguments_.tiny) return {"--lower-rate", "0.01", "--upper-rate", "0.01", "--theta-rate", "1e-4"};
-    if (method == "lora") return {"--lower-rate", "5e-4"};
-    if (method == "mezo") return {"--theta-rate", "3e-5"};
+    if (arguments_.tiny)
+      return {"--lower-learning-rate", "0.01", "--upper-learning-rate", "0.01", "--zo-learning-rate", "1e-4"};
+    if (method == "lora") return {"--lower-learning-rate", "5e-4"};
+    if (method == "mezo") return {"--zo-learning-rate", "3e-5"};
     return {};
   }
 
@@ -149,13 +150,13 @@ class Demo {
                                   method,
                                   "--out",
                                   run.string(),
-                                  "--seconds",
+                                  "--max-seconds",
                                   fmt::format("{}", arguments_.seconds),
                                   "--seed",
                                   fmt::format("{}", arguments_.seed),
-                                  "--train-rows",
+                                  "--max-train-samples",
                                   "1000",
-                                  "--validation-rows",
+                                  "--max-eval-samples",
                                   "400"};
     const auto where = place();
     line.insert(line.end(), where.begin(), where.end());
@@ -215,7 +216,7 @@ class Demo {
 
 int run(Arguments arguments) {
   if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
-  require_in("seconds", arguments.seconds, 0.1, 1e6);
+  require_in("max_seconds", arguments.seconds, 0.1, 1e6);
   if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty()))
     fail("demo: --model and --data must be given. This downloads a small model and data and prints both paths: "
          "python3 {} --cache FOLDER. Without a download: zofo demo --tiny --out FOLDER",
@@ -235,8 +236,9 @@ void add_demo(CLI::App& app, Action& action) {
   command->add_option("--task", a->task, "name of the task definition")->capture_default_str();
   add_definitions(*command, "--tasks", a->definitions);
   command->add_option("--out", a->out, "run folder to make; must not exist")->required();
-  command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
+  command->add_option("--max-seconds", a->seconds, "training seconds of each method (10 with --tiny)")
       ->capture_default_str();
+  accept_old_flag(*command, "--seconds", "--max-seconds", a->seconds);
   not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
   add_choice(*command, "--device", a->device, "auto (a GPU if there is one), cpu or cuda", "device");
   command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");

@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_export(app, action);
   try {
     app.parse(argc, argv);
+    zofo::cli::check_old_flags();
     const int code = action();
     zofo::cli::flush_output();
     return code;

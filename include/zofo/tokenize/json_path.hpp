@@ -1,92 +1,57 @@
-/// @file Values of a JSON file that know where they stand, for files that nobody vouches for.
+/// @file Values of an untrusted JSON file together with their paths, for error messages.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/parse/json.hpp"
-
 namespace zofo::tokenize {
 
-using parse::parse_json;
-using parse::read_file;
-using parse::with_path;
-
-/// A value and its path, e.g. `model.vocab`; the document must live as long.
+/// A value and its path, e.g. `model.vocab`. Refers to the document, which must outlive it. Every accessor
+/// throws Error with path and value when the value is not what the accessor's name requires.
 class JsonPath {
  public:
+  /// The whole document, with an empty path.
   explicit JsonPath(const nlohmann::json& document) : value_(&document) {}
 
+  /// The value.
   const nlohmann::json& value() const { return *value_; }
+  /// Names separated by dots, indices in brackets.
   const std::string& path() const { return path_; }
 
-  /// Throws Error: path, value, and what it must be.
-  [[noreturn]] void refuse(std::string_view wanted) const {
-    fail("{} = {}: must be {}", path_.empty() ? "the file" : path_, parse::shown(*value_), wanted);
-  }
+  /// Throws Error "path = value: must be wanted".
+  [[noreturn]] void refuse(std::string_view wanted) const;
 
   /// Whether an object has a value other than null under `key`.
-  bool has(const std::string& key) const {
-    const auto found = object().find(key);
-    return found != value_->end() && !found->is_null();
-  }
+  bool has(const std::string& key) const;
 
-  /// The value under `key`. Throws Error when there is none.
-  JsonPath at(const std::string& key) const {
-    const auto found = object().find(key);
-    require(found != value_->end(), "{} is missing", joined(key));
-    return {*found, joined(key)};
-  }
+  /// The value under `key` of an object. Throws Error when the key is missing.
+  JsonPath at(const std::string& key) const;
 
   /// The elements of an array.
-  std::vector<JsonPath> elements() const {
-    if (!value_->is_array()) refuse("an array");
-    std::vector<JsonPath> places;
-    places.reserve(value_->size());
-    for (std::size_t i = 0; i < value_->size(); ++i)
-      places.push_back({(*value_)[i], fmt::format("{}[{}]", path_, i)});
-    return places;
-  }
+  std::vector<JsonPath> elements() const;
 
-  const nlohmann::json& object() const {
-    if (!value_->is_object()) refuse("an object");
-    return *value_;
-  }
+  /// The value as an object.
+  const nlohmann::json& object() const;
 
-  const std::string& string() const {
-    if (!value_->is_string()) refuse("a string");
-    return value_->get_ref<const std::string&>();
-  }
+  /// The value as a string.
+  const std::string& string() const;
 
-  std::int64_t integer() const {
-    if (!value_->is_number_integer() ||
-        (value_->is_number_unsigned() && value_->get<std::uint64_t>() > kMost))
-      refuse("an integer");
-    return value_->get<std::int64_t>();
-  }
+  /// The value as an integer.
+  std::int64_t integer() const;
 
-  bool boolean() const {
-    if (!value_->is_boolean()) refuse("true or false");
-    return value_->get<bool>();
-  }
+  /// The value as a bool.
+  bool boolean() const;
 
-  /// The bool under `key`, or `otherwise` where there is none.
-  bool boolean(const std::string& key, bool otherwise) const {
-    return has(key) ? at(key).boolean() : otherwise;
-  }
+  /// The bool under `key` of an object, or `otherwise` where the key is missing or null.
+  bool boolean(const std::string& key, bool otherwise) const;
 
  private:
-  static constexpr std::uint64_t kMost = 0x7FFFFFFFFFFFFFFF;
-
   JsonPath(const nlohmann::json& value, std::string path) : value_(&value), path_(std::move(path)) {}
-  std::string joined(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+  [[nodiscard]] std::string joined(const std::string& key) const;
 
   const nlohmann::json* value_;
   std::string path_;

@@ -44,7 +44,7 @@ inline ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const 
   ResumeInfo resume_info{to_json(settings.paths), settings.paths.model, settings.saved, {}};
   if (!settings.paths.model.empty())
     resume_info.theta_0 = [file = settings.paths.model] { return load_model(file).parameters; };
-  else if (o.patience > 0 && o.updates_backbone())
+  else if (o.early_stopping_patience > 0 && o.updates_backbone())
     resume_info.theta_0 = [kept = std::make_shared<const model::Parameters>(model.parameters.clone())] {
       return kept->clone();
     };
