@@ -44,18 +44,18 @@ class CpuWork {
     transformer_.value_and_gradient(theta_, adapted_, {&adapter, 1}, Cross{}, {&gradient, 1});
     p_ -= 1e-4F * gradient_;
   }
-  template <class Law>
-  void mezo_step(const Law& law) {
+  template <class Distribution>
+  void mezo_step(const Distribution& distribution) {
     const std::array<Probe, 2> probes = sides();
-    const auto l = transformer_.log_probabilities(theta_, law, probes, plain_, {});
-    law.add(theta_, probes[0].direction, -1e-9 * (l[0][0] - l[1][0]));
+    const auto l = transformer_.log_probabilities(theta_, distribution, probes, plain_, {});
+    distribution.add(theta_, probes[0].direction, -1e-9 * (l[0][0] - l[1][0]));
   }
-  template <class Law>
-  void outer_step(const Law& law) {
+  template <class Distribution>
+  void outer_step(const Distribution& distribution) {
     const std::array<Probe, 2> probes = sides();
     const std::array<const Eigen::VectorXf*, 2> adapters{&p_, &s_};
-    const auto l = transformer_.log_probabilities(theta_, law, probes, penalty_, adapters);
-    law.add(theta_, probes[0].direction, -1e-9 * (l[0][0] - l[1][0]));
+    const auto l = transformer_.log_probabilities(theta_, distribution, probes, penalty_, adapters);
+    distribution.add(theta_, probes[0].direction, -1e-9 * (l[0][0] - l[1][0]));
   }
 
  private:

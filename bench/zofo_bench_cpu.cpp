@@ -158,7 +158,7 @@ void print(const json& line, bool as_json) {
 
 // The medians of several rounds, each in a process of its own, far enough apart for the drift to show.
 json over_rounds(std::vector<json> lines) {
-  const auto middle_of = [&lines](const char* key) {
+  const auto residual_of = [&lines](const char* key) {
     std::vector<double> values;
     for (const json& each : lines) values.push_back(each[key].get<double>());
     return median(values);
@@ -166,7 +166,7 @@ json over_rounds(std::vector<json> lines) {
   json line = lines.front();
   const double operations = line["gflops"].get<double>() * line["seconds"].get<double>();
   for (const char* key : {"seconds", "ratio"})
-    if (line.contains(key)) line[key] = middle_of(key);
+    if (line.contains(key)) line[key] = residual_of(key);
   line["gflops"] = operations / line["seconds"].get<double>();
   for (const json& each : lines) {
     line["peak_mib"] = std::max(line["peak_mib"].get<double>(), each["peak_mib"].get<double>());

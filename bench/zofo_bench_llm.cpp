@@ -1,4 +1,4 @@
-// Times the CUDA transformer's steps against what their arithmetic and memory traffic take at the card's own
+// Times the CUDA transformer's steps against what their arithmetic and memory traffic take at the GPU's own
 // speed: `zofo_bench_llm --shape opt-1.3b --batch 16 --seq 128 --json`. Each step has a context of its own,
 // so that its peak memory is its own.
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "cuda/card.hpp"
+#include "cuda/gpu.hpp"
 #include "cuda/llm_cost.hpp"
 #include "cuda/llm_work.hpp"
 #include "model_shapes.hpp"
@@ -39,7 +39,7 @@ zofo::tensor::cuda::ContextOptions context_options(const Options& options) {
 }
 
 template <class T>
-json measure(const Options& options, const std::string& step, const zofo::bench::CardLimits& limits) {
+json measure(const Options& options, const std::string& step, const zofo::bench::GpuLimits& limits) {
   zofo::model::Config config = zofo::bench::shape(options.shape);
   if (options.layers > 0) config.layers = options.layers;
   zofo::tensor::cuda::Context context(context_options(options));
@@ -64,7 +64,7 @@ json measure(const Options& options, const std::string& step, const zofo::bench:
             {"bytes_ms", bytes_ms},
             {"peak_tflops", limits.flops * 1e-12},
             {"copy_gbs", limits.bandwidth * 1e-9},
-            {"device", limits.card}};
+            {"device", limits.gpu}};
   if (options.work.recompute) line["recompute"] = true;
   if (options.layers > 0) line["layers"] = options.layers;
   if (step.ends_with("low_rank")) line["rank"] = options.work.low_rank.rank;
@@ -89,7 +89,7 @@ void run(const Options& options) {
     return zofo::bench::measure_limits<T>(context);
   }();
   if (!options.as_json)
-    fmt::print("{}, {} {} x {}: products {:.0f} TFLOP/s, copy {:.0f} GB/s\n", limits.card, options.shape,
+    fmt::print("{}, {} {} x {}: products {:.0f} TFLOP/s, copy {:.0f} GB/s\n", limits.gpu, options.shape,
                options.batch, options.seq, limits.flops * 1e-12, limits.bandwidth * 1e-9);
   for (const std::string& step : options.only) print(measure<T>(options, step, limits), options.as_json);
 }

@@ -35,7 +35,7 @@ std::vector<std::string> request_lines(const std::string& name, const std::strin
           rows);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows; ++i)
-    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.options}}.dump());
+    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.choices}}.dump());
   return lines;
 }
 
@@ -49,9 +49,9 @@ class Scoring {
     std::vector<Request> waiting;
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, served_));
+      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
       tokens += llm::packed_tokens(waiting.back().row);
-      if (tokens < Backend::tokens_that_fill && i + 1 < lines.size()) continue;
+      if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
       tokens = 0;
@@ -59,7 +59,7 @@ class Scoring {
   }
   std::size_t answer(std::span<const Request> requests) {
     std::size_t length = 0;
-    for (const std::string& line : llm::answer_requests(transformer_, model_.parameters, served_, requests))
+    for (const std::string& line : llm::answer_requests(transformer_, model_.parameters, selected_, requests))
       length += line.size();
     return length;
   }
@@ -73,7 +73,7 @@ class Scoring {
  private:
   llm::Model& model_;
   model::Transformer transformer_;
-  llm::ServedAdapters<Backend::Vector> served_;
+  llm::SelectedAdapters<Backend::Vector> selected_;
   double sum_ = 0.0;  // so that nothing is computed in vain
 };
 

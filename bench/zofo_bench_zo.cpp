@@ -42,21 +42,21 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-template <class Law>
+template <class Distribution>
 auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queries) {
   return zofo::Solver(problem,
-                      zofo::Policies{Law{}, zofo::Central{.epsilon = 1e-3, .queries = queries},
+                      zofo::Policies{Distribution{}, zofo::Central{.epsilon = 1e-3, .queries = queries},
                                      zofo::outer::Sgd{.rate = 1e-9}, zofo::inner::GradientDescent{}},
                       zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
 }
 
 // Both sides of a probe written, θ updated: `ratio` is over two passes of copy, timed beside each step.
-template <class Law>
+template <class Distribution>
 void step_against_copy(benchmark::State& state) {
   const auto d = static_cast<Eigen::Index>(state.range(0));
   VectorXf theta = VectorXf::Ones(d), other = VectorXf::Zero(d);
   auto problem = zofo::single_level<VectorXf>(Free{});
-  auto solver = make_solver<Law>(problem, 1);
+  auto solver = make_solver<Distribution>(problem, 1);
   zofo::AdapterPair<zofo::NoAdapter> pair;
   solver.step(theta, pair);
   copy(theta, other);

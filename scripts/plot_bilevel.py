@@ -124,7 +124,7 @@ def detail(problem: dict) -> str:
         cells += [short(method["extras"][e][1], "{:.3f}") if e in method.get("extras", {}) else "–" for e in extras]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"θ ∈ R^{problem['theta_size']}, p ∈ R^{problem['adapter_size']}, λ = {problem['penalty']:g}, "
-              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, judged by {judged(problem)}."]
+              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, measured by {judged(problem)}."]
     if extras:
         lines.append("At the start: " + ", ".join(
             f"{e.replace('_', ' ')} {short(problem['extras_at_start'][e][1], '{:.3f}')}" for e in extras) + ".")

@@ -32,7 +32,7 @@ struct Instance {
   double at_start = 1;  ///< what is judged, at θ_0
 
   /// (φ(θ) − φ*)/(φ(θ_0) − φ*), or ‖∇φ(θ)‖/‖∇φ(θ_0)‖ where φ is not convex and has no one φ*.
-  [[nodiscard]] double judge(const Vector& at) const { return unscaled(at) / at_start; }
+  [[nodiscard]] double validate(const Vector& at) const { return unscaled(at) / at_start; }
   /// Call when all else is set.
   void finish() { at_start = unscaled(theta); }
 

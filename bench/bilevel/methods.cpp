@@ -27,10 +27,10 @@ struct BoxedSgd {
   Interval box;
   Eigen::Index moved;  ///< how many coordinates, from the first, the box is for
 
-  template <class Law>
-  void apply(Vector& theta, const Law& law, const ZoGradient& gradient, State<Vector>& /*state*/) const {
+  template <class Distribution>
+  void apply(Vector& theta, const Distribution& distribution, const ZoGradient& gradient, State<Vector>& /*state*/) const {
     outer::Sgd::State<Vector> none;
-    sgd.apply(theta, law, gradient, none);
+    sgd.apply(theta, distribution, gradient, none);
     Vector head = theta.head(moved);
     box.clamp(head);
     theta.head(moved) = head;
@@ -73,15 +73,15 @@ struct Setup : Run {
 // Steps until the recorder has seen enough; `step()` returns the evaluations so far.
 template <class Step>
 void drive(const Setup& run, Vector& theta, Recorder& recorder, Step&& step) {
-  while (recorder(step(), [&] { return run.instance.judge(Vector(theta.head(run.d()))); })) {
+  while (recorder(step(), [&] { return run.instance.validate(Vector(theta.head(run.d()))); })) {
   }
 }
 
-template <class Law, class Estimator>
-void penalty_method(const Setup& run, Law law, Estimator estimator, Vector& theta, Recorder& recorder) {
+template <class Distribution, class Estimator>
+void penalty_method(const Setup& run, Distribution distribution, Estimator estimator, Vector& theta, Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
   Solver solver{problem,
-                Policies{std::move(law), std::move(estimator), run.outer(), run.lower(), run.upper()},
+                Policies{std::move(distribution), std::move(estimator), run.outer(), run.lower(), run.upper()},
                 run.options()};
   AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {

@@ -34,11 +34,11 @@ class Recorder {
 
   /// Call after each step; `judge()` says how far the run is (1 at the start, NaN counts as never). False:
   /// the run is over.
-  template <class Judge>
-  bool operator()(double evaluations, Judge&& judge) {
+  template <class Validate>
+  bool operator()(double evaluations, Validate&& validate) {
     if (evaluations < grid_[curve_.size()]) return true;
-    const double judged = judge();
-    const double now = judged < kBlownUp ? judged : kNever;  // not a number fails the comparison too
+    const double validated = validate();
+    const double now = validated < kBlownUp ? validated : kNever;  // not a number fails the comparison too
     while (curve_.size() < grid_.size() && grid_[curve_.size()] <= evaluations) {
       const bool last = curve_.size() + 1 == grid_.size() || grid_[curve_.size() + 1] > evaluations;
       curve_.push_back(last ? now : last_);
@@ -47,7 +47,7 @@ class Recorder {
     if (!confirmed_) follow(evaluations);
     return curve_.size() < grid_.size() && !(stop_ && confirmed_);
   }
-  /// The run cannot go on: it stays where it was, or nowhere if it blew up.
+  /// The run cannot continue: it stays where it was, or nowhere if it blew up.
   void end(bool blew_up) {
     if (blew_up && !confirmed_) candidate_ = kNever;
     curve_.resize(grid_.size(), blew_up ? kNever : last_);

@@ -1,5 +1,5 @@
 /// @file What the steps of zofo_bench_llm cost at least: the arithmetic of their matrix products and the
-/// bytes that pass through the card's memory beside them.
+/// bytes that pass through the GPU's memory beside them.
 #pragma once
 
 #include <cstddef>

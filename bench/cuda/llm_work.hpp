@@ -37,7 +37,7 @@ inline constexpr std::size_t targets_of_a_sequence = 4;
 template <class T>
 class LlmWork {
  public:
-  /// Throws Error if the card's memory is short or a sequence has no room for the targets.
+  /// Throws Error if the GPU's memory is short or a sequence has no room for the targets.
   LlmWork(tensor::cuda::Context& context, const model::Config& config, std::size_t batch, std::size_t seq,
           const LlmWorkOptions& options)
       : low_rank_(options.low_rank),
@@ -96,14 +96,14 @@ class LlmWork {
 
   // Both sides of one direction, then θ's move: MeZO on the plain batch, the outer step of the bilevel
   // algorithm on F(p), G(p) and G(s).
-  template <class Law>
-  void descend(const Law& law, const model::Batch& batch) {
+  template <class Distribution>
+  void descend(const Distribution& distribution, const model::Batch& batch) {
     const std::array<const Vector*, 2> both{&p_, &s_};
     const std::span<const Vector* const> adapters(both.data(), &batch == &penalty_ ? 2 : 0);
     const Direction d{7, ++step_, 0};
     const std::array<Probe, 2> probes{Probe{d, 1e-3}, Probe{d, -1e-3}};
-    const auto l = transformer_.log_probabilities(theta_, law, probes, batch, adapters);
-    law.add(theta_, d, -1e-9 * (l[0][0] - l[1][0]));
+    const auto l = transformer_.log_probabilities(theta_, distribution, probes, batch, adapters);
+    distribution.add(theta_, d, -1e-9 * (l[0][0] - l[1][0]));
   }
   void lora_step() {
     Objective objective{*this, adapted_};

@@ -1,4 +1,4 @@
-// A direction law, an estimator, an inner solver and an outer optimiser of one's own in zofo's solver.
+// A direction distribution, an estimator, an inner solver and an outer optimiser of one's own in zofo's solver.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -58,10 +58,10 @@ struct Shrinking {
   struct State {
     double steps = 0;
   };
-  template <class Theta, class Law>
-  void apply(Theta& theta, const Law& law, const zofo::ZoGradient& estimate, State<Theta>& state) const {
+  template <class Theta, class Distribution>
+  void apply(Theta& theta, const Distribution& distribution, const zofo::ZoGradient& estimate, State<Theta>& state) const {
     const double now = rate / std::sqrt(1 + state.steps++ / horizon);
-    for (const auto& term : estimate.terms) law.add(theta, term.direction, -now * term.coefficient);
+    for (const auto& term : estimate.terms) distribution.add(theta, term.direction, -now * term.coefficient);
   }
 };
 

@@ -10,7 +10,7 @@
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
 #include "zofo/estimate/one_point_residual.hpp"
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/exact.hpp"
 #include "zofo/inner/gradient_descent.hpp"

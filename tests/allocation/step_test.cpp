@@ -20,7 +20,7 @@ void count_allocation() {
 #include "zofo/bilevel/solver.hpp"
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 #include "zofo/inner/adam.hpp"
 #include "zofo/inner/gradient_descent.hpp"
 #include "zofo/inner/nesterov.hpp"
@@ -70,10 +70,10 @@ struct Pull {
 };
 
 // Allocations of eight steps after six, by which time everything is warm.
-template <class V, class Law, class Estimator, class Outer, class Inner>
-std::size_t of_warm_steps(Law law, Estimator estimator, Outer outer, Inner inner) {
+template <class V, class Distribution, class Estimator, class Outer, class Inner>
+std::size_t of_warm_steps(Distribution distribution, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
-  zofo::Solver solver(problem, zofo::Policies{law, estimator, outer, inner},
+  zofo::Solver solver(problem, zofo::Policies{distribution, estimator, outer, inner},
                       zofo::BilevelOptions{.outer_steps = 100, .inner_steps = 3, .penalty = 2.0});
   V theta = V::Ones(300000);
   zofo::AdapterPair<V> pair{V::Zero(300000), V::Zero(300000)};
@@ -111,7 +111,7 @@ TEST_CASE("no warm step allocates", "[allocation]") {
   CHECK(of_warm_steps<VectorXd>(Rademacher{}, central, outer::Adam{1e-6}, inner::Adam{0.1}) == 0);
   CHECK(of_warm_steps<VectorXd>(Gaussian{}, Forward{1e-3, 4}, outer::Sgd{1e-6},
                                 inner::Sgd{.rate = 0.1, .momentum = 0.9}) == 0);
-  CHECK(of_warm_steps<VectorXf>(Sphere{}, SpreadScaled{1e-3, 4}, outer::Sgd{1e-6},
+  CHECK(of_warm_steps<VectorXf>(Sphere{}, StdNormalized{1e-3, 4}, outer::Sgd{1e-6},
                                 inner::Nesterov{.rate = 0.1}) == 0);
   CHECK(of_warm_steps<VectorXd>(Gaussian{}, variance::Svrg{.estimator = central, .period = 3, .batches = 2},
                                 outer::Sgd{1e-6}, inner::GradientDescent{0.1}) == 0);

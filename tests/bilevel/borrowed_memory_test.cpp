@@ -45,7 +45,7 @@ auto tracking() {
 template <class Estimator, class Outer>
 void solved_in_place(const Estimator& estimator, const Outer& outer) {
   using Map = Eigen::Map<Eigen::VectorXd>;
-  // A guard on both sides: what is beside the views stays as it is.
+  // A guard on both sides: what is next to the views stays as it is.
   std::vector<double> theta(5, 7.0), p(5, 7.0), s(5, 7.0);
   Map view(theta.data() + 1, 3);
   view.setZero();

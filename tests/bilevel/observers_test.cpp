@@ -75,13 +75,13 @@ TEST_CASE("early stopping keeps the best and waits for its patience", "[bilevel]
   CHECK_FALSE(stop(report_of(step++, 3.92)));
   CHECK(stop.exhausted());
 
-  int asked = 0;
+  int requested = 0;
   EarlyStopping rare({.patience = 1, .every = 5}, [&](const StepReport& report) {
-    ++asked;
+    ++requested;
     return -static_cast<double>(report.step);
   });
   for (step = 0; step < 20; ++step) CHECK(rare(report_of(step, 0.0)));
-  CHECK(asked == 4);
+  CHECK(requested == 4);
   CHECK(rare.best() == -19.0);
   CHECK_FALSE(rare.see(20, 0.0));
 

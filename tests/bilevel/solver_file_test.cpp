@@ -46,7 +46,7 @@ void same_after_a_file(const Policies& policies) {
     before.solve(first.theta, first.adapters, NullObserver{}, 6);
     save(before, first.theta, first.adapters, scratch("half"));
     save_without_theta(before, first.adapters, scratch("no_theta"));
-    // Without θ in the file: θ goes on from where it is.
+    // Without θ in the file: θ continues from where it is.
     NoisyStart other;
     Solver after(tasks, policies, options());
     load_without_theta(after, first.theta, other.adapters, scratch("no_theta"));

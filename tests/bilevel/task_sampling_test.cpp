@@ -13,7 +13,7 @@ using zofo::sample_tasks;
 
 namespace {
 
-std::vector<std::size_t> drawn(std::uint32_t step, std::uint32_t each, const std::vector<double>& weights,
+std::vector<std::size_t> sampled(std::uint32_t step, std::uint32_t each, const std::vector<double>& weights,
                                std::size_t tasks = 4, std::uint64_t seed = 3) {
   std::vector<std::size_t> list;
   sample_tasks(seed, step, tasks, each, weights, list);
@@ -34,15 +34,15 @@ double chi_square(const std::map<std::size_t, double>& chances, const std::map<s
 }  // namespace
 
 TEST_CASE("all tasks come in their order", "[bilevel]") {
-  CHECK(drawn(7, 0, {}) == std::vector<std::size_t>{0, 1, 2, 3});
-  CHECK(drawn(7, 0, {1, 2, 3, 4}) == std::vector<std::size_t>{0, 1, 2, 3});
+  CHECK(sampled(7, 0, {}) == std::vector<std::size_t>{0, 1, 2, 3});
+  CHECK(sampled(7, 0, {1, 2, 3, 4}) == std::vector<std::size_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("one task is drawn with the chance that its weight gives", "[bilevel]") {
   const std::vector<double> weights = GENERATE(std::vector<double>{}, std::vector<double>{1, 2, 3, 10});
   std::map<std::size_t, double> seen, chances;
   for (std::size_t i = 0; i < 4; ++i) chances[i] = weights.empty() ? 0.25 : weights[i] / 16.0;
-  for (std::uint32_t step = 0; step < steps; ++step) ++seen[drawn(step, 1, weights).at(0)];
+  for (std::uint32_t step = 0; step < steps; ++step) ++seen[sampled(step, 1, weights).at(0)];
   // χ² with 3 degrees of freedom is above 21.1 with a chance of 1e-4; the seed is fixed.
   CHECK(chi_square(chances, seen) < 21.1);
   // The same test tells these weights from others: drawing by 1 : 2 : 3 : 9 fails it.
@@ -59,7 +59,7 @@ TEST_CASE("pairs are drawn without repetition, each time by the weights of those
     for (std::size_t b = 0; b < 4; ++b)
       if (a != b) chances[4 * a + b] = weights[a] / 16.0 * weights[b] / (16.0 - weights[a]);
   for (std::uint32_t step = 0; step < steps; ++step) {
-    const auto pair = drawn(step, 2, weights);
+    const auto pair = sampled(step, 2, weights);
     REQUIRE(pair.size() == 2);
     REQUIRE(pair[0] != pair[1]);
     ++seen[4 * pair[0] + pair[1]];
@@ -69,11 +69,11 @@ TEST_CASE("pairs are drawn without repetition, each time by the weights of those
 }
 
 TEST_CASE("a draw is a pure function of seed and step", "[bilevel]") {
-  CHECK(drawn(5, 2, {1, 2, 3, 4}) == drawn(5, 2, {1, 2, 3, 4}));
+  CHECK(sampled(5, 2, {1, 2, 3, 4}) == sampled(5, 2, {1, 2, 3, 4}));
   std::set<std::vector<std::size_t>> by_step, by_seed;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    by_step.insert(drawn(i, 2, {}));
-    by_seed.insert(drawn(5, 2, {}, 4, i));
+    by_step.insert(sampled(i, 2, {}));
+    by_seed.insert(sampled(5, 2, {}, 4, i));
   }
   // 12 ordered pairs: that at most 2 of them come in 50 draws has a chance below 1e-36.
   CHECK(by_step.size() > 2);

@@ -1,4 +1,4 @@
-/// @file Prompts' rows, dropout, and every kind of adapter in one pass on the card, against formulas and the
+/// @file Prompts' rows, dropout, and every kind of adapter in one pass on the GPU, against formulas and the
 /// CPU.
 #include "zofo/tensor/cuda/kernels/adapters.hpp"
 
@@ -9,7 +9,7 @@
 #include "../peft/mixed.hpp"
 #include "catch.hpp"
 #include "device.hpp"
-#include "on_card.hpp"
+#include "on_gpu.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/initial_adapter.hpp"
@@ -30,9 +30,9 @@ struct Prompted {
   static constexpr std::uint32_t length = 2, width = 40, tokens = 16, probes = 2;
   std::vector<std::uint32_t> cu{0, 3, 8, 10, 14, 14};
   std::vector<std::int32_t> prompt{1, -1, 0, 1, -1};
-  DeviceArray<std::uint32_t> cu_card{cu};
-  DeviceArray<std::int32_t> prompt_card{prompt};
-  [[nodiscard]] PromptedSequences at() const { return {cu_card.data(), prompt_card.data(), 5, length}; }
+  DeviceArray<std::uint32_t> cu_gpu{cu};
+  DeviceArray<std::int32_t> prompt_gpu{prompt};
+  [[nodiscard]] PromptedSequences at() const { return {cu_gpu.data(), prompt_gpu.data(), 5, length}; }
 };
 
 std::vector<const Eigen::VectorXf*> pointers_to(const std::vector<Eigen::VectorXf>& values) {
@@ -44,7 +44,7 @@ std::vector<const Eigen::VectorXf*> pointers_to(const std::vector<Eigen::VectorX
 constexpr const char* families[] = {"llama 3.1", "mistral", "qwen2", "125m type", "350m type", "projected"};
 
 void compare_gradients(const Mixed& m, bool recompute, std::optional<peft::DropoutKey> key) {
-  OnCard<float> card(m, recompute);
+  OnGpu<float> gpu(m, recompute);
   Transformer cpu(m.c.shape, peft::Adapters(m.layouts), recompute);
   std::vector<Eigen::VectorXf> expected(m.values.size());
   std::vector<Eigen::VectorXf*> expected_pointers;
@@ -53,12 +53,12 @@ void compare_gradients(const Mixed& m, bool recompute, std::optional<peft::Dropo
                                                golden::curved_loss, expected_pointers, key);
   std::vector<Vector> got;
   std::vector<Vector*> got_pointers;
-  for (const auto& v : card.values) got.push_back(zeros_like(v));
+  for (const auto& v : gpu.values) got.push_back(zeros_like(v));
   for (auto& g : got) got_pointers.push_back(&g);
   for (int again = 0; again < 3; ++again) {  // at once, recorded, replayed
-    const double on_card = card.transformer.value_and_gradient(card.theta, m.c.batch, card.adapters,
-                                                               golden::curved_loss, got_pointers, key);
-    CHECK(on_card == Approx(on_cpu).epsilon(1e-5));
+    const double on_gpu = gpu.transformer.value_and_gradient(gpu.theta, m.c.batch, gpu.adapters,
+                                                             golden::curved_loss, got_pointers, key);
+    CHECK(on_gpu == Approx(on_cpu).epsilon(1e-5));
     for (std::size_t a = 0; a < got.size(); ++a) {
       INFO("adapter " << a << ", recompute " << recompute << ", time " << again);
       CHECK((got[a].host() - expected[a]).norm() < 2e-5F * expected[a].norm());
@@ -66,15 +66,17 @@ void compare_gradients(const Mixed& m, bool recompute, std::optional<peft::Dropo
   }
 }
 
-template <class Law>
-void compare_probes(const Mixed& m, const Law& law) {
-  OnCard<float> card(m);
+template <class Distribution>
+void compare_probes(const Mixed& m, const Distribution& distribution) {
+  OnGpu<float> gpu(m);
   Transformer cpu(m.c.shape, peft::Adapters(m.layouts));
   const Direction direction{4, 2, 0};
   const std::vector<Probe> probes{{direction, 0.02}, {direction, -0.02}, {direction, 0.0}, {{4, 3, 1}, 0.02}};
-  const auto expected = cpu.log_probabilities(m.c.theta, law, probes, m.c.batch, pointers_to(m.values));
+  const auto expected =
+      cpu.log_probabilities(m.c.theta, distribution, probes, m.c.batch, pointers_to(m.values));
   for (int again = 0; again < 3; ++again) {
-    const auto got = card.transformer.log_probabilities(card.theta, law, probes, m.c.batch, card.adapters);
+    const auto got =
+        gpu.transformer.log_probabilities(gpu.theta, distribution, probes, m.c.batch, gpu.adapters);
     REQUIRE(got.size() == expected.size());
     for (std::size_t j = 0; j < got.size(); ++j) {
       INFO("probe " << j << ", time " << again);
@@ -90,8 +92,8 @@ TEMPLATE_TEST_CASE("prompts' rows come before their sequences' at every probe", 
   const auto prompts = random_values(1, 2 * p.length * p.width);
   const auto before = scalars<TestType>(random_values(2, p.probes * p.tokens * p.width));
   DeviceArray<TestType> h(before);
-  put_prompts<TestType>(nullptr, {p.tokens, p.probes}, p.at(), p.width, DeviceArray<float>(prompts).data(),
-                        h.data());
+  write_prompts<TestType>(nullptr, {p.tokens, p.probes}, p.at(), p.width, DeviceArray<float>(prompts).data(),
+                          h.data());
   auto expected = floats(before);
   for (std::size_t probe = 0; probe < p.probes; ++probe)
     for (std::size_t s = 0; s < p.prompt.size(); ++s)
@@ -115,7 +117,7 @@ TEMPLATE_TEST_CASE("prompts' gradients are sums over their sequences", "[cuda]",
   CHECK(relative_error(gradients.host(), expected) < 1e-6);
 }
 
-TEMPLATE_TEST_CASE("the card drops what the CPU drops", "[cuda]", float, bf16) {
+TEMPLATE_TEST_CASE("the GPU drops what the CPU drops", "[cuda]", float, bf16) {
   const std::uint32_t rows = 7, width = 72;
   const peft::DropoutMask mask(0.3F);
   const peft::DropoutKey key{0x123456789ABCDEFU, 9};
@@ -145,7 +147,7 @@ TEMPLATE_TEST_CASE("the card drops what the CPU drops", "[cuda]", float, bf16) {
   }
 }
 
-TEST_CASE("mixed kinds of adapters on the card give the CPU's log-probabilities", "[cuda]") {
+TEST_CASE("mixed kinds of adapters on the GPU give the CPU's log-probabilities", "[cuda]") {
   for (const char* name : families) {
     INFO(name);
     const Mixed m(name);
@@ -154,14 +156,14 @@ TEST_CASE("mixed kinds of adapters on the card give the CPU's log-probabilities"
   }
 }
 
-TEST_CASE("mixed kinds of adapters on the card get the CPU's gradients", "[cuda]") {
+TEST_CASE("mixed kinds of adapters on the GPU get the CPU's gradients", "[cuda]") {
   for (const char* name : families) {
     INFO(name);
     for (const bool recompute : {false, true}) compare_gradients(Mixed(name), recompute, {});
   }
 }
 
-TEST_CASE("dropout on the card gives the CPU's gradients, and another step's masks in one graph", "[cuda]") {
+TEST_CASE("dropout on the GPU gives the CPU's gradients, and another step's masks in one graph", "[cuda]") {
   for (const char* name : {"llama 3.1", "125m type", "350m type"}) {
     INFO(name);
     Mixed m(name);
@@ -170,14 +172,14 @@ TEST_CASE("dropout on the card gives the CPU's gradients, and another step's mas
     m.layouts[0] = peft::Lora(m.c.shape, options);
     for (const bool recompute : {false, true})
       for (const std::uint32_t step : {1U, 2U}) compare_gradients(m, recompute, peft::DropoutKey{77, step});
-    OnCard<float> card(m);
+    OnGpu<float> gpu(m);
     std::vector<Vector> g;
     std::vector<Vector*> to;
-    for (const auto& v : card.values) g.push_back(zeros_like(v));
+    for (const auto& v : gpu.values) g.push_back(zeros_like(v));
     for (auto& x : g) to.push_back(&x);
     const auto value = [&](std::optional<peft::DropoutKey> key) {
-      return card.transformer.value_and_gradient(card.theta, m.c.batch, card.adapters, golden::curved_loss,
-                                                 to, key);
+      return gpu.transformer.value_and_gradient(gpu.theta, m.c.batch, gpu.adapters, golden::curved_loss, to,
+                                                key);
     };
     const double plain = value({});
     std::vector<double> first;
@@ -189,17 +191,17 @@ TEST_CASE("dropout on the card gives the CPU's gradients, and another step's mas
   }
 }
 
-TEST_CASE("adapters start on the card where they start on the CPU", "[cuda]") {
+TEST_CASE("adapters start on the GPU where they start on the CPU", "[cuda]") {
   const std::vector<std::int32_t> tokens{7, 0, 33};
   for (const char* name : families) {
     const Mixed m(name);
-    OnCard<float> card(m);
-    OnCard<bf16> rounded(m);
+    OnGpu<float> gpu(m);
+    OnGpu<bf16> rounded(m);
     Transformer cpu(m.c.shape, peft::Adapters(m.layouts));
     for (const peft::Adapter& layout : m.layouts) {
       INFO(name << ", " << peft::name(peft::kind(layout)));
       const Eigen::VectorXf expected = initial_adapter(cpu, m.c.theta, layout, 3, tokens);
-      const Eigen::VectorXf got = initial_adapter(card.transformer, card.theta, layout, 3, tokens);
+      const Eigen::VectorXf got = initial_adapter(gpu.transformer, gpu.theta, layout, 3, tokens);
       CHECK((got - expected).norm() < 1e-5F * expected.norm());
       const Eigen::VectorXf near = initial_adapter(rounded.transformer, rounded.theta, layout, 3, tokens);
       CHECK((near - expected).norm() < 0.05F * expected.norm());
@@ -211,8 +213,8 @@ TEST_CASE("mixed kinds in bf16 follow fp32", "[cuda]") {
   for (const char* name : families) {
     INFO(name);
     const Mixed m(name);
-    OnCard<float> exact(m);
-    OnCard<bf16> rounded(m);
+    OnGpu<float> exact(m);
+    OnGpu<bf16> rounded(m);
     exact.theta.upload(rounded.theta.download());
     const auto a = exact.transformer.log_probabilities(exact.theta, m.c.batch, exact.adapters);
     const auto b = rounded.transformer.log_probabilities(rounded.theta, m.c.batch, rounded.adapters);
@@ -265,21 +267,21 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
         transformer.value_and_gradient(theta, c.batch, adapters, golden::curved_loss, gradients);
       }
       CudaPlan<float> plan(c.shape, layouts);
-      Extent extent;
-      extent.tokens = sequences * (length + vectors);
-      extent.sequences = extent.head_rows = extent.targets = sequences;
-      extent.longest = length + vectors;
-      extent.probes = 2;
-      extent.perturbed = true;
-      plan.pass(extent);
-      extent.low_rank = 4;
-      plan.pass(extent);
-      extent.low_rank = 0;
-      extent.probes = 1;
-      extent.perturbed = false;
-      extent.keeps = true;
-      extent.recompute = recompute;
-      plan.pass(extent);
+      PassBounds bounds;
+      bounds.tokens = sequences * (length + vectors);
+      bounds.sequences = bounds.head_rows = bounds.targets = sequences;
+      bounds.longest = length + vectors;
+      bounds.probes = 2;
+      bounds.perturbed = true;
+      plan.pass(bounds);
+      bounds.low_rank = 4;
+      plan.pass(bounds);
+      bounds.low_rank = 0;
+      bounds.probes = 1;
+      bounds.perturbed = false;
+      bounds.saves_activations = true;
+      bounds.recompute = recompute;
+      plan.pass(bounds);
       plan.vectors(4);
       const auto held = static_cast<double>(context.counters().peak_bytes);
       const auto planned = static_cast<double>(plan.plan().total());

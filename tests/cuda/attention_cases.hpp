@@ -87,11 +87,11 @@ Values<T> inputs(const Batch& b, float amplitude) {
   return v;
 }
 
-// The arrays on the card and the calls.
+// The arrays on the GPU and the calls.
 template <class T>
-class Card {
+class Gpu {
  public:
-  Card(const Batch& b, const Values<T>& v)
+  Gpu(const Batch& b, const Values<T>& v)
       : batch_(b),
         cu_(b.cu_seqlens()),
         adapter_(b.token_adapters()),

@@ -60,10 +60,10 @@ template <class T>
 void check(const Batch& b, const Tolerance& tolerance, float amplitude = 2.0F) {
   const Values<T> in = inputs<T>(b, amplitude);
   const Reference wanted(b, in);
-  Card<T> card(b, in);
-  card.forward();
-  card.backward();
-  const Values<T> got = card.results();
+  Gpu<T> gpu(b, in);
+  gpu.forward();
+  gpu.backward();
+  const Values<T> got = gpu.results();
   INFO("dim " << b.shape.dim << ", " << b.shape.heads << '/' << b.shape.kv_heads << " heads, longest "
               << b.longest() << ", " << b.probes << " probes, prefix " << b.prefix << ", window "
               << b.shape.window);
@@ -151,7 +151,7 @@ TEST_CASE("attention of other scalars and dims equals its definition", "[cuda][a
   }
 }
 
-TEST_CASE("attention on the card bears scores of hundreds", "[cuda][attention]") {
+TEST_CASE("attention on the GPU bears scores of hundreds", "[cuda][attention]") {
   // Errors of a score are relative to its size: 2⁻²⁴·300 in the exponent.
   check<float>({.shape = {4, 2, 64}, .lengths = mixed}, {1e-4, 1e-4}, 20.0F);
   check<bf16>({.shape = {4, 2, 64}, .lengths = mixed}, {1e-2, 3e-2}, 20.0F);
@@ -161,10 +161,10 @@ TEST_CASE("attention on the card bears scores of hundreds", "[cuda][attention]")
 TEST_CASE("attention without lse, and of nothing", "[cuda][attention]") {
   const Batch none{.shape = {2, 1, 64}, .lengths = {}, .padding = 5, .empty = 2};
   const auto in = inputs<bf16>(none, 1.0F);
-  Card<bf16> card(none, in);
-  card.forward();
-  card.backward();
-  for (const bf16 x : card.results().d_qkv) REQUIRE(exact(x) == 0.0);
+  Gpu<bf16> gpu(none, in);
+  gpu.forward();
+  gpu.backward();
+  for (const bf16 x : gpu.results().d_qkv) REQUIRE(exact(x) == 0.0);
 
   const Batch b{.shape = {2, 1, 64}, .lengths = {70, 2}, .padding = 0, .empty = 0};
   const auto values = inputs<bf16>(b, 1.0F);
@@ -182,10 +182,10 @@ TEST_CASE("attention without lse, and of nothing", "[cuda][attention]") {
 TEST_CASE("attention_backward gives the same bits twice", "[cuda][attention]") {
   const Batch b = with_prefix({.shape = {6, 2, 64}, .lengths = mixed, .probes = 2}, 9);
   const auto in = inputs<bf16>(b, 2.0F);
-  Card<bf16> first(b, in), second(b, in);
-  for (Card<bf16>* card : {&first, &second}) {
-    card->forward();
-    card->backward();
+  Gpu<bf16> first(b, in), second(b, in);
+  for (Gpu<bf16>* gpu : {&first, &second}) {
+    gpu->forward();
+    gpu->backward();
   }
   const auto x = first.results(), y = second.results();
   CHECK(to_float(x.d_qkv) == to_float(y.d_qkv));
@@ -229,9 +229,9 @@ TEST_CASE("microseconds of attention", "[.time]") {
     return static_cast<double>(milliseconds) * 1000.0 / times;
   };
   for (const auto& [name, batch] : cases) {
-    Card<bf16> card(batch, inputs<bf16>(batch, 1.0F));
-    const double forward = microseconds([&] { card.forward(); });
-    const double backward = microseconds([&] { card.backward(); });
+    Gpu<bf16> gpu(batch, inputs<bf16>(batch, 1.0F));
+    const double forward = microseconds([&] { gpu.forward(); });
+    const double backward = microseconds([&] { gpu.backward(); });
     std::printf("%-26s forward %8.2f us, backward %8.2f us\n", name, forward, backward);
   }
 }

@@ -1,4 +1,4 @@
-/// @file Each operation of the transformer in bf16 on the card is no further from the exact result than twice
+/// @file Each operation of the transformer in bf16 on the GPU is no further from the exact result than twice
 /// what PyTorch's bf16 is on the same inputs (tests/golden/bf16_error.json, by
 /// tests/golden/generators/bf16_torch.py). The exact result is computed here, in double, from the inputs as
 /// rounded to bf16.
@@ -52,7 +52,7 @@ struct Packed {
   PackedTokens tokens;
 };
 
-// One entry of the file: its inputs, on the card and in double, and the operations that read them.
+// One entry of the file: its inputs, on the GPU and in double, and the operations that read them.
 class Entry {
  public:
   Entry(const json& document, const json& entry, Context& context)
@@ -100,14 +100,14 @@ class Entry {
     const std::vector<float> values = to_float(input(name));
     return {values.begin(), values.end()};
   }
-  [[nodiscard]] DeviceArray<bf16> on_card(const char* name) const { return DeviceArray<bf16>(input(name)); }
+  [[nodiscard]] DeviceArray<bf16> on_gpu(const char* name) const { return DeviceArray<bf16>(input(name)); }
 
   double norm(Norm kind) {
     const Packed packed({size("rows")});
-    auto h = on_card("x");
-    const auto gain = on_card("gain");
+    auto h = on_gpu("x");
+    const auto gain = on_gpu("gain");
     const DeviceArray<bf16> bias =
-        kind == Norm::layer ? on_card("bias") : DeviceArray<bf16>(std::vector<bf16>());
+        kind == Norm::layer ? on_gpu("bias") : DeviceArray<bf16>(std::vector<bf16>());
     DeviceArray<bf16> y(h.size());
     must(cudaDeviceSynchronize());
     zofo::tensor::cuda::norm<bf16>(stream(), {.kind = kind,
@@ -123,7 +123,7 @@ class Entry {
   }
   double norm_backward(Norm kind) {
     const Packed packed({size("rows")});
-    const auto h = on_card("x"), gain = on_card("gain"), dy = on_card("dy");
+    const auto h = on_gpu("x"), gain = on_gpu("gain"), dy = on_gpu("dy");
     DeviceArray<bf16> dh(h.size());
     must(cudaDeviceSynchronize());
     zofo::tensor::cuda::norm_backward<bf16>(stream(), {.kind = kind,
@@ -149,7 +149,7 @@ class Entry {
         sines.push_back(static_cast<float>(std::sin(t)));
       }
     const DeviceArray<float> c(cosines), s(sines);
-    auto x = on_card("x");
+    auto x = on_gpu("x");
     must(cudaDeviceSynchronize());
     finish_qkv<bf16>(stream(), {.rows = packed.rows,
                                 .position = packed.tokens.position,
@@ -160,20 +160,20 @@ class Entry {
   }
   double swiglu() {
     const Packed packed({size("rows")});
-    auto x = on_card("x");
+    auto x = on_gpu("x");
     DeviceArray<bf16> y(x.size() / 2);
     must(cudaDeviceSynchronize());
     activate<bf16>(stream(), {.kind = Activation::swiglu,
                               .rows = packed.rows,
                               .ffn = size("ffn"),
                               .pre = x.data(),
-                              .keep_pre = false,
+                              .save_pre = false,
                               .y = y.data()});
     return relative_error(y.host(), reference::swiglu(exact("x"), size("ffn")));
   }
   double swiglu_backward() {
     const Packed packed({size("rows")});
-    const auto x = on_card("x"), dy = on_card("dy");
+    const auto x = on_gpu("x"), dy = on_gpu("dy");
     DeviceArray<bf16> dx(x.size());
     must(cudaDeviceSynchronize());
     activate_backward<bf16>(stream(), {.kind = Activation::swiglu,
@@ -185,7 +185,7 @@ class Entry {
     return relative_error(dx.host(), reference::swiglu_backward(exact("x"), size("ffn"), exact("dy")));
   }
   double linear() {
-    const auto x = on_card("x"), w = on_card("w");
+    const auto x = on_gpu("x"), w = on_gpu("w");
     DeviceArray<bf16> y(std::size_t{size("rows")} * size("out"));
     must(cudaDeviceSynchronize());
     const bf16* const no_bias = nullptr;
@@ -195,14 +195,13 @@ class Entry {
   }
   double relu_mlp() {
     const std::size_t rows = size("rows"), width = size("width"), ffn = size("ffn");
-    const auto x = on_card("x"), w1 = on_card("w1"), b1 = on_card("b1"), w2 = on_card("w2"),
-               b2 = on_card("b2");
-    DeviceArray<bf16> middle(rows * ffn), y(rows * width);
+    const auto x = on_gpu("x"), w1 = on_gpu("w1"), b1 = on_gpu("b1"), w2 = on_gpu("w2"), b2 = on_gpu("b2");
+    DeviceArray<bf16> residual(rows * ffn), y(rows * width);
     must(cudaDeviceSynchronize());
     blas_.multiply(Product{.rows = rows, .out = ffn, .in = width, .relu = true, .bias = true}, x.data(),
-                   w1.data(), static_cast<const bf16*>(b1.data()), middle.data());
+                   w1.data(), static_cast<const bf16*>(b1.data()), residual.data());
     blas_.multiply(Product{.rows = rows, .out = width, .in = ffn, .bias = true},
-                   static_cast<const bf16*>(middle.data()), w2.data(), static_cast<const bf16*>(b2.data()),
+                   static_cast<const bf16*>(residual.data()), w2.data(), static_cast<const bf16*>(b2.data()),
                    y.data());
     Values hidden = reference::linear(exact("x"), exact("w1"), exact("b1"), width);
     for (double& each : hidden) each = std::max(each, 0.0);
@@ -213,7 +212,7 @@ class Entry {
                                  shape_.at("lengths").get<std::vector<std::size_t>>()};
     const AttentionShape shape{size("heads"), size("kv_heads"), size("dim")};
     const Packed packed(heads.lengths);
-    const auto qkv = on_card("x");
+    const auto qkv = on_gpu("x");
     const std::size_t width = heads.heads * heads.dim;
     DeviceArray<bf16> out(packed.rows.count() * width);
     DeviceArray<float> lse(packed.rows.count() * heads.heads);
@@ -221,7 +220,7 @@ class Entry {
     zofo::tensor::cuda::attention(stream(), shape, packed.rows, packed.tokens, AttentionPrefix<bf16>{},
                                   qkv.data(), out.data(), lse.data());
     if (!backward) return relative_error(out.host(), reference::attention(heads, exact("x")));
-    const auto d_out = on_card("dy");
+    const auto d_out = on_gpu("dy");
     DeviceArray<bf16> d_qkv(qkv.size());
     DeviceArray<float> workspace(
         attention_backward_workspace(shape, packed.rows, packed.tokens.sequences, 0));
@@ -247,7 +246,7 @@ class Entry {
       for (std::uint32_t j = 0; j < size("targets"); ++j)
         wanted.push_back({row, static_cast<std::int32_t>((row * 97 + j * 4001 + 5) % vocab)});
     const auto count = static_cast<std::uint32_t>(wanted.size());
-    const auto x = on_card("x"), w = on_card("w");
+    const auto x = on_gpu("x"), w = on_gpu("w");
     const DeviceArray<TargetArgument> targets(wanted);
     const DeviceArray<std::uint32_t> used(std::vector<std::uint32_t>{count});
     const std::uint32_t slice = 4096;  // two of them
@@ -275,7 +274,7 @@ class Entry {
     return relative_error(log_p.host(), expected);
   }
 
-  // What the float on the card stands for in PyTorch's and in the exact run.
+  // What the float on the GPU stands for in PyTorch's and in the exact run.
   [[nodiscard]] double eps() const { return static_cast<double>(eps_); }
 
   const json& entry_;

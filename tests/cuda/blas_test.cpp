@@ -83,7 +83,7 @@ std::vector<double> direct(const Case& c, const Inputs<T, Y>& in) {
 }
 
 template <class T, class Y>
-std::vector<Y> on_card(Context& context, Blas& blas, const Case& c, const Inputs<T, Y>& in) {
+std::vector<Y> on_gpu(Context& context, Blas& blas, const Case& c, const Inputs<T, Y>& in) {
   const DeviceArray<T> x(in.x.exact), w(in.w.exact), bias(in.bias.exact);
   const DeviceArray<Y> from(in.from.exact);
   DeviceArray<Y> y(in.y.exact);
@@ -101,7 +101,7 @@ void check_case(Context& context, Blas& blas, const Case& c) {
   CAPTURE(p.rows, p.out, p.in, p.batch, p.w_is_in_by_out, p.beta, p.relu, p.bias, p.w_stride, c.offset,
           c.apart);
   const Inputs<T, Y> in(c);
-  CHECK(relative_error(on_card<T, Y>(context, blas, c, in), direct<T, Y>(c, in)) <
+  CHECK(relative_error(on_gpu<T, Y>(context, blas, c, in), direct<T, Y>(c, in)) <
         (std::is_same_v<Y, bf16> ? 4e-3 : 1e-5));
 }
 
@@ -276,7 +276,7 @@ TEST_CASE("a deterministic context gives the same bits every time, and never sea
   for (int run = 0; run < 3; ++run) {
     Context context({.deterministic = true});
     Blas blas(context);
-    const std::vector<float> y = on_card<bf16, float>(context, blas, c, in);
+    const std::vector<float> y = on_gpu<bf16, float>(context, blas, c, in);
     CHECK(context.counters().synchronisations == 1);
     if (run == 0) first = y;
     CHECK(y == first);

@@ -29,7 +29,7 @@ TEST_CASE("a test array starts as NaN and gives back what it was given", "[cuda]
   CHECK(relative_error(to_float(to_bf16(values)), values) < 0x1p-8);
 }
 
-TEST_CASE("a context knows its card", "[cuda]") {
+TEST_CASE("a context knows its GPU", "[cuda]") {
   const Context context;
   CHECK_FALSE(context.name().empty());
   CHECK(context.multiprocessors() > 0);

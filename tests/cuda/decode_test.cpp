@@ -1,4 +1,4 @@
-/// @file Decoding on the card against its definition in double, from the inputs as rounded to the scalar; how
+/// @file Decoding on the GPU against its definition in double, from the inputs as rounded to the scalar; how
 /// keys and values get into the cache; the choice of a token. Tests tagged [.time] print microseconds and run
 /// only when asked for.
 #include "zofo/tensor/cuda/kernels/decode.hpp"
@@ -101,8 +101,8 @@ std::vector<double> definition(const Step& s, const Inputs<T>& in) {
 }
 
 template <class T>
-struct Card {
-  Card(const Step& s, const Inputs<T>& in)
+struct Gpu {
+  Gpu(const Step& s, const Inputs<T>& in)
       : step(s),
         slot(s.slot),
         last(s.last),
@@ -130,17 +130,17 @@ void check(Step s, float amplitude = 2.0F) {
   const std::vector<double> wanted = definition(s, in);
   for (const std::uint32_t splits : {1U, 3U, 16U}) {
     s.splits = splits;
-    Card<T> card(s, in);
-    card.run();
-    const std::vector<T> got = card.out.host();
+    Gpu<T> gpu(s, in);
+    gpu.run();
+    const std::vector<T> got = gpu.out.host();
     INFO("dim " << s.shape.dim << ", " << s.shape.heads << '/' << s.shape.kv_heads << " heads, window "
                 << s.shape.window << ", " << splits << " splits");
     CHECK(relative_error(got, wanted) < (std::is_same_v<T, bf16> ? 4e-3 : 1e-5));
     for (std::size_t r = 0; r < s.rows(); ++r)
       for (std::size_t c = 0; c < s.out_width() && s.slot[r] < 0; ++c)
         if (exact(got[r * s.out_width() + c]) != 0.0) FAIL("padding row " << r << " is not 0");
-    card.run();
-    CHECK(relative_error(card.out.host(), got) == 0.0);  // the same bits again
+    gpu.run();
+    CHECK(relative_error(gpu.out.host(), got) == 0.0);  // the same bits again
   }
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("a query sees its window when decoding", "[cuda][decode]") {
   }
 }
 
-TEST_CASE("keys are split as far as they go and the card has room", "[no-gpu][decode]") {
+TEST_CASE("keys are split as far as they go and the GPU has room", "[no-gpu][decode]") {
   const AttentionShape shape{9, 3, 64}, window{9, 3, 64, 256};
   CHECK(decode_splits(shape, 1, 1) == 1);
   CHECK(decode_splits(shape, 1, 128) == 1);
@@ -210,14 +210,14 @@ void check_cache_rows() {
   const std::size_t row_width = (heads + 2 * kv_heads) * dim;
   const std::vector<T> qkv = scalars<T>(random_values(1, slot.size() * row_width)),
                        prefix = scalars<T>(random_values(2, 2 * 2 * stride));
-  DeviceArray<T> qkv_card(qkv), prefix_card(prefix),
+  DeviceArray<T> qkv_gpu(qkv), prefix_gpu(prefix),
       cache(std::vector<T>(2 * slots * kv_heads * room * dim, scalars<T>({7.0F})[0]));
-  DeviceArray<std::int32_t> slot_card(slot), prefix_of_card(prefix_of);
-  DeviceArray<std::uint32_t> position_card(position);
+  DeviceArray<std::int32_t> slot_gpu(slot), prefix_of_gpu(prefix_of);
+  DeviceArray<std::uint32_t> position_gpu(position);
   const std::size_t half = cache.size() / 2;
-  cache_rows<T>(nullptr, shape, {slot_card.data(), position_card.data(), 7},
-                {prefix_card.data(), prefix_card.data() + 2 * stride, stride, length}, prefix_of_card.data(),
-                qkv_card.data(), {cache.data(), cache.data() + half, room, kv_heads, dim});
+  cache_rows<T>(nullptr, shape, {slot_gpu.data(), position_gpu.data(), 7},
+                {prefix_gpu.data(), prefix_gpu.data() + 2 * stride, stride, length}, prefix_of_gpu.data(),
+                qkv_gpu.data(), {cache.data(), cache.data() + half, room, kv_heads, dim});
 
   std::vector<T> wanted(cache.size(), scalars<T>({7.0F})[0]);
   const tensor::CacheLayer<T> to{wanted.data(), wanted.data() + half, room, kv_heads, dim};
@@ -267,11 +267,11 @@ TEST_CASE("the best column is the first of the highest; a NaN is told", "[cuda][
   CHECK(wanted[1] == 0);
   CHECK(wanted[2] == 300);
   CHECK(wanted[4] == 0);
-  DeviceArray<float> card(logits);
+  DeviceArray<float> gpu(logits);
   DeviceArray<std::int32_t> best(rows);
-  best_columns(nullptr, card.data(), stride, columns, rows, best.data());
+  best_columns(nullptr, gpu.data(), stride, columns, rows, best.data());
   CHECK(best.host() == wanted);
-  best_columns(nullptr, card.data(), stride, 3, rows, best.data());  // fewer than threads
+  best_columns(nullptr, gpu.data(), stride, 3, rows, best.data());  // fewer than threads
   for (std::size_t r = 0; r < rows; ++r) {
     const auto row = logits.begin() + static_cast<std::ptrdiff_t>(r * stride);
     CHECK(best.host()[r] == std::max_element(row, row + 3) - row);
@@ -288,14 +288,14 @@ TEST_CASE("time of decoding", "[.time]") {
             .shape = shape, .last = std::vector<std::uint32_t>(rows, length - 1), .slot = {}, .slots = rows};
         for (std::uint32_t r = 0; r < rows; ++r) s.slot.push_back(static_cast<std::int32_t>(r));
         s.splits = decode_splits(shape, rows, length);
-        Card<bf16> card(s, Inputs<bf16>(s, 1.0F));
+        Gpu<bf16> gpu(s, Inputs<bf16>(s, 1.0F));
         cudaEvent_t start = nullptr, end = nullptr;
         must(cudaEventCreate(&start));
         must(cudaEventCreate(&end));
-        for (int warm = 0; warm < 10; ++warm) card.run();
+        for (int warm = 0; warm < 10; ++warm) gpu.run();
         constexpr int times = 100;
         must(cudaEventRecord(start));
-        for (int i = 0; i < times; ++i) card.run();
+        for (int i = 0; i < times; ++i) gpu.run();
         must(cudaEventRecord(end));
         must(cudaEventSynchronize(end));
         float ms = 0.0F;

@@ -1,4 +1,4 @@
-/// @file Arrays on the card and comparisons for the CUDA tests.
+/// @file Arrays on the GPU and comparisons for the CUDA tests.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -52,7 +52,7 @@ class DeviceArray {
   [[nodiscard]] T* data() { return data_; }
   [[nodiscard]] const T* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// The values, once everything under way on the card is done.
+  /// The values, once everything under way on the GPU is done.
   [[nodiscard]] std::vector<T> host() const {
     std::vector<T> values(size_);
     must(cudaDeviceSynchronize());

@@ -1,4 +1,4 @@
-/// @file Cached passes and written texts on the card, in fp32 against the CPU; graphs, counters, memory.
+/// @file Cached passes and written texts on the GPU, in fp32 against the CPU; graphs, counters, memory.
 /// Tests tagged [.time] print milliseconds and run only when asked for.
 #include <algorithm>
 #include <chrono>
@@ -27,7 +27,7 @@ using tensor::cuda::Vector;
 
 namespace {
 
-// As fp32 goes on the card (tests/cuda/transformer_test.cpp): another order of the same sums.
+// As fp32 continues the GPU (tests/cuda/transformer_test.cpp): another order of the same sums.
 constexpr double rounding = 2e-5;
 
 /// Shapes that the CUDA backend takes.
@@ -63,8 +63,8 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const Config& config = transformer.config();
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  llm::GreedyWriter<Backend> writer(transformer,
-                                    {at_once, llm::text_positions(config, prompts, most, taken)});
+  llm::GreedyDecoder<Backend> writer(transformer,
+                                    {at_once, llm::sequence_positions(config, prompts, most, taken)});
   std::vector<Tokens> texts(prompts.size());
   writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
@@ -97,7 +97,7 @@ double smallest_gap(const golden::Case& c, Transformer& transformer, const Eigen
 
 }  // namespace
 
-TEST_CASE("cached passes on the card give the CPU's log-probabilities, for every kind of adapter", "[cuda]") {
+TEST_CASE("cached passes on the GPU give the CPU's log-probabilities, for every kind of adapter", "[cuda]") {
   std::size_t taken = 0;
   const auto document = golden::load("families.json");
   for (const auto& j : document.at("cases")) {
@@ -112,13 +112,13 @@ TEST_CASE("cached passes on the card give the CPU's log-probabilities, for every
 
     Context context;
     const CudaParameters<float> theta(context, c.theta);
-    BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), c.shape,
+    BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape,
                                               peft::Adapters(m.layouts));
     std::vector<Vector> values;
     std::vector<const Vector*> adapters;
     for (const auto& v : m.values) values.emplace_back(context, v);
     for (const auto& v : values) adapters.push_back(&v);
-    KvCache<CudaBackend<float>> cache(card.backend(), c.shape, {c.batch.sequences(), 11});
+    KvCache<CudaBackend<float>> cache(gpu.backend(), c.shape, {c.batch.sequences(), 11});
     for (int again = 0; again < 3; ++again) {  // at once, recorded, replayed
       std::vector<double> got(expected.size(), 0.0);
       for (std::size_t slot = 0; slot < c.batch.sequences(); ++slot) cache.clear(slot);
@@ -141,7 +141,7 @@ TEST_CASE("cached passes on the card give the CPU's log-probabilities, for every
           }
         }
         if (slots.empty()) break;
-        const auto log_p = card.log_probabilities(theta, part, adapters, cache, slots);
+        const auto log_p = gpu.log_probabilities(theta, part, adapters, cache, slots);
         for (std::size_t t = 0; t < log_p.size(); ++t) got[targets[t]] = log_p[t];
       }
       INFO(c.name << ", time " << again);
@@ -151,7 +151,7 @@ TEST_CASE("cached passes on the card give the CPU's log-probabilities, for every
   CHECK(taken >= 4);
 }
 
-TEST_CASE("texts on the card in fp32 are the CPU's, for every head dim, family and kind of adapter",
+TEST_CASE("texts on the GPU in fp32 are the CPU's, for every head dim, family and kind of adapter",
           "[cuda]") {
   constexpr std::size_t most = 12;
   for (const char* name : families)
@@ -173,10 +173,10 @@ TEST_CASE("texts on the card in fp32 are the CPU's, for every head dim, family a
         }
         Context context;
         const CudaParameters<float> theta(context, c.theta);
-        BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), c.shape, layout);
-        const Vector on_card(context, adapter);
+        BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, layout);
+        const Vector on_gpu(context, adapter);
         for (const std::size_t at_once : {6U, 2U})
-          CHECK(written(card, theta, &on_card, most, at_once) == expected);
+          CHECK(written(gpu, theta, &on_gpu, most, at_once) == expected);
       }
     }
 }
@@ -189,9 +189,9 @@ TEST_CASE("texts in bf16 begin as those of fp32 do", "[cuda]") {
     Context context;
     const CudaParameters<bf16> theta(context, c.theta);
     const CudaParameters<float> exact(context, theta.download());
-    BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), c.shape, c.lora);
+    BasicTransformer<CudaBackend<bf16>> gpu(CudaBackend<bf16>(context), c.shape, c.lora);
     BasicTransformer<CudaBackend<float>> single(CudaBackend<float>(context), c.shape, c.lora);
-    const auto texts = written(card, theta, nullptr, 4, 6), expected = written(single, exact, nullptr, 4, 6);
+    const auto texts = written(gpu, theta, nullptr, 4, 6), expected = written(single, exact, nullptr, 4, 6);
     for (std::size_t i = 0; i < texts.size(); ++i) {
       same += texts[i][0] == expected[i][0] ? 1 : 0;
       ++all;
@@ -204,14 +204,14 @@ TEST_CASE("a steady step of writing allocates nothing, waits once and is one gra
   const golden::Case c = shaped("llama 2", 64);
   Context context;
   const CudaParameters<bf16> theta(context, c.theta);
-  BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), c.shape, c.lora);
-  KvCache<CudaBackend<bf16>> cache(card.backend(), c.shape, {4, 128});
+  BasicTransformer<CudaBackend<bf16>> gpu(CudaBackend<bf16>(context), c.shape, c.lora);
+  KvCache<CudaBackend<bf16>> cache(gpu.backend(), c.shape, {4, 128});
   const std::vector<std::uint32_t> slots{0, 1, 2, 3};
   const auto pass = [&](std::size_t length) {
     Batch batch;
     for (std::uint32_t i = 0; i < 4; ++i)
       batch.targets.push_back({batch.add(Tokens(length, 7), -1), static_cast<std::uint32_t>(length - 1), 0});
-    card.best_tokens(theta, batch, {}, cache, slots, c.shape.vocab);
+    gpu.best_tokens(theta, batch, {}, cache, slots, c.shape.vocab);
   };
   pass(70);  // the rotary tables then reach to 128
   for (int k = 0; k < 3; ++k) pass(1);
@@ -227,14 +227,14 @@ TEST_CASE("another cache or another limit runs no recorded step of the first", "
   const golden::Case c = shaped("llama 2", 64);
   Context context;
   const CudaParameters<float> theta(context, c.theta);
-  BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), c.shape, c.lora);
+  BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, c.lora);
   using Cache = KvCache<CudaBackend<float>>;
-  Cache one(card.backend(), c.shape, {1, 64}), other(card.backend(), c.shape, {1, 64});
+  Cache one(gpu.backend(), c.shape, {1, 64}), other(gpu.backend(), c.shape, {1, 64});
   const std::vector<std::uint32_t> slots{0};
   const auto pass = [&](Cache& cache, const Tokens& tokens, std::size_t limit) {
     Batch batch;
     batch.targets.push_back({batch.add(tokens, -1), static_cast<std::uint32_t>(tokens.size() - 1), 0});
-    return card.best_tokens(theta, batch, {}, cache, slots, limit).front();
+    return gpu.best_tokens(theta, batch, {}, cache, slots, limit).front();
   };
   // Both caches at once, a step of each in turn: what each writes must not depend on the other.
   const auto text = [&](const Tokens& prompt, bool in_turn) {
@@ -261,11 +261,11 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
     c = c.with_shape([&](Config& shape) { shape = config; });
     Context context;
     const CudaParameters<float> theta(context, c.theta);
-    BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), c.shape, c.lora);
-    llm::GreedyWriter<CudaBackend<float>> writer(card, {16, 700});
-    const std::vector<Tokens> asked(16, Tokens(500, 5));
-    std::vector<std::size_t> counts(asked.size(), 0);
-    writer.write(theta, nullptr, asked, c.shape.vocab,
+    BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, c.lora);
+    llm::GreedyDecoder<CudaBackend<float>> writer(gpu, {16, 700});
+    const std::vector<Tokens> requested(16, Tokens(500, 5));
+    std::vector<std::size_t> counts(requested.size(), 0);
+    writer.write(theta, nullptr, requested, c.shape.vocab,
                  [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
     CudaPlan<float> plan(c.shape, c.lora);
     plan.cache({16, 700}, 16 * 500);
@@ -277,23 +277,23 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
   }
 }
 
-TEST_CASE("a model's texts on the card are the slow generator's on the CPU", "[cuda]") {
+TEST_CASE("a model's texts on the GPU are the slow generator's on the CPU", "[cuda]") {
   const testing::TinyFixture files("cuda_generate");
   const llm::Model model = files.model();
-  std::vector<Tokens> asked;
+  std::vector<Tokens> requested;
   for (const char* text : {" stone river", " awful", " green table north seven glass", " a"})
-    asked.push_back(llm::encode_prompt(model, text));
+    requested.push_back(llm::encode_prompt(model, text));
   const Config& config = model.parameters.config();
   Transformer cpu(config, peft::Lora(config, {}));
   Context context;
   const CudaParameters<float> theta(context, model.parameters);
-  BasicTransformer<CudaBackend<float>> card(CudaBackend<float>(context), config, peft::Lora(config, {}));
+  BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), config, peft::Lora(config, {}));
   const llm::EndOfText end{"e", 10};
-  CHECK(llm::cached_greedy_texts(model, card, theta, nullptr, asked, end) ==
-        llm::greedy_texts(model, cpu, model.parameters, nullptr, asked, end));
+  CHECK(llm::cached_greedy_sequences(model, gpu, theta, nullptr, requested, end) ==
+        llm::greedy_sequences(model, cpu, model.parameters, nullptr, requested, end));
 }
 
-TEST_CASE("time of a written token on the card", "[.time]") {
+TEST_CASE("time of a written token on the GPU", "[.time]") {
   Config config;  // SmolLM2-135M
   config.vocab = 49152;
   config.width = 576;
@@ -308,11 +308,11 @@ TEST_CASE("time of a written token on the card", "[.time]") {
   Context context;
   const CudaParameters<bf16> theta(context, random);
   const peft::Lora lora(config, {});
-  BasicTransformer<CudaBackend<bf16>> card(CudaBackend<bf16>(context), config, lora);
+  BasicTransformer<CudaBackend<bf16>> gpu(CudaBackend<bf16>(context), config, lora);
   for (const std::uint32_t texts : {1U, 8U, 64U})
     for (const std::size_t length : {64U, 512U, 1536U}) {
       constexpr std::size_t steps = 64;
-      KvCache<CudaBackend<bf16>> cache(card.backend(), config, {texts, length + steps + 8});
+      KvCache<CudaBackend<bf16>> cache(gpu.backend(), config, {texts, length + steps + 8});
       std::vector<std::uint32_t> slots;
       for (std::uint32_t slot = 0; slot < texts; ++slot) slots.push_back(slot);
       const auto pass = [&](std::size_t tokens) {
@@ -320,7 +320,7 @@ TEST_CASE("time of a written token on the card", "[.time]") {
         for (std::uint32_t i = 0; i < texts; ++i)
           batch.targets.push_back(
               {batch.add(Tokens(tokens, 7), -1), static_cast<std::uint32_t>(tokens - 1), 0});
-        card.best_tokens(theta, batch, {}, cache, slots, config.vocab);
+        gpu.best_tokens(theta, batch, {}, cache, slots, config.vocab);
       };
       const auto seconds = [] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

@@ -81,7 +81,7 @@ struct Problem {
   }
 };
 
-// What the kernels leave on the card after the slices.
+// What the kernels leave on the GPU after the slices.
 struct Sums {
   DeviceArray<TargetArgument> targets;
   DeviceArray<std::uint32_t> used;

@@ -25,18 +25,18 @@ inline ProbeArgument probe_of(std::uint32_t query, float scale, std::uint32_t st
 inline Direction direction_of(const ProbeArgument& probe) { return {probe.seed, probe.step, probe.query}; }
 
 // z as core makes it.
-inline std::vector<float> entries(Law law, Direction direction, std::uint32_t tensor, std::uint64_t offset,
+inline std::vector<float> entries(Distribution distribution, Direction direction, std::uint32_t tensor, std::uint64_t offset,
                                   std::size_t n) {
   std::vector<float> z(n, 0.0F);
-  if (law == Law::gaussian) zofo::normals(direction, tensor, offset, z.data(), n);
-  if (law == Law::rademacher) zofo::rademacher(direction, tensor, offset, z.data(), n);
+  if (distribution == Distribution::gaussian) zofo::normals(direction, tensor, offset, z.data(), n);
+  if (distribution == Distribution::rademacher) zofo::rademacher(direction, tensor, offset, z.data(), n);
   return z;
 }
 
-inline std::vector<float> filled(Law law, const ProbeArgument& probe, std::uint32_t tensor,
+inline std::vector<float> filled(Distribution distribution, const ProbeArgument& probe, std::uint32_t tensor,
                                  std::uint64_t offset, std::size_t n) {
   DeviceArray<float> z(n);
-  fill(nullptr, law, probe, tensor, offset, n, z.data());
+  fill(nullptr, distribution, probe, tensor, offset, n, z.data());
   return z.host();
 }
 

@@ -63,8 +63,8 @@ template <class T>
 std::vector<T> updated_low_rank(const std::vector<UpdateTerm>& terms, std::uint32_t rank, const Factors& f,
                                 std::uint64_t from, const std::vector<T>& x) {
   DeviceArray<T> theta(x);
-  const DeviceArray<UpdateTerm> on_card(terms);
-  update_low_rank(nullptr, on_card.data(), static_cast<std::uint32_t>(terms.size()),
+  const DeviceArray<UpdateTerm> on_gpu(terms);
+  update_low_rank(nullptr, on_gpu.data(), static_cast<std::uint32_t>(terms.size()),
                   segments_of(f.pieces[0], {0, f.pieces[0].rows}, from, 0), {f.values.data(), f.stride, rank},
                   theta.data());
   return theta.host();
@@ -109,10 +109,10 @@ TEST_CASE("write_factors fills several pieces, also with too small a grid", "[cu
   const std::vector<FactorPiece> pieces{{1, 3000, 5, 0, 6000}, {2, 4, 700, 6010, 6018}};
   constexpr std::size_t stride = 7420;
   const DeviceArray<ProbeArgument> arguments(probes);
-  const DeviceArray<FactorPiece> on_card(pieces);
+  const DeviceArray<FactorPiece> on_gpu(pieces);
   DeviceArray<float> out(stride * probes.size());
   write_factors(nullptr, arguments.data(), 2,
-                {.pieces = on_card.data(), .count = 2, .rank = 2, .hold = 1, .largest = 1}, out.data(),
+                {.pieces = on_gpu.data(), .count = 2, .rank = 2, .hold = 1, .largest = 1}, out.data(),
                 stride);
   const auto values = out.host();
   for (std::size_t j = 0; j < 2; ++j)
@@ -120,7 +120,7 @@ TEST_CASE("write_factors fills several pieces, also with too small a grid", "[cu
       const auto check = [&](ExtraStream use, std::uint64_t at, std::size_t n) {
         const auto first = values.begin() + static_cast<std::ptrdiff_t>(j * stride + at);
         CHECK(largest_difference({first, first + static_cast<std::ptrdiff_t>(n)},
-                                 entries(Law::gaussian, direction_of(probes[j]),
+                                 entries(Distribution::gaussian, direction_of(probes[j]),
                                          zofo::extra_stream(use, p.tensor), 0, n)) <= 1e-6);
       };
       check(ExtraStream::left, p.u_at, 2 * std::size_t{p.rows});

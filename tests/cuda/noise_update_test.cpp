@@ -21,12 +21,12 @@ TEST_CASE("the fp32 update adds term after term as the CPU does", "[cuda]") {
   const Segments segments = awkward_segments();
   for (const std::uint32_t count : {1U, 2U, 7U}) {
     const auto terms = some_terms(count, 0.05F);
-    for (const Law law : {Law::gaussian, Law::rademacher}) {
+    for (const Distribution distribution : {Distribution::gaussian, Distribution::rademacher}) {
       auto expected = x;
       for (std::uint32_t k = 0; k < segments.count; ++k) {
         const Segment& s = segments.segment[k];
         for (const UpdateTerm& term : terms) {
-          if (law == Law::gaussian)
+          if (distribution == Distribution::gaussian)
             zofo::Gaussian{}.add_range(direction_of(term), s.tensor, s.offset, term.scale,
                                        expected.data() + s.from, s.size);
           else
@@ -34,11 +34,11 @@ TEST_CASE("the fp32 update adds term after term as the CPU does", "[cuda]") {
                                          expected.data() + s.from, s.size);
         }
       }
-      const auto got = updated(law, terms, segments, x);
-      INFO(count << " terms, law " << static_cast<int>(law) << ": " << different_bits(got, expected)
+      const auto got = updated(distribution, terms, segments, x);
+      INFO(count << " terms, law " << static_cast<int>(distribution) << ": " << different_bits(got, expected)
                  << " entries differ");
       CHECK(largest_difference(got, expected) <= 1e-6);
-      if (law == Law::rademacher) CHECK(different_bits(got, expected) == 0);
+      if (distribution == Distribution::rademacher) CHECK(different_bits(got, expected) == 0);
     }
   }
 }
@@ -49,16 +49,16 @@ TEST_CASE("a zero update changes no bit", "[cuda]") {
     x.push_back(bf16_of(static_cast<std::uint16_t>(bits)));
   for (const std::uint32_t count : {1U, 3U}) {
     const std::vector<UpdateTerm> terms(count, probe_of(0, 0.0F));
-    for (const Law law : {Law::none, Law::gaussian, Law::rademacher})
+    for (const Distribution distribution : {Distribution::none, Distribution::gaussian, Distribution::rademacher})
       for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{3}})
-        CHECK(different_bits(updated(law, terms, one_segment(1, x.size(), offset), x), x) == 0);
+        CHECK(different_bits(updated(distribution, terms, one_segment(1, x.size(), offset), x), x) == 0);
   }
 }
 
 TEST_CASE("sums that are bf16 stay; infinities and NaN do", "[cuda]") {
   const std::vector<UpdateTerm> halves{probe_of(0, 0.5F)};
-  const auto z = entries(Law::rademacher, direction_of(halves[0]), 1, 0, 1000);
-  const auto got = to_float(updated(Law::rademacher, halves, one_segment(1, 1000),
+  const auto z = entries(Distribution::rademacher, direction_of(halves[0]), 1, 0, 1000);
+  const auto got = to_float(updated(Distribution::rademacher, halves, one_segment(1, 1000),
                                     std::vector<bf16>(1000, __float2bfloat16(-3.0F))));
   for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == -3.0F + 0.5F * z[i]);
 
@@ -66,7 +66,7 @@ TEST_CASE("sums that are bf16 stay; infinities and NaN do", "[cuda]") {
   std::vector<float> special;
   for (std::size_t i = 0; i < 300; ++i)
     special.push_back(i % 3 == 0 ? infinity : i % 3 == 1 ? -infinity : std::nanf(""));
-  const auto kept = to_float(updated(Law::gaussian, halves, one_segment(1, 300), to_bf16(special)));
+  const auto kept = to_float(updated(Distribution::gaussian, halves, one_segment(1, 300), to_bf16(special)));
   for (std::size_t i = 0; i < kept.size(); ++i)
     REQUIRE((std::isnan(special[i]) ? std::isnan(kept[i]) : kept[i] == special[i]));
 }
@@ -75,25 +75,25 @@ TEST_CASE("bf16 updates round by the bits that the header names", "[cuda]") {
   const auto x = weights<bf16>(kFrom);
   const Segments segments = awkward_segments();
   for (const std::uint32_t count : {1U, 4U})
-    for (const Law law : {Law::gaussian, Law::rademacher}) {
+    for (const Distribution distribution : {Distribution::gaussian, Distribution::rademacher}) {
       const auto terms = some_terms(count, 0.01F);
       auto expected = x;
       for (std::uint32_t k = 0; k < segments.count; ++k) {
         const Segment& s = segments.segment[k];
         std::vector<float> sum(s.size, -0.0F);
         for (const UpdateTerm& term : terms) {
-          const auto z = entries(law, direction_of(term), s.tensor, s.offset, s.size);
+          const auto z = entries(distribution, direction_of(term), s.tensor, s.offset, s.size);
           for (std::size_t i = 0; i < s.size; ++i) sum[i] = std::fma(term.scale, z[i], sum[i]);
         }
         for (std::size_t i = 0; i < s.size; ++i)
           expected[s.from + i] =
               rounded_stochastically(widened(x[s.from + i]) + sum[i], direction_of(terms[0]), s.tensor,
-                                     s.offset + i, count == 1 && law == Law::gaussian);
+                                     s.offset + i, count == 1 && distribution == Distribution::gaussian);
       }
-      const auto got = updated(law, terms, segments, x);
+      const auto got = updated(distribution, terms, segments, x);
       CHECK(different_bits(got, x) > 3000);
       // A normal that is not core's to the bit may turn a rounding.
-      CHECK(different_bits(got, expected) <= (law == Law::gaussian ? 2U : 0U));
+      CHECK(different_bits(got, expected) <= (distribution == Distribution::gaussian ? 2U : 0U));
     }
 }
 
@@ -105,11 +105,11 @@ TEST_CASE("stochastic rounding is unbiased", "[cuda]") {
     std::vector<double> sums;
     for (const bf16 value : x) sums.push_back(static_cast<double>(widened(value)));
     for (const UpdateTerm& term : terms) {
-      const auto z = entries(Law::gaussian, direction_of(term), 6, 0, n);
+      const auto z = entries(Distribution::gaussian, direction_of(term), 6, 0, n);
       for (std::size_t i = 0; i < n; ++i)
         sums[i] += static_cast<double>(term.scale) * static_cast<double>(z[i]);
     }
-    CHECK(rounding_deviation(updated(Law::gaussian, terms, one_segment(6, n), x), sums) < 5.0);
+    CHECK(rounding_deviation(updated(Distribution::gaussian, terms, one_segment(6, n), x), sums) < 5.0);
   }
 }
 
@@ -118,8 +118,8 @@ TEST_CASE("the errors of rounding along one Gaussian direction are not correlate
   constexpr float step = 0x1p-17F;  // far below half a step of bf16 at 1
   const std::vector<UpdateTerm> terms{probe_of(0, step)};
   const auto got = to_float(
-      updated(Law::gaussian, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
-  const auto z = entries(Law::gaussian, direction_of(terms[0]), 6, 0, n);
+      updated(Distribution::gaussian, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
+  const auto z = entries(Distribution::gaussian, direction_of(terms[0]), 6, 0, n);
   // Sums over entries of error·f(z) for f = 1, z, |z|, z², z of the neighbour, of the other block; each with
   // the variance that independent roundings give.
   const auto check = [&](auto&& f) {
@@ -149,8 +149,8 @@ TEST_CASE("an update far below half a bf16 step moves the mean by the right amou
   constexpr double step = 0x1p-17;
   const std::vector<UpdateTerm> terms{probe_of(0, static_cast<float>(step))};
   const auto got = to_float(
-      updated(Law::rademacher, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
-  const auto z = entries(Law::rademacher, direction_of(terms[0]), 6, 0, n);
+      updated(Distribution::rademacher, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
+  const auto z = entries(Distribution::rademacher, direction_of(terms[0]), 6, 0, n);
   double along = 0.0;
   std::size_t strange = 0;
   for (std::size_t i = 0; i < n; ++i) {

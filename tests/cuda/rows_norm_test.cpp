@@ -5,7 +5,7 @@
 
 #include "../catch.hpp"
 #include "device.hpp"
-#include "low_rank_sites.hpp"
+#include "low_rank_projections.hpp"
 #include "rows_cases.hpp"
 #include "zofo/core/error_type.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
@@ -79,15 +79,15 @@ TEMPLATE_TEST_CASE("norms equal their formula at every width", "[cuda]", float, 
       norm<TestType>(nullptr, {.kind = kind,
                                .rows = rows,
                                .width = width,
-                               .h = h.card.data(),
-                               .gain = {gain.card.data(), width},
-                               .bias = {bias.card.data(), width},
+                               .h = h.gpu.data(),
+                               .gain = {gain.gpu.data(), width},
+                               .bias = {bias.gpu.data(), width},
                                .eps = eps,
                                .x = x.data()});
       INFO("width " << width);
       CHECK(relative_error(x.host(), normed(kind, rows, h.exact, width, gain.exact, bias.exact)) <
             limit<TestType>);
-      CHECK(relative_error(h.card.host(), h.exact) == 0.0);
+      CHECK(relative_error(h.gpu.host(), h.exact) == 0.0);
     }
 }
 
@@ -102,19 +102,19 @@ TEST_CASE("rms norm and its gradient equal the CPU's", "[cuda]") {
     norm<float>(nullptr, {.kind = Norm::rms,
                           .rows = rows,
                           .width = width,
-                          .h = h.card.data(),
-                          .gain = {gain.card.data(), 0},
+                          .h = h.gpu.data(),
+                          .gain = {gain.gpu.data(), 0},
                           .eps = eps,
                           .x = x.data()});
     norm_backward<float>(nullptr, {.kind = Norm::rms,
                                    .rows = rows,
                                    .width = width,
-                                   .h = h.card.data(),
-                                   .gain = {gain.card.data(), 0},
+                                   .h = h.gpu.data(),
+                                   .gain = {gain.gpu.data(), 0},
                                    .eps = eps,
-                                   .dx = dx.card.data(),
+                                   .dx = dx.gpu.data(),
                                    .accumulate = true,
-                                   .dh = dh.card.data()});
+                                   .dh = dh.gpu.data()});
     std::vector<float> y(n), d = dh.host;
     cpu::rms_norm(cpu::view(h.host.data(), rows.count(), width), gain.host.data(), eps,
                   cpu::view(y.data(), rows.count(), width));
@@ -122,7 +122,7 @@ TEST_CASE("rms norm and its gradient equal the CPU's", "[cuda]") {
                            cpu::view(dx.host.data(), rows.count(), width),
                            cpu::view(d.data(), rows.count(), width));
     CHECK(relative_error(x.host(), y) < 1e-5);
-    CHECK(relative_error(dh.card.host(), d) < 1e-5);
+    CHECK(relative_error(dh.gpu.host(), d) < 1e-5);
   }
 }
 
@@ -131,24 +131,24 @@ TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", fl
     for (const Norm kind : {Norm::rms, Norm::layer}) {
       const Rows rows{11, 2};  // the second probe starts inside a group of four rows
       const auto adapter = adapters_of(rows.tokens, 2);
-      const DeviceArray<std::int32_t> adapter_card(adapter);
-      const TestSites sites(row_sites(width), 2, 50);
-      const Both<float> t(4, rows.count() * sites.t_width());
+      const DeviceArray<std::int32_t> adapter_gpu(adapter);
+      const TestProjections projections(row_projections(width), 2, 50);
+      const Both<float> t(4, rows.count() * projections.t_width());
       Both<TestType> h(5, rows.count() * width, 2.0F);
       const Both<TestType> gain(6, 2 * width), bias(7, 2 * width);
       DeviceArray<TestType> x(rows.count() * width);
       norm<TestType>(nullptr, {.kind = kind,
                                .rows = rows,
                                .width = width,
-                               .h = h.card.data(),
-                               .products = {sites.on_card(), adapter_card.data(), t.card.data()},
-                               .gain = {gain.card.data(), width},
-                               .bias = {bias.card.data(), width},
+                               .h = h.gpu.data(),
+                               .products = {projections.on_gpu(), adapter_gpu.data(), t.gpu.data()},
+                               .gain = {gain.gpu.data(), width},
+                               .bias = {bias.gpu.data(), width},
                                .eps = eps,
                                .x = x.data()});
       auto expected = h.exact;
-      sites.add_products(rows, adapter, t.host, expected, width);
-      const auto raised = h.card.host();
+      projections.add_products(rows, adapter, t.host, expected, width);
+      const auto raised = h.gpu.host();
       INFO("width " << width);
       CHECK(relative_error(raised, expected) < limit<TestType>);
       CHECK(relative_error(x.host(), normed(kind, rows, wide(raised), width, gain.exact, bias.exact)) <
@@ -162,34 +162,34 @@ TEMPLATE_TEST_CASE("norm_backward equals its formula, added or overwritten", "[c
       for (const bool adapted : {false, true}) {
         const Rows rows{7, 1};
         const auto adapter = adapters_of(rows.tokens, 2);
-        const DeviceArray<std::int32_t> adapter_card(adapter);
-        const TestSites sites(back_sites(width), 2, 60);
-        const Both<float> dt(8, rows.count() * sites.t_width());
+        const DeviceArray<std::int32_t> adapter_gpu(adapter);
+        const TestProjections projections(back_projections(width), 2, 60);
+        const Both<float> dt(8, rows.count() * projections.t_width());
         const Both<TestType> h(9, rows.count() * width, 2.0F), gain(10, width), dx(11, rows.count() * width);
         Both<TestType> sum(12, rows.count() * width);
         DeviceArray<TestType> alone(rows.count() * width);
-        const LowRankSites low_rank = adapted ? sites.on_card() : LowRankSites{};
+        const LowRankProjections low_rank = adapted ? projections.on_gpu() : LowRankProjections{};
         const auto call = [&](bool accumulate, TestType* dh) {
           norm_backward<TestType>(nullptr, {.kind = kind,
                                             .rows = rows,
                                             .width = width,
-                                            .h = h.card.data(),
-                                            .gain = {gain.card.data(), 0},
+                                            .h = h.gpu.data(),
+                                            .gain = {gain.gpu.data(), 0},
                                             .eps = eps,
-                                            .dx = dx.card.data(),
-                                            .products = {low_rank, adapter_card.data(), dt.card.data()},
+                                            .dx = dx.gpu.data(),
+                                            .products = {low_rank, adapter_gpu.data(), dt.gpu.data()},
                                             .accumulate = accumulate,
                                             .dh = dh});
         };
-        call(true, sum.card.data());
+        call(true, sum.gpu.data());
         call(false, alone.data());
         auto raised = dx.exact;
-        if (adapted) sites.add_back(rows, adapter, dt.host, raised, width);
+        if (adapted) projections.add_back(rows, adapter, dt.host, raised, width);
         auto expected = norm_gradient(kind, rows, h.exact, width, gain.exact, raised);
         INFO("width " << width << ", adapted " << adapted);
         CHECK(relative_error(alone.host(), expected) < limit<TestType>);
         for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += sum.exact[i];
-        CHECK(relative_error(sum.card.host(), expected) < limit<TestType>);
+        CHECK(relative_error(sum.gpu.host(), expected) < limit<TestType>);
       }
 }
 

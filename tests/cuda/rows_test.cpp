@@ -16,7 +16,8 @@ using namespace zofo::tensor::cuda::rows_cases;
 namespace {
 
 template <class T>
-void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool in_two = false) {
+void check_embedding(Distribution distribution, std::uint32_t low_rank, bool with_positions,
+                     bool in_two = false) {
   const Rows rows{5, 2};
   const std::uint32_t width = 136, vocab = 11,
                       places = 9;  // several blocks of 128 signs, none at their start
@@ -27,33 +28,33 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool 
   const std::size_t table_factors = low_rank * (vocab + width),
                     factors = low_rank * (vocab + places + 2 * width);
   const auto factor = random_values(3, 2 * factors);
-  const DeviceArray<float> factor_card(factor);
-  const DeviceArray<std::int32_t> token_card(token);
-  const DeviceArray<std::uint32_t> position_card(position);
-  const DeviceArray<ProbeArgument> probe_card(probes);
+  const DeviceArray<float> factor_gpu(factor);
+  const DeviceArray<std::int32_t> token_gpu(token);
+  const DeviceArray<std::uint32_t> position_gpu(position);
+  const DeviceArray<ProbeArgument> probe_gpu(probes);
   DeviceArray<T> h(rows.count() * width);
 
   Embedding e{.width = width,
               .table_stream = 5,
               .position_stream = 6,
               .position_offset = 2,
-              .law = law,
-              .probes = probe_card.data()};
+              .distribution = distribution,
+              .probes = probe_gpu.data()};
   if (low_rank > 0) {
-    const float* const f = factor_card.data();
+    const float* const f = factor_gpu.data();
     e.table_noise = {f, f + std::size_t{low_rank} * vocab, factors, low_rank, vocab};
     e.position_noise = {f + table_factors, f + table_factors + std::size_t{low_rank} * places, factors,
                         low_rank, places};
   }
   PackedTokens packed;
-  packed.token = token_card.data();
-  packed.position = position_card.data();
-  embed<T>(nullptr, e, rows, packed, table.card.data(),
-           with_positions && !in_two ? positions.card.data() : nullptr, h.data());
+  packed.token = token_gpu.data();
+  packed.position = position_gpu.data();
+  embed<T>(nullptr, e, rows, packed, table.gpu.data(),
+           with_positions && !in_two ? positions.gpu.data() : nullptr, h.data());
   if (in_two) {  // the positions alone, added to what is there
     e.add = true;
     packed.token = nullptr;
-    embed<T>(nullptr, e, rows, packed, nullptr, positions.card.data(), h.data());
+    embed<T>(nullptr, e, rows, packed, nullptr, positions.gpu.data(), h.data());
   }
 
   std::vector<double> expected(rows.count() * width, 0.0);
@@ -62,8 +63,9 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool 
     const ProbeArgument& p = probes[r / rows.tokens];
     std::vector<float> z(width, 0.0F);
     const zofo::Direction direction{p.seed, p.step, p.query};
-    if (low_rank == 0 && law == Law::gaussian) zofo::normals(direction, stream, row * width, z.data(), width);
-    if (low_rank == 0 && law == Law::rademacher)
+    if (low_rank == 0 && distribution == Distribution::gaussian)
+      zofo::normals(direction, stream, row * width, z.data(), width);
+    if (low_rank == 0 && distribution == Distribution::rademacher)
       zofo::rademacher(direction, stream, row * width, z.data(), width);
     const float* const u = factor.data() + r / rows.tokens * factors + factor_at;
     const float* const v = u + low_rank * table_rows;
@@ -87,13 +89,13 @@ void check_embedding(Law law, std::uint32_t low_rank, bool with_positions, bool 
 
 TEMPLATE_TEST_CASE("embedding reads the rows of each probe", "[cuda]", float, bf16) {
   for (const bool with_positions : {false, true}) {
-    check_embedding<TestType>(Law::none, 0, with_positions);
-    check_embedding<TestType>(Law::gaussian, 0, with_positions);
-    check_embedding<TestType>(Law::rademacher, 0, with_positions);
-    check_embedding<TestType>(Law::gaussian, 3, with_positions);
+    check_embedding<TestType>(Distribution::none, 0, with_positions);
+    check_embedding<TestType>(Distribution::gaussian, 0, with_positions);
+    check_embedding<TestType>(Distribution::rademacher, 0, with_positions);
+    check_embedding<TestType>(Distribution::gaussian, 3, with_positions);
   }
   for (const std::uint32_t low_rank : {0U, 3U})
-    check_embedding<TestType>(Law::gaussian, low_rank, true, true);
+    check_embedding<TestType>(Distribution::gaussian, low_rank, true, true);
 }
 
 TEMPLATE_TEST_CASE("embedding at theta needs no probes", "[cuda]", float, bf16) {
@@ -102,7 +104,7 @@ TEMPLATE_TEST_CASE("embedding at theta needs no probes", "[cuda]", float, bf16) 
   DeviceArray<TestType> h(8);
   PackedTokens packed;
   packed.token = token.data();
-  embed<TestType>(nullptr, {.width = 8}, {1, 1}, packed, table.card.data(), nullptr, h.data());
+  embed<TestType>(nullptr, {.width = 8}, {1, 1}, packed, table.gpu.data(), nullptr, h.data());
   CHECK(wide(h.host()) == std::vector<double>(table.exact.begin() + 16, table.exact.begin() + 24));
 }
 
@@ -110,11 +112,11 @@ TEMPLATE_TEST_CASE("rows are gathered at every probe and scattered back", "[cuda
   const Rows rows{6, 2};
   const std::uint32_t width = 24;
   const std::vector<std::uint32_t> row{4, 0, 3, 0};  // the last one is padding
-  const DeviceArray<std::uint32_t> row_card(row), used(std::vector<std::uint32_t>{3});
+  const DeviceArray<std::uint32_t> row_gpu(row), used(std::vector<std::uint32_t>{3});
   const Both<TestType> h(29, rows.count() * width), d(30, row.size() * width);
   DeviceArray<TestType> out(2 * row.size() * width), back(rows.tokens * width);
-  gather_rows<TestType>(nullptr, rows, width, row_card.data(), 4, h.card.data(), out.data());
-  scatter_rows<TestType>(nullptr, {6, 1}, width, row_card.data(), 4, used.data(), d.card.data(), back.data());
+  gather_rows<TestType>(nullptr, rows, width, row_gpu.data(), 4, h.gpu.data(), out.data());
+  scatter_rows<TestType>(nullptr, {6, 1}, width, row_gpu.data(), 4, used.data(), d.gpu.data(), back.data());
   std::vector<double> gathered, scattered(rows.tokens * width, 0.0);
   for (std::size_t p = 0; p < 2; ++p)
     for (const std::size_t r : row)
@@ -130,5 +132,5 @@ TEST_CASE("no rows, no launch", "[cuda]") {
   CHECK_NOTHROW(norm<float>(nullptr, {.kind = Norm::rms, .rows = none, .width = 8, .eps = eps}));
   CHECK_NOTHROW(gather_rows<float>(nullptr, none, 8, nullptr, 0, nullptr, nullptr));
   CHECK_NOTHROW(
-      activate<float>(nullptr, {.kind = Activation::relu, .rows = none, .ffn = 8, .keep_pre = false}));
+      activate<float>(nullptr, {.kind = Activation::relu, .rows = none, .ffn = 8, .save_pre = false}));
 }

@@ -19,12 +19,12 @@ namespace {
 
 RunOptions fifty_steps(Method method) {
   RunOptions options = preset(method);
-  options.steps = 50;
+  options.max_steps = 50;
   options.inner_steps = 2;
-  options.batch = 4;
-  options.queries = 2;
-  options.theta_rate = 1e-4;
-  options.lower_rate = options.upper_rate = 5e-3;
+  options.batch_size = 4;
+  options.num_directions = 2;
+  options.zo_learning_rate = 1e-4;
+  options.lower_learning_rate = options.upper_learning_rate = 5e-3;
   options.curve_points = 0;
   return options;
 }
@@ -55,14 +55,14 @@ std::vector<nlohmann::json> train(Device& device, const testing::TinyFixture& fi
 
 }  // namespace
 
-TEST_CASE("fifty steps on the card in fp32 lose what the CPU's lose", "[cuda]") {
+TEST_CASE("fifty steps on the GPU in fp32 lose what the CPU's lose", "[cuda]") {
   const testing::TinyFixture files("cuda_training");
   for (const Method method : {Method::bilevel, Method::lora, Method::mezo}) {
     const RunOptions options = fifty_steps(method);
     CpuDevice cpu;
-    CudaDevice<float> card;
+    CudaDevice<float> gpu;
     const auto expected = train(cpu, files, options, fmt::format("cpu_{}", method));
-    const auto got = train(card, files, options, fmt::format("gpu_{}", method));
+    const auto got = train(gpu, files, options, fmt::format("gpu_{}", method));
     REQUIRE(got.size() == 50);
     REQUIRE(expected.size() == 50);
     for (std::size_t k = 0; k < 50; ++k)
@@ -78,17 +78,17 @@ TEST_CASE("fifty steps on the card in fp32 lose what the CPU's lose", "[cuda]") 
   }
 }
 
-TEST_CASE("a bf16 run on the card replays to its bits, and learns as the CPU does", "[cuda]") {
+TEST_CASE("a bf16 run on the GPU replays to its bits, and learns as the CPU does", "[cuda]") {
   const testing::TinyFixture files("cuda_replay");
   const RunOptions options = fifty_steps(Method::bilevel);
-  CudaDevice<bf16> card;
-  RunResult on_card, on_cpu;
+  CudaDevice<bf16> gpu;
+  RunResult on_gpu, on_cpu;
   Model model = files.model();
   const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
   const RunFolder folder(files.folder / "run");
   Progress silent("test", nullptr);
-  Training<CudaDevice<bf16>> training(card, {model, tasks, options, folder, silent}, [] { return false; });
-  on_card = training.run();
+  Training<CudaDevice<bf16>> training(gpu, {model, tasks, options, folder, silent}, [] { return false; });
+  on_gpu = training.run();
   const model::Parameters trained = training.theta().download();
 
   Model fresh = files.model();
@@ -100,15 +100,15 @@ TEST_CASE("a bf16 run on the card replays to its bits, and learns as the CPU doe
 
   CpuDevice cpu;
   train(cpu, files, options, "cpu", &on_cpu);
-  CHECK(std::abs(on_card.scores().loss - on_cpu.scores().loss) < 0.1);
+  CHECK(std::abs(on_gpu.scores().loss - on_cpu.scores().loss) < 0.1);
 }
 
-TEST_CASE("deterministic runs on the card give the same numbers", "[cuda]") {
+TEST_CASE("deterministic runs on the GPU give the same numbers", "[cuda]") {
   const testing::TinyFixture files("cuda_deterministic");
   const RunOptions options = fifty_steps(Method::bilevel);
   const auto run = [&](const char* name) {
-    CudaDevice<bf16> card({.device = 0, .deterministic = true});
-    return train(card, files, options, name);
+    CudaDevice<bf16> gpu({.device = 0, .deterministic = true});
+    return train(gpu, files, options, name);
   };
   const auto once = run("once"), twice = run("twice");
   REQUIRE(once.size() == twice.size());
@@ -120,11 +120,11 @@ TEST_CASE("deterministic runs on the card give the same numbers", "[cuda]") {
 TEST_CASE("the memory planned is the memory held", "[cuda]") {
   const testing::TinyFixture files("cuda_plan");
   RunOptions options = fifty_steps(Method::bilevel);
-  options.steps = 3;
-  CudaDevice<bf16> card;
-  train(card, files, options, "run");
-  const double held = static_cast<double>(card.context().counters().peak_bytes);
-  const double planned = static_cast<double>(card.plan().total());
+  options.max_steps = 3;
+  CudaDevice<bf16> gpu;
+  train(gpu, files, options, "run");
+  const double held = static_cast<double>(gpu.context().counters().peak_bytes);
+  const double planned = static_cast<double>(gpu.plan().total());
   // Small arrays of a call (tokens, targets, sums) are not planned, and evaluation's last batch may be
   // shorter.
   CHECK(held < 1.05 * planned + (1 << 20));

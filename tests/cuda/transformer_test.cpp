@@ -1,4 +1,4 @@
-/// @file The transformer on the card: fp32 against the golden values of independent NumPy models and against
+/// @file The transformer on the GPU: fp32 against the golden values of independent NumPy models and against
 /// the CPU, at θ, at probes and in its gradients; graphs, counters, θ's bits.
 #include "zofo/model/transformer.hpp"
 
@@ -10,7 +10,7 @@
 #include "../model/golden.hpp"
 #include "catch.hpp"
 #include "device.hpp"
-#include "on_card.hpp"
+#include "on_gpu.hpp"
 #include "zofo/model/cuda/backend.hpp"
 
 using namespace zofo;
@@ -47,34 +47,34 @@ golden::Case made(Family family, std::uint32_t head_dim) {
 
 }  // namespace
 
-TEST_CASE("log-probabilities on the card equal the NumPy references", "[cuda]") {
+TEST_CASE("log-probabilities on the GPU equal the NumPy references", "[cuda]") {
   std::size_t taken = 0;
   for (const golden::Case& c : golden::all()) {
     if (!fits(c.shape)) continue;
     ++taken;
     INFO(c.name);
-    OnCard<float> card(c);
+    OnGpu<float> gpu(c);
     for (int again = 0; again < 3; ++again)  // at once, recorded, replayed
-      CHECK(golden::largest_difference(card.transformer.log_probabilities(card.theta, c.batch, card.adapters),
+      CHECK(golden::largest_difference(gpu.transformer.log_probabilities(gpu.theta, c.batch, gpu.adapters),
                                        c.log_probabilities) < 2e-5);
   }
   CHECK(taken >= 11);
 }
 
-TEST_CASE("adapters' gradients on the card equal central differences of the NumPy references", "[cuda]") {
+TEST_CASE("adapters' gradients on the GPU equal central differences of the NumPy references", "[cuda]") {
   std::size_t taken = 0;
   for (const golden::Case& c : golden::all()) {
     if (!fits(c.shape) || c.gradients.empty()) continue;
     ++taken;
     INFO(c.name);
     for (const bool recompute : {false, true}) {
-      OnCard<float> card(c, recompute);
+      OnGpu<float> gpu(c, recompute);
       std::vector<Vector> gradients;
       std::vector<Vector*> pointers;
-      for (const auto& v : card.values) gradients.push_back(zeros_like(v));
+      for (const auto& v : gpu.values) gradients.push_back(zeros_like(v));
       for (auto& g : gradients) pointers.push_back(&g);
       for (int again = 0; again < 3; ++again) {
-        const double value = card.transformer.value_and_gradient(card.theta, c.batch, card.adapters,
+        const double value = gpu.transformer.value_and_gradient(gpu.theta, c.batch, gpu.adapters,
                                                                  golden::curved_loss, pointers);
         CHECK(value == Approx(c.loss).epsilon(2e-6));
         for (std::size_t a = 0; a < gradients.size(); ++a) {
@@ -107,29 +107,29 @@ std::vector<Probe> probes_of_one_direction() {
   return {{a, 1e-2}, {a, -1e-2}};
 }
 
-template <class Law>
-void compare_probes(const golden::Case& c, const Law& law, const std::vector<Probe>& list) {
+template <class Distribution>
+void compare_probes(const golden::Case& c, const Distribution& distribution, const std::vector<Probe>& list) {
   INFO(c.name);
-  OnCard<float> card(c);
+  OnGpu<float> gpu(c);
   Transformer cpu(c.shape, c.lora);
-  const auto expected = cpu.log_probabilities(c.theta, law, list, c.batch, c.adapters());
-  const Parameters before = card.theta.download();
+  const auto expected = cpu.log_probabilities(c.theta, distribution, list, c.batch, c.adapters());
+  const Parameters before = gpu.theta.download();
   for (int again = 0; again < 3; ++again) {
-    const auto got = card.transformer.log_probabilities(card.theta, law, list, c.batch, card.adapters);
+    const auto got = gpu.transformer.log_probabilities(gpu.theta, distribution, list, c.batch, gpu.adapters);
     REQUIRE(got.size() == list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
       INFO("probe " << i << ", time " << again);
-      // Normals differ by 1e-6, sums by their order: as far as fp32 goes on values of about 5.
+      // Normals differ by 1e-6, sums by their order: as far as fp32 continues values of about 5.
       CHECK(golden::largest_difference(got[i], expected[i]) < 1e-4);
     }
   }
-  const Parameters after = card.theta.download();
+  const Parameters after = gpu.theta.download();
   CHECK(std::memcmp(before.values().data(), after.values().data(), before.values().size_bytes()) == 0);
 }
 
 }  // namespace
 
-TEST_CASE("probes on the card equal the CPU's, for every law that the card makes", "[cuda]") {
+TEST_CASE("probes on the GPU equal the CPU's, for every law that the GPU makes", "[cuda]") {
   for (const golden::Case& c : golden::all()) {
     if (!fits(c.shape)) continue;
     for (const auto& list : {probes(), probes_of_one_direction()}) {
@@ -141,23 +141,23 @@ TEST_CASE("probes on the card equal the CPU's, for every law that the card makes
   }
 }
 
-TEST_CASE("a step along a direction moves the card's weights as the CPU's", "[cuda]") {
+TEST_CASE("a step along a direction moves the GPU's weights as the CPU's", "[cuda]") {
   const golden::Case c = made(Family::opt, 16);
-  OnCard<float> card(c);
+  OnGpu<float> gpu(c);
   Parameters cpu = c.theta.clone();
-  const auto both = [&](const auto& law, Direction direction) {
-    law.add(cpu, direction, 0.01);
-    law.add(card.theta, direction, 0.01);
+  const auto both = [&](const auto& distribution, Direction direction) {
+    distribution.add(cpu, direction, 0.01);
+    distribution.add(gpu.theta, direction, 0.01);
   };
   both(Gaussian{}, {5, 1, 0});
   both(Rademacher{}, {5, 2, 0});
   both(LowRank{2, 1}, {5, 3, 0});
-  const Parameters moved = card.theta.download();
+  const Parameters moved = gpu.theta.download();
   for (std::size_t i = 0; i < cpu.values().size(); ++i)
     REQUIRE(moved.values()[i] == Approx(cpu.values()[i]).margin(2e-7));
 }
 
-TEST_CASE("a weight that is not finite on the card is refused by its tensor's name", "[cuda]") {
+TEST_CASE("a weight that is not finite on the GPU is refused by its tensor's name", "[cuda]") {
   const golden::Case c = made(Family::opt, 16);
   Context context;
   for (const float wrong :
@@ -175,31 +175,31 @@ TEST_CASE("a weight that is not finite on the card is refused by its tensor's na
 
 TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[cuda]") {
   const golden::Case c = made(Family::opt, 16);
-  OnCard<bf16> card(c);
-  const Parameters before = card.theta.download();
+  OnGpu<bf16> gpu(c);
+  const Parameters before = gpu.theta.download();
   for (std::uint32_t k = 0; k < 1000; ++k) {
     const Direction d{3, k, 0};
     const std::vector<Probe> pair{{d, 1e-3}, {d, -1e-3}};
-    card.transformer.log_probabilities(card.theta, Gaussian{}, pair, c.batch, card.adapters);
-    Gaussian{}.add(card.theta, d, 0.0);
+    gpu.transformer.log_probabilities(gpu.theta, Gaussian{}, pair, c.batch, gpu.adapters);
+    Gaussian{}.add(gpu.theta, d, 0.0);
   }
-  const Parameters after = card.theta.download();
+  const Parameters after = gpu.theta.download();
   CHECK(std::memcmp(before.values().data(), after.values().data(), before.values().size_bytes()) == 0);
 }
 
 TEST_CASE("a steady step allocates nothing and waits once", "[cuda]") {
   const golden::Case c = made(Family::opt, 16);
-  OnCard<bf16> card(c);
+  OnGpu<bf16> gpu(c);
   const auto step = [&](std::uint32_t k) {
     const Direction d{3, k, 0};
     const std::vector<Probe> pair{{d, 1e-3}, {d, -1e-3}};
-    card.transformer.log_probabilities(card.theta, Gaussian{}, pair, c.batch, card.adapters);
-    Gaussian{}.add(card.theta, d, 1e-6);
+    gpu.transformer.log_probabilities(gpu.theta, Gaussian{}, pair, c.batch, gpu.adapters);
+    Gaussian{}.add(gpu.theta, d, 1e-6);
   };
   for (std::uint32_t k = 0; k < 3; ++k) step(k);
-  const auto before = card.context.counters();
+  const auto before = gpu.context.counters();
   for (std::uint32_t k = 3; k < 13; ++k) step(k);
-  const auto after = card.context.counters();
+  const auto after = gpu.context.counters();
   CHECK(after.allocations == before.allocations);
   CHECK(after.synchronisations == before.synchronisations + 10);
   CHECK(after.graph_launches == before.graph_launches + 10);
@@ -208,20 +208,20 @@ TEST_CASE("a steady step allocates nothing and waits once", "[cuda]") {
 namespace {
 
 void compare_gradients(const golden::Case& c, bool recompute) {
-  OnCard<float> card(c, recompute);
+  OnGpu<float> gpu(c, recompute);
   Transformer cpu(c.shape, c.lora);
   std::vector<Eigen::VectorXf> expected(c.values.size());
   std::vector<Eigen::VectorXf*> expected_pointers;
   std::vector<Vector> got;
   std::vector<Vector*> got_pointers;
-  for (const auto& v : card.values) got.push_back(zeros_like(v));
+  for (const auto& v : gpu.values) got.push_back(zeros_like(v));
   for (auto& g : got) got_pointers.push_back(&g);
   for (auto& e : expected) expected_pointers.push_back(&e);
   const double on_cpu =
       cpu.value_and_gradient(c.theta, c.batch, c.adapters(), golden::curved_loss, expected_pointers);
-  const double on_card = card.transformer.value_and_gradient(card.theta, c.batch, card.adapters,
+  const double on_gpu = gpu.transformer.value_and_gradient(gpu.theta, c.batch, gpu.adapters,
                                                              golden::curved_loss, got_pointers);
-  CHECK(on_card == Approx(on_cpu).epsilon(1e-5));
+  CHECK(on_gpu == Approx(on_cpu).epsilon(1e-5));
   for (std::size_t a = 0; a < got.size(); ++a)
     CHECK((got[a].host() - expected[a]).norm() < 2e-5F * expected[a].norm());
 }
@@ -236,7 +236,7 @@ TEST_CASE("head dimensions of the models, in fp32 against the CPU", "[cuda]") {
     }
 }
 
-TEST_CASE("gradients of every family on the card equal the CPU's, kept or computed again", "[cuda]") {
+TEST_CASE("gradients of every family on the GPU equal the CPU's, kept or computed again", "[cuda]") {
   std::size_t taken = 0;
   for (const golden::Case& c : golden::all()) {
     if (!fits(c.shape) || c.values.empty()) continue;
@@ -250,9 +250,9 @@ TEST_CASE("gradients of every family on the card equal the CPU's, kept or comput
 TEST_CASE("bf16 follows fp32 as closely as its rounding lets it", "[cuda]") {
   for (const Family family : {Family::llama, Family::opt}) {
     const golden::Case c = made(family, 64);
-    OnCard<float> exact(c);
+    OnGpu<float> exact(c);
     // The same weights, rounded: what is left is the rounding of activations.
-    OnCard<bf16> rounded(c);
+    OnGpu<bf16> rounded(c);
     exact.theta.upload(rounded.theta.download());
     const auto a = exact.transformer.log_probabilities(exact.theta, c.batch, exact.adapters);
     const auto b = rounded.transformer.log_probabilities(rounded.theta, c.batch, rounded.adapters);

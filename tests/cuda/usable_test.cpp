@@ -1,4 +1,4 @@
-/// @file Why a card cannot be used, told apart; and that a context says so.
+/// @file Why a GPU cannot be used, told apart; and that a context says so.
 #include "zofo/tensor/cuda/usable.hpp"
 
 #include "catch.hpp"
@@ -9,11 +9,11 @@ using namespace zofo::tensor::cuda;
 
 namespace {
 
-// A machine with two cards, of which the one asked for is given.
+// A machine with two GPUs, of which the one asked for is given.
 DriverView machine(const char* name, int major, int minor) {
   DriverView view;
   view.driver = view.runtime = 13000;
-  view.cards = 2;
+  view.gpus = 2;
   view.name = name;
   view.major = major;
   view.minor = minor;
@@ -22,25 +22,25 @@ DriverView machine(const char* name, int major, int minor) {
 
 }  // namespace
 
-TEST_CASE("cards from the A100's generation on are usable", "[cuda][no-gpu]") {
+TEST_CASE("GPUs from the A100's generation on are usable", "[cuda][no-gpu]") {
   CHECK_FALSE(reason_against(machine("A", 8, 0), 0));
   CHECK_FALSE(reason_against(machine("H", 9, 0), 1));
   CHECK_FALSE(reason_against(machine("B", 10, 3), 1));
 }
 
-TEST_CASE("each reason why a card cannot be used has its own words", "[cuda][no-gpu]") {
+TEST_CASE("each reason why a GPU cannot be used has its own words", "[cuda][no-gpu]") {
   CHECK(reason_against(machine("Tesla T4", 7, 5), 0) ==
         "needs compute capability 8.0 or newer: Tesla T4 has 7.5");
-  CHECK(reason_against(machine("A", 8, 0), 2) == "device = 2: must be in [0, 1], there are 2 cards");
-  CHECK(reason_against(machine("A", 8, 0), -1) == "device = -1: must be in [0, 1], there are 2 cards");
+  CHECK(reason_against(machine("A", 8, 0), 2) == "device = 2: must be in [0, 1], there are 2 GPUs");
+  CHECK(reason_against(machine("A", 8, 0), -1) == "device = -1: must be in [0, 1], there are 2 GPUs");
 
   DriverView view = machine("A", 8, 0);
-  view.cards = 1;
-  CHECK(reason_against(view, 1) == "device = 1: must be 0, there is 1 card");
-  view.cards = 0;
-  CHECK(reason_against(view, 0) == "the driver finds no card (an empty CUDA_VISIBLE_DEVICES hides them)");
+  view.gpus = 1;
+  CHECK(reason_against(view, 1) == "device = 1: must be 0, there is 1 GPU");
+  view.gpus = 0;
+  CHECK(reason_against(view, 0) == "the driver finds no GPU (an empty CUDA_VISIBLE_DEVICES hides them)");
   view.status = cudaErrorNoDevice;
-  CHECK(reason_against(view, 0) == "the driver finds no card (an empty CUDA_VISIBLE_DEVICES hides them)");
+  CHECK(reason_against(view, 0) == "the driver finds no GPU (an empty CUDA_VISIBLE_DEVICES hides them)");
   view.status = cudaErrorInsufficientDriver;
   view.driver = 12020;
   CHECK(reason_against(view, 0) ==
@@ -52,8 +52,8 @@ TEST_CASE("each reason why a card cannot be used has its own words", "[cuda][no-
   CHECK(reason_against(view, 0)->find("(cudaErrorSystemNotReady)") != std::string::npos);
 }
 
-TEST_CASE("a context says why its card cannot be used", "[cuda][no-gpu]") {
-  // Without a card the first device is refused, and everywhere the thousandth.
+TEST_CASE("a context says why its GPU cannot be used", "[cuda][no-gpu]") {
+  // Without a GPU the first device is refused, and everywhere the thousandth.
   for (const int device : {0, 1000}) {
     const auto reason = Context::unusable(device);
     if (device == 1000) REQUIRE(reason);

@@ -1,4 +1,4 @@
-/// @file Vectors on the card against double precision.
+/// @file Vectors on the GPU against double precision.
 #include "zofo/tensor/cuda/kernels/vector.hpp"
 
 #include <cmath>
@@ -20,14 +20,14 @@ TEST_CASE("axpy and scale act on every entry, at any alignment", "[cuda]") {
   for (const std::size_t n : sizes)
     for (const std::size_t skip : {0U, 1U}) {
       const auto x = random_values(1, n + skip), y = random_values(2, n + skip);
-      const DeviceArray<float> x_card(x);
-      DeviceArray<float> y_card(y);
-      axpy(nullptr, n, 0.3F, x_card.data() + skip, y_card.data() + skip);
-      scale(nullptr, n, -1.5F, y_card.data() + skip);
+      const DeviceArray<float> x_gpu(x);
+      DeviceArray<float> y_gpu(y);
+      axpy(nullptr, n, 0.3F, x_gpu.data() + skip, y_gpu.data() + skip);
+      scale(nullptr, n, -1.5F, y_gpu.data() + skip);
       std::vector<double> expected(y.begin(), y.end());
       for (std::size_t i = skip; i < n + skip; ++i)
         expected[i] = -1.5 * (double{y[i]} + double{0.3F} * double{x[i]});
-      CHECK(relative_error(y_card.host(), expected) < 1e-6);
+      CHECK(relative_error(y_gpu.host(), expected) < 1e-6);
     }
 }
 
@@ -35,10 +35,10 @@ TEST_CASE("dot adds in double, in the same order each time", "[cuda]") {
   for (const std::size_t n : sizes)
     for (const std::size_t skip : {0U, 1U}) {
       const auto x = random_values(3, n + skip), y = random_values(4, n + skip);
-      const DeviceArray<float> x_card(x), y_card(y);
+      const DeviceArray<float> x_gpu(x), y_gpu(y);
       DeviceArray<double> workspace(dot_workspace()), out(2);
       for (std::size_t k = 0; k < 2; ++k)
-        dot(nullptr, n, x_card.data() + skip, y_card.data() + skip, workspace.data(), out.data() + k);
+        dot(nullptr, n, x_gpu.data() + skip, y_gpu.data() + skip, workspace.data(), out.data() + k);
       double expected = 0.0, size = 0.0;
       for (std::size_t i = skip; i < n + skip; ++i) {
         expected += double{x[i]} * double{y[i]};
@@ -63,9 +63,9 @@ TEST_CASE("adam moves as inner/adam.hpp writes it", "[cuda]") {
     const auto g = random_values(5, n), x = random_values(6, n), m = random_values(7, n);
     auto v = random_values(8, n);
     for (float& entry : v) entry *= entry;
-    const DeviceArray<float> g_card(g);
-    DeviceArray<float> x_card(x), m_card(m), v_card(v);
-    adam(nullptr, n, a, g_card.data(), m_card.data(), v_card.data(), x_card.data());
+    const DeviceArray<float> g_gpu(g);
+    DeviceArray<float> x_gpu(x), m_gpu(m), v_gpu(v);
+    adam(nullptr, n, a, g_gpu.data(), m_gpu.data(), v_gpu.data(), x_gpu.data());
     std::vector<double> moved(n), first(n), second(n);
     for (std::size_t i = 0; i < n; ++i) {
       first[i] = double{a.beta1} * double{m[i]} + (1.0 - double{a.beta1}) * double{g[i]};
@@ -73,9 +73,9 @@ TEST_CASE("adam moves as inner/adam.hpp writes it", "[cuda]") {
       moved[i] = double{a.keep} * double{x[i]} -
                  double{a.rate} * first[i] / (std::sqrt(second[i] * double{a.bias2}) + double{a.epsilon});
     }
-    CHECK(relative_error(m_card.host(), first) < 1e-6);
-    CHECK(relative_error(v_card.host(), second) < 1e-6);
-    CHECK(relative_error(x_card.host(), moved) < 1e-5);
+    CHECK(relative_error(m_gpu.host(), first) < 1e-6);
+    CHECK(relative_error(v_gpu.host(), second) < 1e-6);
+    CHECK(relative_error(x_gpu.host(), moved) < 1e-5);
   }
 }
 
@@ -112,10 +112,10 @@ TEST_CASE("narrow rounds to nearest even and widen gives back", "[cuda]") {
     for (const std::size_t skip : {0U, 1U}) {
       auto x = random_values(10, n + skip);
       x[skip] = 1.0F + 0x1p-8F;  // half way between two bf16
-      const DeviceArray<float> x_card(x);
+      const DeviceArray<float> x_gpu(x);
       DeviceArray<bf16> narrowed(std::vector<bf16>(n + skip, __float2bfloat16(0.0F)));
       DeviceArray<float> widened(n);
-      narrow(nullptr, n, x_card.data() + skip, narrowed.data() + skip);
+      narrow(nullptr, n, x_gpu.data() + skip, narrowed.data() + skip);
       widen(nullptr, n, narrowed.data() + skip, widened.data());
       const auto expected = to_float(to_bf16({x.begin() + static_cast<std::ptrdiff_t>(skip), x.end()}));
       CHECK(widened.host() == expected);

@@ -87,7 +87,7 @@ TEST_CASE("E3 and E4: second moments on a linear function", "[estimate]") {
   CHECK(statistics::moment_deviation(Forward{0.1, 1, 23}, Gaussian{}, g, 12.0, draws) < 5.0);
   CHECK(statistics::moment_deviation(Central{0.1, 4, 24}, Gaussian{}, g, (10.0 + 4 + 1) / 4, draws / 4) <
         5.0);
-  // The check tells the two laws apart, and q = 4 from q = 3.
+  // The check tells the two distributions apart, and q = 4 from q = 3.
   CHECK(statistics::moment_deviation(Central{0.1, 1, 21}, Gaussian{}, g, 10.0, draws) > 5.0);
   CHECK(statistics::moment_deviation(Central{0.1, 3, 24}, Gaussian{}, g, 3.75, draws / 4) > 5.0);
 }

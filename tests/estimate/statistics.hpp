@@ -14,18 +14,18 @@
 namespace statistics {
 
 // The estimate of step k as a vector; `f` is evaluated at probes of a vector of its own.
-template <class Estimator, class Law, class F>
-Eigen::VectorXd estimate(const Estimator& estimator, const Law& law, const F& f, const Eigen::VectorXd& theta,
+template <class Estimator, class Distribution, class F>
+Eigen::VectorXd estimate(const Estimator& estimator, const Distribution& distribution, const F& f, const Eigen::VectorXd& theta,
                          std::uint32_t step) {
   std::vector<double> losses;
   for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
     Eigen::VectorXd x = theta;
-    law.add(x, probe.direction, probe.scale);
+    distribution.add(x, probe.direction, probe.scale);
     losses.push_back(f(x));
   }
   Eigen::VectorXd g = Eigen::VectorXd::Zero(theta.size());
   for (const zofo::ZoTerm& term : zofo::estimate_of(estimator, step, losses).terms)
-    law.add(g, term.direction, term.coefficient);
+    distribution.add(g, term.direction, term.coefficient);
   return g;
 }
 
@@ -52,23 +52,23 @@ struct Mean {
 };
 
 // E1: how far the mean of `draws` estimates is from `expected`.
-template <class Estimator, class Law, class F>
-double mean_deviation(const Estimator& estimator, const Law& law, const F& f, const Eigen::VectorXd& theta,
+template <class Estimator, class Distribution, class F>
+double mean_deviation(const Estimator& estimator, const Distribution& distribution, const F& f, const Eigen::VectorXd& theta,
                       const Eigen::VectorXd& expected, std::uint32_t draws) {
   Mean mean(theta.size());
-  for (std::uint32_t k = 0; k < draws; ++k) mean.add(estimate(estimator, law, f, theta, k));
+  for (std::uint32_t k = 0; k < draws; ++k) mean.add(estimate(estimator, distribution, f, theta, k));
   return mean.deviation(expected);
 }
 
 // E3, E4: how far the mean of ‖ĝ‖²/‖∇f‖² is from `factor`, for the linear f with gradient g.
-template <class Estimator, class Law>
-double moment_deviation(const Estimator& estimator, const Law& law, const Eigen::VectorXd& g, double factor,
+template <class Estimator, class Distribution>
+double moment_deviation(const Estimator& estimator, const Distribution& distribution, const Eigen::VectorXd& g, double factor,
                         std::uint32_t draws) {
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   const Eigen::VectorXd theta = Eigen::VectorXd::Zero(g.size());
   Mean mean(1);
   for (std::uint32_t k = 0; k < draws; ++k) {
-    const double ratio = estimate(estimator, law, f, theta, k).squaredNorm() / g.squaredNorm();
+    const double ratio = estimate(estimator, distribution, f, theta, k).squaredNorm() / g.squaredNorm();
     mean.add(Eigen::VectorXd::Constant(1, ratio));
   }
   return mean.deviation(Eigen::VectorXd::Constant(1, factor));

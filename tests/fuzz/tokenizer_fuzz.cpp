@@ -1,12 +1,13 @@
-/// @file Tokenizers: an input that begins with a brace is a `tokenizer.json`, one that begins with GGUF's
-/// magic such a file, any other a SentencePiece model. What loads encodes the same twice, to tokens that it
-/// can decode.
+/// @file Tokenizers: an input that begins with a brace is parsed as `tokenizer.json`, one that begins with
+/// GGUF's magic as a GGUF file, any other as a SentencePiece model. A tokenizer that loads encodes a text to
+/// the same ids twice and can decode them.
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "fuzz.hpp"
 #include "zofo/checkpoint/gguf.hpp"
+#include "zofo/tokenize/byte_alphabet.hpp"
 #include "zofo/tokenize/from_gguf.hpp"
 #include "zofo/tokenize/sentencepiece.hpp"
 #include "zofo/tokenize/tokenizer_json.hpp"
@@ -16,8 +17,8 @@ using zofo::fuzz::accepts, zofo::fuzz::demand;
 
 namespace {
 
-/// Blanks in runs and at the ends, contractions, digits, letters of two, three and four bytes, marks, control
-/// tokens.
+/// Runs of white space, white space at the ends, contractions, digits, letters of two, three and four bytes,
+/// combining marks, control tokens.
 constexpr std::string_view texts[] = {"", " Hello  we're here,   12345 times\n\n\tI'LL  ",
                                       "a\u0301\u00e9\u6f22\u5b57\U0001F600\u200d\u2581x<s></s><0x41>",
                                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"};
@@ -27,9 +28,9 @@ void encode(const Tokenizer& tokenizer, std::string_view text) {
     std::vector<std::int32_t> ids;
     if (!accepts([&] { ids = tokenizer.encode(text, special); })) continue;
     for (const std::int32_t id : ids)
-      demand(id >= 0 && static_cast<std::size_t>(id) < tokenizer.size(), "ids lie in the vocabulary");
-    demand(tokenizer.encode(text, special) == ids, "a text has the same ids again");
-    demand(accepts([&] { (void)tokenizer.decode(ids); }), "what is encoded can be decoded");
+      demand(id >= 0 && static_cast<std::size_t>(id) < tokenizer.size(), "ids are in the vocabulary");
+    demand(tokenizer.encode(text, special) == ids, "a text has the same ids when it is encoded again");
+    demand(accepts([&] { (void)tokenizer.decode(ids); }), "ids of a text can be decoded");
   }
 }
 
@@ -41,21 +42,21 @@ void exercise(const Tokenizer& tokenizer) {
   }
 }
 
-/// Where every byte has a token and none is written out, nothing of a text is lost.
-void keep_bytes(const zofo::checkpoint::GgufFile& file, const Tokenizer& tokenizer) {
+/// Where every byte has a token and no token is a literal, decoding returns the text.
+void check_round_trip(const zofo::checkpoint::GgufFile& file, const Tokenizer& tokenizer) {
   const ByteAlphabet alphabet;
   for (unsigned byte = 0; byte < 256; ++byte)
     if (!tokenizer.id(alphabet.letter(static_cast<unsigned char>(byte)))) return;
   if (file.string("tokenizer.ggml.model") != "gpt2" || file.has("tokenizer.ggml.token_type")) return;
   for (const std::string_view text : texts)
-    demand(tokenizer.decode(tokenizer.encode(text)) == text, "bytes come back as they were");
+    demand(tokenizer.decode(tokenizer.encode(text)) == text, "decoding returns the same bytes");
 }
 
 void read_gguf(std::span<const std::byte> bytes) {
   const zofo::checkpoint::GgufFile file(bytes, "input");
   const Tokenizer tokenizer = from_gguf(file);
   exercise(tokenizer);
-  keep_bytes(file, tokenizer);
+  check_round_trip(file, tokenizer);
 }
 
 void read_json(std::string_view text) {
@@ -66,7 +67,8 @@ void read_json(std::string_view text) {
 void read_sentencepiece_model(std::string_view bytes) {
   SentencePieceModel model = parse_sentencepiece_model(bytes);
   const std::string written = model.serialized();
-  demand(parse_sentencepiece_model(written).serialized() == written, "a model written again reads the same");
+  demand(parse_sentencepiece_model(written).serialized() == written,
+         "a serialized model parses to the same model");
   exercise(Tokenizer(SentencePiece(std::move(model))));
 }
 

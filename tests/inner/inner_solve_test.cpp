@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("every inner solver works on Eigen vectors, matrices and a ty
     CHECK(distance(x) <= 1e-3 * (1.0 + 1e-4));  // curvature is at least 1
     CHECK(report.steps < 2000);
     CHECK(state.steps == report.steps);
-    // One gradient beside the steps', and another whenever momentum carried x away from what the step saw.
+    // One gradient next to the steps', and another whenever momentum carried x away from what the step saw.
     CHECK(g.calls >= report.steps + 1);
     CHECK(g.calls <= report.steps + 3);
   });

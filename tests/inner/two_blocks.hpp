@@ -59,7 +59,7 @@ auto join(X& x) {
 inline auto coordinates(TwoBlocks& x) { return join(x); }
 inline auto coordinates(const TwoBlocks& x) { return join(x); }
 
-// For direction laws and outer optimisers.
+// For direction distributions and outer optimisers.
 template <class F>
 void for_each_tensor(TwoBlocks& theta, F&& f) {
   f(std::uint32_t{0}, theta.first.data(), theta.first.size());

@@ -163,12 +163,12 @@ TEST_CASE("Llama 3.1's frequencies are as published", "[model]") {
   const double last = std::pow(500000.0, -126.0 / 128.0);
   CHECK(rotary_frequency(c, 63) == Approx(last / 8.0).epsilon(1e-12));
   // In between: the wave's length w mixes both by (8192/w − 1) / 3.
-  const double middle = std::pow(500000.0, -66.0 / 128.0);
-  const double turns = 8192.0 * middle / 6.283185307179586;
+  const double residual = std::pow(500000.0, -66.0 / 128.0);
+  const double turns = 8192.0 * residual / 6.283185307179586;
   REQUIRE(turns > 1.0);
   REQUIRE(turns < 4.0);
   const double kept = (turns - 1.0) / 3.0;
-  CHECK(rotary_frequency(c, 33) == Approx((1.0 - kept) * middle / 8.0 + kept * middle).epsilon(1e-12));
+  CHECK(rotary_frequency(c, 33) == Approx((1.0 - kept) * residual / 8.0 + kept * residual).epsilon(1e-12));
 }
 
 TEST_CASE("rows of rotary heads change order and back", "[model]") {

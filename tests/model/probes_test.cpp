@@ -1,4 +1,4 @@
-/// @file Log-probabilities at probes against those of a clone that was moved there (Law::add).
+/// @file Log-probabilities at probes against those of a clone that was moved there (Distribution::add).
 #include <cstring>
 
 #include "catch.hpp"
@@ -22,13 +22,13 @@ std::vector<Probe> probes() {
   return {{a, 1e-2}, {a, -1e-2}, {b, 2e-2}, {b, -2e-2}, {a, 0.0}, {b, 0.0}, {a, 5e-3}};
 }
 
-template <class Law>
-void check_against_clones(const golden::Case& c, const Law& law, bool felt = true) {
+template <class Distribution>
+void check_against_clones(const golden::Case& c, const Distribution& distribution, bool felt = true) {
   INFO(c.name);
   const Parameters before = c.theta.clone();
   Transformer transformer(c.shape, c.lora), plain(c.shape, c.lora);
   const auto list = probes();
-  const auto at_probes = transformer.log_probabilities(c.theta, law, list, c.batch, c.adapters());
+  const auto at_probes = transformer.log_probabilities(c.theta, distribution, list, c.batch, c.adapters());
   REQUIRE(at_probes.size() == list.size());
   CHECK(std::memcmp(c.theta.values().data(), before.values().data(), before.values().size_bytes()) == 0);
   const auto here = plain.log_probabilities(c.theta, c.batch, c.adapters());
@@ -39,7 +39,7 @@ void check_against_clones(const golden::Case& c, const Law& law, bool felt = tru
       continue;
     }
     Parameters moved = c.theta.clone();
-    law.add(moved, list[i].direction, list[i].scale);
+    distribution.add(moved, list[i].direction, list[i].scale);
     const auto expected = plain.log_probabilities(moved, c.batch, c.adapters());
     CHECK(golden::largest_difference(at_probes[i], expected) < 1e-5);
     if (felt) CHECK(golden::largest_difference(expected, here) > 1e-3);

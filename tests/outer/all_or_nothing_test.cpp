@@ -76,7 +76,7 @@ void check_all(const Outer& solver) {
 }
 // check_update throws what apply throws, and nothing where apply does not.
 template <class Outer>
-void check_asks(const Outer& solver) {
+void check_requests(const Outer& solver) {
   static_assert(zofo::outer::ChecksUpdate<Outer, VectorXd, Gaussian>);
   VectorXd theta = VectorXd::Ones(50);
   typename Outer::template State<VectorXd> state;
@@ -113,14 +113,14 @@ TEST_CASE("every optimiser leaves θ and its state when an update cannot be appl
 }
 
 TEST_CASE("what apply would throw can be asked beforehand", "[outer]") {
-  check_asks(outer::Sgd{.rate = 0.1});
-  check_asks(outer::Momentum{.rate = 0.1});
-  check_asks(outer::Adam{.rate = 0.1});
-  check_asks(outer::Sign{.rate = 0.1});
-  check_asks(outer::Lion{.rate = 0.1});
-  check_asks(outer::RmsScalar{.rate = 0.1});
-  check_asks(outer::StepClipping{outer::Sgd{.rate = 0.1}, 0.5});
-  check_asks(outer::StepClipping{outer::Momentum{.rate = 0.1}, 0.5});
+  check_requests(outer::Sgd{.rate = 0.1});
+  check_requests(outer::Momentum{.rate = 0.1});
+  check_requests(outer::Adam{.rate = 0.1});
+  check_requests(outer::Sign{.rate = 0.1});
+  check_requests(outer::Lion{.rate = 0.1});
+  check_requests(outer::RmsScalar{.rate = 0.1});
+  check_requests(outer::StepClipping{outer::Sgd{.rate = 0.1}, 0.5});
+  check_requests(outer::StepClipping{outer::Momentum{.rate = 0.1}, 0.5});
   static_assert(!zofo::outer::ChecksUpdate<outer::Projected<outer::Sgd, outer::Box>, VectorXd, Gaussian>);
 }
 

@@ -16,14 +16,14 @@ namespace outer = zofo::outer;
 
 namespace {
 zofo::ZoGradient estimate(std::uint32_t step) { return {{{{3, step, 0}, 1.5}, {{3, step, 1}, -0.5}}}; }
-template <class Law>
-MatrixXd dense(const Law& law, const zofo::ZoGradient& gradient, const MatrixXd& shape) {
+template <class Distribution>
+MatrixXd dense(const Distribution& distribution, const zofo::ZoGradient& gradient, const MatrixXd& shape) {
   MatrixXd sum = MatrixXd::Zero(shape.rows(), shape.cols());
-  for (const auto& term : gradient.terms) law.add(sum, term.direction, term.coefficient);
+  for (const auto& term : gradient.terms) distribution.add(sum, term.direction, term.coefficient);
   return sum;
 }
-template <class Law>
-void check(const Law& law) {
+template <class Distribution>
+void check(const Distribution& distribution) {
   MatrixXd theta = MatrixXd::Zero(50, 40), by_adam = theta;
   MatrixXd expected = theta, velocity = theta, adam = theta, m = theta, v = theta;
   const outer::Momentum solver{.rate = 0.1, .momentum = 0.7};
@@ -31,9 +31,9 @@ void check(const Law& law) {
   outer::Momentum::State<MatrixXd> state;
   outer::Adam::State<MatrixXd> second_state;
   for (std::uint32_t k = 0; k < 4; ++k) {
-    solver.apply(theta, law, estimate(k), state);
-    second.apply(by_adam, law, estimate(k), second_state);
-    const MatrixXd g = dense(law, estimate(k), theta);
+    solver.apply(theta, distribution, estimate(k), state);
+    second.apply(by_adam, distribution, estimate(k), second_state);
+    const MatrixXd g = dense(distribution, estimate(k), theta);
     velocity = 0.7 * velocity + g;
     expected -= 0.1 * velocity;
     m = 0.5 * m + 0.5 * g;

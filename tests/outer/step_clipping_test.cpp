@@ -35,20 +35,20 @@ ZoGradient estimate(std::uint32_t step, double size) {
   return {{{{7, step, 0}, 3.0 * size}, {{7, step, 1}, -4.0 * size}}};
 }
 // θ after one step from 0.
-template <class Law>
-VectorXd moved(const Law& law, double rate, double longest, const ZoGradient& gradient, Eigen::Index d) {
+template <class Distribution>
+VectorXd moved(const Distribution& distribution, double rate, double longest, const ZoGradient& gradient, Eigen::Index d) {
   const StepClipping region{Sgd{.rate = rate}, longest};
   StepClipping<Sgd>::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(d);
-  region.apply(theta, law, gradient, state);
+  region.apply(theta, distribution, gradient, state);
   CHECK(state.own.steps == 1);
   return theta;
 }
-template <class Law>
-VectorXd plain(const Law& law, double rate, const ZoGradient& gradient, Eigen::Index d) {
+template <class Distribution>
+VectorXd plain(const Distribution& distribution, double rate, const ZoGradient& gradient, Eigen::Index d) {
   VectorXd theta = VectorXd::Zero(d);
   Sgd::State<VectorXd> state;
-  Sgd{.rate = rate}.apply(theta, law, gradient, state);
+  Sgd{.rate = rate}.apply(theta, distribution, gradient, state);
   return theta;
 }
 

@@ -42,19 +42,19 @@ double value(Theta& theta) {
   return sum;
 }
 // ⟨z, θ − 1⟩, the derivative along z of the function above.
-template <class Law, class Theta>
-double slope(const Law& law, Theta& theta, zofo::Direction z) {
+template <class Distribution, class Theta>
+double slope(const Distribution& distribution, Theta& theta, zofo::Direction z) {
   double sum = 0.0;
   for_each_tensor(theta, [&](std::uint32_t tensor, const auto* x, std::size_t n) {
     std::vector<double> entries(n);
-    law.fill(z, tensor, 0, entries.data(), n);
+    distribution.fill(z, tensor, 0, entries.data(), n);
     for (std::size_t i = 0; i < n; ++i) sum += entries[i] * (static_cast<double>(x[i]) - 1.0);
   });
   return sum;
 }
-template <class Theta, class Outer, class Law>
-double end_value(const Outer& solver, const Law& law) {
-  static_assert(zofo::outer::OuterOptimizer<Outer, Theta, Law>);
+template <class Theta, class Outer, class Distribution>
+double end_value(const Outer& solver, const Distribution& distribution) {
+  static_assert(zofo::outer::OuterOptimizer<Outer, Theta, Distribution>);
   solver.check();
   Theta theta = twelve<Theta>();
   typename Outer::template State<Theta> state;
@@ -62,9 +62,9 @@ double end_value(const Outer& solver, const Law& law) {
     zofo::ZoGradient g{{}, 2};
     for (std::uint32_t query = 0; query < 2; ++query) {
       const zofo::Direction z{11, k, query};
-      g.terms.push_back({z, 0.5 * slope(law, theta, z)});
+      g.terms.push_back({z, 0.5 * slope(distribution, theta, z)});
     }
-    solver.apply(theta, law, g, state);
+    solver.apply(theta, distribution, g, state);
   }
   CHECK(state.steps == 2000);
   return value(theta);
@@ -75,17 +75,17 @@ double end_value(const Outer& solver, const Law& law) {
 TEMPLATE_TEST_CASE("every outer optimiser descends on every kind of θ", "[outer]", Eigen::VectorXd,
                    Eigen::MatrixXf, own::TwoBlocks) {
   // From 6. The noise of the exact slopes vanishes at the minimum; Adam's steps need a rate that falls.
-  const auto check = [](const auto& law) {
+  const auto check = [](const auto& distribution) {
     const auto falling = Schedule::cosine(0.05, 0.0, 2000);
-    CHECK(end_value<TestType>(outer::Sgd{0.03}, law) < 1e-8);
-    CHECK(end_value<TestType>(outer::Momentum{.rate = 0.003, .momentum = 0.9}, law) < 1e-4);
-    CHECK(end_value<TestType>(outer::Adam{.rate = falling}, law) < 1e-2);
-    CHECK(end_value<TestType>(outer::RmsScalar{.rate = falling, .beta2 = 0.99}, law) < 1e-4);
-    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{0.03}, outer::Box{-1.0, 2.0}}, law) < 1e-8);
+    CHECK(end_value<TestType>(outer::Sgd{0.03}, distribution) < 1e-8);
+    CHECK(end_value<TestType>(outer::Momentum{.rate = 0.003, .momentum = 0.9}, distribution) < 1e-4);
+    CHECK(end_value<TestType>(outer::Adam{.rate = falling}, distribution) < 1e-2);
+    CHECK(end_value<TestType>(outer::RmsScalar{.rate = falling, .beta2 = 0.99}, distribution) < 1e-4);
+    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{0.03}, outer::Box{-1.0, 2.0}}, distribution) < 1e-8);
     // The nearest point of a ball of radius √12/2 is θ = ½: 12 · ⅛.
     CHECK(end_value<TestType>(
               outer::Projected{outer::Sgd{Schedule::cosine(0.03, 0.0, 2000)}, outer::Ball(std::sqrt(3.0))},
-              law) == Approx(1.5).epsilon(1e-2));
+              distribution) == Approx(1.5).epsilon(1e-2));
   };
   check(zofo::Gaussian{});
   check(zofo::Rademacher{});

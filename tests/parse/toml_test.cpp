@@ -12,7 +12,7 @@ using zofo::parse::longest_toml_key;
 
 namespace {
 
-/// Reads a text as a file.
+/// Writes a text to a file and reads it.
 toml::table read(const std::string& text) {
   const auto path = std::filesystem::temp_directory_path() / fmt::format("zofo-input-{}.toml", ::getpid());
   std::ofstream(path, std::ios::binary) << text;
@@ -31,7 +31,7 @@ std::string key_of(std::size_t parts) {
 
 }  // namespace
 
-TEST_CASE("TOML is read as it stands, letters and dots in strings and comments too") {
+TEST_CASE("TOML is parsed exactly, with non-ASCII characters and dots in strings and comments") {
   const auto table = read(
       "\xEF\xBB\xBF# caf\xC3\xA9 \"...................\n"
       "s = \"caf\xC3\xA9 ....................\"\n"
@@ -46,31 +46,31 @@ TEST_CASE("TOML is read as it stands, letters and dots in strings and comments t
   CHECK(table["c"].value<std::string>() == "ab\xC3\xA9");
 }
 
-TEST_CASE("a key in quotes may begin a file") {
+TEST_CASE("a quoted key may begin a file") {
   CHECK(read("\"caf\xC3\xA9\" = 1\n").size() == 1);
   CHECK(read("\xEF\xBB\xBF'a b'.\"c\" = 1\n").size() == 1);
 }
 
-TEST_CASE("a key of TOML has so many parts and no more") {
+TEST_CASE("a TOML key has at most the allowed number of parts") {
   CHECK_NOTHROW(
       read(key_of(longest_toml_key) + " = 1\n[" + key_of(longest_toml_key).replace(0, 1, "b") + "]\n"));
   CHECK_THROWS_WITH(read("x = 1\n" + key_of(longest_toml_key + 1) + " = 1\n"),
                     contains(".toml:2: a key of more than 16 parts"));
   CHECK_THROWS_WITH(read("[" + key_of(100'000) + "]\n"), contains(".toml:1: a key of more than 16 parts"));
-  // A string before it must not hide the key, whatever quotes it ends in.
+  // A string before the key must not hide it, with any quotes at its end.
   for (const char* string : {"\"\"\"a\"\"\"\"", "'''a'''''", "\"a\\\\\"", "'\\'", "\"\""})
     CHECK_THROWS_WITH(read(fmt::format("x = [{}, {{{} = 1}}]\n", string, key_of(100'000))),
                       contains("a key of more than 16 parts"));
 }
 
-TEST_CASE("letters beyond ASCII stand in strings and comments alone") {
-  CHECK_THROWS_WITH(read("x = 1\n\xC3\xA9 = 1\n"), contains(".toml:2: a letter beyond ASCII"));
-  CHECK_THROWS_WITH(read("x = 1 \xC3\xA9\n"), contains(".toml:1: a letter beyond ASCII"));
-  CHECK_THROWS_WITH(read("x = \"\"\"a\\\n  \xC3\xA9\"\"\"\n"), contains("behind '\\' and blanks"));
+TEST_CASE("non-ASCII characters are accepted only in strings and comments") {
+  CHECK_THROWS_WITH(read("x = 1\n\xC3\xA9 = 1\n"), contains(".toml:2: a non-ASCII character"));
+  CHECK_THROWS_WITH(read("x = 1 \xC3\xA9\n"), contains(".toml:1: a non-ASCII character"));
+  CHECK_THROWS_WITH(read("x = \"\"\"a\\\n  \xC3\xA9\"\"\"\n"), contains("after '\\' and white space"));
   CHECK_THROWS_WITH(read("x = 2\"\xC3\xA9\"\n"), contains(".toml:1: a quote inside a word"));
 }
 
-TEST_CASE("broken TOML names the file, whatever the library asserts") {
+TEST_CASE("errors for broken TOML name the file, also for assertions of the library") {
   CHECK_THROWS_AS(read("[=\n"), zofo::Error);
   CHECK_THROWS_WITH(read("[=\n"), contains(".toml:"));
   CHECK_THROWS_WITH(read("x = 1\nx = 2\n"), contains(".toml:2: "));

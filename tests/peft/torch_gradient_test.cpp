@@ -41,7 +41,7 @@ struct Choice {
   Eigen::VectorXf adapter;
   llm::OptionTokens options;
   Batch batch;
-  std::vector<llm::EncodedRow> rows;
+  std::vector<llm::EncodedExample> rows;
 };
 
 struct Result {
@@ -58,8 +58,8 @@ Result run(const Choice& c, const Parameters& theta) {
     for (std::size_t at = 0; at < log_p.size(); at += c.options.targets())
       for (const double s : llm::option_scores(log_p.subspan(at, c.options.targets()), c.options))
         r.scores.push_back(s);
-    std::vector<const llm::EncodedRow*> rows;
-    for (const llm::EncodedRow& row : c.rows) rows.push_back(&row);
+    std::vector<const llm::EncodedExample*> rows;
+    for (const llm::EncodedExample& row : c.rows) rows.push_back(&row);
     return llm::mean_loss(log_p, rows, 1.0, d);
   };
   const Eigen::VectorXf* const adapters[] = {&c.adapter};
@@ -72,11 +72,11 @@ Result run(const Choice& c, const Parameters& theta) {
 Eigen::VectorXd factor(const json& f, const Choice& c, const Eigen::VectorXf& gradient) {
   const auto name = std::ranges::find(peft::projection_names, f.at("projection").get<std::string>()) -
                     peft::projection_names.begin();
-  const auto& site = c.lora.site(f.at("layer"), static_cast<peft::Projection>(name));
+  const auto& factors = c.lora.factors(f.at("layer"), static_cast<peft::Projection>(name));
   const bool a = f.at("factor") == "A";
   return gradient
-      .segment(static_cast<Eigen::Index>(a ? site.a : site.b),
-               static_cast<Eigen::Index>(std::size_t{a ? site.in : site.out} * c.lora.rank()))
+      .segment(static_cast<Eigen::Index>(a ? factors.a : factors.b),
+               static_cast<Eigen::Index>(std::size_t{a ? factors.in : factors.out} * c.lora.rank()))
       .cast<double>();
 }
 

@@ -16,12 +16,12 @@ using zofo::Direction;
 
 namespace {
 
-// χ² of the coordinates that `draws` directions move against the uniform law on them.
-template <class Law, class Theta>
-double chi_square(const Law& law, const Theta& zero, std::uint32_t draws) {
+// χ² of the coordinates that `draws` directions move against the uniform distribution on them.
+template <class Distribution, class Theta>
+double chi_square(const Distribution& distribution, const Theta& zero, std::uint32_t draws) {
   Eigen::VectorXd counts = Eigen::VectorXd::Zero(shapes::flat(zero).size());
   for (std::uint32_t k = 0; k < draws; ++k)
-    counts += shapes::noise(law, zero, {41, k, k % 3}).cwiseSign().cwiseAbs();
+    counts += shapes::noise(distribution, zero, {41, k, k % 3}).cwiseSign().cwiseAbs();
   const double expected = static_cast<double>(draws) / static_cast<double>(counts.size());
   return (counts.array() - expected).square().sum() / expected;
 }

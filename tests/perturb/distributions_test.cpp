@@ -30,10 +30,10 @@ void for_each_tensor(TwoTensors& theta, F&& f) {
   f(std::uint32_t{4}, theta.second.data(), theta.second.size());
 }
 
-template <class Law>
-std::vector<double> draw(const Law& law, Direction direction, std::uint32_t tensor, std::size_t n) {
+template <class Distribution>
+std::vector<double> draw(const Distribution& distribution, Direction direction, std::uint32_t tensor, std::size_t n) {
   std::vector<double> z(n);
-  law.fill(direction, tensor, 0, z.data(), n);
+  distribution.fill(direction, tensor, 0, z.data(), n);
   return z;
 }
 // Mean of x·y over the range and its deviation from `expected` in standard errors.
@@ -52,28 +52,28 @@ double deviation(const std::vector<double>& x, const std::vector<double>& y, dou
 
 TEMPLATE_TEST_CASE("add writes a z of the generator, over chunks and blocks", "[perturb]", Gaussian,
                    Rademacher) {
-  const TestType law;
+  const TestType distribution;
   const Direction direction{42, 5, 1};
   const Eigen::Index n = 3 * 65536 + 1025;  // four chunks, the last one ragged
-  const std::vector<double> z = draw(law, direction, 0, static_cast<std::size_t>(n));
+  const std::vector<double> z = draw(distribution, direction, 0, static_cast<std::size_t>(n));
   Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(n, -1.0, 1.0);
   const Eigen::VectorXd start = theta;
-  law.add(theta, direction, 0.25);
+  distribution.add(theta, direction, 0.25);
   const auto expected = start + 0.25 * Eigen::Map<const Eigen::VectorXd>(z.data(), n);
   CHECK((theta - expected).cwiseAbs().maxCoeff() < 1e-15);
   Eigen::VectorXf single = start.cast<float>();
-  law.add(single, direction, 0.25);
+  distribution.add(single, direction, 0.25);
   CHECK((single.cast<double>() - expected).cwiseAbs().maxCoeff() < 1e-6);
 }
 
 TEMPLATE_TEST_CASE("z does not depend on how its range is split", "[perturb]", Gaussian, Rademacher) {
-  const TestType law;
+  const TestType distribution;
   const Direction direction{9, 1, 0};
   std::vector<float> whole(1000), parts(1000);
-  law.fill(direction, 2, 0, whole.data(), whole.size());
+  distribution.fill(direction, 2, 0, whole.data(), whole.size());
   for (std::size_t first = 0, size = 1; first < parts.size(); first += size, size = size % 37 + 1) {
     size = std::min(size, parts.size() - first);
-    law.fill(direction, 2, first, parts.data() + first, size);
+    distribution.fill(direction, 2, first, parts.data() + first, size);
   }
   CHECK(whole == parts);
 }
@@ -82,29 +82,29 @@ TEMPLATE_TEST_CASE("z does not depend on how its range is split", "[perturb]", G
 TEMPLATE_TEST_CASE("the update has the same bits on any number of threads", "[perturb]", Gaussian,
                    Rademacher) {
   const int before = omp_get_max_threads();
-  const TestType law;
+  const TestType distribution;
   Eigen::VectorXf one = Eigen::VectorXf::LinSpaced(300000, -1.0F, 1.0F), three = one;
   omp_set_num_threads(1);
-  law.add(one, {1, 2, 3}, 1e-3);
+  distribution.add(one, {1, 2, 3}, 1e-3);
   omp_set_num_threads(3);
-  law.add(three, {1, 2, 3}, 1e-3);
+  distribution.add(three, {1, 2, 3}, 1e-3);
   omp_set_num_threads(before);
   CHECK(one == three);
 }
 #endif
 
-// Five standard errors at fixed seeds: a false alarm in 6e-7 a check, 5 checks a law.
+// Five standard errors at fixed seeds: a false alarm in 6e-7 a check, 5 checks a distribution.
 TEMPLATE_TEST_CASE("entries have mean 0, variance 1, and no correlation across streams", "[perturb]",
                    Gaussian, Rademacher) {
-  const TestType law;
+  const TestType distribution;
   const std::size_t n = 1000000;
-  const auto z = draw(law, {7, 0, 0}, 0, n);
+  const auto z = draw(distribution, {7, 0, 0}, 0, n);
   const std::vector<double> ones(n, 1.0);
   CHECK(deviation(z, ones, 0.0) < 5.0);
   CHECK(deviation(z, z, 1.0) < 5.0);
-  CHECK(deviation(z, draw(law, {7, 0, 0}, 1, n), 0.0) < 5.0);
-  CHECK(deviation(z, draw(law, {7, 1, 0}, 0, n), 0.0) < 5.0);
-  CHECK(deviation(z, draw(law, {7, 0, 1}, 0, n), 0.0) < 5.0);
+  CHECK(deviation(z, draw(distribution, {7, 0, 0}, 1, n), 0.0) < 5.0);
+  CHECK(deviation(z, draw(distribution, {7, 1, 0}, 0, n), 0.0) < 5.0);
+  CHECK(deviation(z, draw(distribution, {7, 0, 1}, 0, n), 0.0) < 5.0);
   std::vector<double> shifted = z;  // the check sees a biased direction
   for (double& entry : shifted) entry += 0.01;
   CHECK(deviation(shifted, ones, 0.0) > 5.0);

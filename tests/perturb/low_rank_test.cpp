@@ -18,10 +18,10 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-Eigen::MatrixXd matrix(const LowRank& law, Direction direction, Eigen::Index rows = 12,
+Eigen::MatrixXd matrix(const LowRank& distribution, Direction direction, Eigen::Index rows = 12,
                        Eigen::Index cols = 9) {
   Eigen::MatrixXd z = Eigen::MatrixXd::Zero(rows, cols);
-  law.add(z, direction, 1.0);
+  distribution.add(z, direction, 1.0);
   return z;
 }
 
@@ -38,8 +38,8 @@ Eigen::Index joint_rank(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
 }
 
 struct Unscaled {  // U Vᵀ without 1/√r
-  LowRank law;
-  void add(Eigen::MatrixXd& x, Direction d, double a) const { law.add(x, d, a * std::sqrt(law.rank)); }
+  LowRank distribution;
+  void add(Eigen::MatrixXd& x, Direction d, double a) const { distribution.add(x, d, a * std::sqrt(distribution.rank)); }
 };
 
 }  // namespace
@@ -59,8 +59,8 @@ TEST_CASE("z of a matrix has the rank asked for, whatever its order in memory", 
 }
 
 TEST_CASE("V is held and then redrawn; U is new in every step", "[perturb]") {
-  const LowRank law{2, 3};
-  const auto z = [&](std::uint32_t step, std::uint32_t query = 0) { return matrix(law, {62, step, query}); };
+  const LowRank distribution{2, 3};
+  const auto z = [&](std::uint32_t step, std::uint32_t query = 0) { return matrix(distribution, {62, step, query}); };
   CHECK(joint_rank(z(0), z(1)) == 2);
   CHECK(joint_rank(z(0), z(2)) == 2);
   CHECK(joint_rank(z(2), z(3)) == 4);
@@ -93,15 +93,15 @@ TEST_CASE("E3 and E8: second moments of low-rank directions", "[perturb]") {
   CHECK(LowRank{4, 1}.second_moment_factor(1, 3) == 5);
   CHECK(LowRank{4, 1}.second_moment_factor(12) == 14);
   const std::uint32_t r = GENERATE(1U, 2U, 4U, 8U, 16U);
-  const LowRank law{r, 1};
-  CHECK(law.second_moment_factor(4, 3) == Approx(14.0 + 16.0 / r));
-  CHECK(shapes::moment_deviation(law, zero, g, law.second_moment_factor(4, 3), 200000, 64) < 5.0);
-  // Seen to fail: the law of one rank more, and a scale that is wrong.
+  const LowRank distribution{r, 1};
+  CHECK(distribution.second_moment_factor(4, 3) == Approx(14.0 + 16.0 / r));
+  CHECK(shapes::moment_deviation(distribution, zero, g, distribution.second_moment_factor(4, 3), 200000, 64) < 5.0);
+  // Seen to fail: the distribution of one rank more, and a scale that is wrong.
   if (r < 4)
-    CHECK(shapes::moment_deviation(LowRank{r + 1, 1}, zero, g, law.second_moment_factor(4, 3), 200000, 64) >
+    CHECK(shapes::moment_deviation(LowRank{r + 1, 1}, zero, g, distribution.second_moment_factor(4, 3), 200000, 64) >
           5.0);
   if (r > 1)
-    CHECK(shapes::moment_deviation(Unscaled{law}, zero, g, law.second_moment_factor(4, 3), 20000, 64) > 5.0);
+    CHECK(shapes::moment_deviation(Unscaled{distribution}, zero, g, distribution.second_moment_factor(4, 3), 20000, 64) > 5.0);
 }
 
 TEST_CASE("E8: low-rank estimates have no bias, V held or not", "[perturb]") {

@@ -1,4 +1,4 @@
-// Moved copies of θ against `add` on a copy, for every law.
+// Moved copies of θ against `add` on a copy, for every distribution.
 #include <Eigen/Core>
 #include <cstdint>
 #include <list>
@@ -46,14 +46,14 @@ struct OnlyAdds {
   }
 };
 
-template <class Law, class Theta>
-void check_moves(const Law& law, const Theta& start) {
+template <class Distribution, class Theta>
+void check_updates(const Distribution& distribution, const Theta& start) {
   const Direction direction{4, 2, 1};
   Theta up = start, down = start, out = start, plus = start, minus = start;
-  law.add(up, direction, 0.25);
-  law.add(down, direction, -0.25);
-  write_perturbed(law, start, direction, 0.25, out);
-  write_perturbed_pair(law, start, direction, 0.25, plus, minus);
+  distribution.add(up, direction, 0.25);
+  distribution.add(down, direction, -0.25);
+  write_perturbed(distribution, start, direction, 0.25, out);
+  write_perturbed_pair(distribution, start, direction, 0.25, plus, minus);
   // One rounding apart at most (whether a compiler fuses is its own affair): entries are below 16.
   const double margin = std::is_same_v<Theta, Eigen::VectorXd> ? 4e-15 : 2e-6;
   CHECK((shapes::flat(up) - shapes::flat(start)).norm() > 0.0);
@@ -61,24 +61,24 @@ void check_moves(const Law& law, const Theta& start) {
   CHECK((shapes::flat(plus) - shapes::flat(up)).cwiseAbs().maxCoeff() <= margin);
   CHECK((shapes::flat(minus) - shapes::flat(down)).cwiseAbs().maxCoeff() <= margin);
   Theta self = start;
-  write_perturbed(law, self, direction, 0.25, self);
+  write_perturbed(distribution, self, direction, 0.25, self);
   CHECK(shapes::flat(self) == shapes::flat(out));
   Theta first = start, second = start;
-  write_perturbed_pair(law, first, direction, 0.25, first, second);
+  write_perturbed_pair(distribution, first, direction, 0.25, first, second);
   CHECK((shapes::flat(first) == shapes::flat(plus) && shapes::flat(second) == shapes::flat(minus)));
   Theta third = start, fourth = start;
-  write_perturbed_pair(law, fourth, direction, 0.25, third, fourth);
+  write_perturbed_pair(distribution, fourth, direction, 0.25, third, fourth);
   CHECK((shapes::flat(third) == shapes::flat(plus) && shapes::flat(fourth) == shapes::flat(minus)));
 }
 
-template <class Law>
-void check_on_every_shape(const Law& law) {
-  check_moves(law, Eigen::VectorXd{Eigen::VectorXd::LinSpaced(66000, -1.0, 1.0)});
-  check_moves(law, Eigen::VectorXf{Eigen::VectorXf::LinSpaced(1031, -1.0F, 1.0F)});
-  check_moves(law, Eigen::MatrixXf{Eigen::MatrixXf::Constant(31, 45, 0.5F)});
-  check_moves(law, shapes::Layer<float>(23, 31));
-  check_moves(law, shapes::Layer<double>(7, 9));
-  check_moves(law, shapes::Mixed{std::vector<float>(100, 0.5F), std::vector<double>(77, -0.25)});
+template <class Distribution>
+void check_on_every_shape(const Distribution& distribution) {
+  check_updates(distribution, Eigen::VectorXd{Eigen::VectorXd::LinSpaced(66000, -1.0, 1.0)});
+  check_updates(distribution, Eigen::VectorXf{Eigen::VectorXf::LinSpaced(1031, -1.0F, 1.0F)});
+  check_updates(distribution, Eigen::MatrixXf{Eigen::MatrixXf::Constant(31, 45, 0.5F)});
+  check_updates(distribution, shapes::Layer<float>(23, 31));
+  check_updates(distribution, shapes::Layer<double>(7, 9));
+  check_updates(distribution, shapes::Mixed{std::vector<float>(100, 0.5F), std::vector<double>(77, -0.25)});
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ TEST_CASE("moved copies are what add makes of a copy", "[perturb]") {
   check_on_every_shape(LowRank{2, 1});
   check_on_every_shape(Sparse{Gaussian{}, RandomMask{0.3, 1, 1}});
   check_on_every_shape(Sparse{LowRank{3, 2}, RandomMask{0.3, 1, 1}});
-  check_moves(OnlyAdds{}, Eigen::VectorXd{Eigen::VectorXd::LinSpaced(10, -1.0, 1.0)});
+  check_updates(OnlyAdds{}, Eigen::VectorXd{Eigen::VectorXd::LinSpaced(10, -1.0, 1.0)});
 }
 
 TEST_CASE("floats are moved with one rounding, the same in add and in copies", "[perturb]") {
@@ -106,8 +106,8 @@ TEST_CASE("floats are moved with one rounding, the same in add and in copies", "
 TEST_CASE("every tensor of a θ of many is moved", "[perturb]") {
   Many start;
   for (std::size_t i = 0; i < 70; ++i) start.tensors.emplace_back(i % 5 + 1, 1.0F);
-  check_moves(Gaussian{}, start);
-  check_moves(Sphere{}, start);
+  check_updates(Gaussian{}, start);
+  check_updates(Sphere{}, start);
 }
 
 TEST_CASE("copies of another shape are refused", "[perturb]") {

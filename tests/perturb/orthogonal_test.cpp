@@ -17,11 +17,11 @@ using zofo::Orthogonal;
 namespace {
 
 // Largest deviation from d I of the inner products of the directions of q queries, over d.
-template <class Law, class Theta>
-double departure(const Law& law, const Theta& zero, std::uint32_t q) {
+template <class Distribution, class Theta>
+double departure(const Distribution& distribution, const Theta& zero, std::uint32_t q) {
   const Eigen::Index d = shapes::flat(zero).size();
   Eigen::MatrixXd z(d, q);
-  for (std::uint32_t j = 0; j < q; ++j) z.col(j) = shapes::noise(law, zero, {51, 6, j});
+  for (std::uint32_t j = 0; j < q; ++j) z.col(j) = shapes::noise(distribution, zero, {51, 6, j});
   const Eigen::MatrixXd products = z.transpose() * z / static_cast<double>(d);
   return (products - Eigen::MatrixXd::Identity(q, q)).cwiseAbs().maxCoeff();
 }

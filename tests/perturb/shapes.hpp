@@ -55,41 +55,41 @@ Eigen::VectorXd flat(const Theta& theta) {
 }
 
 // z(direction) on a θ that is zero.
-template <class Law, class Theta>
-Eigen::VectorXd noise(const Law& law, const Theta& zero, zofo::Direction direction) {
+template <class Distribution, class Theta>
+Eigen::VectorXd noise(const Distribution& distribution, const Theta& zero, zofo::Direction direction) {
   Theta theta = zero;
-  law.add(theta, direction, 1.0);
+  distribution.add(theta, direction, 1.0);
   return flat(theta);
 }
 
 // Whether add and both kinds of moved copies have the same bits on one thread and on three.
-template <class Law, class Theta>
-bool same_on_any_threads(const Law& law, const Theta& start) {
+template <class Distribution, class Theta>
+bool same_on_any_threads(const Distribution& distribution, const Theta& start) {
 #ifdef _OPENMP
   const int before = omp_get_max_threads();
   std::vector<Theta> results[2];
   for (int run = 0; run < 2; ++run) {
     omp_set_num_threads(run == 0 ? 1 : 3);
     Theta moved = start, out = start, plus = start, minus = start;
-    law.add(moved, {1, 2, 1}, 1e-3);
-    zofo::write_perturbed(law, start, {1, 2, 1}, 1e-3, out);
-    zofo::write_perturbed_pair(law, start, {1, 2, 1}, 1e-3, plus, minus);
+    distribution.add(moved, {1, 2, 1}, 1e-3);
+    zofo::write_perturbed(distribution, start, {1, 2, 1}, 1e-3, out);
+    zofo::write_perturbed_pair(distribution, start, {1, 2, 1}, 1e-3, plus, minus);
     results[run] = {moved, out, plus, minus};
   }
   omp_set_num_threads(before);
   for (std::size_t i = 0; i < 4; ++i)
     if (flat(results[0][i]) != flat(results[1][i]) || flat(results[0][i]) == flat(start)) return false;
 #else
-  static_cast<void>(law), static_cast<void>(start);
+  static_cast<void>(distribution), static_cast<void>(start);
 #endif
   return true;
 }
 
-// Whether pieces of awkward sizes of the bound law are those of the whole.
-template <class Law, class Theta>
-bool same_in_pieces(const Law& law, const Theta& theta, std::uint32_t tensor, std::size_t n) {
+// Whether pieces of awkward sizes of the bound distribution are those of the whole.
+template <class Distribution, class Theta>
+bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::uint32_t tensor, std::size_t n) {
   const zofo::Direction direction{9, 1, 1};
-  const auto bound = zofo::bind(law, theta, direction);
+  const auto bound = zofo::bind(distribution, theta, direction);
   std::vector<float> whole(n), parts(n);
   bound.fill(direction, tensor, 0, whole.data(), n);
   for (std::size_t first = 0, size = 1; first < n; first += size, size = size * 7 % 1531 + 1) {
@@ -101,12 +101,12 @@ bool same_in_pieces(const Law& law, const Theta& theta, std::uint32_t tensor, st
 
 // Largest |mean − expected| of second moments Σ c over draws of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
 // with the gradient g of θ's shape (flat), and ĝ = (g·z) z.
-template <class Law, class Theta>
-double moment_deviation(const Law& law, const Theta& zero, const Eigen::VectorXd& g, double factor,
+template <class Distribution, class Theta>
+double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g, double factor,
                         std::uint32_t draws, std::uint64_t seed) {
   double sum = 0.0, squares = 0.0;
   for (std::uint32_t k = 0; k < draws; ++k) {
-    const Eigen::VectorXd z = noise(law, zero, {seed, k, 0});
+    const Eigen::VectorXd z = noise(distribution, zero, {seed, k, 0});
     const double ratio = std::pow(g.dot(z), 2) * z.squaredNorm() / g.squaredNorm();
     sum += ratio;
     squares += ratio * ratio;

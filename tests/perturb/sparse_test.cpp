@@ -47,16 +47,16 @@ std::vector<bool> smallest(const std::vector<T>& x, std::size_t count) {
 }  // namespace
 
 TEST_CASE("off the mask z is zero, on it z is the base law's", "[perturb]") {
-  const Sparse law{Gaussian{}, RandomMask{0.25, 7, 1}};
+  const Sparse distribution{Gaussian{}, RandomMask{0.25, 7, 1}};
   const Eigen::VectorXd dense = shapes::noise(Gaussian{}, kZero, {71, 2, 3});
-  const Eigen::VectorXd z = shapes::noise(law, kZero, {71, 2, 3});
+  const Eigen::VectorXd z = shapes::noise(distribution, kZero, {71, 2, 3});
   const Eigen::ArrayXd on = kept({0.25, 7, 1}, {71, 2, 3});
   CHECK((z.array() == on * dense.array()).all());
   CHECK(std::abs(on.sum() - 2500.0) < 5.0 * std::sqrt(10000 * 0.25 * 0.75));
   CHECK(std::abs(on.sum() - 2300.0) > 4.0 * std::sqrt(10000 * 0.25 * 0.75));
   CHECK(shapes::noise(Sparse{Gaussian{}, RandomMask{1.0, 7, 1}}, kZero, {71, 2, 3}) == dense);
   Eigen::VectorXf moved = Eigen::VectorXf::Constant(10000, 0.1F);
-  law.add(moved, {71, 2, 3}, 1e-3);
+  distribution.add(moved, {71, 2, 3}, 1e-3);
   CHECK(((moved.array() == 0.1F) || (on > 0.5)).all());
 }
 
@@ -129,8 +129,8 @@ TEST_CASE("bad fractions and masks of another θ are refused", "[perturb]") {
   CHECK_THROWS_WITH(MagnitudeMask(Eigen::VectorXd{Eigen::VectorXd::Constant(3, std::nan(""))}, 0.5),
                     contains("entry 0 of tensor 0"));
   Eigen::VectorXd longer = Eigen::VectorXd::Zero(5);
-  const Sparse law{Gaussian{}, MagnitudeMask(theta, 0.5)};
-  CHECK_THROWS_WITH(law.add(longer, {}, 1.0), contains("tensor 0 has 5 entries") && contains("made for 4"));
+  const Sparse distribution{Gaussian{}, MagnitudeMask(theta, 0.5)};
+  CHECK_THROWS_WITH(distribution.add(longer, {}, 1.0), contains("tensor 0 has 5 entries") && contains("made for 4"));
   shapes::Mixed mixed{std::vector<float>(4), {}};
-  CHECK_THROWS_WITH(law.add(mixed, {}, 1.0), contains("tensor 3 has 4 entries"));
+  CHECK_THROWS_WITH(distribution.add(mixed, {}, 1.0), contains("tensor 3 has 4 entries"));
 }

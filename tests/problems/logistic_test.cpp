@@ -43,7 +43,7 @@ TEST_CASE("logistic: the loss by hand", "[problems]") {
   CHECK(std::isfinite(problem.upper(VectorXd::Zero(1), 1e6 * p)));
 }
 
-// φ by solving the lower level anew at every θ: nothing of implicit differentiation is on this side.
+// φ by solving the lower level again at every θ: nothing of implicit differentiation is on this side.
 TEST_CASE("logistic: the reference's ∇φ equals differences of φ", "[problems]") {
   const Logistic problem = zofo::problems::random_logistic({.train = 30, .features = 4}, 2);
   const VectorXd theta = VectorXd::LinSpaced(4, -3, -1);

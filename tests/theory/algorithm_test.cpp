@@ -37,9 +37,9 @@ TEST_CASE("C5 fails with a penalty that does not grow, a step that forgets d, an
     parameters.rate = 2.0 / c.phi_smoothness;
     return parameters;
   };
-  const auto passes = [](const auto& law, const auto& choose) {
+  const auto passes = [](const auto& distribution, const auto& choose) {
     theory::Verdict v;
-    theory::c5_compare(v, "waves", theory::c5_waves(Effort{}.seed), law, choose, Effort{});
+    theory::c5_compare(v, "waves", theory::c5_waves(Effort{}.seed), distribution, choose, Effort{});
     return v.passed;
   };
   CHECK(passes(Gaussian{}, right));

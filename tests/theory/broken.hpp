@@ -15,73 +15,73 @@
 namespace theory::broken {
 
 // z is `factor` times too long: ĝ is factor² times too large.
-template <class Law>
+template <class Distribution>
 struct Scaled {
-  Law law;
+  Distribution distribution;
   double factor = 1.05;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
-    law.add(theta, d, factor * a);
+    distribution.add(theta, d, factor * a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
 };
 
 // Every entry of z has mean `shift`. A two-sided estimate is even in z: it sees the shift's square, in E zzᵀ.
-template <class Law>
+template <class Distribution>
 struct Biased {
-  Law law;
+  Distribution distribution;
   double shift = 0.3;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
-    law.add(theta, d, a);
+    distribution.add(theta, d, a);
     using zofo::for_each_tensor;
     for_each_tensor(theta, [&](std::uint32_t, auto* x, std::size_t n) {
       for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<std::decay_t<decltype(*x)>>(shift * a);
     });
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
 };
 
 // Every step takes one of `seeds` directions.
-template <class Law>
+template <class Distribution>
 struct ReusedSeed {
-  Law law;
+  Distribution distribution;
   std::uint32_t seeds = 100;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
     d.step %= seeds;
-    law.add(theta, d, a);
+    distribution.add(theta, d, a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
 };
 
 // All queries of a step take one direction.
-template <class Law>
+template <class Distribution>
 struct OneQuery {
-  Law law;
+  Distribution distribution;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
     d.query = 0;
-    law.add(theta, d, a);
+    distribution.add(theta, d, a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
 };
 
 // Both tensors of TwoTensors get the noise of stream 0.
-template <class Law>
+template <class Distribution>
 struct SharedNoise {
-  Law law;
+  Distribution distribution;
   template <class Theta>
   void add(Theta& theta, zofo::Direction d, double a) const {
     using zofo::for_each_tensor;
     for_each_tensor(theta, [&](std::uint32_t, auto* x, std::size_t n) {
       using T = std::decay_t<decltype(*x)>;
       std::vector<T> z(n);
-      law.fill(d, 0, 0, z.data(), n);
+      distribution.fill(d, 0, 0, z.data(), n);
       for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<T>(a) * z[i];
     });
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return law.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
 };
 
 // The coefficients are `factor` times what they should be; −1 is the wrong sign.

@@ -16,8 +16,8 @@ namespace theory {
 
 // θ ← θ − rate · ĝ until see(k, θ) is false; see is called before step k, k = 0, 1, … The one place where the
 // statements meet the loop.
-template <class F, class Law, class Estimator, class See>
-void zo_descent(const F& f, const Law& law, const Estimator& estimator, double rate, Eigen::VectorXd theta,
+template <class F, class Distribution, class Estimator, class See>
+void zo_descent(const F& f, const Distribution& distribution, const Estimator& estimator, double rate, Eigen::VectorXd theta,
                 const See& see) {
   const zofo::outer::Sgd outer{rate};
   zofo::outer::Sgd::State<Eigen::VectorXd> state;
@@ -27,10 +27,10 @@ void zo_descent(const F& f, const Law& law, const Estimator& estimator, double r
     losses.clear();
     for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
       x = theta;
-      if (probe.scale != 0.0) law.add(x, probe.direction, probe.scale);
+      if (probe.scale != 0.0) distribution.add(x, probe.direction, probe.scale);
       losses.push_back(f(x));
     }
-    outer.apply(theta, law, zofo::estimate_of(estimator, step, losses), state);
+    outer.apply(theta, distribution, zofo::estimate_of(estimator, step, losses), state);
   }
 }
 
@@ -44,11 +44,11 @@ struct DiagonalQuadratic {
 };
 
 // Steps until done(θ), or NaN when `most` steps are not enough or θ is no longer finite.
-template <class F, class Law, class Estimator, class Done>
-double steps_until(const F& f, const Law& law, const Estimator& estimator, double rate,
+template <class F, class Distribution, class Estimator, class Done>
+double steps_until(const F& f, const Distribution& distribution, const Estimator& estimator, double rate,
                    const Eigen::VectorXd& start, std::uint32_t most, const Done& done) {
   double steps = kNaN;
-  zo_descent(f, law, estimator, rate, start, [&](std::uint32_t k, const Eigen::VectorXd& theta) {
+  zo_descent(f, distribution, estimator, rate, start, [&](std::uint32_t k, const Eigen::VectorXd& theta) {
     if (done(theta)) steps = k;
     return std::isnan(steps) && k < most && std::isfinite(theta[0]) && theta.cwiseAbs().maxCoeff() < 1e100;
   });
@@ -56,12 +56,12 @@ double steps_until(const F& f, const Law& law, const Estimator& estimator, doubl
 }
 
 // Values that a run shows at the steps of `grid` (increasing); NaN where it blew up.
-template <class F, class Law, class Estimator, class Value>
-Eigen::ArrayXd run_curve(const F& f, const Law& law, const Estimator& estimator, double rate,
+template <class F, class Distribution, class Estimator, class Value>
+Eigen::ArrayXd run_curve(const F& f, const Distribution& distribution, const Estimator& estimator, double rate,
                          const Eigen::VectorXd& start, const std::vector<double>& grid, const Value& value) {
   Eigen::ArrayXd curve = Eigen::ArrayXd::Constant(static_cast<Eigen::Index>(grid.size()), kNaN);
   std::size_t next = 0;
-  zo_descent(f, law, estimator, rate, start, [&](std::uint32_t k, const Eigen::VectorXd& theta) {
+  zo_descent(f, distribution, estimator, rate, start, [&](std::uint32_t k, const Eigen::VectorXd& theta) {
     if (!(theta.cwiseAbs().maxCoeff() < 1e100)) return false;
     if (k >= grid[next]) curve[static_cast<Eigen::Index>(next++)] = value(theta);
     return next < grid.size();

@@ -38,20 +38,20 @@ Eigen::VectorXd flat(const V& x) {
 }
 
 // ĝ of one step for a plain function f(θ): the probes are evaluated in a copy, as Solver does.
-template <class Estimator, class Law, class F, class Theta>
-Theta estimate(const Estimator& estimator, const Law& law, const F& f, const Theta& theta,
+template <class Estimator, class Distribution, class F, class Theta>
+Theta estimate(const Estimator& estimator, const Distribution& distribution, const F& f, const Theta& theta,
                std::uint32_t step) {
   using zofo::zeros_like;
   std::vector<double> losses;
   Theta x = theta;
   for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
     x = theta;
-    if (probe.scale != 0.0) law.add(x, probe.direction, probe.scale);
+    if (probe.scale != 0.0) distribution.add(x, probe.direction, probe.scale);
     losses.push_back(f(x));
   }
   Theta g = zeros_like(theta);
   for (const zofo::ZoTerm& term : zofo::estimate_of(estimator, step, losses).terms)
-    law.add(g, term.direction, term.coefficient);
+    distribution.add(g, term.direction, term.coefficient);
   return g;
 }
 

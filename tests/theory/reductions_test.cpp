@@ -1,4 +1,4 @@
-// E7–E9, and the laws of E3 and E4 that need a bound direction, at the fast effort; each fails on a policy
+// E7–E9, and the distributions of E3 and E4 that need a bound direction, at the fast effort; each fails on a policy
 // broken on purpose. The false-alarm rate of a statement is in its verdict; the seeds are fixed.
 #include <cstdint>
 #include <span>
@@ -24,9 +24,9 @@ namespace broken = theory::broken;
 
 TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of rank 1", "[theory]") {
   const Central central{0.1, 1, 5};
-  const auto fails = [&](const auto& law, const auto& g, double expected) {
+  const auto fails = [&](const auto& distribution, const auto& g, double expected) {
     Verdict v = theory::e3_blank();
-    theory::e3_compare(v, "", central, law, g, expected, Effort{});
+    theory::e3_compare(v, "", central, distribution, g, expected, Effort{});
     return !v.comparisons.at(0).passed();
   };
   CHECK(fails(Sphere{}, theory::e3_gradient(), 18.0));
@@ -37,9 +37,9 @@ TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of 
 
 TEST_CASE("E4 fails when directions said to be orthogonal are independent, one, or too long", "[theory]") {
   const auto make = [](std::uint32_t q) { return Central{0.1, q, 5}; };
-  const auto fails = [&](const auto& law) {
+  const auto fails = [&](const auto& distribution) {
     Verdict v;
-    theory::e4_orthogonal(v, make, law, Effort{});
+    theory::e4_orthogonal(v, make, distribution, Effort{});
     return !v.passed;
   };
   CHECK(fails([](std::uint32_t) { return Sphere{}; }));
@@ -121,7 +121,7 @@ TEST_CASE("E9 fails on an estimate that is not scaled and on one that is too lon
   const auto forward = [](std::uint32_t q, std::uint64_t seed) { return zofo::Forward{0.1, q, seed}; };
   CHECK_FALSE(theory::e9_with(forward, Effort{}).passed);
   const auto longer = [](std::uint32_t q, std::uint64_t seed) {
-    return broken::Multiplied<zofo::SpreadScaled>{{0.1, q, seed}, 1.05};
+    return broken::Multiplied<zofo::StdNormalized>{{0.1, q, seed}, 1.05};
   };
   CHECK_FALSE(theory::e9_with(longer, Effort{}).passed);
 }

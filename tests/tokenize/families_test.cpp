@@ -1,4 +1,4 @@
-/// @file Every family's pipeline against ids of the reference libraries
+/// @file Compares the ids of every family's pipeline with those of the reference libraries
 /// (tests/golden/generators/tokenizer_files.py).
 #include <algorithm>
 #include <filesystem>
@@ -15,8 +15,6 @@ namespace {
 
 const fs::path folder = golden::folder() / "tokenizers";
 
-nlohmann::json read(const fs::path& file) { return parse_json(read_file(file)); }
-
 std::vector<std::string> families() {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -28,12 +26,12 @@ std::vector<std::string> families() {
 }  // namespace
 
 TEST_CASE("ids of every family equal the reference's", "[tokenize]") {
-  const auto texts = read(folder / "texts.json").get<std::vector<std::string>>();
+  const auto texts = golden::read_json(folder / "texts.json").get<std::vector<std::string>>();
   REQUIRE(texts.size() > 60);
   REQUIRE(families().size() >= 12);
   for (const std::string& family : families()) {
     const Tokenizer tokenizer = load_tokenizer(folder / family);
-    const auto golden = read(folder / family / "ids.json");
+    const auto golden = golden::read_json(folder / family / "ids.json");
     for (const bool special : {false, true}) {
       if (special && !golden.contains("special")) continue;
       const auto& wanted = golden.at(special ? "special" : "plain");
@@ -41,7 +39,7 @@ TEST_CASE("ids of every family equal the reference's", "[tokenize]") {
       for (std::size_t i = 0; i < texts.size(); ++i) {
         INFO(family << (special ? ", special tokens read: " : ": ") << golden::shown(texts[i]));
         REQUIRE(tokenizer.encode(texts[i], special) == wanted[i].get<Ids>());
-        REQUIRE(tokenizer.encode(texts[i], special) == wanted[i].get<Ids>());  // out of the caches
+        REQUIRE(tokenizer.encode(texts[i], special) == wanted[i].get<Ids>());  // from the caches
       }
     }
     INFO(family);
@@ -50,27 +48,27 @@ TEST_CASE("ids of every family equal the reference's", "[tokenize]") {
   }
 }
 
-TEST_CASE("decoding gives the text back where the family keeps it", "[tokenize]") {
-  const auto texts = read(folder / "texts.json").get<std::vector<std::string>>();
+TEST_CASE("decoding returns the text where the family preserves it", "[tokenize]") {
+  const auto texts = golden::read_json(folder / "texts.json").get<std::vector<std::string>>();
   for (const std::string& family : families()) {
     const Tokenizer tokenizer = load_tokenizer(folder / family);
     const bool composes = family == "qwen2";
-    const bool signs = fs::exists(folder / family / "tokenizer.model") || tokenizer.id("<0x00>");
-    const bool first_blank_is_lost = family == "mistral" || family.starts_with("metaspace");
-    std::size_t kept = 0;
+    const bool symbols = fs::exists(folder / family / "tokenizer.model") || tokenizer.id("<0x00>");
+    const bool first_space_is_lost = family == "mistral" || family.starts_with("metaspace");
+    std::size_t preserved = 0;
     for (const std::string& text : texts) {
-      if (text.find("<strip>") != std::string::npos) continue;  // takes the blanks around it
+      if (text.find("<strip>") != std::string::npos) continue;  // includes the spaces around it
       if (composes && std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0xCC; }))
         continue;
-      if (signs && text.find("\u2581") != std::string::npos) continue;
-      // A blank is put behind one added token, and the other takes the blank before it.
-      if (signs && (text.find("wordly") != std::string::npos || text.find("au lait") != std::string::npos))
+      if (symbols && text.find("\u2581") != std::string::npos) continue;
+      // A space is put after one added token, and the other includes the space before it.
+      if (symbols && (text.find("wordly") != std::string::npos || text.find("au lait") != std::string::npos))
         continue;
-      if (first_blank_is_lost && text.starts_with(' ')) continue;
+      if (first_space_is_lost && text.starts_with(' ')) continue;
       INFO(family << ": " << golden::shown(text));
       REQUIRE(tokenizer.decode(tokenizer.encode(text)) == text);
-      ++kept;
+      ++preserved;
     }
-    REQUIRE(kept > 15);
+    REQUIRE(preserved > 15);
   }
 }

@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "zofo/tokenize/sentencepiece_model.hpp"
 
 using namespace zofo::tokenize;
 using Ids = std::vector<std::int32_t>;
@@ -9,7 +10,7 @@ using Strings = std::vector<std::string>;
 
 namespace {
 
-/// Stands for a GGUF file whose tokenizer keys are set here.
+/// A GGUF file with tokenizer keys that tests set.
 struct FakeFile {
   std::string model = "gpt2";
   std::uint64_t bos = 3;
@@ -52,7 +53,7 @@ TEST_CASE("marks are read from GGUF keys", "[tokenize]") {
 
 namespace {
 
-/// A GGUF file made of a SentencePiece model, as converters make it.
+/// A GGUF file converted from a SentencePiece model.
 struct FakeLlama {
   SentencePieceModel model;
   bool add_bos = true, denied = false;
@@ -80,11 +81,11 @@ struct FakeLlama {
 
 }  // namespace
 
-TEST_CASE("a llama file's ids equal those of the SentencePiece model it was made of", "[tokenize]") {
+TEST_CASE("a llama file's ids equal those of its SentencePiece model", "[tokenize]") {
   const auto folder = golden::folder() / "tokenizers";
-  const auto texts = parse_json(read_file(folder / "texts.json")).get<Strings>();
-  const auto wanted = parse_json(read_file(folder / "sentencepiece/ids.json"));
-  FakeLlama file{parse_sentencepiece_model(read_file(folder / "sentencepiece/tokenizer.model"))};
+  const auto texts = golden::read_json(folder / "texts.json").get<Strings>();
+  const auto wanted = golden::read_json(folder / "sentencepiece/ids.json");
+  FakeLlama file{parse_sentencepiece_model(zofo::parse::read_file(folder / "sentencepiece/tokenizer.model"))};
   const Tokenizer tokenizer = from_gguf(file);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     INFO(golden::shown(texts[i]));

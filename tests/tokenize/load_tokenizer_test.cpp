@@ -13,17 +13,19 @@ using Json = nlohmann::json;
 
 namespace {
 
-std::string golden_file(const std::string& name) { return read_file(golden::folder() / "tokenizers" / name); }
+std::string golden_file(const std::string& name) {
+  return zofo::parse::read_file(golden::folder() / "tokenizers" / name);
+}
 
 }  // namespace
 
-TEST_CASE("a folder without a tokenizer is refused with the names that were looked for", "[tokenize]") {
+TEST_CASE("a folder without a tokenizer is refused with the files that were searched", "[tokenize]") {
   const TemporaryFolder folder;
   const std::string message = message_of([&] { load_tokenizer(folder.path()); });
   for (const std::string name : {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"})
     REQUIRE(message.find(name) != std::string::npos);
   REQUIRE(message.starts_with(folder.path().string()));
-  REQUIRE_THROWS_WITH(load_tokenizer(folder.path() / "absent"), ContainsSubstring("is no folder"));
+  REQUIRE_THROWS_WITH(load_tokenizer(folder.path() / "absent"), ContainsSubstring("is not a folder"));
 }
 
 TEST_CASE("errors name the file", "[tokenize]") {
@@ -36,7 +38,7 @@ TEST_CASE("errors name the file", "[tokenize]") {
   REQUIRE_THROWS_WITH(load_tokenizer(folder.path()), StartsWith(model.string() + ": byte 0"));
 }
 
-TEST_CASE("the configuration gives bos where the post-processor says nothing, and eos", "[tokenize]") {
+TEST_CASE("the configuration gives eos, and bos where the post-processor has none", "[tokenize]") {
   const TemporaryFolder folder;
   folder.write("tokenizer.json", golden_file("gpt2/tokenizer.json"));
   REQUIRE_FALSE(load_tokenizer(folder.path()).bos());
@@ -54,7 +56,7 @@ TEST_CASE("the configuration gives bos where the post-processor says nothing, an
   REQUIRE_THROWS_WITH(load_tokenizer(folder.path()), ContainsSubstring("add_eos_token = true"));
 }
 
-TEST_CASE("a SentencePiece model puts its <s> before texts unless the configuration denies it",
+TEST_CASE("a SentencePiece model puts its <s> before texts unless the configuration forbids it",
           "[tokenize]") {
   const TemporaryFolder folder;
   folder.write("tokenizer.model", golden_file("sentencepiece/tokenizer.model"));

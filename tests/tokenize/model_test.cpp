@@ -1,7 +1,8 @@
-/// @file Tests on a real model's vocabulary: ZOFO_MODEL = a SmolLM2 GGUF file; ZOFO_TOKEN_ROWS = a file
-/// written by `tests/golden/generators/token_ids.py rows`. Skipped with a message without them.
+/// @file Tests with a real model's vocabulary: ZOFO_MODEL = a SmolLM2 GGUF file; ZOFO_TOKEN_ROWS = a file
+/// written by `tests/golden/generators/token_ids.py rows`. Skipped with a message if they are not set.
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 
 #include "catch.hpp"
 #include "golden.hpp"
@@ -26,7 +27,7 @@ TEST_CASE("ids equal the reference on a real vocabulary", "[tokenize][model]") {
   }
 }
 
-TEST_CASE("ids equal the reference on every row of a dump", "[tokenize][model]") {
+TEST_CASE("ids equal the reference on every line of a dump", "[tokenize][model]") {
   const char* model = std::getenv("ZOFO_MODEL");
   const char* rows = std::getenv("ZOFO_TOKEN_ROWS");
   if (model == nullptr || rows == nullptr) {

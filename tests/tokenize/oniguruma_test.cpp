@@ -20,14 +20,14 @@ Strings matches(std::string_view pattern, std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("blanks, words and digits are Unicode's", "[tokenize]") {
+TEST_CASE("white space, words and digits follow Unicode", "[tokenize]") {
   REQUIRE(matches(R"(\s+)", "a\u0085b\u180ec\u2003d") == Strings{"\u0085", "\u2003"});
   REQUIRE(matches(R"([^\s]+)", "a\u180eb c") == Strings{"a\u180eb", "c"});
   REQUIRE(matches(R"(\w+)", "e\u0301_1\u203f-\u00b2") == Strings{"e\u0301_1\u203f"});
   REQUIRE(matches(R"(\d)", "1\u0663\u00b2") == Strings{"1", "\u0663"});
 }
 
-TEST_CASE("lines begin and end at line feeds alone, which a dot does not take", "[tokenize]") {
+TEST_CASE("lines begin and end only at line feeds, which a dot does not match", "[tokenize]") {
   REQUIRE(matches("^a", "a\na\ra") == Strings{"a", "a"});
   REQUIRE(matches("a$", "a\na\r\na") == Strings{"a", "a"});
   REQUIRE(matches(".+", "a\rb\nc") == Strings{"a\rb", "c"});
@@ -42,7 +42,7 @@ TEST_CASE("groups, counts and properties", "[tokenize]") {
           Strings{"\u00e9", "\u00e8", "A", "-", "]"});
 }
 
-TEST_CASE("what the engines read differently is refused", "[tokenize]") {
+TEST_CASE("constructs that the engines interpret differently are refused", "[tokenize]") {
   for (const char* pattern :
        {"a{1,3}+",     "a{2}?",          "a{,3}",   "{",      "(?m:a)",  "(?i)a",     "(?<n>a)", "(?~a)",
         "[[a]]",       "[a&&b]",         "[]a]",    "[a",     "(a",      "a)",        R"(\h)",   R"(\b)",
@@ -53,7 +53,7 @@ TEST_CASE("what the engines read differently is refused", "[tokenize]") {
   }
 }
 
-TEST_CASE("a literal is taken as it is", "[tokenize]") {
+TEST_CASE("a literal pattern matches exactly its text", "[tokenize]") {
   const Pattern pattern(literal_pattern("a.[\u00e9(\n"));
   Strings found;
   pattern.pieces("xa.[\u00e9(\ny", pattern.match().get(), [&](std::string_view p) { found.emplace_back(p); });

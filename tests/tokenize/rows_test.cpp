@@ -1,12 +1,14 @@
-/// @file Every family on a sample of real rows: task data at ZOFO_DATA, else at ../shared/data beside the
-/// project. Skipped with a message without it.
+/// @file Every family on a sample of real examples: task data at ZOFO_DATA, else at ../shared/data next to
+/// the project. Skipped with a message if there is none.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "zofo/core/error.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 
 using namespace zofo::tokenize;
@@ -25,7 +27,7 @@ void collect(const nlohmann::json& value, std::vector<std::string>& texts) {
   for (const auto& inner : value) collect(inner, texts);
 }
 
-/// The first 100 texts of every task's validation rows.
+/// The first 100 texts of every task's validation examples.
 std::vector<std::string> sample(const fs::path& data) {
   std::vector<fs::path> files;
   for (const auto& task : fs::directory_iterator(data)) {
@@ -44,7 +46,7 @@ std::vector<std::string> sample(const fs::path& data) {
   return texts;
 }
 
-/// FNV-1a over the ids as four bytes each, least first, and -1 behind every text.
+/// FNV-1a of the ids as four bytes each in little-endian order, and -1 after every text.
 std::string digest(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
   std::uint64_t state = 0xCBF29CE484222325;
   const auto add = [&state](std::int32_t id) {
@@ -60,13 +62,13 @@ std::string digest(const Tokenizer& tokenizer, const std::vector<std::string>& t
 
 }  // namespace
 
-TEST_CASE("ids of every family equal the reference's on task rows", "[tokenize]") {
+TEST_CASE("ids of every family equal the reference's on task examples", "[tokenize]") {
   const fs::path data = data_folder();
   if (!fs::is_directory(data)) {
     WARN("skipped: no task data at " << data);
     return;
   }
-  const auto golden = parse_json(read_file(golden::folder() / "tokenizers/rows.json"));
+  const auto golden = golden::read_json(golden::folder() / "tokenizers/rows.json");
   const auto texts = sample(data);
   REQUIRE(texts.size() == golden.at("texts").get<std::size_t>());
   for (const auto& [family, wanted] : golden.at("digests").items()) {

@@ -11,21 +11,23 @@ using Ids = std::vector<std::int32_t>;
 
 namespace {
 
-std::string model_bytes() { return read_file(golden::folder() / "tokenizers/sentencepiece/tokenizer.model"); }
+std::string model_bytes() {
+  return zofo::parse::read_file(golden::folder() / "tokenizers/sentencepiece/tokenizer.model");
+}
 
 }  // namespace
 
-TEST_CASE("words given one by one have the ids of the whole text", "[tokenize]") {
+TEST_CASE("words encoded one by one have the ids of the whole text", "[tokenize]") {
   SentencePieceModel model = parse_sentencepiece_model(model_bytes());
   const SentencePiece by_words(model);
   SentencePieceModel whole = model;
-  whole.pieces.push_back({"zz\u2581zz", -1e9F, 1});  // a piece over a blank forbids the cut
+  whole.pieces.push_back({"zz\u2581zz", -1e9F, 1});  // a piece that contains a space forbids the cut
   const SentencePiece at_once(whole);
-  const auto texts = parse_json(read_file(golden::folder() / "tokenizers/texts.json"));
+  const auto texts = golden::read_json(golden::folder() / "tokenizers/texts.json");
   for (const std::string text : texts) REQUIRE(by_words.encode(text) == at_once.encode(text));
 }
 
-TEST_CASE("a piece over a blank is found", "[tokenize]") {
+TEST_CASE("a piece that ends in a space is found", "[tokenize]") {
   SentencePieceModel model = parse_sentencepiece_model(model_bytes());
   const auto id = static_cast<std::int32_t>(model.pieces.size());
   model.pieces.push_back({"e\u2581", 100, 1});
@@ -33,7 +35,7 @@ TEST_CASE("a piece over a blank is found", "[tokenize]") {
   REQUIRE(std::ranges::count(ids, id) == 1);
 }
 
-TEST_CASE("control pieces are read only when asked", "[tokenize]") {
+TEST_CASE("control pieces are parsed only on request", "[tokenize]") {
   const SentencePiece tokenizer(parse_sentencepiece_model(model_bytes()));
   const Ids inner = tokenizer.encode("the river");
   Ids wanted{1};
@@ -43,7 +45,7 @@ TEST_CASE("control pieces are read only when asked", "[tokenize]") {
   REQUIRE(tokenizer.decode(wanted) == "<s> the river");
 }
 
-TEST_CASE("a model written again is the same", "[tokenize]") {
+TEST_CASE("a serialized model parses to the same model", "[tokenize]") {
   const SentencePieceModel model = parse_sentencepiece_model(model_bytes());
   const SentencePieceModel again = parse_sentencepiece_model(model.serialized());
   REQUIRE(again.serialized() == model.serialized());
@@ -54,8 +56,9 @@ TEST_CASE("a model written again is the same", "[tokenize]") {
 
 TEST_CASE("broken models are refused", "[tokenize]") {
   const std::string bytes = model_bytes();
-  REQUIRE_THROWS_WITH(parse_sentencepiece_model(""), "pieces: there are none");
-  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0A\x7Fxx"), contains("field 1 of 127 bytes: 2 are left"));
+  REQUIRE_THROWS_WITH(parse_sentencepiece_model(""), "pieces: the model has none");
+  REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0A\x7Fxx"),
+                      contains("field 1 of 127 bytes: only 2 follow"));
   REQUIRE_THROWS_WITH(parse_sentencepiece_model("\x0F"), contains("wire type 7"));
   REQUIRE_THROWS_WITH(parse_sentencepiece_model(std::string(11, '\xFF')), contains("more than 64 bits"));
   const auto broken = [](auto&& change) {
@@ -80,7 +83,8 @@ TEST_CASE("broken models are refused", "[tokenize]") {
     m.pieces[9].text = std::string("a\0b", 3);
   });
   REQUIRE_THROWS_WITH(SentencePiece(parse_sentencepiece_model(nul)), contains("library refuses"));
-  for (std::size_t size = 0; size < bytes.size(); size += 97) {  // every cut is read or refused, never more
+  for (std::size_t size = 0; size < bytes.size();
+       size += 97) {  // every truncated model is accepted or refused with Error
     try {
       SentencePiece(parse_sentencepiece_model(bytes.substr(0, size))).encode("the river");
     } catch (const zofo::Error&) {

@@ -1,5 +1,7 @@
 #include "zofo/tokenize/tokenizer_json.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "catch.hpp"
 #include "contains.hpp"
 
@@ -9,7 +11,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-/// A small file of Llama 2's kind; tests change one value and say what must be refused.
+/// A small file in the style of Llama 2's; tests change one value.
 Json small() {
   return Json::parse(R"({"added_tokens": [{"id": 6, "content": "<s>", "special": true}],
     "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "_"},
@@ -47,7 +49,7 @@ TEST_CASE("the small file's ids follow from its merges", "[tokenize]") {
   REQUIRE(encode(pairs, "ab xy") == Ids{5, 3, 0, 0});
 }
 
-TEST_CASE("words are cut only where no merge joins over a blank", "[tokenize]") {
+TEST_CASE("words are cut only where no merge crosses a space", "[tokenize]") {
   Json json = small();
   json["model"]["vocab"]["b_"] = 7;
   json["model"]["merges"].push_back("b _");
@@ -56,8 +58,8 @@ TEST_CASE("words are cut only where no merge joins over a blank", "[tokenize]") 
   REQUIRE(encode(json, "ab ab") == Ids{3, 1, 7, 1, 2});
 }
 
-TEST_CASE("splits do with their matches what the behaviour says", "[tokenize]") {
-  // Every piece is a token of its own, so ids show the pieces. Expected as `tokenizers` splits "a--b".
+TEST_CASE("splits treat their matches according to the behaviour", "[tokenize]") {
+  // Every piece is a separate token, so the ids show the pieces. Expected as `tokenizers` splits "a--b".
   const auto ids = [](const std::string& behavior, bool invert) {
     Json json = small();
     json["normalizer"] = nullptr;
@@ -76,7 +78,7 @@ TEST_CASE("splits do with their matches what the behaviour says", "[tokenize]") 
   REQUIRE(ids("Contiguous", false) == Ids{1, 7, 3});
 }
 
-TEST_CASE("what is broken or not supported is refused by path and value", "[tokenize]") {
+TEST_CASE("broken and unsupported values are refused with path and value", "[tokenize]") {
   refused("/model/type", "Unigram", R"(model.type = "Unigram": must be BPE)");
   refused("/model/dropout", 0.1, "model.dropout = 0.1: must be null or 0");
   refused("/model/continuing_subword_prefix", "##", "model.continuing_subword_prefix");
@@ -105,18 +107,18 @@ TEST_CASE("what is broken or not supported is refused by path and value", "[toke
           R"(added_tokens[1].content = "<s>": must be listed once)");
   refused("/normalizer/type", "BertNormalizer", "normalizer.type");
   refused("/normalizer/normalizers/1/pattern", {{"Regex", "(a"}}, "normalizer.normalizers[1].pattern.Regex");
-  refused("/normalizer/normalizers/1/pattern", {{"Regex", "a*"}}, "must take at least one character");
+  refused("/normalizer/normalizers/1/pattern", {{"Regex", "a*"}}, "must match at least one character");
   refused("/pre_tokenizer", {{"type", "UnicodeScripts"}}, "pre_tokenizer.type");
   refused("/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "__"}}, "must be one character");
   refused("/pre_tokenizer", {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "last"}},
           "prepend_scheme");
-  refused("/post_processor/type", "RobertaProcessing", "behind every text");
+  refused("/post_processor/type", "RobertaProcessing", "after every text");
   refused("/post_processor/single/2", small()["post_processor"]["single"][0],
-          "tokens behind it are not supported");
+          "tokens after it are not supported");
   refused("/post_processor/special_tokens/<s>/ids/0", 99, "must be a token's id");
 }
 
-TEST_CASE("a file cannot make a text grow without end", "[tokenize]") {
+TEST_CASE("a file cannot make a text grow without bound", "[tokenize]") {
   const Json eightfold = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aaaaaaaa"}};
   Json json = small();
   json["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json::array({eightfold, eightfold})}};
@@ -129,7 +131,7 @@ TEST_CASE("a file cannot make a text grow without end", "[tokenize]") {
   REQUIRE_THROWS_WITH(parse_tokenizer_json(json.dump()), contains("normalizers[32]: more than 32 steps"));
 }
 
-TEST_CASE("a file cannot make words multiply without end", "[tokenize]") {
+TEST_CASE("a file cannot make words multiply without bound", "[tokenize]") {
   Json json = small();
   Json& steps =
       (json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", Json::array()}})["pretokenizers"];
@@ -144,7 +146,7 @@ TEST_CASE("hostile JSON is refused", "[tokenize]") {
   REQUIRE_THROWS_WITH(parse_tokenizer_json("[]"), contains("must be an object"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json("{}"), "model is missing");
   REQUIRE_THROWS_WITH(parse_tokenizer_json(R"({"model": {"a": 1, "a": 2}})"),
-                      contains(R"(key "a" is there twice)"));
+                      contains(R"(duplicate key "a")"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json(std::string(1000000, '[')), contains("nested deeper"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json("{\"\xFF\": 1}"), contains("broken JSON"));
   REQUIRE_THROWS_WITH(parse_tokenizer_json(R"({"model": 1e999})"), contains("broken JSON"));

@@ -4,7 +4,7 @@
 
 namespace utf8 = zofo::tokenize::utf8;
 
-TEST_CASE("every code point survives writing and reading and is valid", "[tokenize]") {
+TEST_CASE("every code point is valid and survives a write and a read", "[tokenize]") {
   for (char32_t code = 0; code <= 0x10FFFF; ++code) {
     if (code >= 0xD800 && code <= 0xDFFF) continue;
     std::string text;
@@ -22,7 +22,7 @@ TEST_CASE("known encodings", "[tokenize]") {
   REQUIRE(text == "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
 }
 
-TEST_CASE("invalid UTF-8 is found at its first byte", "[tokenize]") {
+TEST_CASE("the position of invalid UTF-8 is its first byte", "[tokenize]") {
   const std::string ascii = "exactly sixteen!";
   for (const std::string bad : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x9F\xBF",
                                 "\xE2\x82", "\xE2\x82(", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF",

@@ -11,6 +11,7 @@
 #include "tiny_fixture.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -29,15 +30,15 @@ Eigen::VectorXf random_adapter(std::size_t size, std::uint64_t seed) {
   return 0.4F * x;
 }
 
-/// What GreedyWriter writes after each prompt, `most` tokens or up to `eos`.
+/// What GreedyDecoder writes after each prompt, `most` tokens or up to `eos`.
 std::vector<Tokens> written(model::Transformer& transformer, const model::Parameters& theta,
                             const Eigen::VectorXf* adapter, std::span<const Tokens> prompts, std::size_t most,
                             std::int32_t eos, std::size_t at_once) {
   const model::Config& config = theta.config();
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  const std::size_t positions = text_positions(config, prompts, most, taken);
-  GreedyWriter<model::CpuBackend> writer(transformer, {at_once, positions});
+  const std::size_t positions = sequence_positions(config, prompts, most, taken);
+  GreedyDecoder<model::CpuBackend> writer(transformer, {at_once, positions});
   std::vector<Tokens> texts(prompts.size());
   writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
@@ -81,16 +82,16 @@ TEST_CASE("greedy tokens are those of transformers' generate, however many texts
     CHECK(c.at("gap").get<double>() > 1e-3);  // some hundred times fp32's error of a logit
     const model::Parameters theta = load_hugging_face(hub::folder(c.at("name")));
     model::Transformer transformer(theta.config(), peft::Lora(theta.config(), {}));
-    std::vector<Tokens> asked, expected;
+    std::vector<Tokens> requested, expected;
     for (const auto& text : c.at("texts")) {
-      asked.push_back(text.at("prompt"));
+      requested.push_back(text.at("prompt"));
       expected.push_back(text.at("written"));
       ended += expected.back().size() < most ? 1 : 0;
     }
-    texts += asked.size();
+    texts += requested.size();
     for (const std::size_t at_once : {1, 3, 7}) {
       INFO(c.at("name") << ", " << at_once << " at once");
-      CHECK(written(transformer, theta, nullptr, asked, most, document.at("eos"), at_once) == expected);
+      CHECK(written(transformer, theta, nullptr, requested, most, document.at("eos"), at_once) == expected);
     }
   }
   CHECK(texts == 7 * std::size(hub::names));
@@ -126,20 +127,21 @@ TEST_CASE("cached texts are the slow generator's", "[train]") {
   const testing::TinyFixture files("generate");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
-  std::vector<Tokens> asked;
+  std::vector<Tokens> requested;
   for (const char* text :
        {" stone river", " awful", " green table north seven glass", " a", " superb light :"})
-    asked.push_back(encode_prompt(model, text));
+    requested.push_back(encode_prompt(model, text));
   model::Transformer transformer(config, peft::Prefix(config, {5}));
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
   for (const Eigen::VectorXf* adapter : {static_cast<const Eigen::VectorXf*>(nullptr), &prefix})
     for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
-      const auto slow = greedy_texts(model, transformer, model.parameters, adapter, asked, end);
-      std::vector<std::string> heard(asked.size());
+      const auto slow = greedy_sequences(model, transformer, model.parameters, adapter, requested, end);
+      std::vector<std::string> heard(requested.size());
       const auto all =
-          write_greedily(model, transformer, model.parameters, adapter, asked, end, {2},
-                         [&](std::size_t i, const Writing& writing) { heard.at(i) = writing.text; });
-      const auto fast = cached_greedy_texts(model, transformer, model.parameters, adapter, asked, end, {2});
+          greedy_decode(model, transformer, model.parameters, adapter, requested, end, {2},
+                        [&](std::size_t i, const Generation& generation) { heard.at(i) = generation.text; });
+      const auto fast =
+          cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
         CHECK(all[i].text == slow[i]);
         CHECK(all[i].written() <= end.max_tokens);
@@ -159,13 +161,13 @@ TEST_CASE("texts end where the context does, the adapter's positions counted", "
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
   const EndOfText end{"", 2 * context};
   const std::vector<Tokens> close{Tokens(context - 8, 70), Tokens(context - 6, 71)};
-  const auto fast = cached_greedy_texts(model, transformer, model.parameters, &prefix, close, end);
-  CHECK(fast == greedy_texts(model, transformer, model.parameters, &prefix, close, end));
+  const auto fast = cached_greedy_sequences(model, transformer, model.parameters, &prefix, close, end);
+  CHECK(fast == greedy_sequences(model, transformer, model.parameters, &prefix, close, end));
   CHECK(!fast[1].empty());  // a token may follow a full context
   const std::vector<Tokens> beyond{{1}, Tokens(context - 5, 70)};
   const auto refusal = [&](const std::vector<Tokens>& bad) -> std::string {
     try {
-      cached_greedy_texts(model, transformer, model.parameters, &prefix, bad, end);
+      cached_greedy_sequences(model, transformer, model.parameters, &prefix, bad, end);
     } catch (const Error& e) {
       return e.what();
     }
@@ -174,7 +176,7 @@ TEST_CASE("texts end where the context does, the adapter's positions counted", "
   CHECK(refusal(beyond) ==
         "prompt 2: has 251 tokens: the model's context is 256, of which the adapter takes 6");
   CHECK(refusal({{}}) == "prompt 1: has zero tokens: must have at least 1");
-  CHECK(cached_greedy_texts(model, transformer, model.parameters, nullptr, {}, end).empty());
+  CHECK(cached_greedy_sequences(model, transformer, model.parameters, nullptr, {}, end).empty());
 }
 
 TEST_CASE("a control token ends a text and is no part of it", "[train]") {
@@ -183,15 +185,15 @@ TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
   REQUIRE(control);
   const EndOfText end{"", 9};
-  Writing writing{{1, 2, 3}, 3};
+  Generation generation{{1, 2, 3}, 3};
   const Tokens hello = model.tokenizer.encode("no");
-  for (const std::int32_t id : hello) CHECK(writing.add(model, id, end));
-  CHECK_FALSE(writing.add(model, *control, end));
-  CHECK(writing.ending == Ending::control);
-  CHECK(writing.text == "no");
-  CHECK(writing.written() == hello.size());
+  for (const std::int32_t id : hello) CHECK(generation.add(model, id, end));
+  CHECK_FALSE(generation.add(model, *control, end));
+  CHECK(generation.ending == Ending::control);
+  CHECK(generation.text == "no");
+  CHECK(generation.written() == hello.size());
   // Its spelling in the text is text.
-  Writing spelled{{1, 2, 3}, 3};
+  Generation spelled{{1, 2, 3}, 3};
   for (const std::int32_t id : model.tokenizer.encode("<|im")) CHECK(spelled.add(model, id, end));
   CHECK(spelled.text == "<|im");
 }
@@ -201,13 +203,13 @@ TEST_CASE("the cache takes no more memory than it is given, but room for one tex
   const model::Config config = files.model().parameters.config();
   const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});
   const auto sequences = [&](std::size_t most, std::size_t bytes, std::size_t texts) {
-    return GreedyOptions{most, bytes}.extent<model::CpuBackend>(config, texts, 100).sequences;
+    return GreedyOptions{most, bytes}.capacity<model::CpuBackend>(config, texts, 100).sequences;
   };
   CHECK(sequences(8, 100 * one, 20) == 8);
   CHECK(sequences(8, 100 * one, 3) == 3);
   CHECK(sequences(8, 5 * one + 1, 20) == 5);
   CHECK(sequences(8, one / 2, 20) == 1);
-  CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::texts_at_once);
+  CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::max_batch_sequences);
   CHECK_THROWS_AS((GreedyOptions{1U << 20U, one}.check()), Error);
   CHECK_THROWS_AS((EndOfText{"x", 0}.check()), Error);
 }

@@ -1,4 +1,4 @@
-// A batch that is computed in pieces beside the same rows in one pass.
+// A batch that is computed in pieces next to the same rows in one pass.
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,12 +18,12 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
   Model model = files.model();
   const data::TaskData data = files.data();
   const auto rows =
-      encode_rows(RowEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
+      encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
   const TaskExamples examples{{rows.begin(), rows.begin() + 12}, {rows.begin() + 12, rows.end()}};
   const peft::Lora lora(model.parameters.config(), {.rank = 2, .alpha = 4.0F});
   model::Transformer transformer(model.parameters.config(), lora);
   const auto problem = [&](std::size_t batch, std::uint32_t pieces) {
-    return LanguageProblem(transformer, {{{&examples}}}, {.batch = batch, .pieces = pieces});
+    return LanguageProblem(transformer, {{{&examples}}}, {.batch_size = batch, .pieces = pieces});
   };
   LanguageProblem pieces = problem(2, 3);
   LanguageProblem whole = problem(6, 1);
@@ -49,10 +49,10 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
       CHECK((a - b).norm() < 1e-5 * b.norm());
     }
     Eigen::VectorXf a_s(p.size()), b_s(p.size());
-    const auto joint = [&](LanguageProblem& asked, Eigen::VectorXf& at_p, Eigen::VectorXf& at_s) {
+    const auto joint = [&](LanguageProblem& requested, Eigen::VectorXf& at_p, Eigen::VectorXf& at_s) {
       std::vector<GradientRequest<Eigen::VectorXf>> both{{&p, 1.0, 3.0, {f, g}, &at_p},
                                                          {&s, 0.0, 1.0, {{}, g}, &at_s}};
-      asked.gradients(theta, both);
+      requested.gradients(theta, both);
       return std::pair(both[0].value, both[1].value);
     };
     const auto by_pieces = joint(pieces, a, a_s);

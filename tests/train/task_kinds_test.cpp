@@ -46,8 +46,8 @@ struct Fixture {
     normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());
     return 0.1F * x;
   }
-  std::vector<EncodedRow> rows(Purpose purpose, std::span<const std::string> shown = {}) const {
-    return encode_rows(RowEncoder(model, data.task, purpose, shown), data.train, 0, "train.jsonl");
+  std::vector<EncodedExample> rows(Purpose purpose, std::span<const std::string> shown = {}) const {
+    return encode_examples(ExampleEncoder(model, data.task, purpose, shown), data.train, 0, "train.jsonl");
   }
 };
 
@@ -67,7 +67,7 @@ TEST_CASE("contexts are read between prompt and option", "[train]") {
 
 TEST_CASE("a row's loss has the slope that differences give", "[train]") {
   for (const data::Score score : {data::Score::sum, data::Score::mean})
-    for (const data::Loss loss : {data::Loss::options, data::Loss::answer}) {
+    for (const data::Loss loss : {data::Loss::choices, data::Loss::answer}) {
       const OptionTokens options{{{1, 2, 3}, {4}, {5, 6}}, {}, score, loss, {0.5, -0.25, 1.0}};
       std::vector<double> logprobs{-1.0, -0.5, -2.0, -3.0, -0.7, -1.1}, slope(6, 0.0);
       row_loss(logprobs, options, 2, 3.0, slope);
@@ -87,9 +87,9 @@ TEST_CASE("candidates and written answers train: the gradient agrees with centra
                                   "loss = \"answer\"\n" + ending + labels, written}) {
     INFO(toml);
     Fixture f(toml);
-    const std::vector<EncodedRow> rows = f.rows(Purpose::training);
+    const std::vector<EncodedExample> rows = f.rows(Purpose::training);
     const TaskExamples examples{{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
-    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch = 4});
+    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch_size = 4});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
     const model::Parameters& theta = f.model.parameters;
@@ -121,12 +121,12 @@ TEST_CASE("calibration takes off the score after the neutral prompt", "[train]")
   for (const std::string& toml :
        {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
     Fixture f(toml);
-    const RowEncoder encoder(f.model, f.data.task, Purpose::scoring);
-    std::vector<EncodedRow> rows = encode_rows(encoder, f.data.train, 4, "train.jsonl");
+    const ExampleEncoder encoder(f.model, f.data.task, Purpose::scoring);
+    std::vector<EncodedExample> rows = encode_examples(encoder, f.data.train, 4, "train.jsonl");
     const auto plain = score_rows(f.transformer, f.model.parameters, nullptr, rows);
     calibrate(f.transformer, f.model.parameters, nullptr, encoder, rows, "train.jsonl");
     const auto calibrated = score_rows(f.transformer, f.model.parameters, nullptr, rows);
-    const EncodedRow neutral{encode_prompt(f.model, ":"), 0, encoder(f.data.train[0], "").options};
+    const EncodedExample neutral{encode_prompt(f.model, ":"), 0, encoder(f.data.train[0], "").options};
     const auto base = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&neutral, 1)).front();
     for (std::size_t i = 0; i < rows.size(); ++i)
       for (std::size_t option = 0; option < 2; ++option)
@@ -144,23 +144,23 @@ TEST_CASE("demonstrations stand before the prompt as far as they fit", "[train]"
   f.data.task.max_prompt_tokens = encode_prompt(f.model, text(3)).size() - 1;
   CHECK(text(3) == " river : yes | " + f.data.train[3].prompt);
   const std::vector<std::string> far(40, " stone river stone river stone river : no");
-  for (const EncodedRow& row : f.rows(Purpose::scoring, far))
+  for (const EncodedExample& row : f.rows(Purpose::scoring, far))
     CHECK(row.prompt.size() <= f.model.parameters.config().context);
 }
 
 TEST_CASE("a greedy text is the most probable token each time", "[train]") {
   Fixture f(written);
-  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const std::vector<EncodedExample> rows = f.rows(Purpose::scoring);
   const std::vector<Tokens> prompts{rows[0].prompt, rows[1].prompt};
   const auto texts =
-      greedy_texts(f.model, f.transformer, f.model.parameters, nullptr, prompts, {"no such text", 5});
+      greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr, prompts, {"no such text", 5});
   REQUIRE(texts.size() == 2);
   OptionTokens every;
   for (std::int32_t id = 0; id < static_cast<std::int32_t>(f.model.tokenizer.size()); ++id)
     every.options.push_back({id});
   const auto options = std::make_shared<const OptionTokens>(every);
   for (std::size_t i = 0; i < 2; ++i) {
-    EncodedRow row{prompts[i], 0, options};
+    EncodedExample row{prompts[i], 0, options};
     for (int step = 0; step < 5; ++step) {
       const auto scores = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&row, 1)).front();
       row.prompt.push_back(static_cast<std::int32_t>(std::ranges::max_element(scores) - scores.begin()));
@@ -168,15 +168,15 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
     CHECK(texts[i] == f.model.tokenizer.decode(std::span(row.prompt).subspan(prompts[i].size())));
     // A stop ends the text before it.
     const std::string stop = texts[i].substr(texts[i].size() / 2, 1);
-    const auto cut = greedy_texts(f.model, f.transformer, f.model.parameters, nullptr,
-                                  std::span(&prompts[i], 1), {stop, 5});
+    const auto cut = greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr,
+                                      std::span(&prompts[i], 1), {stop, 5});
     CHECK(cut.front() == texts[i].substr(0, texts[i].find(stop)));
   }
 }
 
 TEST_CASE("texts of a generator are compared with the references", "[train]") {
   Fixture f(written);
-  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const std::vector<EncodedExample> rows = f.rows(Purpose::scoring);
   const Generator first_right = [&](std::span<const Tokens> prompts, const EndOfText& end) {
     CHECK(end.stop == "\n");
     std::vector<std::string> texts(prompts.size(), "nothing of it");
@@ -184,9 +184,9 @@ TEST_CASE("texts of a generator are compared with the references", "[train]") {
     return texts;
   };
   const auto count = static_cast<double>(rows.size());
-  CHECK(evaluate_texts(first_right, rows, f.data.task).exact_match == Approx(1.0 / count));
+  CHECK(evaluate_generated(first_right, rows, f.data.task).exact_match == Approx(1.0 / count));
   const Generator none = [](std::span<const Tokens>, const EndOfText&) { return std::vector<std::string>{}; };
-  CHECK_THROWS_AS(evaluate_texts(none, rows, f.data.task), Error);
+  CHECK_THROWS_AS(evaluate_generated(none, rows, f.data.task), Error);
   const Scores scores = evaluate(f.transformer, f.model.parameters, nullptr, rows);
   CHECK(std::isnan(scores.accuracy));
   CHECK(scores.loss > 0);
@@ -194,13 +194,13 @@ TEST_CASE("texts of a generator are compared with the references", "[train]") {
 
 TEST_CASE("texts are planned with the cache that they are written with", "[train]") {
   const Fixture f(written);
-  const std::vector<EncodedRow> rows = f.rows(Purpose::scoring);
+  const std::vector<EncodedExample> rows = f.rows(Purpose::scoring);
   const model::Config& config = f.model.parameters.config();
   std::size_t longest = 0;
-  for (const EncodedRow& row : rows) longest = std::max(longest, row.prompt.size());
-  const TextExtent extent = written_extent<model::CpuBackend>(config, 3, rows, f.data.task);
+  for (const EncodedExample& row : rows) longest = std::max(longest, row.prompt.size());
+  const SequenceBounds extent = written_extent<model::CpuBackend>(config, 3, rows, f.data.task);
   CHECK(extent.cache.positions == longest + 3 + f.data.task.max_new_tokens - 1);
-  CHECK(extent.cache.sequences == std::min(rows.size(), model::CpuBackend::texts_at_once));
+  CHECK(extent.cache.sequences == std::min(rows.size(), model::CpuBackend::max_batch_sequences));
   CHECK(extent.prompt_tokens >= longest);
   data::Task chosen = f.data.task;
   chosen.kind = data::Kind::choice;
@@ -211,8 +211,9 @@ namespace {
 
 // A device that has no room for what is written.
 struct FullDevice : CpuDevice {
-  PassRows told = {};
-  void expect(const model::Config&, const peft::Adapter&, const RowExtent&, const PassRows& rows, bool) {
+  PassExamples told = {};
+  void reserve(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
+              bool) {
     told = rows;
     require(rows.texts.cache.sequences == 0, "no room for texts");
   }
@@ -224,7 +225,7 @@ TEST_CASE("a run whose texts don't fit ends before its first step", "[train]") {
   Fixture f(written);
   FullDevice device;
   RunOptions options = preset(Method::lora);
-  options.steps = 2;
+  options.max_steps = 2;
   const RunFolder folder(f.files.folder / "run");
   Progress progress("test", nullptr);
   const auto run = [&] {

@@ -24,13 +24,13 @@ namespace zofo::testing {
 // A run of few and small steps.
 inline llm::RunOptions short_run(std::uint32_t steps, llm::Method method = llm::Method::bilevel) {
   llm::RunOptions o = llm::preset(llm::Command::meta_train, method);
-  o.steps = steps;
+  o.max_steps = steps;
   o.inner_steps = 2;
   o.lora_rank = 2;
-  o.lower_rate = o.upper_rate = 0.01;
-  o.theta_rate = 1e-4;
-  o.batch = 4;
-  o.validation_rows = 6;
+  o.lower_learning_rate = o.upper_learning_rate = 0.01;
+  o.zo_learning_rate = 1e-4;
+  o.batch_size = 4;
+  o.max_eval_samples = 6;
   return o;
 }
 
@@ -58,9 +58,9 @@ struct TasksFixture : TinyFixture {
     names.push_back(at.string());
   }
   [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
-    return llm::encode_tasks(loaded, llm::load_tasks(places(), options), options);
+    return llm::encode_tasks(loaded, llm::load_tasks(paths(), options), options);
   }
-  [[nodiscard]] llm::Places places() const { return {"", names, "", folder.string()}; }
+  [[nodiscard]] llm::InputPaths paths() const { return {"", names, "", folder.string()}; }
 
   struct Ended {
     llm::RunResult result;
@@ -80,15 +80,15 @@ struct TasksFixture : TinyFixture {
     llm::Model fresh = model();
     const std::vector<llm::RunTask> list = tasks(options);
     const llm::RunFolder run = resume ? llm::RunFolder::open(folder / out) : llm::RunFolder(folder / out);
-    llm::Origin origin;
-    origin.base_model = "tiny";
-    origin.theta_0 = [this] { return model().parameters; };
+    llm::ResumeInfo resume_info;
+    resume_info.base_model = "tiny";
+    resume_info.theta_0 = [this] { return model().parameters; };
     if (resume) {
-      origin.saved = llm::read_state(run);
-      llm::check_changes(llm::options_of(*origin.saved), options, *origin.saved);
+      resume_info.saved = llm::read_state(run);
+      llm::check_changes(llm::options_of(*resume_info.saved), options, *resume_info.saved);
     }
     llm::Progress silent("", nullptr);
-    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, origin);
+    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, resume_info);
     Ended ended{training.run(), {}, run.path()};
     ended.theta.assign(training.theta().values().begin(), training.theta().values().end());
     return ended;

@@ -6,6 +6,7 @@
 #include "zofo/config/make_adapter.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/peft/peft_config.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/training.hpp"
 
@@ -16,11 +17,11 @@ namespace {
 
 RunOptions short_run(Method method) {
   RunOptions options = preset(method);
-  options.steps = 3;
+  options.max_steps = 3;
   options.inner_steps = 2;
-  options.batch = 4;
-  options.queries = 2;
-  options.theta_rate = 1e-4;
+  options.batch_size = 4;
+  options.num_directions = 2;
+  options.zo_learning_rate = 1e-4;
   options.curve_points = 0;
   return options;
 }
@@ -63,12 +64,12 @@ TEST_CASE("what a run serves reads back, whatever its adapter, and broken files 
     CHECK(peft::name(peft::kind(read.adapter->layout)) == kind);
     CHECK(read.adapter->values == written.adapter->values);
 
-    const std::string text = parse::read_file(run / served_file);
+    const std::string text = parse::read_file(run / selected_file);
     for (std::size_t length = 0; length + 2 < text.size(); ++length) {
-      write_atomically(run / served_file, std::string_view(text).substr(0, length));
+      write_atomically(run / selected_file, std::string_view(text).substr(0, length));
       CHECK_THROWS_AS(read_selected(run, config), Error);
     }
-    write_atomically(run / served_file, text);
+    write_atomically(run / selected_file, text);
     std::filesystem::remove(run / adapter_folder / peft::peft_weights_file);
     CHECK_THROWS_AS(read_selected(run, config), Error);
   }
@@ -81,7 +82,7 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       Model model = files.model();
       RunOptions options = short_run(method);
       options.direction = direction;
-      options.one_sided = direction == DirectionKind::rademacher;
+      options.forward_difference = direction == DirectionKind::rademacher;
       const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
       const RunFolder folder(files.folder / fmt::format("{} {}", method, direction));
       Progress silent("test", nullptr);
@@ -91,7 +92,7 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       CHECK(result.steps == 3);
       REQUIRE(result.after.size() == 1);
       CHECK(result.after[0].rows == 12);
-      CHECK((result.moved > 0.0) == options.moves_backbone());
+      CHECK((result.moved > 0.0) == options.updates_backbone());
 
       Model fresh = files.model();
       const SelectedModel restored = restore(folder.path(), fresh.parameters);
@@ -115,14 +116,14 @@ TEST_CASE("an interrupted run keeps what it has", "[train]") {
   const RunResult result = training.run();
   CHECK(result.interrupted);
   CHECK(result.steps == 1);
-  CHECK(std::filesystem::exists(folder.file(served_file)));
+  CHECK(std::filesystem::exists(folder.file(selected_file)));
   const auto trajectory = read_trajectory(folder.file("trajectory.jsonl"));
   REQUIRE(trajectory.size() == 1);
   CHECK(trajectory[0].update.terms.size() == 2);
 }
 
 TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]") {
-  std::vector<EncodedRow> rows;
+  std::vector<EncodedExample> rows;
   for (int i = 0; i < 30; ++i) rows.push_back({{i}, 0});
   RunOptions options = preset(Method::bilevel);
   options.seed = 5;
@@ -132,7 +133,7 @@ TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]
   CHECK(split.examples.upper.size() == 7);
   std::vector<int> seen;
   for (const auto* part : {&split.examples.lower, &split.selection, &split.examples.upper})
-    for (const EncodedRow& row : *part) seen.push_back(row.prompt.front());
+    for (const EncodedExample& row : *part) seen.push_back(row.prompt.front());
   std::ranges::sort(seen);
   for (int i = 0; i < 30; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
   CHECK(split_rows(options, "task", rows).examples.lower.front().prompt ==

@@ -38,15 +38,15 @@ struct SumEvaluator {
   const FiniteSum& sum;
   Eigen::VectorXd theta;
   Eigen::VectorXd anchor = theta;
-  std::size_t asked_here = 0, asked_at_anchor = 0;
+  std::size_t requested_here = 0, requested_at_anchor = 0;
   std::vector<double> losses_here{}, losses_at_anchor{};  // both spans stay valid together
 
   std::span<const double> here(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
-    asked_here += probes.size();
+    requested_here += probes.size();
     return at(theta, probes, batch, losses_here);
   }
   std::span<const double> at_anchor(std::span<const zofo::Probe> probes, zofo::variance::ProbeBatch batch) {
-    asked_at_anchor += probes.size();
+    requested_at_anchor += probes.size();
     return at(anchor, probes, batch, losses_at_anchor);
   }
   void move_anchor() { anchor = theta; }

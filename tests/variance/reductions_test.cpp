@@ -7,7 +7,7 @@
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/one_point_residual.hpp"
 #include "zofo/estimate/random_sign.hpp"
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 #include "zofo/variance/none.hpp"
 #include "zofo/variance/spider.hpp"
 #include "zofo/variance/storm.hpp"
@@ -16,7 +16,7 @@
 using Eigen::VectorXd;
 using zofo::Central;
 using zofo::RandomSign;
-using zofo::SpreadScaled;
+using zofo::StdNormalized;
 using zofo::ZoGradient;
 namespace variance = zofo::variance;
 
@@ -51,7 +51,7 @@ TEST_CASE("no reduction gives the estimator's own estimate", "[reduce]") {
   ZoGradient estimate;
   none.estimate(4, evaluator, state, estimate);
   CHECK((dense(estimate, kD) - step_by_hand(point(0.0), 4)).norm() < kRounding);
-  CHECK(evaluator.asked_here == 4);
+  CHECK(evaluator.requested_here == 4);
 }
 
 TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, which a hand calculation repeats", "[reduce]") {
@@ -68,8 +68,8 @@ TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, which a hand calculation 
         step_by_hand(evaluator.theta, k) - step_by_hand(point(0.0), k) + full_by_hand(point(0.0), 0);
     CHECK((dense(estimate, kD) - expected).norm() < kRounding);
   }
-  CHECK(evaluator.asked_here == 8 * 4 + 3 * 4);
-  CHECK(evaluator.asked_at_anchor == 3 * 4);
+  CHECK(evaluator.requested_here == 8 * 4 + 3 * 4);
+  CHECK(evaluator.requested_at_anchor == 3 * 4);
   svrg.estimate(4, evaluator, state, estimate);  // the anchor moves
   CHECK((dense(estimate, kD) - full_by_hand(evaluator.theta, 4)).norm() < kRounding);
   CHECK(evaluator.anchor == evaluator.theta);
@@ -143,15 +143,15 @@ TEST_CASE("options of reductions out of range are named", "[reduce]") {
 TEST_CASE(
     "a reduction checks the estimators that it wraps, also those that check more than the shared options",
     "[reduce]") {
-  const SpreadScaled one{.queries = 1};
+  const StdNormalized one{.queries = 1};
   const RandomSign wrapped{one};
   CHECK_THROWS_WITH(variance::None{one}.check(), contains("queries = 1"));
   CHECK_THROWS_WITH(variance::None{wrapped}.check(), contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Svrg{.estimator = one}.check()), contains("queries = 1"));
-  CHECK_THROWS_WITH((variance::Svrg{.estimator = SpreadScaled{}, .full = one}.check()),
+  CHECK_THROWS_WITH((variance::Svrg{.estimator = StdNormalized{}, .full = one}.check()),
                     contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Spider{.estimator = wrapped}.check()), contains("queries = 1"));
-  CHECK_THROWS_WITH((variance::Spider{.estimator = SpreadScaled{}, .full = one}.check()),
+  CHECK_THROWS_WITH((variance::Spider{.estimator = StdNormalized{}, .full = one}.check()),
                     contains("queries = 1"));
   CHECK_THROWS_WITH((variance::Storm{.estimator = wrapped}.check()), contains("queries = 1"));
   CHECK_THROWS_WITH(variance::None{zofo::OnePointResidual{.queries = 0}}.check(), contains("queries = 0"));

@@ -13,8 +13,8 @@
 namespace zofo::cli {
 namespace {
 
-// Why no card can be used; nothing if one can.
-std::optional<std::string> no_card() {
+// Why no GPU can be used; nothing if one can.
+std::optional<std::string> no_gpu() {
 #ifdef ZOFO_WITH_CUDA
   return tensor::cuda::Context::unusable(0);
 #else
@@ -26,7 +26,7 @@ std::optional<std::string> no_card() {
 
 Device choose_device(llm::DeviceKind device, llm::Precision precision) {
   if (device == llm::DeviceKind::cpu) return Device::cpu;
-  const std::optional<std::string> reason = no_card();
+  const std::optional<std::string> reason = no_gpu();
   require(!reason || device == llm::DeviceKind::automatic, "device = \"cuda\": {}", reason.value_or(""));
   if (reason) {
     require(precision != llm::Precision::bf16, "precision = \"bf16\": needs a GPU: {}", *reason);

@@ -16,7 +16,7 @@ namespace zofo::cli {
 
 // `zofo evaluate`: a task's validation rows, under one of its templates or under all.
 struct Evaluate {
-  llm::Places places;
+  llm::InputPaths paths;
   std::string run;
   bool json = false;
   std::string template_name;
@@ -28,7 +28,7 @@ struct Evaluate {
   template <class Device>
   int on(Device& device) const {
     const std::vector<data::TaskData> tasks = load();
-    llm::RunModel<Device> of(device, llm::load_model(places.model), run);
+    llm::RunModel<Device> of(device, llm::load_model(paths.model), run);
     const std::vector<llm::Scores> scores = llm::evaluate(of, std::span(tasks), options);
     if (all_templates)
       print_all(tasks, scores, device.peak_mib());
@@ -50,7 +50,7 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
     data::TaskData data =
-        data::load_task(places.tasks.front(), places.data_folder(), places.definitions, name);
+        data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name);
     llm::require_calibratable(data.task, options);
     data::take_demonstrations(data, demonstrations, seed);
     return data;

@@ -8,7 +8,7 @@
 
 #include "cli.hpp"
 #include "zofo/model_io/load_model.hpp"
-#include "zofo/train/generate_texts.hpp"
+#include "zofo/train/generate_sequences.hpp"
 
 namespace zofo::cli {
 
@@ -39,23 +39,23 @@ struct Generate {
           [] { flush_output(); });
       return 0;
     }
-    std::vector<llm::Tokens> asked;
+    std::vector<llm::Tokens> requested;
     for (std::size_t i = 0; i < prompts.size(); ++i)
-      asked.push_back(llm::prompt_tokens(of, prompts[i], place_of(i)));
+      requested.push_back(llm::prompt_tokens(of, prompts[i], place_of(i)));
     const bool as_it_comes = prompts.size() == 1 && !json;
     std::size_t shown = 0;
-    const auto watch = [&](std::size_t, const llm::Writing& writing) {
+    const auto watch = [&](std::size_t, const llm::Generation& generation) {
       if (!as_it_comes) return;
-      const std::size_t settled = llm::settled_bytes(writing, options.end);
+      const std::size_t settled = llm::settled_bytes(generation, options.end);
       if (settled <= shown) return;
-      write_out("{}", std::string_view(writing.text).substr(shown, settled - shown));
+      write_out("{}", std::string_view(generation.text).substr(shown, settled - shown));
       flush_output();
       shown = settled;
     };
-    const std::vector<llm::Writing> written =
-        llm::generate(of, std::span<const llm::Tokens>(asked), options, watch);
+    const std::vector<llm::Generation> written =
+        llm::generate(of, std::span<const llm::Tokens>(requested), options, watch);
     if (as_it_comes) write_out("{}\n", std::string_view(written[0].text).substr(shown));
-    for (const llm::Writing& each : written)
+    for (const llm::Generation& each : written)
       if (!as_it_comes) write_out("{}\n", json ? llm::to_json_line(each) : each.text);
     return 0;
   }

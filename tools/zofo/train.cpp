@@ -27,7 +27,9 @@ struct Arguments {
 llm::RunOptions merged(const CLI::App& command, const Arguments& arguments) {
   const llm::RunOptions& flags = arguments.run.options;
   const std::string text = arguments.config.empty() ? "" : parse::read_file(arguments.config);
-  const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config);
+  llm::Hints hints;
+  const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config, &hints);
+  print_hints(hints);
   const bool method_given = given(command, "--method");
   llm::Method method = method_given ? flags.method : in_file.method;
   llm::AdapterKind adapter = method_given ? llm::info(method).adapter : in_file.adapter;
@@ -45,34 +47,36 @@ llm::RunOptions merged(const CLI::App& command, const Arguments& arguments) {
 Train resumed(const CLI::App& command, const Arguments& arguments) {
   for (const char* flag : {"--out", "--config", "--memory-plan"})
     require(!given(command, flag),
-            "{}: not with --resume, which goes on in the run's folder with its options", flag);
+            "{}: not with --resume, which continues in the run's folder with its options", flag);
   Train run = arguments.run;
   run.out = arguments.resume;
   const llm::RunFolder folder = llm::RunFolder::open(run.out);
   run.saved = llm::read_state(folder);
-  const llm::RunOptions begun = llm::options_of(*run.saved);
-  require(begun.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
-          run.out, begun.command);
+  const llm::RunOptions started = llm::options_of(*run.saved);
+  require(started.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
+          run.out, started.command);
   const std::filesystem::path file = folder.file("options.toml");
-  run.options = llm::options_from_toml(begun.command, parse::read_file(file), file.string());
+  llm::Hints hints;
+  run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
+  print_folder_hints(hints);
   take_flags(command, arguments.run.options, run.options);
   run.options.check();
-  llm::check_changes(begun, run.options, *run.saved);
-  require(!folder.done() || llm::goes_on(run.options, *run.saved),
-          "{}: the run is finished, after {} steps in {:.1f} s: raise --steps, --seconds or --patience, "
-          "whichever ended it, to go on",
+  llm::check_changes(started, run.options, *run.saved);
+  require(!folder.done() || llm::can_continue(run.options, *run.saved),
+          "{}: the run is finished, after {} steps in {:.1f} s: raise --max-steps, --max-seconds or "
+          "--early-stopping-patience, whichever ended it, to resume",
           run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
-  const bool one = begun.command == Command::finetune;
-  llm::Places places = llm::places_from(run.saved->number<nlohmann::json>("place"));
-  if (given(command, "--model")) places.model = run.places.model;
-  if (given(command, one ? "--task" : "--tasks")) places.tasks = run.places.tasks;
-  if (given(command, "--data")) places.data = run.places.data;
-  if (given(command, one ? "--tasks" : "--definitions")) places.definitions = run.places.definitions;
-  run.places = places;
+  const bool one = started.command == Command::finetune;
+  llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
+  if (given(command, "--model")) paths.model = run.paths.model;
+  if (given(command, one ? "--task" : "--tasks")) paths.tasks = run.paths.tasks;
+  if (given(command, "--data")) paths.data = run.paths.data;
+  if (given(command, one ? "--tasks" : "--definitions")) paths.definitions = run.paths.definitions;
+  run.paths = paths;
   return run;
 }
 
-Train begun(const CLI::App& command, const Arguments& arguments) {
+Train started(const CLI::App& command, const Arguments& arguments) {
   const bool one = arguments.run.options.command == Command::finetune;
   for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"})
     if (!given(command, flag)) throw CLI::RequiredError(flag);
@@ -83,21 +87,21 @@ Train begun(const CLI::App& command, const Arguments& arguments) {
 }
 
 int run(const CLI::App& command, const Arguments& arguments) {
-  Train run = arguments.resume.empty() ? begun(command, arguments) : resumed(command, arguments);
+  Train run = arguments.resume.empty() ? started(command, arguments) : resumed(command, arguments);
   const Device device = choose_device(run.options.device, run.options.precision);
   // The run's record says what "auto" came to.
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
   run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
   run.options.check();  // a GPU has fewer directions and optimisers than the CPU
-  return on_device(device, run);
+  return on_device(device, run, run.options.deterministic);
 }
 
 void add_common(CLI::App& command, Arguments& arguments) {
   command.add_option("--out", arguments.run.out, "run folder to make; must not exist");
   command.add_option(
       "--resume", arguments.resume,
-      "run folder to go on in, with its model, rows and options; --steps, --seconds, --passes and "
-      "--patience may be raised");
+      "run folder to resume, with its model, examples and options; --max-steps, --max-seconds, "
+      "--max-forward-passes and --early-stopping-patience may be raised");
   command.add_option("--config", arguments.config, "TOML file with options of the run; flags win");
   command.add_flag("--json", arguments.run.json, "print the result as one JSON object");
   command.add_flag("--memory-plan", arguments.run.memory_plan,
@@ -148,12 +152,12 @@ void Train::print(const llm::RunResult& result) const {
 void add_finetune(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("finetune", "Fine-tune a model on a task");
   auto arguments = arguments_of(Command::finetune);
-  add_places(*command, arguments->run.places, false);
+  add_input_paths(*command, arguments->run.paths, false);
   add_common(*command, *arguments);
   command->footer(
       "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
       "Example: zofo finetune --model model.gguf --task sst2 --data ../shared/data --method bilevel \\\n"
-      "           --seconds 150 --out runs/sst2\n"
+      "           --max-seconds 150 --out runs/sst2\n"
       "The run folder holds options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ (as "
       "Hugging\n"
       "Face's peft stores it), served.json, result.json, curve.svg, state.bin (what --resume goes on from) "
@@ -167,15 +171,15 @@ void add_meta_train(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("meta-train", "Train one backbone over many tasks, an adapter pair a task");
   auto arguments = arguments_of(Command::meta_train);
-  command->add_option("--model", arguments->run.places.model,
+  command->add_option("--model", arguments->run.paths.model,
                       "GGUF file or Hugging Face folder of the model");
-  add_several_places(*command, arguments->run.places, "--tasks",
+  add_several_input_paths(*command, arguments->run.paths, "--tasks",
                      "the tasks, separated by commas: folders with task.toml, or names of definitions");
   add_common(*command, *arguments);
   command->footer(
       "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
       "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data ../shared/data \\\n"
-      "           --steps 500 --out runs/meta\n"
+      "           --max-steps 500 --out runs/meta\n"
       "The run folder holds options.toml (usable as --config), meta.json, metrics.jsonl, trajectory.jsonl,\n"
       "adapters/TASK (as Hugging Face's peft stores it), result.json, curve.svg, state.bin (what --resume "
       "goes "

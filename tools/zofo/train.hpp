@@ -11,7 +11,7 @@ namespace zofo::cli {
 
 // What both commands do once their arguments are read.
 struct Train {
-  llm::Places places;
+  llm::InputPaths paths;
   std::string out;
   bool json = false;
   bool memory_plan = false;  // print what the GPU will hold, and stop
@@ -24,9 +24,9 @@ struct Train {
     if (!saved) llm::RunFolder::require_new(out);
     catch_interrupt();
     llm::Progress progress{std::string(llm::info(options.method).title)};
-    llm::Model model = llm::load_model(places.model);
-    std::vector<data::TaskData> tasks = llm::load_tasks(places, options);
-    const llm::RunSettings settings{out, places, &progress, interrupted, saved};
+    llm::Model model = llm::load_model(paths.model);
+    std::vector<data::TaskData> tasks = llm::load_tasks(paths, options);
+    const llm::RunSettings settings{out, paths, &progress, interrupted, saved};
     if (memory_plan) {
       write_out("{}", llm::memory_plan(device, model, std::move(tasks), options, settings));
       return 0;

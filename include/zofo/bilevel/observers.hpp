@@ -149,7 +149,7 @@ class EarlyStopping {
   [[nodiscard]] std::uint32_t best_step() const { return best_step_; }
   [[nodiscard]] std::uint32_t evaluations_since_best() const { return worse_; }
   [[nodiscard]] bool exhausted() const { return options_.patience > 0 && worse_ >= options_.patience; }
-  /// What must be saved to go on later.
+  /// What must be saved to continue later.
   template <class A>
   void fields(A& archive) {
     archive(best_, best_step_, worse_);
@@ -238,7 +238,7 @@ class Recorder {
     inner_p.push_back(report.inner_value_p);
     return true;
   }
-  /// What must be saved to go on later.
+  /// What must be saved to continue later.
   template <class A>
   void fields(A& archive) {
     archive(step, upper, lower_p, lower_s, rho, inner_s, inner_p);

@@ -13,7 +13,7 @@
 
 namespace zofo {
 
-/// What a replay carries from update to update, the solver's own at the same step: a solver can go on from
+/// What a replay carries from update to update, the solver's own at the same step: a solver can continue from
 /// it.
 template <class D, class O, class Theta>
 struct ReplayState {

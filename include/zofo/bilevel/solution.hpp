@@ -29,7 +29,7 @@ struct EvaluationCount {
   }
 };
 
-/// The result of Solver::solve. θ and the adapters are where the caller gave them; solving again goes on from
+/// The result of Solver::solve. θ and the adapters are where the caller gave them; solving again continues from
 /// there.
 struct Solution {
   Termination termination = Termination::budget;

@@ -138,7 +138,7 @@ class Solver {
   }
 
   /// Up to `steps` outer steps, fewer when an observer returns false or ρ reaches outer_tolerance. Solving
-  /// again goes on from there.
+  /// again continues from there.
   template <class Adapters, class Watch = NullObserver>
   Solution solve(Theta& theta, Adapters&& adapters, Watch&& observer, std::uint32_t steps) {
     static_assert(Observer<Watch>,

@@ -1,4 +1,4 @@
-/// @file A solver's state, the adapters and θ on disk, to go on later to the bit.
+/// @file A solver's state, the adapters and θ on disk, to continue later to the bit.
 #pragma once
 
 #include <cstddef>

@@ -28,6 +28,7 @@
 #include "zofo/compare/saved_plan.hpp"
 #include "zofo/compare/summary.hpp"
 #include "zofo/config/methods.hpp"
+#include "zofo/config/options_toml.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
@@ -41,13 +42,13 @@ struct ComparisonSettings {
   std::string version = {};          ///< of the program, for compare.json
   std::string report_script = {};    ///< scripts/compare_report.py; empty: no page
   std::size_t jobs = 1;              ///< runs at once
-  std::vector<std::string> cards{};  ///< CUDA_VISIBLE_DEVICES of the runs, in turn; empty: as it is
+  std::vector<std::string> gpus{};  ///< CUDA_VISIBLE_DEVICES of the runs, in turn; empty: as it is
   std::function<bool()> interrupted = [] { return false; };
   /// Gets a line about each run that begins or ends.
   std::function<void(const std::string&)> told = [](const std::string&) {};
 };
 
-/// A plan's runs in a folder. The same plan goes on with a comparison that was cut short.
+/// A plan's runs in a folder. The same plan continues with a comparison that was cut short.
 class Comparison {
  public:
   /// Throws Error where the folder is another plan's.
@@ -177,8 +178,8 @@ class Comparison {
     out.environment = {{"OPENBLAS_NUM_THREADS", threads}, {"OMP_NUM_THREADS", threads}};
     // Waiting OpenMP threads that spin keep the other runs off the cores; a user's setting stands.
     if (std::getenv("OMP_WAIT_POLICY") == nullptr) out.environment.emplace_back("OMP_WAIT_POLICY", "passive");
-    if (!settings_.cards.empty())
-      out.environment.emplace_back("CUDA_VISIBLE_DEVICES", settings_.cards[slot % settings_.cards.size()]);
+    if (!settings_.gpus.empty())
+      out.environment.emplace_back("CUDA_VISIBLE_DEVICES", settings_.gpus[slot % settings_.gpus.size()]);
     std::error_code ignored;  // the log's own opening says what is wrong
     std::filesystem::create_directories(out.err.parent_path(), ignored);
     if (piece.outcome) {
@@ -240,7 +241,8 @@ class Comparison {
       const std::filesystem::path file = folder_.run(plan_, outcome.cell) / "options.toml";
       const std::string& label = plan_.arms[outcome.cell.arm].label;
       if (outcome.record && !options.contains(label) && std::filesystem::exists(file))
-        options[label] = parse::read_file(file);
+        options[label] = llm::to_toml(
+            llm::options_from_toml(llm::Command::finetune, parse::read_file(file), file.string()));
     }
     const nlohmann::json all = {{"zofo", settings_.version},
                                 {"command", command_line(plan_)},

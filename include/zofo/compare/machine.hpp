@@ -39,20 +39,20 @@ inline std::string field_of(const std::filesystem::path& path, std::string_view 
 
 }  // namespace detail
 
-/// Processor, cores, memory, system, compiler and NVIDIA cards, as far as the system tells.
+/// Processor, cores, memory, system, compiler and NVIDIA GPUs, as far as the system tells.
 inline nlohmann::json machine() {
   utsname name{};
   uname(&name);
-  nlohmann::json cards = nlohmann::json::array();
-  std::error_code ignored;  // no driver, no cards
-  for (const auto& card : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored))
-    cards.push_back(detail::field_of(card.path() / "information", "Model"));
+  nlohmann::json gpus = nlohmann::json::array();
+  std::error_code ignored;  // no driver, no GPUs
+  for (const auto& gpu : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", ignored))
+    gpus.push_back(detail::field_of(gpu.path() / "information", "Model"));
   return {{"processor", detail::field_of("/proc/cpuinfo", "model name")},
           {"cores", usable_cores()},
           {"memory", detail::field_of("/proc/meminfo", "MemTotal")},
           {"system", std::string(name.sysname) + " " + name.release + " " + name.machine},
           {"compiler", __VERSION__},
-          {"cards", cards}};
+          {"GPUs", gpus}};
 }
 
 }  // namespace zofo::compare

@@ -15,6 +15,7 @@
 
 #include "zofo/compare/settings.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 
@@ -42,6 +43,10 @@ struct Cell {
   std::uint64_t seed;
 };
 
+/// Fields of a comparison that have another name since this release.
+inline constexpr std::array<llm::RenamedOption, 3> plan_fields{
+    {{"seconds", "max_seconds"}, {"passes", "max_forward_passes"}, {"rows", "max_eval_samples"}}};
+
 /// A comparison: every task by every arm with every seed.
 struct Plan {
   std::string model;
@@ -68,8 +73,8 @@ struct Plan {
 namespace detail {
 
 /// What a plan decides for all runs, so that no arm can.
-inline constexpr std::array<std::string_view, 6> decided{"method", "seed",   "seconds",
-                                                         "passes", "device", "validation_rows"};
+inline constexpr std::array<std::string_view, 6> decided{
+    "method", "seed", "max_seconds", "max_forward_passes", "device", "max_eval_samples"};
 
 /// Throws Error unless a text can name a folder.
 inline void check_name(const char* field, std::string_view name) {
@@ -93,8 +98,8 @@ inline void check_arm(const Plan& plan, Arm& arm) {
   llm::RunOptions options = llm::preset(arm.method);
   for (Setting& setting : arm.settings) {
     require(std::find(decided.begin(), decided.end(), setting.option) == decided.end(),
-            "set {}.{}: is the same for all runs of a comparison (--seeds, --seconds, --passes, --device, "
-            "--rows)",
+            "set {}.{}: is the same for all runs of a comparison (--seeds, --max-seconds, "
+            "--max-forward-passes, --device, --max-eval-samples)",
             arm.label, setting.option);
     try {
       apply(setting, options);
@@ -123,11 +128,12 @@ inline void Plan::check() {
   for (const std::uint64_t seed : seeds)
     require(seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()),
             "seeds: {}: must be below 2^63", seed);
-  require_in("seconds", seconds, 0.0, 1e9);
-  require_in("passes", passes, 0.0, 1e15);
+  require_in("max_seconds", seconds, 0.0, 1e9);
+  require_in("max_forward_passes", passes, 0.0, 1e15);
   require((seconds > 0.0) != (passes > 0.0),
-          "seconds = {} and passes = {}: one budget must be positive, and the other left out", seconds,
-          passes);
+          "max_seconds = {} and max_forward_passes = {}: one budget must be positive, and the other left "
+          "out",
+          seconds, passes);
   require(threads >= 1 && threads <= 4096, "threads = {}: must be in [1, 4096]", threads);
   for (Arm& arm : arms) detail::check_arm(*this, arm);
 }
@@ -142,9 +148,9 @@ inline std::vector<Cell> Plan::cells() const {
 
 inline std::vector<Setting> Plan::settings_of(std::uint64_t seed) const {
   std::vector<Setting> out{{"seed", fmt::format("{}", seed)}, {"device", std::string(llm::to_text(device))}};
-  if (seconds > 0.0) out.push_back({"seconds", fmt::format("{}", seconds)});
-  if (passes > 0.0) out.push_back({"passes", fmt::format("{}", passes)});
-  if (rows > 0) out.push_back({"validation_rows", fmt::format("{}", rows)});
+  if (seconds > 0.0) out.push_back({"max_seconds", fmt::format("{}", seconds)});
+  if (passes > 0.0) out.push_back({"max_forward_passes", fmt::format("{}", passes)});
+  if (rows > 0) out.push_back({"max_eval_samples", fmt::format("{}", rows)});
   return out;
 }
 

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@
 
 #include "zofo/compare/plan.hpp"
 #include "zofo/compare/settings.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/toml.hpp"
 
@@ -42,10 +45,13 @@ T number(const char* field, std::string_view text) {
   return value;
 }
 
-inline Arm parse_arm(const std::string& text) {
+inline Arm parse_arm(const std::string& text, llm::Hints* hints) {
   const std::size_t equals = text.find('=');
   const std::string name = equals == std::string::npos ? text : text.substr(equals + 1);
-  return {text.substr(0, equals), llm::enum_from<llm::Method>("methods: method", name)};
+  // The label stays as it was given, so that a folder of an earlier release is found again.
+  return {
+      text.substr(0, equals),
+      llm::enum_from<llm::Method>("methods: method", llm::current_value("method", name, "methods", hints))};
 }
 
 /// A later setting of the same option wins.
@@ -68,24 +74,25 @@ inline Arm* addressed(std::vector<Arm>& arms, std::string_view text) {
   return best;
 }
 
-inline void put_settings(const std::vector<std::string>& texts, std::vector<Arm>& arms) {
+inline void put_settings(const std::vector<std::string>& texts, std::vector<Arm>& arms, llm::Hints* hints) {
   for (const std::string& text : texts) {
     if (addressed(arms, text) != nullptr) continue;
     const std::string_view name = std::string_view(text).substr(0, text.find('='));
     require(name.find('.') == std::string_view::npos, "set {}: there is no such method in this comparison",
             name);
-    for (Arm& arm : arms) put(arm, parse_setting(text));
+    for (Arm& arm : arms) put(arm, parse_setting(text, "", hints));
   }
   for (const std::string& text : texts)  // after those of all methods
     if (Arm* arm = addressed(arms, text))
-      put(*arm, parse_setting(std::string_view(text).substr(arm->label.size() + 1)));
+      put(*arm, parse_setting(std::string_view(text).substr(arm->label.size() + 1), arm->label + ".", hints));
 }
 
 }  // namespace detail
 
 /// The plan that texts describe, unchecked: Plan::check() comes when it is complete. Throws Error for a text
-/// that is no number where one is needed, and for settings of methods that are not compared.
-inline Plan make_plan(const PlanTexts& texts) {
+/// that is no number where one is needed, and for settings of methods that are not compared. Old names of
+/// options and values are accepted, each adds a hint.
+inline Plan make_plan(const PlanTexts& texts, llm::Hints* hints = nullptr) {
   Plan plan;
   plan.model = texts.model;
   plan.data = texts.data;
@@ -94,15 +101,15 @@ inline Plan make_plan(const PlanTexts& texts) {
                                      : llm::enum_from<llm::DeviceKind>("device", texts.device);
   for (const std::string& task : texts.tasks) plan.tasks.push_back({task, task});
   for (const std::string& method : texts.methods) {
-    plan.arms.push_back(detail::parse_arm(method));
+    plan.arms.push_back(detail::parse_arm(method, hints));
     plan.arms.back().settings = {{"curve_points", "12"}};  // finer times to 95 % than a run's own six
   }
   for (const std::string& seed : texts.seeds)
     if (!seed.empty()) plan.seeds.push_back(detail::number<std::uint64_t>("seeds", seed));
-  if (!texts.seconds.empty()) plan.seconds = detail::number<double>("seconds", texts.seconds);
-  if (!texts.passes.empty()) plan.passes = detail::number<double>("passes", texts.passes);
-  if (!texts.rows.empty()) plan.rows = detail::number<std::uint64_t>("rows", texts.rows);
-  detail::put_settings(texts.settings, plan.arms);
+  if (!texts.seconds.empty()) plan.seconds = detail::number<double>("max_seconds", texts.seconds);
+  if (!texts.passes.empty()) plan.passes = detail::number<double>("max_forward_passes", texts.passes);
+  if (!texts.rows.empty()) plan.rows = detail::number<std::uint64_t>("max_eval_samples", texts.rows);
+  detail::put_settings(texts.settings, plan.arms, hints);
   return plan;
 }
 
@@ -129,10 +136,12 @@ inline std::vector<std::string> scalars(const toml::node& node, const std::strin
 /// Reads plan files: fields that the texts have already stay.
 class PlanFile {
  public:
-  PlanFile(const std::filesystem::path& path, PlanTexts& texts) : path_(path.string()), texts_(texts) {}
+  PlanFile(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints)
+      : path_(path.string()), texts_(texts), hints_(hints) {}
 
   void read(const toml::table& table) {
-    for (const auto& [key, node] : table) field(std::string(key.str()), node);
+    for (const auto& [key, node] : table)
+      field(current_name(table, std::string(key.str()), "", node, plan_fields), node);
     // What the command line set comes last, so that it wins.
     settings_.insert(settings_.end(), texts_.settings.begin(), texts_.settings.end());
     texts_.settings = std::move(settings_);
@@ -143,10 +152,13 @@ class PlanFile {
     return fmt::format("{}:{}: {}", path_, node.source().begin.line, name);
   }
   void field(const std::string& name, const toml::node& node) {
-    const std::pair<const char*, std::string*> ones[] = {
-        {"model", &texts_.model},   {"data", &texts_.data},       {"definitions", &texts_.definitions},
-        {"device", &texts_.device}, {"seconds", &texts_.seconds}, {"passes", &texts_.passes},
-        {"rows", &texts_.rows}};
+    const std::pair<const char*, std::string*> ones[] = {{"model", &texts_.model},
+                                                         {"data", &texts_.data},
+                                                         {"definitions", &texts_.definitions},
+                                                         {"device", &texts_.device},
+                                                         {"max_seconds", &texts_.seconds},
+                                                         {"max_forward_passes", &texts_.passes},
+                                                         {"max_eval_samples", &texts_.rows}};
     const std::pair<const char*, std::vector<std::string>*> lists[] = {
         {"tasks", &texts_.tasks}, {"methods", &texts_.methods}, {"seeds", &texts_.seeds}};
     const std::string place = where(node, name);
@@ -157,31 +169,49 @@ class PlanFile {
     require(name == "set", "{}: no such field of a comparison", place);
     const toml::table* set = node.as_table();
     require(set != nullptr, "{}: must be a table of options", place);
-    for (const auto& [key, value] : *set) setting(std::string(key.str()), value);
+    for (const auto& [key, value] : *set) setting(*set, std::string(key.str()), value);
   }
   /// An option of all methods, or a method's table of options.
-  void setting(const std::string& name, const toml::node& node) {
+  void setting(const toml::table& set, const std::string& name, const toml::node& node) {
     const toml::table* own = node.as_table();
-    if (own == nullptr) return settings_.push_back(name + "=" + scalar(node, where(node, name)));
-    for (const auto& [key, value] : *own) {
-      const std::string option(key.str());
-      settings_.push_back(name + "." + option + "=" + scalar(value, where(value, name + "." + option)));
-    }
+    if (own == nullptr) return option(set, name, "", node);
+    for (const auto& [key, value] : *own) option(*own, std::string(key.str()), name + ".", value);
+  }
+  void option(const toml::table& table, const std::string& given, const std::string& of,
+              const toml::node& node) {
+    const std::string name = current_name(table, given, of, node, llm::renamed_options);
+    const std::string place = where(node, of + given);
+    const std::string value(llm::current_value(name, scalar(node, place), place, hints_));
+    settings_.push_back(of + name + "=" + value);
+  }
+  /// Today's name of a field; an old one adds a hint. Throws Error where the table has both.
+  std::string current_name(const toml::table& table, const std::string& given, const std::string& of,
+                           const toml::node& node, std::span<const llm::RenamedOption> renamed) {
+    const auto found = std::ranges::find(renamed, std::string_view(given), &llm::RenamedOption::old_name);
+    if (found == renamed.end()) return given;
+    const std::string place = where(node, of + given);
+    require(!table.contains(found->name), "{}: the old name of {}, which is given too: keep only {}", place,
+            found->name, found->name);
+    llm::add_hint(hints_, llm::renaming_hint(place, found->name));
+    return std::string(found->name);
   }
 
   std::string path_;
   PlanTexts& texts_;
+  llm::Hints* hints_;
   std::vector<std::string> settings_;
 };
 
 }  // namespace detail
 
 /// Fills the fields that `texts` lacks from a TOML file: model, tasks, data, definitions, methods, seeds,
-/// seconds, passes, rows, device, and a table `set` with options of all methods and a table of its own for
-/// any method. Throws Error with file, line and field for a syntax error, an unknown field or a wrong type.
-inline void read_plan_file(const std::filesystem::path& path, PlanTexts& texts) {
+/// max_seconds, max_forward_passes, max_eval_samples, device, and a table `set` with options of all methods
+/// and a table of its own for any method. Old names are accepted, each adds a hint. Throws Error with file,
+/// line and field for a syntax error, an unknown field, a wrong type, or an option given by its old and its
+/// new name.
+inline void read_plan_file(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints = nullptr) {
   const toml::table table = parse::read_toml(path);
-  detail::PlanFile(path, texts).read(table);
+  detail::PlanFile(path, texts, hints).read(table);
 }
 
 }  // namespace zofo::compare

@@ -78,7 +78,7 @@ inline nlohmann::json run_to_json(const Plan& plan, const Outcome& outcome) {
               {"passes", record.passes},
               {"steps", record.steps},
               {"peak_mib", record.peak_mib},
-              {"served", record.served}});
+              {"served", record.selected}});
   nlohmann::json curve = nlohmann::json::array();
   for (const CurvePoint& point : record.curve)
     curve.push_back({{"seconds", point.seconds},

@@ -35,8 +35,8 @@ inline std::vector<std::string> as_flags(const std::vector<Setting>& settings) {
   return out;
 }
 inline std::vector<std::string> place_flags(const Plan& plan, std::size_t task) {
-  std::vector<std::string> out{"--model", plan.model,      "--task", plan.tasks[task].place,
-                               "--tasks", plan.definitions};
+  std::vector<std::string> out{"--model", plan.model, "--task", plan.tasks[task].place};
+  if (!plan.definitions.empty()) append(out, {"--tasks", plan.definitions});
   if (!plan.data.empty()) append(out, {"--data", plan.data});
   return out;
 }
@@ -47,7 +47,7 @@ inline std::vector<std::string> place_flags(const Plan& plan, std::size_t task) 
 inline std::vector<std::string> evaluation_arguments(const Plan& plan, std::size_t task) {
   std::vector<std::string> out{"evaluate", "--json"};
   detail::append(out, detail::place_flags(plan, task));
-  detail::append(out, {"--device", std::string(llm::to_text(plan.device)), "--rows",
+  detail::append(out, {"--device", std::string(llm::to_text(plan.device)), "--max-eval-samples",
                        fmt::format("{}", plan.rows), "--seed", fmt::format("{}", plan.seeds.front())});
   detail::append(out, detail::as_flags(shared_by_evaluation(plan)));
   return out;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ struct RunRecord {
   std::uint64_t rows = 0;
   double seconds = 0.0, passes = 0.0, peak_mib = 0.0;
   std::uint64_t steps = 0;
-  std::string served, model_hash;
+  std::string selected, model_hash;
   std::vector<CurvePoint> curve;
 
   /// The curve of one figure against seconds or passes, without the points that have no such figure.
@@ -93,20 +94,20 @@ inline std::vector<CurvePoint> read_curve(const std::filesystem::path& path) {
   std::string_view text = bytes;
   std::vector<CurvePoint> curve;
   for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::string place = fmt::format("{}:{}", path.string(), number);
+    const std::string location = fmt::format("{}:{}", path.string(), number);
     const std::string_view line = detail::take_line(text);
     // Most lines are steps, of which nothing is wanted.
     if (line.size() <= longest_line && line.find("\"curve\"") == std::string_view::npos) continue;
-    require(line.size() <= longest_line, "{}: {} bytes: a line must have at most {}", place, line.size(),
+    require(line.size() <= longest_line, "{}: {} bytes: a line must have at most {}", location, line.size(),
             longest_line);
-    const checkpoint::JsonFields fields(checkpoint::parse_json(line, place), place);
+    const checkpoint::JsonFields fields(checkpoint::parse_json(line, location), location);
     if (fields.string("event") != "curve") continue;
     const CurvePoint point{detail::number_in(fields, "seconds", 0.0, detail::largest),
                            detail::number_in(fields, "passes", 0.0, detail::largest),
                            detail::read_figures(fields)};
     require(curve.empty() || (curve.back().seconds <= point.seconds && curve.back().passes <= point.passes),
-            "{}: seconds and passes must not fall from one point to the next", place);
-    require(curve.size() < most_points, "{}: more than {} points", place, most_points);
+            "{}: seconds and passes must not fall from one point to the next", location);
+    require(curve.size() < most_points, "{}: more than {} points", location, most_points);
     curve.push_back(point);
   }
   return curve;
@@ -117,8 +118,8 @@ inline std::vector<CurvePoint> read_curve(const std::filesystem::path& path) {
 inline RunRecord read_run(const std::filesystem::path& folder, std::string_view method, std::uint64_t seed) {
   const auto report = checkpoint::JsonFields::load(folder / "result.json");
   const nlohmann::json& methods = report.at("methods");
-  require(methods.is_array() && methods.size() == 1, "{}: methods: must be a list of one", report.place());
-  const checkpoint::JsonFields run(methods.front(), report.place() + ": methods[0]");
+  require(methods.is_array() && methods.size() == 1, "{}: methods: must be a list of one", report.location());
+  const checkpoint::JsonFields run(methods.front(), report.location() + ": methods[0]");
   if (run.string("method") != method) run.refuse("method", fmt::format("\"{}\"", method));
   const nlohmann::json& seeded = report.at("seed");
   if (!seeded.is_number_unsigned() || seeded.get<std::uint64_t>() != seed)
@@ -130,7 +131,7 @@ inline RunRecord read_run(const std::filesystem::path& folder, std::string_view 
   out.passes = detail::number_in(run, "passes", 0.0, detail::largest);
   out.peak_mib = detail::number_in(run, "peak_mib", 0.0, detail::largest);
   out.steps = run.integer("steps");
-  out.served = run.string("served");
+  out.selected = run.string("served");
   if (run.has("model_hash")) out.model_hash = run.string("model_hash");
   out.curve = read_curve(folder / "metrics.jsonl");
   return out;

@@ -1,4 +1,4 @@
-/// @file A plan as JSON, and whether it is the one that a folder was begun with.
+/// @file A plan as JSON, and whether it is the one that a folder was started with.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "zofo/compare/plan.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::compare {
@@ -33,16 +34,46 @@ inline nlohmann::json to_json(const Plan& plan) {
           {"order", order},
           {"methods", methods},
           {"seeds", plan.seeds},
-          {"seconds", plan.seconds},
-          {"passes", plan.passes},
-          {"rows", plan.rows},
+          {"max_seconds", plan.seconds},
+          {"max_forward_passes", plan.passes},
+          {"max_eval_samples", plan.rows},
           {"device", llm::to_text(plan.device)},
           {"threads", plan.threads}};
 }
 
+/// A plan that an earlier release wrote, with today's names of fields, options and values. Anything else
+/// stays as it is; check_same refuses it.
+inline nlohmann::json with_current_names(nlohmann::json plan) {
+  const auto rename = [](nlohmann::json& fields, const std::string& old_name, std::string_view name) {
+    if (!fields.contains(old_name) || fields.contains(std::string(name))) return;
+    fields[std::string(name)] = fields[old_name];
+    fields.erase(old_name);
+  };
+  const auto rename_value = [](nlohmann::json& fields, const std::string& name) {
+    if (fields.contains(name) && fields[name].is_string())
+      fields[name] = std::string(llm::current_value(name, fields[name].get<std::string>(), "", nullptr));
+  };
+  if (!plan.is_object()) return plan;
+  for (const llm::RenamedOption& each : plan_fields) rename(plan, std::string(each.old_name), each.name);
+  if (!plan.contains("methods") || !plan["methods"].is_object()) return plan;
+  for (nlohmann::json& arm : plan["methods"]) {
+    if (!arm.is_object()) continue;
+    rename_value(arm, "method");
+    if (!arm.contains("options") || !arm["options"].is_object()) continue;
+    nlohmann::json& options = arm["options"];
+    for (const llm::RenamedOption& each : llm::renamed_options)
+      rename(options, std::string(each.old_name), each.name);
+    for (const llm::RenamedValue& each : llm::renamed_values) rename_value(options, std::string(each.option));
+    constexpr const char* modules = "lora_target_modules";
+    if (options.contains(modules) && options[modules].is_string())
+      options[modules] = llm::target_modules(options[modules].get<std::string>());
+  }
+  return plan;
+}
+
 /// Where two documents first differ.
 struct Difference {
-  std::string field;  ///< "methods.lora.options.lower_rate"
+  std::string field;  ///< "methods.lora.options.lower_learning_rate"
   nlohmann::json now, before;
 };
 
@@ -65,9 +96,10 @@ inline std::optional<Difference> first_difference(const nlohmann::json& now, con
   return Difference{field, now, before};
 }
 
-/// Throws Error naming the first field in which `now` is not the plan that `before`, read from `place`, has.
+/// Throws Error naming the first field in which `now` is not the plan that `before`, read from `place`, has;
+/// `before` may have names of an earlier release.
 inline void check_same(const nlohmann::json& now, const nlohmann::json& before, std::string_view place) {
-  const auto found = first_difference(now, before);
+  const auto found = first_difference(now, with_current_names(before));
   if (!found) return;
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
   fail("{} = {}: {} was begun with {}: name another --out, or give what it was begun with", found->field,

@@ -14,7 +14,7 @@
 
 namespace zofo::llm {
 
-/// The names of an enum's values, in the order of the values, which count from 0. Specialise it beside the
+/// The names of an enum's values, in the order of the values, which count from 0. Specialise it next to the
 /// enum: `template <> inline constexpr std::array enum_names<Colour>{std::string_view("red"), …}`.
 template <class E>
 inline constexpr std::array<std::string_view, 0> enum_names{};

@@ -27,10 +27,10 @@ void for_each_pair(First& first, Second& second, Visit&& visit) {
   });
 }
 
-/// Throws Error naming the first option that differs from what a run was begun with and is not `extendable`.
-inline void refuse_changes(const RunOptions& begun, const RunOptions& given,
+/// Throws Error naming the first option that differs from what a run was started with and is not `extendable`.
+inline void refuse_changes(const RunOptions& started, const RunOptions& given,
                            std::span<const std::string_view> extendable) {
-  for_each_pair(begun, given, [&](const char* name, const auto& before, const auto& now) {
+  for_each_pair(started, given, [&](const char* name, const auto& before, const auto& now) {
     if (std::ranges::find(extendable, std::string_view(name)) != extendable.end()) return;
     require(before == now, "{} = {}: the run was begun with {}; only {} may change", name, now, before,
             fmt::join(extendable, ", "));

@@ -29,9 +29,9 @@ class Observers {
   bool operator()(const StepReport& report) {
     // Not short-circuited: a log must see the report on which early stopping says no.
     const auto all = [&report](Os&... o) {
-      bool go_on = true;
-      ((go_on = static_cast<bool>(o(report)) && go_on), ...);
-      return go_on;
+      bool proceed = true;
+      ((proceed = static_cast<bool>(o(report)) && proceed), ...);
+      return proceed;
     };
     return std::apply(all, observers_);
   }

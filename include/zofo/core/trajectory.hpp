@@ -226,7 +226,7 @@ namespace detail {
 /// run must come from its step 0 on without a gap.
 class TrajectoryLog {
  public:
-  /// Begins a file, or goes on after the updates of the steps before `first_step`; what follows them in the
+  /// Begins a file, or continues after the updates of the steps before `first_step`; what follows them in the
   /// file, a half-written update too, is cut off. Throws Error when the file has fewer, or when `first_step`
   /// is 0 and it has any: that would overwrite another run's.
   explicit TrajectoryLog(const std::filesystem::path& path, std::uint32_t first_step = 0)

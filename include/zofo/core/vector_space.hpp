@@ -210,7 +210,7 @@ template <NumberRange V>
   return {x.data(), x.size()};
 }
 
-/// Free functions found in zofo or beside the type: axpy, dot, norm, scale, assign, zeros_like. The zero of a
+/// Free functions found in zofo or next to the type: axpy, dot, norm, scale, assign, zeros_like. The zero of a
 /// view (concept View) owns its numbers.
 template <class V>
 concept VectorSpace = requires(const V& x, V& y, double a) {

@@ -38,7 +38,7 @@ struct Adam {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules and of the bias correction
     Memory<P> first;          ///< mean of gradients; empty before the first step
     Memory<P> second;         ///< mean of their squares
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(steps, first, second);

@@ -16,7 +16,7 @@ struct GradientDescent {
   template <class P>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(steps);

@@ -48,7 +48,7 @@ InnerStep inner_step(const O& optimizer, Objective& objective, P& x, typename O:
 /// Steps from x until the gradient norm is at most `budget.tolerance` or `budget.steps` were taken (one,
 /// whatever the budget, for optimizers of concept NeedsMinimiser); one more gradient gives the report's value
 /// and norm at the point where it ended. The step that sees a small gradient has moved x already, so the end
-/// is evaluated again: `converged` always describes the returned x, and the solve goes on where x is not good
+/// is evaluated again: `converged` always describes the returned x, and the solve continues where x is not good
 /// enough.
 ///
 /// Throws Error when an evaluation is not finite or of another size, with the step's number within this

@@ -39,7 +39,7 @@ struct Lbfgs {
     Memory<P> change;        ///< y
     double curvature = 0.0;  ///< sᵀy; 0 where nothing is kept yet
     double scale = 0.0;      ///< sᵀy/yᵀy
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(step, change, curvature, scale);
@@ -55,7 +55,7 @@ struct Lbfgs {
     Memory<P> previous;                ///< x_{k−1}; empty before the first step
     Memory<P> previous_gradient;       ///< ∇g(x_{k−1})
     std::vector<double> coefficients;  ///< scratch of the recursion
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(steps, pairs, next, previous, previous_gradient);

@@ -29,7 +29,7 @@ struct Nesterov {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules and of β
     Memory<P> previous;       ///< x_{k−1}; empty before the first step
     Memory<P> ahead;          ///< scratch: y, from `point` to `update`
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(steps, previous);

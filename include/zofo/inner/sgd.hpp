@@ -24,7 +24,7 @@ struct Sgd {
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
     Memory<P> velocity;       ///< v; empty before the first step with momentum
-    /// What must be saved to go on later.
+    /// What must be saved to continue later.
     template <class A>
     void fields(A& archive) {
       archive(steps, velocity);

@@ -21,9 +21,9 @@ namespace zofo::llm {
 /// Error, headed by `file` and line, where a neutral prompt is blank.
 template <class Backend>
 void calibrate(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
-               const typename Backend::Vector* adapter, const RowEncoder& encoder,
-               std::vector<EncodedRow>& rows, std::string_view file) {
-  std::vector<EncodedRow> neutral;           // the distinct ones
+               const typename Backend::Vector* adapter, const ExampleEncoder& encoder,
+               std::vector<EncodedExample>& rows, std::string_view file) {
+  std::vector<EncodedExample> neutral;           // the distinct ones
   std::vector<std::size_t> of(rows.size());  // each row's
   std::map<std::pair<const OptionTokens*, std::string>, std::size_t> seen;
   for (std::size_t i = 0; i < rows.size(); ++i) {

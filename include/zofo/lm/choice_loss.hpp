@@ -42,7 +42,7 @@ inline double choice_loss(std::span<const double> scores, int label, std::span<d
 /// The loss that `options` ask for: choice_loss, or minus the right option's score.
 inline double score_loss(const OptionTokens& options, std::span<const double> scores, int label,
                          std::span<double> slope = {}) {
-  if (options.loss == data::Loss::options) return choice_loss(scores, label, slope);
+  if (options.loss == data::Loss::choices) return choice_loss(scores, label, slope);
   for (std::size_t i = 0; i < slope.size(); ++i) slope[i] = static_cast<int>(i) == label ? -1.0 : 0.0;
   return -scores[static_cast<std::size_t>(label)];
 }
@@ -63,20 +63,20 @@ inline double row_loss(std::span<const double> logprobs, const OptionTokens& opt
 }
 
 /// Log-probabilities that rows packed one after the other ask for.
-inline std::size_t targets_of(std::span<const EncodedRow* const> rows) {
+inline std::size_t targets_of(std::span<const EncodedExample* const> rows) {
   std::size_t sum = 0;
-  for (const EncodedRow* row : rows) sum += row->options->targets();
+  for (const EncodedExample* row : rows) sum += row->options->targets();
   return sum;
 }
 
 /// Mean loss of rows packed one after the other. `logprobs` holds targets_of(rows) numbers; `slope`, if not
 /// empty, has the same length and gains weight × the gradient of that mean.
-inline double mean_loss(std::span<const double> logprobs, std::span<const EncodedRow* const> rows,
+inline double mean_loss(std::span<const double> logprobs, std::span<const EncodedExample* const> rows,
                         double weight = 1.0, std::span<double> slope = {}) {
   const auto count = static_cast<double>(rows.size());
   double sum = 0.0;
   std::size_t at = 0;
-  for (const EncodedRow* row : rows) {
+  for (const EncodedExample* row : rows) {
     const std::size_t length = row->options->targets();
     sum += row_loss(logprobs.subspan(at, length), *row->options, row->label, weight / count,
                     slope.empty() ? slope : slope.subspan(at, length));

@@ -53,10 +53,10 @@ inline Tokens encode_prompt(const Model& model, std::string_view text) {
 
 /// Turns examples of one task into rows, which leave an adapter the `taken` positions that it takes. Borrows
 /// the model, the task and the demonstrations.
-class RowEncoder {
+class ExampleEncoder {
  public:
-  RowEncoder(const Model& model, const data::Task& task, Purpose purpose,
-             std::span<const std::string> demonstrations = {}, std::uint32_t taken = 0)
+  ExampleEncoder(const Model& model, const data::Task& task, Purpose purpose,
+                 std::span<const std::string> demonstrations = {}, std::uint32_t taken = 0)
       : model_(&model), task_(&task), demonstrations_(demonstrations), taken_(taken) {
     one_ = purpose == Purpose::training && task.loss == data::Loss::answer;
     if (task.kind == data::Kind::choice) share_options();
@@ -64,8 +64,8 @@ class RowEncoder {
 
   /// The row of an example, which it borrows. Throws Error, headed by `place`, if it does not fit the
   /// context.
-  [[nodiscard]] EncodedRow operator()(const data::Example& example, std::string_view place) const {
-    EncodedRow row;
+  [[nodiscard]] EncodedExample operator()(const data::Example& example, std::string_view place) const {
+    EncodedExample row;
     row.example = &example;
     if (task_->kind == data::Kind::choice) {
       const auto label = static_cast<std::size_t>(example.label);
@@ -82,7 +82,7 @@ class RowEncoder {
 
   /// The row without what tells of it: the same options after the neutral prompt. Throws Error, headed by
   /// `place`, where the task has none.
-  [[nodiscard]] EncodedRow neutral(const EncodedRow& row, std::string_view place) const {
+  [[nodiscard]] EncodedExample neutral(const EncodedExample& row, std::string_view place) const {
     const auto ids = [&](const std::string& text) {
       require(!data::is_blank(text), "{}: the prompt without the row is blank: neutral must be given", place);
       return encode_prompt(*model_, text);
@@ -91,14 +91,14 @@ class RowEncoder {
     OptionTokens options = *row.options;
     std::vector<Tokens> prompts;
     for (const data::Continuation& each : row.example->continuations) prompts.push_back(ids(each.neutral));
-    EncodedRow made{split_prompts(std::move(prompts), options), row.label};
+    EncodedExample made{split_prompts(std::move(prompts), options), row.label};
     made.options = std::make_shared<const OptionTokens>(std::move(options));
     return made;
   }
 
  private:
   void share_options() {
-    OptionTokens all = encode_options(*model_, task_->options);
+    OptionTokens all = encode_options(*model_, task_->choices);
     all.score = task_->score;
     all.loss = task_->loss;
     if (!one_) return shared_.push_back(std::make_shared<const OptionTokens>(std::move(all)));
@@ -107,7 +107,7 @@ class RowEncoder {
           std::make_shared<const OptionTokens>(OptionTokens{{option}, {}, all.score, all.loss}));
   }
 
-  void encode_continuations(const data::Example& example, EncodedRow& row) const {
+  void encode_continuations(const data::Example& example, EncodedExample& row) const {
     OptionTokens options{{}, {}, task_->score, task_->loss};
     std::span<const data::Continuation> given = example.continuations;
     if (one_) given = given.subspan(static_cast<std::size_t>(example.label), 1);
@@ -168,10 +168,11 @@ class RowEncoder {
 
 /// The first `limit` examples (0: all) as rows, which borrow them. Throws Error (file, line) on a prompt
 /// longer than the context.
-inline std::vector<EncodedRow> encode_rows(const RowEncoder& encoder, std::span<const data::Example> examples,
-                                           std::size_t limit, std::string_view file) {
+inline std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,
+                                                   std::span<const data::Example> examples, std::size_t limit,
+                                                   std::string_view file) {
   if (limit != 0) examples = examples.first(std::min(limit, examples.size()));
-  std::vector<EncodedRow> rows;
+  std::vector<EncodedExample> rows;
   rows.reserve(examples.size());
   for (const data::Example& example : examples)
     rows.push_back(encoder(example, fmt::format("{}:{}", file, example.line)));

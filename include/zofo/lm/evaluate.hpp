@@ -65,13 +65,14 @@ template <class Backend>
 std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& transformer,
                                             const typename Backend::Theta& theta,
                                             const typename Backend::Vector* adapter,
-                                            std::span<const EncodedRow> rows, std::size_t* tokens = nullptr) {
+                                            std::span<const EncodedExample> rows,
+                                            std::size_t* tokens = nullptr) {
   std::vector<std::vector<double>> scores;
   scores.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size();) {
     model::Batch batch;
     std::size_t end = row;
-    while (end < rows.size() && batch.tokens.size() < Backend::tokens_that_fill)
+    while (end < rows.size() && batch.tokens.size() < Backend::max_batch_tokens)
       pack_row(batch, rows[end++], adapter == nullptr ? -1 : 0);
     const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
     if (tokens != nullptr) *tokens += batch.tokens.size();
@@ -87,14 +88,14 @@ std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& tr
 namespace detail {
 
 /// Where several candidates are right, any of them counts as the label.
-inline int label_met(const EncodedRow& row, int prediction) {
+inline int label_met(const EncodedExample& row, int prediction) {
   if (row.example == nullptr) return row.label;
   return std::ranges::find(row.example->right, prediction) != row.example->right.end() ? prediction
                                                                                        : row.label;
 }
 
 /// The mean score of the chosen candidates' texts, where rows have references and candidates.
-inline std::optional<data::AnswerScore> chosen_answers(std::span<const EncodedRow> rows,
+inline std::optional<data::AnswerScore> chosen_answers(std::span<const EncodedExample> rows,
                                                        std::span<const int> predictions,
                                                        data::AnswerRule rule) {
   data::AnswerScore sum;
@@ -116,7 +117,7 @@ inline std::optional<data::AnswerScore> chosen_answers(std::span<const EncodedRo
 /// loss alone: it chooses nothing. Throws Error if there are no rows.
 template <class Backend>
 Scores evaluate(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
-                const typename Backend::Vector* adapter, std::span<const EncodedRow> rows,
+                const typename Backend::Vector* adapter, std::span<const EncodedExample> rows,
                 data::AnswerRule rule = data::AnswerRule::squad) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
   const auto start = std::chrono::steady_clock::now();

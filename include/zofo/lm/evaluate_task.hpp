@@ -8,19 +8,19 @@
 #include "zofo/data/task_definition.hpp"
 #include "zofo/lm/evaluate.hpp"
 #include "zofo/lm/generate.hpp"
-#include "zofo/lm/text_extent.hpp"
+#include "zofo/lm/sequence_bounds.hpp"
 
 namespace zofo::llm {
 
 /// What the texts of rows are written with, where the model writes the task's answers; nothing elsewhere.
 /// `taken`: positions that an adapter takes of each text's context.
 template <class Backend>
-TextExtent written_extent(const model::Config& config, std::size_t taken, std::span<const EncodedRow> rows,
-                          const data::Task& task) {
+SequenceBounds written_extent(const model::Config& config, std::size_t taken,
+                              std::span<const EncodedExample> rows, const data::Task& task) {
   if (task.kind != data::Kind::generate) return {};
   const std::vector<Tokens> prompts = prompts_of(rows);
-  const std::size_t positions = text_positions(config, prompts, task.max_new_tokens, taken);
-  return {GreedyOptions{}.extent<Backend>(config, prompts.size(), positions),
+  const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, taken);
+  return {GreedyOptions{}.capacity<Backend>(config, prompts.size(), positions),
           tokens_read_together<Backend>(prompts)};
 }
 
@@ -29,13 +29,13 @@ TextExtent written_extent(const model::Config& config, std::size_t taken, std::s
 template <class Backend>
 Scores evaluate_task(const Model& model, model::BasicTransformer<Backend>& transformer,
                      const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
-                     std::span<const EncodedRow> rows, const data::Task& task) {
+                     std::span<const EncodedExample> rows, const data::Task& task) {
   Scores scores = evaluate(transformer, theta, adapter, rows, task.answer_rule);
   if (task.kind != data::Kind::generate) return scores;
   const Generator greedy = [&](std::span<const Tokens> prompts, const EndOfText& end) {
-    return cached_greedy_texts(model, transformer, theta, adapter, prompts, end);
+    return cached_greedy_sequences(model, transformer, theta, adapter, prompts, end);
   };
-  scores.answers = evaluate_texts(greedy, rows, task);
+  scores.answers = evaluate_generated(greedy, rows, task);
   return scores;
 }
 

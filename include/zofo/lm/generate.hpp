@@ -20,7 +20,7 @@
 
 namespace zofo::llm {
 
-/// Writes a text after each prompt; whatever offers this can take the place of greedy_texts.
+/// Writes a text after each prompt; whatever offers this can take the place of greedy_sequences.
 using Generator =
     std::function<std::vector<std::string>(std::span<const Tokens> prompts, const EndOfText& end)>;
 
@@ -35,47 +35,49 @@ std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
 }
 /// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
-std::vector<Writing> writings(const model::BasicTransformer<Backend>& transformer,
-                              const typename Backend::Vector* adapter, std::span<const Tokens> prompts) {
+std::vector<Generation> generations(const model::BasicTransformer<Backend>& transformer,
+                                    const typename Backend::Vector* adapter,
+                                    std::span<const Tokens> prompts) {
   const std::size_t taken = positions_taken(transformer, adapter);
-  text_positions(transformer.config(), prompts, 1, taken);
-  std::vector<Writing> all;
+  sequence_positions(transformer.config(), prompts, 1, taken);
+  std::vector<Generation> all;
   for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
   return all;
 }
-inline std::vector<std::string> texts_of(std::vector<Writing>&& all) {
+inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
   std::vector<std::string> texts;
-  for (Writing& each : all) texts.push_back(std::move(each.text));
+  for (Generation& each : all) texts.push_back(std::move(each.text));
   return texts;
 }
 
 }  // namespace detail
 
-/// The cache that write_greedily takes. Throws Error as it does.
+/// The cache that greedy_decode takes. Throws Error as it does.
 template <class Backend>
-model::CacheExtent text_extent(const model::BasicTransformer<Backend>& transformer,
-                               const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                               const EndOfText& end, const GreedyOptions& options) {
+model::CacheCapacity sequence_bounds(const model::BasicTransformer<Backend>& transformer,
+                                     const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                                     const EndOfText& end, const GreedyOptions& options) {
   options.check();
   end.check();
   const std::size_t taken = detail::positions_taken(transformer, adapter);
-  const std::size_t positions = text_positions(transformer.config(), prompts, end.max_tokens, taken);
-  return options.template extent<Backend>(transformer.config(), prompts.size(), positions);
+  const std::size_t positions = sequence_positions(transformer.config(), prompts, end.max_tokens, taken);
+  return options.template capacity<Backend>(transformer.config(), prompts.size(), positions);
 }
 
 /// The most probable token again and again, each prompt read once into a key/value cache and each token
 /// after it once. Ties go to the lower id. `told(i, writing)`, if given, hears of text i after each token.
 /// Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
-std::vector<Writing> write_greedily(const Model& model, model::BasicTransformer<Backend>& transformer,
-                                    const typename Backend::Theta& theta,
-                                    const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                                    const EndOfText& end, const GreedyOptions& options = {},
-                                    const std::function<void(std::size_t, const Writing&)>& told = {}) {
-  const model::CacheExtent extent = text_extent(transformer, adapter, prompts, end, options);
-  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
+std::vector<Generation> greedy_decode(const Model& model, model::BasicTransformer<Backend>& transformer,
+                                      const typename Backend::Theta& theta,
+                                      const typename Backend::Vector* adapter,
+                                      std::span<const Tokens> prompts, const EndOfText& end,
+                                      const GreedyOptions& options = {},
+                                      const std::function<void(std::size_t, const Generation&)>& told = {}) {
+  const model::CacheCapacity capacity = sequence_bounds(transformer, adapter, prompts, end, options);
+  std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
-  GreedyWriter<Backend> writer(transformer, extent);
+  GreedyDecoder<Backend> writer(transformer, capacity);
   writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
     if (told) told(i, all[i]);
@@ -85,32 +87,32 @@ std::vector<Writing> write_greedily(const Model& model, model::BasicTransformer<
 }
 /// Its texts alone.
 template <class Backend>
-std::vector<std::string> cached_greedy_texts(const Model& model,
-                                             model::BasicTransformer<Backend>& transformer,
-                                             const typename Backend::Theta& theta,
-                                             const typename Backend::Vector* adapter,
-                                             std::span<const Tokens> prompts, const EndOfText& end,
-                                             const GreedyOptions& options = {}) {
-  return detail::texts_of(write_greedily(model, transformer, theta, adapter, prompts, end, options));
+std::vector<std::string> cached_greedy_sequences(const Model& model,
+                                                 model::BasicTransformer<Backend>& transformer,
+                                                 const typename Backend::Theta& theta,
+                                                 const typename Backend::Vector* adapter,
+                                                 std::span<const Tokens> prompts, const EndOfText& end,
+                                                 const GreedyOptions& options = {}) {
+  return detail::texts_of(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
 }
 
-/// The most probable token again and again, the whole text read anew for each: slow, and what a faster
+/// The most probable token again and again, the whole text read again for each: slow, and what a faster
 /// generator must agree with. Ties go to the lower id. Throws Error on a prompt without a token or beyond the
 /// context.
 template <class Backend>
-std::vector<std::string> greedy_texts(const Model& model, model::BasicTransformer<Backend>& transformer,
-                                      const typename Backend::Theta& theta,
-                                      const typename Backend::Vector* adapter,
-                                      std::span<const Tokens> prompts, const EndOfText& end) {
+std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransformer<Backend>& transformer,
+                                          const typename Backend::Theta& theta,
+                                          const typename Backend::Vector* adapter,
+                                          std::span<const Tokens> prompts, const EndOfText& end) {
   end.check();
-  std::vector<Writing> all = detail::writings(transformer, adapter, prompts);
+  std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
   for (bool more = true; more;) {
     more = false;
     for (std::size_t next = 0; next < all.size();) {
       model::Batch batch;
-      std::vector<Writing*> written;
-      for (; next < all.size() && batch.tokens.size() < Backend::tokens_that_fill; ++next) {
+      std::vector<Generation*> written;
+      for (; next < all.size() && batch.tokens.size() < Backend::max_batch_tokens; ++next) {
         if (all[next].ending != Ending::none) continue;
         const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
         const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
@@ -139,20 +141,20 @@ std::size_t tokens_read_together(std::span<const Tokens> prompts) {
     longest = std::max(longest, each.size());
     all += each.size();
   }
-  return std::max(longest, std::min(all, Backend::tokens_that_fill));
+  return std::max(longest, std::min(all, Backend::max_batch_tokens));
 }
 
 /// What is written after.
-inline std::vector<Tokens> prompts_of(std::span<const EncodedRow> rows) {
+inline std::vector<Tokens> prompts_of(std::span<const EncodedExample> rows) {
   std::vector<Tokens> prompts;
-  for (const EncodedRow& row : rows) prompts.push_back(row.prompt);
+  for (const EncodedExample& row : rows) prompts.push_back(row.prompt);
   return prompts;
 }
 
 /// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
 /// examples. Throws Error if there are no rows.
-inline data::AnswerScore evaluate_texts(const Generator& generator, std::span<const EncodedRow> rows,
-                                        const data::Task& task) {
+inline data::AnswerScore evaluate_generated(const Generator& generator, std::span<const EncodedExample> rows,
+                                            const data::Task& task) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
   const std::vector<Tokens> prompts = prompts_of(rows);
   const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});

@@ -46,7 +46,7 @@ inline bool is_control(const Model& model, std::int32_t id) {
 }  // namespace detail
 
 /// A text being written after a prompt.
-struct Writing {
+struct Generation {
   Tokens tokens;           ///< the prompt and what was written
   std::size_t prompt = 0;  ///< tokens of the prompt
   std::size_t taken = 0;   ///< positions that the adapter takes of the context

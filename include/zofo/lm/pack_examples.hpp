@@ -34,7 +34,7 @@ inline void pack_row(model::Batch& batch, const Tokens& prompt, const OptionToke
   }
 }
 /// Packs one row.
-inline void pack_row(model::Batch& batch, const EncodedRow& row, int adapter) {
+inline void pack_row(model::Batch& batch, const EncodedExample& row, int adapter) {
   pack_row(batch, row.prompt, *row.options, adapter);
 }
 

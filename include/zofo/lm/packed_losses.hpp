@@ -18,7 +18,7 @@
 namespace zofo::llm {
 
 /// Tokens that a row takes in a packed pass.
-inline std::size_t packed_tokens(const EncodedRow& row) {
+inline std::size_t packed_tokens(const EncodedExample& row) {
   if (row.options->single()) return row.prompt.size();
   std::size_t tokens = 0;
   for (std::size_t i = 0; i < row.options->options.size(); ++i)
@@ -27,26 +27,27 @@ inline std::size_t packed_tokens(const EncodedRow& row) {
 }
 
 /// Rows under one adapter. Its loss is the mean loss of the rows; 0 for no rows.
-struct RowsPart {
-  std::vector<const EncodedRow*> rows;
+struct ExamplesPart {
+  std::vector<const EncodedExample*> rows;
   int adapter = -1;     ///< index into the adapters of the call, −1: none
   double weight = 1.0;  ///< of its loss in the gradient
 };
 
 /// Parts one after the other. Those of one adapter should be neighbours (model::Batch).
-inline model::Batch pack_parts(std::span<const RowsPart> parts) {
+inline model::Batch pack_parts(std::span<const ExamplesPart> parts) {
   model::Batch batch;
-  for (const RowsPart& part : parts)
-    for (const EncodedRow* row : part.rows) pack_row(batch, *row, part.adapter);
+  for (const ExamplesPart& part : parts)
+    for (const EncodedExample* row : part.rows) pack_row(batch, *row, part.adapter);
   return batch;
 }
 
 /// The loss of each part; `slopes`, if not empty, gains weight × the gradient of it in each log-probability.
-inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std::span<const RowsPart> parts,
+inline std::vector<double> losses_of_parts(std::span<const double> logprobs,
+                                           std::span<const ExamplesPart> parts,
                                            std::span<double> slopes = {}) {
   std::vector<double> losses;
   std::size_t at = 0;
-  for (const RowsPart& part : parts) {
+  for (const ExamplesPart& part : parts) {
     if (part.rows.empty()) {
       losses.push_back(0.0);
       continue;
@@ -63,7 +64,8 @@ inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std
 template <class Backend, class D>
 std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& transformer,
                                              const typename Backend::Theta& theta, const D& perturbation,
-                                             std::span<const Probe> probes, std::span<const RowsPart> parts,
+                                             std::span<const Probe> probes,
+                                             std::span<const ExamplesPart> parts,
                                              std::span<const typename Backend::Vector* const> adapters) {
   std::vector<std::vector<double>> losses;
   for (const auto& logprobs :
@@ -75,7 +77,7 @@ std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& t
 /// Losses of the parts; gradients[i] becomes that of Σ weight × loss over the parts of adapter i.
 template <class Backend>
 std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer,
-                                   const typename Backend::Theta& theta, std::span<const RowsPart> parts,
+                                   const typename Backend::Theta& theta, std::span<const ExamplesPart> parts,
                                    std::span<const typename Backend::Vector* const> adapters,
                                    std::span<typename Backend::Vector* const> gradients) {
   std::vector<double> losses;
@@ -91,14 +93,14 @@ std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer
 }
 
 /// Tokens that the rows of the parts take in a packed pass.
-inline std::size_t packed_tokens(std::span<const RowsPart> parts) {
+inline std::size_t packed_tokens(std::span<const ExamplesPart> parts) {
   std::size_t tokens = 0;
-  for (const RowsPart& part : parts)
-    for (const EncodedRow* row : part.rows) tokens += packed_tokens(*row);
+  for (const ExamplesPart& part : parts)
+    for (const EncodedExample* row : part.rows) tokens += packed_tokens(*row);
   return tokens;
 }
 
-/// Values and gradients in several adapters, in one pass as long as no more than Backend::tokens_that_fill
+/// Values and gradients in several adapters, in one pass as long as no more than Backend::max_batch_tokens
 /// tokens share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here;
 /// `count(parts)` is called for every pass. Without examples value and gradient are 0.
 template <class Backend, class PartsOf, class Count>
@@ -107,7 +109,7 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
                       Count&& count) {
   using Vector = typename Backend::Vector;
   using Request = GradientRequest<Vector>;
-  std::vector<RowsPart> parts;
+  std::vector<ExamplesPart> parts;
   std::vector<Request*> sharing;
   std::vector<std::size_t> ends;  // of each request's share of `parts`
   std::vector<const Vector*> adapters;
@@ -115,9 +117,9 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
   std::size_t tokens = 0;
   const auto pass = [&] {
     if (sharing.empty()) return;
-    count(std::span<const RowsPart>(parts));
+    count(std::span<const ExamplesPart>(parts));
     const std::vector<double> losses =
-        part_gradients(transformer, theta, std::span<const RowsPart>(parts),
+        part_gradients(transformer, theta, std::span<const ExamplesPart>(parts),
                        std::span<const Vector* const>(adapters), std::span<Vector* const>(gradients));
     std::size_t from = 0;
     for (std::size_t i = 0; i < sharing.size(); ++i)
@@ -127,14 +129,14 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
   };
   for (Request& request : requests) {
     request.value = 0.0;
-    std::vector<RowsPart> own = parts_of(std::as_const(request));
+    std::vector<ExamplesPart> own = parts_of(std::as_const(request));
     const std::size_t more = packed_tokens(own);
     if (more == 0) {
       *request.gradient = zeros_like(*request.adapter);
       continue;
     }
-    if (tokens + more > Backend::tokens_that_fill) pass();
-    for (RowsPart& part : own) part.adapter = static_cast<int>(sharing.size());
+    if (tokens + more > Backend::max_batch_tokens) pass();
+    for (ExamplesPart& part : own) part.adapter = static_cast<int>(sharing.size());
     tokens += more;
     std::ranges::move(own, std::back_inserter(parts));
     sharing.push_back(&request);

@@ -17,11 +17,11 @@ namespace zofo::model {
 
 /// Ranges of θ at the probes of one direction, in the order that the forward pass asks for them: θ's own
 /// where no noise is asked for, else scratch, which the next range overwrites. Borrows all it is given.
-template <class Law>
+template <class Distribution>
 class CpuProbed {
  public:
-  CpuProbed(const Parameters& theta, Law law, std::span<const Probe> group, std::vector<float>& scratch)
-      : theta_(theta), law_(std::move(law)), group_(group), scratch_(scratch) {}
+  CpuProbed(const Parameters& theta, Distribution distribution, std::span<const Probe> group, std::vector<float>& scratch)
+      : theta_(theta), distribution_(std::move(distribution)), group_(group), scratch_(scratch) {}
 
   void set_ranges(std::vector<WeightRange> ranges) { ranges_ = std::move(ranges); }
   [[nodiscard]] std::size_t count() const { return ranges_.size(); }
@@ -29,7 +29,7 @@ class CpuProbed {
   void begin(CpuCall& /*call*/) const {}
 
   /// Range i at each probe; valid until the next range is asked for.
-  PlacedRange<float> at(std::size_t i) {
+  ParameterRange<float> at(std::size_t i) {
     const Layout& layout = theta_.layout();
     const WeightRange& range = ranges_[i];
     const float* base = theta_.values().data() + range.offset(layout);
@@ -42,7 +42,7 @@ class CpuProbed {
       const Tensor& tensor = layout.tensors()[t];
       const std::size_t n =
           range.rows > 0 ? range.rows * tensor.cols : static_cast<std::size_t>(tensor.size());
-      write_probed(law_, group_, static_cast<std::uint32_t>(t), std::uint64_t{range.row} * tensor.cols, base,
+      write_probed(distribution_, group_, static_cast<std::uint32_t>(t), std::uint64_t{range.row} * tensor.cols, base,
                    n, out);
       base += n;
       for (float*& o : out) o += n;
@@ -91,13 +91,13 @@ class CpuProbed {
       for (std::size_t i = 0; i < width; ++i) out[i] += x[i];
       return;
     }
-    law_.fill(group_[probe].direction, static_cast<std::uint32_t>(tensor), offset, z.data(), width);
+    distribution_.fill(group_[probe].direction, static_cast<std::uint32_t>(tensor), offset, z.data(), width);
     const auto scale = static_cast<float>(group_[probe].scale);
     for (std::size_t i = 0; i < width; ++i) out[i] += x[i] + scale * z[i];
   }
 
   const Parameters& theta_;
-  Law law_;
+  Distribution distribution_;
   std::span<const Probe> group_;
   std::vector<float>& scratch_;
   std::vector<WeightRange> ranges_;

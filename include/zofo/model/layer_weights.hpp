@@ -30,7 +30,7 @@ struct WeightRange {
 
 /// A range's weights where its first tensor lies at `base`: gives each tensor's, null outside the range.
 template <class T>
-struct PlacedRange {
+struct ParameterRange {
   const Layout* layout = nullptr;
   WeightRange range;
   tensor::PerProbe<T> base;
@@ -45,7 +45,7 @@ struct PlacedRange {
 /// The three steps of a block's forward pass. A step at two probes of SmolLM2-135M is 14 MiB at most, so
 /// probed weights stay in a CPU's last-level cache until their product.
 enum class Stage : std::uint8_t { attention, ffn_in, ffn_out };
-inline constexpr std::size_t stages_of_a_block = 3;
+inline constexpr std::size_t stages_per_block = 3;
 
 /// The tensors that a stage of a block reads.
 inline WeightRange stage_range(const Layout& layout, std::size_t layer, Stage stage) {
@@ -97,7 +97,7 @@ struct LayerWeights {
     const Layout& layout = theta.layout();
     const std::size_t first = layout.layer_first(layer);
     const WeightRange block{first, layout.layer_first(layer + 1) - first};
-    return at(layout, layer, PlacedRange<T>{&layout, block, {theta.data(first), 0}});
+    return at(layout, layer, ParameterRange<T>{&layout, block, {theta.data(first), 0}});
   }
 };
 

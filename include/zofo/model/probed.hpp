@@ -43,8 +43,8 @@ inline std::vector<ProbeGroup> group_probes(std::span<const Probe> probes) {
 
 /// out[j][i] = x[i] + scales[j]·z[offset + i] for every probe j of a group; z is generated once, a cache
 /// line's worth of chunks at a time.
-template <class Law>
-void write_probed(const Law& law, std::span<const Probe> group, std::uint32_t stream, std::uint64_t offset,
+template <class Distribution>
+void write_probed(const Distribution& distribution, std::span<const Probe> group, std::uint32_t stream, std::uint64_t offset,
                   const float* x, std::size_t n, std::span<float* const> out) {
   constexpr std::size_t chunk = 2048;
   const std::size_t chunks = (n + chunk - 1) / chunk;
@@ -53,7 +53,7 @@ void write_probed(const Law& law, std::span<const Probe> group, std::uint32_t st
     std::array<float, chunk> z;
     const std::size_t first = c * chunk;
     const std::size_t count = std::min(chunk, n - first);
-    law.fill(group[0].direction, stream, offset + first, z.data(), count);
+    distribution.fill(group[0].direction, stream, offset + first, z.data(), count);
     for (std::size_t j = 0; j < group.size(); ++j) {
       const auto scale = static_cast<float>(group[j].scale);
       float* y = out[j] + first;

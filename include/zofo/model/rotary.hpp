@@ -9,7 +9,7 @@
 
 namespace zofo::model {
 
-/// A frequency slowed down as the scaling says. Sources: Chen et al. 2023 (linear); Llama 3.1's model card
+/// A frequency slowed down as the scaling says. Sources: Chen et al. 2023 (linear); Llama 3.1's model GPU
 /// and configuration (llama3).
 inline double scaled_frequency(const RopeScaling& scaling, double frequency) {
   const auto factor = static_cast<double>(scaling.factor);

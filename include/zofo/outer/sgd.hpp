@@ -43,13 +43,13 @@ struct Sgd {
     for (const ZoTerm& term : gradient.terms) {
       const double step = -rate_now * term.coefficient;
       if (step == 0.0) continue;
-      if constexpr (MovesAlong<Theta, D>)
+      if constexpr (AppliesUpdate<Theta, D>)
         state.terms.push_back({term.direction, step});
       else
         perturbation.add(theta, term.direction, step);
     }
-    if constexpr (MovesAlong<Theta, D>)
-      if (!state.terms.empty()) move_along(theta, perturbation, std::span<const ZoTerm>(state.terms));
+    if constexpr (AppliesUpdate<Theta, D>)
+      if (!state.terms.empty()) apply_update(theta, perturbation, std::span<const ZoTerm>(state.terms));
     ++state.steps;
   }
 };

@@ -1,44 +1,36 @@
-/// @file Whole files as bytes, and messages that say which file they speak of.
+/// @file Reading whole files, and error messages that name the file.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
 
-#include "zofo/core/error.hpp"
+#include "zofo/core/error_type.hpp"
 
 namespace zofo::parse {
 
-/// Calls read() and puts `place` before what an Error of it says.
+namespace detail {
+
+/// Throws Error with the message "place: message".
+[[noreturn]] void fail_at(std::string_view place, const char* message);
+
+}  // namespace detail
+
+/// Returns read(). Puts "place: " before the message of an Error that read() throws.
 template <class Read>
-auto with_place(std::string_view place, Read&& read) {
+auto with_path(std::string_view place, Read&& read) {
   try {
     return read();
   } catch (const Error& error) {
-    fail("{}: {}", place, error.what());
+    detail::fail_at(place, error.what());
   }
 }
 
-/// The bytes of a file. Throws Error naming it when it is no regular file, has more than `most` bytes, or
-/// cannot be read.
-inline std::string read_file(const std::filesystem::path& path,
-                             std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max()) {
-  std::error_code ignored;  // what cannot be looked at is no regular file either
-  require(std::filesystem::is_regular_file(path, ignored), "{}: must be a regular file", path.string());
-  const std::uintmax_t size = std::filesystem::file_size(path, ignored);
-  require(size <= most, "{}: {} bytes: must have at most {}", path.string(), size, most);
-  std::ifstream input(path, std::ios::binary);
-  require(input.is_open(), "{}: cannot be opened", path.string());
-  std::string bytes(size, '\0');
-  input.read(bytes.data(), static_cast<std::streamsize>(size));
-  bytes.resize(static_cast<std::size_t>(input.gcount()));
-  require(!input.bad(), "{}: reading failed", path.string());
-  return bytes;
-}
+/// Returns the bytes of a file. Throws Error naming the file when it is not a regular file, has more than
+/// `most` bytes, or cannot be read.
+std::string read_file(const std::filesystem::path& path,
+                      std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
 
 }  // namespace zofo::parse

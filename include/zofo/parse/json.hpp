@@ -1,83 +1,22 @@
-/// @file JSON from strangers, read one way everywhere: bounded in depth, no key twice, short printable
-/// complaints.
+/// @file Parses JSON from untrusted sources: bounded nesting, no duplicate keys, short printable messages.
+/// Callers that use the parsed value include <nlohmann/json.hpp>.
 #pragma once
 
-#include <cstddef>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <unordered_set>
-#include <vector>
-
-#include "zofo/core/error.hpp"
 
 namespace zofo::parse {
 
-/// Objects and arrays inside one another that a document may have. Copying and printing go down them on the
-/// stack.
+/// The number of nested objects and arrays that a document may have. The JSON library copies and prints
+/// values recursively, so the nesting bounds the stack.
 inline constexpr int deepest_json = 64;
 
-/// A value for messages: ASCII alone, cut short.
-inline std::string shown(const nlohmann::json& value) {
-  if (value.is_structured() && value.size() > 8)
-    return fmt::format("{} of {} entries", value.type_name(), value.size());
-  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return text.size() > 100 ? text.substr(0, 100) + "..." : text;
-}
+/// Returns a value as ASCII for a message, at most about 100 characters long.
+std::string shown(const nlohmann::json& value);
 
-namespace detail {
-
-/// Refuses what the parser itself would let pass: deep nesting and keys given twice.
-class JsonWatch {
- public:
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      require(depth < deepest_json, "broken JSON: nested deeper than {} levels", deepest_json);
-      keys_.emplace_back();
-    } else if (event == Event::object_end || event == Event::array_end) {
-      keys_.pop_back();
-    } else if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      require(keys_.back().insert(key).second, "key {} is there twice", shown(parsed));
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::unordered_set<std::string>> keys_;  // of the objects that are open
-};
-
-/// The parser's reason, short and printable: it may quote a whole line, and bytes that are no text.
-inline std::string json_reason(const nlohmann::json::exception& error) {
-  std::string reason = error.what();
-  if (reason.find("ill-formed UTF-8") != std::string::npos) return "invalid UTF-8";
-  const std::string marker = "syntax error ";
-  if (const auto start = reason.find(marker); start != std::string::npos)
-    reason.erase(0, start + marker.size());
-  constexpr std::size_t longest = 160;
-  if (reason.size() > longest) reason = reason.substr(0, longest) + "...";
-  for (char& c : reason)
-    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
-  return reason;
-}
-
-}  // namespace detail
-
-/// Parses a document in UTF-8. Throws Error, with the byte, for what is no JSON, is nested deeper than
-/// deepest_json or has a key twice in an object.
-inline nlohmann::json parse_json(std::string_view text) {
-  try {
-    // By reference: the parser copies the callback.
-    detail::JsonWatch watch;
-    return nlohmann::json::parse(text, [&watch](int depth, auto event, nlohmann::json& parsed) {
-      return watch(depth, event, parsed);
-    });
-  } catch (const nlohmann::json::parse_error& error) {
-    fail("broken JSON at byte {}: {}", error.byte, detail::json_reason(error));
-  } catch (const nlohmann::json::exception& error) {  // e.g. a number beyond double
-    fail("broken JSON: {}", detail::json_reason(error));
-  }
-}
+/// Parses a UTF-8 document. Throws Error with the byte position for invalid JSON, for a document nested
+/// deeper than deepest_json, and for an object with a duplicate key.
+nlohmann::json parse_json(std::string_view text);
 
 }  // namespace zofo::parse

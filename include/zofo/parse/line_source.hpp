@@ -1,81 +1,45 @@
-/// @file Lines of a file descriptor, and whether the next one has arrived already.
+/// @file Reads lines from a file descriptor and reports whether the next line has already arrived.
 #pragma once
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <utility>
-
-#include "zofo/core/error.hpp"
 
 namespace zofo::parse {
 
-/// Reads lines from a POSIX file descriptor, which it borrows.
+/// Reads lines from a POSIX file descriptor. The descriptor stays open and belongs to the caller.
 class LineSource {
  public:
-  /// `name` is the source's in errors.
+  /// `name` names the source in error messages.
   LineSource(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
 
+  /// The name given to the constructor.
   [[nodiscard]] const std::string& name() const { return name_; }
-  /// Waits for a line; its end is removed, and the last line needs none. False at the end. Throws Error when
-  /// reading fails.
-  bool next(std::string& line) {
-    while (!whole() && !ended_) read_some();
-    if (begin_ == text_.size()) return false;
-    const std::size_t end = whole() ? text_.find('\n', begin_) : text_.size();
-    line = text_.substr(begin_, end - begin_);
-    begin_ = end + (end < text_.size() ? 1 : 0);
-    searched_ = begin_;
-    return true;
-  }
 
-  /// True if next() need not wait for more input.
-  bool ready() {
-    while (!whole() && !ended_ && there()) read_some();
-    return whole() || (ended_ && begin_ < text_.size());
-  }
+  /// Waits for a line and stores it without its line feed; the last line may lack one. Returns false at the
+  /// end of the input. Throws Error when reading fails.
+  bool next(std::string& line);
+
+  /// True if next() would return without waiting for more input. Throws Error when reading fails.
+  bool ready();
 
  private:
-  // True if a line's end has been read; what was searched in vain is not searched again.
-  bool whole() {
-    const std::size_t end = text_.find('\n', searched_);
-    searched_ = std::min(end, text_.size());
-    return end != std::string::npos;
-  }
-  [[nodiscard]] bool there() const {
-    pollfd asked{descriptor_, POLLIN, 0};
-    return poll(&asked, 1, 0) > 0;
-  }
-  void read_some() {
-    text_.erase(0, begin_);
-    searched_ -= begin_;
-    begin_ = 0;
-    std::array<char, 65536> part{};
-    const ssize_t count = read(descriptor_, part.data(), part.size());
-    if (count < 0 && errno == EINTR) return;
-    require(count >= 0, "{}: reading failed: {}", name_, std::strerror(errno));
-    ended_ = count == 0;
-    text_.append(part.data(), static_cast<std::size_t>(count));
-  }
+  bool has_line();
+  [[nodiscard]] bool input_arrived() const;
+  void read_some();
 
   int descriptor_;
   std::string name_;
-  std::string text_;
-  std::size_t begin_ = 0, searched_ = 0;
+  std::string text_;          // what has been read
+  std::size_t begin_ = 0;     // of the next line
+  std::size_t searched_ = 0;  // no line feed is in [begin_, searched_)
   bool ended_ = false;
 };
 
-/// Answers lines in groups: `take(line, number)` collects one and returns true when the group is full;
-/// `answer()` answers the group and empties it. A group also ends where the next line has not arrived, so
-/// that who asks line by line gets an answer to each. Blank lines are skipped. What take throws is thrown
-/// once the lines before are answered.
+/// Answers lines in groups: `take(line, number)` collects one line and returns true when the group is full;
+/// `answer()` answers the group and empties it. A group also ends when the next line has not arrived, so that
+/// a client that waits for each answer gets it. Blank lines are skipped. An exception from take is rethrown
+/// after the lines before it have been answered.
 template <class Take, class Answer>
 void answer_lines(LineSource& lines, Take&& take, Answer&& answer) {
   std::size_t number = 0;

@@ -48,18 +48,18 @@ concept StatefulPerturbation = std::default_initializable<typename D::State> &&
   distribution.learn(update, state);
 };
 
-/// θ that is updated where it is stored, off the CPU: `move_along(θ, perturbation, terms)`, θ ← θ + Σ
+/// θ that is updated where it is stored, off the CPU: `apply_update(θ, perturbation, terms)`, θ ← θ + Σ
 /// coefficient z(direction), read and written once.
 template <class Theta, class D>
-concept MovesAlong = requires(Theta& theta, const D& perturbation, std::span<const ZoTerm> terms) {
-  move_along(theta, perturbation, terms);
+concept AppliesUpdate = requires(Theta& theta, const D& perturbation, std::span<const ZoTerm> terms) {
+  apply_update(theta, perturbation, terms);
 };
 
-/// θ ← θ + a z(direction) by move_along.
+/// θ ← θ + a z(direction) by apply_update.
 template <class Theta, class D>
 void move_one(Theta& theta, const D& perturbation, Direction direction, double a) {
   const ZoTerm term{direction, a};
-  move_along(theta, perturbation, std::span(&term, 1));
+  apply_update(theta, perturbation, std::span(&term, 1));
 }
 
 /// `fill(direction, tensor, offset, z, n)`: any piece of z, of any tensor, on its own.

@@ -196,7 +196,7 @@ class HyperCleaning {
 }
 
 /// What `random_hyper_cleaning` is made from. With few validation rows and little ridge the weights overfit:
-/// φ goes on falling while the AUC falls too.
+/// φ continues falling while the AUC falls too.
 struct HyperCleaningOptions {
   Eigen::Index train = 100, validation = 300;  ///< rows
   Eigen::Index features = 6;                   ///< f, without the constant column that is added

@@ -66,11 +66,11 @@ inline void check_batch(Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));
   uniforms(Direction{masked_seed(sample.seed, SeedMask::rows), sample.step, sample.stream},
            stream_number(RowStream::batch), 0, u.data(), u.size());
-  std::vector<Eigen::Index> drawn;
-  drawn.reserve(u.size());
+  std::vector<Eigen::Index> sampled;
+  sampled.reserve(u.size());
   for (const double x : u)
-    drawn.push_back(std::min(static_cast<Eigen::Index>(x * static_cast<double>(rows)), rows - 1));
-  return drawn;
+    sampled.push_back(std::min(static_cast<Eigen::Index>(x * static_cast<double>(rows)), rows - 1));
+  return sampled;
 }
 
 namespace detail {

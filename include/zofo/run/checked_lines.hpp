@@ -42,7 +42,7 @@ class CheckedLines {
     return text;
   }
   /// Continues after `text`, which the file begins with: what follows it is cut off.
-  void go_on_after(std::string_view text) {
+  void continue_after(std::string_view text) {
     file_.cut(text.size());
     hash_ = zofo::Hash64();
     hash_.update(text);

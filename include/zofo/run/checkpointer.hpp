@@ -12,10 +12,10 @@
 namespace zofo::llm {
 
 /// Saves states of a run, by time so rarely that it costs less than 1 % of the training. Borrows the folder.
-class Saver {
+class Checkpointer {
  public:
   /// Training seconds from one state to the next, 0: no such bound; and steps, 0: the same.
-  Saver(const RunFolder& folder, double every_seconds, std::uint32_t every_steps)
+  Checkpointer(const RunFolder& folder, double every_seconds, std::uint32_t every_steps)
       : folder_(folder), every_seconds_(every_seconds), every_steps_(every_steps) {}
 
   /// States are saved on the way.

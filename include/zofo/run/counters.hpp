@@ -10,7 +10,7 @@
 namespace zofo::llm {
 
 /// How far a run has come; the same numbers whether it was interrupted or not, but for the seconds.
-struct Tally {
+struct Counters {
   std::uint32_t steps = 0;
   double seconds = 0.0;    ///< of training
   std::uint64_t rows = 0;  ///< rows read by forward passes, a backward counting them once more

@@ -1,4 +1,4 @@
-/// @file Fingerprints of a model and of a task's rows: a run goes on only with what it was begun with.
+/// @file Fingerprints of a model and of a task's rows: a run continues only with what it was started with.
 #pragma once
 
 #include <Eigen/Core>
@@ -77,9 +77,9 @@ inline void hash_options(zofo::Hash64& hash, const OptionTokens& options) {
 }  // namespace detail
 
 /// Hash of rows as the model reads them, their options included.
-inline std::string hash_of_rows(std::span<const EncodedRow> rows) {
+inline std::string hash_of_examples(std::span<const EncodedExample> rows) {
   zofo::Hash64 hash;
-  for (const EncodedRow& row : rows) {
+  for (const EncodedExample& row : rows) {
     const std::uint64_t label[] = {static_cast<std::uint64_t>(row.label)};
     hash.update(std::span<const std::uint64_t>(label));
     detail::hash_tokens(hash, row.prompt);
@@ -89,7 +89,7 @@ inline std::string hash_of_rows(std::span<const EncodedRow> rows) {
 }
 
 /// Throws Error naming the first field in which two identities differ.
-inline void check_identity(const nlohmann::json& saved, const nlohmann::json& given) {
+inline void check_fingerprint(const nlohmann::json& saved, const nlohmann::json& given) {
   for (const auto& [field, value] : given.items())
     require(saved.contains(field) && saved.at(field) == value,
             "{}: fingerprint {}: the run was begun with {}: it can only go on with the same", field,

@@ -1,4 +1,4 @@
-/// @file Where a run comes from: what it was begun with, and the state that it continues from.
+/// @file Where a run comes from: what it was started with, and the state that it continues from.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace zofo::llm {
 
 /// What a run is given in addition to its inputs.
-struct Origin {
+struct ResumeInfo {
   nlohmann::json place = nlohmann::json::object();  ///< names of model and rows, kept for a resumption
   std::string base_model = {};                      ///< what the adapters' folders call θ_0
   std::optional<checkpoint::RunState> saved = {};   ///< a state to continue from
@@ -29,8 +29,9 @@ struct Origin {
 
   /// Throws Error unless a run by these options can end as it may have to.
   void check(const RunOptions& o) const {
-    require(o.patience == 0 || !o.moves_backbone() || theta_0 != nullptr,
-            "patience = {}: going back to the best backbone needs Origin::theta_0", o.patience);
+    require(o.early_stopping_patience == 0 || !o.updates_backbone() || theta_0 != nullptr,
+            "early_stopping_patience = {}: going back to the best backbone needs Origin::theta_0",
+            o.early_stopping_patience);
   }
 };
 
@@ -41,10 +42,10 @@ struct Past {
 
   /// Nothing for a new run. Throws Error naming the field or the file that is not what the state was made
   /// with.
-  Past(const Origin& origin, const nlohmann::json& fingerprints, const RunFolder& folder) {
-    if (!origin.saved) return;
-    check_identity(origin.saved->number<nlohmann::json>("identity"), fingerprints);
-    log = RunLog::read(folder, *origin.saved);
+  Past(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder) {
+    if (!resume_info.saved) return;
+    check_fingerprint(resume_info.saved->number<nlohmann::json>("identity"), fingerprints);
+    log = RunLog::read(folder, *resume_info.saved);
     steps = parse_trajectory(log.trajectory, folder.file("trajectory.jsonl").string());
   }
 };

@@ -40,12 +40,12 @@ class RunLog {
   RunLog(const RunFolder& folder, const RunOptions& options)
       : metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")),
-        batch_(options.batch),
+        batch_(options.batch_size),
         of_tasks_(options.command == Command::meta_train),
         of_updates_(options.takes_estimates()) {}
 
   /// An outer step; `sampled` are the numbers of its tasks.
-  void step(const StepReport& report, const Tally& tally, std::span<const std::size_t> sampled) {
+  void step(const StepReport& report, const Counters& counters, std::span<const std::size_t> sampled) {
     if (of_updates_) {
       std::string lines = trajectory_lines(report.step, report.gradient);
       lines.pop_back();  // the line end, which the file adds
@@ -53,9 +53,9 @@ class RunLog {
     }
     nlohmann::json fields = {{"event", "step"},
                              {"step", report.step},
-                             {"seconds", tally.seconds},
-                             {"passes", tally.passes(batch_)},
-                             {"tokens", tally.tokens},
+                             {"seconds", counters.seconds},
+                             {"passes", counters.passes(batch_)},
+                             {"tokens", counters.tokens},
                              {"upper", report.upper},
                              {"lower_p", report.lower_p},
                              {"lower_s", report.lower_s},
@@ -66,15 +66,15 @@ class RunLog {
     metrics_.line(fields.dump());
   }
   /// Scores of the tasks' held-out rows.
-  void scored(ScoreEvent event, const Tally& tally, std::span<const Scores> tasks) {
+  void scored(ScoreEvent event, const Counters& counters, std::span<const Scores> tasks) {
     if (event == ScoreEvent::curve) last_point_.assign(tasks.begin(), tasks.end());
     nlohmann::json fields = of_tasks_ ? fields_of_tasks(tasks) : score_fields(tasks.front());
-    fields.update(place(to_text(event), tally));
+    fields.update(place(to_text(event), counters));
     metrics_.line(fields.dump());
   }
   /// A loss on the rows that decide about stopping early.
-  void judged(const Tally& tally, const Candidate& candidate) {
-    nlohmann::json fields = place("decision", tally);
+  void validated(const Counters& counters, const Candidate& candidate) {
+    nlohmann::json fields = place("decision", counters);
     fields.update({{"accuracy", candidate.accuracy},
                    {"loss", candidate.loss},
                    {"served", to_text(candidate.selected)}});
@@ -85,13 +85,13 @@ class RunLog {
 
   /// Saves where the files stand, once the disk holds them, and the latest point of the curve.
   void save(checkpoint::RunState& state) {
-    state.numbers["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
-    if (!last_point_.empty()) state.numbers["last_point"] = to_json(last_point_);
+    state.json()["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+    if (!last_point_.empty()) state.json()["last_point"] = to_json(last_point_);
   }
   /// Reads the latest point of the curve back. Throws Error naming a field that is missing.
   void load(const checkpoint::RunState& state) {
-    if (state.numbers.contains("last_point")) last_point_ = task_scores_from(state, "last_point");
-    if (state.numbers.contains("scores"))  // as version 1 of the state has it
+    if (state.json().contains("last_point")) last_point_ = task_scores_from(state, "last_point");
+    if (state.json().contains("scores"))  // as version 1 of the state has it
       last_point_ = {scores_from(state.fields("scores"))};
   }
   /// What the files held when a state was saved; nothing is changed. Throws Error naming the file unless it
@@ -106,17 +106,17 @@ class RunLog {
     }
   }
   /// Continues after that; what follows it in the files is cut off.
-  void go_on_after(const Past& past) {
-    metrics_.go_on_after(past.metrics);
-    trajectory_.go_on_after(past.trajectory);
+  void continue_after(const Past& past) {
+    metrics_.continue_after(past.metrics);
+    trajectory_.continue_after(past.trajectory);
   }
 
  private:
-  [[nodiscard]] nlohmann::json place(std::string_view event, const Tally& tally) const {
+  [[nodiscard]] nlohmann::json place(std::string_view event, const Counters& counters) const {
     return {{"event", event},
-            {"step", tally.steps},
-            {"seconds", tally.seconds},
-            {"passes", tally.passes(batch_)}};
+            {"step", counters.steps},
+            {"seconds", counters.seconds},
+            {"passes", counters.passes(batch_)}};
   }
   static nlohmann::json fields_of_tasks(std::span<const Scores> tasks) {
     nlohmann::json losses = nlohmann::json::array(), accuracies = nlohmann::json::array();

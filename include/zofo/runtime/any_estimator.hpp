@@ -12,7 +12,7 @@
 #include "zofo/estimate/central.hpp"
 #include "zofo/estimate/forward.hpp"
 #include "zofo/estimate/random_sign.hpp"
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 #include "zofo/variance/none.hpp"
 #include "zofo/variance/spider.hpp"
 #include "zofo/variance/storm.hpp"
@@ -24,8 +24,8 @@ namespace zofo::llm {
 /// Any of the stateless estimators, also with a random sign.
 class AnyEstimator {
  public:
-  using Choice = std::variant<Central, Forward, SpreadScaled, RandomSign<Central>, RandomSign<Forward>,
-                              RandomSign<SpreadScaled>>;
+  using Choice = std::variant<Central, Forward, StdNormalized, RandomSign<Central>, RandomSign<Forward>,
+                              RandomSign<StdNormalized>>;
   AnyEstimator(Choice estimator) : estimator_(std::move(estimator)) {}
 
   /// Throws Error naming the field out of range.

@@ -80,7 +80,7 @@ class AnyPerturbation {
   void add(Theta& theta, Direction direction, double a) const {
     std::visit([&](const auto& perturbation) { perturbation.add(theta, direction, a); }, chosen_);
   }
-  template <MovesAlong<Gaussian> Theta>
+  template <AppliesUpdate<Gaussian> Theta>
   requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
     move_one(theta, *this, direction, a);
   }
@@ -99,7 +99,7 @@ class AnyPerturbation {
     else
       return std::visit(
           [&]<class D>(const D& perturbation) -> decltype(f(Gaussian{})) {
-            if constexpr (MovesAlong<Theta, D>)
+            if constexpr (AppliesUpdate<Theta, D>)
               return f(perturbation);
             else
               fail(
@@ -112,10 +112,10 @@ class AnyPerturbation {
   Choice chosen_;
 };
 
-/// θ += Σ coefficient·z(direction) where θ updates itself (concept MovesAlong).
-template <MovesAlong<Gaussian> Theta>
-void move_along(Theta& theta, const AnyPerturbation& any, std::span<const ZoTerm> terms) {
-  any.on(theta, [&](const auto& perturbation) { move_along(theta, perturbation, terms); });
+/// θ += Σ coefficient·z(direction) where θ updates itself (concept AppliesUpdate).
+template <AppliesUpdate<Gaussian> Theta>
+void apply_update(Theta& theta, const AnyPerturbation& any, std::span<const ZoTerm> terms) {
+  any.on(theta, [&](const auto& perturbation) { apply_update(theta, perturbation, terms); });
 }
 
 }  // namespace zofo::llm

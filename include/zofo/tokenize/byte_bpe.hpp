@@ -4,145 +4,55 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/tokenize/byte_alphabet.hpp"
 #include "zofo/tokenize/merge_table.hpp"
 #include "zofo/tokenize/pretokenizer.hpp"
 #include "zofo/tokenize/special_tokens.hpp"
-#include "zofo/tokenize/utf8.hpp"
+#include "zofo/tokenize/token_type.hpp"
 #include "zofo/tokenize/word_cache.hpp"
 
 namespace zofo::tokenize {
 
-/// Kinds of tokens as GGUF numbers them (`tokenizer.ggml.token_type`).
-enum class TokenType : std::int64_t {
-  normal = 1,
-  unknown = 2,
-  control = 3,
-  user_defined = 4,
-  unused = 5,
-  byte = 6
-};
-
-/// Text <-> token ids. Equal to Hugging Face `tokenizers` with the same vocabulary; safe to share between
-/// threads.
+/// Text <-> token ids. The ids equal those of Hugging Face `tokenizers` with the same vocabulary. Threads may
+/// share it.
 class ByteBpe {
  public:
   /// `tokens[id]` and `merges[rank]` ("left right") in the byte alphabet's spelling, `token_types[id]` as
-  /// TokenType (empty: all normal), a pretokenizer name. Throws Error naming the entry: repeated or
-  /// ill-formed tokens, merges outside the vocabulary, a wrong count or value of types, an unknown
+  /// TokenType (empty: all normal), the name of a Pretokenizer. Throws Error naming the entry: repeated or
+  /// invalid tokens, merges outside the vocabulary, a wrong number or value of types, an unknown
   /// pretokenizer.
   ByteBpe(std::vector<std::string> tokens, const std::vector<std::string>& merges,
-          std::vector<std::int64_t> token_types, const std::string& pretokenizer_name)
-      : spellings_(std::move(tokens)),
-        ids_(index(spellings_)),
-        merges_(split_merges(merges), ids_),
-        pretokenizer_(pretokenizer_name) {
-    require(token_types.empty() || token_types.size() == spellings_.size(),
-            "token_type: {} entries, must be as many as tokens: {}", token_types.size(), spellings_.size());
-    token_types.resize(spellings_.size(), static_cast<std::int64_t>(TokenType::normal));
-    for (std::size_t i = 0; i < spellings_.size(); ++i) add_token(i, token_types[i]);
-    for (unsigned byte = 0; byte < 256; ++byte) {
-      byte_ids_[byte] = id(alphabet_.letter(static_cast<unsigned char>(byte))).value_or(kAbsent);
-    }
-  }
+          std::vector<std::int64_t> token_types, const std::string& pretokenizer_name);
 
   /// The ids of `text`. Control tokens written in the text are recognised only with `parse_special`,
-  /// user-defined ones always. Bytes that the vocabulary lacks are dropped, as the reference does. Throws
-  /// Error with the byte position when `text` is not valid UTF-8.
-  std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const {
-    utf8::require_valid(text, "text to tokenize");
-    WordCaches::Lease cache(caches_);
-    const SpecialTokens& literals = parse_special ? all_literals_ : user_literals_;
-    std::vector<std::int32_t> ids;
-    std::size_t done = 0;
-    while (const auto found = literals.find(text, done)) {
-      encode_plain(text.substr(done, found->position - done), cache, ids);
-      ids.push_back(found->id);
-      done = found->position + found->length;
-    }
-    encode_plain(text.substr(done), cache, ids);
-    return ids;
-  }
+  /// user-defined ones always. Bytes that the vocabulary lacks are dropped, as in the reference. Throws Error
+  /// with the byte position when `text` is not valid UTF-8.
+  std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const;
 
-  /// The bytes of the tokens, control tokens spelled out; a cut inside a character leaves invalid UTF-8.
+  /// The bytes of the tokens, control tokens spelled out; ids that end inside a character give invalid UTF-8.
   /// Throws Error for an id outside the vocabulary.
-  std::string decode(std::span<const std::int32_t> ids) const {
-    std::string text;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      require(ids[i] >= 0 && static_cast<std::size_t>(ids[i]) < size(), "token {} = {}: must be in [0, {}]",
-              i, ids[i], static_cast<std::ptrdiff_t>(size()) - 1);
-      text += bytes_[static_cast<std::size_t>(ids[i])];
-    }
-    return text;
-  }
+  std::string decode(std::span<const std::int32_t> ids) const;
 
   /// The number of tokens in the vocabulary.
   std::size_t size() const { return spellings_.size(); }
 
-  /// The id of a token in the vocabulary's own spelling (a leading blank is U+0120), if there is one.
-  std::optional<std::int32_t> id(std::string_view token) const {
-    const auto found = ids_.find(token);
-    return found == ids_.end() ? std::nullopt : std::optional(found->second);
-  }
+  /// The id of a token in the vocabulary's own spelling (a leading space is U+0120), if there is one.
+  std::optional<std::int32_t> id(std::string_view token) const;
 
  private:
-  static constexpr std::int32_t kAbsent = -1;
-
-  static StringMap<std::int32_t> index(const std::vector<std::string>& tokens) {
-    require(tokens.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
-            "tokens: {} entries, must fit 31 bits", tokens.size());
-    StringMap<std::int32_t> ids;
-    ids.reserve(tokens.size());
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      utf8::require_valid(tokens[i], fmt::format("token {}", i));
-      const auto [at, fresh] = ids.emplace(tokens[i], static_cast<std::int32_t>(i));
-      require(fresh, "token {} = '{}': already token {}", i, tokens[i], at->second);
-    }
-    return ids;
-  }
-
-  void add_token(std::size_t index, std::int64_t type) {
-    require(type >= 1 && type <= 6, "token_type {} = {}: must be in [1, 6]", index, type);
-    const auto kind = static_cast<TokenType>(type);
-    const std::string& spelling = spellings_[index];
-    const bool user = kind == TokenType::user_defined;
-    const bool literal = user || kind == TokenType::control || kind == TokenType::unknown;
-    bytes_.push_back(literal ? spelling : alphabet_.bytes(spelling).value_or(spelling));
-    if (user) user_literals_.add(spelling, static_cast<std::int32_t>(index));
-    if (literal) all_literals_.add(spelling, static_cast<std::int32_t>(index));
-  }
-
-  void encode_plain(std::string_view text, WordCaches::Lease& cache, std::vector<std::int32_t>& ids) const {
-    pretokenizer_.for_each_word(text, [&](std::string_view word) {
-      cache.append(word, ids, [this](std::string_view w) { return merge_word(w); });
-    });
-  }
-
-  std::vector<std::int32_t> merge_word(std::string_view word) const {
-    if (pretokenizer_.takes_whole_words()) {
-      if (const auto whole = id(alphabet_.spell(word))) return {*whole};
-    }
-    std::vector<std::int32_t> symbols;
-    for (const char byte : word) {
-      const std::int32_t symbol = byte_ids_[static_cast<unsigned char>(byte)];
-      if (symbol != kAbsent) symbols.push_back(symbol);
-    }
-    merges_.apply(symbols);
-    return symbols;
-  }
+  void add_token(std::size_t index, std::int64_t type);
+  void encode_plain(std::string_view text, WordCaches::Lease& cache, std::vector<std::int32_t>& ids) const;
+  [[nodiscard]] std::vector<std::int32_t> merge_word(std::string_view word) const;
 
   ByteAlphabet alphabet_;
-  std::vector<std::string> spellings_;  // as in the vocabulary
-  std::vector<std::string> bytes_;      // as in the text
+  std::vector<std::string> spellings_;  // in the byte alphabet
+  std::vector<std::string> bytes_;      // as they appear in a text
   StringMap<std::int32_t> ids_;
   MergeTable merges_;
   Pretokenizer pretokenizer_;

@@ -1,74 +1,52 @@
 /// @file A compiled regular expression that cuts a text into pieces.
 #pragma once
 
-#ifndef PCRE2_CODE_UNIT_WIDTH
-#define PCRE2_CODE_UNIT_WIDTH 8
-#endif
-#include <pcre2.h>
-
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "zofo/core/error.hpp"
+// PCRE2's own names of the types behind pcre2_code and pcre2_match_data (8-bit code units), declared here so
+// that this header does not include <pcre2.h>.
+struct pcre2_real_code_8;
+struct pcre2_real_match_data_8;
 
 namespace zofo::tokenize {
 
-/// A compiled PCRE2 pattern (UTF and UCP mode, JIT when the library has it); immutable, so copies share it
-/// between threads.
+/// A compiled PCRE2 pattern (UTF and UCP mode, JIT if available); immutable, so threads may share copies.
 class Pattern {
  public:
+  /// Frees the memory of a Match.
   struct FreeMatch {
-    void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
+    void operator()(pcre2_real_match_data_8* match) const;
   };
-  using Match = std::unique_ptr<pcre2_match_data, FreeMatch>;
+  /// Working memory for pieces() and stretches().
+  using Match = std::unique_ptr<pcre2_real_match_data_8, FreeMatch>;
 
   /// Throws Error with PCRE2's message and the offset when the pattern is malformed.
-  explicit Pattern(const std::string& source) {
-    int error = 0;
-    std::size_t offset = 0;
-    pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-                                     PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
-    require(code != nullptr, "pattern '{}', offset {}: {}", source, offset, message(error));
-    code_ = std::shared_ptr<const pcre2_code>(
-        code, [](const pcre2_code* c) { pcre2_code_free(const_cast<pcre2_code*>(c)); });
-    pcre2_jit_compile(code,
-                      PCRE2_JIT_COMPLETE);  // on failure matching is interpreted: slower, the same result
-  }
+  explicit Pattern(const std::string& source);
 
-  /// Whether some text has a match of no characters, which pieces() refuses.
-  bool may_match_nothing() const {
-    std::uint32_t empty = 0;
-    pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &empty);
-    return empty != 0;
-  }
+  /// Whether the pattern matches the empty string, which pieces() refuses.
+  bool may_match_nothing() const;
 
-  /// Scratch for pieces(); one for each concurrent or nested call.
-  Match match() const {
-    Match match(pcre2_match_data_create(1, nullptr));
-    require(match != nullptr, "PCRE2: no memory for match data");
-    return match;
-  }
+  /// Returns working memory for pieces(); concurrent and nested calls need one each.
+  Match match() const;
 
-  /// Calls visit(std::string_view) with every match and every stretch between matches, in order. Valid UTF-8
-  /// only.
+  /// Calls visit(std::string_view) with every match and every stretch between matches, in order. `text` must
+  /// be valid UTF-8. Throws Error when the pattern matches the empty string or PCRE2 reports an error.
   template <class Visit>
-  void pieces(std::string_view text, pcre2_match_data* match, Visit&& visit) const {
+  void pieces(std::string_view text, pcre2_real_match_data_8* match, Visit&& visit) const {
     stretches(text, match, [&visit](std::string_view piece, bool) { visit(piece); });
   }
 
-  /// As pieces(), calling visit(std::string_view, bool) where the bool says whether the piece is a match.
+  /// Same as pieces(), but calls visit(std::string_view, bool) with whether the piece is a match.
   template <class Visit>
-  void stretches(std::string_view text, pcre2_match_data* match, Visit&& visit) const {
+  void stretches(std::string_view text, pcre2_real_match_data_8* match, Visit&& visit) const {
     std::size_t done = 0;
-    while (done < text.size() && find(text, done, match)) {
-      const std::size_t* span = pcre2_get_ovector_pointer(match);
-      const std::size_t begin = span[0];
-      const std::size_t end = span[1];
-      require(end > begin, "pattern: matched nothing at byte {}; it must take at least one character", begin);
+    std::pair<std::size_t, std::size_t> found;
+    while (done < text.size() && find(text, done, match, found)) {
+      const auto [begin, end] = found;
       if (begin > done) visit(text.substr(done, begin - done), false);
       visit(text.substr(begin, end - begin), true);
       done = end;
@@ -77,28 +55,11 @@ class Pattern {
   }
 
  private:
-  bool find(std::string_view text, std::size_t start, pcre2_match_data* match) const {
-    int found = run(text, start, PCRE2_NO_UTF_CHECK, match);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter takes its backtracking memory from the heap
-      found = run(text, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match);
-    }
-    if (found == PCRE2_ERROR_NOMATCH) return false;
-    require(found > 0, "splitting text at byte {}: {}", start, message(found));
-    return true;
-  }
+  /// Finds the first match at or after `start` and stores its begin and end in `found`.
+  bool find(std::string_view text, std::size_t start, pcre2_real_match_data_8* match,
+            std::pair<std::size_t, std::size_t>& found) const;
 
-  int run(std::string_view text, std::size_t start, std::uint32_t options, pcre2_match_data* match) const {
-    return pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start, options,
-                       match, nullptr);
-  }
-
-  static std::string message(int error) {
-    std::array<PCRE2_UCHAR, 256> buffer{};
-    pcre2_get_error_message(error, buffer.data(), buffer.size());
-    return reinterpret_cast<const char*>(buffer.data());
-  }
-
-  std::shared_ptr<const pcre2_code> code_;
+  std::shared_ptr<const pcre2_real_code_8> code_;
 };
 
 }  // namespace zofo::tokenize

@@ -1,8 +1,7 @@
-/// @file Cuts a normalized text into words (`pre_tokenizer` of `tokenizer.json`).
+/// @file Splits a normalized text into words (`pre_tokenizer` of `tokenizer.json`).
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,45 +12,47 @@
 
 namespace zofo::tokenize {
 
-/// What becomes of the matches of a split.
+/// What a split does with the matches, by the names of `tokenizer.json`.
 enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
-/// Cuts at matches, or with `invert` at what lies between them.
+/// Splits at matches, or with `invert` at the stretches between them.
 struct Split {
   Pattern pattern;
   SplitBehavior behavior = SplitBehavior::isolated;
   bool invert = false;
 };
 
-/// Which texts get the sign for a blank put before them.
+/// Which texts get the symbol for a space as a prefix: all, the first one, or none.
 enum class PrefixScheme { always, first, never };
 
-/// Spells blanks by a visible sign, and with `split` cuts before every sign.
+/// Spells spaces by a visible symbol, and with `split` cuts before every symbol.
 struct Metaspace {
-  std::string sign = "\u2581";
+  std::string symbol = "\u2581";
   PrefixScheme prefix = PrefixScheme::always;
   bool split = true;
 };
 
-/// Puts a blank before a text that has none there.
-struct BlankPrefix {};
+/// Puts a space before a text that does not start with one.
+struct SpacePrefix {};
 
-/// Cuts before every sign that follows something else; what merges cannot cross may be cut without a change
-/// in the ids, and short words can be remembered.
-struct SignCut {
-  std::string sign;
+/// Cuts before every symbol that follows something else. The reference has no such step: where no merge
+/// crosses the cut it does not change the ids, and shorter words can be cached.
+struct SymbolCut {
+  std::string symbol;
 };
 
-/// A list of steps; each works on the pieces that the one before it made, as texts of their own.
+/// A list of steps; each splits the pieces of the one before, as independent texts.
 class Splitter {
  public:
-  using Step = std::variant<Split, Metaspace, BlankPrefix, SignCut>;
+  /// One step.
+  using Step = std::variant<Split, Metaspace, SpacePrefix, SymbolCut>;
 
   Splitter() = default;
+  /// Applies `steps` in order.
   explicit Splitter(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
-  /// Calls visit(std::string_view) with each word in order; `first` says whether `text` (valid UTF-8) starts
-  /// what was given to the tokenizer.
+  /// Calls visit(std::string_view) with each word in order. `text` must be valid UTF-8; `first` states
+  /// whether it starts the text that was given to the tokenizer.
   template <class Visit>
   void for_each_word(std::string_view text, bool first, Visit&& visit) const {
     if (!text.empty()) walk(text, first, 0, visit);
@@ -74,64 +75,44 @@ class Splitter {
 
   template <class Onward>
   static void cut(const Split& step, std::string_view text, bool, const Onward& onward) {
-    const Pattern::Match scratch = step.pattern.match();
-    if (step.behavior == SplitBehavior::isolated) return step.pattern.pieces(text, scratch.get(), onward);
-    std::vector<Stretch> stretches;
-    step.pattern.stretches(text, scratch.get(), [&](std::string_view piece, bool match) {
-      const auto begin = static_cast<std::size_t>(piece.data() - text.data());
-      stretches.push_back({begin, begin + piece.size(), match != step.invert});
-    });
-    for (const Stretch& s : joined(stretches, step.behavior)) onward(text.substr(s.begin, s.end - s.begin));
-  }
-
-  static std::vector<Stretch> joined(const std::vector<Stretch>& stretches, SplitBehavior behavior) {
-    std::vector<Stretch> result;
-    for (std::size_t i = 0; i < stretches.size(); ++i) {
-      const Stretch& s = stretches[i];
-      const bool before = i > 0 && stretches[i - 1].match;  // of two matches in a row only one is merged
-      bool join = false;
-      if (behavior == SplitBehavior::removed && s.match) continue;
-      if (behavior == SplitBehavior::contiguous) join = i > 0 && before == s.match;
-      if (behavior == SplitBehavior::merged_with_previous) join = i > 0 && s.match && !before;
-      if (behavior == SplitBehavior::merged_with_next) join = i > 0 && before && !s.match;
-      join ? void(result.back().end = s.end) : result.push_back(s);
-    }
-    return result;
+    if (step.behavior == SplitBehavior::isolated)
+      return step.pattern.pieces(text, step.pattern.match().get(), onward);
+    for (const Stretch& s : stretches(step, text)) onward(text.substr(s.begin, s.end - s.begin));
   }
 
   template <class Onward>
   static void cut(const Metaspace& step, std::string_view text, bool first, const Onward& onward) {
-    std::string spelled;
-    spelled.reserve(text.size() + 3 * step.sign.size());
-    for (const char c : text) c == ' ' ? spelled += step.sign : spelled += c;
-    const bool wanted = step.prefix == PrefixScheme::always || (step.prefix == PrefixScheme::first && first);
-    if (wanted && !spelled.starts_with(step.sign)) spelled.insert(0, step.sign);
-    step.split ? cut_before(step.sign, spelled, false, onward) : onward(spelled);
+    const std::string spelled = spell_spaces(step, text, first);
+    step.split ? cut_before(step.symbol, spelled, false, onward) : onward(spelled);
   }
 
   template <class Onward>
-  static void cut(const BlankPrefix&, std::string_view text, bool, const Onward& onward) {
+  static void cut(const SpacePrefix&, std::string_view text, bool, const Onward& onward) {
     text.starts_with(' ') ? onward(text) : onward(std::string(" ").append(text));
   }
 
   template <class Onward>
-  static void cut(const SignCut& step, std::string_view text, bool, const Onward& onward) {
-    cut_before(step.sign, text, true, onward);
+  static void cut(const SymbolCut& step, std::string_view text, bool, const Onward& onward) {
+    cut_before(step.symbol, text, true, onward);
   }
 
   template <class Onward>
-  static void cut_before(std::string_view sign, std::string_view text, bool keep_runs, const Onward& onward) {
+  static void cut_before(std::string_view symbol, std::string_view text, bool keep_runs,
+                         const Onward& onward) {
     std::size_t begin = 0;
-    for (std::size_t at = text.find(sign); at != std::string_view::npos;
-         at = text.find(sign, at + sign.size())) {
+    for (std::size_t at = text.find(symbol); at != std::string_view::npos;
+         at = text.find(symbol, at + symbol.size())) {
       const bool in_run =
-          keep_runs && at >= sign.size() && text.substr(at - sign.size(), sign.size()) == sign;
+          keep_runs && at >= symbol.size() && text.substr(at - symbol.size(), symbol.size()) == symbol;
       if (at == begin || in_run) continue;
       onward(text.substr(begin, at - begin));
       begin = at;
     }
     onward(text.substr(begin));
   }
+
+  static std::vector<Stretch> stretches(const Split& step, std::string_view text);
+  static std::string spell_spaces(const Metaspace& step, std::string_view text, bool first);
 
   std::vector<Step> steps_;
 };

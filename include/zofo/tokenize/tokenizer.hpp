@@ -13,12 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "zofo/core/error.hpp"
-
 namespace zofo::tokenize {
 
-/// Text <-> ids without a thought for what comes before or after a text; its const members may be called from
-/// many threads at once.
+/// Text <-> ids, without the tokens that begin and end sequences. Threads may call const members
+/// concurrently.
 template <class C>
 concept Codec = requires(const C& codec, std::string_view text, std::span<const std::int32_t> ids) {
   { codec.encode(text, true) } -> std::same_as<std::vector<std::int32_t>>;
@@ -27,32 +25,31 @@ concept Codec = requires(const C& codec, std::string_view text, std::span<const 
   { codec.id(text) } -> std::same_as<std::optional<std::int32_t>>;
 };
 
-/// The tokens that a model's sequences are marked with.
+/// The tokens that mark a model's sequences.
 struct SequenceMarks {
-  std::optional<std::int32_t> bos;  ///< stands before every text
-  std::optional<std::int32_t> eos;  ///< ends what the model writes; nobody appends it to a text
+  std::optional<std::int32_t> bos;  ///< begins every sequence
+  std::optional<std::int32_t> eos;  ///< ends generation; encode() does not append it
 };
 
-/// A codec and its marks. Copies are cheap and share the codec, between threads too.
+/// A codec and its marks. Copies share the codec, so they are cheap; threads may share it too.
 class Tokenizer {
  public:
-  /// Throws Error naming the mark that is no token of the codec.
+  /// Throws Error naming the mark that is not a token of the codec.
   template <class C>
   requires Codec<std::remove_cvref_t<C>>
   explicit Tokenizer(C&& codec, SequenceMarks marks = {})
       : codec_(std::make_shared<Held<std::remove_cvref_t<C>>>(std::forward<C>(codec))), marks_(marks) {
-    check("bos", marks_.bos);
-    check("eos", marks_.eos);
+    check_marks();
   }
 
-  /// The ids of `text` (valid UTF-8), bos not added. Control tokens written in the text are read as such only
+  /// The ids of `text` (valid UTF-8), without bos. Control tokens written in the text are recognised only
   /// with `parse_special`. Throws Error with the byte position when `text` is not valid UTF-8.
   [[nodiscard]] std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const {
     return codec_->encode(text, parse_special);
   }
 
-  /// The text of the ids, control tokens spelled out; a cut inside a character leaves invalid UTF-8. Throws
-  /// Error for an id outside the vocabulary.
+  /// The text of the ids, control tokens spelled out; ids that end inside a character give invalid UTF-8.
+  /// Throws Error for an id outside the vocabulary.
   [[nodiscard]] std::string decode(std::span<const std::int32_t> ids) const { return codec_->decode(ids); }
 
   /// One more than the largest id.
@@ -61,10 +58,10 @@ class Tokenizer {
   /// The id of a token in the vocabulary's own spelling, if there is one.
   [[nodiscard]] std::optional<std::int32_t> id(std::string_view token) const { return codec_->id(token); }
 
-  /// The token that the model expects before every text, if any.
+  /// The token that the model expects before every sequence, if any.
   [[nodiscard]] std::optional<std::int32_t> bos() const { return marks_.bos; }
 
-  /// The token that ends what the model writes, if it is known.
+  /// The token that ends generation, if it is known.
   [[nodiscard]] std::optional<std::int32_t> eos() const { return marks_.eos; }
 
  private:
@@ -92,10 +89,7 @@ class Tokenizer {
     C codec;
   };
 
-  void check(const char* name, std::optional<std::int32_t> token) const {
-    require(!token || (*token >= 0 && static_cast<std::size_t>(*token) < size()),
-            "{} = {}: must be a token in [0, {})", name, token.value_or(0), size());
-  }
+  void check_marks() const;
 
   std::shared_ptr<const Interface> codec_;
   SequenceMarks marks_;

@@ -8,34 +8,23 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/tokenize/merge_table.hpp"
-#include "zofo/tokenize/utf8.hpp"
 
 namespace zofo::tokenize {
 
-/// Ids may leave gaps, but not ask for more memory than the entries do that the file has.
+/// The limit of ids for a file with `entries` tokens: ids may have gaps, but the memory for them stays
+/// proportional to the file.
 inline std::size_t id_limit(std::size_t entries) { return 2 * entries + 1024; }
 
 /// A two-way map between spellings and ids; every id has one spelling and every spelling one id.
 class Vocabulary {
  public:
-  /// Room for ids below `limit`, which bounds the memory that a file's ids can ask for.
+  /// Accepts ids below `limit`, which bounds the memory that the ids of a file can request.
   explicit Vocabulary(std::size_t limit) : limit_(limit) {}
 
-  /// Throws Error naming the token: repeated, not UTF-8, an id that is taken or beyond the limit.
-  void add(const std::string& token, std::int64_t id) {
-    utf8::require_valid(token, "token");
-    require(id >= 0 && static_cast<std::size_t>(id) < limit_, "token '{}': id {}: must be in [0, {})", token,
-            id, limit_);
-    const auto index = static_cast<std::size_t>(id);
-    if (index >= spellings_.size()) spellings_.resize(index + 1);
-    require(!spellings_[index], "token '{}': id {}: is already that of '{}'", token, id,
-            spellings_[index].value_or(""));
-    require(ids_.emplace(token, static_cast<std::int32_t>(id)).second, "token '{}': id {}: it has another id",
-            token, id);
-    spellings_[index] = token;
-  }
+  /// Adds a token. Throws Error naming the token: repeated, invalid UTF-8, an id that another token has or
+  /// that is outside [0, limit).
+  void add(const std::string& token, std::int64_t id);
 
   /// The id of a spelling, if it has one.
   std::optional<std::int32_t> id(std::string_view token) const {
@@ -43,7 +32,7 @@ class Vocabulary {
     return found == ids_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  /// The spelling of an id, null for a gap and outside of the range.
+  /// The spelling of an id; null for a gap and outside of the range.
   const std::string* spelling(std::size_t id) const {
     return id < spellings_.size() && spellings_[id] ? &*spellings_[id] : nullptr;
   }
@@ -51,6 +40,7 @@ class Vocabulary {
   /// One more than the largest id.
   std::size_t size() const { return spellings_.size(); }
 
+  /// Every spelling with its id.
   const StringMap<std::int32_t>& ids() const { return ids_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/run/run_description.hpp"
+#include "zofo/train/device.hpp"
 
 namespace zofo::llm {
 
@@ -56,9 +58,9 @@ class AdapterSet {
     for (peft::PeftAdapter& each : read_) {
       const peft::Kind kind = peft::kind(each.layout);
       vectors_.push_back(device.vector(std::move(each.values)));
-      served.adapters.push_back({nullptr, kind, layouts.virtual_tokens(kind)});
+      selected.adapters.push_back({nullptr, kind, layouts.virtual_tokens(kind)});
     }
-    for (std::size_t i = 0; i < vectors_.size(); ++i) served.adapters[i].values = &vectors_[i];
+    for (std::size_t i = 0; i < vectors_.size(); ++i) selected.adapters[i].values = &vectors_[i];
     read_.clear();
     transformer.emplace(device.backend(), model.parameters.config(), layouts);
   }
@@ -66,7 +68,7 @@ class AdapterSet {
   AdapterSet& operator=(const AdapterSet&) = delete;
 
   Model model;
-  ServedAdapters<Vector> served;
+  SelectedAdapters<Vector> selected;
   typename Backend::Theta& theta;
   std::optional<model::BasicTransformer<Backend>> transformer;
 
@@ -77,7 +79,7 @@ class AdapterSet {
       typename Backend::Theta& placed = device.place(model.parameters);
       SelectedModel restored = restore(run, placed);
       if (!restored.adapter) return placed;
-      served.fallback = 0;
+      selected.fallback = 0;
       add("", std::move(*restored.adapter));
       return placed;
     }
@@ -94,9 +96,9 @@ class AdapterSet {
     add(name, peft::read_peft(folder, model.parameters.config()));
   }
   void add(const std::string& name, peft::PeftAdapter adapter) {
-    require(std::ranges::find(served.names, name) == served.names.end(),
+    require(std::ranges::find(selected.names, name) == selected.names.end(),
             "--adapter {}: an adapter has this name already", name);
-    served.names.push_back(name);
+    selected.names.push_back(name);
     read_.push_back(std::move(adapter));
   }
 
@@ -109,7 +111,7 @@ class AdapterSet {
       if (const auto* lora = std::get_if<peft::Lora>(&read_[i].layout))
         loras.push_back(*lora);
       else
-        take_virtual(read_[i].layout, served.names[i], layouts);
+        take_virtual(read_[i].layout, selected.names[i], layouts);
     }
     if (loras.empty() && !layouts.empty()) return peft::Adapters(std::move(layouts));
     const peft::Lora common = loras.empty() ? peft::Lora(config, {}) : peft::common_layout(config, loras);
@@ -139,23 +141,24 @@ class AdapterSet {
 /// Scores the answer choices of requests. Those that arrived share a pass, whatever adapters they name.
 template <class Device>
 std::vector<std::vector<double>> score(AdapterSet<Device>& set, std::span<const Request> requests) {
-  return score_requests(*set.transformer, set.theta, set.served, requests);
+  return score_requests(*set.transformer, set.theta, set.selected, requests);
 }
 
 /// Answers lines {"prompt": TEXT, "options": [TEXT, …], "adapter": NAME} (the last may be left out);
 /// `write(line)` gets each answer as a JSON object, `flush()` is called after every group. Throws Error
 /// naming a line that is no such object, once the lines before are answered.
-template <class Device, class Write, class Flush>
-void score_lines(AdapterSet<Device>& set, parse::LineSource& lines, Write&& write, Flush&& flush) {
+template <class Device>
+void score_lines(AdapterSet<Device>& set, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
   std::vector<Request> waiting;
   std::size_t tokens = 0;
   const auto take = [&](const std::string& line, std::size_t number) {
-    waiting.push_back(parse_request(set.model, line, lines.name(), number, set.served));
+    waiting.push_back(parse_request(set.model, line, lines.name(), number, set.selected));
     tokens += packed_tokens(waiting.back().row);
-    return tokens >= Device::Backend::tokens_that_fill;
+    return tokens >= Device::Backend::max_batch_tokens;
   };
   const auto answer = [&] {
-    for (const std::string& each : answer_requests(*set.transformer, set.theta, set.served, waiting))
+    for (const std::string& each : answer_requests(*set.transformer, set.theta, set.selected, waiting))
       write(each);
     flush();  // whoever asks line by line waits for it
     waiting.clear();
@@ -163,5 +166,24 @@ void score_lines(AdapterSet<Device>& set, parse::LineSource& lines, Write&& writ
   };
   parse::answer_lines(lines, take, answer);
 }
+
+/// The same over the model and the adapters that AdapterSet takes.
+template <class Device>
+void score_lines(Device& device, Model model, const std::filesystem::path& run,
+                 std::span<const NamedFolder> adapters, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
+  AdapterSet<Device> set(device, std::move(model), run, adapters);
+  score_lines(set, lines, write, flush);
+}
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)                                                              \
+  PREFIX template void score_lines(DEVICE&, Model, const std::filesystem::path&,                          \
+                                   std::span<const NamedFolder>, parse::LineSource&,                      \
+                                   const std::function<void(const std::string&)>&,                        \
+                                   const std::function<void()>&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_SCORE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -17,36 +17,39 @@ class Budget {
   explicit Budget(const RunOptions& options) : options_(options) {}
 
   /// Continues from a tally: points of the curve that are past are not due again.
-  void start(const Tally& tally) { points_ = point_at(tally); }
+  void start(const Counters& counters) { points_ = point_at(counters); }
   /// Whether one more step of that cost ends within the bounds: no method gets more than it was given.
-  [[nodiscard]] bool allows(const Tally& tally, const Cost& next) const {
-    const double rows = static_cast<double>(tally.rows + next.rows);
-    return (options_.steps == 0 || tally.steps < options_.steps) &&
-           (options_.seconds == 0.0 || tally.seconds + next.seconds <= options_.seconds) &&
-           (options_.passes == 0.0 || rows <= options_.passes * options_.batch);
+  [[nodiscard]] bool allows(const Counters& counters, const Cost& next) const {
+    const double rows = static_cast<double>(counters.rows + next.rows);
+    return (options_.max_steps == 0 || counters.steps < options_.max_steps) &&
+           (options_.max_seconds == 0.0 || counters.seconds + next.seconds <= options_.max_seconds) &&
+           (options_.max_forward_passes == 0.0 || rows <= options_.max_forward_passes * options_.batch_size);
   }
   /// Seconds left, estimated.
-  [[nodiscard]] double left(const Tally& tally) const {
-    const double share = share_done(tally);
-    return share > 0.0 ? tally.seconds * (1.0 - share) / share : 0.0;
+  [[nodiscard]] double left(const Counters& counters) const {
+    const double share = share_done(counters);
+    return share > 0.0 ? counters.seconds * (1.0 - share) / share : 0.0;
   }
   /// True once for each point of the learning curve but the last, which is the final score.
-  [[nodiscard]] bool point_is_due(const Tally& tally) {
-    const std::uint32_t point = point_at(tally);
+  [[nodiscard]] bool point_is_due(const Counters& counters) {
+    const std::uint32_t point = point_at(counters);
     if (point <= points_ || point >= options_.curve_points) return false;
     points_ = point;
     return true;
   }
 
  private:
-  [[nodiscard]] double share_done(const Tally& tally) const {
-    const double of_time = options_.seconds > 0.0 ? tally.seconds / options_.seconds : 0.0;
-    const double of_steps = options_.steps > 0 ? static_cast<double>(tally.steps) / options_.steps : 0.0;
-    const double of_passes = options_.passes > 0.0 ? tally.passes(options_.batch) / options_.passes : 0.0;
+  [[nodiscard]] double share_done(const Counters& counters) const {
+    const double of_time = options_.max_seconds > 0.0 ? counters.seconds / options_.max_seconds : 0.0;
+    const double of_steps =
+        options_.max_steps > 0 ? static_cast<double>(counters.steps) / options_.max_steps : 0.0;
+    const double of_passes = options_.max_forward_passes > 0.0
+                                 ? counters.passes(options_.batch_size) / options_.max_forward_passes
+                                 : 0.0;
     return std::min(1.0, std::max({of_time, of_steps, of_passes}));
   }
-  [[nodiscard]] std::uint32_t point_at(const Tally& tally) const {
-    return static_cast<std::uint32_t>(share_done(tally) * options_.curve_points);
+  [[nodiscard]] std::uint32_t point_at(const Counters& counters) const {
+    return static_cast<std::uint32_t>(share_done(counters) * options_.curve_points);
   }
 
   const RunOptions& options_;
@@ -54,11 +57,13 @@ class Budget {
 };
 
 /// True if the bounds let a saved run take another step.
-inline bool goes_on(const RunOptions& given, const checkpoint::RunState& saved) {
-  if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
-  Meter meter;
-  meter.load(saved);
-  return Budget(given).allows(meter.tally(), meter.next());
+inline bool can_continue(const RunOptions& given, const checkpoint::RunState& saved) {
+  if (given.early_stopping_patience > 0 &&
+      saved.fields("stopping").integer("worse") >= given.early_stopping_patience)
+    return false;
+  Timer timer;
+  timer.load(saved);
+  return Budget(given).allows(timer.counters(), timer.next());
 }
 
 }  // namespace zofo::llm

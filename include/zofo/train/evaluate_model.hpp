@@ -29,23 +29,23 @@ inline void require_calibratable(const data::Task& task, const EvaluateOptions& 
 namespace detail {
 
 /// The rows of a task.
-struct RowsOfTask {
+struct TaskExampleList {
   const data::Task* task;
-  RowEncoder encoder;
-  std::vector<EncodedRow> rows;
+  ExampleEncoder encoder;
+  std::vector<EncodedExample> rows;
 };
 
 /// Throws Error, before anything is computed, where the device has no memory for what the rows need.
 template <class Device>
-void expect_rows(RunModel<Device>& of, const RowsOfTask& task) {
+void expect_rows(RunModel<Device>& of, const TaskExampleList& task) {
   const model::Config& config = of.transformer->config();
   const peft::Adapters& layouts = of.transformer->adapters();
   const bool read = of.taken() > 0 && layouts.first() == peft::Kind::prompt;
-  RowExtent extent;
+  ExampleBounds extent;
   extent.cover(task.rows);
-  PassRows passes;
+  PassExamples passes;
   passes.texts = written_extent<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
-  of.device.expect(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
+  of.device.reserve(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
 }
 
 }  // namespace detail
@@ -57,18 +57,18 @@ template <class Device>
 std::vector<Scores> evaluate(RunModel<Device>& of, std::span<const data::TaskData> tasks,
                              const EvaluateOptions& options = {}) {
   constexpr const char* file = "validation.jsonl";
-  std::vector<detail::RowsOfTask> all;
+  std::vector<detail::TaskExampleList> all;
   for (const data::TaskData& data : tasks) {
     require_calibratable(data.task, options);
-    const RowEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.taken());
-    all.push_back({&data.task, encoder, encode_rows(encoder, data.validation, options.rows, file)});
+    const ExampleEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.taken());
+    all.push_back({&data.task, encoder, encode_examples(encoder, data.validation, options.rows, file)});
   }
-  for (const detail::RowsOfTask& each : all) detail::expect_rows(of, each);
+  for (const detail::TaskExampleList& each : all) detail::expect_rows(of, each);
   if (options.calibrate)
-    for (detail::RowsOfTask& each : all)
+    for (detail::TaskExampleList& each : all)
       calibrate(*of.transformer, of.theta, of.adapter_or_null(), each.encoder, each.rows, file);
   std::vector<Scores> scores;
-  for (const detail::RowsOfTask& each : all)
+  for (const detail::TaskExampleList& each : all)
     scores.push_back(evaluate_task(of.model, *of.transformer, of.theta, of.adapter_or_null(),
                                    std::span(each.rows), *each.task));
   return scores;
@@ -78,5 +78,14 @@ template <class Device>
 Scores evaluate(RunModel<Device>& of, const data::TaskData& task, const EvaluateOptions& options = {}) {
   return evaluate(of, std::span(&task, 1), options).front();
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)                                                     \
+  PREFIX template std::vector<Scores> evaluate(RunModel<DEVICE>&, std::span<const data::TaskData>,  \
+                                               const EvaluateOptions&);                             \
+  PREFIX template Scores evaluate(RunModel<DEVICE>&, const data::TaskData&, const EvaluateOptions&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_EVALUATE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -13,11 +13,11 @@ namespace zofo::llm {
 
 namespace detail {
 
-inline std::string hash_of_training_rows(const RunTask& task) {
+inline std::string hash_of_training_examples(const RunTask& task) {
   std::string parts;
   for (const auto* part : {&task.selection, &task.examples.upper, &task.examples.lower})
-    parts += hash_of_rows(*part);
-  if (!task.examples.unseen.empty()) parts += hash_of_rows(task.examples.unseen);
+    parts += hash_of_examples(*part);
+  if (!task.examples.unseen.empty()) parts += hash_of_examples(task.examples.unseen);
   return zofo::hash_text(zofo::Hash64().update(parts).value());
 }
 
@@ -27,8 +27,8 @@ inline std::string hash_of_training_rows(const RunTask& task) {
 inline nlohmann::json fingerprints(const std::string& model, const std::vector<RunTask>& tasks) {
   nlohmann::json fields = {{"model", model}};
   for (const RunTask& task : tasks) {
-    fields["task " + task.name() + ": training rows"] = detail::hash_of_training_rows(task);
-    fields["task " + task.name() + ": validation rows"] = hash_of_rows(task.held_out);
+    fields["task " + task.name() + ": training rows"] = detail::hash_of_training_examples(task);
+    fields["task " + task.name() + ": validation rows"] = hash_of_examples(task.held_out);
   }
   return fields;
 }
@@ -39,16 +39,16 @@ inline nlohmann::json fingerprints_as_saved(const nlohmann::json& saved, const s
   const RunTask& first = tasks.front();
   if (saved.contains("training rows"))  // version 1: one task
     return {{"model", model},
-            {"training rows", detail::hash_of_training_rows(first)},
-            {"validation rows", hash_of_rows(first.held_out)}};
+            {"training rows", detail::hash_of_training_examples(first)},
+            {"validation rows", hash_of_examples(first.held_out)}};
   bool second = false;
   for (const auto& [field, value] : saved.items())
     second = second || (field.starts_with("task ") && field.find(": ") == std::string::npos);
   if (!second) return fingerprints(model, tasks);
   nlohmann::json fields = {{"model", model}};
   for (const RunTask& task : tasks)
-    fields["task " + task.name()] = hash_of_rows(task.examples.upper) + hash_of_rows(task.examples.lower) +
-                                    hash_of_rows(task.examples.unseen) + hash_of_rows(task.held_out);
+    fields["task " + task.name()] = hash_of_examples(task.examples.upper) + hash_of_examples(task.examples.lower) +
+                                    hash_of_examples(task.examples.unseen) + hash_of_examples(task.held_out);
   return fields;
 }
 

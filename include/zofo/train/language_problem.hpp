@@ -30,10 +30,10 @@ namespace zofo::llm {
 
 /// How mini-batches are made.
 struct BatchOptions {
-  std::size_t batch = 8;     ///< examples of a mini-batch of one task
-  std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values
-                             ///< and gradients are their means (gradient accumulation)
-  bool use_adapter = true;   ///< false: the backbone without adapters
+  std::size_t batch_size = 8;  ///< examples of a mini-batch of one task
+  std::uint32_t pieces = 1;    ///< passes that a mini-batch is computed in, each of `batch_size` examples;
+                             ///< values and gradients are their means (gradient accumulation)
+  bool use_adapter = true;  ///< false: the backbone without adapters
 };
 
 /// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's
@@ -62,8 +62,8 @@ class BasicLanguageProblem {
   /// answer choices, weights, a batch of 0 or of no pieces.
   BasicLanguageProblem(Transformer& transformer, std::vector<Task> tasks, BatchOptions options)
       : transformer_(&transformer), tasks_(std::move(tasks)), options_(options) {
-    require(options_.batch >= 1, "batch = {}: must be at least 1", options_.batch);
-    require(options_.pieces >= 1, "accumulate = 0: must be at least 1");
+    require(options_.batch_size >= 1, "batch_size = {}: must be at least 1", options_.batch_size);
+    require(options_.pieces >= 1, "gradient_accumulation_steps = 0: must be at least 1");
     require(!tasks_.empty(), "tasks: 0: must be at least 1");
     std::uint32_t sets = 0;
     for (const Task& task : tasks_) {
@@ -119,11 +119,11 @@ class BasicLanguageProblem {
   [[nodiscard]] const BatchOptions& options() const { return options_; }
 
  private:
-  using Examples = std::vector<const EncodedRow*>;
+  using Examples = std::vector<const EncodedExample*>;
   enum class Part : std::uint8_t { upper, unseen, lower };
   // The examples that a part of a mini-batch was found to hold: p and s ask for the same ones.
   struct Sampled {
-    const std::vector<EncodedRow>* from;
+    const std::vector<EncodedExample>* from;
     BatchKey key;
     Examples examples;
   };
@@ -139,26 +139,26 @@ class BasicLanguageProblem {
     key.step = static_cast<std::uint32_t>(step);
     return key;
   }
-  static const std::vector<EncodedRow>& examples_of(const TaskExamples& set, Part part) {
+  static const std::vector<EncodedExample>& examples_of(const TaskExamples& set, Part part) {
     if (part == Part::lower) return set.lower;
     return part == Part::upper || set.unseen.empty() ? set.upper : set.unseen;
   }
-  const Examples& sample(const std::vector<EncodedRow>& from, const BatchKey& key) {
+  const Examples& sample(const std::vector<EncodedExample>& from, const BatchKey& key) {
     for (auto seen = sampled_.rbegin(); seen != sampled_.rend(); ++seen)
       if (seen->from == &from && seen->key == key) return seen->examples;
     Sampled& made = sampled_.emplace_back(Sampled{&from, key, {}});
-    for (const std::size_t i : sample_batch(key, from.size(), std::min(options_.batch, from.size())))
+    for (const std::size_t i : sample_batch(key, from.size(), std::min(options_.batch_size, from.size())))
       made.examples.push_back(&from[i]);
     return made.examples;
   }
   // Appends a part for every set that the mini-batch samples and that has such examples.
-  void add_parts(std::vector<RowsPart>& parts, int adapter, double weight, const BatchKey& key, Part part) {
+  void add_parts(std::vector<ExamplesPart>& parts, int adapter, double weight, const BatchKey& key, Part part) {
     const Task& task = tasks_[key.task];
     std::vector<std::size_t> sets;
     sample_tasks(task.seed.value_or(task_seed(key)), key.step, task.sets.size(), task.sets_per_batch,
                  task.weights, sets);
     for (const std::size_t set : sets) {
-      const std::vector<EncodedRow>& from = examples_of(*task.sets[set], part);
+      const std::vector<EncodedExample>& from = examples_of(*task.sets[set], part);
       if (from.empty()) continue;
       BatchKey own = key;
       own.task = static_cast<std::uint32_t>(set);
@@ -191,7 +191,7 @@ class BasicLanguageProblem {
   std::vector<std::vector<double>> losses_of_pass(const Theta& theta, const D& perturbation,
                                                   std::span<const Probe> probes) {
     const auto pass = [&](const auto& z) {
-      return part_losses(*transformer_, theta, z, probes, std::span<const RowsPart>(parts_),
+      return part_losses(*transformer_, theta, z, probes, std::span<const ExamplesPart>(parts_),
                          std::span<const Adapter* const>(adapters_));
     };
     if constexpr (std::same_as<D, NoPerturbation>)
@@ -217,17 +217,17 @@ class BasicLanguageProblem {
     packed_gradients(
         *transformer_, theta, requests,
         [&](const GradientRequest<Adapter>& request) {
-          std::vector<RowsPart> parts;
+          std::vector<ExamplesPart> parts;
           if (request.upper_weight != 0.0)
             add_parts(parts, numbered_later, request.upper_weight, request.batches.upper, Part::upper);
           if (request.lower_weight != 0.0)
             add_parts(parts, numbered_later, request.lower_weight, request.batches.lower, Part::lower);
           return parts;
         },
-        [&](std::span<const RowsPart> parts) { count(parts, 2); });
+        [&](std::span<const ExamplesPart> parts) { count(parts, 2); });
   }
-  void count(std::span<const RowsPart> parts, std::size_t times) {
-    for (const RowsPart& part : parts) work_.rows += times * part.rows.size();
+  void count(std::span<const ExamplesPart> parts, std::size_t times) {
+    for (const ExamplesPart& part : parts) work_.rows += times * part.rows.size();
     work_.tokens += times * packed_tokens(parts);
   }
 
@@ -237,7 +237,7 @@ class BasicLanguageProblem {
   std::vector<std::uint32_t> first_set_;  ///< number of a task's first set among all sets
   Work work_;
   // Memory of a call.
-  std::vector<RowsPart> parts_;
+  std::vector<ExamplesPart> parts_;
   std::vector<std::size_t> ends_;  ///< of each request's share of `parts_`
   std::vector<const Adapter*> adapters_;
   std::vector<Sampled> sampled_;

@@ -12,7 +12,7 @@
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/shots.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/train/places.hpp"
+#include "zofo/train/input_paths.hpp"
 
 namespace zofo::llm {
 
@@ -32,26 +32,26 @@ inline void require_choices(const data::Task& task) {
 /// training rows by the seed. Throws Error where the options do not fit the task.
 inline data::TaskData prepared(data::TaskData data, const RunOptions& o) {
   if (o.command == Command::meta_train) require_choices(data.task);
-  limit_prompts(data.task, o.max_tokens);
+  limit_prompts(data.task, o.max_prompt_tokens);
   data::take_demonstrations(data, o.demonstrations, o.seed);
   data::take_shots(data, o.shots, o.seed);
   return data;
 }
 
 /// Loads the tasks of a run. Throws Error naming the file and the field or line at fault.
-inline std::vector<data::TaskData> load_tasks(const Places& places, const RunOptions& o) {
+inline std::vector<data::TaskData> load_tasks(const InputPaths& paths, const RunOptions& o) {
   std::vector<data::TaskData> tasks;
-  for (const std::string& name : places.tasks)
+  for (const std::string& name : paths.tasks)
     tasks.push_back(
-        prepared(data::load_task(name, places.data_folder(), places.definitions, o.template_name), o));
+        prepared(data::load_task(name, paths.data_folder(), paths.definitions, o.template_name), o));
   return tasks;
 }
 
 /// Loads tasks to adapt to, which are answered by choosing.
-inline std::vector<data::TaskData> load_choice_tasks(const Places& places, std::size_t max_tokens) {
+inline std::vector<data::TaskData> load_choice_tasks(const InputPaths& paths, std::size_t max_tokens) {
   std::vector<data::TaskData> tasks;
-  for (const std::string& name : places.tasks) {
-    tasks.push_back(data::load_task(name, places.data_folder(), places.definitions));
+  for (const std::string& name : paths.tasks) {
+    tasks.push_back(data::load_task(name, paths.data_folder(), paths.definitions));
     require_choices(tasks.back().task);
     limit_prompts(tasks.back().task, max_tokens);
   }

@@ -37,8 +37,8 @@ struct RunOutputs {
   }
   /// The model that was selected of a run of `steps` steps. Throws Error naming the file when the disk
   /// refuses.
-  void write(const Candidate& selected, std::uint32_t steps, std::size_t selection_rows) const {
-    if (options.command == Command::finetune) return write_model(selected, selection_rows);
+  void write(const Candidate& selected, std::uint32_t steps, std::size_t validation_examples) const {
+    if (options.command == Command::finetune) return write_model(selected, validation_examples);
     if (selected.steps < steps) write_description(selected.steps);
     write_adapters(selected.adapters);
   }
@@ -47,20 +47,20 @@ struct RunOutputs {
   void write_description(std::optional<std::uint32_t> steps) const {
     std::vector<RunDescription::Task> list;
     for (const RunTask& task : tasks)
-      list.push_back({task.name(), task.task().options, task.training_rows()});
+      list.push_back({task.name(), task.task().choices, task.training_examples()});
     RunDescription described = llm::describe(options, model_hash, std::move(list));
     described.steps = steps;
     folder.write(RunDescription::file, to_json(described).dump(2) + "\n");
   }
-  void write_model(const Candidate& selected, std::size_t selection_rows) const {
+  void write_model(const Candidate& selected, std::size_t validation_examples) const {
     SelectedModel model{selected.selected, selected.steps, selected.upper_loss, selected.lower_loss,
-                        selection_rows};
+                        validation_examples};
     if (!selected.adapters.empty()) model.adapter = {layout, selected.adapters.front()};
     write_selected(folder.path(), config, model, base_model);
   }
   void write_adapters(const std::vector<Eigen::VectorXf>& adapters) const {
     // An adapter of an updated backbone belongs to the run, not to the model that it began with.
-    const std::string base = options.moves_backbone() ? folder.path().string() : base_model;
+    const std::string base = options.updates_backbone() ? folder.path().string() : base_model;
     const auto write = [&](const std::filesystem::path& name, const Eigen::VectorXf& values) {
       write_run_adapter(folder.path() / name, config, layout, values, base);
     };

@@ -24,12 +24,12 @@ namespace zofo::llm {
 struct RunTask {
   std::shared_ptr<const data::TaskData> data;
   TaskExamples examples;              ///< what is trained on
-  std::vector<EncodedRow> selection;  ///< what selects the model
-  std::vector<EncodedRow> held_out;   ///< what scores are of; neither training nor selection sees them
+  std::vector<EncodedExample> selection;  ///< what selects the model
+  std::vector<EncodedExample> held_out;   ///< what scores are of; neither training nor selection sees them
 
   [[nodiscard]] const std::string& name() const { return data->task.name; }
   [[nodiscard]] const data::Task& task() const { return data->task; }
-  [[nodiscard]] std::size_t training_rows() const { return examples.size() + selection.size(); }
+  [[nodiscard]] std::size_t training_examples() const { return examples.size() + selection.size(); }
 };
 
 /// A task with its rows as tokens, which leave the run's adapter the positions that it takes. Throws Error
@@ -42,14 +42,14 @@ inline RunTask encode_task(const Model& model, data::TaskData data, const RunOpt
   const std::uint32_t taken = peft::virtual_tokens(make_adapter(model.parameters.config(), o));
   const auto rows = [&](Purpose purpose, const std::vector<data::Example>& from, std::uint32_t limit,
                         const char* file) {
-    return encode_rows(RowEncoder(model, owned->task, purpose, owned->demonstrations, taken), from, limit,
+    return encode_examples(ExampleEncoder(model, owned->task, purpose, owned->demonstrations, taken), from, limit,
                        place + file);
   };
-  Split split =
-      split_rows(o, owned->task.name, rows(Purpose::training, owned->train, o.train_rows, "train.jsonl"));
+  Split split = split_rows(o, owned->task.name,
+                           rows(Purpose::training, owned->train, o.max_train_samples, "train.jsonl"));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);
-  task.held_out = rows(Purpose::scoring, owned->validation, o.validation_rows, "validation.jsonl");
+  task.held_out = rows(Purpose::scoring, owned->validation, o.max_eval_samples, "validation.jsonl");
   return task;
 }
 
@@ -75,7 +75,7 @@ inline std::vector<double> task_weights(const RunOptions& o, const std::vector<R
   const double power = o.sampling == Sampling::proportional ? 1.0 : 1.0 / o.temperature;
   std::vector<double> weights;
   for (const RunTask& task : tasks)
-    weights.push_back(std::pow(static_cast<double>(task.training_rows()), power));
+    weights.push_back(std::pow(static_cast<double>(task.training_examples()), power));
   return weights;
 }
 

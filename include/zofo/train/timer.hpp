@@ -12,7 +12,7 @@
 namespace zofo::llm {
 
 /// Seconds that the next step is taken to need, after a step of `taken` before which `expected` were. On a
-/// card the first step, and one of a size not seen before, tries out how to compute its products: the first
+/// GPU the first step, and one of a size not seen before, tries out how to compute its products: the first
 /// is no measure, a later one counts for a tenth where it is longer than what was expected.
 inline double expect_seconds(double expected, double taken, std::uint32_t steps) {
   if (steps <= 1) return 0.0;
@@ -20,48 +20,48 @@ inline double expect_seconds(double expected, double taken, std::uint32_t steps)
 }
 
 /// Counts a run's steps, seconds and rows; continues from what a run had taken before.
-class Meter {
+class Timer {
  public:
-  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
   /// What the next step is taken to need.
   [[nodiscard]] const Cost& next() const { return next_; }
 
   void save(checkpoint::RunState& state) const {
-    state.numbers["steps"] = tally_.steps;
-    state.numbers["seconds"] = tally_.seconds;
-    state.numbers["rows"] = tally_.rows;
-    state.numbers["tokens"] = tally_.tokens;
-    state.numbers["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
+    state.json()["steps"] = counters_.steps;
+    state.json()["seconds"] = counters_.seconds;
+    state.json()["rows"] = counters_.rows;
+    state.json()["tokens"] = counters_.tokens;
+    state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
   }
   /// Continues from what an earlier part of the run took. Throws Error naming a number that is missing.
   void load(const checkpoint::RunState& state) {
-    tally_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
-              state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
+    counters_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
+                 state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
     const auto next = state.fields("next_step");
     next_ = {next.number("seconds"), next.integer("rows")};
   }
   /// Training begins, or continues.
   void start() {
     start_ = Clock::now();
-    already_ = before_ = tally_.seconds;
+    already_ = before_ = counters_.seconds;
   }
   /// A step ended, after which its problem had done `work` in all.
   void step(std::uint32_t steps, const Work& work) {
-    tally_.steps = steps;
-    tally_.seconds = seconds();
+    counters_.steps = steps;
+    counters_.seconds = seconds();
     const auto rows = static_cast<std::uint32_t>(work.rows - counted_.rows);
-    tally_.rows += rows;
-    tally_.tokens += work.tokens - counted_.tokens;
+    counters_.rows += rows;
+    counters_.tokens += work.tokens - counted_.tokens;
     counted_ = work;
-    next_ = {expect_seconds(next_.seconds, tally_.seconds - before_, steps), rows};
+    next_ = {expect_seconds(next_.seconds, counters_.seconds - before_, steps), rows};
   }
   /// An evaluation ended that belongs to the method.
   void evaluated(std::size_t rows) {
-    tally_.rows += rows;
-    tally_.seconds = seconds();
+    counters_.rows += rows;
+    counters_.seconds = seconds();
   }
   /// The next step begins.
-  void go_on() { before_ = seconds(); }
+  void proceed() { before_ = seconds(); }
   /// Calls f() in no time.
   template <class F>
   void pause(F&& f) {
@@ -76,7 +76,7 @@ class Meter {
     return already_ + std::chrono::duration<double>(Clock::now() - start_).count();
   }
 
-  Tally tally_;
+  Counters counters_;
   Cost next_;
   Work counted_;
   Clock::time_point start_ = Clock::now();

@@ -22,7 +22,7 @@
 #include "zofo/run/run_directory.hpp"
 #include "zofo/run/run_result.hpp"
 #include "zofo/train/load_tasks.hpp"
-#include "zofo/train/places.hpp"
+#include "zofo/train/input_paths.hpp"
 #include "zofo/train/progress.hpp"
 #include "zofo/train/run_task.hpp"
 #include "zofo/train/training.hpp"
@@ -32,7 +32,7 @@ namespace zofo::llm {
 /// Where a run is written, and who follows it.
 struct RunSettings {
   std::filesystem::path out;     ///< run folder to make; with `saved` the one to continue in
-  Places places = {};            ///< where model and tasks came from: recorded, and read again if needed
+  InputPaths paths = {};            ///< where model and tasks came from: recorded, and read again if needed
   Progress* progress = nullptr;  ///< null: silent
   std::function<bool()> interrupted = [] { return false; };  ///< true ends the run after its step
   std::optional<checkpoint::RunState> saved = {};            ///< read_state of the folder, to continue it
@@ -40,15 +40,15 @@ struct RunSettings {
 
 namespace detail {
 
-inline Origin origin_of(const Model& model, const RunOptions& o, const RunSettings& settings) {
-  Origin origin{to_json(settings.places), settings.places.model, settings.saved, {}};
-  if (!settings.places.model.empty())
-    origin.theta_0 = [file = settings.places.model] { return load_model(file).parameters; };
-  else if (o.patience > 0 && o.moves_backbone())
-    origin.theta_0 = [kept = std::make_shared<const model::Parameters>(model.parameters.clone())] {
+inline ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const RunSettings& settings) {
+  ResumeInfo resume_info{to_json(settings.paths), settings.paths.model, settings.saved, {}};
+  if (!settings.paths.model.empty())
+    resume_info.theta_0 = [file = settings.paths.model] { return load_model(file).parameters; };
+  else if (o.early_stopping_patience > 0 && o.updates_backbone())
+    resume_info.theta_0 = [kept = std::make_shared<const model::Parameters>(model.parameters.clone())] {
       return kept->clone();
     };
-  return origin;
+  return resume_info;
 }
 
 /// use(training, folder) with the training of a run whose folder was made, or opened. A run that never began
@@ -65,7 +65,7 @@ auto with_training(Device& device, Model& model, std::vector<data::TaskData> dat
   try {
     const std::vector<RunTask> tasks = encode_tasks(model, std::move(data), o);
     Training<Device> training(device, {model, tasks, o, folder, progress}, settings.interrupted,
-                              origin_of(model, o, settings));
+                              resume_info_of(model, o, settings));
     return use(training, folder);
   } catch (...) {
     // The folder is this process's own; it is only removed if empty.
@@ -76,12 +76,12 @@ auto with_training(Device& device, Model& model, std::vector<data::TaskData> dat
 }
 
 inline void write_results(const RunFolder& folder, const RunResult& result, const RunOptions& o,
-                          const Places& places) {
+                          const InputPaths& paths) {
   const std::string task =
-      places.tasks.size() == 1 ? places.tasks.front() : fmt::format("{} tasks", result.tasks.size());
+      paths.tasks.size() == 1 ? paths.tasks.front() : fmt::format("{} tasks", result.tasks.size());
   nlohmann::json report = to_json(result);
   if (o.command == Command::finetune)
-    report = {{"model", places.model}, {"task", task}, {"seed", o.seed}, {"methods", {report}}};
+    report = {{"model", paths.model}, {"task", task}, {"seed", o.seed}, {"methods", {report}}};
   folder.write("result.json", report.dump(2) + "\n");
   folder.write("curve.svg", curve_svg(fmt::format("{} on {}", o.method, task),
                                       {read_curve(std::string(info(o.method).title), folder.path())}));
@@ -98,7 +98,7 @@ RunResult train_run(Device& device, Model& model, std::vector<data::TaskData> ta
   return detail::with_training(device, model, std::move(tasks), o, settings,
                                [&](Training<Device>& training, const RunFolder& folder) {
                                  RunResult result = training.run();
-                                 detail::write_results(folder, result, o, settings.places);
+                                 detail::write_results(folder, result, o, settings.paths);
                                  if (!result.interrupted) folder.mark_done();
                                  return result;
                                });
@@ -139,5 +139,18 @@ std::string memory_plan(Device& device, Model& model, std::vector<data::TaskData
                                    fail("--memory-plan: only a GPU's memory is planned (--device cuda)");
                                });
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_TRAIN_RUN_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template RunResult train_run(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,       \
+                                      const RunSettings&);                                                   \
+  PREFIX template RunResult finetune(DEVICE&, Model&, data::TaskData, RunOptions, const RunSettings&);       \
+  PREFIX template RunResult meta_train(DEVICE&, Model&, std::vector<data::TaskData>, RunOptions,             \
+                                       const RunSettings&);                                                  \
+  PREFIX template std::string memory_plan(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,   \
+                                          const RunSettings&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_TRAIN_RUN_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -44,10 +44,11 @@ class TrainedModel {
         tasks_(tasks),
         layout_(make_adapter(theta.config(), options)),
         theta_(place(theta)),
-        transformer_(device.backend(), theta.config(), layout_, options.recompute),
+        transformer_(device.backend(), theta.config(), layout_, options.gradient_checkpointing),
         estimated_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
         adapters_(device, options,
-                  {std::move(folder), options.in_memory, options.tied() ? 1 : tasks.size(), estimated_}) {}
+                  {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
+                   estimated_}) {}
 
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
   [[nodiscard]] Theta& theta() { return theta_; }
@@ -86,14 +87,14 @@ class TrainedModel {
   }
 
   /// Rows that are set aside to select the model.
-  [[nodiscard]] std::size_t selection_rows() const {
+  [[nodiscard]] std::size_t validation_examples() const {
     std::size_t rows = 0;
     for (const RunTask& task : tasks_) rows += task.selection.size();
     return rows;
   }
   /// Rows that selecting a candidate reads.
-  [[nodiscard]] std::size_t rows_of_selection() const {
-    return selection_rows() * (options_.trains() == Trains::both_levels ? 2 : 1);
+  [[nodiscard]] std::size_t examples_of_validation() const {
+    return validation_examples() * (options_.trains() == Trains::both_levels ? 2 : 1);
   }
   /// What would be selected after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower
   /// mean loss on the rows set aside, and p where there are none. `with_loss`: that loss also where nothing
@@ -104,7 +105,7 @@ class TrainedModel {
     c.selected = trained();
     if (options_.trains() == Trains::both_levels) {
       c.selected = Selected::upper;
-      if (selection_rows() > 0) choose(c);
+      if (validation_examples() > 0) choose(c);
     } else if (with_loss) {
       take(c, mean_of_selection(c.selected));
     }
@@ -119,7 +120,7 @@ class TrainedModel {
     double loss = 0.0, accuracy = 0.0;
   };
 
-  static std::span<const EncodedRow> first(const std::vector<EncodedRow>& rows, std::size_t limit) {
+  static std::span<const EncodedExample> first(const std::vector<EncodedExample>& rows, std::size_t limit) {
     return std::span(rows).first(limit == 0 ? rows.size() : std::min(rows.size(), limit));
   }
   // What a method of one level trains.
@@ -131,10 +132,10 @@ class TrainedModel {
     if (options_.trains() == Trains::adapter_by_estimates) return estimated_;
     return adapters_.adapter(task, selected == Selected::upper ? Level::upper : Level::lower);
   }
-  Scores score(const RunTask& task, const Vector* adapter, std::span<const EncodedRow> rows) {
+  Scores score(const RunTask& task, const Vector* adapter, std::span<const EncodedExample> rows) {
     return evaluate(transformer_, theta_, adapter, rows, task.task().answer_rule);
   }
-  Scores score_under(std::size_t task, Selected selected, std::span<const EncodedRow> rows) {
+  Scores score_under(std::size_t task, Selected selected, std::span<const EncodedExample> rows) {
     if (selected == Selected::backbone) return score(tasks_[task], nullptr, rows);
     const Vector adapter = device_.vector(host_adapter(task, selected));
     return score(tasks_[task], &adapter, rows);
@@ -163,17 +164,17 @@ class TrainedModel {
     take(c, upper ? by_p : by_s);
   }
   Theta& place(model::Parameters& theta) {
-    const RowExtent extent = extent_of(tasks_, layout_);
-    PassRows passes = pass_rows(options_, tasks_, extent, Backend::tokens_that_fill);
+    const ExampleBounds extent = extent_of(tasks_, layout_);
+    PassExamples passes = pass_rows(options_, tasks_, extent, Backend::max_batch_tokens);
     for (const RunTask& task : tasks_) {
-      const TextExtent own =
+      const SequenceBounds own =
           written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
-      model::CacheExtent& cache = passes.texts.cache;
+      model::CacheCapacity& cache = passes.texts.cache;
       cache = {std::max(cache.sequences, own.cache.sequences),
                std::max(cache.positions, own.cache.positions)};
       passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
     }
-    device_.expect(theta.config(), layout_, extent, passes, options_.recompute);
+    device_.reserve(theta.config(), layout_, extent, passes, options_.gradient_checkpointing);
     return device_.place(theta);
   }
 

@@ -63,7 +63,9 @@ BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>&
   } else {
     for (const RunTask& task : tasks) list.push_back({{&task.examples}});
   }
-  return {transformer, std::move(list), {o.batch, o.accumulate, o.trains() != Trains::backbone}};
+  return {transformer,
+          std::move(list),
+          {o.batch_size, o.gradient_accumulation_steps, o.trains() != Trains::backbone}};
 }
 
 /// Runs one method on a device (train/device.hpp) and writes its run folder.
@@ -75,36 +77,36 @@ class Training {
   /// `interrupted` is called after every step; true ends the run, which can be resumed. Throws Error where
   /// options, model and tasks do not go together, or are not those of the saved state; the run folder is as
   /// it was then.
-  Training(Device& device, RunInputs inputs, std::function<bool()> interrupted, Origin origin = {})
+  Training(Device& device, RunInputs inputs, std::function<bool()> interrupted, ResumeInfo resume_info = {})
       : device_(device),
-        inputs_(checked(inputs, origin)),
+        inputs_(checked(inputs, resume_info)),
         options_(inputs.options),
         interrupted_(std::move(interrupted)),
-        origin_(std::move(origin)),
+        resume_info_(std::move(resume_info)),
         model_hash_(hash_of_model(inputs.model.parameters)),
-        past_(origin_, as_saved(), inputs.folder),
+        past_(resume_info_, as_saved(), inputs.folder),
         model_(device, inputs.model.parameters, options_, inputs.tasks,
                inputs.folder.file("adapters_on_disk")),
         log_(inputs.folder, options_),
         budget_(options_),
-        saver_(inputs.folder, options_.save_seconds, options_.save_steps),
-        stopping_(options_.patience) {
+        checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
+        stopping_(options_.early_stopping_patience) {
     // A saved state that turns out not to fit leaves the folder as it is.
-    if (!origin_.saved || options_.trains() == Trains::nothing) describe();
+    if (!resume_info_.saved || options_.trains() == Trains::nothing) describe();
   }
 
   /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
   RunResult run() {
-    if (origin_.saved && origin_.saved->numbers.contains("before"))
-      before_ = task_scores_from(*origin_.saved, "before");
+    if (resume_info_.saved && resume_info_.saved->json().contains("before"))
+      before_ = task_scores_from(*resume_info_.saved, "before");
     if (options_.scores_before() && before_.empty()) {
       before_ = model_.score_backbone(0);
-      log_.scored(ScoreEvent::before, meter_.tally(), before_);
+      log_.scored(ScoreEvent::before, timer_.counters(), before_);
     }
     if (options_.trains() != Trains::nothing) train();
     const Candidate selected =
-        stopping_.best() && !stopped_ ? *stopping_.best() : model_.candidate(meter_.tally().steps, false);
-    outputs().write(selected, meter_.tally().steps, model_.selection_rows());
+        stopping_.best() && !stopped_ ? *stopping_.best() : model_.candidate(timer_.counters().steps, false);
+    outputs().write(selected, timer_.counters().steps, model_.validation_examples());
     return result(selected);
   }
 
@@ -112,14 +114,14 @@ class Training {
   [[nodiscard]] const typename Backend::Theta& theta() const { return model_.theta(); }
 
  private:
-  static RunInputs checked(const RunInputs& inputs, const Origin& origin) {
+  static RunInputs checked(const RunInputs& inputs, const ResumeInfo& resume_info) {
     inputs.options.check(inputs.tasks.size());
-    origin.check(inputs.options);
+    resume_info.check(inputs.options);
     return inputs;
   }
   [[nodiscard]] nlohmann::json as_saved() const {
-    if (!origin_.saved) return {};
-    return fingerprints_as_saved(origin_.saved->template number<nlohmann::json>("identity"), model_hash_,
+    if (!resume_info_.saved) return {};
+    return fingerprints_as_saved(resume_info_.saved->template number<nlohmann::json>("identity"), model_hash_,
                                  inputs_.tasks);
   }
   void describe() const {
@@ -127,8 +129,10 @@ class Training {
     outputs().describe();
   }
   [[nodiscard]] RunOutputs outputs() const {
-    return {inputs_.folder,  options_,           inputs_.tasks, inputs_.model.parameters.config(),
-            model_.layout(), origin_.base_model, model_hash_};
+    return {inputs_.folder,  options_,
+            inputs_.tasks,   inputs_.model.parameters.config(),
+            model_.layout(), resume_info_.base_model,
+            model_hash_};
   }
 
   // ---- training ----
@@ -157,16 +161,18 @@ class Training {
                          perturbation, make_reduction(options_), outer, lower, upper},
                      loop);
     UpdateDistance distance(perturbation, outer, theta);
-    const auto save = [&] { saver_.save(meter_.tally().seconds, [&] { return state(solver, adapters); }); };
-    if (origin_.saved) resume(solver, adapters, theta, distance);
-    const bool continues = goes_on();
+    const auto save = [&] {
+      checkpointer_.save(timer_.counters().seconds, [&] { return state(solver, adapters); });
+    };
+    if (resume_info_.saved) resume(solver, adapters, theta, distance);
+    const bool continues = can_continue();
     if (continues) adapters.prepare(solver);
-    if (!origin_.saved) save();
-    const Tally& tally = meter_.tally();
-    if (tally.steps == 0 && options_.curve_points > 0 && !options_.scores_before()) curve_point();
-    budget_.start(tally);
-    saver_.start(tally.seconds);
-    meter_.start();
+    if (!resume_info_.saved) save();
+    const Counters& counters = timer_.counters();
+    if (counters.steps == 0 && options_.curve_points > 0 && !options_.scores_before()) curve_point();
+    budget_.start(counters);
+    checkpointer_.start(counters.seconds);
+    timer_.start();
     if (continues) {
       solver.solve(
           theta, adapters.pairs(),
@@ -174,11 +180,11 @@ class Training {
             if (options_.takes_estimates()) distance.add(report.gradient);
             const bool next = after(report, solver.sampled(), save);
             if (next) adapters.prepare(solver);
-            if (next) meter_.go_on();
+            if (next) timer_.proceed();
             return next;
           },
           loop.outer_steps - solver.state().step);
-      if (stopping_.on() && !stopped_ && stopping_.latest() < tally.steps) evaluate_candidate();
+      if (stopping_.on() && !stopped_ && stopping_.latest() < counters.steps) evaluate_candidate();
       save();
     }
     moved_ = distance.length(theta);
@@ -189,30 +195,30 @@ class Training {
   // What follows a step; false ends the run.
   template <class Save>
   bool after(const StepReport& report, std::span<const std::size_t> sampled, const Save& save) {
-    meter_.step(report.step + 1, *work_);
-    const Tally& tally = meter_.tally();
-    log_.step(report, tally, sampled);
-    inputs_.progress.step(report, {tally.seconds, budget_.left(tally),
-                                   static_cast<double>(tally.tokens) / std::max(tally.seconds, 1e-9)});
-    if (stopping_.on() && tally.steps % options_.evaluate_steps == 0) evaluate_candidate();
+    timer_.step(report.step + 1, *work_);
+    const Counters& counters = timer_.counters();
+    log_.step(report, counters, sampled);
+    inputs_.progress.step(report, {counters.seconds, budget_.left(counters),
+                                   static_cast<double>(counters.tokens) / std::max(counters.seconds, 1e-9)});
+    if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
-    if (stopped_ || !goes_on()) return false;
+    if (stopped_ || !can_continue()) return false;
     // Scores of the learning curve cost no training time.
-    if (budget_.point_is_due(tally)) meter_.pause([&] { curve_point(); });
-    if (saver_.due(tally.steps, tally.seconds)) save();
+    if (budget_.point_is_due(counters)) timer_.pause([&] { curve_point(); });
+    if (checkpointer_.due(counters.steps, counters.seconds)) save();
     return true;
   }
-  [[nodiscard]] bool goes_on() const {
-    return !stopping_.exhausted() && budget_.allows(meter_.tally(), meter_.next());
+  [[nodiscard]] bool can_continue() const {
+    return !stopping_.exhausted() && budget_.allows(timer_.counters(), timer_.next());
   }
 
   void curve_point() {
-    log_.scored(ScoreEvent::curve, meter_.tally(), model_.score_now(options_.curve_rows));
+    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_samples));
   }
   void evaluate_candidate() {
-    Candidate now = model_.candidate(meter_.tally().steps, true);
-    meter_.evaluated(model_.rows_of_selection());
-    log_.judged(meter_.tally(), now);
+    Candidate now = model_.candidate(timer_.counters().steps, true);
+    timer_.evaluated(model_.examples_of_validation());
+    log_.validated(timer_.counters(), now);
     stopping_.see(std::move(now));
   }
 
@@ -221,14 +227,14 @@ class Training {
   template <class RunSolver, class Adapters>
   checkpoint::RunState state(RunSolver& solver, Adapters& adapters) {
     checkpoint::RunState out;
-    out.numbers = {{"version", state_version},
-                   {"command", to_text(options_.command)},
-                   {"options", to_toml(options_)},
-                   {"place", origin_.place},
-                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
-    if (!before_.empty()) out.numbers["before"] = to_json(before_);
+    out.json() = {{"version", state_version},
+                  {"command", to_text(options_.command)},
+                  {"options", to_toml(options_)},
+                  {"place", resume_info_.place},
+                  {"identity", fingerprints(model_hash_, inputs_.tasks)}};
+    if (!before_.empty()) out.json()["before"] = to_json(before_);
     log_.save(out);
-    meter_.save(out);
+    timer_.save(out);
     stopping_.save(out);
     adapters.save(solver, out);
     auto& own = solver.state();
@@ -238,15 +244,15 @@ class Training {
   }
   template <class RunSolver, class Adapters, class Theta>
   void resume(RunSolver& solver, Adapters& adapters, Theta& theta, UpdateDistance<Theta>& distance) {
-    const checkpoint::RunState& saved = *origin_.saved;
+    const checkpoint::RunState& saved = *resume_info_.saved;
     log_.load(saved);
-    meter_.load(saved);
+    timer_.load(saved);
     stopping_.load(saved);
     adapters.load(solver, saved);
     auto& own = solver.state();
     load_values(device_, solver_name, saved, peft::size(model_.layout()), own.estimator, own.evaluations,
                 own.anchor.penalty, own.anchor.adapters);
-    own.step = meter_.tally().steps;
+    own.step = timer_.counters().steps;
     const std::uint32_t updates = options_.takes_estimates() ? own.step : 0;
     const std::string file = inputs_.folder.file("trajectory.jsonl").string();
     require(past_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
@@ -266,15 +272,15 @@ class Training {
         "saved state: solver: adapters of {} tasks at the anchor", anchored);
     describe();
     inputs_.folder.unmark_done();
-    log_.go_on_after(past_.log);
+    log_.continue_after(past_.log);
     past_.steps.clear();
   }
   // To the backbone that early stopping found the best.
   void go_back(const AnyPerturbation& perturbation, const AnyOuter& outer) {
-    if (!stopping_.best() || stopped_ || !options_.moves_backbone()) return;
+    if (!stopping_.best() || stopped_ || !options_.updates_backbone()) return;
     const std::uint32_t best = stopping_.best()->steps;
-    if (best == meter_.tally().steps) return;
-    inputs_.model.parameters = origin_.theta_0();
+    if (best == timer_.counters().steps) return;
+    inputs_.model.parameters = resume_info_.theta_0();
     auto& theta = device_.place(inputs_.model.parameters);
     UpdateDistance distance(perturbation, outer, theta);
     const auto steps = read_trajectory(inputs_.folder.file("trajectory.jsonl"));
@@ -286,15 +292,15 @@ class Training {
 
   // ---- result ----
   RunResult result(const Candidate& selected) {
-    const Tally& tally = meter_.tally();
+    const Counters& counters = timer_.counters();
     RunResult result;
     result.command = options_.command;
     result.method = options_.method;
     result.adapter = options_.adapter;
     for (const RunTask& task : inputs_.tasks) result.tasks.push_back(task.name());
-    result.steps = tally.steps;
-    result.seconds = tally.seconds;
-    result.passes = tally.passes(options_.batch);
+    result.steps = counters.steps;
+    result.seconds = counters.seconds;
+    result.passes = counters.passes(options_.batch_size);
     result.moved = moved_;
     result.selected = selected.selected;
     result.selected_steps = selected.steps;
@@ -309,14 +315,14 @@ class Training {
     return result;
   }
   std::vector<Scores> final_scores(const Candidate& selected) {
-    const Tally& tally = meter_.tally();
+    const Counters& counters = timer_.counters();
     std::size_t rows = 0;
     for (const RunTask& task : inputs_.tasks) rows += task.held_out.size();
-    inputs_.progress.note(
-        fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", tally.steps, tally.seconds, rows));
+    inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps,
+                                      counters.seconds, rows));
     std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
     if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
-    log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, tally, scores);
+    log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, counters, scores);
     return scores;
   }
 
@@ -324,15 +330,15 @@ class Training {
   RunInputs inputs_;
   const RunOptions& options_;
   std::function<bool()> interrupted_;
-  Origin origin_;
+  ResumeInfo resume_info_;
   std::string model_hash_;
   Past past_;
   TrainedModel<Device> model_;
   RunLog log_;
   Budget budget_;
-  Saver saver_;
+  Checkpointer checkpointer_;
   BestCandidate stopping_;
-  Meter meter_;
+  Timer timer_;
   std::vector<Scores> before_;
   const Work* work_ = nullptr;
   double moved_ = 0.0;

@@ -17,13 +17,13 @@ namespace zofo::variance {
 struct PeriodicState {
   ZoGradient base;            ///< SVRG: ĝ_full(θ̃); SPIDER: vₖ₋₁
   std::uint32_t batches = 0;  ///< mini-batches of large batches sampled so far
-  bool begun = false;         ///< there was a large batch
+  bool started = false;         ///< there was a large batch
   std::vector<Probe> probes;  ///< scratch memory, as the next two
   ZoGradient scratch, fresh;
   /// What a saved state holds.
   template <class Archive>
   void fields(Archive& archive) {
-    archive(base, batches, begun);
+    archive(base, batches, started);
   }
 };
 
@@ -75,7 +75,7 @@ void begin_from_large_batch(const E& estimator, std::uint32_t batches, std::uint
   mean.queries = state.scratch.queries;  // averaging over batches adds no direction
   std::swap(state.base, mean);
   state.batches += batches;
-  state.begun = true;
+  state.started = true;
 }
 
 /// The options and the estimators of SVRG and SPIDER. Throws Error naming the field out of range.

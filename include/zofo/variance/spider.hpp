@@ -33,7 +33,7 @@ struct Spider {
   /// Writes the step's estimate.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
-    if (!state.begun || step % period == 0) {
+    if (!state.started || step % period == 0) {
       detail::begin_from_large_batch(full ? *full : estimator, batches, step, evaluator, state);
     } else {
       detail::difference(estimator, step, 1.0, evaluator, state.probes, state.scratch, state.fresh);

@@ -33,7 +33,7 @@ struct Svrg {
   /// Writes the step's estimate.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
-    if (!state.begun || step % period == 0) {
+    if (!state.started || step % period == 0) {
       detail::begin_from_large_batch(full ? *full : estimator, batches, step, evaluator, state);
       evaluator.move_anchor();
       estimate = state.base;  // at the anchor the two first terms cancel

@@ -15,7 +15,7 @@ template <int dim, bool whole>
 void launch_key_kernel(cudaStream_t stream, const AttentionProblem<bf16>& problem, std::uint32_t most_keys,
                        const BackwardArrays& arrays) {
   constexpr int bytes = KeyMemory<dim, whole>::bytes;
-  static_assert(bytes <= 99 * 1024);  // what every card since sm_80 has
+  static_assert(bytes <= 99 * 1024);  // what every GPU since sm_80 has
   allow_shared(attention_key_kernel<dim, whole>, bytes);
   const dim3 grid(problem.shape.kv_heads, (most_keys + tile_rows - 1) / tile_rows,
                   spans(problem.rows, problem.sequences));

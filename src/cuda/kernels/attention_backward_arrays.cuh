@@ -7,7 +7,7 @@
 
 namespace zofo::tensor::cuda::detail {
 
-/// What backward reads beside the problem, and where its results go.
+/// What backward reads next to the problem, and where its results go.
 struct BackwardArrays {
   const bf16* out;
   const float* lse;

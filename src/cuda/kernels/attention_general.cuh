@@ -127,7 +127,7 @@ __global__ void __launch_bounds__(general_threads)
   if (lse != nullptr && lane == 0) lse[row * problem.shape.heads + head] = highest + logf(sum);
 }
 
-/// What backward reads beside the problem, and where its results go.
+/// What backward reads next to the problem, and where its results go.
 template <class T>
 struct GeneralBackward {
   const T* out;

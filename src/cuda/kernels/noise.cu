@@ -26,7 +26,7 @@ void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor
   launched("philox_words");
 }
 
-void fill(cudaStream_t stream, Law law, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
+void fill(cudaStream_t stream, Distribution distribution, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
           std::size_t n, float* out) {
   Segments segments;
   segments.segment[0] = {tensor, offset, n, 0, 0};
@@ -34,30 +34,30 @@ void fill(cudaStream_t stream, Law law, ProbeArgument probe, std::uint32_t tenso
   const detail::SegmentPlan plan = detail::plan_segments(segments);
   const std::uint32_t blocks = plan.blocks();
   if (blocks == 0) return;
-  switch (law) {
-    case Law::none:
-      detail::fill_kernel<Law::none><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
+  switch (distribution) {
+    case Distribution::none:
+      detail::fill_kernel<Distribution::none><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
-    case Law::gaussian:
-      detail::fill_kernel<Law::gaussian><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
+    case Distribution::gaussian:
+      detail::fill_kernel<Distribution::gaussian><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
-    case Law::rademacher:
-      detail::fill_kernel<Law::rademacher><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
+    case Distribution::rademacher:
+      detail::fill_kernel<Distribution::rademacher><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
   }
   launched("fill");
 }
 
-template void write_probes(cudaStream_t, Law, const ProbeArgument*, std::uint32_t, const Segments&,
+template void write_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
                            const bf16*, bf16*, std::size_t);
-template void write_probes(cudaStream_t, Law, const ProbeArgument*, std::uint32_t, const Segments&,
+template void write_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
                            const float*, float*, std::size_t);
-template void write_own_probes(cudaStream_t, Law, const ProbeArgument*, std::uint32_t, const Segments&,
+template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
                                const bf16*, bf16*, std::size_t);
-template void write_own_probes(cudaStream_t, Law, const ProbeArgument*, std::uint32_t, const Segments&,
+template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
                                const float*, float*, std::size_t);
-template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, bf16*);
-template void update(cudaStream_t, Law, const UpdateTerm*, std::uint32_t, const Segments&, float*);
+template void update(cudaStream_t, Distribution, const UpdateTerm*, std::uint32_t, const Segments&, bf16*);
+template void update(cudaStream_t, Distribution, const UpdateTerm*, std::uint32_t, const Segments&, float*);
 template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, const LowRankSegments&,
                               const LowRankFactors&, bf16*);
 template void write_low_rank_probes(cudaStream_t, const ProbeArgument*, std::uint32_t, const LowRankSegments&,

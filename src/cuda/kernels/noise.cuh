@@ -1,4 +1,4 @@
-/// @file Directions on the card: kernels of noise.hpp.
+/// @file Directions on the GPU: kernels of noise.hpp.
 #pragma once
 
 #include "cuda/kernels/noise_factors.cuh"
@@ -22,11 +22,11 @@ static __global__ void __launch_bounds__(kNoiseThreads)
   out[k] = i / 2 % 2 == 0 ? front : back;
 }
 
-template <Law law>
+template <Distribution distribution>
 __global__ void __launch_bounds__(kNoiseThreads)
     fill_kernel(const __grid_constant__ SegmentPlan plan, ProbeArgument probe, float* out) {
   const Share share = share_of(plan);
-  const Entries<law> entries(probe, share.segment.tensor);
+  const Entries<distribution> entries(probe, share.segment.tensor);
   float* const to = origin(out, 0, share.segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
     float z[kGroup] = {};

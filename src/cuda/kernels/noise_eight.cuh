@@ -178,7 +178,7 @@ __device__ void store(T* p, const Share& share, std::uint32_t group, const Eight
 }
 
 /// The entries of a direction in one tensor. Make one outside a loop over groups.
-template <Law law>
+template <Distribution distribution>
 class Entries {
  public:
   __device__ Entries(const ProbeArgument& probe, std::uint32_t tensor) : stream_(probe, tensor) {}
@@ -187,7 +187,7 @@ class Entries {
   __device__ void keep_keys() { stream_.keep_keys(); }
   /// Entries 8·group … 8·group + 7.
   __device__ void eight(std::uint32_t group, float (&z)[kGroup]) const {
-    if constexpr (law == Law::gaussian) {
+    if constexpr (distribution == Distribution::gaussian) {
       normals(stream_.block(2 * group), stream_.block(2 * group + 1), z);
     } else {
       // A block has the signs of 16 groups: this group's are a byte of one of its words.
@@ -198,7 +198,7 @@ class Entries {
   }
   /// Entries 8·group … 8·group + 7 of a Gaussian, and the bits that round them.
   __device__ uint4 eight_and_rounding(std::uint32_t group, float (&z)[kGroup]) const {
-    static_assert(law == Law::gaussian);
+    static_assert(distribution == Distribution::gaussian);
     const uint4 front = stream_.block(2 * group);
     const uint4 back = stream_.block(2 * group + 1);
     normals(front, back, z);
@@ -218,7 +218,7 @@ class Entries {
 
 /// There are none: a probe is θ itself.
 template <>
-class Entries<Law::none> {
+class Entries<Distribution::none> {
  public:
   __device__ Entries(const ProbeArgument&, std::uint32_t) {}
   __device__ void keep_keys() {}
@@ -226,9 +226,9 @@ class Entries<Law::none> {
 };
 
 /// x + a z with one rounding.
-template <Law law>
+template <Distribution distribution>
 __device__ float moved(float a, float z, float x) {
-  if constexpr (law == Law::none) return x;
+  if constexpr (distribution == Distribution::none) return x;
   return __fmaf_rn(a, z, x);
 }
 

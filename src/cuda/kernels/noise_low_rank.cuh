@@ -43,11 +43,11 @@ struct Tile {
 __device__ inline Tile tile_of(const LowRankPlan& plan) {
   std::uint32_t k = 0;
   for (std::uint32_t after = plan.segments.count - 1; k < after;) {
-    const std::uint32_t middle = (k + after) / 2;
-    if (blockIdx.x < plan.end[middle])
-      after = middle;
+    const std::uint32_t residual = (k + after) / 2;
+    if (blockIdx.x < plan.end[residual])
+      after = residual;
     else
-      k = middle + 1;
+      k = residual + 1;
   }
   const LowRankSegment& segment = plan.segments.segment[k];
   const std::uint32_t block = blockIdx.x - (k == 0 ? 0 : plan.end[k - 1]);

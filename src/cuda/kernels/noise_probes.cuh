@@ -36,14 +36,14 @@ class Probes<0> {
 };
 
 /// `known`: the number of probes, or 0 for any. `own`: each probe has a direction of its own.
-template <class T, Law law, std::uint32_t known, bool own>
+template <class T, Distribution distribution, std::uint32_t known, bool own>
 __global__ void __launch_bounds__(kNoiseThreads)
     write_probes_kernel(const __grid_constant__ SegmentPlan plan, const ProbeArgument* probe_arguments,
                         std::uint32_t count, const T* x, T* out, std::size_t out_stride) {
   const Share share = share_of(plan);
   const Segment& segment = share.segment;
   const Probes<known> probes(probe_arguments, count);
-  Entries<law> shared(probes[0], segment.tensor);
+  Entries<distribution> shared(probes[0], segment.tensor);
   if constexpr (!own) shared.keep_keys();
   const T* const from = origin(x, segment.from, segment);
   T* const to = origin(out, segment.to, segment);
@@ -53,60 +53,60 @@ __global__ void __launch_bounds__(kNoiseThreads)
     if constexpr (!own) shared.eight(group, z);
 #pragma unroll(known == 0 ? 1 : known)
     for (std::uint32_t j = 0; j < probes.count(); ++j) {
-      if constexpr (own) Entries<law>(probes[j], segment.tensor).eight(group, z);
+      if constexpr (own) Entries<distribution>(probes[j], segment.tensor).eight(group, z);
       const float scale = probes[j].scale;
       float probed[kGroup];
 #pragma unroll
-      for (std::uint32_t i = 0; i < kGroup; ++i) probed[i] = moved<law>(scale, z[i], value(theta, i));
+      for (std::uint32_t i = 0; i < kGroup; ++i) probed[i] = moved<distribution>(scale, z[i], value(theta, i));
       store(to + j * out_stride + std::size_t{group} * kGroup, share, group, round_to_nearest<T>(probed));
     }
   }
 }
 
-template <class T, Law law, std::uint32_t known, bool own>
+template <class T, Distribution distribution, std::uint32_t known, bool own>
 void launch_write_probes(cudaStream_t stream, const SegmentPlan& plan, const ProbeArgument* probes,
                          std::uint32_t count, const T* x, T* out, std::size_t out_stride) {
-  write_probes_kernel<T, law, known, own>
+  write_probes_kernel<T, distribution, known, own>
       <<<plan.blocks(), kNoiseThreads, 0, stream>>>(plan, probes, count, x, out, out_stride);
   launched("write_probes");
 }
 
-template <class T, Law law, bool own>
+template <class T, Distribution distribution, bool own>
 void write_probes_of(cudaStream_t stream, const SegmentPlan& plan, const ProbeArgument* probes,
                      std::uint32_t count, const T* x, T* out, std::size_t out_stride) {
   if (count == 1)
-    return launch_write_probes<T, law, 1, false>(stream, plan, probes, count, x, out, out_stride);
-  if (count == 2) return launch_write_probes<T, law, 2, own>(stream, plan, probes, count, x, out, out_stride);
-  launch_write_probes<T, law, 0, own>(stream, plan, probes, count, x, out, out_stride);
+    return launch_write_probes<T, distribution, 1, false>(stream, plan, probes, count, x, out, out_stride);
+  if (count == 2) return launch_write_probes<T, distribution, 2, own>(stream, plan, probes, count, x, out, out_stride);
+  launch_write_probes<T, distribution, 0, own>(stream, plan, probes, count, x, out, out_stride);
 }
 
 template <class T, bool own>
-void write_probes_of(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+void write_probes_of(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
                      const Segments& segments, const T* x, T* out, std::size_t out_stride) {
   const SegmentPlan plan = plan_segments(segments);
   if (plan.blocks() == 0 || count == 0) return;
-  switch (law) {
-    case Law::none:
-      return write_probes_of<T, Law::none, false>(stream, plan, probes, count, x, out, out_stride);
-    case Law::gaussian:
-      return write_probes_of<T, Law::gaussian, own>(stream, plan, probes, count, x, out, out_stride);
-    case Law::rademacher:
-      return write_probes_of<T, Law::rademacher, own>(stream, plan, probes, count, x, out, out_stride);
+  switch (distribution) {
+    case Distribution::none:
+      return write_probes_of<T, Distribution::none, false>(stream, plan, probes, count, x, out, out_stride);
+    case Distribution::gaussian:
+      return write_probes_of<T, Distribution::gaussian, own>(stream, plan, probes, count, x, out, out_stride);
+    case Distribution::rademacher:
+      return write_probes_of<T, Distribution::rademacher, own>(stream, plan, probes, count, x, out, out_stride);
   }
 }
 
 }  // namespace detail
 
 template <class T>
-void write_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+void write_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
                   const Segments& segments, const T* x, T* out, std::size_t out_stride) {
-  detail::write_probes_of<T, false>(stream, law, probes, count, segments, x, out, out_stride);
+  detail::write_probes_of<T, false>(stream, distribution, probes, count, segments, x, out, out_stride);
 }
 
 template <class T>
-void write_own_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+void write_own_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
                       const Segments& segments, const T* x, T* out, std::size_t out_stride) {
-  detail::write_probes_of<T, true>(stream, law, probes, count, segments, x, out, out_stride);
+  detail::write_probes_of<T, true>(stream, distribution, probes, count, segments, x, out, out_stride);
 }
 
 }  // namespace zofo::tensor::cuda

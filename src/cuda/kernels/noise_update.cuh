@@ -9,7 +9,7 @@ namespace detail {
 
 /// Σ_k scale_k z_k of a group; false if every scale is 0, when z is not made. The sum begins at −0, to which
 /// adding is exact whatever the sign of what is added.
-template <Law law>
+template <Distribution distribution>
 __device__ bool sum_terms(const UpdateTerm* terms, std::uint32_t count, std::uint32_t tensor,
                           std::uint32_t group, float (&sum)[kGroup]) {
   bool any = false;
@@ -20,7 +20,7 @@ __device__ bool sum_terms(const UpdateTerm* terms, std::uint32_t count, std::uin
     if (term.scale == 0.0F) continue;
     any = true;
     float z[kGroup];
-    Entries<law>(term, tensor).eight(group, z);
+    Entries<distribution>(term, tensor).eight(group, z);
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) sum[i] = __fmaf_rn(term.scale, z[i], sum[i]);
   }
@@ -28,7 +28,7 @@ __device__ bool sum_terms(const UpdateTerm* terms, std::uint32_t count, std::uin
 }
 
 /// fp32: term after term, as the CPU adds directions.
-template <Law law>
+template <Distribution distribution>
 __global__ void __launch_bounds__(kNoiseThreads)
     update_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms, std::uint32_t count,
                   float* x) {
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
     for (std::uint32_t k = 0; k < count; ++k) {
       const UpdateTerm term = terms[k];
       float z[kGroup];
-      Entries<law>(term, segment.tensor).eight(group, z);
+      Entries<distribution>(term, segment.tensor).eight(group, z);
 #pragma unroll
       for (std::uint32_t i = 0; i < kGroup; ++i) moved[i] = __fmaf_rn(term.scale, z[i], moved[i]);
     }
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
 }
 
 /// bf16: the terms' sum, small beside x, is made on its own before x takes it, then rounded stochastically.
-template <Law law>
+template <Distribution distribution>
 __global__ void __launch_bounds__(kNoiseThreads)
     update_rounded_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms,
                           std::uint32_t count, bf16* x) {
@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kNoiseThreads)
     bf16* const at = from + std::size_t{group} * kGroup;
     const Eight<bf16> theta = load(at, share, group);
     float sum[kGroup];
-    if (!sum_terms<law>(terms, count, segment.tensor, group, sum)) continue;
+    if (!sum_terms<distribution>(terms, count, segment.tensor, group, sum)) continue;
 #pragma unroll
     for (std::uint32_t i = 0; i < kGroup; ++i) sum[i] = __fadd_rn(value(theta, i), sum[i]);
     store(at, share, group, round_stochastically<bf16>(sum, rounding.block(group)));
@@ -81,7 +81,7 @@ static __global__ void __launch_bounds__(kNoiseThreads)
   const Segment& segment = share.segment;
   const UpdateTerm only = *term;
   if (only.scale == 0.0F) return;
-  Entries<Law::gaussian> entries(only, segment.tensor);
+  Entries<Distribution::gaussian> entries(only, segment.tensor);
   entries.keep_keys();
   bf16* const from = origin(x, segment.from, segment);
   for (std::uint32_t group = share.group; group < share.end; group += kNoiseThreads) {
@@ -96,33 +96,33 @@ static __global__ void __launch_bounds__(kNoiseThreads)
   }
 }
 
-template <Law law>
+template <Distribution distribution>
 void launch_update(cudaStream_t stream, const SegmentPlan& plan, const UpdateTerm* terms, std::uint32_t count,
                    bf16* x) {
   const std::uint32_t blocks = plan.blocks();
-  if (count == 1 && law == Law::gaussian)
+  if (count == 1 && distribution == Distribution::gaussian)
     update_along_one_kernel<<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, x);
   else
-    update_rounded_kernel<law><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
+    update_rounded_kernel<distribution><<<blocks, kNoiseThreads, 0, stream>>>(plan, terms, count, x);
   launched("update");
 }
 
-template <Law law>
+template <Distribution distribution>
 void launch_update(cudaStream_t stream, const SegmentPlan& plan, const UpdateTerm* terms, std::uint32_t count,
                    float* x) {
-  update_kernel<law><<<plan.blocks(), kNoiseThreads, 0, stream>>>(plan, terms, count, x);
+  update_kernel<distribution><<<plan.blocks(), kNoiseThreads, 0, stream>>>(plan, terms, count, x);
   launched("update");
 }
 
 }  // namespace detail
 
 template <class T>
-void update(cudaStream_t stream, Law law, const UpdateTerm* terms, std::uint32_t count,
+void update(cudaStream_t stream, Distribution distribution, const UpdateTerm* terms, std::uint32_t count,
             const Segments& segments, T* x) {
   const detail::SegmentPlan plan = detail::plan_segments(segments);
-  if (plan.blocks() == 0 || count == 0 || law == Law::none) return;
-  if (law == Law::gaussian) return detail::launch_update<Law::gaussian>(stream, plan, terms, count, x);
-  detail::launch_update<Law::rademacher>(stream, plan, terms, count, x);
+  if (plan.blocks() == 0 || count == 0 || distribution == Distribution::none) return;
+  if (distribution == Distribution::gaussian) return detail::launch_update<Distribution::gaussian>(stream, plan, terms, count, x);
+  detail::launch_update<Distribution::rademacher>(stream, plan, terms, count, x);
 }
 
 }  // namespace zofo::tensor::cuda

@@ -27,11 +27,11 @@ struct NormTeam {
 
 /// The calling thread's part of its team's rows.
 template <class Team>
-struct NormPlace {
+struct NormSlot {
   std::uint32_t first;  ///< first row of the team
   std::uint32_t lane, threads;
 
-  __device__ NormPlace() {
+  __device__ NormSlot() {
     const std::uint32_t team = Team::is_warp ? (blockIdx.x * blockDim.x + threadIdx.x) / 32 : blockIdx.x;
     first = team * Team::rows;
     lane = Team::is_warp ? threadIdx.x % 32 : threadIdx.x;
@@ -56,7 +56,7 @@ template <class Team>
 using NormValues = float[Team::packs][Team::rows][8];
 
 template <class Team, class T>
-__device__ inline void load_rows(const NormPlace<Team>& place, const RowGroup<Team::rows>& group,
+__device__ inline void load_rows(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
                                  std::uint32_t width, const T* from, NormValues<Team>& value) {
 #pragma unroll
   for (int p = 0; p < Team::packs; ++p)
@@ -71,20 +71,20 @@ __device__ inline void load_rows(const NormPlace<Team>& place, const RowGroup<Te
 
 /// Adds the sites' products to the team's rows.
 template <class Team>
-__device__ inline void add_site_products(const NormPlace<Team>& place, const RowGroup<Team::rows>& group,
-                                         std::uint32_t width, const LowRankSites& sites, const float* t,
-                                         NormValues<Team>& value) {
+__device__ inline void add_projection_products(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
+                                               std::uint32_t width, const LowRankProjections& projections,
+                                               const float* t, NormValues<Team>& value) {
 #pragma unroll
   for (int p = 0; p < Team::packs; ++p) {
     if (place.column(p) >= width) continue;
     FactorTile<8, 4> tile;
-    add_products(sites, group, t, place.column(p), tile, value[p]);
+    add_products(projections, group, t, place.column(p), tile, value[p]);
   }
 }
 
 /// Writes the rows and keeps what was written, so that what is normed is what is stored.
 template <class Team, class T>
-__device__ inline void store_rounded(const NormPlace<Team>& place, const RowGroup<Team::rows>& group,
+__device__ inline void store_rounded(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
                                      std::uint32_t width, NormValues<Team>& value, T* to) {
 #pragma unroll
   for (int p = 0; p < Team::packs; ++p)
@@ -104,7 +104,7 @@ struct NormWeight {
   PerProbe<T> weight;
   RowPack<T, 8> early[Team::packs];
 
-  __device__ NormWeight(const NormPlace<Team>& place, const RowGroup<Team::rows>& group, std::uint32_t width,
+  __device__ NormWeight(const NormSlot<Team>& place, const RowGroup<Team::rows>& group, std::uint32_t width,
                         PerProbe<T> from)
       : weight(from) {
     if constexpr (Team::reads_weights_early) {
@@ -117,7 +117,7 @@ struct NormWeight {
   __device__ const T* at(std::int32_t probe) const {
     return weight.data + static_cast<std::size_t>(probe) * weight.stride;
   }
-  __device__ void get(const NormPlace<Team>& place, const RowGroup<Team::rows>& group, int p, int r,
+  __device__ void get(const NormSlot<Team>& place, const RowGroup<Team::rows>& group, int p, int r,
                       float (&value)[8]) const {
     if (weight.data == nullptr)
       set_zero(value);

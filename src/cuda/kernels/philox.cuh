@@ -74,12 +74,12 @@ class PhiloxStream {
   std::uint32_t round1_c2_, round2_c0_, round2_c2_, round2_c3_;
 };
 
-/// sqrt x for x = ±0 and for normal x far from the ends of the range: Newton's step from the card's 1/√x, as
+/// sqrt x for x = ±0 and for normal x far from the ends of the range: Newton's step from the GPU's 1/√x, as
 /// the library's own square root does, without its test for other arguments. Correctly rounded but for some
 /// in ten million, which are the float next to it (counted on the CPU with 1/√x an ulp off).
 __device__ inline float square_root(float x) {
   float inverse;
-  // 1e-30 is nothing beside the least positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
+  // 1e-30 is nothing next to the least positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
   asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(__fadd_rn(x, 1e-30F)));
   const float root = __fmul_rn(x, inverse);
   const float half = __fmul_rn(inverse, 0.5F);

@@ -10,9 +10,9 @@ namespace zofo::tensor::cuda {
 namespace detail {
 
 /// z of coordinates first … first + 7 of a stream; `first` is a multiple of 8.
-__device__ inline void dense_noise(Law law, const ProbeArgument& probe, std::uint32_t stream,
+__device__ inline void dense_noise(Distribution distribution, const ProbeArgument& probe, std::uint32_t stream,
                                    std::uint64_t first, float (&z)[8]) {
-  if (law == Law::gaussian) {
+  if (distribution == Distribution::gaussian) {
     const auto block = static_cast<std::uint32_t>(first / 4);
     const float4 front = cuda::normals4(probe, stream, block);
     const float4 back = cuda::normals4(probe, stream, block + 1);
@@ -50,21 +50,21 @@ struct EmbeddingTable {
 
 /// h += the table's row at a probe, columns column … column + 7. `probes` null: at θ itself.
 template <class T>
-__device__ inline void add_table_row(const EmbeddingTable<T>& table, Law law, const ProbeArgument* probes,
+__device__ inline void add_table_row(const EmbeddingTable<T>& table, Distribution distribution, const ProbeArgument* probes,
                                      std::uint32_t probe, std::uint32_t row, std::uint32_t width,
                                      std::uint32_t column, float (&h)[8]) {
   const std::uint64_t first = std::uint64_t{row} * width + column;
   float value[8];
   load_values(table.entry + first, value);
   const bool low_rank = table.noise.rank != 0;
-  if (probes != nullptr && (low_rank || law != Law::none)) {
+  if (probes != nullptr && (low_rank || distribution != Distribution::none)) {
     const ProbeArgument at = probes[probe];
     if (at.scale != 0.0F) {
       float z[8];
       if (low_rank)
         low_rank_noise(table.noise, probe, row, width, column, z);
       else
-        dense_noise(law, at, table.stream, first, z);
+        dense_noise(distribution, at, table.stream, first, z);
 #pragma unroll
       for (int i = 0; i < 8; ++i) value[i] = fmaf(at.scale, z[i], value[i]);
     }
@@ -77,7 +77,7 @@ __device__ inline void add_table_row(const EmbeddingTable<T>& table, Law law, co
 template <class T>
 struct EmbeddingTables {
   EmbeddingTable<T> tokens, positions;
-  Law law;
+  Distribution distribution;
   const ProbeArgument* probes;
   std::uint32_t width, position_offset;
   bool add;
@@ -97,9 +97,9 @@ __global__ void embed_kernel(Rows rows, const std::int32_t* token, const std::ui
     set_zero(sum);
     if (tables.add) load_values(h + std::size_t{row} * width + column, sum);
     if (tokens.entry != nullptr)
-      add_table_row(tokens, tables.law, tables.probes, probe, word, width, column, sum);
+      add_table_row(tokens, tables.distribution, tables.probes, probe, word, width, column, sum);
     if (positions.entry != nullptr)
-      add_table_row(positions, tables.law, tables.probes, probe, place, width, column, sum);
+      add_table_row(positions, tables.distribution, tables.probes, probe, place, width, column, sum);
     store_values(sum, h + std::size_t{row} * width + column);
   }
 }
@@ -137,7 +137,7 @@ void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const Pack
   if (rows.count() == 0) return;
   const detail::EmbeddingTables<T> tables{.tokens = {table, e.table_stream, e.table_noise},
                                           .positions = {positions, e.position_stream, e.position_noise},
-                                          .law = e.law,
+                                          .distribution = e.distribution,
                                           .probes = e.probes,
                                           .width = e.width,
                                           .position_offset = e.position_offset,

@@ -9,7 +9,7 @@
 namespace zofo::tensor::cuda::detail {
 
 /// How kernels that own strips walk over rows: four warps side by side, two strips of rows at once, and as
-/// many of these pairs a block as still leave blocks for every multiprocessor of a large card.
+/// many of these pairs a block as still leave blocks for every multiprocessor of a large GPU.
 struct StripWalk {
   static constexpr unsigned threads = 128;
   static constexpr std::uint32_t block_columns = threads / 32 * StripLane::columns;
@@ -49,12 +49,12 @@ struct LoadedStrips {
   float4 coefficient[StripWalk::together];
 
   __device__ LoadedStrips(const StripLane& lane, const StripProducts<true>& products,
-                          const LowRankSites& sites, const float* t, const StripSource& from) {
+                          const LowRankProjections& projections, const float* t, const StripSource& from) {
 #pragma unroll
     for (std::uint32_t k = 0; k < StripWalk::together; ++k) {
       const std::uint32_t row = from.first + StripLane::rows * k;
       load_strip(lane, from.data, from.stride, row, from.total, from.column, from.width, pack[k]);
-      coefficient[k] = products.coefficients(sites, t, row + lane.g, from.total);
+      coefficient[k] = products.coefficients(projections, t, row + lane.g, from.total);
     }
   }
   __device__ void get(int k, StripValues& value) const {

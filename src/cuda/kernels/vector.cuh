@@ -12,7 +12,7 @@ namespace zofo::tensor::cuda {
 namespace detail {
 
 constexpr unsigned vector_threads = 256;
-/// Blocks of a sum's first pass: a constant, so that every card adds in one order.
+/// Blocks of a sum's first pass: a constant, so that every GPU adds in one order.
 constexpr unsigned dot_blocks = 256;
 /// Entries below which a block is not worth its launch.
 constexpr std::size_t dot_entries = 4096;
@@ -30,9 +30,9 @@ inline unsigned vector_blocks(std::size_t n, int size) {
 
 /// The calling thread's entries, `size` in a row or what is left of them.
 template <int size>
-struct VectorPlace {
+struct VectorSlot {
   std::size_t first, left;
-  __device__ explicit VectorPlace(std::size_t n)
+  __device__ explicit VectorSlot(std::size_t n)
       : first(size * (std::size_t{blockIdx.x} * vector_threads + threadIdx.x)),
         left(first < n ? n - first : 0) {}
   [[nodiscard]] __device__ bool whole() const { return left >= size; }
@@ -40,7 +40,7 @@ struct VectorPlace {
 
 /// value = entries of x; those that do not exist are 0.
 template <int size, class T>
-__device__ inline void load_entries(const VectorPlace<size>& place, const T* x, float (&value)[size]) {
+__device__ inline void load_entries(const VectorSlot<size>& place, const T* x, float (&value)[size]) {
   if (place.whole()) {
     if constexpr (size * sizeof(T) >= 4)
       load_values(x + place.first, value);
@@ -54,7 +54,7 @@ __device__ inline void load_entries(const VectorPlace<size>& place, const T* x, 
 }
 
 template <int size, class T>
-__device__ inline void store_entries(const VectorPlace<size>& place, const float (&value)[size], T* x) {
+__device__ inline void store_entries(const VectorSlot<size>& place, const float (&value)[size], T* x) {
   if (place.whole()) {
     if constexpr (size * sizeof(T) >= 4)
       store_values(value, x + place.first);
@@ -70,7 +70,7 @@ __device__ inline void store_entries(const VectorPlace<size>& place, const float
 template <int size>
 __global__ void __launch_bounds__(vector_threads)
     axpy_kernel(std::size_t n, float a, const float* x, float* y) {
-  const VectorPlace<size> place(n);
+  const VectorSlot<size> place(n);
   float from[size], to[size];
   load_entries(place, x, from);
   load_entries(place, y, to);
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(vector_threads)
 
 template <int size>
 __global__ void __launch_bounds__(vector_threads) scale_kernel(std::size_t n, float a, float* x) {
-  const VectorPlace<size> place(n);
+  const VectorSlot<size> place(n);
   float value[size];
   load_entries(place, x, value);
 #pragma unroll
@@ -92,16 +92,16 @@ __global__ void __launch_bounds__(vector_threads) scale_kernel(std::size_t n, fl
 template <int size>
 __global__ void __launch_bounds__(vector_threads)
     adam_kernel(std::size_t n, AdamNumbers a, const float* g, float* m, float* v, float* x) {
-  const VectorPlace<size> place(n);
-  float slope[size], first[size], second[size], value[size];
-  load_entries(place, g, slope);
+  const VectorSlot<size> place(n);
+  float gradient[size], first[size], second[size], value[size];
+  load_entries(place, g, gradient);
   load_entries(place, m, first);
   load_entries(place, v, second);
   load_entries(place, x, value);
 #pragma unroll
   for (int i = 0; i < size; ++i) {
-    first[i] = a.beta1 * first[i] + (1.0F - a.beta1) * slope[i];
-    second[i] = a.beta2 * second[i] + (1.0F - a.beta2) * slope[i] * slope[i];
+    first[i] = a.beta1 * first[i] + (1.0F - a.beta1) * gradient[i];
+    second[i] = a.beta2 * second[i] + (1.0F - a.beta2) * gradient[i] * gradient[i];
     value[i] = a.keep * value[i] - a.rate * first[i] / (sqrtf(second[i] * a.bias2) + a.epsilon);
   }
   store_entries(place, first, m);
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(vector_threads)
 
 template <int size, class From, class To>
 __global__ void __launch_bounds__(vector_threads) convert_kernel(std::size_t n, const From* x, To* out) {
-  const VectorPlace<size> place(n);
+  const VectorSlot<size> place(n);
   float value[size];
   load_entries(place, x, value);
   store_entries(place, value, out);
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(vector_threads) convert_kernel(std::size_t n, 
 template <int size, class T>
 __global__ void __launch_bounds__(vector_threads)
     find_not_finite_kernel(std::size_t n, const T* x, std::uint32_t* found) {
-  const VectorPlace<size> place(n);
+  const VectorSlot<size> place(n);
   float value[size];
   load_entries(place, x, value);
   bool all_finite = true;
@@ -147,7 +147,7 @@ template <int size>
 __global__ void __launch_bounds__(vector_threads)
     dot_kernel(std::size_t n, const float* x, const float* y, double* out) {
   double sum = 0.0;
-  VectorPlace<size> place(n);
+  VectorSlot<size> place(n);
   const std::size_t stride = std::size_t{gridDim.x} * vector_threads * size;
   for (; place.first < n; place.first += stride) {
     place.left = n - place.first;

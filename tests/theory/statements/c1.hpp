@@ -54,8 +54,8 @@ struct C1Batch {
   Eigen::ArrayXd gradients;
   double last = 0.0;
 };
-template <class F, class Law, class MakeEstimator>
-std::vector<C1Batch> c1_batches(const F& f, const Law& law, const MakeEstimator& make, double rate,
+template <class F, class Distribution, class MakeEstimator>
+std::vector<C1Batch> c1_batches(const F& f, const Distribution& distribution, const MakeEstimator& make, double rate,
                                 const Eigen::VectorXd& start, const std::vector<double>& grid,
                                 const Effort& effort) {
   const std::uint32_t batches = 8, runs = effort.draws(2U, 8U);
@@ -66,7 +66,7 @@ std::vector<C1Batch> c1_batches(const F& f, const Law& law, const MakeEstimator&
   for (std::uint32_t batch = 0; batch < batches; ++batch)
     for (std::uint32_t run = 0; run < runs; ++run) {
       double last = kNaN;
-      all[batch].gradients += run_curve(f, law, make(effort.seed + batch * runs + run), rate, start, grid,
+      all[batch].gradients += run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid,
                                         [&](const Eigen::VectorXd& x) {
                                           last = f(x);
                                           return f.gradient_squared(x);
@@ -86,8 +86,8 @@ inline Eigen::ArrayXd running_minimum(Eigen::ArrayXd curve) {
 
 // The bound, that f went down (at a maximum and far away the gradient vanishes too: the bound alone cannot
 // tell descent from ascent), and on the slow function the rate.
-template <class F, class Law, class MakeEstimator>
-void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& make, const Effort& effort) {
+template <class F, class Distribution, class MakeEstimator>
+void c1_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
   constexpr Eigen::Index d = 8;
   const double top = effort.draws(20000.0, 100000.0);
   std::vector<double> grid;
@@ -99,7 +99,7 @@ void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
                allowed = 8.0 * (d + 4) * F::kSmoothness * f(start);
   const Eigen::Index tail = (steps < top / 30.0).count();
   Moments bounds, slopes, ends, mean(steps.size());
-  for (const C1Batch& batch : c1_batches(f, law, make, rate, start, grid, effort)) {
+  for (const C1Batch& batch : c1_batches(f, distribution, make, rate, start, grid, effort)) {
     const Eigen::ArrayXd curve = running_minimum(batch.gradients);
     bounds.add(curve.allFinite() ? (curve * steps).maxCoeff() / allowed : kNaN);
     slopes.add(log_log_fit({grid.begin() + tail, grid.end()}, {curve.begin() + tail, curve.end()}).slope);
@@ -124,14 +124,14 @@ void c1_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
 }
 
 // `make(seed)` is the estimator under test.
-template <class Law, class MakeEstimator>
-Verdict c1_with(const Law& law, const MakeEstimator& make, const Effort& effort) {
+template <class Distribution, class MakeEstimator>
+Verdict c1_with(const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
   Verdict v;
   v.id = "C1";
   v.statement = "smooth f, step 1/(4(d+4)l): min E|grad f|² <= 8(d+4)l(f0−f*)/K";
   v.figure = {.x_label = "K", .y_label = "min_{k<K} E‖∇f‖²"};
-  c1_compare(v, Wells{}, law, make, effort);
-  c1_compare(v, Slope{}, law, make, effort);
+  c1_compare(v, Wells{}, distribution, make, effort);
+  c1_compare(v, Slope{}, distribution, make, effort);
   return v;
 }
 

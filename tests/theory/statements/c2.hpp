@@ -15,8 +15,8 @@
 namespace theory {
 
 // f = ½‖x‖² with the best step 1/(d+2). There E f_{k+1} = (1 − 1/(d+2)) f_k, exactly: the second comparison.
-template <class Law, class MakeEstimator>
-Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort) {
+template <class Distribution, class MakeEstimator>
+Verdict c2_with(const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
   Verdict v;
   v.id = "C2";
   v.statement = "isotropic Hessian: steps to a fixed accuracy grow like d";
@@ -28,7 +28,7 @@ Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort)
     const DiagonalQuadratic f{Eigen::VectorXd::Ones(d)};
     const Eigen::VectorXd start = Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(dimension));
     const Moments m = over_draws(effort.draws(16U, 128U), 1, [&](std::uint32_t run, Moments& part) {
-      part.add(steps_until(f, law, make(effort.seed + 1000 * run + static_cast<std::uint64_t>(d)),
+      part.add(steps_until(f, distribution, make(effort.seed + 1000 * run + static_cast<std::uint64_t>(d)),
                            1.0 / (dimension + 2), start, static_cast<std::uint32_t>(12 * (d + 2)),
                            [&](const Eigen::VectorXd& x) { return x.squaredNorm() <= 1e-2; }));
     });
@@ -39,7 +39,7 @@ Verdict c2_with(const Law& law, const MakeEstimator& make, const Effort& effort)
   constexpr Eigen::Index d = 32;
   const DiagonalQuadratic f{Eigen::VectorXd::Ones(d)};
   const Moments once = over_draws(effort.draws(4000U, 100000U), 1, [&](std::uint32_t run, Moments& part) {
-    zo_descent(f, law, make(effort.seed + 7 + run), 1.0 / (d + 2),
+    zo_descent(f, distribution, make(effort.seed + 7 + run), 1.0 / (d + 2),
                Eigen::VectorXd::Constant(d, 1.0 / std::sqrt(d)),
                [&](std::uint32_t k, const Eigen::VectorXd& x) {
                  if (k == d + 2) part.add(x.squaredNorm());

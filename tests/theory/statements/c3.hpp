@@ -25,21 +25,21 @@ inline DiagonalQuadratic effective_rank(Eigen::Index d, Eigen::Index r) {
 
 // Steps until ‖∇f‖² ≤ ‖∇f(x_0)‖²/20, x_0 on the leading eigenvectors. `rate(d, r)` is 1/((r+2)ℓ) for a
 // correct library.
-template <class Law, class Rate>
-Moments c3_steps(const Law& law, const Rate& rate, Eigen::Index d, Eigen::Index r, const Effort& effort) {
+template <class Distribution, class Rate>
+Moments c3_steps(const Distribution& distribution, const Rate& rate, Eigen::Index d, Eigen::Index r, const Effort& effort) {
   const DiagonalQuadratic f = effective_rank(d, r);
   Eigen::VectorXd start = Eigen::VectorXd::Zero(d);
   start.head(r / 2).setConstant(1.0 / std::sqrt(static_cast<double>(r) / 2.0));
   return over_draws(effort.draws(16U, 256U), 1, [&](std::uint32_t run, Moments& part) {
     const zofo::Central central{1e-3, 1, effort.seed + 1000 * run + static_cast<std::uint64_t>(d + r)};
-    part.add(steps_until(f, law, central, rate(static_cast<double>(d), static_cast<double>(r)), start,
+    part.add(steps_until(f, distribution, central, rate(static_cast<double>(d), static_cast<double>(r)), start,
                          static_cast<std::uint32_t>(20 * (r + 2)),
                          [&](const Eigen::VectorXd& x) { return f.gradient_squared(x) <= 0.05; }));
   });
 }
 
-template <class Law, class Rate>
-Verdict c3_with(const Law& law, const Rate& rate, const Effort& effort) {
+template <class Distribution, class Rate>
+Verdict c3_with(const Distribution& distribution, const Rate& rate, const Effort& effort) {
   Verdict v;
   v.id = "C3";
   v.statement = "fixed effective rank r: steps grow with r, not with d";
@@ -48,12 +48,12 @@ Verdict c3_with(const Law& law, const Rate& rate, const Effort& effort) {
       .label = "against d", .x = {64, 256, 1024, 4096, 16384, 65536}, .y = {}, .error = {}, .slope = 0.0};
   Series in_r{.label = "against r", .x = {8, 16, 32, 64}, .y = {}, .error = {}, .slope = 1.0};
   for (const double d : in_d.x) {
-    const Moments m = c3_steps(law, rate, static_cast<Eigen::Index>(d), 8, effort);
+    const Moments m = c3_steps(distribution, rate, static_cast<Eigen::Index>(d), 8, effort);
     in_d.y.push_back(m.mean());
     in_d.error.push_back(m.error());
   }
   for (const double r : in_r.x) {
-    const Moments m = c3_steps(law, rate, 4096, static_cast<Eigen::Index>(r), effort);
+    const Moments m = c3_steps(distribution, rate, 4096, static_cast<Eigen::Index>(r), effort);
     in_r.y.push_back(m.mean());
     in_r.error.push_back(m.error());
   }

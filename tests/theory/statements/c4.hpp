@@ -43,8 +43,8 @@ struct FlatValley {
 // R² of log(f − f*) against k past the first quarter of the run (the inequality bounds the rate, it does not
 // make it the same far from the minimum and near it), and the rate against the guaranteed one: E f shrinks by
 // 1 − (7/4) μη a step or faster.
-template <class F, class Law, class MakeEstimator>
-void c4_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& make, const Effort& effort) {
+template <class F, class Distribution, class MakeEstimator>
+void c4_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
   const Eigen::VectorXd start = F::start();
   const auto d = static_cast<double>(start.size());
   const double rate = 1.0 / (4.0 * (d + 4) * F::kSmoothness);
@@ -59,7 +59,7 @@ void c4_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
   for (std::uint32_t batch = 0; batch < batches; ++batch)
     for (std::uint32_t run = 0; run < runs; ++run)
       curves[batch] +=
-          run_curve(f, law, make(effort.seed + batch * runs + run), rate, start, grid, f).log() / runs;
+          run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid, f).log() / runs;
   for (const Eigen::ArrayXd& curve : curves) {
     const std::ptrdiff_t first = curve.size() / 4;
     const Fit fit = line_fit({grid.begin() + first, grid.end()}, {curve.begin() + first, curve.end()});
@@ -76,14 +76,14 @@ void c4_compare(Verdict& v, const F& f, const Law& law, const MakeEstimator& mak
 }
 
 // `make(seed)` is the estimator under test.
-template <class Law, class MakeEstimator>
-Verdict c4_with(const Law& law, const MakeEstimator& make, const Effort& effort) {
+template <class Distribution, class MakeEstimator>
+Verdict c4_with(const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
   Verdict v;
   v.id = "C4";
   v.statement = "Polyak–Łojasiewicz f: linear convergence";
   v.figure = {.x_label = "k", .y_label = "f − f* (geometric mean)", .log_x = false};
-  c4_compare(v, Ripples{}, law, make, effort);
-  c4_compare(v, FlatValley{}, law, make, effort);
+  c4_compare(v, Ripples{}, distribution, make, effort);
+  c4_compare(v, FlatValley{}, distribution, make, effort);
   return v;
 }
 

@@ -99,8 +99,8 @@ double c5_bound(const C5Case<P>& c, double epsilon) {
 }
 
 // Outer steps until ‖∇φ(θ)‖ ≤ ε, by the closed form; NaN when as many as are allowed are not enough.
-template <class P, class Law>
-double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, double epsilon,
+template <class P, class Distribution>
+double c5_steps(C5Case<P> c, const Distribution& distribution, const C5Parameters& parameters, double epsilon,
                 std::uint64_t seed) {
   using zofo::inner::GradientDescent;
   zofo::BilevelOptions options;
@@ -109,7 +109,7 @@ double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, dou
   options.normalize_penalty = false;
   zofo::Solver solver(
       c.problem,
-      zofo::Policies{law, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate},
+      zofo::Policies{distribution, zofo::Central{1e-4, 1, seed}, zofo::outer::Sgd{parameters.rate},
                      GradientDescent{1.0 / c.smoothness},
                      GradientDescent{1.0 / (c.upper_smoothness + parameters.penalty * c.smoothness)}},
       options);
@@ -129,15 +129,15 @@ double c5_steps(C5Case<P> c, const Law& law, const C5Parameters& parameters, dou
 }
 
 // `choose(case, ε)` gives the parameters under test.
-template <class P, class Law, class Choose>
-void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const Law& law, const Choose& choose,
+template <class P, class Distribution, class Choose>
+void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const Distribution& distribution, const Choose& choose,
                 const Effort& effort) {
   Series steps{.label = name, .x = {}, .y = {}, .error = {}};
   Series line{.label = name + ", bound", .x = {}, .y = {}, .error = {}, .slope = kNaN, .line = true};
   double worst = 0.0;
   for (double epsilon = 1.0; epsilon >= 0.03; epsilon *= 0.5) {
     const Moments m = over_draws(effort.draws(8U, 64U), 1, [&](std::uint32_t run, Moments& part) {
-      part.add(c5_steps(c, law, choose(c, epsilon), epsilon, effort.seed + 100 * run + 7));
+      part.add(c5_steps(c, distribution, choose(c, epsilon), epsilon, effort.seed + 100 * run + 7));
     });
     steps.x.push_back(1.0 / epsilon);
     steps.y.push_back(m.mean());
@@ -161,20 +161,20 @@ void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const L
   v.series.push_back(std::move(line));
 }
 
-template <class Law, class Choose>
-Verdict c5_with(const Law& law, const Choose& choose, const Effort& effort) {
+template <class Distribution, class Choose>
+Verdict c5_with(const Distribution& distribution, const Choose& choose, const Effort& effort) {
   Verdict v;
   v.id = "C5";
   v.statement = "penalty ~ 1/eps, T ~ kappa log(1/eps), step ~ 1/(d l): |grad phi| <= eps in O(d/eps²) steps";
   v.figure = {.x_label = "1/ε", .y_label = "outer steps until ‖∇φ‖ ≤ ε"};
-  c5_compare(v, "waves", c5_waves(effort.seed), law, choose, effort);
-  c5_compare(v, "endless slope", c5_slope(4), law, choose, effort);
+  c5_compare(v, "waves", c5_waves(effort.seed), distribution, choose, effort);
+  c5_compare(v, "endless slope", c5_slope(4), distribution, choose, effort);
   std::vector<double> x, y, error;  // against d + 4, which the step is divided by
   for (const double d : {4.0, 8.0, 16.0, 32.0}) {
     const auto c = c5_slope(static_cast<Eigen::Index>(d));
     const Moments m = over_draws(effort.draws(16U, 128U), 1, [&](std::uint32_t run, Moments& part) {
       part.add(
-          c5_steps(c, law, choose(c, 0.25), 0.25, effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
+          c5_steps(c, distribution, choose(c, 0.25), 0.25, effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
     });
     x.push_back(d + 4.0);
     y.push_back(m.mean());

@@ -45,8 +45,8 @@ inline double c6_rate_fixed(const AdaptedModel& m) {
 inline double c6_rate_adapted() { return 1.0 / (AdaptedModel::kBackbone - AdaptedModel::kStrong + 2.0); }
 
 // Evaluations until the loss of what is served, (θ, p), is at most `target`; NaN if `most` steps do not do.
-template <class Law>
-double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::BilevelOptions& options,
+template <class Distribution>
+double c6_evaluations(const AdaptedModel& model, const Distribution& distribution, const zofo::BilevelOptions& options,
                       double rate, double target, std::uint32_t most, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
   zofo::Counted<zofo::problems::Quadratic> counted{problem};
@@ -55,7 +55,7 @@ double c6_evaluations(const AdaptedModel& model, const Law& law, const zofo::Bil
   plain.normalize_penalty = false;
   zofo::Solver solver(
       counted,
-      zofo::Policies{law, zofo::Central{1e-3, 1, seed}, zofo::outer::Sgd{rate},
+      zofo::Policies{distribution, zofo::Central{1e-3, 1, seed}, zofo::outer::Sgd{rate},
                      zofo::inner::GradientDescent{1.0 / smoothness},
                      zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + options.penalty.at(0)))}},
       plain);
@@ -90,15 +90,15 @@ inline double c6_predicted(double h, double stiff, double weak, double floor, do
 struct C6Ratio {
   double measured = kNaN, predicted = kNaN;
 };
-template <class Law>
-C6Ratio c6_ratio(double strong, const Law& law, const C6Setting& setting, std::uint64_t seed) {
+template <class Distribution>
+C6Ratio c6_ratio(double strong, const Distribution& distribution, const C6Setting& setting, std::uint64_t seed) {
   const AdaptedModel model = adapted_model(strong, 0, seed);
   const double target = model.fixed_floor + 0.02 * (model.start_loss - model.fixed_floor);
   const zofo::BilevelOptions ours = setting.options(strong);
   const double fixed_rate = c6_rate_fixed(model), adapted_rate = c6_rate_adapted();
   const double fixed =
       c6_evaluations(model, zofo::Gaussian{}, ours.mezo(), fixed_rate, target, 1000000, seed + 500);
-  const double adapted = c6_evaluations(model, law, ours, adapted_rate, target, 100000, seed + 501);
+  const double adapted = c6_evaluations(model, distribution, ours, adapted_rate, target, 100000, seed + 501);
   const double weak = model.weak.squaredNorm(), stiff = model.stiff.squaredNorm();
   const double fixed_steps = c6_predicted(strong, stiff, weak, 0.0, fixed_rate, target);
   const double adapted_steps = c6_predicted(strong, 0.0, weak, model.adapted_floor, adapted_rate, target);
@@ -122,12 +122,12 @@ inline Comparison c6_side(std::string what, const std::vector<double>& ratios, b
           .false_alarm = normal_tail(std::abs(logs.mean()) / logs.error())};
 }
 
-template <class Law>
-Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) {
+template <class Distribution>
+Verdict c6_with(const Distribution& distribution, const C6Setting& setting, const Effort& effort) {
   Verdict v;
   v.id = "C6";
   v.statement =
-      "evaluations to a target against theta alone: fewer where the adapters take the strong curvature";
+      "evaluations to a target against theta only: fewer where the adapters take the strong curvature";
   v.figure = {.x_label = "curvature that the adapters take, over the rest",
               .y_label = "evaluations, ours / θ alone"};
   const std::uint32_t seeds = effort.draws(20U, 60U);
@@ -142,7 +142,7 @@ Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) 
 #endif
     for (std::uint32_t i = 0; i < seeds; ++i) {
       const C6Ratio r =
-          c6_ratio(strong, law, setting, effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
+          c6_ratio(strong, distribution, setting, effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
       ratios[i] = r.measured;
       expected[i] = r.predicted;
     }
@@ -168,11 +168,11 @@ Verdict c6_with(const Law& law, const C6Setting& setting, const Effort& effort) 
     const AdaptedModel model = adapted_model(100.0, 4, effort.seed + 1000 * i);
     const double target = 0.5 * (model.fixed_floor + model.adapted_floor);
     const double n =
-        c6_evaluations(model, law, ours, c6_rate_adapted(), target, 20000, effort.seed + 1000 * i + 500);
+        c6_evaluations(model, distribution, ours, c6_rate_adapted(), target, 20000, effort.seed + 1000 * i + 500);
     most = n <= most ? most : n;  // a NaN stays
     least = std::min(least, model.fixed_floor / target);
   }
-  v.add(at_least("outputs beyond theta: least over 20 seeds of theta alone's infimum / target", 1.0, least));
+  v.add(at_least("outputs beyond theta: least over 20 seeds of the infimum of theta only / target", 1.0, least));
   v.add(at_most("outputs beyond theta: most evaluations that ours needs for it", 20000.0, most));
   v.series = {measured, predicted};
   return v;

@@ -49,12 +49,12 @@ inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std:
   return {x.theta, pair.upper, pair.lower};
 }
 // ‖ĝ − ∇_θL_λ‖² of the solver's steps, θ held in place; the seeds of two points agree, so the draws pair.
-template <class Law>
-std::vector<double> c7_squares(const C7Problem& model, const Law& law, C7Point x, double penalty,
+template <class Distribution>
+std::vector<double> c7_squares(const C7Problem& model, const Distribution& distribution, C7Point x, double penalty,
                                std::uint32_t draws, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
   zofo::Solver solver(problem,
-                      zofo::Policies{law, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0},
+                      zofo::Policies{distribution, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0},
                                      zofo::inner::GradientDescent{}},
                       {.penalty = penalty, .train_upper = false, .train_lower = false});
   const Eigen::VectorXd mean = c7_gradient(problem, x, penalty);
@@ -64,7 +64,7 @@ std::vector<double> c7_squares(const C7Problem& model, const Law& law, C7Point x
   for (std::uint32_t k = 0; k < draws; ++k) {
     const zofo::ZoTerm term = solver.step(x.theta, pair).gradient.terms.at(0);
     estimated.setZero();
-    law.add(estimated, term.direction, term.coefficient);
+    distribution.add(estimated, term.direction, term.coefficient);
     squares.push_back((estimated - mean).squaredNorm());
   }
   return squares;
@@ -84,14 +84,14 @@ inline C7Ratio ratio_of_means(const std::vector<double>& a, const std::vector<do
 }
 
 // What the inner loop does at one point.
-template <class Law>
-C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model, const Law& law,
+template <class Distribution>
+C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model, const Distribution& distribution,
                  const C7Point& start, double penalty, std::uint32_t inner_steps, const Effort& effort) {
   const std::uint32_t draws = effort.draws(20000U, 300000U);
   const std::uint64_t seed = effort.seed + static_cast<std::uint64_t>(penalty);
   const C7Point before = start, after = c7_solved(model, start, penalty, inner_steps);
-  const auto a = c7_squares(model, law, after, penalty, draws, seed);
-  const auto b = c7_squares(model, law, before, penalty, draws, seed);
+  const auto a = c7_squares(model, distribution, after, penalty, draws, seed);
+  const auto b = c7_squares(model, distribution, before, penalty, draws, seed);
   C7Ratio r = ratio_of_means(a, b);
   // At the exact solutions, not where the inner loop ended: that it ends there is part of the statement.
   const zofo::problems::Quadratic& q = model.problem;
@@ -106,8 +106,8 @@ C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model, c
   return r;
 }
 
-template <class Law>
-Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort) {
+template <class Distribution>
+Verdict c7_with(const Distribution& distribution, std::uint32_t inner_steps, const Effort& effort) {
   Verdict v;
   v.id = "C7";
   v.statement =
@@ -118,7 +118,7 @@ Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort)
   const auto zero = model.problem.start();
   // 1: at the start p = s = 0, where the adapters have not taken their part of the residual.
   const C7Ratio at_start =
-      c7_ratio(v, "start", model, law, {zero.theta, zero.p, zero.s}, 10.0, inner_steps, effort);
+      c7_ratio(v, "start", model, distribution, {zero.theta, zero.p, zero.s}, 10.0, inner_steps, effort);
   v.add({.what = "start: ratio, upper end",
          .predicted = "< 1",
          .measured = at_start.ratio + kSigmas * at_start.error,
@@ -137,7 +137,7 @@ Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort)
   const auto other = q.start();
   const Eigen::VectorXd fitted = q.Q.ldlt().solve(q.Q * q.a - q.S * other.p);
   const C7Ratio fixed =
-      c7_ratio(v, "0.1 from argmin F(., p_0)", unrelated, law,
+      c7_ratio(v, "0.1 from argmin F(., p_0)", unrelated, distribution,
                {(fitted.array() + 0.1).matrix(), other.p, other.s}, 10.0, inner_steps, effort);
   v.add({.what = "0.1 from argmin F(., p_0): ratio, lower end",
          .predicted = "> 1",
@@ -153,12 +153,12 @@ Verdict c7_with(const Law& law, std::uint32_t inner_steps, const Effort& effort)
   Verdict unused;
   for (const double penalty : apart.x) {
     const Eigen::VectorXd p = Eigen::VectorXd::Ones(zero.p.size());
-    const C7Ratio r = c7_ratio(v, fmt::format("p and s apart, penalty {:g}", penalty), model, law,
+    const C7Ratio r = c7_ratio(v, fmt::format("p and s apart, penalty {:g}", penalty), model, distribution,
                                {zero.theta, p, -p}, penalty, inner_steps, effort);
     apart.y.push_back(r.ratio);
     apart.error.push_back(r.error);
     const C7Ratio t =
-        c7_ratio(unused, "", model, law, {zero.theta, zero.p, zero.s}, penalty, inner_steps, effort);
+        c7_ratio(unused, "", model, distribution, {zero.theta, zero.p, zero.s}, penalty, inner_steps, effort);
     together.y.push_back(t.ratio);
     together.error.push_back(t.error);
   }

@@ -35,8 +35,8 @@ struct C8Errors {
   double start = kNaN, joint = kNaN, best = kNaN;
 };
 
-template <class Law>
-C8Errors c8_errors(const Law& law, const C8Setting& setting, std::uint64_t seed) {
+template <class Distribution>
+C8Errors c8_errors(const Distribution& distribution, const C8Setting& setting, std::uint64_t seed) {
   using zofo::problems::LinearMetaTask;
   using Matrix = Eigen::MatrixXd;
   const auto family = zofo::problems::linear_meta_family({.shift_mean = 0.5}, seed);
@@ -63,7 +63,7 @@ C8Errors c8_errors(const Law& law, const C8Setting& setting, std::uint64_t seed)
   // Not the family's seed: its first numbers are W*, which a first direction must not know.
   zofo::Solver solver(
       tasks,
-      zofo::Policies{law, zofo::Central{1e-3, 1, seed + 1000},
+      zofo::Policies{distribution, zofo::Central{1e-3, 1, seed + 1000},
                      zofo::outer::Sgd{1.0 / ((d + 2.0) * outer_smoothness)},
                      zofo::inner::GradientDescent{1.0 / smoothness},
                      zofo::inner::GradientDescent{1.0 / (smoothness * (1.0 + setting.penalty))}},
@@ -81,8 +81,8 @@ C8Errors c8_errors(const Law& law, const C8Setting& setting, std::uint64_t seed)
   return errors;
 }
 
-template <class Law>
-Verdict c8_with(const Law& law, C8Setting setting, const Effort& effort) {
+template <class Distribution>
+Verdict c8_with(const Distribution& distribution, C8Setting setting, const Effort& effort) {
   Verdict v;
   v.id = "C8";
   v.statement = "meta-training: k-shot error on unseen tasks below the start's and joint training's";
@@ -95,7 +95,7 @@ Verdict c8_with(const Law& law, C8Setting setting, const Effort& effort) {
 #endif
   for (std::uint32_t i = 0; i < seeds; ++i) {
     try {
-      all[i] = c8_errors(law, setting, effort.seed + i);
+      all[i] = c8_errors(distribution, setting, effort.seed + i);
     } catch (const zofo::Error&) {
       all[i].along.assign(10, kNaN);  // it blew up
     }

@@ -38,14 +38,14 @@ inline Eigen::VectorXd e1_point() { return Eigen::Vector<double, 6>{1.0, -0.5, 0
 inline TwoTensors e1_pair() { return {e1_point().head(3), e1_point().tail(3)}; }
 
 // Two comparisons: every coordinate of the mean, and the mean along ∇f, which shows the scale.
-template <class Theta, class Estimator, class Law>
-void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law,
+template <class Theta, class Estimator, class Distribution>
+void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Distribution& distribution,
                 const Theta& theta, std::uint32_t draws) {
   const DenseQuadratic f;
   const Eigen::VectorXd g = f.gradient(flat(theta));
   const Moments m = over_draws(draws, g.size() + 1, [&](std::uint32_t k, Moments& part) {
     Eigen::ArrayXd row(g.size() + 1);
-    row.head(g.size()) = flat(estimate(estimator, law, f, theta, k)).array();
+    row.head(g.size()) = flat(estimate(estimator, distribution, f, theta, k)).array();
     row[g.size()] = row.head(g.size()).matrix().dot(g) / g.squaredNorm();
     part.add(row);
   });
@@ -72,12 +72,12 @@ inline Verdict e1_blank() {
   return v;
 }
 
-// One law, two values of ε, on θ of two tensors.
-template <class Law>
-Verdict e1_with(const Law& law, const Effort& effort) {
+// One distribution, two values of ε, on θ of two tensors.
+template <class Distribution>
+Verdict e1_with(const Distribution& distribution, const Effort& effort) {
   Verdict v = e1_blank();
   for (const double epsilon : {1e-3, 10.0})
-    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{epsilon, 1, effort.seed}, law, e1_pair(),
+    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{epsilon, 1, effort.seed}, distribution, e1_pair(),
                effort.draws(100000U, 1000000U));
   return v;
 }

@@ -30,8 +30,8 @@ struct BiasCurve {
 
 // ĝ − ⟨∇f, z⟩ z, whose mean is the bias since E zzᵀ = I: what is left of ĝ's variance when that of its linear
 // part is gone, so that a bias of 1e-4 shows.
-template <class Make, class Law>
-BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& epsilons,
+template <class Make, class Distribution>
+BiasCurve e2_curve(const Make& make, const Distribution& distribution, const std::vector<double>& epsilons,
                    std::uint32_t draws) {
   const Exponentials f;
   const Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(5, -0.4, 0.4), g = f.gradient(theta);
@@ -41,8 +41,8 @@ BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& 
     const auto estimator = make(epsilon);
     const Moments m = over_draws(draws, 2, [&](std::uint32_t k, Moments& part) {
       Eigen::VectorXd z = Eigen::VectorXd::Zero(5);
-      law.add(z, zofo::probes_of(estimator, first + k).back().direction, 1.0);
-      const Eigen::VectorXd rest = estimate(estimator, law, f, theta, first + k) - g.dot(z) * z;
+      distribution.add(z, zofo::probes_of(estimator, first + k).back().direction, 1.0);
+      const Eigen::VectorXd rest = estimate(estimator, distribution, f, theta, first + k) - g.dot(z) * z;
       Eigen::ArrayXd row(2);
       row << rest.dot(g), rest.squaredNorm();
       part.add(row / g.squaredNorm());
@@ -57,8 +57,8 @@ BiasCurve e2_curve(const Make& make, const Law& law, const std::vector<double>& 
 }
 
 // `make_two_sided(ε)` and `make_one_sided(ε)` are the estimators under test.
-template <class TwoSided, class OneSided, class Law>
-Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, const Law& law,
+template <class TwoSided, class OneSided, class Distribution>
+Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, const Distribution& distribution,
                 const Effort& effort) {
   Verdict v;
   v.id = "E2";
@@ -66,8 +66,8 @@ Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, 
   v.figure = {.x_label = "ε", .y_label = "relative to the gradient"};
   const std::vector<double> epsilons{0.02, 0.04, 0.08, 0.16, 0.32};
   const std::uint32_t draws = effort.draws(50000U, 500000U);
-  const BiasCurve two = e2_curve(make_two_sided, law, epsilons, draws);
-  const BiasCurve one = e2_curve(make_one_sided, law, epsilons, draws);
+  const BiasCurve two = e2_curve(make_two_sided, distribution, epsilons, draws);
+  const BiasCurve one = e2_curve(make_one_sided, distribution, epsilons, draws);
   v.add(slope_is("bias, two-sided", 2.0, log_log_fit(epsilons, two.mean, two.mean_error), 0.2));
   const double exact = std::expm1(epsilons.back() * epsilons.back() / 2.0);
   v.add(mean_is("bias at eps = 0.32: exp(eps²/2) − 1", exact, two.mean.back(), two.mean_error.back(), 0.2));

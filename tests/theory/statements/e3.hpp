@@ -24,36 +24,36 @@ namespace theory {
 // f(θ) = ⟨g, θ⟩ + 2 at θ = 1 …: neither f(θ) nor f's constant is zero, so an estimator that forgets to
 // subtract shows. `expected` is the number of the theory, written at the call; Theta may be a vector or a
 // matrix.
-template <class Theta, class Estimator, class Law>
-Moments second_moment(const Estimator& estimator, const Law& law, const Theta& g, std::uint32_t draws) {
+template <class Theta, class Estimator, class Distribution>
+Moments second_moment(const Estimator& estimator, const Distribution& distribution, const Theta& g, std::uint32_t draws) {
   const auto f = [&g](const Theta& x) { return zofo::dot(g, x) + 2.0; };
   const Theta theta = Theta::Ones(g.rows(), g.cols());
   const double size = zofo::dot(g, g);
   return over_draws(draws, 1, [&](std::uint32_t k, Moments& part) {
-    const Theta estimated = estimate(estimator, law, f, theta, k);
+    const Theta estimated = estimate(estimator, distribution, f, theta, k);
     part.add(zofo::dot(estimated, estimated) / size);
   });
 }
 
 inline Eigen::VectorXd e3_gradient() { return Eigen::VectorXd::LinSpaced(16, -1.0, 2.0); }
 
-// What the law says of itself, of a matrix where it tells matrices from vectors.
-template <class Law, class Theta>
-double stated_factor(const Law& law, const Theta& g) {
+// What the distribution says of itself, of a matrix where it tells matrices from vectors.
+template <class Distribution, class Theta>
+double stated_factor(const Distribution& distribution, const Theta& g) {
   const auto rows = static_cast<std::size_t>(g.rows()), cols = static_cast<std::size_t>(g.cols());
-  if constexpr (!Theta::IsVectorAtCompileTime && requires { law.rank; })
-    return law.second_moment_factor(rows, cols);
+  if constexpr (!Theta::IsVectorAtCompileTime && requires { distribution.rank; })
+    return distribution.second_moment_factor(rows, cols);
   else
-    return law.second_moment_factor(rows * cols);
+    return distribution.second_moment_factor(rows * cols);
 }
 
-// The measured factor, and the one that the law states of itself.
-template <class Theta, class Estimator, class Law>
-void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Law& law,
+// The measured factor, and the one that the distribution states of itself.
+template <class Theta, class Estimator, class Distribution>
+void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Distribution& distribution,
                 const Theta& g, double expected, const Effort& effort) {
-  const Moments m = second_moment(estimator, law, g, effort.draws(100000U, 1000000U));
+  const Moments m = second_moment(estimator, distribution, g, effort.draws(100000U, 1000000U));
   v.add(mean_is(what, expected, m.mean(), m.error(), 0.15));
-  const double stated = stated_factor(law, g);
+  const double stated = stated_factor(distribution, g);
   v.add(at_most(what + ": |stated − predicted|", 1e-9, std::abs(stated - expected)));
   v.series.push_back({what, {expected}, {m.mean()}, {kSigmas * m.error()}});
 }

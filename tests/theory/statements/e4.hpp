@@ -13,9 +13,9 @@
 
 namespace theory {
 
-// `orthogonal(q)` is the law under test. At q = d: ĝ = (1/d) Σ z zᵀ g = g in every draw.
-template <class Make, class MakeLaw>
-void e4_orthogonal(Verdict& v, const Make& make, const MakeLaw& orthogonal, const Effort& effort) {
+// `orthogonal(q)` is the distribution under test. At q = d: ĝ = (1/d) Σ z zᵀ g = g in every draw.
+template <class Make, class MakeDistribution>
+void e4_orthogonal(Verdict& v, const Make& make, const MakeDistribution& orthogonal, const Effort& effort) {
   const Eigen::VectorXd g = e3_gradient();
   const auto d = static_cast<std::uint32_t>(g.size());
   Series measured{.label = "orthogonal", .x = {}, .y = {}, .error = {}};
@@ -48,8 +48,8 @@ void e4_orthogonal(Verdict& v, const Make& make, const MakeLaw& orthogonal, cons
 }
 
 // `make(q)` is the estimator under test.
-template <class Make, class Law>
-Verdict e4_with(const Make& make, const Law& law, const Effort& effort) {
+template <class Make, class Distribution>
+Verdict e4_with(const Make& make, const Distribution& distribution, const Effort& effort) {
   Verdict v;
   v.id = "E4";
   v.statement = "q Gaussian directions averaged: (d+q+1)/q; q orthogonal ones: d/q, exact at q = d";
@@ -60,7 +60,7 @@ Verdict e4_with(const Make& make, const Law& law, const Effort& effort) {
   Series predicted{.label = "(d+q+1)/q", .x = {}, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (const std::uint32_t q : {1U, 2U, 4U, 8U, 16U}) {
     const double expected = (d + q + 1) / q;
-    const Moments m = second_moment(make(q), law, g, effort.draws(20000U, 400000U));
+    const Moments m = second_moment(make(q), distribution, g, effort.draws(20000U, 400000U));
     v.add(mean_is(fmt::format("q = {}", q), expected, m.mean(), m.error(), 0.15));
     measured.x.push_back(q);
     measured.y.push_back(m.mean());

@@ -104,16 +104,16 @@ double worst_of(const Vector& x, zofo::Direction key, std::uint32_t tensor) {
 }
 // The largest over both tensors of a θ in double and over one in single precision, for keys that differ in
 // one word.
-template <class Reference, class Law>
-double worst_entry(const Law& law, std::uint64_t seed) {
+template <class Reference, class Distribution>
+double worst_entry(const Distribution& distribution, std::uint64_t seed) {
   double worst = 0.0;
   for (const zofo::Direction key :
        {zofo::Direction{seed, 0, 0}, zofo::Direction{seed + 1, 0, 0}, zofo::Direction{seed, 1, 0},
         zofo::Direction{seed, 0, 1}, zofo::Direction{seed ^ (1ULL << 40U), 7, 9}}) {
     TwoTensors z{Eigen::VectorXd::Zero(kLong), Eigen::VectorXd::Zero(300)};
     Eigen::VectorXf single = Eigen::VectorXf::Zero(kLong);
-    law.add(z, key, 1.0);
-    law.add(single, key, 1.0);
+    distribution.add(z, key, 1.0);
+    distribution.add(single, key, 1.0);
     worst = std::max({worst, worst_of<Reference>(z.first, key, 0), worst_of<Reference>(z.second, key, 1),
                       worst_of<Reference>(single, key, 0)});
   }
@@ -121,14 +121,14 @@ double worst_entry(const Law& law, std::uint64_t seed) {
 }
 
 // Entries of the fused single-precision update that change with the number of threads.
-template <class Law>
-double entries_that_vary(const Law& law, std::uint64_t seed) {
+template <class Distribution>
+double entries_that_vary(const Distribution& distribution, std::uint64_t seed) {
 #ifdef _OPENMP
   const int before = omp_get_max_threads();
   const auto moved = [&](int threads) {
     omp_set_num_threads(threads);
     Eigen::VectorXf x = Eigen::VectorXf::LinSpaced(300001, -1.0F, 1.0F);
-    law.add(x, {seed, 2, 3}, 1e-3);
+    distribution.add(x, {seed, 2, 3}, 1e-3);
     return x;
   };
   const Eigen::VectorXf one = moved(1);
@@ -137,7 +137,7 @@ double entries_that_vary(const Law& law, std::uint64_t seed) {
   omp_set_num_threads(before);
   return static_cast<double>(different);
 #else
-  (void)law, (void)seed;
+  (void)distribution, (void)seed;
   return 0.0;
 #endif
 }

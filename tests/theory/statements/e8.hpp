@@ -11,7 +11,7 @@
 
 namespace theory {
 
-// `make(r)` is the law under test.
+// `make(r)` is the distribution under test.
 template <class Make>
 Verdict e8_with(const Make& make, const Effort& effort) {
   Verdict v;
@@ -27,11 +27,11 @@ Verdict e8_with(const Make& make, const Effort& effort) {
   Series line{.label = "2(m+n+1)/r", .x = gap.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (const double r : gap.x) {
     const zofo::Central central{0.1, 1, effort.seed + static_cast<std::uint64_t>(r)};
-    const auto law = make(static_cast<std::uint32_t>(r));
+    const auto distribution = make(static_cast<std::uint32_t>(r));
     // Coordinates of ĝ, then ‖ĝ‖²/‖∇f‖².
     const Moments both = over_draws(effort.draws(100000U, 1000000U), 7, [&](std::uint32_t k, Moments& part) {
       Eigen::ArrayXd x(7);
-      x.head(6) = flat(estimate(central, law, f, theta, k)).array();
+      x.head(6) = flat(estimate(central, distribution, f, theta, k)).array();
       x[6] = x.head(6).square().sum() / g.squaredNorm();
       part.add(x);
     });
@@ -43,7 +43,7 @@ Verdict e8_with(const Make& make, const Effort& effort) {
     v.add(mean_is(fmt::format("r = {:g}: second moment", r), expected[6], both.means()[6], both.errors()[6],
                   0.15));
     v.add(at_most(fmt::format("r = {:g}: |stated − predicted|", r), 1e-9,
-                  std::abs(stated_factor(law, g) - expected[6])));
+                  std::abs(stated_factor(distribution, g) - expected[6])));
     gap.y.push_back(both.means()[6] - dense);
     gap.error.push_back(both.errors()[6]);
     line.y.push_back(expected[6] - dense);

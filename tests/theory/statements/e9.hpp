@@ -11,7 +11,7 @@
 
 #include "theory/draws.hpp"
 #include "theory/statistics.hpp"
-#include "zofo/estimate/spread_scaled.hpp"
+#include "zofo/estimate/std_normalized.hpp"
 #include "zofo/perturb/gaussian.hpp"
 
 namespace theory {
@@ -34,7 +34,7 @@ Verdict e9_with(const Make& make, const Effort& effort) {
   v.statement = "spread-scaled: unchanged by f -> a f + b; mean c(q) grad f/|grad f| on a linear f";
   v.figure = {.x_label = "q", .y_label = "⟨E ĝ, ∇f⟩/‖∇f‖", .log_y = false};
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 2.0), theta = Eigen::VectorXd::Ones(8);
-  const zofo::Gaussian law;
+  const zofo::Gaussian distribution;
   Series measured{.label = "measured", .x = {4, 8, 16, 32}, .y = {}, .error = {}};
   Series line{.label = "c(q)", .x = measured.x, .y = {}, .error = {}, .slope = kNaN, .line = true};
   for (const double q : measured.x) {
@@ -43,7 +43,7 @@ Verdict e9_with(const Make& make, const Effort& effort) {
     // Coordinates of ĝ, then its length along ∇f.
     const Moments m = over_draws(effort.draws(10000U, 200000U), 9, [&](std::uint32_t k, Moments& part) {
       Eigen::ArrayXd x(9);
-      x.head(8) = estimate(estimator, law, f, theta, k).array();
+      x.head(8) = estimate(estimator, distribution, f, theta, k).array();
       x[8] = x.head(8).matrix().dot(g.normalized());
       part.add(x);
     });
@@ -64,8 +64,8 @@ Verdict e9_with(const Make& make, const Effort& effort) {
     for (const double b : {0.0, -3.0}) {
       const auto changed = [&](const Eigen::VectorXd& x) { return a * (bent(x) + b); };
       for (std::uint32_t k = 0; k < 100; ++k) {
-        const Eigen::VectorXd is = estimate(estimator, law, changed, theta, k);
-        const Eigen::VectorXd was = estimate(estimator, law, bent, theta, k);
+        const Eigen::VectorXd is = estimate(estimator, distribution, changed, theta, k);
+        const Eigen::VectorXd was = estimate(estimator, distribution, bent, theta, k);
         const double relative = (is - was).norm() / was.norm();
         change = relative <= change ? change : relative;  // a NaN stays
       }
@@ -79,7 +79,7 @@ Verdict e9_with(const Make& make, const Effort& effort) {
 inline Verdict e9(const Effort& effort) {
   return e9_with(
       [](std::uint32_t q, std::uint64_t seed) {
-        return zofo::SpreadScaled{0.1, q, seed};
+        return zofo::StdNormalized{0.1, q, seed};
       },
       effort);
 }

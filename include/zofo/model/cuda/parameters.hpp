@@ -1,4 +1,4 @@
-/// @file The backbone θ on the card.
+/// @file The backbone θ on the GPU.
 #pragma once
 
 #include <algorithm>
@@ -73,8 +73,8 @@ class CudaFactors {
   tensor::cuda::Buffer<tensor::cuda::FactorPiece> device_;
 };
 
-/// θ in one arena on the card, laid out as Parameters are; T is bf16 or float. It moves along random
-/// directions by itself (move_along), each weight read and written once a step; bf16 is rounded
+/// θ in one arena on the GPU, laid out as Parameters are; T is bf16 or float. It moves along random
+/// directions by itself (apply_update), each weight read and written once a step; bf16 is rounded
 /// stochastically, so that steps far below a weight's resolution are taken in the mean. Borrows the context.
 template <class T>
 class CudaParameters {
@@ -100,7 +100,7 @@ class CudaParameters {
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] const T* data(std::size_t tensor) const { return values_.data() + tensors()[tensor].offset; }
 
-  /// A copy on the card. Throws Error if memory is short.
+  /// A copy on the GPU. Throws Error if memory is short.
   [[nodiscard]] CudaParameters clone() const {
     CudaParameters copy(*context_, config());
     using tensor::cuda::check;
@@ -112,7 +112,7 @@ class CudaParameters {
   /// Sets the weights, rounded to T. Throws Error if the shapes differ or one is not finite in T.
   void upload(const Parameters& theta) {
     require(theta.config() == config(),
-            "theta on the card: the weights are those of a model of another shape");
+            "theta on the GPU: the weights are those of a model of another shape");
     pieces([&](std::size_t first, std::size_t n, float* staging) {
       using tensor::cuda::check;
       const float* from = theta.values().data() + first;
@@ -142,7 +142,7 @@ class CudaParameters {
     });
     return theta;
   }
-  /// Calls f(terms on the card, count) with the terms of an update, as many at a time as the card's memory
+  /// Calls f(terms on the GPU, count) with the terms of an update, as many at a time as the GPU's memory
   /// for them holds.
   template <class F>
   void for_terms(std::span<const ZoTerm> terms, F&& f) {
@@ -167,7 +167,7 @@ class CudaParameters {
     if (factors_.size() < floats) factors_ = tensor::cuda::Buffer<float>(*context_, floats);
     return factors_;
   }
-  /// The matrices' pieces on the card for low-rank directions of this rank.
+  /// The matrices' pieces on the GPU for low-rank directions of this rank.
   [[nodiscard]] const CudaFactors& pieces_of(std::uint32_t rank) {
     if (!pieces_ || pieces_->rank() != rank) pieces_.emplace(*context_, layout_, rank);
     return *pieces_;
@@ -213,7 +213,7 @@ void CudaParameters<T>::fill_random(std::uint64_t seed, float scale) {
   using tensor::cuda::check;
   check(cudaMemsetAsync(data(), 0, layout_.size() * sizeof(T), context_->stream()), "clearing the weights");
   const std::array<ZoTerm, 1> term{ZoTerm{Direction{seed, 0, 0}, static_cast<double>(scale)}};
-  move_along(*this, Gaussian{}, term);
+  apply_update(*this, Gaussian{}, term);
   std::vector<T> ones;
   for (const Tensor& t : tensors()) {
     if (!t.name.ends_with("norm")) continue;
@@ -244,39 +244,39 @@ void for_segments(const Layout& layout, Wanted&& wanted, F&& f) {
 }
 
 template <class T>
-void move_dense(CudaParameters<T>& theta, tensor::cuda::Law law, std::span<const ZoTerm> terms) {
+void move_dense(CudaParameters<T>& theta, tensor::cuda::Distribution distribution, std::span<const ZoTerm> terms) {
   theta.for_terms(terms, [&](const tensor::cuda::UpdateTerm* list, std::uint32_t count) {
     for_segments(
         theta.layout(), [](const Tensor&) { return true; },
         [&](const tensor::cuda::Segments& segments) {
-          tensor::cuda::update(theta.context().stream(), law, list, count, segments, theta.data());
+          tensor::cuda::update(theta.context().stream(), distribution, list, count, segments, theta.data());
         });
   });
 }
 
 }  // namespace detail
 
-/// θ += Σ coefficient·z(direction) for a law that the card knows, fused with generation
+/// θ += Σ coefficient·z(direction) for a distribution that the GPU knows, fused with generation
 /// (perturb/perturbation.hpp).
 template <class T>
-void move_along(CudaParameters<T>& theta, const Gaussian& /*law*/, std::span<const ZoTerm> terms) {
-  detail::move_dense(theta, tensor::cuda::Law::gaussian, terms);
+void apply_update(CudaParameters<T>& theta, const Gaussian& /*distribution*/, std::span<const ZoTerm> terms) {
+  detail::move_dense(theta, tensor::cuda::Distribution::gaussian, terms);
 }
 template <class T>
-void move_along(CudaParameters<T>& theta, const Rademacher& /*law*/, std::span<const ZoTerm> terms) {
-  detail::move_dense(theta, tensor::cuda::Law::rademacher, terms);
+void apply_update(CudaParameters<T>& theta, const Rademacher& /*distribution*/, std::span<const ZoTerm> terms) {
+  detail::move_dense(theta, tensor::cuda::Distribution::rademacher, terms);
 }
 template <class T>
-void move_along(CudaParameters<T>& theta, const LowRank& law, std::span<const ZoTerm> terms) {
-  law.check();
-  const CudaFactors& table = theta.pieces_of(law.rank);
+void apply_update(CudaParameters<T>& theta, const LowRank& distribution, std::span<const ZoTerm> terms) {
+  distribution.check();
+  const CudaFactors& table = theta.pieces_of(distribution.rank);
   const cudaStream_t stream = theta.context().stream();
   theta.for_terms(terms, [&](const tensor::cuda::UpdateTerm* list, std::uint32_t count) {
     float* const factors = theta.factors(table.stride() * count).data();
-    table.write(stream, list, count, law.hold, factors);
+    table.write(stream, list, count, distribution.hold, factors);
     tensor::cuda::LowRankSegments matrices;
     const auto flush = [&] {
-      tensor::cuda::update_low_rank(stream, list, count, matrices, {factors, table.stride(), law.rank},
+      tensor::cuda::update_low_rank(stream, list, count, matrices, {factors, table.stride(), distribution.rank},
                                     theta.data());
       matrices.count = 0;
     };
@@ -288,7 +288,7 @@ void move_along(CudaParameters<T>& theta, const LowRank& law, std::span<const Zo
     detail::for_segments(
         theta.layout(), [](const Tensor& t) { return t.rows <= 1 || t.cols <= 1; },
         [&](const tensor::cuda::Segments& segments) {
-          tensor::cuda::update(stream, tensor::cuda::Law::gaussian, list, count, segments, theta.data());
+          tensor::cuda::update(stream, tensor::cuda::Distribution::gaussian, list, count, segments, theta.data());
         });
   });
 }

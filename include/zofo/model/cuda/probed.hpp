@@ -1,4 +1,4 @@
-/// @file What weights at probes on the card have in common: their memory, the stages of a pass, and the first
+/// @file What weights at probes on the GPU have in common: their memory, the stages of a pass, and the first
 /// hidden states.
 #pragma once
 
@@ -43,7 +43,7 @@ struct CudaTables {
 
 /// h = the rows of the tables at each probe.
 template <class T>
-void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cuda::Law law,
+void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cuda::Distribution distribution,
                 const CudaTables& tables, tensor::MatrixView<T> h) {
   const Layout& layout = theta.layout();
   const bool learned = tables.positions && layout.positions() != Layout::none;
@@ -52,7 +52,7 @@ void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cu
   e.width = static_cast<std::uint32_t>(h.cols);
   e.table_stream = static_cast<std::uint32_t>(layout.embedding());
   e.table_noise = tables.token_noise;
-  e.law = law;
+  e.distribution = distribution;
   e.probes = call.probe_arguments();
   e.add = !tables.tokens;
   if (learned) {
@@ -91,10 +91,10 @@ class CudaStages {
   /// Range i at each probe, which write(i, stream, out, elements between two probes) writes; valid until the
   /// range after the next is asked for.
   template <class Write>
-  PlacedRange<T> written(std::size_t i, Write&& write) {
+  ParameterRange<T> written(std::size_t i, Write&& write) {
     tensor::cuda::Context& context = theta_.context();
     if (!overlaps_ ||
-        !context.capturing()) {  // a pass run at once may search products, which needs the card for itself
+        !context.capturing()) {  // a pass run at once may search products, which needs the GPU for itself
       write(i, context.stream(), half(i), stride_);
     } else {
       if (i == 0) write(0, context.stream(), half(0), stride_);

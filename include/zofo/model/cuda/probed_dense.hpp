@@ -1,4 +1,4 @@
-/// @file Weights at the probes of one dense direction on the card, written a stage ahead of their use.
+/// @file Weights at the probes of one dense direction on the GPU, written a stage ahead of their use.
 #pragma once
 
 #include <cstddef>
@@ -12,35 +12,35 @@ namespace zofo::model {
 template <class T>
 class CudaDense : public CudaStages<T> {
  public:
-  CudaDense(const CudaParameters<T>& theta, tensor::cuda::Law law, ProbeScratch<T>& scratch,
+  CudaDense(const CudaParameters<T>& theta, tensor::cuda::Distribution distribution, ProbeScratch<T>& scratch,
             std::size_t overlap_below)
-      : CudaStages<T>(theta, scratch, overlap_below), law_(law) {}
+      : CudaStages<T>(theta, scratch, overlap_below), distribution_(distribution) {}
 
   /// What tells recorded passes apart.
-  [[nodiscard]] std::uint64_t key() const { return static_cast<std::uint64_t>(law_); }
+  [[nodiscard]] std::uint64_t key() const { return static_cast<std::uint64_t>(distribution_); }
   [[nodiscard]] static constexpr std::uint32_t rank() { return 0; }
 
   /// Grows the ring; called outside of a recording.
   void prepare(const CudaCall& call) {
-    if (law_ != tensor::cuda::Law::none) this->grow_ring(call);
+    if (distribution_ != tensor::cuda::Distribution::none) this->grow_ring(call);
   }
   void begin(const CudaCall& call) { call_ = &call; }
   /// Range i at each probe; valid until the range after the next is asked for.
-  PlacedRange<T> at(std::size_t i) {
+  ParameterRange<T> at(std::size_t i) {
     const WeightRange& range = this->range(i);
-    if (law_ == tensor::cuda::Law::none)
+    if (distribution_ == tensor::cuda::Distribution::none)
       return {&theta_.layout(), range, {theta_.data() + range.offset(theta_.layout()), 0}};
     return this->written(i, [this](auto... where) { write(where...); });
   }
 
   void embed(const CudaCall& call, tensor::MatrixView<T> h) const {
-    embed_rows(theta_, call, law_, {true, true, {}, {}}, h);
+    embed_rows(theta_, call, distribution_, {true, true, {}, {}}, h);
   }
   void embed_tokens(const CudaCall& call, tensor::MatrixView<T> h) const {
-    embed_rows(theta_, call, law_, {true, false, {}, {}}, h);
+    embed_rows(theta_, call, distribution_, {true, false, {}, {}}, h);
   }
   void add_positions(const CudaCall& call, tensor::MatrixView<T> h) const {
-    embed_rows(theta_, call, law_, {false, true, {}, {}}, h);
+    embed_rows(theta_, call, distribution_, {false, true, {}, {}}, h);
   }
 
  private:
@@ -59,12 +59,12 @@ class CudaDense : public CudaStages<T> {
                                             to};
       to += size;
     }
-    tensor::cuda::write_probes<T>(stream, law_, call_->probe_arguments(),
+    tensor::cuda::write_probes<T>(stream, distribution_, call_->probe_arguments(),
                                   static_cast<std::uint32_t>(call_->probes()), segments, theta_.data(), out,
                                   stride);
   }
 
-  tensor::cuda::Law law_;
+  tensor::cuda::Distribution distribution_;
   const CudaCall* call_ = nullptr;
 };
 

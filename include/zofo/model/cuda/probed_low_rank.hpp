@@ -1,4 +1,4 @@
-/// @file Weights at low-rank probes on the card: factors beside the matrices, or matrices written out.
+/// @file Weights at low-rank probes on the GPU: factors next to the matrices, or matrices written out.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,10 @@ namespace zofo::model {
 template <class T>
 class CudaLowRank : public CudaStages<T> {
  public:
-  CudaLowRank(const CudaParameters<T>& theta, const LowRank& law, std::span<const Probe> group,
+  CudaLowRank(const CudaParameters<T>& theta, const LowRank& distribution, std::span<const Probe> group,
               ProbeScratch<T>& scratch, std::size_t overlap_below)
-      : CudaStages<T>(theta, scratch, overlap_below), law_(law), one_direction_(share_direction(group)) {
-    law.check();
+      : CudaStages<T>(theta, scratch, overlap_below), distribution_(distribution), one_direction_(share_direction(group)) {
+    distribution.check();
   }
 
   /// Whether matrices are written out in a pass of so many rows, at `probes` probes of one direction. A
@@ -37,15 +37,15 @@ class CudaLowRank : public CudaStages<T> {
 
   [[nodiscard]] std::uint64_t key() const {
     return std::uint64_t{1} << 63U | std::uint64_t{written_ ? 1U : 0U} << 62U |
-           std::uint64_t{law_.hold} << 16U | law_.rank;
+           std::uint64_t{distribution_.hold} << 16U | distribution_.rank;
   }
   /// Rank of the products that the backend adds.
-  [[nodiscard]] std::uint32_t rank() const { return written_ ? 0 : law_.rank; }
+  [[nodiscard]] std::uint32_t rank() const { return written_ ? 0 : distribution_.rank; }
 
   /// Grows the memory for factors, vectors and written matrices; called outside of a recording.
   void prepare(const CudaCall& call) {
-    if (!scratch_.table || scratch_.table->rank() != law_.rank) {
-      scratch_.table = std::make_unique<CudaFactors>(theta_.context(), theta_.layout(), law_.rank);
+    if (!scratch_.table || scratch_.table->rank() != distribution_.rank) {
+      scratch_.table = std::make_unique<CudaFactors>(theta_.context(), theta_.layout(), distribution_.rank);
       ++scratch_.generation;
     }
     place_vectors();
@@ -57,10 +57,10 @@ class CudaLowRank : public CudaStages<T> {
   void begin(const CudaCall& call) {
     call_ = &call;
     const auto probes = static_cast<std::uint32_t>(call.probes());
-    scratch_.table->write(call.stream(), call.probe_arguments(), probes, law_.hold, scratch_.factors.data());
+    scratch_.table->write(call.stream(), call.probe_arguments(), probes, distribution_.hold, scratch_.factors.data());
     tensor::cuda::Segments segments;
     const auto flush = [&] {
-      tensor::cuda::write_own_probes<T>(call.stream(), tensor::cuda::Law::gaussian, call.probe_arguments(),
+      tensor::cuda::write_own_probes<T>(call.stream(), tensor::cuda::Distribution::gaussian, call.probe_arguments(),
                                         probes, segments, theta_.data(), scratch_.vectors.data(),
                                         vectors_stride_);
       segments.count = 0;
@@ -78,7 +78,7 @@ class CudaLowRank : public CudaStages<T> {
   /// Gives each tensor's weights: a vector's at each probe, a matrix's own or those that were written.
   struct Place {
     const CudaLowRank* self;
-    PlacedRange<T> matrices;
+    ParameterRange<T> matrices;
     tensor::PerProbe<T> operator()(std::size_t tensor) const {
       const WeightRange& range = matrices.range;
       if (tensor < range.first || tensor >= range.first + range.count) return {};
@@ -122,7 +122,7 @@ class CudaLowRank : public CudaStages<T> {
       segments.segment[segments.count++] = {*scratch_.table->piece(t), row, rows, from,
                                             from - range.offset(layout)};
     }
-    const tensor::cuda::LowRankFactors factors{.data = scratch_.factors.data(), .rank = law_.rank};
+    const tensor::cuda::LowRankFactors factors{.data = scratch_.factors.data(), .rank = distribution_.rank};
     tensor::cuda::write_low_rank_probes<T>(stream, call_->probe_arguments(),
                                            static_cast<std::uint32_t>(call_->probes()), segments, factors,
                                            theta_.data(), out, stride);
@@ -142,15 +142,15 @@ class CudaLowRank : public CudaStages<T> {
     const Layout& layout = theta_.layout();
     CudaTables tables{tokens, positions, noise_of(layout.embedding()), {}};
     if (layout.positions() != Layout::none) tables.position_noise = noise_of(layout.positions());
-    embed_rows(theta_, call, tensor::cuda::Law::none, tables, h);
+    embed_rows(theta_, call, tensor::cuda::Distribution::none, tables, h);
   }
   [[nodiscard]] tensor::cuda::LowRankTable noise_of(std::size_t tensor) const {
     const tensor::cuda::FactorPiece& piece = *scratch_.table->piece(tensor);
     const float* const base = scratch_.factors.data();
-    return {base + piece.u_at, base + piece.v_at, scratch_.table->stride(), law_.rank, piece.rows};
+    return {base + piece.u_at, base + piece.v_at, scratch_.table->stride(), distribution_.rank, piece.rows};
   }
 
-  LowRank law_;
+  LowRank distribution_;
   bool one_direction_;
   bool written_ = false;
   std::vector<std::size_t> vector_at_;

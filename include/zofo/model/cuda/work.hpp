@@ -1,4 +1,4 @@
-/// @file What the card's operations share: memory that grows and stays, and passes recorded into graphs.
+/// @file What the GPU's operations share: memory that grows and stays, and passes recorded into graphs.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 
 namespace zofo::model {
 
-/// A buffer on the card that grows before a recording and stays.
+/// A buffer on the GPU that grows before a recording and stays.
 template <class T>
 struct CudaWorkspace {
   tensor::cuda::Buffer<T> memory;
@@ -69,7 +69,7 @@ class CudaWork {
                                         cudaMemcpyDeviceToDevice, context().stream()),
                         "copying rows");
   }
-  /// A view's entries on the host, row by row; waits for the card.
+  /// A view's entries on the host, row by row; waits for the GPU.
   [[nodiscard]] std::vector<float> read(ConstView x) const {
     std::vector<T> values(x.rows * x.cols);
     tensor::cuda::check(

@@ -16,7 +16,7 @@ struct RowMoments {
   float inverse_deviation;
 };
 
-// Two passes: Σ x² − n·mean² loses all digits where the mean is large beside the deviation.
+// Two passes: Σ x² − n·mean² loses all digits where the mean is large next to the deviation.
 inline RowMoments row_moments(const float* x, std::size_t n, float eps) {
   const auto count = static_cast<float>(n);
   float sum = 0.0F;

@@ -1,4 +1,4 @@
-/// @file Matrix products by cuBLAS, each shape with the algorithm that is fastest on this card.
+/// @file Matrix products by cuBLAS, each shape with the algorithm that is fastest on this GPU.
 #pragma once
 
 #include <cublasLt.h>
@@ -25,7 +25,7 @@
 namespace zofo::tensor::cuda {
 
 /// Products on the main stream. The first call of a shape outside a capture times cuBLAS's candidates on the
-/// arrays given (it waits for the card and takes memory for the call), unless a product of nearly as many
+/// arrays given (it waits for the GPU and takes memory for the call), unless a product of nearly as many
 /// rows did so before: then it takes that one's choice, as a kernel's loading takes longer than many passes.
 /// Later calls only launch. In a capture, and always where the context is deterministic, a new shape takes
 /// cuBLAS's first candidate: a choice by time may differ between runs, and with it the order of sums. Borrows
@@ -231,7 +231,7 @@ class Blas {
     return times[1];
   }
 
-  // Milliseconds on the card of what f queues.
+  // Milliseconds on the GPU of what f queues.
   template <class F>
   float elapsed(F&& f) {
     check(cudaEventRecord(start_.get(), context_->stream()), "timing");

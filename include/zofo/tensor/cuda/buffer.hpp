@@ -1,4 +1,4 @@
-/// @file Arrays on the card and in pinned host memory.
+/// @file Arrays on the GPU and in pinned host memory.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -24,8 +24,8 @@ constexpr std::size_t bytes_of(std::size_t n, std::size_t size) {
 }
 }  // namespace detail
 
-/// An array of n values on the card, undefined at first. Move-only. Taking and freeing memory waits for the
-/// card, so a steady step does neither.
+/// An array of n values on the GPU, undefined at first. Move-only. Taking and freeing memory waits for the
+/// GPU, so a steady step does neither.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "zofo: a Buffer holds plain values");
@@ -53,14 +53,14 @@ class Buffer {
     require(values.size() <= size_, "buffer: {} values for one of {}", values.size(), size_);
     check(cudaMemcpyAsync(memory_.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
                           context.stream()),
-          "copying to the card");
+          "copying to the GPU");
   }
-  /// The values on the CPU; waits for the card.
+  /// The values on the CPU; waits for the GPU.
   [[nodiscard]] std::vector<T> download(Context& context) const {
     std::vector<T> values(size_);
     check(cudaMemcpyAsync(values.data(), memory_.data(), size_ * sizeof(T), cudaMemcpyDeviceToHost,
                           context.stream()),
-          "copying from the card");
+          "copying from the GPU");
     context.synchronise();
     return values;
   }

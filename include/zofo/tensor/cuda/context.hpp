@@ -1,4 +1,4 @@
-/// @file One card: its streams, its cuBLAS, and the count of what is asked of it.
+/// @file One GPU: its streams, its cuBLAS, and the count of what is asked of it.
 #pragma once
 
 #include <cublasLt.h>
@@ -46,13 +46,13 @@ inline Event make_event(bool timing = false) {
 
 /// How a Context is opened.
 struct ContextOptions {
-  int device = 0;              ///< number of the card
-  bool deterministic = false;  ///< two runs on one kind of card give the same bits
+  int device = 0;              ///< number of the GPU
+  bool deterministic = false;  ///< two runs on one kind of GPU give the same bits
 };
 
-/// A card as the backend uses it, first in every call. Everything is queued on the main stream; work that may
+/// A GPU as the backend uses it, first in every call. Everything is queued on the main stream; work that may
 /// overlap it goes to the side stream between fork() and join(). One thread at a time; opening it makes its
-/// card the thread's current one. Buffers may outlive it; whatever borrows it (Blas, graphs under way) may
+/// GPU the thread's current one. Buffers may outlive it; whatever borrows it (Blas, graphs under way) may
 /// not.
 class Context {
  public:
@@ -61,17 +61,17 @@ class Context {
   /// Bytes of cuBLAS's workspace, as NVIDIA advises for Hopper.
   static constexpr std::size_t workspace_bytes = std::size_t{32} << 20U;
 
-  /// Why card `device` cannot be used, or nothing.
+  /// Why GPU `device` cannot be used, or nothing.
   [[nodiscard]] static std::optional<std::string> unusable(int device = 0) {
     return reason_against(driver_view(device), device);
   }
 
-  /// Opens a card. Throws Error that says why where it cannot be used.
+  /// Opens a GPU. Throws Error that says why where it cannot be used.
   explicit Context(Options options = {}) : options_(options), counters_(std::make_shared<Counters>()) {
     if (const auto reason = unusable(options.device)) fail("CUDA: {}", *reason);
-    check(cudaSetDevice(options.device), "choosing the card");
+    check(cudaSetDevice(options.device), "choosing the GPU");
     cudaDeviceProp properties{};
-    check(cudaGetDeviceProperties(&properties, options.device), "reading the card's properties");
+    check(cudaGetDeviceProperties(&properties, options.device), "reading the GPU's properties");
     name_ = properties.name;
     multiprocessors_ = properties.multiProcessorCount;
     memory_ = properties.totalGlobalMem;
@@ -87,11 +87,11 @@ class Context {
 
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] bool deterministic() const { return options_.deterministic; }
-  /// The card's name, streaming multiprocessors and bytes of memory.
+  /// The GPU's name, streaming multiprocessors and bytes of memory.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] int multiprocessors() const { return multiprocessors_; }
   [[nodiscard]] std::size_t memory() const { return memory_; }
-  /// Bytes of the card's memory that are free now.
+  /// Bytes of the GPU's memory that are free now.
   [[nodiscard]] static std::size_t free_memory() {
     std::size_t free = 0, all = 0;
     check(cudaMemGetInfo(&free, &all), "asking for the free memory");
@@ -111,7 +111,7 @@ class Context {
   /// Waits until the main stream, and whatever joined it, is done. Errors inside kernels show here.
   void synchronise() {
     ++counters_->synchronisations;
-    check(cudaStreamSynchronize(stream()), "waiting for the card");
+    check(cudaStreamSynchronize(stream()), "waiting for the GPU");
   }
 
   /// Lets what is queued on the side stream from now on start when the main stream has come here.
@@ -120,7 +120,7 @@ class Context {
     check(cudaStreamWaitEvent(side_stream(), forked_.get(), 0), "forking the side stream");
     is_forked_ = true;
   }
-  /// Lets the main stream go on when the side stream has come here. A capture must end joined.
+  /// Lets the main stream continue when the side stream has come here. A capture must end joined.
   void join() {
     is_forked_ = false;
     check(cudaEventRecord(joined_.get(), side_stream()), "joining the side stream");

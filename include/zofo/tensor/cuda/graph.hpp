@@ -74,11 +74,11 @@ Recording record(Context& context, F& f) {
 }  // namespace detail
 
 /// Work of the main stream, with what it forked, ready to be launched as a whole. Pointers and sizes are
-/// those of the capture; what varies is read from the card's memory. Move-only.
+/// those of the capture; what varies is read from the GPU's memory. Move-only.
 class Graph {
  public:
   /// Records what f() queues without running it. f may fork and must join; it may not allocate, free or wait.
-  /// Where f throws, the capture is dropped, the streams are usable and the exception goes on.
+  /// Where f throws, the capture is dropped, the streams are usable and the exception continues.
   template <class F>
   static Graph capture(Context& context, F&& f) {
     const detail::Recording recording = detail::record(context, f);

@@ -1,4 +1,4 @@
-/// @file The one place where the backend takes memory, on the card and pinned beside it, and counts it.
+/// @file The one place where the backend takes memory, on the GPU and pinned beside it, and counts it.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -18,16 +18,16 @@ namespace zofo::tensor::cuda {
 /// What a context has been asked for since it was opened. A steady step changes only `graph_launches` and, by
 /// one, `synchronisations`.
 struct Counters {
-  std::uint64_t allocations = 0;       ///< of memory on the card and pinned memory
-  std::uint64_t synchronisations = 0;  ///< times that the CPU waited for the card
+  std::uint64_t allocations = 0;       ///< of memory on the GPU and pinned memory
+  std::uint64_t synchronisations = 0;  ///< times that the CPU waited for the GPU
   std::uint64_t graph_launches = 0;
   std::uint64_t kernels_captured = 0;  ///< kernels in all graphs captured
-  std::uint64_t bytes = 0;             ///< held on the card now
-  std::uint64_t peak_bytes = 0;        ///< the most that was held on the card
+  std::uint64_t bytes = 0;             ///< held on the GPU now
+  std::uint64_t peak_bytes = 0;        ///< the most that was held on the GPU
   std::uint64_t pinned_bytes = 0;      ///< held in pinned memory now
 };
 
-/// A block of the card's memory, aligned to 256 bytes; its contents are undefined.
+/// A block of the GPU's memory, aligned to 256 bytes; its contents are undefined.
 class DeviceMemory {
  public:
   DeviceMemory() = default;
@@ -37,7 +37,7 @@ class DeviceMemory {
     if (bytes_ == 0) return;
     const cudaError_t status = cudaMalloc(&data_, bytes_);
     if (status == cudaErrorMemoryAllocation) refuse();
-    check(status, "allocating memory on the card");
+    check(status, "allocating memory on the GPU");
     ++counters_->allocations;
     counters_->bytes += bytes_;
     counters_->peak_bytes = std::max(counters_->peak_bytes, counters_->bytes);
@@ -66,7 +66,7 @@ class DeviceMemory {
     cudaGetLastError();
     std::size_t free = 0, all = 0;
     cudaMemGetInfo(&free, &all);
-    fail("CUDA: out of memory: asked for {}, of the card's {} {} are free (this program holds {})",
+    fail("CUDA: out of memory: asked for {}, of the GPU's {} {} are free (this program holds {})",
          bytes_text(bytes_), bytes_text(all), bytes_text(free), bytes_text(counters_->bytes));
   }
 
@@ -75,7 +75,7 @@ class DeviceMemory {
   std::size_t bytes_ = 0;
 };
 
-/// A block of host memory that the card reads and writes directly; its contents are undefined.
+/// A block of host memory that the GPU reads and writes directly; its contents are undefined.
 class PinnedMemory {
  public:
   PinnedMemory() = default;

@@ -1,4 +1,4 @@
-/// @file Why a card cannot be used, in words that say what to do.
+/// @file Why a GPU cannot be used, in words that say what to do.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -12,27 +12,27 @@ namespace zofo::tensor::cuda {
 /// What the driver tells about the machine. Versions are CUDA's: 13000 is 13.0; 0 where there is no driver.
 struct DriverView {
   int driver = 0, runtime = 0;
-  cudaError_t status = cudaSuccess;  ///< of counting the cards
-  int cards = 0;
-  std::string name;  ///< of the card asked for, as are the next two
+  cudaError_t status = cudaSuccess;  ///< of counting the GPUs
+  int gpus = 0;
+  std::string name;  ///< of the GPU asked for, as are the next two
   int major = 0, minor = 0;
 };
 
-/// The reason why card `device` cannot be used, or nothing.
+/// The reason why GPU `device` cannot be used, or nothing.
 inline std::optional<std::string> reason_against(const DriverView& view, int device) {
   const auto version = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
   if (view.driver == 0) return "no NVIDIA driver is installed";
   if (view.status == cudaErrorInsufficientDriver)
     return fmt::format("the NVIDIA driver is too old: it brings CUDA {}, this program needs {}",
                        version(view.driver), version(view.runtime));
-  if (view.status == cudaErrorNoDevice || (view.status == cudaSuccess && view.cards == 0))
-    return "the driver finds no card (an empty CUDA_VISIBLE_DEVICES hides them)";
+  if (view.status == cudaErrorNoDevice || (view.status == cudaSuccess && view.gpus == 0))
+    return "the driver finds no GPU (an empty CUDA_VISIBLE_DEVICES hides them)";
   if (view.status != cudaSuccess)
     return fmt::format("{} ({})", cudaGetErrorString(view.status), cudaGetErrorName(view.status));
-  if (device < 0 || device >= view.cards)
-    return view.cards == 1 ? fmt::format("device = {}: must be 0, there is 1 card", device)
-                           : fmt::format("device = {}: must be in [0, {}], there are {} cards", device,
-                                         view.cards - 1, view.cards);
+  if (device < 0 || device >= view.gpus)
+    return view.gpus == 1 ? fmt::format("device = {}: must be 0, there is 1 GPU", device)
+                           : fmt::format("device = {}: must be in [0, {}], there are {} GPUs", device,
+                                         view.gpus - 1, view.gpus);
   if (view.major < 8)
     return fmt::format("needs compute capability 8.0 or newer: {} has {}.{}", view.name, view.major,
                        view.minor);
@@ -44,9 +44,9 @@ inline DriverView driver_view(int device) {
   DriverView view;
   if (cudaDriverGetVersion(&view.driver) != cudaSuccess) view.driver = 0;
   cudaRuntimeGetVersion(&view.runtime);
-  view.status = cudaGetDeviceCount(&view.cards);
+  view.status = cudaGetDeviceCount(&view.gpus);
   cudaDeviceProp properties{};
-  if (view.status == cudaSuccess && device >= 0 && device < view.cards) {
+  if (view.status == cudaSuccess && device >= 0 && device < view.gpus) {
     view.status = cudaGetDeviceProperties(&properties, device);
     view.name = properties.name;
     view.major = properties.major;

@@ -1,4 +1,4 @@
-/// @file Vectors on the card: adapters, their gradients and moments (concept VectorSpace).
+/// @file Vectors on the GPU: adapters, their gradients and moments (concept VectorSpace).
 #pragma once
 
 #include <Eigen/Core>
@@ -16,8 +16,8 @@
 
 namespace zofo::tensor::cuda {
 
-/// An fp32 vector on the card. All operations are queued on the context's stream; only `dot`, `norm` and
-/// `host` wait. Copies copy on the card. Borrows the context.
+/// An fp32 vector on the GPU. All operations are queued on the context's stream; only `dot`, `norm` and
+/// `host` wait. Copies copy on the GPU. Borrows the context.
 class Vector {
  public:
   /// A zero vector. Throws Error if memory is short.
@@ -57,7 +57,7 @@ class Vector {
   }
   /// Takes the values of x, which must be as long.
   void set(const Eigen::VectorXf& x) {
-    require(static_cast<std::size_t>(x.size()) == size(), "vector on the card: {} entries for one of {}",
+    require(static_cast<std::size_t>(x.size()) == size(), "vector on the GPU: {} entries for one of {}",
             x.size(), size());
     check(
         cudaMemcpyAsync(data(), x.data(), size() * sizeof(float), cudaMemcpyHostToDevice, context_->stream()),
@@ -72,7 +72,7 @@ class Vector {
     context_->synchronise();
     return x;
   }
-  /// ⟨this, y⟩, summed in double in a fixed order; waits for the card.
+  /// ⟨this, y⟩, summed in double in a fixed order; waits for the GPU.
   [[nodiscard]] double dot(const Vector& y) const {
     cuda::dot(context_->stream(), size(), data(), y.data(), sums_->workspace.data(), sums_->result.data());
     check(cudaMemcpyAsync(sums_->host.data(), sums_->result.data(), sizeof(double), cudaMemcpyDeviceToHost,

@@ -1,4 +1,4 @@
-/// @file Variable-length causal grouped-query attention on the card, forward and backward.
+/// @file Variable-length causal grouped-query attention on the GPU, forward and backward.
 #pragma once
 
 #include "zofo/tensor/cuda/types.hpp"

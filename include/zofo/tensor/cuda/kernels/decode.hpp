@@ -1,4 +1,4 @@
-/// @file Single queries against cached keys and values on the card: attention of a step of writing, how keys
+/// @file Single queries against cached keys and values on the GPU: attention of a step of writing, how keys
 /// and values get into the cache, and the choice of the next token. T is bf16 or float.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace zofo::tensor::cuda {
 
-/// Rows of qkv and where their keys and values lie in the cache; arrays on the card, an entry a row.
+/// Rows of qkv and where their keys and values lie in the cache; arrays on the GPU, an entry a row.
 struct CachedRows {
   const std::int32_t* slot = nullptr;  ///< −1: padding
   const std::uint32_t* position = nullptr;
@@ -24,7 +24,7 @@ void cache_rows(cudaStream_t stream, const AttentionShape& shape, const CachedRo
                 const CacheLayer<T>& cache);
 
 /// Blocks that share the keys of a row, none of which sees more than `longest` of them: enough that a few
-/// rows fill the card, as long as each has a tile of keys.
+/// rows fill the GPU, as long as each has a tile of keys.
 std::uint32_t decode_splits(const AttentionShape& shape, std::uint32_t rows, std::size_t longest);
 /// Floats of workspace that decode_attention needs.
 std::size_t decode_workspace(const AttentionShape& shape, std::uint32_t rows, std::uint32_t splits);

@@ -6,7 +6,7 @@
 
 namespace zofo::tensor::cuda {
 
-/// A wanted log-probability on the card: `row` indexes the gathered rows of one probe.
+/// A wanted log-probability on the GPU: `row` indexes the gathered rows of one probe.
 struct TargetArgument {
   std::uint32_t row = 0;
   std::int32_t token = 0;

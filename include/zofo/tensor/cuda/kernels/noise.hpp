@@ -1,4 +1,4 @@
-/// @file Directions on the card: the entries that core/random.hpp defines, made in registers from the same
+/// @file Directions on the GPU: the entries that core/random.hpp defines, made in registers from the same
 /// Philox counters; probes written beside θ, and the outer update fused with generation.
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace zofo::tensor::cuda {
 
-/// Law of a dense direction's entries; `none` where a probe is θ itself.
-enum class Law : std::uint8_t { none, gaussian, rademacher };
+/// Distribution of a dense direction's entries; `none` where a probe is θ itself.
+enum class Distribution : std::uint8_t { none, gaussian, rademacher };
 
-/// A probe as kernels read it, from the card's memory, so that a captured graph serves every step.
+/// A probe as kernels read it, from the GPU's memory, so that a captured graph serves every step.
 struct ProbeArgument {
   std::uint64_t seed = 0;
   std::uint32_t step = 0, query = 0;
@@ -35,12 +35,12 @@ struct Segments {
 /// kernel for all segments, z made once for all probes (they share a direction). One rounding each (fma in
 /// fp32, then to T).
 template <class T>
-void write_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+void write_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
                   const Segments& segments, const T* x, T* out, std::size_t out_stride);
 
 /// Same, each probe with its own direction (vectors beside low-rank probes).
 template <class T>
-void write_own_probes(cudaStream_t stream, Law law, const ProbeArgument* probes, std::uint32_t count,
+void write_own_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
                       const Segments& segments, const T* x, T* out, std::size_t out_stride);
 
 /// One term of an estimate as the update reads it: direction and −η·coefficient in `scale`.
@@ -53,10 +53,10 @@ using UpdateTerm = ProbeArgument;
 /// direction's coordinates do: from the tensor's beginning). A single Gaussian term is rounded by words made
 /// of the two blocks that its own entries i/8·8 … i/8·8 + 7 come from: their exclusive or, which knows
 /// nothing of either, through two Philox rounds of key 0. A sum that is a bf16 already stays as it is, and
-/// terms of scale 0 are left out, so a zero update changes no bit. `terms` is on the card; segments' `to` is
+/// terms of scale 0 are left out, so a zero update changes no bit. `terms` is on the GPU; segments' `to` is
 /// unused.
 template <class T>
-void update(cudaStream_t stream, Law law, const UpdateTerm* terms, std::uint32_t count,
+void update(cudaStream_t stream, Distribution distribution, const UpdateTerm* terms, std::uint32_t count,
             const Segments& segments, T* x);
 
 /// Factors of a low-rank direction of one matrix (perturb/low_rank.hpp): u [rank, rows], v [rank, cols],
@@ -120,8 +120,8 @@ void write_low_rank_probes(cudaStream_t stream, const ProbeArgument* probes, std
 /// Raw words, for tests: out[i] = word i % 4 of Philox block i / 4 of (probe's direction, tensor).
 void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
                   std::size_t n, std::uint32_t* out);
-/// z[i] of a law in fp32, for tests and for laws' users.
-void fill(cudaStream_t stream, Law law, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
+/// z[i] of a distribution in fp32, for tests and for distributions' users.
+void fill(cudaStream_t stream, Distribution distribution, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
           std::size_t n, float* out);
 
 }  // namespace zofo::tensor::cuda

@@ -1,4 +1,4 @@
-/// @file Row-wise operations of the transformer on the card: embedding, norms, positions, activations. T is
+/// @file Row-wise operations of the transformer on the GPU: embedding, norms, positions, activations. T is
 /// bf16 or float; sums are fp32. Widths are multiples of 8, rows dense unless a stride is given.
 #pragma once
 
@@ -19,14 +19,14 @@ struct LowRankTable {
 /// h[row] = table[token] + z (+ positions[position + position_offset] + z), the noise of the row's probe made
 /// in registers: only rows that are read are generated. `positions` null: rotary model, or positions that are
 /// added later, by a call whose `table` is null and `add` true. A table's low-rank noise, if its rank is not
-/// 0, replaces that of `law`.
+/// 0, replaces that of `distribution`.
 struct Embedding {
   std::uint32_t width = 0;
   std::uint32_t table_stream = 0;  ///< the table's stream of random numbers
   std::uint32_t position_stream = 0;
   std::uint32_t position_offset = 0;  ///< 2 for OPT
   LowRankTable table_noise{}, position_noise{};
-  Law law = Law::none;
+  Distribution distribution = Distribution::none;
   const ProbeArgument* probes = nullptr;  ///< null: no noise
   bool add = false;                       ///< to what h holds
 };
@@ -110,7 +110,7 @@ struct ActivationForward {
   std::uint32_t ffn = 0;
   T* pre = nullptr;            ///< [rows, 2·ffn] (relu: [rows, ffn])
   LowRankProducts products{};  ///< added to pre first
-  bool keep_pre = false;       ///< write the sums back to pre
+  bool save_pre = false;       ///< write the sums back to pre
   T* y = nullptr;              ///< the result, [rows, ffn]; for relu it may be pre
 };
 

@@ -1,4 +1,4 @@
-/// @file Vectors on the card (adapters, their moments): the operations of core/vector_space.hpp and Adam's
+/// @file Vectors on the GPU (adapters, their moments): the operations of core/vector_space.hpp and Adam's
 /// move. All sums are double and deterministic.
 #pragma once
 
@@ -12,7 +12,7 @@ void axpy(cudaStream_t stream, std::size_t n, float a, const float* x, float* y)
 void scale(cudaStream_t stream, std::size_t n, float a, float* x);
 /// Doubles of workspace that dot needs.
 std::size_t dot_workspace();
-/// *out (on the card) = Σ x y.
+/// *out (on the GPU) = Σ x y.
 void dot(cudaStream_t stream, std::size_t n, const float* x, const float* y, double* workspace, double* out);
 
 /// The numbers of one Adam step, as inner/adam.hpp computes them.
@@ -26,7 +26,7 @@ struct AdamNumbers {
 void adam(cudaStream_t stream, std::size_t n, AdamNumbers numbers, const float* g, float* m, float* v,
           float* x);
 
-/// *found (on the card, 0 on entry) = 1 if any of x is not finite.
+/// *found (on the GPU, 0 on entry) = 1 if any of x is not finite.
 template <class T>
 void find_not_finite(cudaStream_t stream, std::size_t n, const T* x, std::uint32_t* found);
 /// out[i] = T(x[i]), round to nearest even; and back.
