@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 REFERENCE = ROOT / "build/reference/reference"
 NOT_IN_SITE = {"Doxyfile"}
+PAGES_OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def slugify(text: str, separator: str) -> str:
@@ -43,9 +44,8 @@ def on_files(files, config):
         file = files.get_file_from_path(name)
         if file is not None:
             files.remove(file)
-    outside = {to for page in pages for to in _outside(page).values()}
-    if ROOT / "CONTRIBUTING.md" in outside:
-        outside |= set(_outside(ROOT / "CONTRIBUTING.md").values())
+    pages += [ROOT / name for name in PAGES_OUTSIDE]
+    outside = {to for page in pages for to in _outside(page).values()} | set(pages[-len(PAGES_OUTSIDE):])
     for to in sorted(outside):
         files.append(File(to.relative_to(ROOT).as_posix(), str(ROOT), site, config["use_directory_urls"]))
     if not (REFERENCE / "index.html").is_file():
@@ -55,6 +55,14 @@ def on_files(files, config):
             files.append(File(path.relative_to(REFERENCE.parent).as_posix(), str(REFERENCE.parent), site,
                               config["use_directory_urls"]))
     return files
+
+
+def on_nav(nav, config, files):
+    missing = [file.src_path for file in files.documentation_pages() if file.page not in nav.pages]
+    missing = sorted(set(missing) - {"CHANGELOG.md"})  # versions.md links to it
+    if missing:
+        raise SystemExit(f"docs_hooks: {', '.join(missing)}: not in nav of mkdocs.yml")
+    return nav
 
 
 def on_page_markdown(markdown, page, config, files):
