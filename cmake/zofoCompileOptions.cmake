@@ -19,6 +19,8 @@ add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconver
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
 # clang asks for braces that C++20 allows to leave out, and reports what libstdc++ 12's own std::stable_sort calls.
 add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-braces;-Wno-deprecated-declarations>")
+# Programs carry paths inside the source tree only, whatever folder it is in.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"
                       "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror>")

@@ -111,7 +111,9 @@ if(ZOFO_CUDA)
   # nvcc gets no flags of the host compiler. CMake 3.25 does not know nvcc's C++20; with extensions, nvcc's default, it
   # adds no -std of its own.
   add_library(zofo_cuda_kernels OBJECT ${kernels})
-  set_target_properties(zofo_cuda_kernels PROPERTIES COMPILE_OPTIONS -std=c++20 CUDA_EXTENSIONS ON POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(zofo_cuda_kernels PROPERTIES
+    COMPILE_OPTIONS "-std=c++20;-Xcompiler=-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" CUDA_EXTENSIONS ON
+    POSITION_INDEPENDENT_CODE ON)
   target_include_directories(zofo_cuda_kernels PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(zofo_cuda_kernels PRIVATE CUDA::cudart)
 

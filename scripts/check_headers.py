@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compiles every public header alone, so that each includes what it uses.
+"""Compiles every public header by itself, so that each includes what it uses.
 
     check_headers.py --build FOLDER [--jobs N] [--list]
 
@@ -38,7 +38,7 @@ def main() -> int:
     failed = compile_commands.run_all(
         options.jobs, selected, lambda name: compile_commands.complaint(selected[name].syntax_only(),
                                                                         selected[name].folder))
-    print(f"{len(selected) - failed} of {len(selected)} headers compile alone; {len(alone) - len(selected)} more are the "
+    print(f"{len(selected) - failed} of {len(selected)} headers compile by themselves; {len(alone) - len(selected)} more are the "
           f"first that a source file of src/ includes")
     return 1 if failed else 0
 

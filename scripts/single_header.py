@@ -4,7 +4,7 @@
     scripts/single_header.py OUTPUT [--include FOLDER] [HEADER...]
 
 writes OUTPUT, which holds HEADER... (default: zofo/zofo.hpp, zofo/hypergradient.hpp and zofo/problems.hpp) and all
-headers of zofo that they include, each once, after the licence. Includes of other libraries (Eigen, fmt, the standard
+headers of zofo that they include, after the licence: each once, or if it has no #pragma once, wherever it is included. Includes of other libraries (Eigen, fmt, the standard
 library) are kept, so OUTPUT needs those two libraries and nothing else. Exit code 2 and a message when a header is
 missing or cannot be joined.
 """
@@ -17,6 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 UMBRELLAS = ("zofo/zofo.hpp", "zofo/hypergradient.hpp", "zofo/problems.hpp")
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+ONCE = re.compile(r"\s*#\s*pragma\s+once\b")
 CONDITION = re.compile(r"\s*#\s*(if|ifdef|ifndef|endif)\b")
 
 
@@ -29,37 +30,45 @@ class Join:
         self.include = include
         self.done = set()
         self.systems = set()
+        self.open = []  # headers being read, the outermost first
         self.lines = []
 
-    def add(self, name: str, by: str) -> None:
+    def add(self, name: str, by: str, depth_outside: int = 0) -> None:
         if name in self.done:
             return
-        self.done.add(name)
         path = self.include / name
         if not path.is_file():
             raise JoinError(f"{by}: {name}: not found in {self.include}")
+        text = path.read_text(encoding="utf-8").splitlines()
+        if any(ONCE.match(line) for line in text):
+            # Inlined under a condition, it would be missing for those that include it without one.
+            if depth_outside > 0:
+                raise JoinError(f"{by}: {name} is included under a condition; include it above, without one")
+            self.done.add(name)
+        elif name in self.open:
+            raise JoinError(f"{by}: {name} includes itself and has no #pragma once")
+        # Else a text that is meant to be repeated wherever it is included.
+        self.open.append(name)
         self.lines.append(f"\n// ---- {name} ----")
-        depth = 0  # of #if
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        depth = depth_outside  # of #if
+        for number, line in enumerate(text, 1):
             place = f"{name}:{number}"
             if condition := CONDITION.match(line):
                 depth += -1 if condition[1] == "endif" else 1
-            if re.match(r"\s*#\s*pragma\s+once\b", line):
+            if ONCE.match(line):
                 continue
             if match := INCLUDE.match(line):
                 self._include(match[1], match[2], line, place, depth)
             else:
                 self.lines.append(line)
-        if depth != 0:
-            raise JoinError(f"{name}: {depth} #if without #endif")
+        self.open.pop()
+        if depth != depth_outside:
+            raise JoinError(f"{name}: {depth - depth_outside} #if without #endif")
 
     def _include(self, quoted, system, line: str, place: str, depth: int) -> None:
         name = quoted or system
         if name.startswith("zofo/"):
-            # A header inlined under a condition would be missing for those that include it without one.
-            if depth > 0 and name not in self.done:
-                raise JoinError(f"{place}: {name} is included under a condition; include it above, without one")
-            self.add(name, place)
+            self.add(name, place, depth)
         elif quoted:
             raise JoinError(f'{place}: "{quoted}": must be "zofo/..." or <...>')
         elif depth > 0:

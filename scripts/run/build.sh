@@ -27,7 +27,7 @@ compile() {
   local folder=$1
   shift
   if live; then
-    NINJA_STATUS=$ninja_status ninja -C "$folder" -j "$jobs" "$@" 2>&1 | ninja_progress "building $folder"
+    NINJA_STATUS=$ninja_status ninja -C "$folder" -j "$jobs" "$@" 2>&1 | ninja_progress "building"
   else
     NINJA_STATUS='[%f/%t, %e s] ' ninja -C "$folder" -j "$jobs" "$@" >&2
   fi

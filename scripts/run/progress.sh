@@ -5,11 +5,21 @@ live() { [[ -t 2 && ${TERM:-dumb} != dumb && (-z ${CI:-} || $CI == false) ]]; }
 say() { clear_progress; printf '%s\n' "run: $*" >&2; }
 die() { say "$*"; exit 2; }
 
+# stage TEXT: begins the next of `stages` steps of a command.
+stage_number=0
+stages=0
+stage() {
+  stage_number=$((stage_number + 1))
+  say "[$stage_number/$stages] $*"
+}
+
 progress() {
   live || return 0
   local columns
   columns=$(tput cols 2>/dev/null) || columns=80
-  local text="run: $*"
+  local text="run: "
+  ((stages)) && text+="[$stage_number/$stages] "
+  text+=$*
   printf '\r\033[K%s' "${text:0:$((columns - 1))}" >&2
 }
 clear_progress() { live && printf '\r\033[K' >&2 || true; }
@@ -21,15 +31,6 @@ duration() {
   else
     echo "$(($1 / 60)) min $(($1 % 60)) s"
   fi
-}
-
-# stage TEXT: begins the next of `stages` steps of a command.
-stage_number=0
-stages=0
-stage() {
-  stage_number=$((stage_number + 1))
-  stage_text="[$stage_number/$stages] $*"
-  say "$stage_text"
 }
 
 # quietly LOG COMMAND...: the command's output goes to the log, and to the terminal when it fails.
@@ -44,23 +45,36 @@ quietly() {
   return $status
 }
 
-# ninja_progress NAME: reads ninja's output, whose status is `@finished total elapsed@`. Lines that are no status, such as
-# a compiler's messages, are printed.
+# ninja_progress NAME: reads ninja's output, whose status is `@finished total elapsed@`, and shows the time that is left
+# at the rate so far. Lines that are no status, such as a compiler's messages, are printed.
 ninja_status='@%f %t %e@ '
 ninja_progress() {
-  local name=$1 line finished total elapsed left
-  while IFS= read -r line; do
-    if [[ $line =~ ^@([0-9]+)\ ([0-9]+)\ ([0-9]+)[.0-9]*@\  ]]; then
-      finished=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]} elapsed=${BASH_REMATCH[3]}
-      left="time left: not known yet"
-      if ((finished > 2 && elapsed > 5)); then
-        left="about $(duration $((elapsed * (total - finished) / finished))) left"
+  local name=$1 line partial="" finished=0 total=0 estimate=-1 start=$SECONDS last=$SECONDS code
+  while true; do
+    code=0
+    IFS= read -r -t 1 line || code=$?
+    if ((code > 128)); then  # a second without a whole line
+      partial+=$line
+    elif ((code != 0)) && [[ -z $partial$line ]]; then
+      break
+    else
+      line=$partial$line partial=""
+      if [[ $line =~ ^@([0-9]+)\ ([0-9]+)\ [0-9.]+@\  ]]; then
+        finished=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]} last=$SECONDS
+        if ((finished > 2 && last - start > 5)); then estimate=$(((last - start) * (total - finished) / finished)); fi
+      elif [[ -n $line && $line != "ninja: no work to do." && $line != "ninja: Entering directory"* ]]; then
+        clear_progress
+        printf '%s\n' "$line" >&2
       fi
-      progress "$name: $finished of $total steps ($((100 * finished / total)) %), $(duration "$elapsed") so far, $left"
-    elif [[ $line != "ninja: no work to do." && $line != "ninja: Entering directory"* ]]; then
-      clear_progress
-      printf '%s\n' "$line" >&2
     fi
+    show_build "$name" $finished $total $((SECONDS - start)) $((estimate < 0 ? -1 : estimate - (SECONDS - last)))
   done
   clear_progress
+}
+# show_build NAME FINISHED TOTAL ELAPSED LEFT: LEFT is below 0 when it is not known or has passed.
+show_build() {
+  (($3 > 0)) || { progress "$1: $(duration "$4")"; return; }
+  local left=""
+  if (($5 >= 0)); then left=", about $(duration "$5") left"; fi
+  progress "$1: $2 of $3 files ($((100 * $2 / $3)) %), $(duration "$4")$left"
 }

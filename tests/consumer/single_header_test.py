@@ -38,7 +38,7 @@ class SingleHeader(unittest.TestCase):
         (self.folder / "main.cpp").write_text("\n".join(lines) + "\n", encoding="utf-8")
         program = self.folder / "quadratic"
         includes = [word for folder in arguments.includes.split(";") for word in ("-isystem", folder) if folder]
-        command = [arguments.compiler, "-std=c++20", "-O0", *includes, "main.cpp", "-o", str(program),
+        command = [arguments.compiler, "-std=c++20", "-O0", "-Werror=psabi", *includes, "main.cpp", "-o", str(program),
                    *filter(None, arguments.libraries.split(";"))]
         done = subprocess.run(command, cwd=self.folder, text=True, capture_output=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr[-3000:])
@@ -62,6 +62,18 @@ class SingleHeader(unittest.TestCase):
     def test_include_under_a_condition(self):
         headers = {"a.hpp": '#ifdef X\n#include "zofo/b.hpp"\n#endif\n', "b.hpp": "#pragma once\n"}
         self.assertIn("zofo/a.hpp:2: zofo/b.hpp is included under a condition", self.refused(headers))
+
+    def test_text_without_pragma_once_is_repeated(self):
+        (self.folder / "zofo").mkdir()
+        (self.folder / "zofo/a.hpp").write_text('#pragma once\n#if 1\n#include "zofo/text.hpp"\n#endif\n'
+                                                'namespace n {\n#include "zofo/text.hpp"\n}\n', encoding="utf-8")
+        (self.folder / "zofo/text.hpp").write_text("int x;\n", encoding="utf-8")
+        done = join(self.folder / "out.hpp", "--include", self.folder, "zofo/a.hpp")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.folder / "out.hpp").read_text(encoding="utf-8").count("int x;"), 2)
+
+    def test_text_that_includes_itself(self):
+        self.assertIn("zofo/a.hpp includes itself", self.refused({"a.hpp": '#include "zofo/a.hpp"\n'}))
 
     def test_relative_include(self):
         self.assertIn('"b.hpp": must be "zofo/..."', self.refused({"a.hpp": '#include "b.hpp"\n', "b.hpp": ""}))

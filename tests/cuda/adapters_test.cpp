@@ -9,7 +9,7 @@
 #include "../peft/mixed.hpp"
 #include "catch.hpp"
 #include "device.hpp"
-#include "on_card.hpp"
+#include "on_gpu.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/model/initial_adapter.hpp"

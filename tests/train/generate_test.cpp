@@ -11,6 +11,7 @@
 #include "tiny_fixture.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
