@@ -51,7 +51,7 @@ class Scoring {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
       tokens += llm::packed_tokens(waiting.back().row);
-      if (tokens < Backend::tokens_that_fill && i + 1 < lines.size()) continue;
+      if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
       tokens = 0;

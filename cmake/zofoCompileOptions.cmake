@@ -17,15 +17,17 @@ endif()
 # nvcc's own output is no pedantic C++: the host compiler gets the other warnings for .cu files.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
+# clang asks for braces that C++20 allows to leave out, and reports what libstdc++ 12's own std::stable_sort calls.
+add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-braces;-Wno-deprecated-declarations>")
 # Programs carry paths inside the source tree only, whatever folder it is in.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"
                       "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror>")
   # g++ 12 sees an overlap inside std::string (GCC bug 105651)
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-error=restrict>")
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=restrict>")
   # and takes the value of an empty std::optional for one that is read (GCC bug 80635)
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-error=maybe-uninitialized>")
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=maybe-uninitialized>")
 endif()
 if(ZOFO_NATIVE)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-march=native>")
@@ -37,6 +39,6 @@ if(ZOFO_NATIVE)
 endif()
 if(ZOFO_SANITIZE)
   add_compile_options(-fsanitize=${ZOFO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  add_compile_options(-Wno-maybe-uninitialized)  # false alarms inside libstdc++ under the sanitizers
+  add_compile_options("$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")  # false alarms inside libstdc++ under the sanitizers
   add_link_options(-fsanitize=${ZOFO_SANITIZE})
 endif()

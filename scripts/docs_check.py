@@ -5,7 +5,7 @@ usage: docs_check.py [--root FOLDER] [links] [citations]
 
 * links: relative links of README.md, CONTRIBUTING.md and docs, and their anchors; pages that no page links to.
 * citations: paths of this repository and names of documents that a file names must exist; statements of the theory (E1) must
-  have a heading in docs/results/theory/README.md, and a header that names one must name docs/results/theory, too.
+  have a heading in docs/results/theory, and a header that names one must name docs/results/theory, too.
 
 Prints `FILE:LINE: problem` and exits with 1 if there is one.
 """
@@ -85,10 +85,10 @@ def source_files(root: Path) -> list:
 
 
 def statements(root: Path) -> set:
-    page = root / THEORY
-    if not page.is_file():
+    if not (root / THEORY).is_file():
         raise ValueError(f"{THEORY} does not exist")
-    return set(re.findall(r"^### ([A-Z]\d+)\b", page.read_text(encoding="utf-8"), re.M))
+    texts = [page.read_text(encoding="utf-8") for page in (root / THEORY).parent.glob("*.md")]
+    return set(re.findall(r"^#{2,4} ([A-Z]\d+)\b", "\n".join(texts), re.M))
 
 
 def check_citations(root: Path) -> list:
@@ -129,7 +129,7 @@ def _statements(name: str, prose: str, known: set) -> list:
         for cited in STATEMENT.findall(line):
             near = " ".join(lines[max(0, number - 4):number])
             if cited not in known:
-                found.append(f"{name}:{number}: cites statement {cited}, which {THEORY} does not have")
+                found.append(f"{name}:{number}: cites statement {cited}, which docs/results/theory does not have")
             elif name.startswith("include/") and "docs/results/theory" not in near:
                 found.append(f"{name}:{number}: cites statement {cited} without its place: write (docs/results/theory, {cited})")
     return found

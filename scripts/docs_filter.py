@@ -37,7 +37,8 @@ def with_comments(text: str) -> str:
         def commented(match, comment=comment):
             if COMMENTED.search(text, max(0, match.start() - 300), match.start()):
                 return match.group(0)
-            return f"/** {comment} */ {match.group(0)}"
+            declaration = match.group(0).lstrip(" ")
+            return f"{match.group(0)[:-len(declaration)]}/** {comment} */ {declaration}"
         text = re.sub(pattern, commented, text, flags=re.M)
     return text
 
@@ -48,19 +49,20 @@ def without_foreign(text: str) -> str:
                   flags=re.M | re.S)
 
 
-def with_canaries(text: str) -> str:
-    lines, count, depth = text.split("\n"), 0, 0
+def with_canaries(name: str, text: str) -> str:
+    """A declaration on each empty line that follows the end of a declaration of a namespace outside detail."""
+    lines, open_namespaces, previous, count = text.split("\n"), [], "", 0
     for index, line in enumerate(lines):
-        if re.match(r"namespace [\w:]+ \{", line):
-            depth += 0 if "detail" in line else 1
-        elif re.match(r"\}  // namespace", line):
-            depth -= 0 if "detail" in line else 1
-        previous = next((before for before in reversed(lines[:index]) if before), "")
-        hidden = any(re.match(r"namespace .*detail", before) for before in lines[:index]) and not any(
-            re.match(r"\}  // namespace .*detail", before) for before in lines[:index])
-        if line == "" and depth > 0 and not hidden and re.match(r"\S.*[;}]|namespace [\w:]+ \{$", previous):
-            lines[index] = f"void docs_canary_{count}(int);"
+        opened = re.match(r"namespace ([\w:]+) \{", line)
+        if opened:
+            open_namespaces.append(opened[1])
+        elif re.match(r"\}  // namespace", line) and open_namespaces:
+            open_namespaces.pop()
+        visible = open_namespaces and not any("detail" in opened for opened in open_namespaces)
+        if not line and visible and re.match(r"(?:\S.*)?[;}]$|namespace [\w:]+ \{$", previous):
+            lines[index] = f"void docs_canary_{re.sub(r'[^a-z0-9]', '_', name)}_{count}(int);"
             count += 1
+        previous = line or previous
     return "\n".join(lines)
 
 
@@ -69,7 +71,7 @@ def filtered(path: Path, text: str) -> str:
     # `@file` takes the next word as the file's name.
     text = re.sub(r"^/// @file ", f"/// @file {name} @brief ", text, count=1, flags=re.M)
     text = without_foreign(with_comments(text))
-    return with_canaries(text) if os.environ.get("DOCS_CANARY") == "1" else text
+    return with_canaries(name, text) if os.environ.get("DOCS_CANARY") == "1" else text
 
 
 if __name__ == "__main__":

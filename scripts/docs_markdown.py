@@ -111,11 +111,9 @@ class Page:
     @property
     def links(self) -> list:
         """(line, target), code spans left out."""
-        found = []
-        for number, line in enumerate(self._prose, 1):
-            line = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", lambda span: "x" * len(span[0]), line)
-            found += [(number, target) for pattern in (LINK, HTML_LINK) for target in pattern.findall(line)]
-        return found
+        prose = re.sub(r"(`+)(?!`)[^`]*(?<!`)\1(?!`)", lambda span: re.sub(r"[^\n]", "x", span[0]), "\n".join(self._prose))
+        return sorted((prose.count("\n", 0, match.start(1)) + 1, match[1])
+                      for pattern in (LINK, HTML_LINK) for match in pattern.finditer(prose))
 
 
 def pages(root: Path) -> list:

@@ -10,7 +10,7 @@
 #include "../model/golden.hpp"
 #include "catch.hpp"
 #include "device.hpp"
-#include "on_card.hpp"
+#include "on_gpu.hpp"
 #include "zofo/model/cuda/backend.hpp"
 
 using namespace zofo;

@@ -38,6 +38,10 @@ class Tree(unittest.TestCase):
             self.write("docs/index.md", f"# Start\n\n[t](results/theory/README.md)\n[x]({link})\n\n## Twice\n\n## Twice\n")
             self.assertEqual(check_links(self.root), [f"docs/index.md:4: {link}: {problem}"])
 
+    def test_a_link_over_two_lines(self):
+        self.write("docs/index.md", "# S\n\n[the\ntheory](results/theory/README.md), [the\nother](a.md)\n")
+        self.assertEqual(check_links(self.root), ["docs/index.md:5: a.md: docs/a.md does not exist"])
+
     def test_images_and_html(self):
         self.write("docs/index.md", '# S\n\n[t](results/theory/README.md) ![i](a.svg) <img src="b.svg">\n')
         self.assertEqual(len(check_links(self.root)), 2)
@@ -55,15 +59,15 @@ class Tree(unittest.TestCase):
                               ("/// See DESIGN.md.", "cites DESIGN.md, which does not exist"),
                               ("/// By scripts/a.py.", "cites scripts/a.py, which does not exist"),
                               ("/// (docs/results/theory, E7)",
-                               "cites statement E7, which docs/results/theory/README.md does not have"),
+                               "cites statement E7, which docs/results/theory does not have"),
                               ("/// (E1)", "cites statement E1 without its place: write (docs/results/theory, E1)")):
             self.write("include/zofo/a.hpp", f"// First line.\n{text}\n")
             self.assertEqual(check_citations(self.root), [f"include/zofo/a.hpp:2: {problem}"])
 
-    def test_tests_may_name_a_statement_alone(self):
+    def test_tests_may_name_a_statement_only(self):
         self.write("tests/a_test.cpp", 'TEST_CASE("E1: unbiased") {}\nTEST_CASE("C9: converges") {}\n')
         self.assertEqual(check_citations(self.root),
-                         ["tests/a_test.cpp:2: cites statement C9, which docs/results/theory/README.md does not have"])
+                         ["tests/a_test.cpp:2: cites statement C9, which docs/results/theory does not have"])
 
     def test_anchors_are_those_of_github(self):
         self.assertEqual(slug("A *bold* `code_x`, λ & [link](x.md)"), "a-bold-code_x-λ--link")

@@ -80,10 +80,10 @@ TEST_CASE("factors that peft saved are read bit for bit", "[peft]") {
   file.read(block + "self_attn.q_proj.lora_A.weight", a);
   file.read(block + "self_attn.q_proj.lora_B.weight", b);
   file.read(block + "mlp.down_proj.lora_B.weight", down);
-  const Lora::Site& q = read.lora.site(1, Projection::q);
+  const Lora::Factors& q = read.lora.factors(1, Projection::q);
   const float* values = read.values.data();
   CHECK(std::equal(a.begin(), a.end(), values + q.a));
-  CHECK(std::equal(down.begin(), down.end(), values + read.lora.site(1, Projection::down).b));
+  CHECK(std::equal(down.begin(), down.end(), values + read.lora.factors(1, Projection::down).b));
   const std::size_t d = config.head_dim;
   bool same = true;
   for (std::size_t row = 0; row < 16; ++row) {

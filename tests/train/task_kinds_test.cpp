@@ -212,7 +212,7 @@ namespace {
 // A device that has no room for what is written.
 struct FullDevice : CpuDevice {
   PassExamples told = {};
-  void expect(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
+  void reserve(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
               bool) {
     told = rows;
     require(rows.texts.cache.sequences == 0, "no room for texts");

@@ -6,6 +6,7 @@
 #include "zofo/config/make_adapter.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/peft/peft_config.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/training.hpp"
 

@@ -59,7 +59,7 @@ class JsonFields {
   /// A boolean, or `otherwise` if the field is missing.
   [[nodiscard]] bool boolean_or(std::string_view field, bool otherwise) const;
 
-  /// Throws Error: the field has its value, and must be `wanted`.
+  /// Throws Error with the value of the field, which must be `wanted`.
   [[noreturn]] void refuse(std::string_view field, std::string_view wanted) const;
 
  private:

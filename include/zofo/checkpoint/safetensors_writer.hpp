@@ -11,10 +11,6 @@
 #include <string_view>
 #include <vector>
 
-namespace zofo {
-class AtomicFile;
-}
-
 namespace zofo::checkpoint {
 
 /// Stored type of all tensors of a file.
@@ -52,7 +48,8 @@ class SafetensorsWriter {
   void finish();
 
  private:
-  std::unique_ptr<AtomicFile> file_;
+  struct Output;  // keeps the file's headers out of this one
+  std::unique_ptr<Output> output_;
   std::vector<SafetensorsSpec> specs_;
   SafetensorsType type_;
   std::size_t next_ = 0;

@@ -103,7 +103,7 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
     std::vector<const typename Backend::Vector*> used;  // a pass takes along those that it needs
     int latest = -1;
     std::size_t end = next;
-    for (; end < order.size() && batch.tokens.size() < Backend::tokens_that_fill; ++end) {
+    for (; end < order.size() && batch.tokens.size() < Backend::max_batch_tokens; ++end) {
       const Request& request = requests[order[end]];
       if (request.adapter >= 0 && request.adapter != latest) {
         const auto& adapter = selected.adapters[static_cast<std::size_t>(request.adapter)];

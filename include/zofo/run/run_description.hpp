@@ -23,6 +23,7 @@
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/peft/peft_format.hpp"
 #include "zofo/run/fingerprint.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/run_directory.hpp"

@@ -155,7 +155,7 @@ void score_lines(AdapterSet<Device>& set, parse::LineSource& lines,
   const auto take = [&](const std::string& line, std::size_t number) {
     waiting.push_back(parse_request(set.model, line, lines.name(), number, set.selected));
     tokens += packed_tokens(waiting.back().row);
-    return tokens >= Device::Backend::tokens_that_fill;
+    return tokens >= Device::Backend::max_batch_tokens;
   };
   const auto answer = [&] {
     for (const std::string& each : answer_requests(*set.transformer, set.theta, set.selected, waiting))

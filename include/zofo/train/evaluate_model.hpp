@@ -45,7 +45,7 @@ void expect_rows(RunModel<Device>& of, const TaskExampleList& task) {
   extent.cover(task.rows);
   PassExamples passes;
   passes.texts = written_extent<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
-  of.device.expect(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
+  of.device.reserve(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
 }
 
 }  // namespace detail

@@ -62,7 +62,7 @@ std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> p
                                  const GenerateOptions& options = {}, const WatchText& told = {}) {
   options.check();
   if (prompts.empty()) return {};
-  of.device.expect_texts(
+  of.device.reserve_generation(
       of.transformer->config(), of.transformer->adapters(),
       sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
       tokens_read_together<typename Device::Backend>(prompts));

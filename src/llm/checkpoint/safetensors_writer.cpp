@@ -32,23 +32,27 @@ std::string header_of(const std::vector<SafetensorsSpec>& specs, SafetensorsType
 
 }  // namespace
 
+struct SafetensorsWriter::Output {
+  AtomicFile file;
+};
+
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<SafetensorsSpec> specs,
                                      SafetensorsType type, const std::map<std::string, std::string>& metadata)
-    : file_(std::make_unique<AtomicFile>(path)), specs_(std::move(specs)), type_(type) {
+    : output_(new Output{AtomicFile(path)}), specs_(std::move(specs)), type_(type) {
   const std::string header = header_of(specs_, type_, metadata, path.string());
   const auto length = static_cast<std::uint64_t>(header.size());
-  file_->write(std::as_bytes(std::span(&length, 1)));
-  file_->write(header);
+  output_->file.write(std::as_bytes(std::span(&length, 1)));
+  output_->file.write(header);
 }
 
 SafetensorsWriter::~SafetensorsWriter() = default;
 
 void SafetensorsWriter::tensor(std::string_view name, std::span<const float> values) {
   require(next_ < specs_.size() && specs_[next_].name == name && specs_[next_].elements() == values.size(),
-          "{}: tensor '{}' of {} values is not the next one of the list", file_->path().string(), name,
+          "{}: tensor '{}' of {} values is not the next one of the list", output_->file.path().string(), name,
           values.size());
   ++next_;
-  if (type_ == SafetensorsType::F32) return file_->write(std::as_bytes(values));
+  if (type_ == SafetensorsType::F32) return output_->file.write(std::as_bytes(values));
   constexpr std::size_t most =
       1U << 16U;  // values at a time, so that no second copy of a tensor is in memory
   std::vector<std::byte> narrow(2 * std::min(values.size(), most));
@@ -56,15 +60,15 @@ void SafetensorsWriter::tensor(std::string_view name, std::span<const float> val
     const auto part = values.first(std::min(values.size(), most));
     const auto bytes = std::span(narrow).first(2 * part.size());
     narrow_bfloat16(part, bytes);
-    file_->write(bytes);
+    output_->file.write(bytes);
     values = values.subspan(part.size());
   }
 }
 
 void SafetensorsWriter::finish() {
-  require(next_ == specs_.size(), "{}: {} of {} tensors were written", file_->path().string(), next_,
+  require(next_ == specs_.size(), "{}: {} of {} tensors were written", output_->file.path().string(), next_,
           specs_.size());
-  file_->commit();
+  output_->file.commit();
 }
 
 }  // namespace zofo::checkpoint

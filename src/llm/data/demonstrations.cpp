@@ -14,7 +14,7 @@ std::string demonstration_text(const Task& task, const Example& example) {
   std::string text = task.kind == Kind::choice
                          ? example.prompt + task.choices[label]
                          : example.continuations[label].prompt + example.continuations[label].text;
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);  // the separator alone stands between two examples
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);  // only the separator is between two examples
   return text;
 }
 

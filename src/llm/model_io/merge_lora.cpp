@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "zofo/core/error.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/tensor/cpu/gemm.hpp"
 
 namespace zofo::llm {
@@ -16,16 +16,16 @@ void merge_lora(model::Parameters& theta, const peft::Lora& lora, const Eigen::V
   for (std::uint32_t layer = 0; layer < theta.config().layers; ++layer)
     for (std::size_t p = 0; p < peft::projection_names.size(); ++p) {
       const auto projection = static_cast<peft::Projection>(p);
-      const peft::Lora::Site& site = lora.site(layer, projection);
-      if (!site.used) continue;
+      const peft::Lora::Factors& factors = lora.factors(layer, projection);
+      if (!factors.used) continue;
       const std::size_t index = theta.layout().tensor(layer, model::role_of(projection));
       const model::Tensor& weight = theta.tensors().at(index);
-      require(weight.rows == site.out && weight.cols == site.in,
+      require(weight.rows == factors.out && weight.cols == factors.in,
               "{}: its shape [{}, {}] is not the adapter's [{}, {}]", weight.name, weight.rows, weight.cols,
-              site.out, site.in);
-      const tensor::cpu::ConstView a{adapter.data() + site.a, rank, site.in, site.in};
-      const tensor::cpu::ConstView b{adapter.data() + site.b, site.out, rank, rank};
-      tensor::cpu::gemm_nn(lora.scale(), b, a, 1.0F, {theta.data(index), site.out, site.in, site.in});
+              factors.out, factors.in);
+      const tensor::cpu::ConstView a{adapter.data() + factors.a, rank, factors.in, factors.in};
+      const tensor::cpu::ConstView b{adapter.data() + factors.b, factors.out, rank, rank};
+      tensor::cpu::gemm_nn(lora.scale(), b, a, 1.0F, {theta.data(index), factors.out, factors.in, factors.in});
     }
 }
 

@@ -43,14 +43,14 @@ std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) 
   for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
-      const Lora::Site& site = lora.site(layer, projection);
-      if (!site.used) continue;
+      const Lora::Factors& pair = lora.factors(layer, projection);
+      if (!pair.used) continue;
       const std::string name = fmt::format("blk.{}.{}", layer, detail::projection_weights[p]);
       const std::string module = "base_model.model." + checkpoint::hugging_face_module(
                                                            name, naming, checkpoint::default_prefix(naming));
-      factors.push_back({module + ".lora_A.weight", site.a, lora.rank(), site.in, 0});
+      factors.push_back({module + ".lora_A.weight", pair.a, lora.rank(), pair.in, 0});
       factors.push_back(
-          {module + ".lora_B.weight", site.b, site.out, lora.rank(), rotary_heads(shape, projection)});
+          {module + ".lora_B.weight", pair.b, pair.out, lora.rank(), rotary_heads(shape, projection)});
     }
   return factors;
 }

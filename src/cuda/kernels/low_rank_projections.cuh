@@ -10,22 +10,23 @@
 namespace zofo::tensor::cuda::detail {
 
 /// Neighbouring sites that read the same columns of x, so that one pass over them serves all.
-struct SiteRun {
+struct ProjectionRun {
   std::uint32_t first = 0, count = 0;  ///< sites
   std::uint32_t columns = 0;           ///< of the result: their ranks' sum
   std::uint32_t first_chunk = 0;       ///< of columns that blocks take at once
 };
-struct SiteRuns {
-  SiteRun run[LowRankSites::most];
+struct ProjectionRuns {
+  ProjectionRun run[LowRankProjections::most];
   std::uint32_t count = 0;
 
-  explicit SiteRuns(const LowRankSites& sites) {
-    for (std::uint32_t s = 0; s < sites.count; ++s) {
-      const LowRankSite& site = sites.site[s];
-      const bool same = count > 0 && sites.site[s - 1].y_at == site.y_at && sites.site[s - 1].out == site.out;
+  explicit ProjectionRuns(const LowRankProjections& projections) {
+    for (std::uint32_t s = 0; s < projections.count; ++s) {
+      const LowRankProjection& projection = projections.projection[s];
+      const bool same = count > 0 && projections.projection[s - 1].y_at == projection.y_at &&
+                        projections.projection[s - 1].out == projection.out;
       if (!same) run[count++].first = s;
       ++run[count - 1].count;
-      run[count - 1].columns += site.rank;
+      run[count - 1].columns += projection.rank;
     }
   }
   /// Deals the columns out in chunks; returns how many there are.
@@ -39,16 +40,16 @@ struct SiteRuns {
   }
 };
 
-/// Column `rank` of a site; `site` LowRankSites::most: there is no such column.
-struct SiteColumn {
-  std::uint32_t site = LowRankSites::most;
+/// Column `rank` of a site; `site` LowRankProjections::most: there is no such column.
+struct ProjectionColumn {
+  std::uint32_t projection = LowRankProjections::most;
   std::uint32_t rank = 0;
 };
-__device__ inline SiteColumn site_column(const LowRankSites& sites, const SiteRun& run,
-                                         std::uint32_t column) {
+__device__ inline ProjectionColumn projection_column(const LowRankProjections& projections,
+                                                     const ProjectionRun& run, std::uint32_t column) {
   for (std::uint32_t s = run.first; s < run.first + run.count; ++s) {
-    if (column < sites.site[s].rank) return {s, column};
-    column -= sites.site[s].rank;
+    if (column < projections.projection[s].rank) return {s, column};
+    column -= projections.projection[s].rank;
   }
   return {};
 }
@@ -59,7 +60,9 @@ struct RowKey {
   __device__ bool operator==(const RowKey& other) const {
     return adapter == other.adapter && probe == other.probe;
   }
-  __device__ std::int32_t index(const LowRankSite& site) const { return site.by_probe ? probe : adapter; }
+  __device__ std::int32_t index(const LowRankProjection& projection) const {
+    return projection.by_probe ? probe : adapter;
+  }
 };
 __device__ inline RowKey row_key(const Rows& rows, const std::int32_t* adapter, std::uint32_t row) {
   const std::uint32_t probe = row / rows.tokens;
@@ -67,27 +70,30 @@ __device__ inline RowKey row_key(const Rows& rows, const std::int32_t* adapter, 
 }
 
 /// Column `column.rank` of B at a key, null where there is none: its entries lie b_row apart.
-__device__ inline const float* factor_column(const LowRankSites& sites, const SiteColumn& column,
-                                             const RowKey& key) {
-  if (column.site == LowRankSites::most) return nullptr;
-  const LowRankSite& site = sites.site[column.site];
-  const std::int32_t index = key.index(site);
+__device__ inline const float* factor_column(const LowRankProjections& projections,
+                                             const ProjectionColumn& column, const RowKey& key) {
+  if (column.projection == LowRankProjections::most) return nullptr;
+  const LowRankProjection& projection = projections.projection[column.projection];
+  const std::int32_t index = key.index(projection);
   if (index < 0) return nullptr;
-  return site.b + static_cast<std::size_t>(index) * site.stride + std::size_t{column.rank} * site.b_col;
+  return projection.b + static_cast<std::size_t>(index) * projection.stride +
+         std::size_t{column.rank} * projection.b_col;
 }
 
 /// True if rows of this key have a product at a site of the run.
-__device__ inline bool has_product(const LowRankSites& sites, const SiteRun& run, const RowKey& key) {
+__device__ inline bool has_product(const LowRankProjections& projections, const ProjectionRun& run,
+                                   const RowKey& key) {
   for (std::uint32_t s = run.first; s < run.first + run.count; ++s)
-    if (key.index(sites.site[s]) >= 0) return true;
+    if (key.index(projections.projection[s]) >= 0) return true;
   return false;
 }
 
 /// scale·sum of a column; exactly 0 where it has no factor.
-__device__ inline float scaled(const LowRankSite& site, const RowKey& key, float sum) {
-  const std::int32_t index = key.index(site);
+__device__ inline float scaled(const LowRankProjection& projection, const RowKey& key, float sum) {
+  const std::int32_t index = key.index(projection);
   if (index < 0) return 0.0F;
-  return sum * (site.scales != nullptr ? site.scale * site.scales[index] : site.scale);
+  return sum *
+         (projection.scales != nullptr ? projection.scale * projection.scales[index] : projection.scale);
 }
 
 /// count neighbouring entries of a column of B from entry k on. dense: they lie side by side, 16-byte

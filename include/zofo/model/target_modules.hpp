@@ -18,22 +18,22 @@ struct AdapterRun {
 };
 
 /// The projections of a block that read one input.
-struct Sites {
+struct TargetModules {
   std::size_t layer = 0;
   std::array<peft::Projection, 3> projection{};
   std::size_t count = 0;
 
-  static Sites qkv(std::size_t layer) {
+  static TargetModules qkv(std::size_t layer) {
     return {layer, {peft::Projection::q, peft::Projection::k, peft::Projection::v}, 3};
   }
-  static Sites attention_out(std::size_t layer) { return {layer, {peft::Projection::o}, 1}; }
-  static Sites ffn_in(const Config& config, std::size_t layer) {
+  static TargetModules attention_out(std::size_t layer) { return {layer, {peft::Projection::o}, 1}; }
+  static TargetModules ffn_in(const Config& config, std::size_t layer) {
     if (config.gated()) return {layer, {peft::Projection::gate, peft::Projection::up}, 2};
     return {layer, {peft::Projection::up}, 1};
   }
-  static Sites down(std::size_t layer) { return {layer, {peft::Projection::down}, 1}; }
+  static TargetModules down(std::size_t layer) { return {layer, {peft::Projection::down}, 1}; }
   /// No projection: nothing is added.
-  static Sites none() { return {}; }
+  static TargetModules none() { return {}; }
 };
 
 /// The weight that a projection's adapters move.

@@ -10,7 +10,7 @@
 namespace zofo::tensor::cuda {
 
 /// What a test asks of a site.
-struct SiteShape {
+struct ProjectionShape {
   std::uint32_t rank = 0, in = 0, out = 0, y_at = 0;
   bool by_probe = false;
   bool by_columns = false;  ///< B lies [rank, out], as a probe's factors do; else [out, rank]
@@ -18,11 +18,11 @@ struct SiteShape {
 };
 
 /// Sites with random factors for `copies` adapters or probes, [A | B] copy after copy as adapters lie.
-class TestSites {
+class TestProjections {
  public:
-  TestSites(const std::vector<SiteShape>& shapes, std::uint32_t copies, std::uint64_t seed) {
+  TestProjections(const std::vector<ProjectionShape>& shapes, std::uint32_t copies, std::uint64_t seed) {
     std::uint32_t t_at = 0;
-    for (const SiteShape& shape : shapes) {
+    for (const ProjectionShape& shape : shapes) {
       const std::size_t stride = std::size_t{shape.rank} * (shape.in + shape.out);
       Site s{shape,
              t_at,
@@ -34,31 +34,31 @@ class TestSites {
       s.on_gpu = DeviceArray<float>(s.factors);
       s.scales_on_gpu = DeviceArray<float>(s.scales);
       t_at += shape.rank;
-      sites_.push_back(std::move(s));
+      projections_.push_back(std::move(s));
     }
     t_width_ = t_at;
   }
 
   [[nodiscard]] std::uint32_t t_width() const { return t_width_; }
 
-  [[nodiscard]] LowRankSites on_gpu() const {
-    LowRankSites all;
-    for (const Site& s : sites_) {
-      LowRankSite& site = all.site[all.count++];
-      const SiteShape& shape = s.shape;
-      site.a = s.on_gpu.data();
-      site.b = site.a + std::size_t{shape.rank} * shape.in;
-      site.stride = s.stride;
-      site.rank = shape.rank;
-      site.in = shape.in;
-      site.out = shape.out;
-      site.b_row = shape.by_columns ? 1 : shape.rank;
-      site.b_col = shape.by_columns ? shape.out : 1;
-      site.y_at = shape.y_at;
-      site.t_at = s.t_at;
-      site.scale = shape.scale;
-      site.scales = shape.by_probe ? s.scales_on_gpu.data() : nullptr;
-      site.by_probe = shape.by_probe;
+  [[nodiscard]] LowRankProjections on_gpu() const {
+    LowRankProjections all;
+    for (const Site& s : projections_) {
+      LowRankProjection& projection = all.projection[all.count++];
+      const ProjectionShape& shape = s.shape;
+      projection.a = s.on_gpu.data();
+      projection.b = projection.a + std::size_t{shape.rank} * shape.in;
+      projection.stride = s.stride;
+      projection.rank = shape.rank;
+      projection.in = shape.in;
+      projection.out = shape.out;
+      projection.b_row = shape.by_columns ? 1 : shape.rank;
+      projection.b_col = shape.by_columns ? shape.out : 1;
+      projection.y_at = shape.y_at;
+      projection.t_at = s.t_at;
+      projection.scale = shape.scale;
+      projection.scales = shape.by_probe ? s.scales_on_gpu.data() : nullptr;
+      projection.by_probe = shape.by_probe;
     }
     all.t_width = t_width_;
     return all;
@@ -68,7 +68,7 @@ class TestSites {
   void add_products(const Rows& rows, const std::vector<std::int32_t>& adapter, const std::vector<float>& t,
                     std::vector<double>& y, std::size_t y_stride) const {
     each(rows, adapter, [&](const Site& s, std::size_t row, std::size_t i) {
-      const SiteShape& shape = s.shape;
+      const ProjectionShape& shape = s.shape;
       const float* const b = s.factors.data() + i * s.stride + std::size_t{shape.rank} * shape.in;
       const double scale = double{shape.scale} * (shape.by_probe ? double{s.scales[i]} : 1.0);
       for (std::size_t o = 0; o < shape.out; ++o)
@@ -92,7 +92,7 @@ class TestSites {
 
  private:
   struct Site {
-    SiteShape shape;
+    ProjectionShape shape;
     std::uint32_t t_at;
     std::size_t stride;
     std::vector<float> factors, scales;
@@ -101,7 +101,7 @@ class TestSites {
 
   template <class Use>
   void each(const Rows& rows, const std::vector<std::int32_t>& adapter, const Use& use) const {
-    for (const Site& s : sites_)
+    for (const Site& s : projections_)
       for (std::size_t row = 0; row < rows.count(); ++row) {
         const std::size_t probe = row / rows.tokens;
         const std::int64_t i =
@@ -110,7 +110,7 @@ class TestSites {
       }
   }
 
-  std::vector<Site> sites_;
+  std::vector<Site> projections_;
   std::uint32_t t_width_ = 0;
 };
 
