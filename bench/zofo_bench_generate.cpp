@@ -66,8 +66,8 @@ class Texts {
   void attention(std::size_t count) {
     const model::Config& c = theta_.config();
     const tensor::cpu::HeadShape shape{c.heads, c.kv_heads, c.head_dim, c.window};
-    const std::size_t rows = slots_.size(), positions = cache_.extent().positions;
-    memory_.resize(cache_.extent().entries(c));
+    const std::size_t rows = slots_.size(), positions = cache_.capacity().positions;
+    memory_.resize(cache_.capacity().entries(c));
     qkv_.resize(rows * c.qkv_width());
     out_.resize(rows * c.query_width());
     scores_.resize(rows * c.heads * positions);

@@ -35,7 +35,7 @@ std::vector<std::string> request_lines(const std::string& name, const std::strin
           rows);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows; ++i)
-    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.options}}.dump());
+    lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.choices}}.dump());
   return lines;
 }
 
@@ -51,7 +51,7 @@ class Scoring {
     for (std::size_t i = 0; i < lines.size(); ++i) {
       waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
       tokens += llm::packed_tokens(waiting.back().row);
-      if (tokens < Backend::tokens_that_fill && i + 1 < lines.size()) continue;
+      if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
       tokens = 0;

@@ -1,56 +1,112 @@
-# What zofo's targets link to; shared by the build and by the installed zofoConfig.cmake.
+# What zofo's targets link to; shared by the build and by the installed zofoConfig.cmake. All is looked for quietly;
+# zofo_find_dependencies reports what is missing, and its caller decides whether that is an error.
+#
+# All targets found are made global: a library that finds zofo in a subdirectory can be linked to in the directories
+# above it.
 
-# For zofo::zofo. Everything is looked for quietly; zofo_require_targets then says all that is missing at once.
-macro(zofo_find_base_dependencies)
-  find_package(Eigen3 3.4 QUIET NO_MODULE)
-  find_package(fmt QUIET)
-  find_package(OpenMP QUIET COMPONENTS CXX)
-  zofo_require_targets(Eigen3::Eigen fmt::fmt OpenMP::OpenMP_CXX)
-endmacro()
-
-# For zofo::llm.
-macro(zofo_find_llm_dependencies)
-  find_package(nlohmann_json QUIET)
-  find_package(PkgConfig QUIET)
-  if(PKG_CONFIG_FOUND AND NOT TARGET PkgConfig::zofo_pcre2)
-    pkg_check_modules(zofo_pcre2 QUIET IMPORTED_TARGET GLOBAL libpcre2-8)
-  endif()
-  zofo_find_library(utf8proc utf8proc.h)
-  zofo_find_library(sentencepiece sentencepiece_processor.h)
-  zofo_find_tomlplusplus()
-  zofo_find_blas()
-  zofo_require_targets(nlohmann_json::nlohmann_json PkgConfig::zofo_pcre2 tomlplusplus::tomlplusplus
-                       zofo_blas::zofo_blas zofo_utf8proc::zofo_utf8proc zofo_sentencepiece::zofo_sentencepiece)
-endmacro()
-
-# For zofo::cuda.
-macro(zofo_find_cuda_dependencies)
-  find_package(CUDAToolkit 12.0 REQUIRED)
-endmacro()
-
-# Fails with the packages' names when one of the targets is missing.
-function(zofo_require_targets)
+# zofo_find_dependencies(COMPONENT OUT [OPENMP]): COMPONENT is core, llm or cuda. OUT becomes empty, or a message that
+# names what is missing. OPENMP: the component was, or is to be, compiled with OpenMP.
+function(zofo_find_dependencies component out)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "OPENMP" "" "")
   set(missing "")
-  foreach(target IN LISTS ARGN)
-    if(NOT TARGET ${target})
-      string(APPEND missing " ${target}")
-    endif()
-  endforeach()
+  set(packages "")
+  cmake_language(CALL zofo_find_${component}_dependencies)
   if(missing)
-    message(FATAL_ERROR "zofo: not found:${missing}. Debian and Ubuntu: apt-get install pkg-config libeigen3-dev "
-                          "libfmt-dev libopenblas-openmp-dev libpcre2-dev nlohmann-json3-dev libtomlplusplus-dev "
-                          "libutf8proc-dev libsentencepiece-dev")
+    list(JOIN missing ", " missing)
+    list(JOIN packages " " packages)
+    set(${out} "${component} needs ${missing}. Debian and Ubuntu: apt-get install ${packages}" PARENT_SCOPE)
+  else()
+    set(${out} "" PARENT_SCOPE)
   endif()
 endfunction()
 
-# zofo_find_library(NAME HEADER): target zofo_NAME::zofo_NAME for a library that brings no CMake package. SentencePiece's
-# pkg-config file links its trainer too, which is not wanted.
-function(zofo_find_library name header)
+# zofo_need(TARGET NAME PACKAGE): adds to the caller's `missing` and `packages` unless TARGET exists.
+macro(zofo_need target name package)
+  if(TARGET ${target})
+    zofo_make_global(${target})
+  else()
+    list(APPEND missing "${name}")
+    list(APPEND packages "${package}")
+  endif()
+endmacro()
+
+macro(zofo_find_core_dependencies)
+  if(NOT TARGET Eigen3::Eigen)
+    # No version is requested: Eigen 5's package refuses a request for 3.4.
+    find_package(Eigen3 QUIET NO_MODULE GLOBAL)
+  endif()
+  if(TARGET Eigen3::Eigen AND DEFINED Eigen3_VERSION AND Eigen3_VERSION VERSION_LESS 3.4)
+    list(APPEND missing "Eigen 3.4 or newer (found ${Eigen3_VERSION} in ${Eigen3_DIR})")
+    list(APPEND packages libeigen3-dev)
+  else()
+    zofo_need(Eigen3::Eigen "Eigen 3.4 or newer" libeigen3-dev)
+  endif()
+  if(NOT TARGET fmt::fmt)
+    find_package(fmt QUIET GLOBAL)
+  endif()
+  zofo_need(fmt::fmt "fmt" libfmt-dev)
+  if(arg_OPENMP AND NOT TARGET OpenMP::OpenMP_CXX)  # without it the headers compile to serial code
+    find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
+  endif()
+endmacro()
+
+macro(zofo_find_llm_dependencies)
+  if(arg_OPENMP)
+    if(NOT TARGET OpenMP::OpenMP_CXX)
+      find_package(OpenMP QUIET GLOBAL COMPONENTS CXX)
+    endif()
+    zofo_need(OpenMP::OpenMP_CXX "OpenMP of the C++ compiler" libgomp1)
+  endif()
+  if(NOT TARGET nlohmann_json::nlohmann_json)
+    find_package(nlohmann_json QUIET GLOBAL)
+  endif()
+  zofo_need(nlohmann_json::nlohmann_json "nlohmann_json" nlohmann-json3-dev)
+  zofo_find_tomlplusplus()
+  zofo_need(tomlplusplus::tomlplusplus "toml++" libtomlplusplus-dev)
+  zofo_find_library(pcre2 pcre2-8 pcre2.h)
+  zofo_need(zofo_pcre2::zofo_pcre2 "PCRE2 (8 bit)" libpcre2-dev)
+  zofo_find_library(utf8proc utf8proc utf8proc.h)
+  zofo_need(zofo_utf8proc::zofo_utf8proc "utf8proc" libutf8proc-dev)
+  # Its pkg-config file also links its trainer, which is not used.
+  zofo_find_library(sentencepiece sentencepiece sentencepiece_processor.h)
+  zofo_need(zofo_sentencepiece::zofo_sentencepiece "SentencePiece" libsentencepiece-dev)
+  zofo_find_blas()
+  zofo_need(zofo_blas::zofo_blas "OpenBLAS with cblas.h" libopenblas-openmp-dev)
+endmacro()
+
+macro(zofo_find_cuda_dependencies)
+  if(NOT TARGET CUDA::cublasLt)
+    find_package(CUDAToolkit 12.0 QUIET GLOBAL)
+  endif()
+  foreach(part cudart cublasLt)
+    if(NOT TARGET CUDA::${part})
+      list(APPEND missing "the CUDA toolkit 12.0 or newer (target CUDA::${part})")
+      list(APPEND packages "nvidia-cuda-toolkit (or NVIDIA's own packages, where that is older)")
+      break()
+    endif()
+    zofo_make_global(CUDA::${part})
+  endforeach()
+endmacro()
+
+# Makes an imported target visible in all directories. CMake allows this only in the directory that imported it; if
+# another one did, the target is visible where that directory's owner wanted it.
+function(zofo_make_global target)
+  get_target_property(imported ${target} IMPORTED)
+  get_target_property(global ${target} IMPORTED_GLOBAL)
+  get_target_property(alias ${target} ALIASED_TARGET)
+  get_target_property(folder ${target} BINARY_DIR)
+  if(imported AND NOT global AND NOT alias AND folder STREQUAL CMAKE_CURRENT_BINARY_DIR)
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+  endif()
+endfunction()
+
+# zofo_find_library(NAME LIBRARY HEADER): target zofo_NAME::zofo_NAME for a library without a CMake package.
+function(zofo_find_library name library header)
   if(TARGET zofo_${name}::zofo_${name})
     return()
   endif()
   string(TOUPPER ${name} upper)
-  find_library(ZOFO_${upper} NAMES ${name})
+  find_library(ZOFO_${upper} NAMES ${library})
   find_path(ZOFO_${upper}_INCLUDE ${header})
   mark_as_advanced(ZOFO_${upper} ZOFO_${upper}_INCLUDE)
   if(ZOFO_${upper} AND ZOFO_${upper}_INCLUDE)
@@ -60,7 +116,7 @@ function(zofo_find_library name header)
   endif()
 endfunction()
 
-# toml++: its own CMake package, else pkg-config, else the bare header.
+# toml++: its own CMake package, else the bare header.
 function(zofo_find_tomlplusplus)
   if(TARGET tomlplusplus::tomlplusplus)
     return()
@@ -77,8 +133,8 @@ function(zofo_find_tomlplusplus)
   endif()
 endfunction()
 
-# OpenBLAS with cblas.h. Debian and Ubuntu have builds side by side; the OpenMP one comes first, because it shares the
-# transformer's threads instead of running a second pool beside them. Elsewhere find_package(BLAS) says where it is.
+# OpenBLAS with cblas.h. Debian and Ubuntu can install several builds; the OpenMP one comes first, because it shares the
+# transformer's threads, while the others start a second pool of threads. Elsewhere find_package(BLAS) finds it.
 function(zofo_find_blas)
   if(TARGET zofo_blas::zofo_blas)
     return()

@@ -179,7 +179,9 @@ class Report:
         return f'<span class="key" style="background: var(--c{self.arms.index(label) % len(LIGHT)})"></span>{title}'
 
     def budget(self) -> str:
-        seconds, passes = self.plan["seconds"], self.plan["passes"]
+        # A file of an earlier release has the second name.
+        seconds = self.plan["max_seconds"] if "max_seconds" in self.plan else self.plan["seconds"]
+        passes = self.plan["max_forward_passes"] if "max_forward_passes" in self.plan else self.plan["passes"]
         return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
 
     def table(self, task: str) -> str:
@@ -223,7 +225,7 @@ class Report:
             return "<p>No learning curves.</p>"
         band = "mean over seeds, the band ± the standard error" if len(self.plan["seeds"]) > 1 else "one seed"
         return (f'<div class="figures">{"".join(out)}</div><p class="caption soft">Learning curves on the first held-out rows '
-                f"(option curve_rows): {band}. A curve begins with the untrained model.</p>")
+                f"(option curve_samples): {band}. A curve begins with the untrained model.</p>")
 
     def options(self) -> str:
         """What differs between the methods as a table, and every option below."""

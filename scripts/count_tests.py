@@ -2,7 +2,7 @@
 """Counts test cases in ctest's JUnit files and prints `N passed, N failed`, then `, N skipped` if any were.
 
 A Catch2 program counts with its test cases, anything else as one; a file that is missing (its build failed) is one
-failure. A program that says by its exit code that the machine lacks what it tests (a GPU) is one skipped. Exits 1 if
+failure. A program whose exit code states that the machine lacks what it tests (a GPU) is one skipped. Exits 1 if
 anything failed.
 """
 

@@ -41,12 +41,12 @@ def domain(a, new):
         if method:
             folder = a.out / "runs" / f"{new}-{method}"
             print(f"demo-meta: {new} is new: {name} on the other three", file=sys.stderr, flush=True)
-            rate = ["--lower-rate", "1e-3"] if method == "joint-lora" else []
-            zofo(a.zofo, "meta-train", *common, "--tasks", ",".join(others), "--out", folder, "--method", method, "--seconds",
-                 a.seconds, "--validation-rows", "32", "--inner-steps", "2", "--seed", a.seed, "--save-seconds", "0", *rate)
+            rate = ["--lower-learning-rate", "1e-3"] if method == "joint-lora" else []
+            zofo(a.zofo, "meta-train", *common, "--tasks", ",".join(others), "--out", folder, "--method", method, "--max-seconds",
+                 a.seconds, "--max-eval-samples", "32", "--inner-steps", "2", "--seed", a.seed, "--save-seconds", "0", *rate)
             run = ["--run", folder]
-        lines = zofo(a.zofo, "adapt", *common, *run, "--task", a.domains / new, "--examples", "5", "--draws", a.draws,
-                     "--start", start, "--steps", "15", "--rate", "1e-3", "--validation-rows", a.rows, "--seed", a.seed)
+        lines = zofo(a.zofo, "adapt", *common, *run, "--task", a.domains / new, "--examples", "5", "--num-seeds", a.draws,
+                     "--start", start, "--max-steps", "15", "--learning-rate", "1e-3", "--max-eval-samples", a.rows, "--seed", a.seed)
         yield name, [line["balanced_accuracy"] for line in lines]
 
 

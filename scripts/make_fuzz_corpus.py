@@ -228,19 +228,19 @@ def toml_seeds():
                   'continuation = "{after}"\nmetric = "f1"\nscore = "mean"\ngap = {field = "t", mark = "_"}\n')
     generate = ('kind = "generate"\nprompt = """Q: {text}\nA:"""\nanswers_field = "a"\ncontinuation = " {answer}\\n"\n'
                 "stop = '\n'\nmax_new_tokens = 4\nanswer_rule = \"drop\"\n[replace]\na = \"b\"\n[values.label]\n1 = \"one\"\n")
-    options = ('method = "mezo"\ninner_steps = 2\npenalty = 1e2\nepsilon = 1\nseed = 0x7F\ndeterministic = true\n'
-               'lora_targets = "q,v"\nseconds = 1_0.5\ndirection = "rademacher"\n')
+    options = ('method = "mezo"\ninner_steps = 2\npenalty = 1e2\nzo_eps = 1\nseed = 0x7F\ndeterministic = true\n'
+               'lora_target_modules = "q_proj,v_proj"\nmax_seconds = 1_0.5\ndirection = "rademacher"\n')
     return {
         "task_choice": (choice + variant).encode(),
         "task_candidates": candidates.encode(),
         "task_generate": generate.replace("'\n'", '"\\n"').encode(),
         "options": options.encode(),
         "types": b'a = 1979-05-27T07:32:00Z\nb = [inf, nan, -0x1, 0o7]\n"c.d" = {e = \'\'}\n[[f]]\n[f.g]\n',
-        "hostile_number": b"steps = 99999999999999999999\nseed = -1\npenalty = inf\n",
+        "hostile_number": b"max_steps = 99999999999999999999\nseed = -1\npenalty = inf\n",
         "hostile_values": b"a = " + b"[" * 3000,
         "hostile_key": b"a" + b".a" * 4000 + b" = 1\n",
         "hostile_table": b"[a" + b".a" * 4000 + b"]\n",
-        "hostile_twice": b"steps = 1\nsteps = 2\n",
+        "hostile_twice": b"max_steps = 1\nmax_steps = 2\n",
         "hostile_bytes": b'method = "\xff"\n',
     }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the study of meta-training (docs/study-meta.md): backbones, new tasks, draws of their examples.
+"""Runs the study of meta-training (docs/results/study-meta.md): backbones, new tasks, draws of their examples.
 
     scripts/meta_study.py --zofo PROGRAM --model MODEL --data FOLDER --out FOLDER [--seconds N] [--jobs N] [--devices 0,1]
                         [--only NAME,...]
@@ -26,34 +26,34 @@ import time
 TRAINING = ["tweet_sentiment", "imdb", "mr", "emotion", "tweet_emotion", "tweet_irony"]
 NEW = ["poem_sentiment", "financial_phrasebank", "emo", "cr", "trec"]
 RANK = ["--lora-rank", "16", "--lora-alpha", "32"]
-META = [*RANK, "--batch", "8", "--max-tokens", "96", "--validation-rows", "64", "--save-seconds", "0"]
+META = [*RANK, "--batch-size", "8", "--max-prompt-tokens", "96", "--max-eval-samples", "64", "--save-seconds", "0"]
 ADAPT_RATES = [5e-4, 1e-3, 2e-3]
 MEZO_RATES = [3e-6, 1e-5, 3e-5]
 JOINT_RATES = [5e-4, 1e-3]
 
-LOW_RANK = ["--direction", "low-rank", "--direction-rank", "2", "--queries", "16"]
-UNSEEN = ["--theta-rows", "unseen"]
-RESET = ["--adapters", "reset", "--reset-every", "20"]
+LOW_RANK = ["--direction", "low-rank", "--direction-rank", "2", "--num-directions", "16"]
+UNSEEN = ["--backbone-examples", "unseen"]
+RESET = ["--adapters", "reset", "--reset-interval", "20"]
 # Other ways to move θ: name, options, and the control that differs from it in nothing but that θ stays.
 REGIMES = [
-    ("low-rank 1e-6", ["--theta-rate", "1e-6", *LOW_RANK], "frozen"),
-    ("low-rank 1e-5", ["--theta-rate", "1e-5", *LOW_RANK], "frozen"),
-    ("low-rank hold", ["--theta-rate", "1e-6", "--direction", "low-rank", "--direction-rank", "1", "--direction-hold",
-                       "50", "--queries", "16"], "frozen"),
-    ("svrg", ["--theta-rate", "1e-6", "--reduction", "svrg", "--reduction-period", "10", "--reduction-batches", "8"],
+    ("low-rank 1e-6", ["--zo-learning-rate", "1e-6", *LOW_RANK], "frozen"),
+    ("low-rank 1e-5", ["--zo-learning-rate", "1e-5", *LOW_RANK], "frozen"),
+    ("low-rank hold", ["--zo-learning-rate", "1e-6", "--direction", "low-rank", "--direction-rank", "1", "--direction-interval",
+                       "50", "--num-directions", "16"], "frozen"),
+    ("svrg", ["--zo-learning-rate", "1e-6", "--variance-reduction", "svrg", "--anchor-interval", "10", "--anchor-batches", "8"],
      "frozen"),
-    ("max-step", ["--theta-rate", "1e-5", "--max-step", "0.05"], "frozen"),
-    ("unseen", ["--theta-rate", "1e-6", *UNSEEN], "frozen unseen"),
-    ("unseen low-rank max-step", ["--theta-rate", "1e-5", "--max-step", "0.05", *UNSEEN, *LOW_RANK], "frozen unseen"),
-    ("lambda 1", ["--theta-rate", "1e-6", "--penalty", "1"], "frozen lambda 1"),
-    ("lambda 100", ["--theta-rate", "1e-6", "--penalty", "100"], "frozen lambda 100"),
-    ("reset", ["--theta-rate", "1e-6", *RESET], "frozen reset"),
+    ("max-step", ["--zo-learning-rate", "1e-5", "--max-step-norm", "0.05"], "frozen"),
+    ("unseen", ["--zo-learning-rate", "1e-6", *UNSEEN], "frozen unseen"),
+    ("unseen low-rank max-step", ["--zo-learning-rate", "1e-5", "--max-step-norm", "0.05", *UNSEEN, *LOW_RANK], "frozen unseen"),
+    ("lambda 1", ["--zo-learning-rate", "1e-6", "--penalty", "1"], "frozen lambda 1"),
+    ("lambda 100", ["--zo-learning-rate", "1e-6", "--penalty", "100"], "frozen lambda 100"),
+    ("reset", ["--zo-learning-rate", "1e-6", *RESET], "frozen reset"),
 ]
 # A card makes no sparse directions.
 CPU_REGIMES = [
-    ("random-sparse", ["--theta-rate", "1e-6", "--direction", "random-sparse", "--direction-hold",
-                       "0", "--density", "0.01"], "frozen"),
-    ("sparse", ["--theta-rate", "1e-6", "--direction", "sparse", "--density", "0.01"], "frozen"),
+    ("random-sparse", ["--zo-learning-rate", "1e-6", "--direction", "random-sparse", "--direction-interval",
+                       "0", "--mask-density", "0.01"], "frozen"),
+    ("sparse", ["--zo-learning-rate", "1e-6", "--direction", "sparse", "--mask-density", "0.01"], "frozen"),
 ]
 CONTROLS = {"frozen unseen": UNSEEN, "frozen lambda 1": ["--penalty", "1"], "frozen lambda 100": ["--penalty", "100"],
             "frozen reset": RESET}
@@ -106,8 +106,8 @@ class Study:
 
     def adapt(self, run, tasks, options):
         of_run = ["--run", run] if run else []
-        return self.zofo("adapt", *self.common(), "--task", ",".join(tasks), *RANK, *of_run, "--validation-rows",
-                         self.a.rows, "--max-tokens", "96", *options)
+        return self.zofo("adapt", *self.common(), "--task", ",".join(tasks), *RANK, *of_run, "--max-eval-samples",
+                         self.a.rows, "--max-prompt-tokens", "96", *options)
 
     # ---- settings, chosen on the training tasks alone ----
     def settings(self):
@@ -125,8 +125,8 @@ class Study:
                                                   self.method("joint-lora", self.a.joint_steps, 90, rate=rate))
             for rate in ADAPT_RATES:
                 jobs["adapt", rate] = pool.submit(self.adapt, None, self.a.training[-3:],
-                                                  ["--examples", "5", "--shots", "16", "--draws", "4", "--seed", "900",
-                                                   "--rate", rate, "--steps", self.a.adapt_steps])
+                                                  ["--examples", "5", "--shots", "16", "--num-seeds", "4", "--seed", "900",
+                                                   "--learning-rate", rate, "--max-steps", self.a.adapt_steps])
         tried = []
         for (what, rate), job in jobs.items():
             lines = job.result()
@@ -146,8 +146,8 @@ class Study:
     def method(name, steps, seed, rate=None, extra=()):
         rates = []
         if rate is not None:
-            rates = ["--lower-rate" if name == "joint-lora" else "--theta-rate", f"{rate:g}"]
-        return ["--method", name, "--steps", str(steps), "--seed", str(seed), *rates, *extra]
+            rates = ["--lower-learning-rate" if name == "joint-lora" else "--zo-learning-rate", f"{rate:g}"]
+        return ["--method", name, "--max-steps", str(steps), "--seed", str(seed), *rates, *extra]
 
     # ---- units ----
     def units(self, settings):
@@ -168,7 +168,7 @@ class Study:
             yield "joint-lora", seed, self.method("joint-lora", a.joint_steps, seed, settings["joint_rate"]), [zero]
             yield "frozen", seed, meta("frozen", seed), [mean]
             yield "bilevel 1e-6", seed, meta("bilevel", seed, float(large)), [both]
-            yield "drift 1e-6", seed, meta("drift", seed, float(large)), [both]
+            yield "drift 1e-6", seed, meta("random-sign", seed, float(large)), [both]
             yield "joint-mezo", seed, self.method("joint-mezo", a.mezo_steps, seed, settings["mezo_rate"]), [zero]
             yield "bilevel 1e-7", seed, meta("bilevel", seed, float(small)), [both]
         yield "in-context", 0, None, [["--examples", "5", "--in-context"]]
@@ -189,11 +189,11 @@ class Study:
             yield f"joint-lora /{part}", 0, self.method("joint-lora", max(1, a.joint_steps // part), 0,
                                                         settings["joint_rate"]), [zero]
             yield f"frozen /{part}", 0, meta("frozen", 0, n=max(1, steps // part)), [mean]
-        yield "bilevel 1e-6 tied", 0, meta("bilevel", 0, 1e-6, ["--adapters", "tied"]), [both]
+        yield "bilevel 1e-6 tied", 0, meta("bilevel", 0, 1e-6, ["--adapters", "shared"]), [both]
         yield "bilevel 1e-6 one task", 0, meta("bilevel", 0, 1e-6, ["--tasks-per-step", "1"], n=2 * steps), [both]
-        yield "bilevel 1e-6 q 4", 0, meta("bilevel", 0, 1e-6, ["--queries", "4"]), [both]
+        yield "bilevel 1e-6 q 4", 0, meta("bilevel", 0, 1e-6, ["--num-directions", "4"]), [both]
         yield "bilevel 3e-6", 0, meta("bilevel", 0, 3e-6), [both]
-        yield "drift 3e-6", 0, meta("drift", 0, 3e-6), [both]
+        yield "drift 3e-6", 0, meta("random-sign", 0, 3e-6), [both]
 
     def done(self):
         path = self.folder / "results.jsonl"
@@ -215,7 +215,7 @@ class Study:
                 trained = self.train(run, options)
         rows = []
         for adapt in adapts:
-            more = ["--draws", self.a.draws, "--rate", settings["adapt_rate"], "--steps", self.a.adapt_steps]
+            more = ["--num-seeds", self.a.draws, "--learning-rate", settings["adapt_rate"], "--max-steps", self.a.adapt_steps]
             # Two tasks have no 64 examples of their rarest classes.
             tasks = [t for t in self.a.new if "64" not in adapt or t not in ("poem_sentiment", "trec")]
             rows += self.adapt(run, tasks, [*adapt, *more])

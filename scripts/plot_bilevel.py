@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws the comparison of bilevel methods and writes its table into the page.
 
-    python3 scripts/plot_bilevel.py RESULT.json [--page docs/bilevel/README.md]
+    python3 scripts/plot_bilevel.py RESULT.json [--page docs/results/bilevel/README.md]
 
 RESULT.json is what `zofo_bench_bilevel --json` wrote. Figures go beside the page, into figures/NAME.svg; the text
 between the markers `<!-- table -->` and `<!-- end of table -->` of the page, and between `<!-- NAME -->` and
@@ -124,7 +124,7 @@ def detail(problem: dict) -> str:
         cells += [short(method["extras"][e][1], "{:.3f}") if e in method.get("extras", {}) else "–" for e in extras]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"θ ∈ R^{problem['theta_size']}, p ∈ R^{problem['adapter_size']}, λ = {problem['penalty']:g}, "
-              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, judged by {judged(problem)}."]
+              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, measured by {judged(problem)}."]
     if extras:
         lines.append("At the start: " + ", ".join(
             f"{e.replace('_', ' ')} {short(problem['extras_at_start'][e][1], '{:.3f}')}" for e in extras) + ".")
@@ -142,7 +142,7 @@ def between(page: str, marker: str, text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("result", type=Path)
-    parser.add_argument("--page", type=Path, default=Path("docs/bilevel/README.md"))
+    parser.add_argument("--page", type=Path, default=Path("docs/results/bilevel/README.md"))
     arguments = parser.parse_args()
     result = json.loads(arguments.result.read_text())
     figures = arguments.page.parent / "figures"

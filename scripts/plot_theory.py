@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the statements that zofo_theory measured: one SVG each, and the table of docs/theory/README.md.
+"""Draws the statements that zofo_theory measured: one SVG each, and the table of docs/results/theory/README.md.
 
 usage: plot_theory.py JSON FIGURES [PAGE]. Rates are drawn in log-log with the predicted slope through the centre of
 the points. With PAGE, the rows of the statements in JSON are put between its markers; other rows stay as they are.

@@ -1,4 +1,4 @@
-"""The study of docs/study.md: chooses each method's options on training rows that no run trains on, then compares.
+"""The study of docs/results/study.md: chooses each method's options on training rows that no run trains on, then compares.
 
     python3 scripts/study.py --model MODEL --data ../shared/data --out build/study [--devices 0,1]
 
@@ -16,28 +16,28 @@ import sys
 TASKS = ("sst2", "rte", "trec", "emotion", "subj")
 CHOOSE_ON = ("sst2", "rte", "trec")
 TRAIN_ROWS = DEV_ROWS = 1000  # of a training file of about 2,000
-COMMON = {"batch": 16, "curve_points": 10, "curve_rows": 200, "patience": 100000}
+COMMON = {"batch_size": 16, "curve_points": 10, "curve_samples": 200, "early_stopping_patience": 100000}
 
 # What is tried for each method; the first is its preset.
-LORA = {"evaluate_steps": 100}
-MEZO = {"evaluate_steps": 150}
-BILEVEL = {"evaluate_steps": 20, "lower_rate": 1e-3, "upper_rate": 1e-3}
+LORA = {"eval_steps": 100}
+MEZO = {"eval_steps": 150}
+BILEVEL = {"eval_steps": 20, "lower_learning_rate": 1e-3, "upper_learning_rate": 1e-3}
 CANDIDATES = {
-    "lora": {f"lora_{rate}": ("lora", LORA | {"lower_rate": rate}) for rate in (2e-4, 5e-4, 1e-3)},
-    "mezo": {f"mezo_{rate}": ("mezo", MEZO | {"theta_rate": rate}) for rate in (3e-6, 1e-5, 3e-5)},
-    "mezo-lora": {f"mezo-lora_{rate}": ("mezo-lora", MEZO | {"theta_rate": rate}) for rate in (1e-4, 1e-3, 5e-3)},
+    "lora": {f"lora_{rate}": ("lora", LORA | {"lower_learning_rate": rate}) for rate in (2e-4, 5e-4, 1e-3)},
+    "mezo": {f"mezo_{rate}": ("mezo", MEZO | {"zo_learning_rate": rate}) for rate in (3e-6, 1e-5, 3e-5)},
+    "mezo-lora": {f"mezo-lora_{rate}": ("mezo-lora", MEZO | {"zo_learning_rate": rate}) for rate in (1e-4, 1e-3, 5e-3)},
     "bilevel": {
         "bilevel": ("bilevel", BILEVEL),
-        "bilevel_T1": ("bilevel", BILEVEL | {"inner_steps": 1, "evaluate_steps": 50}),
-        "bilevel_T10": ("bilevel", BILEVEL | {"inner_steps": 10, "evaluate_steps": 10}),
+        "bilevel_T1": ("bilevel", BILEVEL | {"inner_steps": 1, "eval_steps": 50}),
+        "bilevel_T10": ("bilevel", BILEVEL | {"inner_steps": 10, "eval_steps": 10}),
         "bilevel_penalty1": ("bilevel", BILEVEL | {"penalty": 1.0}),
         "bilevel_penalty100": ("bilevel", BILEVEL | {"penalty": 100.0}),
-        "bilevel_p-once": ("bilevel", BILEVEL | {"upper_with_lower": False}),
-        "bilevel_rates5e-4": ("bilevel", BILEVEL | {"lower_rate": 5e-4, "upper_rate": 5e-4}),
-        "bilevel_rates2e-3": ("bilevel", BILEVEL | {"lower_rate": 2e-3, "upper_rate": 2e-3}),
-        "bilevel_theta1e-5": ("bilevel", BILEVEL | {"theta_rate": 1e-5}),
+        "bilevel_p-once": ("bilevel", BILEVEL | {"upper_every_inner_step": False}),
+        "bilevel_rates5e-4": ("bilevel", BILEVEL | {"lower_learning_rate": 5e-4, "upper_learning_rate": 5e-4}),
+        "bilevel_rates2e-3": ("bilevel", BILEVEL | {"lower_learning_rate": 2e-3, "upper_learning_rate": 2e-3}),
+        "bilevel_theta1e-5": ("bilevel", BILEVEL | {"zo_learning_rate": 1e-5}),
         "bilevel_low-rank": ("bilevel", BILEVEL | {"direction": "low-rank", "direction_rank": 2}),
-        "bilevel_frozen": ("bilevel", BILEVEL | {"theta_rate": 0.0}),
+        "bilevel_frozen": ("bilevel", BILEVEL | {"zo_learning_rate": 0.0}),
     },
 }
 CONTROLS = ("bilevel_frozen",)  # tried, never chosen
@@ -70,8 +70,8 @@ def compare(arguments, part: str, tasks, seeds, seconds: float, arms, jobs: int)
         f"tasks = {json.dumps(list(tasks))}",
         "methods = " + json.dumps([f"{label}={method}" for label, (method, _) in arms.items()]),
         f"seeds = {json.dumps(list(seeds))}",
-        f"seconds = {float(seconds)}",
-        f"rows = {arguments.rows}",
+        f"max_seconds = {float(seconds)}",
+        f"max_eval_samples = {arguments.rows}",
         "[set]",
         *(f"{option} = {toml_value(value)}" for option, value in COMMON.items()),
     ]
@@ -104,7 +104,7 @@ def choose(rows) -> dict:
         best = max(open_to_choice, key=lambda label: mean_accuracy(rows, label))
         chosen[method] = candidates[best]
     name, options = chosen["bilevel"]
-    chosen["bilevel-frozen"] = (name, options | {"theta_rate": 0.0})
+    chosen["bilevel-frozen"] = (name, options | {"zo_learning_rate": 0.0})
     return chosen
 
 

@@ -23,9 +23,9 @@ namespace zofo::bench {
   const auto n = static_cast<Eigen::Index>(lines.size());
   problems::ClassRows rows{Eigen::MatrixXd::Ones(n, vectorizer.buckets + 1), Eigen::VectorXi(n)};
   for (Eigen::Index i = 0; i < n; ++i) {
-    const data::Row& line = lines[static_cast<std::size_t>(i)];
+    const data::JsonLine& line = lines[static_cast<std::size_t>(i)];
     const std::string label = line.text("label");
-    require(label == "0" || label == "1", "{}: label = {}: must be 0 or 1", line.place(), label);
+    require(label == "0" || label == "1", "{}: label = {}: must be 0 or 1", line.location(), label);
     rows.features.row(i).head(vectorizer.buckets) = vectorizer(line.text("sentence"));
     rows.labels[i] = label == "1" ? 1 : 0;
   }

@@ -20,9 +20,9 @@ int main(int argc, char** argv) try {
   llm::Model model = llm::load_model(file);
   const data::TaskData task = data::load_task(folder / "task", std::nullopt, {});
   llm::RunOptions options = llm::preset(llm::Method::bilevel);
-  options.steps = 60;
-  options.lower_rate = options.upper_rate = 0.01;
-  options.theta_rate = 1e-4;
+  options.max_steps = 60;
+  options.lower_learning_rate = options.upper_learning_rate = 0.01;
+  options.zo_learning_rate = 1e-4;
   const llm::RunResult result = llm::finetune(device, model, task, options, {.out = run});
   fmt::print("accuracy {:.3f} after {} steps, {} selected\n", result.scores().accuracy, result.steps,
              result.selected);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::checkpoint;
 
@@ -56,8 +57,8 @@ TEST_CASE("dequantised values equal the gguf package's bit for bit", "[checkpoin
   REQUIRE(seen == types.size());
 }
 
-TEST_CASE("many blocks are dequantised as each one alone", "[checkpoint]") {
-  constexpr std::size_t blocks = 5000;  // several chunks and a rest
+TEST_CASE("dequantising many blocks equals dequantising each one", "[checkpoint]") {
+  constexpr std::size_t blocks = 5000;  // several chunks and a remainder
   std::vector<std::byte> bytes(blocks * 20);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i % 251 & 0x7F);
   std::vector<float> all(blocks * 32), one(32);

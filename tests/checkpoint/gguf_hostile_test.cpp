@@ -10,6 +10,7 @@
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
 #include "zofo/checkpoint/printable_utf8.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::checkpoint;
 
@@ -23,7 +24,8 @@ void tolerate(F&& f) {
   }
 }
 
-// Opens the bytes and reads all there is; true when the file opened. Any other exception fails the test.
+// Opens the bytes and reads every key and tensor. True if the file opened; any exception but zofo::Error
+// fails the test.
 bool open_and_read(std::string_view text) {
   const std::vector<char> exact(text.begin(), text.end());
   try {
@@ -69,7 +71,7 @@ std::string small_file() {
   return writer.bytes();
 }
 
-// The file with `value` written `skip` bytes past the end of the first `after`.
+// The file with `value` at `skip` bytes after the first occurrence of `after`.
 template <class T>
 std::string patched(std::string file, std::string_view after, std::size_t skip, T value) {
   const std::size_t at = file.find(after);

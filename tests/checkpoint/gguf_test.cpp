@@ -1,6 +1,8 @@
 // tests/golden/small.gguf is written by the Python package `gguf` (tests/golden/generators/dequantize.py).
 #include "zofo/checkpoint/gguf.hpp"
 
+#include <unistd.h>
+
 #include <bit>
 #include <cmath>
 #include <filesystem>
@@ -10,6 +12,7 @@
 
 #include "catch.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::checkpoint;
 
@@ -93,7 +96,7 @@ TEST_CASE("accessors name the file and the key", "[checkpoint]") {
   CHECK(mentions(message([&] { file.read("t.F32", short_by_one); }), "32 elements, 31"));
 }
 
-TEST_CASE("what GgufWriter writes reads back", "[checkpoint]") {
+TEST_CASE("GgufFile reads what GgufWriter wrote", "[checkpoint]") {
   GgufWriter writer;
   writer.string("general.architecture", "llama");
   writer.unsigned_integer("llama.block_count", 2);
@@ -110,8 +113,8 @@ TEST_CASE("what GgufWriter writes reads back", "[checkpoint]") {
   writer.write(path);
 
   GgufFile opened(path);
-  const GgufFile file = std::move(opened);  // the mapping moves along
-  std::filesystem::remove(path);            // and outlives the name
+  const GgufFile file = std::move(opened);  // the mapping moves too
+  std::filesystem::remove(path);            // and outlives the directory entry
   CHECK(file.path() == path);
   CHECK(file.unsigned_integer("llama.block_count") == 2);
   CHECK(file.number("llama.rope.freq_base") == 10000.0);
@@ -127,7 +130,7 @@ TEST_CASE("what GgufWriter writes reads back", "[checkpoint]") {
   CHECK_THROWS_AS(writer.write("/nonexistent/folder/x.gguf"), zofo::Error);
 }
 
-TEST_CASE("paths that are no files throw", "[checkpoint]") {
+TEST_CASE("paths that are not regular files throw", "[checkpoint]") {
   CHECK(mentions(message([] { GgufFile{"/nonexistent/x.gguf"}; }), "/nonexistent/x.gguf: cannot open"));
   CHECK_THROWS_AS(GgufFile{std::filesystem::temp_directory_path()}, zofo::Error);
   CHECK_THROWS_AS(GgufFile{"/dev/null"}, zofo::Error);

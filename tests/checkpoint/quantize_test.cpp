@@ -22,12 +22,12 @@ TEST_CASE("every half comes back from its float", "[checkpoint]") {
   }
 }
 
-// Between two neighbouring halves the nearer one is taken, and in the middle the even one.
+// Of two adjacent halves the nearer one is chosen, at the midpoint the even one.
 TEST_CASE("floats between halves go to the nearest, ties to even", "[checkpoint]") {
   for (std::uint32_t bits = 0; bits < 0x7BFF; ++bits) {
     const float low = half_to_float(static_cast<std::uint16_t>(bits));
     const float high = half_to_float(static_cast<std::uint16_t>(bits + 1));
-    const float middle = low + (high - low) / 2.0F;  // exact: a float has 13 bits more
+    const float middle = low + (high - low) / 2.0F;  // exact: a float has 13 more bits
     INFO(bits);
     REQUIRE(float_to_half(middle) == (bits % 2 == 0 ? bits : bits + 1));
     REQUIRE(float_to_half(std::nextafter(middle, low)) == bits);
@@ -40,7 +40,7 @@ TEST_CASE("floats between halves go to the nearest, ties to even", "[checkpoint]
   CHECK(float_to_half(-std::numeric_limits<float>::infinity()) == 0xFC00);
 }
 
-// The block's largest value is 127 steps; halves of steps go away from zero, as C's roundf has it.
+// The block's largest value is 127 steps. Half steps are rounded away from zero, as by C's roundf.
 TEST_CASE("a Q8_0 block is a half and 32 bytes", "[checkpoint]") {
   std::vector<float> values(64, 0.0F);
   values[0] = -127.0F;
@@ -62,7 +62,7 @@ TEST_CASE("a Q8_0 block is a half and 32 bytes", "[checkpoint]") {
   CHECK(again[0] == -127.0F);
 }
 
-TEST_CASE("what cannot be stored is refused", "[checkpoint]") {
+TEST_CASE("values and types that cannot be stored are refused", "[checkpoint]") {
   std::vector<float> values(32, 1e9F);
   CHECK_THROWS_AS(quantize(GgmlType::Q8_0, values), zofo::Error);
   CHECK_THROWS_AS(quantize(GgmlType::Q8_0, std::span(values).first(31)), zofo::Error);

@@ -6,17 +6,20 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "catch.hpp"
 #include "zofo/core/atomic_file.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/core/hash.hpp"
 
 using namespace zofo;
 using namespace zofo::checkpoint;
 
 namespace {
 
-// A file that goes away.
+// A file that is removed at the end of the scope.
 struct File {
   std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("zofo_state_" + std::to_string(getpid()));
@@ -35,7 +38,7 @@ struct File {
   }
 };
 
-// A file of that header and those floats whose checksum is right.
+// A file of this header and zero floats, with a correct checksum.
 std::string sealed_as(const std::string& header, std::uint64_t length, std::size_t floats = 0) {
   std::string bytes(state_magic);
   bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
@@ -49,16 +52,16 @@ std::string sealed(const std::string& header, std::size_t floats = 0) {
 
 }  // namespace
 
-TEST_CASE("a state reads back to the bit", "[checkpoint]") {
+TEST_CASE("a state is read back bit for bit", "[checkpoint]") {
   const File file;
   RunState state;
-  state.numbers = {{"steps", 7}, {"rate", 0.1 + 0.2}, {"tiny", 5e-324}, {"name", "s"}};
+  state.json() = {{"steps", 7}, {"rate", 0.1 + 0.2}, {"tiny", 5e-324}, {"name", "s"}};
   state.vectors["p"] = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F / 3.0F);
   state.vectors["p"][2] = -0.0F;
   state.vectors["p"][3] = 1e-45F;
   state.vectors["empty"] = Eigen::VectorXf();
   const RunState read = file.read(to_bytes(state));
-  CHECK(read.numbers == state.numbers);
+  CHECK(read.json() == state.json());
   CHECK(read.number<double>("rate") == 0.1 + 0.2);
   REQUIRE(read.vectors.size() == 2);
   REQUIRE(read.vector("p") != nullptr);
@@ -70,10 +73,10 @@ TEST_CASE("a state reads back to the bit", "[checkpoint]") {
   CHECK_THROWS_AS(read.fields("steps"), Error);
 }
 
-TEST_CASE("a damaged state is refused, wherever the damage is", "[checkpoint]") {
+TEST_CASE("damage at any byte of a state is refused", "[checkpoint]") {
   const File file;
   RunState state;
-  state.numbers["steps"] = 7;
+  state.json()["steps"] = 7;
   state.vectors["p"] = Eigen::VectorXf::LinSpaced(5, -1.0F, 1.0F);
   const std::string bytes = to_bytes(state);
   for (std::size_t length = 0; length < bytes.size(); ++length)
@@ -86,33 +89,34 @@ TEST_CASE("a damaged state is refused, wherever the damage is", "[checkpoint]") 
   REQUIRE(!file.refusal(bytes + "x").empty());
 }
 
-TEST_CASE("hostile bytes under a right checksum are refused by name", "[checkpoint]") {
+TEST_CASE("hostile bytes with a correct checksum are refused by name", "[checkpoint]") {
   const File file;
-  const auto said = [&](const std::string& bytes, const char* part) {
+  const auto refused = [&](const std::string& bytes, const char* part) {
     const std::string message = file.refusal(bytes);
     INFO(message);
     CHECK(message.find(part) != std::string::npos);
     CHECK(message.find(file.path.string()) != std::string::npos);
   };
-  said(sealed_as("{}", 3), "header length 3 goes past");
-  said(sealed_as("{}", ~std::uint64_t{0}), "goes past");
-  said(sealed("{"), "broken JSON");
-  said(sealed("{}"), "numbers");
-  said(sealed(R"({"numbers":{}})"), "vectors");
-  said(sealed(R"({"numbers":[],"vectors":[]})"), "numbers");
-  said(sealed(R"({"numbers":{},"vectors":[["p",1000000000000000000]]})"), "count = 1000000000000000000");
-  said(sealed(R"({"numbers":{},"vectors":[["p",3]]})", 2), "count = 3");
-  said(sealed(R"({"numbers":{},"vectors":[["p",-1]]})", 2), "'p'");
-  said(sealed(R"({"numbers":{},"vectors":[["p",1.5]]})", 2), "'p'");
-  said(sealed(R"({"numbers":{},"vectors":[["p",1],["p",1]]})", 2), "'p'");
-  said(sealed(R"({"numbers":{},"vectors":[[7,1]]})", 1), "header");
-  said(sealed(R"({"numbers":{},"vectors":{}})", 1), "4 bytes after");
-  said(sealed(R"({"numbers":{},"vectors":[["p"]]})"), "header");
+  refused(sealed_as("{}", 3), "header length 3 exceeds");
+  refused(sealed_as("{}", ~std::uint64_t{0}), "exceeds the file");
+  refused(sealed("{"), "broken JSON");
+  refused(sealed("{}"), "numbers");
+  refused(sealed(R"({"numbers":{}})"), "vectors");
+  refused(sealed(R"({"numbers":[],"vectors":[]})"), "numbers");
+  refused(sealed(R"({"numbers":{},"vectors":[["p",1000000000000000000]]})"), "count = 1000000000000000000");
+  refused(sealed(R"({"numbers":{},"vectors":[["p",3]]})", 2), "count = 3");
+  refused(sealed(R"({"numbers":{},"vectors":[["p",-1]]})", 2), "'p'");
+  refused(sealed(R"({"numbers":{},"vectors":[["p",1.5]]})", 2), "'p'");
+  refused(sealed(R"({"numbers":{},"vectors":[["p",1],["p",1]]})", 2), "'p'");
+  refused(sealed(R"({"numbers":{},"vectors":[[7,1]]})", 1), "header");
+  refused(sealed(R"({"numbers":{},"vectors":{}})", 1), "4 bytes after");
+  refused(sealed(R"({"numbers":{},"vectors":[["p"]]})"), "header");
   std::string deep(200, '[');
-  said(sealed(R"({"numbers":{"a":)" + deep + std::string(200, ']') + R"(},"vectors":[]})"), "nested deeper");
+  refused(sealed(R"({"numbers":{"a":)" + deep + std::string(200, ']') + R"(},"vectors":[]})"),
+          "nested deeper");
 }
 
-TEST_CASE("a number that was none reads as one that is none", "[checkpoint]") {
+TEST_CASE("a null or missing number reads as NaN", "[checkpoint]") {
   const JsonFields fields(nlohmann::json::parse(R"({"a": null, "b": 2.5, "c": "x"})"), "here");
   CHECK(std::isnan(number_or_nan(fields, "a")));
   CHECK(std::isnan(number_or_nan(fields, "absent")));

@@ -11,18 +11,20 @@
 #include "data/temporary_folder.hpp"
 #include "safetensors_text.hpp"
 #include "zofo/checkpoint/safetensors_index.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::checkpoint;
 
 namespace {
 
-// Opens the bytes and reads all there is; true when the file opened. Any other exception fails the test.
+// Opens the bytes and reads every tensor. True if the file opened; any exception but zofo::Error fails the
+// test.
 bool open_and_read(std::string_view text) {
   const std::vector<char> exact(text.begin(), text.end());
   try {
     const SafetensorsFile file(std::as_bytes(std::span(exact)), "hostile");
     for (const SafetensorsEntry& entry : file.tensors()) {
-      if (entry.elements > text.size()) continue;  // of an unknown dtype: its size is not believed
+      if (entry.elements > text.size()) continue;  // of an unknown dtype, so its size was not checked
       std::vector<float> values(entry.elements);
       try {
         file.read(entry.name, values);
@@ -78,7 +80,7 @@ TEST_CASE("a safetensors file with any bit flipped throws or loads", "[checkpoin
   }
 }
 
-TEST_CASE("safetensors headers are refused by what is wrong", "[checkpoint]") {
+TEST_CASE("errors of safetensors headers name the fault", "[checkpoint]") {
   CHECK_ERROR("", "0 bytes");
   CHECK_ERROR("GGUF\3", "5 bytes");
   CHECK_ERROR(std::string(8, '\xFF') + "{}", "header length 18446744073709551615");
@@ -99,7 +101,7 @@ TEST_CASE("safetensors headers are refused by what is wrong", "[checkpoint]") {
   CHECK(safetensors_error(safetensors_text("{}", "")) == "nothing thrown");
 }
 
-TEST_CASE("safetensors tensors are refused by name", "[checkpoint]") {
+TEST_CASE("errors of safetensors tensors name the tensor", "[checkpoint]") {
   CHECK_ERROR(replaced(R"("h":)", R"("w":)"), "'w' appears twice");
   CHECK_ERROR(replaced(R"("dtype":"F16",)", R"("dtype":"F16","dtype":"F16",)"),
               "tensor 'h': 'dtype' appears twice");
@@ -124,7 +126,7 @@ TEST_CASE("safetensors tensors are refused by name", "[checkpoint]") {
               "end at byte 1 of 2");
 }
 
-TEST_CASE("a dtype that is not known may lie in a file unread", "[checkpoint]") {
+TEST_CASE("a file may contain an unknown dtype that is not read", "[checkpoint]") {
   const std::string text = safetensors_text(R"({"a":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}})", "ab");
   const SafetensorsFile file(std::as_bytes(std::span(text)), "new");
   std::vector<float> values(4);
@@ -132,7 +134,7 @@ TEST_CASE("a dtype that is not known may lie in a file unread", "[checkpoint]") 
         "new: tensor 'a': dtype 'F4': must be F32, F16 or BF16");
 }
 
-TEST_CASE("an index is refused by the entry at fault", "[checkpoint]") {
+TEST_CASE("errors of an index name the entry", "[checkpoint]") {
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& index, const std::string& part) {
     folder.write("model.safetensors.index.json", index);

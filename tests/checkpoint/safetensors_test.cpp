@@ -1,4 +1,4 @@
-// Reading and writing safetensors: hand-made bytes, every half, and files that come back bit for bit.
+// Reading and writing safetensors: hand-made bytes, every half, and files that are read back bit for bit.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -9,8 +9,11 @@
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "safetensors_text.hpp"
+#include "zofo/checkpoint/dequantize.hpp"
 #include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/checkpoint/safetensors_writer.hpp"
+#include "zofo/checkpoint/widen.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::checkpoint;
 
@@ -20,7 +23,7 @@ std::uint32_t bits(float value) { return std::bit_cast<std::uint32_t>(value); }
 
 }  // namespace
 
-TEST_CASE("a file's tensors are where its header says", "[checkpoint]") {
+TEST_CASE("tensors are read at the offsets of the header", "[checkpoint]") {
   const std::string header =
       R"({"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]},)"
       R"("a":{"dtype":"F32","shape":[1,3],"data_offsets":[0,12]},)"
@@ -50,7 +53,7 @@ TEST_CASE("a file's tensors are where its header says", "[checkpoint]") {
 }
 
 // IEEE 754: sign, exponent e and fraction f mean ±(1 + f/1024) 2^(e - 15), ±f 2^-24 where e = 0.
-TEST_CASE("every half becomes its float", "[checkpoint]") {
+TEST_CASE("every half converts to its float", "[checkpoint]") {
   std::vector<std::uint16_t> all(65536);
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
   std::vector<float> got(all.size());
@@ -81,7 +84,7 @@ TEST_CASE("bfloat16 is rounded to nearest, ties to even, and NaN stays", "[check
   CHECK(std::isnan(bfloat16_to_float(float_to_bfloat16(std::bit_cast<float>(0x7F800001U)))));
 }
 
-TEST_CASE("what is written is read", "[checkpoint]") {
+TEST_CASE("a written file is read back", "[checkpoint]") {
   const TemporaryFolder folder;
   const auto path = folder.path() / "model.safetensors";
   std::vector<float> values(70000);
@@ -110,7 +113,7 @@ TEST_CASE("what is written is read", "[checkpoint]") {
   }
 }
 
-TEST_CASE("a file that is not finished leaves nothing", "[checkpoint]") {
+TEST_CASE("an unfinished file leaves nothing behind", "[checkpoint]") {
   const TemporaryFolder folder;
   { const SafetensorsWriter writer(folder.path() / "x.safetensors", {{"a", {1}}}, SafetensorsType::F32); }
   CHECK(std::filesystem::is_empty(folder.path()));

@@ -1,4 +1,4 @@
-/// @file safetensors files put together by hand, right or wrong.
+/// @file safetensors files made by hand, valid or not.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "zofo/checkpoint/safetensors.hpp"
+#include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
 
@@ -17,7 +18,7 @@ inline std::string safetensors_text(std::string_view header, std::string_view da
   return file.append(header).append(data);
 }
 
-/// What opening the bytes says.
+/// The error of opening the bytes, or "nothing thrown".
 inline std::string safetensors_error(std::string_view file) {
   try {
     const SafetensorsFile opened(std::as_bytes(std::span(file)), "hostile.safetensors");

@@ -16,14 +16,14 @@ class Adapt(Case):
 
     def meta_train(self, out, *arguments, model=None):
         return zofo("meta-train", "--model", model or self.model, "--tasks", self.first, "--out", self.here / out,
-                    "--steps", 12, "--lower-rate", 0.01, "--upper-rate", 0.01, *arguments)
+                    "--max-steps", 12, "--lower-learning-rate", 0.01, "--upper-learning-rate", 0.01, *arguments)
 
     def adapt(self, *arguments, task=None, model=None):
-        return zofo("adapt", "--model", model or self.model, "--task", task or self.new, "--steps", 20, "--rate", 0.02,
+        return zofo("adapt", "--model", model or self.model, "--task", task or self.new, "--max-steps", 20, "--learning-rate", 0.02,
                     *arguments)
 
     def test_draws_of_examples(self):
-        lines = self.good(self.adapt("--shots", "1,4", "--examples", 5, "--draws", 3, "--json")).lines()
+        lines = self.good(self.adapt("--shots", "1,4", "--examples", 5, "--num-seeds", 3, "--json")).lines()
         self.assertEqual(len(lines), 9)
         self.assertEqual([line["training_rows"] for line in lines], [5] * 3 + [2] * 3 + [8] * 3)
         self.assertEqual([line["seed"] for line in lines], [0, 1, 2] * 3)
@@ -31,7 +31,7 @@ class Adapt(Case):
 
     def test_an_adapter_that_loads_and_serves(self):
         out = self.here / "adapter"
-        self.good(self.meta_train("run", "--theta-rate", 1e-4))
+        self.good(self.meta_train("run", "--zo-learning-rate", 1e-4))
         told = self.good(self.adapt("--run", self.here / "run", "--shots", 8, "--start", "mean", "--out", out,
                                     "--json")).json()
         self.assertEqual({path.name for path in out.iterdir()}, {"adapter_config.json", "adapter_model.safetensors"})
@@ -94,15 +94,15 @@ class Adapt(Case):
 
     def test_what_it_refuses(self):
         self.refused(self.adapt(), "--shots or --examples")
-        self.refused(self.adapt("--shots", 500), "shots = 500", "class 0", "training rows")
+        self.refused(self.adapt("--shots", 500), "shots = 500", "class 0", "training examples")
         self.refused(self.adapt("--shots", 0), "shots = 0")
         self.refused(self.adapt("--examples", 61), "examples = 61", "60")
-        self.refused(zofo("adapt", "--model", self.model, "--task", self.new, "--shots", 2, "--rate", 11), "rate = 11")
-        self.refused(self.adapt("--shots", 2, "--draws", 0), "draws = 0")
+        self.refused(zofo("adapt", "--model", self.model, "--task", self.new, "--shots", 2, "--learning-rate", 11), "learning_rate = 11")
+        self.refused(self.adapt("--shots", 2, "--num-seeds", 0), "num_seeds = 0")
         self.refused(self.adapt("--shots", 2, "--run", self.task), "meta.json", "not the folder of a meta-trained run")
         self.refused(self.adapt("--shots", "2,3", "--out", self.here / "o"), "--out")
         empty = self.make_task("empty", toml=TASK.replace('" yes"]', '" yes", " stone"]'))
-        self.refused(self.adapt("--shots", 1, task=empty), "class 2 (' stone') has 0 training rows")
+        self.refused(self.adapt("--shots", 1, task=empty), "class 2 (' stone') has 0 training examples")
         self.refused(self.adapt("--shots", 1, task=f"{self.new},{self.new}"), "'new' is named twice")
         self.good(self.adapt("--shots", 1, "--out", self.here / "o"))
         self.refused(self.adapt("--shots", 1, "--out", self.here / "o"), "already exists")

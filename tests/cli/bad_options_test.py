@@ -15,19 +15,19 @@ class BadOptions(Case):
     def test_the_field_and_its_value_are_named(self):
         run = self.here / "run"
         for flag, values in (
-            ("--lower-rate", ("nan", "inf", "-inf", "-0.1", "11")),
-            ("--upper-rate", ("nan", "inf", "-1")),
-            ("--theta-rate", ("nan", "-nan", "inf", "-1")),
+            ("--lower-learning-rate", ("nan", "inf", "-inf", "-0.1", "11")),
+            ("--upper-learning-rate", ("nan", "inf", "-1")),
+            ("--zo-learning-rate", ("nan", "-nan", "inf", "-1")),
             ("--inner-steps", ("0", "1000001")),
-            ("--epsilon", ("0", "nan", "-0.001", "2")),
+            ("--zo-eps", ("0", "nan", "-0.001", "2")),
             ("--penalty", ("nan", "-1", "inf")),
-            ("--queries", ("0", "5000")),
-            ("--batch", ("0", "70000")),
-            ("--seconds", ("nan", "-1", "inf")),
-            ("--steps", ("0",)),
+            ("--num-directions", ("0", "5000")),
+            ("--batch-size", ("0", "70000")),
+            ("--max-seconds", ("nan", "-1", "inf")),
+            ("--max-steps", ("0",)),
             ("--lora-rank", ("0", "5000")),
             ("--lora-alpha", ("0", "nan")),
-            ("--curve-rows", ("1000001",)),
+            ("--curve-samples", ("1000001",)),
             ("--seed", ("9223372036854775808",)),
             ("--method", ("sgd", "Bilevel")),
             ("--direction", ("uniform",)),
@@ -35,19 +35,19 @@ class BadOptions(Case):
             for value in values:
                 with self.subTest(flag, value=value):
                     field = flag[2:].replace("-", "_")
-                    result = self.finetune(run, "--seconds" if flag == "--steps" else "--steps",
-                                           0 if flag == "--steps" else 3, f"{flag}={value}")
+                    result = self.finetune(run, "--max-seconds" if flag == "--max-steps" else "--max-steps",
+                                           0 if flag == "--max-steps" else 3, f"{flag}={value}")
                     if value.lstrip("-")[:3] in ("nan", "inf"):
                         self.refused(result, f"{field} = {value}", "finite")
                     else:
                         self.refused(result, f"{field} = ", value)
         for targets in ("", "x", "q,,v", "q,q"):
-            self.refused(self.finetune(run, f"--lora-targets={targets}"), "target")
+            self.refused(self.finetune(run, f"--lora-target-modules={targets}"), "target")
         self.assertFalse(run.exists())
 
     def test_values_that_are_no_numbers_of_their_kind(self):
         for flag, value in (("--inner-steps", "-1"), ("--inner-steps", "1.5"), ("--inner-steps", "4294967296"),
-                            ("--lower-rate", "fast"), ("--seed", "-1"), ("--lower-rate", ""), ("--method", "")):
+                            ("--lower-learning-rate", "fast"), ("--seed", "-1"), ("--lower-learning-rate", ""), ("--method", "")):
             with self.subTest(flag, value=value):
                 self.refused(self.finetune(self.here / "run", f"{flag}={value}"), flag)
         self.assertFalse((self.here / "run").exists())

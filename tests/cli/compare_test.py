@@ -79,7 +79,7 @@ class Page(HTMLParser):
 class Compare(Case):
     METHODS = ("--methods", "bilevel,lora", "--seeds", "0,1")
     # Bounded by steps, so that a busy machine changes nothing but the times.
-    SHORT = ("--seconds", 300, "--set", "steps=4", "--set", "lower_rate=0.01", "--threads", 1)
+    SHORT = ("--max-seconds", 300, "--set", "max_steps=4", "--set", "lower_learning_rate=0.01", "--threads", 1)
 
     def arguments(self, out, *more, task=None):
         return ("compare", "--model", self.model, "--tasks", task or self.task, "--device", "cpu", "--out", out, *more)
@@ -98,7 +98,7 @@ class Compare(Case):
 class Runs(Compare):
     def test_two_methods_two_seeds(self):
         out = self.here / "out"
-        done = self.good(self.compare(out, *self.METHODS, *self.SHORT, "--jobs", 2, "--rows", 20))
+        done = self.good(self.compare(out, *self.METHODS, *self.SHORT, "--jobs", 2, "--max-eval-samples", 20))
         for word in ("task, 20 held-out examples", "zero-shot", "bilevel", "lora", "accuracy", "s to 95 %", "peak MiB", "±"):
             self.assertIn(word, done.out)
         results = {}
@@ -120,7 +120,7 @@ class Runs(Compare):
             self.assertEqual(rows[method]["peak_mib"], max(run["peak_mib"] for run in pair))
             self.assertEqual((rows[method]["runs"], rows[method]["held_out_rows"]), (2, 20))
             self.assertLessEqual(rows[method]["seconds_to_95"]["mean"], rows[method]["seconds"]["mean"])
-        scored = self.good(self.evaluate("--rows", 20)).json()
+        scored = self.good(self.evaluate("--max-eval-samples", 20)).json()
         self.assertAlmostEqual(rows["zero-shot"]["accuracy"]["mean"], scored["accuracy"])
         self.assertAlmostEqual(rows["zero-shot"]["loss"]["mean"], scored["loss"], places=5)
         for curve in report["curves"]:
@@ -140,7 +140,7 @@ class Runs(Compare):
 
     def test_killed_half_way_and_run_again(self):
         whole, cut = self.here / "whole", self.here / "cut"
-        bound = ("--seconds", 300, "--set", "steps=40", "--set", "lower_rate=0.01", "--threads", 1, "--jobs", 1)
+        bound = ("--max-seconds", 300, "--set", "max_steps=40", "--set", "lower_learning_rate=0.01", "--threads", 1, "--jobs", 1)
         self.good(self.compare(whole, *self.METHODS, *bound))
         with Running(*self.arguments(cut, *self.METHODS, *bound)) as running:
             running.wait_for(lambda: (cut / "task" / "lora" / "0" / "done").exists())
@@ -155,7 +155,7 @@ class Runs(Compare):
         for sent in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(sent.name):
                 out = self.here / sent.name
-                with Running(*self.arguments(out, *self.METHODS, "--seconds", 300, "--jobs", 2)) as running:
+                with Running(*self.arguments(out, *self.METHODS, "--max-seconds", 300, "--jobs", 2)) as running:
                     running.wait_for(lambda out=out: (out / "task" / "lora" / "0" / "metrics.jsonl").exists()
                                      and (out / "task" / "bilevel" / "0" / "metrics.jsonl").exists())
                     running.process.send_signal(sent)
@@ -166,7 +166,7 @@ class Runs(Compare):
 
     def test_one_process_at_a_time(self):
         out = self.here / "out"
-        arguments = ("--methods", "lora", "--seeds", 0, "--seconds", 300)
+        arguments = ("--methods", "lora", "--seeds", 0, "--max-seconds", 300)
         with Running(*self.arguments(out, *arguments)) as running:
             running.wait_for(lambda: (out / "task" / "lora" / "0" / "metrics.jsonl").exists())
             self.refused(self.compare(out, *arguments), str(out), "is using this folder")
@@ -187,16 +187,16 @@ class Runs(Compare):
         """The same method under two labels, by a file whose fields the command line overrides."""
         plan = self.here / "compare.toml"
         plan.write_text(f'model = "{self.model}"\ntasks = ["{self.task}"]\nmethods = ["fast=lora", "slow=lora"]\n'
-                        'seeds = [3]\nseconds = 200\ndevice = "cpu"\nthreads = 1\n[set]\nsteps = 4\n[set.fast]\nlower_rate = 0.01\n'
-                        "[set.slow]\nlower_rate = 1e-6\n".replace("threads = 1\n", ""))
+                        'seeds = [3]\nmax_seconds = 200\ndevice = "cpu"\nthreads = 1\n[set]\nmax_steps = 4\n[set.fast]\nlower_learning_rate = 0.01\n'
+                        "[set.slow]\nlower_learning_rate = 1e-6\n".replace("threads = 1\n", ""))
         out = self.here / "out"
-        self.good(zofo("compare", "--config", plan, "--seconds", 300, "--out", out))
+        self.good(zofo("compare", "--config", plan, "--max-seconds", 300, "--out", out))
         saved = json.loads((out / "plan.json").read_text())
-        self.assertEqual((saved["seconds"], saved["seeds"], saved["order"]), (300, [3], ["fast", "slow"]))
+        self.assertEqual((saved["max_seconds"], saved["seeds"], saved["order"]), (300, [3], ["fast", "slow"]))
         losses = {row["label"]: row["loss"]["mean"] for row in self.rows(out)}
         self.assertLess(losses["fast"], losses["slow"])
         for text, parts in (("seeds = 3\n", (":1: seeds", "list")), ("colour = 3\n", (":1: colour",)), ("seeds = \n", (":1",)),
-                            ("[set]\n[set.lora]\nbatch = [3]\n", (":3: lora.batch",))):
+                            ("[set]\n[set.lora]\nbatch_size = [3]\n", (":3: lora.batch_size",))):
             plan.write_text(text)
             self.refused(zofo("compare", "--config", plan, "--out", self.here / "bad"), "compare.toml", *parts)
 
@@ -204,7 +204,7 @@ class Runs(Compare):
 class Refused(Compare):
     def test_bad_input(self):
         out = self.here / "out"
-        good = {"--methods": "lora", "--seeds": "0", "--seconds": "1"}
+        good = {"--methods": "lora", "--seeds": "0", "--max-seconds": "1"}
 
         def refused(change, *parts, task=None):
             arguments = [word for pair in {**good, **change}.items() if pair[1] is not None for word in pair]
@@ -217,16 +217,16 @@ class Refused(Compare):
         refused({"--seeds": None}, "seeds: none given")
         refused({"--seeds": "0,zero"}, "seeds = zero")
         refused({"--seeds": "0,-1"}, "-1")
-        refused({"--seconds": None}, "seconds", "passes", "budget")
-        refused({"--passes": "100"}, "seconds", "passes", "budget")
-        refused({"--seconds": "nan"}, "seconds = nan")
+        refused({"--max-seconds": None}, "max_seconds", "max_forward_passes", "positive")
+        refused({"--max-forward-passes": "100"}, "max_seconds", "max_forward_passes", "positive")
+        refused({"--max-seconds": "nan"}, "max_seconds = nan")
         refused({"--jobs": "0"}, "jobs = 0")
         refused({"--jobs": "-1"}, "--jobs", "-1")
         refused({"--threads": "0"}, "threads = 0")
-        refused({"--set": "mezo.batch=2"}, "mezo.batch")
+        refused({"--set": "mezo.batch_size=2"}, "mezo.batch_size")
         refused({"--set": "lora.colour=2"}, "lora.colour")
         refused({"--set": "lora.seed=2"}, "lora.seed")
-        refused({"--set": "batch=0"}, "batch = 0")
+        refused({"--set": "batch_size=0"}, "batch_size = 0")
         refused({}, "no_such_task", task="no_such_task")
         arguments = [word for pair in good.items() for word in pair]
         self.refused(zofo("compare", "--model", self.here / "absent.gguf", "--tasks", self.task, "--out", out, *arguments),
@@ -240,9 +240,9 @@ class Refused(Compare):
         arguments = ("--methods", "lora", "--seeds", 0, *self.SHORT)
         self.good(self.compare(out, *arguments))
         before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
-        self.refused(self.compare(out, *arguments, "--set", "lora.batch=4"), "methods.lora.options.batch", str(out))
+        self.refused(self.compare(out, *arguments, "--set", "lora.batch_size=4"), "methods.lora.options.batch_size", str(out))
         self.refused(self.compare(out, "--methods", "lora", "--seeds", 1, *self.SHORT), "seeds")
-        self.refused(self.compare(out, *arguments, "--rows", 5), "rows = 5")
+        self.refused(self.compare(out, *arguments, "--max-eval-samples", 5), "max_eval_samples = 5")
         copy = self.here / "other.gguf"
         copy.write_bytes(self.model.read_bytes())
         self.refused(zofo("compare", "--model", copy, "--tasks", self.task, "--device", "cpu", "--out", out, *arguments), "model = ",
@@ -286,7 +286,7 @@ class Report(Compare):
         self.assertEqual(page.tags.count("svg"), 4)
         self.assertGreaterEqual(page.tags.count("table"), 3)
         shown = "".join(page.text)
-        for part in (name, label, "Bilevel-ZOFO", "zero-shot", "lower_rate", "training time (s)", "forward-equivalent passes", "±",
+        for part in (name, label, "Bilevel-ZOFO", "zero-shot", "lower_learning_rate", "training time (s)", "forward-equivalent passes", "±",
                      "zofo compare --model"):
             self.assertIn(part, shown)
         self.assertNotIn("<i>", text)

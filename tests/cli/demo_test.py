@@ -37,7 +37,7 @@ class Demo(Case):
 
     def test_tiny(self):
         folder = self.here / "new" / "demo"
-        result = self.good(zofo("demo", "--tiny", "--seconds", 1, "--seed", 3, "--out", folder))
+        result = self.good(zofo("demo", "--tiny", "--max-seconds", 1, "--seed", 3, "--out", folder))
         report = self.check_folder(folder, 1)
         self.assertEqual((report["seed"], report["seconds_per_method"]), (3, 1))
         accuracy = {method["method"]: method["accuracy"] for method in report["methods"]}
@@ -47,7 +47,7 @@ class Demo(Case):
 
     def test_a_model_and_a_task_of_ones_own(self):
         folder = self.here / "demo"
-        self.good(zofo("demo", "--model", self.model, "--data", self.task, "--seconds", 0.2, "--out", folder))
+        self.good(zofo("demo", "--model", self.model, "--data", self.task, "--max-seconds", 0.2, "--out", folder))
         self.check_folder(folder, 0.2)
 
     def test_a_definition_by_name(self):
@@ -58,28 +58,28 @@ class Demo(Case):
             made = [{"text": row["text"], "label": words[row["label"]]} for row in program.rows(self.task / file)]
             (data / file).write_text("".join(json.dumps(row) + "\n" for row in made))
         folder = self.here / "demo"
-        self.good(zofo("demo", "--model", self.model, "--data", data, "--seconds", 0.1, "--out", folder))
+        self.good(zofo("demo", "--model", self.model, "--data", data, "--max-seconds", 0.1, "--out", folder))
         self.check_folder(folder, 0.1)
 
     def test_bad_input(self):
         folder = self.here / "demo"
         self.refused(zofo("demo", "--out", folder), "--model", "--data", "--tiny")
         for seconds in ("nan", "0", "-1", "inf"):
-            self.refused(zofo("demo", "--tiny", "--seconds", seconds, "--out", folder), "seconds = ")
+            self.refused(zofo("demo", "--tiny", "--max-seconds", seconds, "--out", folder), "max_seconds = ")
         self.refused(zofo("demo", "--tiny", "--seed", -1, "--out", folder), "--seed", "-1")
         self.assertFalse(folder.exists())
 
     def test_a_method_that_fails_is_named_with_its_reason(self):
         (self.task / "train.jsonl").write_text('{"text": "stone", "label": 0}\n')
         folder = self.here / "demo"
-        result = zofo("demo", "--model", self.model, "--data", self.task, "--seconds", 0.1, "--out", folder)
+        result = zofo("demo", "--model", self.model, "--data", self.task, "--max-seconds", 0.1, "--out", folder)
         self.refused(result, "Bilevel-ZOFO")
         self.assertIn("training rows: 1", result.err)
         self.assertFalse((folder / "done").exists())
 
     def test_nothing_is_overwritten(self):
         before = {file: file.read_bytes() for file in tiny().rglob("*") if file.is_file()}
-        self.refused(zofo("demo", "--tiny", "--seconds", 0.1, "--out", tiny()), str(tiny()), "already exists")
+        self.refused(zofo("demo", "--tiny", "--max-seconds", 0.1, "--out", tiny()), str(tiny()), "already exists")
         self.assertEqual(before, {file: file.read_bytes() for file in tiny().rglob("*") if file.is_file()})
 
 

@@ -32,7 +32,7 @@ class FullDisk(Case):
 
     def test_finetune_until_the_disk_is_full(self):
         run = self.disk("96k") / "run"
-        self.check_cut_short(run, self.finetune(run, "--steps", 5000, "--batch", 2), "No space left on device")
+        self.check_cut_short(run, self.finetune(run, "--max-steps", 5000, "--batch-size", 2), "No space left on device")
 
     def test_finetune_on_a_disk_full_from_the_start(self):
         place = self.disk("4k")
@@ -42,14 +42,14 @@ class FullDisk(Case):
 
     def test_demo(self):
         folder = self.disk("64k") / "demo"
-        self.refused(zofo("demo", "--tiny", "--seconds", 0.1, "--out", folder), str(folder / "tiny.gguf"))
+        self.refused(zofo("demo", "--tiny", "--max-seconds", 0.1, "--out", folder), str(folder / "tiny.gguf"))
 
     def test_a_limit_on_the_size_of_files(self):
         """What a test without root can do: the system refuses a file's bytes past the limit."""
         run = self.here / "run"
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
         # Python ignores SIGXFSZ and so does, with restore_signals off, its child: the write fails instead.
-        result = self.finetune(run, "--steps", 5000, "--batch", 2, preexec_fn=limit, restore_signals=False)
+        result = self.finetune(run, "--max-steps", 5000, "--batch-size", 2, preexec_fn=limit, restore_signals=False)
         self.check_cut_short(run, result, "File too large")
 
 
@@ -68,9 +68,9 @@ class FullOutput(Case):
         place = ("--model", self.model, "--task", self.task)
         self.full("evaluate", *place)
         self.full("evaluate", "--json", *place)
-        self.full("finetune", *place, "--steps", 2, "--out", self.here / "run")
-        self.full("finetune", *place, "--steps", 2, "--json", "--out", self.here / "json")
-        self.full("demo", "--tiny", "--seconds", 0.1, "--out", self.here / "demo")
+        self.full("finetune", *place, "--max-steps", 2, "--out", self.here / "run")
+        self.full("finetune", *place, "--max-steps", 2, "--json", "--out", self.here / "json")
+        self.full("demo", "--tiny", "--max-seconds", 0.1, "--out", self.here / "demo")
 
 
 if __name__ == "__main__":

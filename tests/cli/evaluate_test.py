@@ -45,7 +45,7 @@ class Evaluate(Case):
         held_out = program.rows(self.task / "validation.jsonl")
         prompts, labels = [f" {row['text']} :" for row in held_out], [row["label"] for row in held_out]
         self.check(self.good(self.evaluate()).json(), self.figures(prompts, [" no", " yes"], labels), 24)
-        some = self.good(self.evaluate("--rows", 7)).json()
+        some = self.good(self.evaluate("--max-eval-samples", 7)).json()
         self.check(some, self.figures(prompts[:7], [" no", " yes"], labels[:7]), 7)
 
     def test_options_of_different_lengths(self):
@@ -60,7 +60,7 @@ class Evaluate(Case):
         for method in ("bilevel", "lora", "mezo"):
             with self.subTest(method):
                 run = self.here / method
-                self.good(self.finetune(run, "--method", method, "--theta-rate", 1e-4, "--queries", 2))
+                self.good(self.finetune(run, "--method", method, "--zo-learning-rate", 1e-4, "--num-directions", 2))
                 (ended,) = json.loads((run / "result.json").read_text())["methods"]
                 report = self.good(self.evaluate("--run", run)).json()
                 for name in ("accuracy", "macro_f1", "loss", "rows"):
@@ -77,7 +77,7 @@ class Evaluate(Case):
         self.assertEqual(report["rows"], 24)
 
     def test_bad_options(self):
-        self.refused(self.evaluate("--rows", -1), "--rows", "-1")
+        self.refused(self.evaluate("--max-eval-samples", -1), "--max-eval-samples", "-1")
         self.refused(self.evaluate("--run", self.here / "none"), "none/served.json")
 
     def test_words_for_people(self):

@@ -45,33 +45,33 @@ class Methods(Case):
 
     def test_the_options_of_the_algorithm(self):
         cases = {
-            "one_sided": ("--one-sided", "--queries", 3),
-            "law": ("--direction", "rademacher", "--epsilon", 1e-2, "--inner-steps", 2, "--penalty", 3),
-            "once": ("--no-upper-with-lower", "--lora-targets", "k,o,gate,up,down", "--lora-rank", 3),
-            "rows": ("--train-rows", 12, "--validation-rows", 5, "--batch", 64, "--curve-points", 0),
+            "forward_difference": ("--forward-difference", "--num-directions", 3),
+            "law": ("--direction", "rademacher", "--zo-eps", 1e-2, "--inner-steps", 2, "--penalty", 3),
+            "once": ("--no-upper-every-inner-step", "--lora-target-modules", "k,o,gate,up,down", "--lora-rank", 3),
+            "rows": ("--max-train-samples", 12, "--max-eval-samples", 5, "--batch-size", 64, "--curve-points", 0),
         }
         for name, options in cases.items():
             with self.subTest(name):
                 self.good(self.finetune(self.here / name, *options))
-                self.check_run(self.here / name, "bilevel", 3, 9 if name == "one_sided" else 3)
+                self.check_run(self.here / name, "bilevel", 3, 9 if name == "forward_difference" else 3)
 
     def test_learning(self):
         for method, steps in (("lora", 150), ("bilevel", 60)):
             with self.subTest(method):
-                options = ("--method", method, "--steps", steps, "--lower-rate", 0.01, "--upper-rate", 0.01)
+                options = ("--method", method, "--max-steps", steps, "--lower-learning-rate", 0.01, "--upper-learning-rate", 0.01)
                 run = self.finetune(self.here / method, "--json", *options, task=program.tiny() / "tiny_task")
                 result = self.good(run).json()
                 self.assertEqual(result["rows"], 400)
                 self.assertGreater(result["accuracy"], 0.95)
 
     def test_mezo_lowers_its_loss(self):
-        options = ("--method", "mezo", "--steps", 400, "--theta-rate", 1e-4, "--queries", 2)
+        options = ("--method", "mezo", "--max-steps", 400, "--zo-learning-rate", 1e-4, "--num-directions", 2)
         self.good(self.finetune(self.here / "run", *options))
         curve = [row for row in program.rows(self.here / "run" / "metrics.jsonl") if row["event"] == "curve"]
         self.assertLess(curve[-1]["loss"], curve[0]["loss"])
 
     def test_seconds_bound_a_run(self):
-        result = self.good(self.finetune(self.here / "run", "--seconds", 0.3, "--json")).json()
+        result = self.good(self.finetune(self.here / "run", "--max-seconds", 0.3, "--json")).json()
         self.assertLess(result["seconds"], 2)
         self.assertGreater(result["steps"], 1)
 
@@ -84,9 +84,9 @@ class Methods(Case):
             events = [{**row, "seconds": 0} for row in program.rows(run / "metrics.jsonl")]
             return events, (run / "trajectory.jsonl").read_bytes(), (run / "adapter" / "adapter_model.safetensors").read_bytes()
 
-        first = steps_of(self.here / "first", "--seed", 5, "--steps", 3)
+        first = steps_of(self.here / "first", "--seed", 5, "--max-steps", 3)
         self.assertEqual(first, steps_of(self.here / "again", "--config", self.here / "first" / "options.toml"))
-        self.assertNotEqual(first, steps_of(self.here / "other", "--seed", 6, "--steps", 3))
+        self.assertNotEqual(first, steps_of(self.here / "other", "--seed", 6, "--max-steps", 3))
 
 
 class Config(Case):
@@ -96,35 +96,35 @@ class Config(Case):
         return path
 
     def test_flags_win_over_the_file_and_the_file_over_the_defaults(self):
-        file = self.config('steps = 2\nbatch = 4\nlower_rate = 0.5\nmethod = "lora"\none_sided = true\n'
-                           "upper_with_lower = false\npenalty = 3\n")
+        file = self.config('max_steps = 2\nbatch_size = 4\nlower_learning_rate = 0.5\nmethod = "lora"\nforward_difference = true\n'
+                           "upper_every_inner_step = false\npenalty = 3\n")
         run = self.here / "run"
-        flags = ("--batch", 6, "--no-one-sided", "--upper-with-lower", "--seed", 9)
+        flags = ("--batch-size", 6, "--no-forward-difference", "--upper-every-inner-step", "--seed", 9)
         self.good(self.finetune(run, "--config", file, *flags))
-        wanted = {"steps": 2, "batch": 6, "lower_rate": 0.5, "method": "lora", "one_sided": False,
-                  "upper_with_lower": True, "seed": 9, "penalty": 3.0, "epsilon": 1e-3, "inner_steps": 4}
+        wanted = {"max_steps": 2, "batch_size": 6, "lower_learning_rate": 0.5, "method": "lora", "forward_difference": False,
+                  "upper_every_inner_step": True, "seed": 9, "penalty": 3.0, "zo_eps": 1e-3, "inner_steps": 4}
         used = options_of(run)
         self.assertEqual({name: used[name] for name in wanted}, wanted)
 
     def test_a_flag_wins_even_where_it_says_the_default(self):
         run = self.here / "run"
-        self.good(self.finetune(run, "--config", self.config("steps = 2\nbatch = 4\n"), "--batch", 8))
-        self.assertEqual(options_of(run)["batch"], 8)
+        self.good(self.finetune(run, "--config", self.config("max_steps = 2\nbatch_size = 4\n"), "--batch-size", 8))
+        self.assertEqual(options_of(run)["batch_size"], 8)
 
     def test_bad_files_are_refused_by_line_and_field(self):
         run = self.here / "run"
         for text, parts in (
-            ("steps = 2\nlearning_rate = 1.0\n", (":2", "learning_rate")),
-            ('steps = 2\n\nbatch = "many"\n', (":3", "batch")),
-            ("steps = -2\n", (":1", "steps", "-2")),
-            ("steps = 99999999999\n", (":1", "steps", "99999999999")),
-            ("steps = 2\nbatch = \n", (":2",)),
-            ("steps = 2\none_sided = 1\n", (":2", "one_sided")),
-            ("steps = 2\n[lora]\nrank = 3\n", (":2", "lora")),
+            ("max_steps = 2\nlearning_rate = 1.0\n", (":2", "learning_rate")),
+            ('max_steps = 2\n\nbatch_size = "many"\n', (":3", "batch_size")),
+            ("max_steps = -2\n", (":1", "max_steps", "-2")),
+            ("max_steps = 99999999999\n", (":1", "max_steps", "99999999999")),
+            ("max_steps = 2\nbatch_size = \n", (":2",)),
+            ("max_steps = 2\nforward_difference = 1\n", (":2", "forward_difference")),
+            ("max_steps = 2\n[lora]\nrank = 3\n", (":2", "lora")),
         ):
             with self.subTest(text):
                 self.refused(self.finetune(run, "--config", self.config(text)), "options file.toml", *parts)
-        self.refused(self.finetune(run, "--config", self.config("steps = 2\nlower_rate = nan\n")), "lower_rate = nan")
+        self.refused(self.finetune(run, "--config", self.config("max_steps = 2\nlower_learning_rate = nan\n")), "lower_learning_rate = nan")
         self.refused(self.finetune(run, "--config", self.here / "absent.toml"), "absent.toml")
         self.assertFalse(run.exists())
 

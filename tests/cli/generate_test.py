@@ -41,7 +41,7 @@ class Texts(Generate):
         options = [chr(c) for c in range(0x21, 0x7F)] + [" no", " yes", " stone", " superb", " worst", " field"]
         checked = 0
         prompts = [f" {word}{end}" for word in ("stone", "river", "superb", "no", "yes awful") for end in ("", " :", "!", "x")]
-        for prompt, answer in zip(prompts, self.texts(prompts, "--max-tokens", 1)):
+        for prompt, answer in zip(prompts, self.texts(prompts, "--max-new-tokens", 1)):
             self.assertEqual((answer["tokens"], answer["end"]), (1, "length"))
             text = answer["text"]
             if "\ufffd" in text or "\n" in text or len(self.ids(text)) != 1:
@@ -53,55 +53,55 @@ class Texts(Generate):
 
     def test_a_text_goes_on_as_its_beginning_does(self):
         checked = 0
-        for prompt, long, short in zip(PROMPTS, self.texts(PROMPTS, "--max-tokens", 9), self.texts(PROMPTS, "--max-tokens", 4)):
+        for prompt, long, short in zip(PROMPTS, self.texts(PROMPTS, "--max-new-tokens", 9), self.texts(PROMPTS, "--max-new-tokens", 4)):
             self.assertTrue(long["text"].startswith(short["text"].rstrip("\ufffd")))
             both = prompt + short["text"]
             if "\ufffd" in both or "\n" in both or len(self.ids(both)) != len(self.ids(prompt)) + 4:
                 continue
-            (rest,) = self.texts([both], "--max-tokens", 5)
+            (rest,) = self.texts([both], "--max-new-tokens", 5)
             self.assertEqual(short["text"] + rest["text"], long["text"])
             checked += 1
         self.assertGreater(checked, 0)
 
     def test_each_text_is_the_same_in_any_company(self):
-        alone = [self.texts([prompt], "--max-tokens", 12)[0] for prompt in PROMPTS]
+        alone = [self.texts([prompt], "--max-new-tokens", 12)[0] for prompt in PROMPTS]
         for batch in (0, 1, 3):
-            self.assertEqual(self.texts(PROMPTS, "--max-tokens", 12, "--batch", batch), alone)
+            self.assertEqual(self.texts(PROMPTS, "--max-new-tokens", 12, "--batch-size", batch), alone)
         self.assertGreater(len({answer["text"] for answer in alone}), 3)
 
     def test_prompts_of_the_command_line(self):
-        (answer,) = self.texts([PROMPTS[0]], "--max-tokens", 7)
-        one = subprocess.run([program.PROGRAM, "generate", "--model", self.model, "--prompt", PROMPTS[0], "--max-tokens", "7"],
+        (answer,) = self.texts([PROMPTS[0]], "--max-new-tokens", 7)
+        one = subprocess.run([program.PROGRAM, "generate", "--model", self.model, "--prompt", PROMPTS[0], "--max-new-tokens", "7"],
                              capture_output=True, check=True, env=program.ENVIRONMENT)
         self.assertEqual(one.stdout.decode(errors="replace"), answer["text"] + "\n")
-        as_json = self.good(self.generate("--prompt", PROMPTS[0], "--max-tokens", 7, "--json"))
+        as_json = self.good(self.generate("--prompt", PROMPTS[0], "--max-new-tokens", 7, "--json"))
         self.assertEqual(as_json.json(), answer)
         many = [flag for prompt in PROMPTS[:3] for flag in ("--prompt", prompt)]
-        self.assertEqual(self.good(self.generate(*many, "--json", "--max-tokens", 5)).lines(),
-                         self.texts(PROMPTS[:3], "--max-tokens", 5))
-        self.assertIn(answer["text"][:1], self.good(self.generate(*many, "--max-tokens", 5)).out)
+        self.assertEqual(self.good(self.generate(*many, "--json", "--max-new-tokens", 5)).lines(),
+                         self.texts(PROMPTS[:3], "--max-new-tokens", 5))
+        self.assertIn(answer["text"][:1], self.good(self.generate(*many, "--max-new-tokens", 5)).out)
 
     def test_a_stop_ends_the_text_before_it(self):
         checked = 0
-        for prompt, whole in zip(PROMPTS, self.texts(PROMPTS, "--max-tokens", 12)):
+        for prompt, whole in zip(PROMPTS, self.texts(PROMPTS, "--max-new-tokens", 12)):
             stop = next((c for c in whole["text"] if c.isascii() and c.isprintable()), None)
             if stop is None:
                 continue
-            (cut,) = self.texts([prompt], "--max-tokens", 12, "--stop", stop)
+            (cut,) = self.texts([prompt], "--max-new-tokens", 12, "--stop", stop)
             self.assertEqual(cut["end"], "stop")
             self.assertEqual(cut["text"].rstrip("\ufffd"), whole["text"].split(stop)[0].rstrip("\ufffd"))
-            shown = self.good(self.generate("--prompt", prompt, "--max-tokens", 12, "--stop", stop)).out
+            shown = self.good(self.generate("--prompt", prompt, "--max-new-tokens", 12, "--stop", stop)).out
             self.assertEqual(shown, cut["text"] + "\n")
             checked += 1
         self.assertGreater(checked, 2)
 
     def test_the_context_may_be_filled_but_not_passed(self):
-        full, almost = self.texts(["a" * CONTEXT, "a" * (CONTEXT - 3)], "--max-tokens", 50)
+        full, almost = self.texts(["a" * CONTEXT, "a" * (CONTEXT - 3)], "--max-new-tokens", 50)
         self.assertEqual((full["tokens"], full["end"]), (1, "length"))
         self.assertEqual((almost["tokens"], almost["end"]), (3, "length"))
 
     def test_nobody_waits_for_lines_that_are_not_there(self):
-        with subprocess.Popen([program.PROGRAM, "generate", "--model", str(self.model), "--max-tokens", "3"],
+        with subprocess.Popen([program.PROGRAM, "generate", "--model", str(self.model), "--max-new-tokens", "3"],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=program.ENVIRONMENT) as process:
             for word in ("stone", "river"):
                 line = json.dumps({"prompt": f" {word} :"}) + "\n"
@@ -117,21 +117,21 @@ class Texts(Generate):
     def test_a_run_writes_as_it_was_trained(self):
         run = self.here / "run"
         task = self.make_task("answers", toml=program.TASK.replace("prompt", 'loss = "answer"\nprompt', 1))
-        self.good(self.finetune(run, "--method", "lora", "--steps", 200, "--lower-rate", 0.01, "--curve-points", 0, task=task))
+        self.good(self.finetune(run, "--method", "lora", "--max-steps", 200, "--lower-learning-rate", 0.01, "--curve-points", 0, task=task))
         prompts = (" stone superb river cloud :", " stone awful river cloud :")
-        answers = self.texts(prompts, "--run", run, "--max-tokens", 1)
+        answers = self.texts(prompts, "--run", run, "--max-new-tokens", 1)
         self.assertEqual([answer["text"] for answer in answers], [" yes", " no"])
-        self.assertNotEqual(answers, self.texts(prompts, "--max-tokens", 1))
+        self.assertNotEqual(answers, self.texts(prompts, "--max-new-tokens", 1))
 
     def test_a_runs_prefix_or_prompt_takes_its_part_of_the_context(self):
-        plain = self.texts(PROMPTS[:3], "--max-tokens", 6)
+        plain = self.texts(PROMPTS[:3], "--max-new-tokens", 6)
         for kind in ("prefix", "prompt"):
             run = self.here / kind
-            self.good(self.finetune(run, "--method", "lora", "--adapter", kind, "--steps", 30, "--lower-rate", 0.1,
+            self.good(self.finetune(run, "--method", "lora", "--adapter", kind, "--max-steps", 30, "--lower-learning-rate", 0.1,
                                     "--curve-points", 0))
-            answers = self.texts(PROMPTS[:3], "--run", run, "--max-tokens", 6)
+            answers = self.texts(PROMPTS[:3], "--run", run, "--max-new-tokens", 6)
             self.assertNotEqual(answers, plain)
-            self.assertEqual(answers, [self.texts([prompt], "--run", run, "--max-tokens", 6)[0] for prompt in PROMPTS[:3]])
+            self.assertEqual(answers, [self.texts([prompt], "--run", run, "--max-new-tokens", 6)[0] for prompt in PROMPTS[:3]])
             refused = self.generate("--run", run, "--prompt", "a" * CONTEXT)
             self.refused(refused, f"prompt of {CONTEXT} tokens", "of which the run's adapter takes")
             taken = int(re.search(r"adapter takes (\d+)", refused.err).group(1))
@@ -156,11 +156,11 @@ class Evaluation(Generate):
         # The first letter that the model writes after a prompt stops the others, so lengths differ.
         held_out = program.rows(self.task / "validation.jsonl")[:9]
         prompts = [f" {row['text']} :" for row in held_out]
-        whole = self.texts(prompts, "--max-tokens", 12)
+        whole = self.texts(prompts, "--max-new-tokens", 12)
         letters = collections.Counter(c for answer in whole for c in answer["text"] if c.isascii() and c.isalpha())
         stop = letters.most_common(1)[0][0] if letters else "e"
         task = self.make_task("written", toml=WRITTEN % stop)
-        answers = self.texts(prompts, "--max-tokens", 12, "--stop", stop)
+        answers = self.texts(prompts, "--max-new-tokens", 12, "--stop", stop)
         self.assertGreater(len({answer["tokens"] for answer in answers}), 1)
         scores = [f1(answer["text"], row["text"]) for answer, row in zip(answers, held_out)]
         exact = [words(answer["text"]) == words(row["text"]) for answer, row in zip(answers, held_out)]
@@ -176,8 +176,8 @@ class Evaluation(Generate):
         for method in ("lora", "bilevel"):
             with self.subTest(method):
                 run = self.here / f"answers of {method}"
-                shown = self.good(self.finetune(run, "--method", method, "--steps", 60, "--lower-rate", 0.01,
-                                                "--upper-rate", 0.01, task=task)).out
+                shown = self.good(self.finetune(run, "--method", method, "--max-steps", 60, "--lower-learning-rate", 0.01,
+                                                "--upper-learning-rate", 0.01, task=task)).out
                 found = self.good(self.evaluate("--run", run, task=task)).json()
                 self.assertGreater(found["f1"], 0.0)  # it has learnt to answer
                 (entry,) = json.loads((run / "result.json").read_text())["methods"]
@@ -196,10 +196,10 @@ class Evaluation(Generate):
 
 class BadInput(Generate):
     def test_the_option_and_its_value_are_named(self):
-        self.refused(self.generate("--prompt", "a", "--max-tokens", 0), "--max-tokens 0: must be in [1, 4194304]")
-        self.refused(self.generate("--prompt", "a", "--max-tokens", "9" * 20), "--max-tokens", "[1, 4194304]")
-        self.refused(self.generate("--prompt", "a", "--max-tokens", -3), "--max-tokens", "-3")
-        self.refused(self.generate("--prompt", "a", "--batch", 1_000_000), "sequences = 1000000", "[0, 65536]")
+        self.refused(self.generate("--prompt", "a", "--max-new-tokens", 0), "--max-new-tokens 0: must be between 1 and 4194304")
+        self.refused(self.generate("--prompt", "a", "--max-new-tokens", "9" * 20), "--max-new-tokens", "between 1 and 4194304")
+        self.refused(self.generate("--prompt", "a", "--max-new-tokens", -3), "--max-new-tokens", "-3")
+        self.refused(self.generate("--prompt", "a", "--batch-size", 1_000_000), "sequences = 1000000", "[0, 65536]")
         self.refused(self.generate("--prompt", ""), "--prompt: must not be empty")
         self.refused(self.generate("--prompt", "a", "--prompt", ""), "--prompt number 2: must not be empty")
         self.refused(self.generate("--prompt", b"ab\xff".decode(errors="surrogateescape")), "--prompt", "byte 2 = 0xFF")
@@ -224,7 +224,7 @@ class BadInput(Generate):
         ):
             with self.subTest(bad[:40]):
                 line = bad if isinstance(bad, bytes) else bad.encode()
-                result = self.generate("--max-tokens", 2, stdin=good.encode() + b"\n\n" + line + b"\n")
+                result = self.generate("--max-new-tokens", 2, stdin=good.encode() + b"\n\n" + line + b"\n")
                 self.refused(result, "stdin:3", *parts)
                 self.assertEqual(len(result.lines()), 1)  # the answer before it is kept
 

@@ -25,7 +25,7 @@ class Interrupt(Case):
     def running(self, run, *arguments):
         """finetune at work for much longer than the test."""
         place = ("--model", self.model, "--task", self.task)
-        return Running("finetune", *place, "--seconds", 300, "--out", run, *arguments)
+        return Running("finetune", *place, "--max-seconds", 300, "--out", run, *arguments)
 
     def check_kept(self, run, method):
         self.assertEqual({file.name for file in run.iterdir()}, run_files(method) - {"done"})
@@ -54,7 +54,7 @@ class Interrupt(Case):
 
     def check_demo(self, interrupt):
         folder = self.here / "demo"
-        with Running("demo", "--tiny", "--seconds", 300, "--out", folder) as running:
+        with Running("demo", "--tiny", "--max-seconds", 300, "--out", folder) as running:
             running.wait_for(has_steps(folder / "lora"))
             interrupt(running.process.pid)
             began = time.monotonic()

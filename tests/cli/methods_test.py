@@ -8,7 +8,7 @@ import unittest
 import program
 from program import Case, zofo
 
-SHORT = ("--steps", 4, "--batch", 4, "--curve-points", 2, "--virtual-tokens", 3)
+SHORT = ("--max-steps", 4, "--batch-size", 4, "--curve-points", 2, "--num-virtual-tokens", 3)
 
 
 def result_of(run) -> dict:
@@ -23,7 +23,7 @@ class Methods(Case):
         said = self.good(zofo("methods")).out
         self.assertEqual(len(self.names()), 20)
         self.assertEqual(len(re.findall(r"\b20\d\d, [A-Z]", said)), 20)
-        docs = (program.Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+        docs = (program.Path(__file__).parents[2] / "docs" / "guide" / "methods.md").read_text()
         self.assertEqual(re.findall(r"^\| `([a-z]+[a-z-]*)` \|", docs, re.MULTILINE), self.names())
 
     def test_each_trains_and_what_it_serves_is_scored_the_same_afterwards(self):
@@ -49,23 +49,23 @@ class Methods(Case):
             self.good(self.finetune(run, "--method", method, "--adapter", adapter, *SHORT))
             self.assertEqual(result_of(run)["method"], wanted)
         run = self.here / "default"
-        self.good(self.finetune(run, "--adapter", "prompt", "--steps", 1))
+        self.good(self.finetune(run, "--adapter", "prompt", "--max-steps", 1))
         options = tomllib.loads((run / "options.toml").read_text())
-        self.assertEqual((options["method"], options["virtual_tokens"]), ("bilevel-prompt", 20))
+        self.assertEqual((options["method"], options["num_virtual_tokens"]), ("bilevel-prompt", 20))
         file = self.here / "options.toml"
-        file.write_text('method = "bilevel"\nadapter = "prefix"\nsteps = 1\n')
+        file.write_text('method = "bilevel"\nadapter = "prefix"\nmax_steps = 1\n')
         self.good(self.finetune(self.here / "file", "--config", file))
         self.assertEqual(result_of(self.here / "file")["method"], "bilevel-prefix")
         run = self.here / "refused"
         self.refused(self.finetune(run, "--method", "fzoo", "--adapter", "lora"), 'adapter = "lora"', "fzoo", "none")
         self.refused(self.finetune(run, "--adapter", "ia3"), 'adapter = "ia3"', "lora, prefix, prompt")
-        self.refused(self.finetune(run, "--method", "mezo", "--clip", 1), "clip = 1", "mezo")
-        self.refused(self.finetune(run, "--adapter", "prefix", "--virtual-tokens", 256), "prefix tokens = 256", "context")
+        self.refused(self.finetune(run, "--method", "mezo", "--max-grad-norm", 1), "max_grad_norm = 1", "mezo")
+        self.refused(self.finetune(run, "--adapter", "prefix", "--num-virtual-tokens", 256), "prefix tokens = 256", "context")
         long = self.make_task("long")
         with (long / "train.jsonl").open("a") as rows:
             rows.write(json.dumps({"text": "a" * 240, "label": 1}) + "\n")
-        self.good(self.finetune(self.here / "fits", "--steps", 1, task=long))
-        self.refused(self.finetune(run, "--adapter", "prompt", "--virtual-tokens", 20, task=long), "train.jsonl:61",
+        self.good(self.finetune(self.here / "fits", "--max-steps", 1, task=long))
+        self.refused(self.finetune(run, "--adapter", "prompt", "--num-virtual-tokens", 20, task=long), "train.jsonl:61",
                      "of which the adapter takes 20")
         self.assertFalse(run.exists())
 
@@ -73,8 +73,8 @@ class Methods(Case):
         for method, rate in (("prefix", 0.1), ("prompt", 0.03)):
             with self.subTest(method):
                 run = self.here / method
-                self.good(self.finetune(run, "--method", method, "--steps", 250, "--lower-rate", rate,
-                                        "--virtual-tokens", 5,
+                self.good(self.finetune(run, "--method", method, "--max-steps", 250, "--lower-learning-rate", rate,
+                                        "--num-virtual-tokens", 5,
                                         "--curve-points", 0, task=program.tiny() / "tiny_task"))
                 self.assertGreater(result_of(run)["accuracy"], 0.95)
 
@@ -92,12 +92,12 @@ class Methods(Case):
 class Budgets(Case):
     def test_passes_bound_a_run(self):
         """A step of bilevel: T gradients on D_g and on D_f + D_g, then F(p), G(p), G(s) at both probes."""
-        for method, options, of_a_step in (("mezo", (), 2), ("lora", (), 2), ("mezo-svrg", ("--reduction", "none"), 2),
-                                           ("fzoo", ("--queries", 4), 5),
+        for method, options, of_a_step in (("mezo", (), 2), ("lora", (), 2), ("mezo-svrg", ("--variance-reduction", "none"), 2),
+                                           ("fzoo", ("--num-directions", 4), 5),
                                            ("bilevel", ("--inner-steps", 3), 3 * (2 + 4) + 6)):
             with self.subTest(method):
                 run = self.here / method
-                self.good(self.finetune(run, "--method", method, "--batch", 2, "--steps", 0, "--passes", 100, *options))
+                self.good(self.finetune(run, "--method", method, "--batch-size", 2, "--max-steps", 0, "--max-forward-passes", 100, *options))
                 result = result_of(run)
                 self.assertEqual((result["steps"], result["passes"]), (100 // of_a_step, 100 // of_a_step * of_a_step))
                 rows = program.rows(run / "metrics.jsonl")
@@ -105,20 +105,20 @@ class Budgets(Case):
                                  [of_a_step * (k + 1) for k in range(result["steps"])])
                 for row in rows:
                     self.assertLessEqual({"event", "step", "seconds", "passes"}, set(row))
-        self.refused(self.finetune(self.here / "none", "--steps", 0), "steps = 0, seconds = 0 and passes = 0")
+        self.refused(self.finetune(self.here / "none", "--max-steps", 0), "max_steps = 0, max_seconds = 0 and max_forward_passes = 0")
 
     def test_accumulated_steps_cost_as_many_passes_as_they_have_pieces(self):
         for pieces in (1, 3):
             run = self.here / str(pieces)
-            self.good(self.finetune(run, "--method", "mezo", "--accumulate", pieces, "--batch", 2))
+            self.good(self.finetune(run, "--method", "mezo", "--gradient-accumulation-steps", pieces, "--batch-size", 2))
             self.assertEqual(result_of(run)["passes"], 3 * 2 * pieces)
 
     def test_stopping_early_serves_the_best(self):
-        for method, rate in (("lora", "--lower-rate"), ("mezo", "--theta-rate")):
+        for method, rate in (("lora", "--lower-learning-rate"), ("mezo", "--zo-learning-rate")):
             with self.subTest(method):
                 run = self.here / method
-                self.good(self.finetune(run, "--method", method, rate, 0.3, "--steps", 200, "--patience", 2,
-                                        "--evaluate-steps", 3))
+                self.good(self.finetune(run, "--method", method, rate, 0.3, "--max-steps", 200, "--early-stopping-patience", 2,
+                                        "--eval-steps", 3))
                 result = result_of(run)
                 judged = [row for row in program.rows(run / "metrics.jsonl") if row["event"] == "decision"]
                 losses = [row["loss"] if row["loss"] is not None else float("inf") for row in judged]

@@ -67,7 +67,7 @@ def tiny() -> Path:
     """The folder of `zofo demo --tiny`, made once: it holds tiny.gguf and tiny_task."""
     folder = Path(tempfile.mkdtemp(prefix="zofo-cli-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    made = zofo("demo", "--tiny", "--seconds", 0.1, "--out", folder / "demo")
+    made = zofo("demo", "--tiny", "--max-seconds", 0.1, "--out", folder / "demo")
     if made.code != 0:
         sys.exit(f"zofo demo --tiny: exit {made.code}\n{made.out}{made.err}")
     return folder / "demo"
@@ -102,7 +102,7 @@ class Case(unittest.TestCase):
 
     def finetune(self, out, *arguments, model=None, task=None, **options) -> Result:
         """Runs `zofo finetune`, in three steps unless told otherwise."""
-        bound = () if {"--steps", "--seconds", "--config"} & set(arguments) else ("--steps", 3)
+        bound = () if {"--max-steps", "--max-seconds", "--config"} & set(arguments) else ("--max-steps", 3)
         return zofo("finetune", "--model", model or self.model, "--task", task or self.task, "--out", out, *bound,
                     *arguments, **options)
 

@@ -10,17 +10,17 @@ import program
 from program import Case, Running, zofo
 
 SINGLE = {**program.ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-COMMON = ("--steps", 40, "--batch", 4, "--save-steps", 3, "--save-seconds", 0, "--curve-points", 4, "--seed", 7)
+COMMON = ("--max-steps", 40, "--batch-size", 4, "--save-steps", 3, "--save-seconds", 0, "--curve-points", 4, "--seed", 7)
 METHODS = {  # what the run is begun with, and how often it is killed
-    "bilevel": (("--inner-steps", 2, "--accumulate", 2, "--schedule", "cosine", "--warmup-steps", 5, "--clip", 1,
-                 "--theta-rate", 1e-4), 10),
-    "lora": (("--weight-decay", 0.01, "--schedule", "linear"), 10),
-    "mezo-svrg": (("--theta-rate", 1e-4, "--reduction-batches", 2), 10),
+    "bilevel": (("--inner-steps", 2, "--gradient-accumulation-steps", 2, "--lr-scheduler-type", "cosine", "--warmup-steps", 5, "--max-grad-norm", 1,
+                 "--zo-learning-rate", 1e-4), 10),
+    "lora": (("--weight-decay", 0.01, "--lr-scheduler-type", "linear"), 10),
+    "mezo-svrg": (("--zo-learning-rate", 1e-4, "--anchor-batches", 2), 10),
     "mezo-adam": (("--warmup-steps", 4), 10),
-    "bilevel-prefix": (("--inner-steps", 2, "--patience", 2, "--evaluate-steps", 7, "--theta-rate", 1e-4), 3),
-    "mezo-prompt": (("--outer", "momentum", "--reduction", "storm"), 3),
-    "lozo": (("--outer", "scalar-adam", "--reduction", "spider", "--direction-hold", 6), 3),
-    "sparse": (("--theta-rate", 1e-3, "--patience", 3, "--evaluate-steps", 4), 3),
+    "bilevel-prefix": (("--inner-steps", 2, "--early-stopping-patience", 2, "--eval-steps", 7, "--zo-learning-rate", 1e-4), 3),
+    "mezo-prompt": (("--outer-optimizer", "momentum", "--variance-reduction", "storm"), 3),
+    "lozo": (("--outer-optimizer", "rms-scalar", "--variance-reduction", "spider", "--direction-interval", 6), 3),
+    "sparse": (("--zo-learning-rate", 1e-3, "--early-stopping-patience", 3, "--eval-steps", 4), 3),
 }
 
 
@@ -94,27 +94,27 @@ class Refused(Runs):
     def setUp(self):
         super().setUp()
         self.run_folder = self.here / "run"
-        self.good(zofo(*self.begin(self.run_folder, "bilevel", "--theta-rate", 1e-4), env=SINGLE))
+        self.good(zofo(*self.begin(self.run_folder, "bilevel", "--zo-learning-rate", 1e-4), env=SINGLE))
 
     def files(self) -> dict:
         return {str(path): path.read_bytes() for path in self.run_folder.rglob("*") if path.is_file()}
 
-    def refuse(self, *parts, arguments=("--steps", 50)):
+    def refuse(self, *parts, arguments=("--max-steps", 50)):
         """Resuming is refused with those parts in the message, and leaves the folder as it is."""
         before = self.files()
         self.refused(self.resume(self.run_folder, *arguments), *parts)
         self.assertEqual(self.files(), before)
 
     def test_what_must_not_change(self):
-        for flag, value, was in (("--batch", 8, 4), ("--lower-rate", 0.5, 0.002), ("--seed", 8, 7), ("--method", "lora", "bilevel"),
+        for flag, value, was in (("--batch-size", 8, 4), ("--lower-learning-rate", 0.5, 0.002), ("--seed", 8, 7), ("--method", "lora", "bilevel"),
                                  ("--lora-rank", 4, 8), ("--inner-steps", 9, 4),
-                                 ("--accumulate", 2, 1), ("--validation-rows", 3, 0), ("--patience", 2, 0)):
+                                 ("--gradient-accumulation-steps", 2, 1), ("--max-eval-samples", 3, 0), ("--early-stopping-patience", 2, 0)):
             with self.subTest(flag):
                 self.refuse(flag[2:].replace("-", "_"), str(value), f"begun with {was}",
-                            arguments=("--steps", 50, flag, value))
-        self.refuse('adapter = "prefix"', "bilevel-prefix", arguments=("--steps", 50, "--adapter", "prefix"))
-        self.refuse("steps = 12", "taken 40", arguments=("--steps", 12))
-        self.refuse("batch = 0", arguments=("--batch", 0))
+                            arguments=("--max-steps", 50, flag, value))
+        self.refuse('adapter = "prefix"', "bilevel-prefix", arguments=("--max-steps", 50, "--adapter", "prefix"))
+        self.refuse("max_steps = 12", "taken 40", arguments=("--max-steps", 12))
+        self.refuse("batch_size = 0", arguments=("--batch-size", 0))
         self.refuse("the run is finished", "40 steps", arguments=())
         self.refuse("--out", arguments=("--out", self.here / "other"))
         self.refuse("--config", arguments=("--config", self.run_folder / "options.toml"))
@@ -127,17 +127,17 @@ class Refused(Runs):
         weights = bytearray(self.model.read_bytes())
         weights[-2] ^= 1
         other.write_bytes(weights)
-        self.refuse("model: fingerprint", arguments=("--steps", 50, "--model", other))
+        self.refuse("model: fingerprint", arguments=("--max-steps", 50, "--model", other))
         rows = self.make_task("other rows", train=59)
-        self.refuse("training rows: fingerprint", arguments=("--steps", 50, "--task", rows))
+        self.refuse("training rows: fingerprint", arguments=("--max-steps", 50, "--task", rows))
         rows = self.make_task("other validation", validation=23)
-        self.refuse("validation rows: fingerprint", arguments=("--steps", 50, "--task", rows))
+        self.refuse("validation rows: fingerprint", arguments=("--max-steps", 50, "--task", rows))
         words = self.make_task("other words", toml=program.TASK.replace(" yes", " no way"))
-        self.refuse("rows: fingerprint", arguments=("--steps", 50, "--task", words))
-        self.refuse("absent.gguf", arguments=("--steps", 50, "--model", self.here / "absent.gguf"))
+        self.refuse("rows: fingerprint", arguments=("--max-steps", 50, "--task", words))
+        self.refuse("absent.gguf", arguments=("--max-steps", 50, "--model", self.here / "absent.gguf"))
         moved = self.here / "moved.gguf"
         shutil.copy(self.model, moved)  # the same model elsewhere is no other
-        self.good(self.resume(self.run_folder, "--steps", 41, "--model", moved))
+        self.good(self.resume(self.run_folder, "--max-steps", 41, "--model", moved))
 
     def test_damaged_files(self):
         state, metrics, trajectory = (self.run_folder / name for name in ("state.bin", "metrics.jsonl", "trajectory.jsonl"))
@@ -164,13 +164,13 @@ class Refused(Runs):
             self.refuse(str(path))
             path.write_bytes(text)
         self.refused(self.resume(self.here / "none"), "none: no such run folder")
-        self.good(self.resume(self.run_folder, "--steps", 42))  # nothing of all that touched the run
+        self.good(self.resume(self.run_folder, "--max-steps", 42))  # nothing of all that touched the run
 
     def test_two_at_once(self):
-        line = ("finetune", "--resume", self.run_folder, "--steps", 0, "--seconds", 100)
+        line = ("finetune", "--resume", self.run_folder, "--max-steps", 0, "--max-seconds", 100)
         with Running(*line, env=SINGLE) as running:
             running.wait_for(lambda: steps_in(self.run_folder) > 45)
-            self.refused(self.resume(self.run_folder, "--steps", 1_000_000), "another process is writing it")
+            self.refused(self.resume(self.run_folder, "--max-steps", 1_000_000), "another process is writing it")
 
 
 class Replay(Runs):

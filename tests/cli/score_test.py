@@ -101,7 +101,7 @@ class BadRequests(Case):
 class ScoreOfARun(Case):
     def test_a_run_changes_the_answers_as_it_was_trained(self):
         run = self.here / "run"
-        self.good(self.finetune(run, "--method", "lora", "--steps", 200, "--lower-rate", 0.01, "--curve-points", 0))
+        self.good(self.finetune(run, "--method", "lora", "--max-steps", 200, "--lower-learning-rate", 0.01, "--curve-points", 0))
         requests = [(" stone superb river cloud :", [" no", " yes"]), (" stone awful river cloud :", [" no", " yes"])]
         answers = self.good(self.score(requests, "--run", run)).lines()
         self.assertEqual([answer["best"] for answer in answers], [1, 0])

@@ -73,7 +73,7 @@ class FewRows(Case):
         self.assertEqual(shown, again)
         self.assertNotEqual(plain, shown)
         self.assertNotEqual(shown, other)
-        self.refused(self.evaluate("--demonstrations", 60), "demonstrations = 60", "60, the number of training rows")
+        self.refused(self.evaluate("--demonstrations", 60), "demonstrations = 60", "60, the number of training examples")
 
     def test_a_class_without_enough_rows(self):
         rows = [json.dumps({"text": "stone", "label": label}) for label in [0] * 20 + [1] * 2]

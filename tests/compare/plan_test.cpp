@@ -63,8 +63,9 @@ TEST_CASE("cells are every task by every method with every seed, once", "[compar
 TEST_CASE("settings apply to their method, general ones first, a later one replaces an earlier one",
           "[compare]") {
   PlanTexts t = texts();
-  t.settings = {"lora.lower-rate=5e-4", "lower_rate=1e-3", "slow.lower_rate=0.0001",
-                "one_sided=true",       "lora.batch=4",    "lora.batch=16"};
+  t.settings = {
+      "lora.lower-learning-rate=5e-4", "lower_learning_rate=1e-3", "slow.lower_learning_rate=0.0001",
+      "forward_difference=true",       "lora.batch_size=4",        "lora.batch_size=16"};
   const Plan plan = checked(t);
   const auto value = [&](std::size_t arm, const std::string& option) {
     std::string found;
@@ -72,12 +73,12 @@ TEST_CASE("settings apply to their method, general ones first, a later one repla
       if (setting.option == option) found += setting.value + ";";
     return found;
   };
-  CHECK(value(0, "lower_rate") == "0.001;");
-  CHECK(value(1, "lower_rate") == "0.0001;");
-  CHECK(value(2, "lower_rate") == "0.0005;");
-  CHECK(value(0, "one_sided") == "true;");
-  CHECK(value(2, "batch") == "16;");
-  CHECK(value(0, "batch").empty());
+  CHECK(value(0, "lower_learning_rate") == "0.001;");
+  CHECK(value(1, "lower_learning_rate") == "0.0001;");
+  CHECK(value(2, "lower_learning_rate") == "0.0005;");
+  CHECK(value(0, "forward_difference") == "true;");
+  CHECK(value(2, "batch_size") == "16;");
+  CHECK(value(0, "batch_size").empty());
   CHECK(plan.arms[1].method == zofo::llm::Method::lora);
 }
 
@@ -97,9 +98,9 @@ TEST_CASE("an invalid plan is refused, and the message names the field", "[compa
   CHECK_THAT(refusal([](PlanTexts& t) { t.seconds = ""; }), contains("one budget"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.passes = "100"; }), contains("one budget"));
   for (const char* bad : {"nan", "inf", "-5", "1e10"})
-    CHECK_THAT(refusal([&](PlanTexts& t) { t.seconds = bad; }), contains("seconds = "));
-  CHECK_THAT(refusal([](PlanTexts& t) { t.seconds = "soon"; }), contains("seconds = soon"));
-  CHECK_THAT(refusal([](PlanTexts& t) { t.rows = "1.5"; }), contains("rows = 1.5"));
+    CHECK_THAT(refusal([&](PlanTexts& t) { t.seconds = bad; }), contains("max_seconds = "));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.seconds = "soon"; }), contains("max_seconds = soon"));
+  CHECK_THAT(refusal([](PlanTexts& t) { t.rows = "1.5"; }), contains("max_eval_samples = 1.5"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.device = "tpu"; }), contains("tpu"));
 }
 
@@ -107,17 +108,17 @@ TEST_CASE("settings that finetune would refuse are refused before anything runs"
   const auto set = [](const std::string& text) {
     return refusal([&](PlanTexts& t) { t.settings = {text}; });
   };
-  CHECK_THAT(set("mezo.batch=3"), contains("mezo.batch") && contains("no such method"));
+  CHECK_THAT(set("mezo.batch_size=3"), contains("mezo.batch_size") && contains("no such method"));
   CHECK_THAT(set("lora.colour=3"), contains("lora.colour: finetune has no such option"));
-  CHECK_THAT(set("lora.batch=many"), contains("lora.batch = many"));
-  CHECK_THAT(set("lora.batch=-1"), contains("lora.batch = -1"));
-  CHECK_THAT(set("lora.batch=4294967296"), contains("4294967296"));
-  CHECK_THAT(set("lora.batch=0"), contains("methods: lora: batch = 0"));
-  CHECK_THAT(set("lora.lower_rate=nan"), contains("lower_rate = nan"));
-  CHECK_THAT(set("one_sided=1"), contains("one_sided = 1: must be true or false"));
+  CHECK_THAT(set("lora.batch_size=many"), contains("lora.batch_size = many"));
+  CHECK_THAT(set("lora.batch_size=-1"), contains("lora.batch_size = -1"));
+  CHECK_THAT(set("lora.batch_size=4294967296"), contains("4294967296"));
+  CHECK_THAT(set("lora.batch_size=0"), contains("methods: lora: batch_size = 0"));
+  CHECK_THAT(set("lora.lower_learning_rate=nan"), contains("lower_learning_rate = nan"));
+  CHECK_THAT(set("forward_difference=1"), contains("forward_difference = 1: must be true or false"));
   CHECK_THAT(set("lora.seed=3"), contains("lora.seed") && contains("--seeds"));
-  CHECK_THAT(set("seconds=3"), contains("--seconds"));
-  CHECK_THAT(set("batch"), contains("'batch'"));
+  CHECK_THAT(set("max_seconds=3"), contains("--max-seconds"));
+  CHECK_THAT(set("batch_size"), contains("'batch_size'"));
   CHECK_THAT(set("=3"), contains("'=3'"));
 }
 
@@ -139,10 +140,10 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
     return std::string("nothing was refused");
   };
   CHECK_THAT(refused([](PlanTexts& t) { t.seconds = "61"; }),
-             contains("seconds = 61.0: runs/x was started with 60.0"));
+             contains("max_seconds = 61.0: runs/x was started with 60.0"));
   CHECK_THAT(refused([](PlanTexts& t) { t.model = "other.gguf"; }), contains("model = \"other.gguf\""));
-  CHECK_THAT(refused([](PlanTexts& t) { t.settings = {"lora.batch=4"}; }),
-             contains("methods.lora.options.batch = "));
+  CHECK_THAT(refused([](PlanTexts& t) { t.settings = {"lora.batch_size=4"}; }),
+             contains("methods.lora.options.batch_size = "));
   CHECK_THAT(refused([](PlanTexts& t) {
                t.methods = {"bilevel", "slow=mezo", "lora"};
              }),
@@ -163,18 +164,64 @@ TEST_CASE("passes are a budget too, and every method of finetune can be compared
   CHECK(plan.arms.size() == zofo::llm::methods.size());
   std::string given;
   for (const Setting& setting : plan.settings_of(7)) given += setting.option + "=" + setting.value + " ";
-  CHECK(given == "seed=7 device=cpu passes=10000 ");
+  CHECK(given == "seed=7 device=cpu max_forward_passes=10000 ");
+}
+
+TEST_CASE("a plan by old names is the plan by today's, with a hint for each", "[compare]") {
+  PlanTexts old = texts();
+  old.methods = {"bilevel", "drift", "lora"};
+  old.settings = {"theta_rate=1e-6", "drift.outer=scalar-adam", "lora.lora_targets=q,v"};
+  zofo::llm::Hints hints;
+  Plan plan = make_plan(old, &hints);
+  plan.check();
+  const std::string accepted = " (the old name is accepted in this release)";
+  CHECK(hints == zofo::llm::Hints{"methods = \"drift\": renamed to \"random-sign\"" + accepted,
+                                  "set theta_rate: renamed to zo_learning_rate" + accepted,
+                                  "set drift.outer: renamed to outer_optimizer" + accepted,
+                                  "set drift.outer = \"scalar-adam\": renamed to \"rms-scalar\"" + accepted,
+                                  "set lora.lora_targets: renamed to lora_target_modules" + accepted});
+  PlanTexts today = texts();
+  today.methods = {"bilevel", "drift=random-sign", "lora"};
+  today.settings = {"zo_learning_rate=1e-6", "drift.outer_optimizer=rms-scalar",
+                    "lora.lora_target_modules=q_proj,v_proj"};
+  hints.clear();
+  Plan same = make_plan(today, &hints);
+  same.check();
+  CHECK(hints.empty());
+  CHECK(to_json(plan) == to_json(same));
+  // The plan.json of an earlier release.
+  nlohmann::json saved = to_json(same);
+  for (const auto& each : plan_fields) {
+    saved[std::string(each.old_name)] = saved.at(std::string(each.name));
+    saved.erase(std::string(each.name));
+  }
+  nlohmann::json& arm = saved["methods"]["drift"];
+  arm["method"] = "drift";
+  arm["options"]["outer"] = "scalar-adam";
+  arm["options"].erase("outer_optimizer");
+  saved["methods"]["lora"]["options"]["lora_targets"] = "q,v";
+  saved["methods"]["lora"]["options"].erase("lora_target_modules");
+  CHECK_NOTHROW(check_same(to_json(same), saved, "runs/x"));
+}
+
+TEST_CASE("an option of a plan by both of its names is refused", "[compare]") {
+  const auto both = [](std::vector<std::string> settings) { refuse_old_and_new(settings); };
+  CHECK_THROWS_WITH(both({"zo_learning_rate=1", "theta-rate=2"}),
+                    contains("set theta_rate") && contains("zo_learning_rate"));
+  CHECK_THROWS_WITH(both({"a.b.batch=1", "a.b.batch_size=2"}), contains("set a.b.batch:"));
+  CHECK_NOTHROW(both({"a.batch=1", "b.batch_size=2", "batch_size=3"}));
 }
 
 TEST_CASE("the command line that reproduces a plan has all of its fields, quoted for a shell", "[compare]") {
   PlanTexts t = texts();
   t.model = "my model's.gguf";
-  t.settings = {"lora.lower_rate=5e-4"};
+  t.settings = {"lora.lower_learning_rate=5e-4"};
   t.rows = "40";
   const std::string line = command_line(checked(t));
   CHECK(line ==
         "zofo compare --model 'my model'\\''s.gguf' --tasks sst2,rte --definitions tasks --methods "
-        "bilevel,slow=lora,lora --seeds 0,7 --seconds 60 --rows 40 --device cpu --threads 1 --set "
+        "bilevel,slow=lora,lora --seeds 0,7 --max-seconds 60 --max-eval-samples 40 --device cpu --threads 1 "
+        "--set "
         "bilevel.curve_points=12 --set slow.curve_points=12 --set lora.curve_points=12 --set "
-        "lora.lower_rate=0.0005 --out FOLDER");
+        "lora.lower_learning_rate=0.0005 --out FOLDER");
 }

@@ -27,7 +27,6 @@ struct Inner {
   void fields(A& archive) {
     archive(velocity, count);
   }
-  friend bool operator==(const Inner&, const Inner&) = default;
 };
 
 struct Outer {

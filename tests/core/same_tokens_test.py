@@ -1,4 +1,4 @@
-"""same_tokens_test.py COMPILER INCLUDE_FOLDER...: what this project's headers say is the same whatever the -m flags.
+"""same_tokens_test.py COMPILER HEADER[,HEADER...] INCLUDE_FOLDER...: what this project's headers say is the same whatever the -m flags.
 
 A program may have files compiled with different -m flags. Its inline functions and templates must consist of the same
 tokens in all of them (the one-definition rule), so no header may ask for __AVX2__ and its like. The first include
@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 
-HEADERS = ("zofo/zofo.hpp", "zofo/problems.hpp")
 FLAGS = (("-mno-avx2", "-mno-fma", "-mno-avx"), ("-mavx2", "-mfma"), ("-march=skylake-avx512",))
 MARKER = re.compile(r'# (\d+) "(.*?)"')
 
@@ -29,8 +28,9 @@ def tokens_by_file(compiler, includes, header, flags):
 
 
 def main():
-    compiler, includes = sys.argv[1], [folder for folder in sys.argv[2:] if folder]
-    for header in HEADERS:
+    compiler, headers = sys.argv[1], sys.argv[2].split(",")
+    includes = [folder for folder in sys.argv[3:] if folder]
+    for header in headers:
         first = tokens_by_file(compiler, includes, header, FLAGS[0])
         assert first, f"{header}: none of its files are in {includes[0]}"
         for flags in FLAGS[1:]:

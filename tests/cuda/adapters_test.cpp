@@ -57,7 +57,7 @@ void compare_gradients(const Mixed& m, bool recompute, std::optional<peft::Dropo
   for (auto& g : got) got_pointers.push_back(&g);
   for (int again = 0; again < 3; ++again) {  // at once, recorded, replayed
     const double on_gpu = gpu.transformer.value_and_gradient(gpu.theta, m.c.batch, gpu.adapters,
-                                                               golden::curved_loss, got_pointers, key);
+                                                             golden::curved_loss, got_pointers, key);
     CHECK(on_gpu == Approx(on_cpu).epsilon(1e-5));
     for (std::size_t a = 0; a < got.size(); ++a) {
       INFO("adapter " << a << ", recompute " << recompute << ", time " << again);
@@ -72,9 +72,11 @@ void compare_probes(const Mixed& m, const Distribution& distribution) {
   Transformer cpu(m.c.shape, peft::Adapters(m.layouts));
   const Direction direction{4, 2, 0};
   const std::vector<Probe> probes{{direction, 0.02}, {direction, -0.02}, {direction, 0.0}, {{4, 3, 1}, 0.02}};
-  const auto expected = cpu.log_probabilities(m.c.theta, distribution, probes, m.c.batch, pointers_to(m.values));
+  const auto expected =
+      cpu.log_probabilities(m.c.theta, distribution, probes, m.c.batch, pointers_to(m.values));
   for (int again = 0; again < 3; ++again) {
-    const auto got = gpu.transformer.log_probabilities(gpu.theta, distribution, probes, m.c.batch, gpu.adapters);
+    const auto got =
+        gpu.transformer.log_probabilities(gpu.theta, distribution, probes, m.c.batch, gpu.adapters);
     REQUIRE(got.size() == expected.size());
     for (std::size_t j = 0; j < got.size(); ++j) {
       INFO("probe " << j << ", time " << again);
@@ -90,8 +92,8 @@ TEMPLATE_TEST_CASE("prompts' rows come before their sequences' at every probe", 
   const auto prompts = random_values(1, 2 * p.length * p.width);
   const auto before = scalars<TestType>(random_values(2, p.probes * p.tokens * p.width));
   DeviceArray<TestType> h(before);
-  put_prompts<TestType>(nullptr, {p.tokens, p.probes}, p.at(), p.width, DeviceArray<float>(prompts).data(),
-                        h.data());
+  write_prompts<TestType>(nullptr, {p.tokens, p.probes}, p.at(), p.width, DeviceArray<float>(prompts).data(),
+                          h.data());
   auto expected = floats(before);
   for (std::size_t probe = 0; probe < p.probes; ++probe)
     for (std::size_t s = 0; s < p.prompt.size(); ++s)
@@ -176,8 +178,8 @@ TEST_CASE("dropout on the GPU gives the CPU's gradients, and another step's mask
     for (const auto& v : gpu.values) g.push_back(zeros_like(v));
     for (auto& x : g) to.push_back(&x);
     const auto value = [&](std::optional<peft::DropoutKey> key) {
-      return gpu.transformer.value_and_gradient(gpu.theta, m.c.batch, gpu.adapters, golden::curved_loss,
-                                                 to, key);
+      return gpu.transformer.value_and_gradient(gpu.theta, m.c.batch, gpu.adapters, golden::curved_loss, to,
+                                                key);
     };
     const double plain = value({});
     std::vector<double> first;
@@ -265,21 +267,21 @@ TEST_CASE("the memory planned for every family is the memory held", "[cuda]") {
         transformer.value_and_gradient(theta, c.batch, adapters, golden::curved_loss, gradients);
       }
       CudaPlan<float> plan(c.shape, layouts);
-      Extent extent;
-      extent.tokens = sequences * (length + vectors);
-      extent.sequences = extent.head_rows = extent.targets = sequences;
-      extent.longest = length + vectors;
-      extent.probes = 2;
-      extent.perturbed = true;
-      plan.pass(extent);
-      extent.low_rank = 4;
-      plan.pass(extent);
-      extent.low_rank = 0;
-      extent.probes = 1;
-      extent.perturbed = false;
-      extent.keeps = true;
-      extent.recompute = recompute;
-      plan.pass(extent);
+      PassBounds bounds;
+      bounds.tokens = sequences * (length + vectors);
+      bounds.sequences = bounds.head_rows = bounds.targets = sequences;
+      bounds.longest = length + vectors;
+      bounds.probes = 2;
+      bounds.perturbed = true;
+      plan.pass(bounds);
+      bounds.low_rank = 4;
+      plan.pass(bounds);
+      bounds.low_rank = 0;
+      bounds.probes = 1;
+      bounds.perturbed = false;
+      bounds.saves_activations = true;
+      bounds.recompute = recompute;
+      plan.pass(bounds);
       plan.vectors(4);
       const auto held = static_cast<double>(context.counters().peak_bytes);
       const auto planned = static_cast<double>(plan.plan().total());

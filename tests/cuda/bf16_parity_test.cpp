@@ -167,7 +167,7 @@ class Entry {
                               .rows = packed.rows,
                               .ffn = size("ffn"),
                               .pre = x.data(),
-                              .keep_pre = false,
+                              .save_pre = false,
                               .y = y.data()});
     return relative_error(y.host(), reference::swiglu(exact("x"), size("ffn")));
   }
@@ -195,8 +195,7 @@ class Entry {
   }
   double relu_mlp() {
     const std::size_t rows = size("rows"), width = size("width"), ffn = size("ffn");
-    const auto x = on_gpu("x"), w1 = on_gpu("w1"), b1 = on_gpu("b1"), w2 = on_gpu("w2"),
-               b2 = on_gpu("b2");
+    const auto x = on_gpu("x"), w1 = on_gpu("w1"), b1 = on_gpu("b1"), w2 = on_gpu("w2"), b2 = on_gpu("b2");
     DeviceArray<bf16> residual(rows * ffn), y(rows * width);
     must(cudaDeviceSynchronize());
     blas_.multiply(Product{.rows = rows, .out = ffn, .in = width, .relu = true, .bias = true}, x.data(),

@@ -36,7 +36,7 @@ std::vector<double> exact(const std::vector<T>& values) {
 template <class T>
 constexpr double rounding = std::is_same_v<T, bf16> ? 4e-3 : fp32_error;
 
-struct SiteSpec {
+struct ProjectionSpec {
   std::uint32_t rank, out, y_at;
   bool by_probe;
   bool rank_first = false;  // B stored as [rank, out]
@@ -47,29 +47,29 @@ struct Problem {
   Rows rows;
   std::uint32_t in = 0, y_stride = 0;
   std::vector<std::int32_t> adapter;  // of each token
-  std::vector<SiteSpec> specs;
+  std::vector<ProjectionSpec> specs;
   std::uint32_t adapters = 0;
   std::size_t shift = 0;  // floats by which factors miss their alignment
 
   std::vector<float> factors, scales;
   std::size_t stride = 0;
-  LowRankSites sites;  // pointers count from null: they are offsets in floats
+  LowRankProjections projections;  // pointers count from null: they are offsets in floats
 
   void build(std::uint64_t seed) {
-    sites = {};
+    projections = {};
     std::size_t at = shift;
-    for (const SiteSpec& spec : specs) {
-      LowRankSite& site = sites.site[sites.count++];
-      site.rank = spec.rank;
-      site.in = in;
-      site.out = spec.out;
-      site.y_at = spec.y_at;
-      site.t_at = sites.t_width;
-      sites.t_width += spec.rank;
-      site.b_row = spec.rank_first ? 1 : spec.rank;
-      site.b_col = spec.rank_first ? spec.out : 1;
-      site.by_probe = spec.by_probe;
-      site.scale = 0.5F + 0.25F * static_cast<float>(sites.count);
+    for (const ProjectionSpec& spec : specs) {
+      LowRankProjection& projection = projections.projection[projections.count++];
+      projection.rank = spec.rank;
+      projection.in = in;
+      projection.out = spec.out;
+      projection.y_at = spec.y_at;
+      projection.t_at = projections.t_width;
+      projections.t_width += spec.rank;
+      projection.b_row = spec.rank_first ? 1 : spec.rank;
+      projection.b_col = spec.rank_first ? spec.out : 1;
+      projection.by_probe = spec.by_probe;
+      projection.scale = 0.5F + 0.25F * static_cast<float>(projections.count);
       a_at.push_back(at);
       at += std::size_t{in} * spec.rank;
       b_at.push_back(at);
@@ -81,13 +81,13 @@ struct Problem {
   }
   std::vector<std::size_t> a_at, b_at;
 
-  [[nodiscard]] LowRankSites on_gpu(const float* memory, const float* scales_memory) const {
-    LowRankSites list = sites;
+  [[nodiscard]] LowRankProjections on_gpu(const float* memory, const float* scales_memory) const {
+    LowRankProjections list = projections;
     for (std::uint32_t s = 0; s < list.count; ++s) {
-      list.site[s].a = memory + a_at[s];
-      list.site[s].b = memory + b_at[s];
-      list.site[s].stride = stride;
-      if (list.site[s].by_probe) list.site[s].scales = scales_memory;
+      list.projection[s].a = memory + a_at[s];
+      list.projection[s].b = memory + b_at[s];
+      list.projection[s].stride = stride;
+      if (list.projection[s].by_probe) list.projection[s].scales = scales_memory;
     }
     return list;
   }
@@ -99,11 +99,12 @@ struct Problem {
     return static_cast<double>(factors[static_cast<std::size_t>(i) * stride + a_at[s] + l * in + k]);
   }
   [[nodiscard]] double b(std::uint32_t s, std::int32_t i, std::size_t o, std::size_t l) const {
-    return static_cast<double>(factors[static_cast<std::size_t>(i) * stride + b_at[s] +
-                                       o * sites.site[s].b_row + l * sites.site[s].b_col]);
+    return static_cast<double>(
+        factors[static_cast<std::size_t>(i) * stride + b_at[s] + o * projections.projection[s].b_row +
+                l * projections.projection[s].b_col]);
   }
   [[nodiscard]] double scale(std::uint32_t s, std::int32_t i) const {
-    return static_cast<double>(sites.site[s].scale) *
+    return static_cast<double>(projections.projection[s].scale) *
            (specs[s].by_probe ? static_cast<double>(scales[static_cast<std::size_t>(i)]) : 1.0);
   }
 
@@ -111,12 +112,13 @@ struct Problem {
   template <class F>
   void each(F&& f) const {
     for (std::size_t row = 0; row < rows.count(); ++row)
-      for (std::uint32_t s = 0; s < sites.count; ++s)
+      for (std::uint32_t s = 0; s < projections.count; ++s)
         for (std::size_t l = 0; l < specs[s].rank; ++l)
-          if (index(s, row) >= 0) f(s, index(s, row), row, l, row * sites.t_width + sites.site[s].t_at + l);
+          if (index(s, row) >= 0)
+            f(s, index(s, row), row, l, row * projections.t_width + projections.projection[s].t_at + l);
   }
   [[nodiscard]] std::vector<double> t(const std::vector<double>& x) const {
-    std::vector<double> out(rows.count() * sites.t_width, 0.0);
+    std::vector<double> out(rows.count() * projections.t_width, 0.0);
     each([&](auto s, auto i, auto row, auto l, auto at) {
       for (std::size_t k = 0; k < in; ++k) out[at] += x[row * in + k] * a(s, i, l, k);
     });
@@ -130,7 +132,7 @@ struct Problem {
     return y;
   }
   [[nodiscard]] std::vector<double> dt(const std::vector<double>& dy) const {
-    std::vector<double> out(rows.count() * sites.t_width, 0.0);
+    std::vector<double> out(rows.count() * projections.t_width, 0.0);
     each([&](auto s, auto i, auto row, auto l, auto at) {
       for (std::size_t o = 0; o < specs[s].out; ++o)
         out[at] += scale(s, i) * dy[row * y_stride + specs[s].y_at + o] * b(s, i, o, l);

@@ -19,20 +19,21 @@ template <class T>
 void check_forward(const Problem& p) {
   const DeviceArray<float> factors(p.factors), scales(p.scales);
   const DeviceArray<std::int32_t> adapter(p.adapter);
-  const LowRankSites sites = p.on_gpu(factors.data(), scales.data());
+  const LowRankProjections projections = p.on_gpu(factors.data(), scales.data());
   const auto x = as<T>(random_values(1, p.rows.count() * p.in, 1.0F));
   const DeviceArray<T> x_gpu(x);
-  DeviceArray<float> t(p.rows.count() * sites.t_width);
-  low_rank_in<T>(nullptr, p.rows, sites, adapter.data(), x_gpu.data(), t.data());
+  DeviceArray<float> t(p.rows.count() * projections.t_width);
+  low_rank_in<T>(nullptr, p.rows, projections, adapter.data(), x_gpu.data(), t.data());
   const auto t_host = t.host();
   CHECK(relative_error(t_host, p.t(exact(x))) < fp32_error);
   for (std::size_t row = 0; row < p.rows.count(); ++row)
-    for (std::uint32_t s = 0; s < sites.count; ++s)
-      if (p.index(s, row) < 0) REQUIRE(t_host[row * sites.t_width + sites.site[s].t_at] == 0.0F);
+    for (std::uint32_t s = 0; s < projections.count; ++s)
+      if (p.index(s, row) < 0)
+        REQUIRE(t_host[row * projections.t_width + projections.projection[s].t_at] == 0.0F);
 
   const auto y = as<T>(random_values(2, p.rows.count() * p.y_stride, 1.0F));
   DeviceArray<T> y_gpu(y);
-  low_rank_out<T>(nullptr, p.rows, sites, adapter.data(), t.data(), y_gpu.data(), p.y_stride);
+  low_rank_out<T>(nullptr, p.rows, projections, adapter.data(), t.data(), y_gpu.data(), p.y_stride);
   CHECK(relative_error(y_gpu.host(), p.y(exact(t_host), exact(y))) < rounding<T>);
 }
 
@@ -40,17 +41,17 @@ template <class T>
 void check_backward(const Problem& p) {
   const DeviceArray<float> factors(p.factors), scales(p.scales);
   const DeviceArray<std::int32_t> adapter(p.adapter);
-  const LowRankSites sites = p.on_gpu(factors.data(), scales.data());
+  const LowRankProjections projections = p.on_gpu(factors.data(), scales.data());
   const auto dy = as<T>(random_values(3, p.rows.count() * p.y_stride, 1.0F));
   const DeviceArray<T> dy_gpu(dy);
-  DeviceArray<float> dt(p.rows.count() * sites.t_width);
-  low_rank_back<T>(nullptr, p.rows, sites, adapter.data(), dy_gpu.data(), p.y_stride, dt.data());
+  DeviceArray<float> dt(p.rows.count() * projections.t_width);
+  low_rank_back<T>(nullptr, p.rows, projections, adapter.data(), dy_gpu.data(), p.y_stride, dt.data());
   const auto dt_host = dt.host();
   CHECK(relative_error(dt_host, p.dt(exact(dy))) < fp32_error);
 
   const auto dx = as<T>(random_values(4, p.rows.count() * p.in, 1.0F));
   DeviceArray<T> dx_gpu(dx);
-  low_rank_back_in<T>(nullptr, p.rows, sites, adapter.data(), dt.data(), dx_gpu.data());
+  low_rank_back_in<T>(nullptr, p.rows, projections, adapter.data(), dt.data(), dx_gpu.data());
   CHECK(relative_error(dx_gpu.host(), p.dx(exact(dt_host), exact(dx))) < rounding<T>);
 }
 
@@ -59,25 +60,25 @@ template <class T>
 void check_gradients(const Problem& p) {
   const DeviceArray<float> factors(p.factors);
   const DeviceArray<std::int32_t> adapter(p.adapter);
-  const LowRankSites sites = p.on_gpu(factors.data(), nullptr);
+  const LowRankProjections projections = p.on_gpu(factors.data(), nullptr);
   auto x = random_values(5, p.rows.count() * p.in), dy = random_values(6, p.rows.count() * p.y_stride);
   for (std::size_t row = 0; row < p.rows.count(); ++row)
     if (p.adapter[row] < 0) {
       std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(row * p.in), p.in, not_a_number);
       std::fill_n(dy.begin() + static_cast<std::ptrdiff_t>(row * p.y_stride), p.y_stride, not_a_number);
     }
-  const auto t = random_values(7, p.rows.count() * sites.t_width);
-  const auto dt = random_values(8, p.rows.count() * sites.t_width);
+  const auto t = random_values(7, p.rows.count() * projections.t_width);
+  const auto dt = random_values(8, p.rows.count() * projections.t_width);
   const DeviceArray<T> x_gpu(as<T>(x)), dy_gpu(as<T>(dy));
   const DeviceArray<float> t_gpu(t), dt_gpu(dt);
-  const std::size_t floats = low_rank_gradients_workspace(p.rows, sites, p.adapters);
+  const std::size_t floats = low_rank_gradients_workspace(p.rows, projections, p.adapters);
   const auto compute = [&] {
     DeviceArray<float> out(p.adapters * p.stride), workspace(floats);
-    std::vector<LowRankGradient> to(sites.count);
-    for (std::uint32_t s = 0; s < sites.count; ++s)
+    std::vector<LowRankGradient> to(projections.count);
+    for (std::uint32_t s = 0; s < projections.count; ++s)
       if (!p.specs[s].by_probe) to[s] = {out.data() + p.a_at[s], out.data() + p.b_at[s], p.stride};
     low_rank_gradients<T>(nullptr, {.rows = p.rows,
-                                    .sites = sites,
+                                    .projections = projections,
                                     .adapters = p.adapters,
                                     .adapter = adapter.data(),
                                     .x = x_gpu.data(),
@@ -85,7 +86,7 @@ void check_gradients(const Problem& p) {
                                     .dy = dy_gpu.data(),
                                     .dy_stride = p.y_stride,
                                     .dt = dt_gpu.data(),
-                                    .gradient_of_site = to.data(),
+                                    .gradient_of_projection = to.data(),
                                     .workspace = workspace.data()});
     return out.host();
   };
@@ -96,7 +97,7 @@ void check_gradients(const Problem& p) {
   // what lies before the first factor and at by-probe sites belongs to nobody
   for (std::uint32_t i = 0; i < p.adapters; ++i) {
     std::fill_n(got.begin() + static_cast<std::ptrdiff_t>(i * p.stride), p.shift, 0.0F);
-    for (std::uint32_t s = 0; s < sites.count; ++s)
+    for (std::uint32_t s = 0; s < projections.count; ++s)
       if (p.specs[s].by_probe)
         std::fill_n(got.begin() + static_cast<std::ptrdiff_t>(i * p.stride + p.a_at[s]),
                     std::size_t{p.specs[s].rank} * (p.in + p.specs[s].out), 0.0F);

@@ -6,7 +6,7 @@
 
 #include "../catch.hpp"
 #include "device.hpp"
-#include "low_rank_sites.hpp"
+#include "low_rank_projections.hpp"
 #include "rows_cases.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
@@ -17,7 +17,7 @@ namespace cpu = zofo::tensor::cpu;
 
 namespace {
 
-double silu_slope(double x) {
+double silu_derivative(double x) {
   const double sigma = 1.0 / (1.0 + std::exp(-x));
   return sigma * (1.0 + x * (1.0 - sigma));
 }
@@ -31,7 +31,7 @@ std::vector<double> activation_gradient(Activation kind, const std::vector<doubl
       continue;
     }
     const std::size_t gate = i / ffn * 2 * ffn + i % ffn;
-    d[gate] = dy[i] * pre[gate + ffn] * silu_slope(pre[gate]);
+    d[gate] = dy[i] * pre[gate + ffn] * silu_derivative(pre[gate]);
     d[gate + ffn] = dy[i] * silu(pre[gate]);
   }
   return d;
@@ -49,7 +49,7 @@ TEST_CASE("swiglu and its gradient equal the CPU's", "[cuda]") {
                             .rows = rows,
                             .ffn = ffn,
                             .pre = pre.gpu.data(),
-                            .keep_pre = false,
+                            .save_pre = false,
                             .y = y.data()});
   activate_backward<float>(nullptr, {.kind = Activation::swiglu,
                                      .rows = rows,
@@ -76,7 +76,7 @@ TEMPLATE_TEST_CASE("activations equal their formula", "[cuda]", float, bf16) {
       DeviceArray<TestType> y(rows.count() * ffn);
       activate<TestType>(
           nullptr,
-          {.kind = kind, .rows = rows, .ffn = ffn, .pre = pre.gpu.data(), .keep_pre = false, .y = y.data()});
+          {.kind = kind, .rows = rows, .ffn = ffn, .pre = pre.gpu.data(), .save_pre = false, .y = y.data()});
       CHECK(relative_error(y.host(), activated(kind, pre.exact, ffn)) < limit<TestType>);
       // In place, as a pass without a use for `pre` does.
       activate_backward<TestType>(nullptr, {.kind = kind,
@@ -98,11 +98,11 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
       const std::size_t n = rows.count() * ffn * inputs_of(kind);
       const auto adapter = adapters_of(rows.tokens, 2);
       const DeviceArray<std::int32_t> adapter_gpu(adapter);
-      std::vector<SiteShape> shapes{{rank, 16, ffn, 0, false, false, 0.5F},
-                                    {2, 16, ffn, 0, true, true, 0.5F}};
+      std::vector<ProjectionShape> shapes{{rank, 16, ffn, 0, false, false, 0.5F},
+                                          {2, 16, ffn, 0, true, true, 0.5F}};
       if (kind == Activation::swiglu) shapes.push_back({rank, 16, ffn, ffn, false, false, 0.5F});
-      const TestSites sites(shapes, 2, 90);
-      const Both<float> t(23, rows.count() * sites.t_width());
+      const TestProjections projections(shapes, 2, 90);
+      const Both<float> t(23, rows.count() * projections.t_width());
       Both<TestType> pre(24, n, 2.0F), unkept(24, n, 2.0F);
       DeviceArray<TestType> y(rows.count() * ffn), y_unkept(rows.count() * ffn);
       const auto call = [&](Both<TestType>& from, bool keep, TestType* to) {
@@ -110,14 +110,14 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
                                      .rows = rows,
                                      .ffn = ffn,
                                      .pre = from.gpu.data(),
-                                     .products = {sites.on_gpu(), adapter_gpu.data(), t.gpu.data()},
-                                     .keep_pre = keep,
+                                     .products = {projections.on_gpu(), adapter_gpu.data(), t.gpu.data()},
+                                     .save_pre = keep,
                                      .y = to});
       };
       call(pre, true, y.data());
       call(unkept, false, y_unkept.data());
       auto raised = pre.exact;
-      sites.add_products(rows, adapter, t.host, raised, ffn * inputs_of(kind));
+      projections.add_products(rows, adapter, t.host, raised, ffn * inputs_of(kind));
       const auto kept = pre.gpu.host();
       CHECK(relative_error(kept, raised) < limit<TestType>);
       CHECK(relative_error(y.host(), activated(kind, wide(kept), ffn)) < limit<TestType>);
@@ -135,7 +135,7 @@ TEST_CASE("relu may be done in place, and keeps a NaN", "[cuda]") {
                             .rows = {2, 1},
                             .ffn = 8,
                             .pre = x.data(),
-                            .keep_pre = false,
+                            .save_pre = false,
                             .y = x.data()});
   const auto y = x.host();
   for (std::size_t i = 0; i < 16; ++i)
@@ -151,19 +151,20 @@ TEMPLATE_TEST_CASE("activate_backward first raises its gradient", "[cuda]", floa
     const std::uint32_t ffn = 520;
     const auto adapter = adapters_of(rows.tokens, 2);
     const DeviceArray<std::int32_t> adapter_gpu(adapter);
-    const TestSites sites(back_sites(ffn), 2, 100);
-    const Both<float> dt(26, rows.count() * sites.t_width());
+    const TestProjections projections(back_projections(ffn), 2, 100);
+    const Both<float> dt(26, rows.count() * projections.t_width());
     const Both<TestType> pre(27, rows.count() * ffn * inputs_of(kind), 3.0F), dy(28, rows.count() * ffn);
     DeviceArray<TestType> d(rows.count() * ffn * inputs_of(kind));
-    activate_backward<TestType>(nullptr, {.kind = kind,
-                                          .rows = rows,
-                                          .ffn = ffn,
-                                          .pre = pre.gpu.data(),
-                                          .dy = dy.gpu.data(),
-                                          .products = {sites.on_gpu(), adapter_gpu.data(), dt.gpu.data()},
-                                          .d_pre = d.data()});
+    activate_backward<TestType>(nullptr,
+                                {.kind = kind,
+                                 .rows = rows,
+                                 .ffn = ffn,
+                                 .pre = pre.gpu.data(),
+                                 .dy = dy.gpu.data(),
+                                 .products = {projections.on_gpu(), adapter_gpu.data(), dt.gpu.data()},
+                                 .d_pre = d.data()});
     auto raised = dy.exact;
-    sites.add_back(rows, adapter, dt.host, raised, ffn);
+    projections.add_back(rows, adapter, dt.host, raised, ffn);
     CHECK(relative_error(d.host(), activation_gradient(kind, pre.exact, raised, ffn)) < limit<TestType>);
   }
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "device.hpp"
-#include "low_rank_sites.hpp"
+#include "low_rank_projections.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
 
 namespace zofo::tensor::cuda::rows_cases {
@@ -50,14 +50,14 @@ inline std::vector<std::int32_t> adapters_of(std::size_t tokens, std::int32_t ad
 }
 
 /// Sites whose products end in a row of `width`: adapters' of rank 8, odd ranks, and a probe's.
-inline std::vector<SiteShape> row_sites(std::uint32_t width) {
+inline std::vector<ProjectionShape> row_projections(std::uint32_t width) {
   return {{8, 16, width, 0, false, false, 0.5F},
           {3, 16, width, 0, false, false, 1.5F},
           {2, 16, width, 0, true, true, 0.7F},
           {12, 16, width, 0, true, false, 0.3F}};
 }
 /// The same with their inputs in a row of `width`.
-inline std::vector<SiteShape> back_sites(std::uint32_t width) {
+inline std::vector<ProjectionShape> back_projections(std::uint32_t width) {
   return {{8, width, 16, 0, false, false, 0.5F},
           {3, width, 16, 0, false, false, 1.5F},
           {5, width, 16, 0, true, true, 0.7F}};

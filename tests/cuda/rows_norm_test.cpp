@@ -5,7 +5,7 @@
 
 #include "../catch.hpp"
 #include "device.hpp"
-#include "low_rank_sites.hpp"
+#include "low_rank_projections.hpp"
 #include "rows_cases.hpp"
 #include "zofo/core/error_type.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
@@ -132,8 +132,8 @@ TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", fl
       const Rows rows{11, 2};  // the second probe starts inside a group of four rows
       const auto adapter = adapters_of(rows.tokens, 2);
       const DeviceArray<std::int32_t> adapter_gpu(adapter);
-      const TestSites sites(row_sites(width), 2, 50);
-      const Both<float> t(4, rows.count() * sites.t_width());
+      const TestProjections projections(row_projections(width), 2, 50);
+      const Both<float> t(4, rows.count() * projections.t_width());
       Both<TestType> h(5, rows.count() * width, 2.0F);
       const Both<TestType> gain(6, 2 * width), bias(7, 2 * width);
       DeviceArray<TestType> x(rows.count() * width);
@@ -141,13 +141,13 @@ TEMPLATE_TEST_CASE("norm first adds the products that are pending", "[cuda]", fl
                                .rows = rows,
                                .width = width,
                                .h = h.gpu.data(),
-                               .products = {sites.on_gpu(), adapter_gpu.data(), t.gpu.data()},
+                               .products = {projections.on_gpu(), adapter_gpu.data(), t.gpu.data()},
                                .gain = {gain.gpu.data(), width},
                                .bias = {bias.gpu.data(), width},
                                .eps = eps,
                                .x = x.data()});
       auto expected = h.exact;
-      sites.add_products(rows, adapter, t.host, expected, width);
+      projections.add_products(rows, adapter, t.host, expected, width);
       const auto raised = h.gpu.host();
       INFO("width " << width);
       CHECK(relative_error(raised, expected) < limit<TestType>);
@@ -163,12 +163,12 @@ TEMPLATE_TEST_CASE("norm_backward equals its formula, added or overwritten", "[c
         const Rows rows{7, 1};
         const auto adapter = adapters_of(rows.tokens, 2);
         const DeviceArray<std::int32_t> adapter_gpu(adapter);
-        const TestSites sites(back_sites(width), 2, 60);
-        const Both<float> dt(8, rows.count() * sites.t_width());
+        const TestProjections projections(back_projections(width), 2, 60);
+        const Both<float> dt(8, rows.count() * projections.t_width());
         const Both<TestType> h(9, rows.count() * width, 2.0F), gain(10, width), dx(11, rows.count() * width);
         Both<TestType> sum(12, rows.count() * width);
         DeviceArray<TestType> alone(rows.count() * width);
-        const LowRankSites low_rank = adapted ? sites.on_gpu() : LowRankSites{};
+        const LowRankProjections low_rank = adapted ? projections.on_gpu() : LowRankProjections{};
         const auto call = [&](bool accumulate, TestType* dh) {
           norm_backward<TestType>(nullptr, {.kind = kind,
                                             .rows = rows,
@@ -184,7 +184,7 @@ TEMPLATE_TEST_CASE("norm_backward equals its formula, added or overwritten", "[c
         call(true, sum.gpu.data());
         call(false, alone.data());
         auto raised = dx.exact;
-        if (adapted) sites.add_back(rows, adapter, dt.host, raised, width);
+        if (adapted) projections.add_back(rows, adapter, dt.host, raised, width);
         auto expected = norm_gradient(kind, rows, h.exact, width, gain.exact, raised);
         INFO("width " << width << ", adapted " << adapted);
         CHECK(relative_error(alone.host(), expected) < limit<TestType>);

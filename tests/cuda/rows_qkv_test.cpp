@@ -7,7 +7,7 @@
 
 #include "../catch.hpp"
 #include "device.hpp"
-#include "low_rank_sites.hpp"
+#include "low_rank_projections.hpp"
 #include "rows_cases.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
 #include "zofo/tensor/cuda/kernels/rows.hpp"
@@ -90,11 +90,11 @@ TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16
         const DeviceArray<std::uint32_t> position_gpu(position);
         const DeviceArray<float> cosines(tables.cosines), sines(tables.sines);
         // q and v as adapters have them, and a probe's site over them; k has none.
-        const TestSites sites({{rank, 16, heads * dim, 0, false, false, 2.0F},
-                               {rank, 16, kv * dim, (heads + kv) * dim, false, false, 2.0F},
-                               {1, 16, heads * dim, 0, true, true, 0.5F}},
-                              3, 70);
-        const Both<float> t(14, rows.count() * sites.t_width());
+        const TestProjections projections({{rank, 16, heads * dim, 0, false, false, 2.0F},
+                                           {rank, 16, kv * dim, (heads + kv) * dim, false, false, 2.0F},
+                                           {1, 16, heads * dim, 0, true, true, 0.5F}},
+                                          3, 70);
+        const Both<float> t(14, rows.count() * projections.t_width());
         Both<TestType> qkv(15, rows.count() * stride);
         PackedTokens packed;
         packed.position = position_gpu.data();
@@ -104,11 +104,11 @@ TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16
                               .position = packed.position,
                               .rotation = {(heads + kv) * dim, dim, rotary ? cosines.data() : nullptr,
                                            rotary ? sines.data() : nullptr, 1.0F},
-                              .products = {sites.on_gpu(), packed.adapter, t.gpu.data()},
+                              .products = {projections.on_gpu(), packed.adapter, t.gpu.data()},
                               .stride = stride,
                               .qkv = qkv.gpu.data()});
         auto expected = qkv.exact;
-        sites.add_products(rows, adapter, t.host, expected, stride);
+        projections.add_products(rows, adapter, t.host, expected, stride);
         if (rotary) turn(rows, expected, stride, heads + kv, dim, position, tables, 1.0);
         INFO("dim " << dim << ", rotary " << rotary << ", rank " << rank);
         CHECK(relative_error(qkv.gpu.host(), expected) < limit<TestType>);
@@ -149,25 +149,25 @@ TEMPLATE_TEST_CASE("a long batch is walked in groups of rows", "[cuda]", float, 
   auto adapter = adapters_of(rows.tokens, 3);
   for (std::size_t i = 5000; i < 9000; ++i) adapter[i] = 1;
   const DeviceArray<std::int32_t> adapter_gpu(adapter);
-  const TestSites sites({{8, 16, width, 0, false, false, 2.0F}}, 3, 80);
-  const Both<float> t(17, rows.count() * sites.t_width());
+  const TestProjections projections({{8, 16, width, 0, false, false, 2.0F}}, 3, 80);
+  const Both<float> t(17, rows.count() * projections.t_width());
   Both<TestType> qkv(18, rows.count() * width), pre(18, rows.count() * width);
   PackedTokens packed;
   packed.adapter = adapter_gpu.data();
   finish_qkv<TestType>(nullptr, {.rows = rows,
-                                 .products = {sites.on_gpu(), packed.adapter, t.gpu.data()},
+                                 .products = {projections.on_gpu(), packed.adapter, t.gpu.data()},
                                  .stride = width,
                                  .qkv = qkv.gpu.data()});
   auto expected = qkv.exact;
-  sites.add_products(rows, adapter, t.host, expected, width);
+  projections.add_products(rows, adapter, t.host, expected, width);
   CHECK(relative_error(qkv.gpu.host(), expected) < limit<TestType>);
   DeviceArray<TestType> y(rows.count() * width);
   activate<TestType>(nullptr, {.kind = Activation::relu,
                                .rows = rows,
                                .ffn = width,
                                .pre = pre.gpu.data(),
-                               .products = {sites.on_gpu(), adapter_gpu.data(), t.gpu.data()},
-                               .keep_pre = true,
+                               .products = {projections.on_gpu(), adapter_gpu.data(), t.gpu.data()},
+                               .save_pre = true,
                                .y = y.data()});
   CHECK(relative_error(pre.gpu.host(), expected) < limit<TestType>);
   CHECK(relative_error(y.host(), activated(Activation::relu, expected, width)) < limit<TestType>);
@@ -181,22 +181,22 @@ TEMPLATE_TEST_CASE("many rows and columns: adapters and low-rank probes over q, 
     std::vector<std::int32_t> adapter(rows.tokens, -1);
     for (std::size_t i = 0; i < 2040; ++i) adapter[i] = i < 1000 ? 0 : i < 1500 ? 1 : i % 2 == 0 ? 1 : 2;
     const DeviceArray<std::int32_t> adapter_gpu(adapter);
-    const TestSites sites({{8, 16, q, 0, false, false, 2.0F},
-                           {8, 16, kv, q + kv, false, false, 2.0F},
-                           {rank, 16, q, 0, true, true, 0.5F},
-                           {rank, 16, kv, q, true, true, 0.5F},
-                           {rank, 16, kv, q + kv, true, true, 0.5F}},
-                          3, 85);
-    const Both<float> t(31, rows.count() * sites.t_width());
+    const TestProjections projections({{8, 16, q, 0, false, false, 2.0F},
+                                       {8, 16, kv, q + kv, false, false, 2.0F},
+                                       {rank, 16, q, 0, true, true, 0.5F},
+                                       {rank, 16, kv, q, true, true, 0.5F},
+                                       {rank, 16, kv, q + kv, true, true, 0.5F}},
+                                      3, 85);
+    const Both<float> t(31, rows.count() * projections.t_width());
     Both<TestType> qkv(32, rows.count() * stride), pre(32, rows.count() * stride);
     PackedTokens packed;
     packed.adapter = adapter_gpu.data();
     finish_qkv<TestType>(nullptr, {.rows = rows,
-                                   .products = {sites.on_gpu(), packed.adapter, t.gpu.data()},
+                                   .products = {projections.on_gpu(), packed.adapter, t.gpu.data()},
                                    .stride = stride,
                                    .qkv = qkv.gpu.data()});
     auto expected = qkv.exact;
-    sites.add_products(rows, adapter, t.host, expected, stride);
+    projections.add_products(rows, adapter, t.host, expected, stride);
     INFO("rank " << rank);
     CHECK(relative_error(qkv.gpu.host(), expected) < limit<TestType>);
     // In place, as a pass without a use for `pre` does.
@@ -204,8 +204,8 @@ TEMPLATE_TEST_CASE("many rows and columns: adapters and low-rank probes over q, 
                                  .rows = rows,
                                  .ffn = stride,
                                  .pre = pre.gpu.data(),
-                                 .products = {sites.on_gpu(), adapter_gpu.data(), t.gpu.data()},
-                                 .keep_pre = false,
+                                 .products = {projections.on_gpu(), adapter_gpu.data(), t.gpu.data()},
+                                 .save_pre = false,
                                  .y = pre.gpu.data()});
     CHECK(relative_error(pre.gpu.host(), activated(Activation::relu, wide(qkv.gpu.host()), stride)) == 0.0);
   }
@@ -216,22 +216,22 @@ TEST_CASE("a diverged adapter spoils no other row that shares its tile", "[cuda]
   const std::uint32_t width = 136;
   const auto adapter = adapters_of(rows.tokens, 2);
   const DeviceArray<std::int32_t> adapter_gpu(adapter);
-  const TestSites sites({{8, 16, width, 0, false, false, 2.0F}}, 1, 95);  // with other factors below
-  LowRankSites list = sites.on_gpu();
-  const std::size_t stride = list.site[0].stride;
+  const TestProjections projections({{8, 16, width, 0, false, false, 2.0F}}, 1,
+                                    95);  // with other factors below
+  LowRankProjections list = projections.on_gpu();
+  const std::size_t stride = list.projection[0].stride;
   auto factors = random_values(96, 2 * stride);
   std::fill(factors.begin() + static_cast<std::ptrdiff_t>(stride), factors.end(), NAN);
   const DeviceArray<float> factors_gpu(factors);
-  list.site[0].a = factors_gpu.data();
-  list.site[0].b = factors_gpu.data() + 8 * 16;
-  const Both<float> t(33, rows.count() * sites.t_width());
+  list.projection[0].a = factors_gpu.data();
+  list.projection[0].b = factors_gpu.data() + 8 * 16;
+  const Both<float> t(33, rows.count() * projections.t_width());
   Both<bf16> y(34, rows.count() * width);
   PackedTokens packed;
   packed.adapter = adapter_gpu.data();
-  finish_qkv<bf16>(nullptr, {.rows = rows,
-                             .products = {list, packed.adapter, t.gpu.data()},
-                             .stride = width,
-                             .qkv = y.gpu.data()});
+  finish_qkv<bf16>(
+      nullptr,
+      {.rows = rows, .products = {list, packed.adapter, t.gpu.data()}, .stride = width, .qkv = y.gpu.data()});
   const auto got = wide(y.gpu.host());
   for (std::size_t r = 0; r < rows.count(); ++r)
     for (std::size_t i = 0; i < width; ++i) CHECK(std::isnan(got[r * width + i]) == (adapter[r] == 1));

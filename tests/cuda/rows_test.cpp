@@ -16,7 +16,8 @@ using namespace zofo::tensor::cuda::rows_cases;
 namespace {
 
 template <class T>
-void check_embedding(Distribution distribution, std::uint32_t low_rank, bool with_positions, bool in_two = false) {
+void check_embedding(Distribution distribution, std::uint32_t low_rank, bool with_positions,
+                     bool in_two = false) {
   const Rows rows{5, 2};
   const std::uint32_t width = 136, vocab = 11,
                       places = 9;  // several blocks of 128 signs, none at their start
@@ -62,7 +63,8 @@ void check_embedding(Distribution distribution, std::uint32_t low_rank, bool wit
     const ProbeArgument& p = probes[r / rows.tokens];
     std::vector<float> z(width, 0.0F);
     const zofo::Direction direction{p.seed, p.step, p.query};
-    if (low_rank == 0 && distribution == Distribution::gaussian) zofo::normals(direction, stream, row * width, z.data(), width);
+    if (low_rank == 0 && distribution == Distribution::gaussian)
+      zofo::normals(direction, stream, row * width, z.data(), width);
     if (low_rank == 0 && distribution == Distribution::rademacher)
       zofo::rademacher(direction, stream, row * width, z.data(), width);
     const float* const u = factor.data() + r / rows.tokens * factors + factor_at;
@@ -130,5 +132,5 @@ TEST_CASE("no rows, no launch", "[cuda]") {
   CHECK_NOTHROW(norm<float>(nullptr, {.kind = Norm::rms, .rows = none, .width = 8, .eps = eps}));
   CHECK_NOTHROW(gather_rows<float>(nullptr, none, 8, nullptr, 0, nullptr, nullptr));
   CHECK_NOTHROW(
-      activate<float>(nullptr, {.kind = Activation::relu, .rows = none, .ffn = 8, .keep_pre = false}));
+      activate<float>(nullptr, {.kind = Activation::relu, .rows = none, .ffn = 8, .save_pre = false}));
 }

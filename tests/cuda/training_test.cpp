@@ -19,12 +19,12 @@ namespace {
 
 RunOptions fifty_steps(Method method) {
   RunOptions options = preset(method);
-  options.steps = 50;
+  options.max_steps = 50;
   options.inner_steps = 2;
-  options.batch = 4;
-  options.queries = 2;
-  options.theta_rate = 1e-4;
-  options.lower_rate = options.upper_rate = 5e-3;
+  options.batch_size = 4;
+  options.num_directions = 2;
+  options.zo_learning_rate = 1e-4;
+  options.lower_learning_rate = options.upper_learning_rate = 5e-3;
   options.curve_points = 0;
   return options;
 }
@@ -120,7 +120,7 @@ TEST_CASE("deterministic runs on the GPU give the same numbers", "[cuda]") {
 TEST_CASE("the memory planned is the memory held", "[cuda]") {
   const testing::TinyFixture files("cuda_plan");
   RunOptions options = fifty_steps(Method::bilevel);
-  options.steps = 3;
+  options.max_steps = 3;
   CudaDevice<bf16> gpu;
   train(gpu, files, options, "run");
   const double held = static_cast<double>(gpu.context().counters().peak_bytes);

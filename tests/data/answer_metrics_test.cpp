@@ -4,10 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::data;
 
-TEST_CASE("forms of a text are those of the published scorers") {
+TEST_CASE("texts are normalised like in the published scorers") {
   // Worked out by hand from evaluate-v1.1.py and drop_eval.py.
   CHECK(squad_form("The  Cat's, an APPLE-pie!") == "cats applepie");
   CHECK(squad_form("theatre; anthem") == "theatre anthem");
@@ -23,11 +24,11 @@ TEST_CASE("F1 worked out by hand") {
   // Two spans, one of them right, the other without a common word: (1 + 0) / 2.
   const std::vector<std::string> given{"Ann", "Bo"}, wanted{"Cy", "Ann"};
   CHECK(drop_score(given, wanted).f1 == Approx(0.5));
-  // A number that is not met makes all words worth nothing.
+  // Without the reference's number the score is 0.
   CHECK(answer_score(AnswerRule::drop, "3 field goals", std::vector<std::string>{"4 field goals"}).f1 == 0.0);
 }
 
-TEST_CASE("answers score as an independent program scores them") {
+TEST_CASE("scores equal those of an independent program") {
   // tests/golden/generators/answers.py
   std::ifstream file(std::string(ZOFO_SOURCE_DIR) + "/tests/golden/answers.json");
   REQUIRE(file.good());

@@ -1,28 +1,29 @@
 #include "zofo/data/jsonl.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
 using zofo::data::read_jsonl;
 
-TEST_CASE("rows keep their values and know their lines") {
+TEST_CASE("lines keep their values and their numbers") {
   const TemporaryFolder folder;
-  // A mark of byte order, blank lines, CRLF and a last line without its end are all met in the wild.
+  // A byte order mark, blank lines, CRLF, and a last line without a line end.
   const auto file = folder.write(
       "a.jsonl", "\xEF\xBB\xBF{\"t\": \"caf\xC3\xA9 \\u00e9\\n\"}\r\n\n  \t\r\n{\"n\": 3, \"b\": true}");
-  const auto rows = read_jsonl(file);
-  REQUIRE(rows.size() == 2);
-  CHECK(rows[0].line == 1);
-  CHECK(rows[1].line == 4);
-  CHECK(rows[0].text("t") == "caf\xC3\xA9 \xC3\xA9\n");
-  CHECK(rows[1].text("n") == "3");
-  CHECK(rows[1].text("b") == "true");
-  CHECK(rows[1].place() == file.string() + ":4");
+  const auto lines = read_jsonl(file);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].line == 1);
+  CHECK(lines[1].line == 4);
+  CHECK(lines[0].text("t") == "caf\xC3\xA9 \xC3\xA9\n");
+  CHECK(lines[1].text("n") == "3");
+  CHECK(lines[1].text("b") == "true");
+  CHECK(lines[1].location() == file.string() + ":4");
 }
 
-TEST_CASE("a broken line is named") {
+TEST_CASE("the error of a broken line names it") {
   const TemporaryFolder folder;
   const std::string good = "{\"a\": 1}\n";
   const std::string broken = GENERATE(
@@ -35,19 +36,19 @@ TEST_CASE("a broken line is named") {
   CHECK(message.size() < file.string().size() + 300);
 }
 
-TEST_CASE("a long broken line is not quoted whole") {
+TEST_CASE("the error of a long broken line does not contain all of it") {
   const TemporaryFolder folder;
   const auto file = folder.write("a.jsonl", "{\"a\": \"" + std::string(100'000, 'x'));
   CHECK(message_of([&] { read_jsonl(file); }).size() < file.string().size() + 300);
 }
 
-TEST_CASE("deep nesting is an error of the row, not of the stack") {
+TEST_CASE("deep nesting is an error of the line, not a stack overflow") {
   const TemporaryFolder folder;
   const auto file = folder.write("a.jsonl", std::string(1'000'000, '[') + "\n");
   CHECK_THAT(message_of([&] { read_jsonl(file); }), StartsWith(file.string() + ":1: "));
 }
 
-TEST_CASE("invalid UTF-8 is rejected with its place") {
+TEST_CASE("invalid UTF-8 is refused with its location") {
   const TemporaryFolder folder;
   // The classes of ill-formed sequences of the Unicode standard, table 3-7.
   const std::string bad = GENERATE(as<std::string>{}, "\x80", "\xC0\xAF", "\xC3", "\xE0\x80\x80",
@@ -55,14 +56,14 @@ TEST_CASE("invalid UTF-8 is rejected with its place") {
   const auto file = folder.write("a.jsonl", "{\"a\": 1}\n{\"a\": \"" + bad + "\"}\n");
   const std::string message = message_of([&] { read_jsonl(file); });
   CHECK_THAT(message, StartsWith(file.string() + ":2: ") && ContainsSubstring("invalid UTF-8"));
-  // An escaped lone surrogate is no text either; bytes outside strings are broken JSON.
+  // An escaped lone surrogate is invalid too; such bytes outside strings are broken JSON.
   CHECK_THROWS_AS(read_jsonl(folder.write("b.jsonl", "{\"a\": \"\\ud800\"}\n")), zofo::Error);
   const std::string outside = message_of([&] { read_jsonl(folder.write("c.jsonl", bad + "\n")); });
   CHECK(std::all_of(outside.begin(), outside.end(),
                     [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
 }
 
-TEST_CASE("files without rows and files that are none are errors") {
+TEST_CASE("files without lines and paths that are not files are errors") {
   const TemporaryFolder folder;
   CHECK_THAT(message_of([&] { read_jsonl(folder.write("empty.jsonl", "")); }),
              ContainsSubstring("empty.jsonl: empty"));
@@ -72,10 +73,10 @@ TEST_CASE("files without rows and files that are none are errors") {
   CHECK_THAT(message_of([&] { read_jsonl(folder.path()); }), ContainsSubstring("is a folder"));
 }
 
-TEST_CASE("a field that is missing or no text is named") {
-  const zofo::data::Row row{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
-  CHECK(message_of([&] { row.text("d"); }) == "f.jsonl:7: no field 'd'; fields there: 'a', 'b', 'c'");
-  CHECK_THAT(message_of([&] { row.text("a"); }), ContainsSubstring("f.jsonl:7: field 'a' is null"));
-  CHECK_THAT(message_of([&] { row.text("b"); }), ContainsSubstring("is array"));
-  CHECK_THAT(message_of([&] { row.text("c"); }), ContainsSubstring("is object"));
+TEST_CASE("the error of a field that is missing or not a text names it") {
+  const zofo::data::JsonLine line{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
+  CHECK(message_of([&] { line.text("d"); }) == "f.jsonl:7: no field 'd'; its fields are 'a', 'b', 'c'");
+  CHECK_THAT(message_of([&] { line.text("a"); }), ContainsSubstring("f.jsonl:7: field 'a' is null"));
+  CHECK_THAT(message_of([&] { line.text("b"); }), ContainsSubstring("is array"));
+  CHECK_THAT(message_of([&] { line.text("c"); }), ContainsSubstring("is object"));
 }

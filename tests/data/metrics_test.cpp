@@ -1,5 +1,8 @@
 #include "zofo/data/metrics.hpp"
 
+#include <cmath>
+#include <vector>
+
 #include "catch.hpp"
 #include "zofo/core/error.hpp"
 
@@ -12,7 +15,7 @@ TEST_CASE("accuracy and macro-F1 of a confusion matrix worked out by hand") {
   CHECK(macro_f1(labels, predictions, 3) == Approx((2.0 / 3 + 2.0 / 5 + 0) / 3));
 }
 
-TEST_CASE("classes that do not occur do not count") {
+TEST_CASE("classes that do not occur are ignored") {
   const std::vector<int> labels{0, 1}, predictions{0, 1};
   CHECK(macro_f1(labels, predictions, 5) == Approx(1.0));
   const std::vector<int> always{0, 0};
@@ -27,19 +30,19 @@ TEST_CASE("balanced accuracy is the mean of the classes' recalls") {
   CHECK_THROWS_AS(balanced_accuracy(labels, predictions, 2), zofo::Error);
 }
 
-TEST_CASE("a spread is mean, deviation of a sample, and range") {
-  const Spread s = spread(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
+TEST_CASE("a summary is mean, standard deviation of a sample, and range") {
+  const Summary s = summary(std::vector<double>{2, 4, 4, 4, 5, 5, 7, 9});
   CHECK(s.mean == Approx(5));
-  CHECK(s.deviation == Approx(std::sqrt(32.0 / 7)));
+  CHECK(s.standard_deviation == Approx(std::sqrt(32.0 / 7)));
   CHECK(s.low == 2);
   CHECK(s.high == 9);
-  CHECK(spread(std::vector<double>{3}).deviation == 0);
-  CHECK_THROWS_AS(spread({}), zofo::Error);
+  CHECK(summary(std::vector<double>{3}).standard_deviation == 0);
+  CHECK_THROWS_AS(summary({}), zofo::Error);
 }
 
 TEST_CASE("the mean of losses") { CHECK(mean_loss(std::vector<double>{1, 2, 6}) == Approx(3)); }
 
-TEST_CASE("metrics of nothing, of unequal lengths and of unknown classes are errors") {
+TEST_CASE("empty inputs, unequal lengths and unknown classes are errors") {
   const std::vector<int> none, one{0}, two{0, 1}, negative{-1};
   CHECK_THROWS_AS(accuracy(none, none), zofo::Error);
   CHECK_THROWS_AS(accuracy(one, two), zofo::Error);

@@ -14,54 +14,54 @@ namespace {
 const std::vector<std::string> names{" no", " yes", " maybe"};
 
 /// Labels 0, 1, 2, 0, 1, 2, …
-std::vector<int> cyclic(std::size_t rows) {
+std::vector<int> cyclic(std::size_t count) {
   std::vector<int> labels;
-  for (std::size_t i = 0; i < rows; ++i) labels.push_back(static_cast<int>(i % 3));
+  for (std::size_t i = 0; i < count; ++i) labels.push_back(static_cast<int>(i % 3));
   return labels;
 }
 
-TaskData choice_data(std::size_t rows) {
+TaskData choice_data(std::size_t count) {
   TaskData data{{"t", Template("{a}"), names, "l", {{"0", 0}, {"1", 1}, {"2", 2}}}, {}, {}};
-  for (std::size_t i = 0; i < rows; ++i)
-    data.train.push_back({"row " + std::to_string(i), static_cast<int>(i % 3), i + 1});
+  for (std::size_t i = 0; i < count; ++i)
+    data.train.push_back({"example " + std::to_string(i), static_cast<int>(i % 3), i + 1});
   return data;
 }
 
 }  // namespace
 
-TEST_CASE("shots are as many of each class, distinct, and a function of the seed") {
+TEST_CASE("shots are distinct, equally many of each class, and a function of the seed") {
   const auto labels = cyclic(30);
-  const auto chosen = balanced_shots(labels, names, 4, 9);
+  const auto chosen = sample_shots(labels, names, 4, 9);
   CHECK(std::set<std::size_t>(chosen.begin(), chosen.end()).size() == 12);
-  std::map<int, int> count;
-  for (const std::size_t row : chosen) ++count[labels.at(row)];
-  CHECK(count == std::map<int, int>{{0, 4}, {1, 4}, {2, 4}});
-  CHECK(balanced_shots(labels, names, 4, 9) == chosen);
-  CHECK(balanced_shots(labels, names, 4, 10) != chosen);
-  CHECK(balanced_shots(labels, names, 10, 0).size() == 30);
+  std::map<int, int> per_class;
+  for (const std::size_t i : chosen) ++per_class[labels.at(i)];
+  CHECK(per_class == std::map<int, int>{{0, 4}, {1, 4}, {2, 4}});
+  CHECK(sample_shots(labels, names, 4, 9) == chosen);
+  CHECK(sample_shots(labels, names, 4, 10) != chosen);
+  CHECK(sample_shots(labels, names, 10, 0).size() == 30);
 }
 
-TEST_CASE("a class with fewer rows than shots, or none, is named and counted") {
-  auto labels = cyclic(7);  // three rows of class 0, two of the others
-  CHECK(message_of([&] { balanced_shots(labels, names, 3, 0); }) ==
-        "shots = 3: class 1 (' yes') has 2 training rows");
+TEST_CASE("the error of a class with fewer examples than shots has its name and count") {
+  auto labels = cyclic(7);  // three examples of class 0, two of the others
+  CHECK(message_of([&] { sample_shots(labels, names, 3, 0); }) ==
+        "shots = 3: class 1 (' yes') has 2 training examples");
   const std::vector<int> zeros(5, 0);
-  CHECK_THAT(message_of([&] { balanced_shots(zeros, names, 1, 0); }),
-             ContainsSubstring("has 0 training rows"));
-  CHECK_THROWS_AS(balanced_shots(labels, names, 0, 0), zofo::Error);
+  CHECK_THAT(message_of([&] { sample_shots(zeros, names, 1, 0); }),
+             ContainsSubstring("has 0 training examples"));
+  CHECK_THROWS_AS(sample_shots(labels, names, 0, 0), zofo::Error);
   labels[0] = 3;
-  CHECK_THROWS_AS(balanced_shots(labels, names, 1, 0), zofo::Error);
+  CHECK_THROWS_AS(sample_shots(labels, names, 1, 0), zofo::Error);
 }
 
-TEST_CASE("demonstrations are solved training rows, and are trained on no more") {
+TEST_CASE("demonstrations are solved training examples, and are removed from training") {
   TaskData data = choice_data(12);
   take_demonstrations(data, 5, 1);
   REQUIRE(data.demonstrations.size() == 5);
   CHECK(data.train.size() == 7);
   for (const std::string& shown : data.demonstrations) {
-    const std::size_t row = std::stoul(shown.substr(4));
-    CHECK(shown == "row " + std::to_string(row) + names[row % 3]);
-    for (const Example& left : data.train) CHECK(left.prompt != "row " + std::to_string(row));
+    const std::size_t i = std::stoul(shown.substr(8));
+    CHECK(shown == "example " + std::to_string(i) + names[i % 3]);
+    for (const Example& other : data.train) CHECK(other.prompt != "example " + std::to_string(i));
   }
   TaskData again = choice_data(12), other = choice_data(12);
   take_demonstrations(again, 5, 1);
@@ -73,7 +73,7 @@ TEST_CASE("demonstrations are solved training rows, and are trained on no more")
   CHECK_THROWS_AS(take_demonstrations(again, 7, 0), zofo::Error);
 }
 
-TEST_CASE("demonstrations are cut whole, from the front, until the text fits") {
+TEST_CASE("whole demonstrations are removed from the front until the text fits") {
   const std::vector<std::string> shown{"aaaa", "bb", "c"};
   CHECK(with_demonstrations(shown, 2, "|", "prompt") == "bb|c|prompt");
   CHECK(with_demonstrations(shown, 0, "|", "prompt") == "prompt");

@@ -6,9 +6,9 @@ using namespace zofo::data;
 
 namespace {
 
-Example example(const TemporaryFolder& folder, const std::string& toml, const std::string& row) {
+Example example(const TemporaryFolder& folder, const std::string& toml, const std::string& line) {
   const Task task = Task::load(folder.write("t/task.toml", toml));
-  return examples(task, folder.write("rows.jsonl", row + "\n")).front();
+  return examples(task, folder.write("rows.jsonl", line + "\n")).front();
 }
 
 const std::string cause =
@@ -23,13 +23,13 @@ const std::string gap =
 const std::string entities =
     "kind = \"candidates\"\nprompt = \"{p}\\n{before}\"\ncandidates_field = \"e\"\nanswers_field = \"a\"\n"
     "continuation = \"{candidate}{after}\"\nmetric = \"f1\"\ngap = {field = \"q\", mark = \"@x\"}\n";
-const std::string written =
+const std::string generated =
     "kind = \"generate\"\nprompt = \"Q: {q}\\nA:\"\ncontinuation = \" {answer}\\n\"\nanswers_field = "
     "\"a.text\"\n";
 
 }  // namespace
 
-TEST_CASE("candidates come from the row, joined by a word for a value") {
+TEST_CASE("candidates are fields of the line, and values are replaced by words") {
   const TemporaryFolder folder;
   const Example made = example(
       folder, cause,
@@ -42,7 +42,7 @@ TEST_CASE("candidates come from the row, joined by a word for a value") {
   CHECK(made.label == 1);
 }
 
-TEST_CASE("a gap is filled by each candidate, and the rest is common") {
+TEST_CASE("each candidate fills the gap, and the rest is the same") {
   const TemporaryFolder folder;
   const Example made = example(
       folder, gap, R"({"s": "Ann beat Bo because _ was fast.", "o1": "Ann", "o2": "Bo", "answer": "1"})");
@@ -53,7 +53,8 @@ TEST_CASE("a gap is filled by each candidate, and the rest is common") {
   CHECK(made.label == 0);
 }
 
-TEST_CASE("candidates of a list fill a gap; any accepted answer is right; a blank goes to the continuation") {
+TEST_CASE(
+    "candidates of a list fill a gap, any accepted answer is right, and the continuation gets the blank") {
   const TemporaryFolder folder;
   const Example made =
       example(folder, entities,
@@ -66,7 +67,8 @@ TEST_CASE("candidates of a list fill a gap; any accepted answer is right; a blan
   CHECK_FALSE(made.answer_only);
 }
 
-TEST_CASE("rows without candidates train on their answer alone, and are left out aloud elsewhere") {
+TEST_CASE(
+    "examples without candidates are used only by the answer loss, and are otherwise removed with a note") {
   const TemporaryFolder folder;
   const std::string full = R"({"p": "P.", "q": "He met @x.", "e": ["A", "B"], "a": ["B"]})"
                            "\n";
@@ -82,64 +84,64 @@ TEST_CASE("rows without candidates train on their answer alone, and are left out
   CHECK(choosing.train.size() == 1);
   CHECK(choosing.validation.size() == 1);
   REQUIRE(choosing.notes.size() == 2);
-  CHECK_THAT(choosing.notes[1], ContainsSubstring("2 of 3 rows have no candidates"));
+  CHECK_THAT(choosing.notes[1], ContainsSubstring("2 of 3 examples have no candidates"));
   const TaskData answering = load("loss = \"answer\"\n" + entities);
   CHECK(answering.train.size() == 2);
   CHECK(answering.validation.size() == 1);
   folder.write("t/validation.jsonl", bare);
-  CHECK_THAT(message_of([&] { load(entities); }), ContainsSubstring("none of its 1 rows has candidates"));
+  CHECK_THAT(message_of([&] { load(entities); }), ContainsSubstring("none of its 1 examples has candidates"));
 }
 
-TEST_CASE("a written answer has references, and the first is what is learned") {
+TEST_CASE("a generated answer has references, and the first is the training target") {
   const TemporaryFolder folder;
-  const Example made = example(folder, written, R"({"q": "who?", "a": {"text": ["Ann", "Ann Lee"]}})");
+  const Example made = example(folder, generated, R"({"q": "who?", "a": {"text": ["Ann", "Ann Lee"]}})");
   CHECK(made.prompt == "Q: who?\nA:");
   CHECK(made.continuations.front().text == " Ann\n");
   CHECK(made.references == std::vector<std::string>{"Ann", "Ann Lee"});
 }
 
-TEST_CASE("bad rows of these kinds name file and line") {
+TEST_CASE("errors of lines of these kinds name file and number") {
   const TemporaryFolder folder;
-  const auto said = [&](const std::string& toml, const std::string& row) {
-    const std::string text = message_of([&] { example(folder, toml, row); });
+  const auto refused = [&](const std::string& toml, const std::string& line) {
+    const std::string text = message_of([&] { example(folder, toml, line); });
     CHECK_THAT(text, ContainsSubstring("rows.jsonl:1: "));
     return text;
   };
-  CHECK_THAT(said(gap, R"({"s": "no mark", "o1": "A", "o2": "B", "answer": "1"})"),
+  CHECK_THAT(refused(gap, R"({"s": "no mark", "o1": "A", "o2": "B", "answer": "1"})"),
              ContainsSubstring("has no '_'"));
-  CHECK_THAT(said(gap, R"({"s": "_ _", "o1": "A", "o2": "B", "answer": "1"})"),
+  CHECK_THAT(refused(gap, R"({"s": "_ _", "o1": "A", "o2": "B", "answer": "1"})"),
              ContainsSubstring("more than once"));
-  CHECK_THAT(said(gap, R"({"s": "ends with _", "o1": "A", "o2": "B", "answer": "1"})"),
+  CHECK_THAT(refused(gap, R"({"s": "ends with _", "o1": "A", "o2": "B", "answer": "1"})"),
              ContainsSubstring("continuation is blank"));
-  CHECK_THAT(said(cause, R"({"premise": "P", "c1": "a", "c2": "b", "question": "why", "label": 0})"),
+  CHECK_THAT(refused(cause, R"({"premise": "P", "c1": "a", "c2": "b", "question": "why", "label": 0})"),
              ContainsSubstring("'why'") && ContainsSubstring("'cause', 'effect'"));
-  CHECK_THAT(said(entities, R"({"p": "P", "q": "@x.", "e": ["A"], "a": ["B"]})"),
+  CHECK_THAT(refused(entities, R"({"p": "P", "q": "@x.", "e": ["A"], "a": ["B"]})"),
              ContainsSubstring("none of the answers"));
-  CHECK_THAT(said(entities, R"({"p": "P", "q": "@x.", "e": [["A"]], "a": ["B"]})"),
+  CHECK_THAT(refused(entities, R"({"p": "P", "q": "@x.", "e": [["A"]], "a": ["B"]})"),
              ContainsSubstring("holds array"));
-  CHECK_THAT(said(written, R"({"q": "who?", "a": {"text": []}})"), ContainsSubstring("no answer"));
-  CHECK_THAT(said(written, R"({"q": "who?", "a": "Ann"})"), ContainsSubstring("no field 'text' in 'a'"));
+  CHECK_THAT(refused(generated, R"({"q": "who?", "a": {"text": []}})"), ContainsSubstring("no answer"));
+  CHECK_THAT(refused(generated, R"({"q": "who?", "a": "Ann"})"), ContainsSubstring("no field 'text' in 'a'"));
 }
 
-TEST_CASE("a task file of a kind is held to that kind") {
+TEST_CASE("keys of other kinds are errors") {
   const TemporaryFolder folder;
-  const auto said = [&](const std::string& toml) {
+  const auto refused = [&](const std::string& toml) {
     return message_of([&] { Task::load(folder.write("task.toml", toml)); });
   };
-  CHECK_THAT(said("options = [\"a\", \"b\"]\n" + written), ContainsSubstring("options: has no meaning"));
-  CHECK_THAT(said("loss = \"options\"\n" + written), ContainsSubstring("loss: must be \"answer\""));
-  CHECK_THAT(said("metric = \"accuracy\"\n" + written),
+  CHECK_THAT(refused("options = [\"a\", \"b\"]\n" + generated), ContainsSubstring("options: has no meaning"));
+  CHECK_THAT(refused("loss = \"options\"\n" + generated), ContainsSubstring("loss: must be \"answer\""));
+  CHECK_THAT(refused("metric = \"accuracy\"\n" + generated),
              ContainsSubstring("metric: must be exact_match or f1"));
-  CHECK_THAT(said("metric = \"f1\"\n" + cause), ContainsSubstring("answers_field must be given"));
-  CHECK_THAT(said("score = \"max\"\n" + cause),
+  CHECK_THAT(refused("metric = \"f1\"\n" + cause), ContainsSubstring("answers_field must be given"));
+  CHECK_THAT(refused("score = \"max\"\n" + cause),
              ContainsSubstring("score = \"max\": must be one of sum, mean"));
-  CHECK_THAT(said("candidates_field = \"e\"\n" + cause),
+  CHECK_THAT(refused("candidates_field = \"e\"\n" + cause),
              ContainsSubstring("one of candidates and candidates_field"));
-  CHECK_THAT(said("kind = \"other\"\n"), ContainsSubstring("must be one of choice, candidates, generate"));
-  CHECK_THAT(said("gapp = 1\n" + gap), ContainsSubstring("task.toml:1: unknown key 'gapp'"));
+  CHECK_THAT(refused("kind = \"other\"\n"), ContainsSubstring("must be one of choice, candidates, generate"));
+  CHECK_THAT(refused("gapp = 1\n" + gap), ContainsSubstring("task.toml:1: unknown key 'gapp'"));
 }
 
-TEST_CASE("templates word one task in several ways") {
+TEST_CASE("one task has several templates") {
   const TemporaryFolder folder;
   const std::string toml =
       "prompt = \"{t} It was\"\noptions = [\" bad\", \" good\"]\nlabel_field = \"l\"\nlabel_map = {0 = 0, 1 "
@@ -149,12 +151,12 @@ TEST_CASE("templates word one task in several ways") {
   const auto file = folder.write("task.toml", toml);
   CHECK(Task::load(file).template_names == std::vector<std::string>{"default", "short", "asked"});
   CHECK(Task::load(file).prompt.text() == "{t} It was");
-  CHECK(Task::load(file, "short").options.at(1) == " good");
-  CHECK(Task::load(file, "asked").options.at(1) == "Yes");
+  CHECK(Task::load(file, "short").choices.at(1) == " good");
+  CHECK(Task::load(file, "asked").choices.at(1) == "Yes");
   CHECK_THAT(message_of([&] { Task::load(file, "none"); }),
              ContainsSubstring("must be one of default, short, asked"));
   const auto twice = folder.write("task.toml", toml + "[[templates]]\nname = \"short\"\nprompt = \"{t}\"\n");
-  CHECK_THAT(message_of([&] { Task::load(twice); }), ContainsSubstring("the name 'short' is taken"));
+  CHECK_THAT(message_of([&] { Task::load(twice); }), ContainsSubstring("the name 'short' is used twice"));
   const auto none = folder.write("task.toml", toml + "[[templates]]\nname = \"x\"\nprompt = \"t\"\n");
   CHECK_THAT(message_of([&] { Task::load(none); }),
              ContainsSubstring("template 'x'") && ContainsSubstring("must have a {field}"));

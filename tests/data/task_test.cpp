@@ -21,7 +21,7 @@ const std::string good_task =
 const std::string good_rows =
     "{\"text\": \"dull\", \"label\": \"negative\"}\n{\"text\": \"fine\", \"label\": \"positive\"}\n";
 
-/// `text` with the first `from` replaced.
+/// `text` with the first occurrence of `from` replaced.
 std::string with(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
   REQUIRE(at != std::string::npos);
@@ -33,12 +33,12 @@ fs::path definitions() { return fs::path(__FILE__).parent_path() / ".." / ".." /
 
 }  // namespace
 
-TEST_CASE("a task file is read and its rows become examples") {
+TEST_CASE("a task file is read, and lines become examples") {
   const TemporaryFolder folder;
   const fs::path file = folder.write("movies/task.toml", good_task);
   const Task task = Task::load(file);
   CHECK(task.name == "movies");
-  CHECK(task.options == std::vector<std::string>{" terrible", " great"});
+  CHECK(task.choices == std::vector<std::string>{" terrible", " great"});
   CHECK(task.max_prompt_tokens == 0);
   const auto made = examples(task, folder.write("rows.jsonl", good_rows));
   REQUIRE(made.size() == 2);
@@ -59,7 +59,7 @@ TEST_CASE("labels may be numbers or booleans") {
   CHECK(made[1].label == 0);
 }
 
-TEST_CASE("a long prompt loses its front") {
+TEST_CASE("a long prompt loses its first tokens") {
   Task task{"t", Template("{a}"), {"x", "y"}, "l", {{"0", 0}}, 3};
   std::vector<std::int32_t> tokens{1, 2, 3, 4, 5};
   task.shorten(tokens);
@@ -71,7 +71,7 @@ TEST_CASE("a long prompt loses its front") {
   CHECK(tokens.size() == 3);
 }
 
-TEST_CASE("a bad task file is an error that names file and key") {
+TEST_CASE("errors of a task file name file and key") {
   const TemporaryFolder folder;
   const auto message = [&](const std::string& content) {
     const fs::path file = folder.write("task.toml", content);
@@ -110,23 +110,23 @@ TEST_CASE("a bad task file is an error that names file and key") {
              ContainsSubstring("no such file"));
 }
 
-TEST_CASE("a bad row is an error that names file and line") {
+TEST_CASE("errors of a line name file and number") {
   const TemporaryFolder folder;
   const Task task = Task::load(folder.write("task.toml", good_task));
   const auto message = [&](const std::string& row) {
     return message_of([&] { examples(task, folder.write("rows.jsonl", good_rows + row)); });
   };
-  const std::string place = (folder.path() / "rows.jsonl").string() + ":3: ";
+  const std::string location = (folder.path() / "rows.jsonl").string() + ":3: ";
   CHECK(message("{\"text\": \"a\", \"label\": \"mixed\"}") ==
-        place + "label 'mixed' (field 'label'): must be one of 'negative', 'positive'");
+        location + "label 'mixed' (field 'label'): must be one of 'negative', 'positive'");
   CHECK(message("{\"texts\": \"a\", \"label\": \"negative\"}") ==
-        place + "no field 'text'; fields there: 'label', 'texts'");
-  CHECK(message("{\"text\": \"a\"}") == place + "no field 'label'; fields there: 'text'");
-  CHECK_THAT(message("{\"text\": \"a\", \"label\": null}"), StartsWith(place + "field 'label' is null"));
-  CHECK_THAT(message("{broken"), StartsWith(place + "broken JSON"));
+        location + "no field 'text'; its fields are 'label', 'texts'");
+  CHECK(message("{\"text\": \"a\"}") == location + "no field 'label'; its fields are 'text'");
+  CHECK_THAT(message("{\"text\": \"a\", \"label\": null}"), StartsWith(location + "field 'label' is null"));
+  CHECK_THAT(message("{broken"), StartsWith(location + "broken JSON"));
 }
 
-TEST_CASE("a row whose prompt is blank is an error") {
+TEST_CASE("a blank prompt is an error") {
   const TemporaryFolder folder;
   const Task task = Task::load(folder.write("task.toml", with(good_task, "{text} It was", "{text}")));
   CHECK_THAT(message_of([&] {
@@ -153,7 +153,7 @@ TEST_CASE("a task is found by folder or by name") {
       CHECK(loaded.validation.size() == 4);
     }
   }
-  SECTION("by folder, its rows beside it or elsewhere") {
+  SECTION("by folder, with the examples in it or elsewhere") {
     CHECK(load_task((folder.path() / "own").string(), std::nullopt, tasks).validation.size() == 2);
     CHECK(load_task((folder.path() / "own/").string(), std::nullopt, tasks).task.name == "own");
     CHECK(load_task((tasks / "mine").string() + "/", data, tasks).validation.size() == 4);
@@ -174,7 +174,7 @@ TEST_CASE("a task is found by folder or by name") {
   }
 }
 
-TEST_CASE("the definitions of the project are sound") {
+TEST_CASE("the project's task definitions are valid") {
   const std::set<std::string> expected{"ag_news",
                                        "boolq",
                                        "cb",
@@ -213,25 +213,26 @@ TEST_CASE("the definitions of the project are sound") {
     CHECK(task.name == entry.path().filename().string());
     found.insert(task.name);
     if (task.kind != Kind::choice) continue;
-    CHECK(task.label_map.size() == task.options.size());
+    CHECK(task.label_map.size() == task.choices.size());
     for (const std::string& name : task.template_names) {
       const Task worded = Task::load(entry.path() / "task.toml", name);
-      CHECK(worded.options.size() == task.options.size());
-      // Prompt and option meet at exactly one blank.
-      for (const std::string& option : worded.options)
-        CHECK((option.front() == ' ') != (worded.prompt.text().back() == '\n'));
+      CHECK(worded.choices.size() == task.choices.size());
+      // Exactly one blank or line end separates prompt and choice.
+      for (const std::string& choice : worded.choices)
+        CHECK((choice.front() == ' ') != (worded.prompt.text().back() == '\n'));
     }
   }
   CHECK(found == expected);
 }
 
-TEST_CASE("the definitions fit the shared data sets") {
+TEST_CASE("the task definitions match the shared data sets") {
   const char* folder = std::getenv("ZOFO_DATA");
   if (folder == nullptr) {
     WARN("skipped: set ZOFO_DATA to the folder of data sets to run it");
     return;
   }
-  // Rows of train and validation, and validation's rows of each option, from the data's own README.
+  // Numbers of training and validation examples, and of validation examples of each choice, from the data's
+  // own README.
   struct Expected {
     std::string name;
     std::size_t train, validation;
@@ -270,10 +271,10 @@ TEST_CASE("the definitions fit the shared data sets") {
     const TaskData loaded = load_task(set.name, fs::path(folder), definitions());
     CHECK(loaded.train.size() == set.train);
     CHECK(loaded.validation.size() == set.validation);
-    for (std::size_t option = 0; option < set.validation_labels.size(); ++option) {
-      const auto is_option = [option](const Example& e) { return e.label == static_cast<int>(option); };
-      CHECK(std::count_if(loaded.validation.begin(), loaded.validation.end(), is_option) ==
-            set.validation_labels[option]);
+    for (std::size_t choice = 0; choice < set.validation_labels.size(); ++choice) {
+      const auto is_choice = [choice](const Example& e) { return e.label == static_cast<int>(choice); };
+      CHECK(std::count_if(loaded.validation.begin(), loaded.validation.end(), is_choice) ==
+            set.validation_labels[choice]);
     }
   }
 }

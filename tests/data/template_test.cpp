@@ -1,19 +1,23 @@
 #include "zofo/data/template.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "catch.hpp"
 #include "temporary_folder.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/data/jsonl.hpp"
 
-using zofo::data::Row;
+using zofo::data::JsonLine;
 using zofo::data::Template;
 
 namespace {
 
-Row row(const char* json) { return {nlohmann::json::parse(json), "rows.jsonl", 3}; }
+JsonLine line_of(const char* json) { return {nlohmann::json::parse(json), "rows.jsonl", 3}; }
 
 }  // namespace
 
-TEST_CASE("fields are filled, braces doubled") {
-  const Row values = row(R"({"text": "so {bad} it {{", "n": -2, "x": 0.5, "y": true, "": "?"})");
+TEST_CASE("fields are replaced, and double braces are braces") {
+  const JsonLine values = line_of(R"({"text": "so {bad} it {{", "n": -2, "x": 0.5, "y": true, "": "?"})");
   CHECK(Template("{text} It was").render(values) == "so {bad} it {{ It was");
   CHECK(Template("{{{n}}} {{n}} {{{{").render(values) == "{-2} {n} {{");
   CHECK(Template("{x}{y}{x}").render(values) == "0.5true0.5");
@@ -22,13 +26,13 @@ TEST_CASE("fields are filled, braces doubled") {
   CHECK(Template("a {text} b {n}").fields() == std::vector<std::string>{"text", "n"});
 }
 
-TEST_CASE("a template naming a missing field tells the field, the place and the fields there") {
+TEST_CASE("the error of a missing field has its name, the location and the existing fields") {
   const std::string message =
-      message_of([] { Template("{sentence} It was").render(row(R"({"text": "a", "label": 1})")); });
-  CHECK(message == "rows.jsonl:3: no field 'sentence'; fields there: 'label', 'text'");
+      message_of([] { Template("{sentence} It was").render(line_of(R"({"text": "a", "label": 1})")); });
+  CHECK(message == "rows.jsonl:3: no field 'sentence'; its fields are 'label', 'text'");
 }
 
-TEST_CASE("braces without a partner are errors") {
+TEST_CASE("unbalanced braces are errors") {
   CHECK_THAT(message_of([] { Template("ab {text"); }), ContainsSubstring("byte 3 is not closed"));
   CHECK_THAT(message_of([] { Template("{a{b}}"); }), ContainsSubstring("byte 0 is not closed"));
   CHECK_THAT(message_of([] { Template("ab} c"); }), ContainsSubstring("byte 2 closes nothing"));

@@ -1,4 +1,4 @@
-/// @file A folder for a test's files, gone with the object.
+/// @file A temporary folder for a test's files.
 #pragma once
 
 #include <unistd.h>
@@ -17,7 +17,7 @@ using Catch::Matchers::ContainsSubstring;
 inline auto ContainsSubstring(const std::string& part) { return Catch::Matchers::Contains(part); }
 #endif
 
-/// A fresh folder, removed with everything in it at the end of the scope.
+/// A new folder, removed with its contents by the destructor.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -31,7 +31,7 @@ class TemporaryFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Writes a file, with the folders above it; returns its path.
+  /// Writes a file and creates its parent folders; returns its path.
   std::filesystem::path write(const std::string& name, const std::string& content) const {
     const std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());

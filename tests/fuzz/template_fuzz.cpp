@@ -2,10 +2,12 @@
 /// renders to the concatenation of their results, and a row without the fields is refused. A NUL byte splits
 /// the input into two templates.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "fuzz.hpp"
+#include "zofo/data/jsonl.hpp"
 #include "zofo/data/template.hpp"
 
 using namespace zofo::data;
@@ -25,9 +27,9 @@ std::string braces_doubled(std::string_view text) {
   return result;
 }
 
-/// A row that has every field; the values contain what the filters search.
-Row row_for(const Template& read) {
-  Row row{nlohmann::json::object(), "rows.jsonl", 1};
+/// A row that has every field; the values hold what the filters look for.
+JsonLine row_for(const Template& read) {
+  JsonLine row{nlohmann::json::object(), "rows.jsonl", 1};
   for (const std::string& field : read.fields()) row.fields[field] = "{{A value}. ";
   return row;
 }
@@ -36,16 +38,15 @@ Row row_for(const Template& read) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(zofo::fuzz::as_text(data, size));
-  const Row empty{nlohmann::json::object(), "rows.jsonl", 1};
-  demand(Template(braces_doubled(text)).render(empty) == text, "doubled braces render to single braces");
+  const JsonLine empty{nlohmann::json::object(), "rows.jsonl", 1};
+  demand(Template(braces_doubled(text)).render(empty) == text, "doubled braces stand for themselves");
 
   const std::size_t cut = std::min(text.find('\0'), text.size());
   const auto whole = parsed(text), left = parsed(text.substr(0, cut)), right = parsed(text.substr(cut));
   if (left && right) {
-    demand(whole.has_value(), "templates can be concatenated");
-    const Row row = row_for(*whole);
-    demand(whole->render(row) == left->render(row) + right->render(row),
-           "concatenated templates render to both results");
+    demand(whole.has_value(), "templates can be joined");
+    const JsonLine row = row_for(*whole);
+    demand(whole->render(row) == left->render(row) + right->render(row), "joined templates render to both");
   }
   if (whole) {
     demand(whole->text() == text, "a template stores its text");

@@ -1,10 +1,12 @@
 /// @file TOML: an input is read as a `task.toml` and as a run's options. Every template of a task that loads
-/// makes an example of a row or refuses it; options that are written and read again are the same.
+/// makes examples or refuses the row; options written again read the same.
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "fuzz.hpp"
 #include "zofo/config/options_toml.hpp"
 #include "zofo/config/run_options.hpp"
+#include "zofo/data/jsonl.hpp"
 #include "zofo/data/task.hpp"
 
 using namespace zofo;
@@ -13,8 +15,8 @@ using zofo::fuzz::accepts, zofo::fuzz::demand;
 namespace {
 
 /// A row with the fields of the seeds.
-const data::Row& row() {
-  static const data::Row made{
+const data::JsonLine& row() {
+  static const data::JsonLine made{
       {{"text", "a b"}, {"t", "a _ b"}, {"label", 1}, {"c", {"x", "y"}}, {"a", {"y"}}}, "rows.jsonl", 1};
   return made;
 }
@@ -27,7 +29,7 @@ void read_task(const std::filesystem::path& file) {
     accepts([&] {
       const data::Example made = task.example(row());
       const std::size_t choices =
-          task.kind == data::Kind::choice ? task.options.size() : made.continuations.size();
+          task.kind == data::Kind::choice ? task.choices.size() : made.continuations.size();
       demand(made.label >= 0 && static_cast<std::size_t>(made.label) < choices,
              "a label is one of the choices");
     });

@@ -37,52 +37,52 @@ VALIDATION_ROWS = 24  # the fewest that a score is taken over
 # ---- the command lines: the one place that names options -------------------------------------------------------------
 # {model} is the model of `zofo demo --tiny`, {task}, {a}, {b}, {c} are tasks made of its rows, {run} is the run folder.
 # Rates are far above the defaults, so that eight steps move every weight visibly.
-FINETUNE_ALL = ("finetune --model {model} --task {task} --out {run} --device cpu --steps 8 --batch 4 --seed 7 "
-                f"--theta-rate 1e-4 --lower-rate 0.01 --upper-rate 0.01 --curve-points 2 --curve-rows {VALIDATION_ROWS}")
+FINETUNE_ALL = ("finetune --model {model} --task {task} --out {run} --device cpu --max-steps 8 --batch-size 4 --seed 7 "
+                f"--zo-learning-rate 1e-4 --lower-learning-rate 0.01 --upper-learning-rate 0.01 --curve-points 2 --curve-samples {VALIDATION_ROWS}")
 FINETUNE = {
     "bilevel": "--method bilevel --inner-steps 2",
-    "bilevel-upper-once": "--method bilevel --inner-steps 3 --no-upper-with-lower --penalty 3",
-    "bilevel-loop": "--method bilevel --inner-steps 2 --accumulate 2 --schedule cosine --warmup-steps 3 --clip 1 "
-                    "--weight-decay 0.01 --queries 2",
-    "bilevel-patience": "--method bilevel --inner-steps 2 --patience 2 --evaluate-steps 3",
-    "bilevel-svrg": "--method bilevel --inner-steps 1 --reduction svrg --reduction-period 3 --reduction-batches 2",
+    "bilevel-upper-once": "--method bilevel --inner-steps 3 --no-upper-every-inner-step --penalty 3",
+    "bilevel-loop": "--method bilevel --inner-steps 2 --gradient-accumulation-steps 2 --lr-scheduler-type cosine --warmup-steps 3 --max-grad-norm 1 "
+                    "--weight-decay 0.01 --num-directions 2",
+    "bilevel-patience": "--method bilevel --inner-steps 2 --early-stopping-patience 2 --eval-steps 3",
+    "bilevel-svrg": "--method bilevel --inner-steps 1 --variance-reduction svrg --anchor-interval 3 --anchor-batches 2",
     "bilevel-prefix": "--method bilevel-prefix --inner-steps 2",
-    "bilevel-prompt": "--method bilevel-prompt --inner-steps 2 --virtual-tokens 4",
+    "bilevel-prompt": "--method bilevel-prompt --inner-steps 2 --num-virtual-tokens 4",
     "lora": "--method lora",
-    "lora-decay": "--method lora --weight-decay 0.01 --schedule linear --lora-targets q,k,v,o,gate,up,down --lora-rank 2",
+    "lora-decay": "--method lora --weight-decay 0.01 --lr-scheduler-type linear --lora-target-modules q,k,v,o,gate,up,down --lora-rank 2",
     "mezo": "--method mezo",
-    "mezo-max-step": "--method mezo --outer momentum --max-step 0.05 --queries 3",
+    "mezo-max-step": "--method mezo --outer-optimizer momentum --max-step-norm 0.05 --num-directions 3",
     "mezo-adam": "--method mezo-adam",
     "mezo-lora": "--method mezo-lora",
     "mezo-prefix": "--method mezo-prefix",
-    "mezo-prompt-storm": "--method mezo-prompt --virtual-tokens 4 --reduction storm",
-    "svrg": "--method mezo-svrg --reduction-period 3 --reduction-batches 2",
-    "fzoo": "--method fzoo --queries 4",
-    "lozo": "--method lozo --direction-hold 3",
-    "lozo-spider": "--method lozo --direction-hold 3 --outer scalar-adam --reduction spider --reduction-period 3 "
-                   "--reduction-batches 2",
+    "mezo-prompt-storm": "--method mezo-prompt --num-virtual-tokens 4 --variance-reduction storm",
+    "svrg": "--method mezo-svrg --anchor-interval 3 --anchor-batches 2",
+    "fzoo": "--method fzoo --num-directions 4",
+    "lozo": "--method lozo --direction-interval 3",
+    "lozo-spider": "--method lozo --direction-interval 3 --outer-optimizer rms-scalar --variance-reduction spider --anchor-interval 3 "
+                   "--anchor-batches 2",
     "sparse": "--method sparse",
 }
-META_TRAIN_ALL = ("meta-train --model {model} --tasks {a},{b},{c} --out {run} --device cpu --steps 8 --batch 4 --seed 7 "
-                  f"--theta-rate 1e-4 --lower-rate 0.01 --upper-rate 0.01 --inner-steps 2 --validation-rows {VALIDATION_ROWS} "
+META_TRAIN_ALL = ("meta-train --model {model} --tasks {a},{b},{c} --out {run} --device cpu --max-steps 8 --batch-size 4 --seed 7 "
+                  f"--zo-learning-rate 1e-4 --lower-learning-rate 0.01 --upper-learning-rate 0.01 --inner-steps 2 --max-eval-samples {VALIDATION_ROWS} "
                   "--curve-points 2")
 META_TRAIN = {
     "meta-all-tasks": "",
     "meta-one-task": "--tasks-per-step 1 --sampling tempered",
-    "meta-one-task-on-disk": "--tasks-per-step 1 --sampling tempered --in-memory 1",
-    "meta-tied": "--adapters tied",
-    "meta-reset": "--adapters reset --reset-every 3",
-    "meta-unseen": "--theta-rows unseen",
+    "meta-one-task-on-disk": "--tasks-per-step 1 --sampling tempered --max-resident-adapters 1",
+    "meta-tied": "--adapters shared",
+    "meta-reset": "--adapters reset --reset-interval 3",
+    "meta-unseen": "--backbone-examples unseen",
     "meta-joint-lora": "--method joint-lora",
     "meta-joint-mezo": "--method joint-mezo",
     "meta-frozen": "--method frozen",
-    "meta-drift": "--method drift",
-    "meta-svrg": "--reduction svrg --reduction-period 3 --reduction-batches 2 --tasks-per-step 2",
-    "meta-low-rank": "--direction low-rank --direction-hold 3 --queries 3 --outer scalar-adam",
+    "meta-drift": "--method random-sign",
+    "meta-svrg": "--variance-reduction svrg --anchor-interval 3 --anchor-batches 2 --tasks-per-step 2",
+    "meta-low-rank": "--direction low-rank --direction-interval 3 --num-directions 3 --outer-optimizer rms-scalar",
 }
 REPLAY = "replay --model {model} --run {run} --json"
-ADAPT = ("adapt --model {model} --run {run} --task {a} --device cpu --shots 4 --draws 2 --seed 3 --start mean --steps 6 "
-         f"--rate 0.01 --batch 4 --validation-rows {VALIDATION_ROWS} --json")
+ADAPT = ("adapt --model {model} --run {run} --task {a} --device cpu --shots 4 --num-seeds 2 --seed 3 --start mean --max-steps 6 "
+         f"--learning-rate 0.01 --batch-size 4 --max-eval-samples {VALIDATION_ROWS} --json")
 ADAPTED = ("meta-all-tasks", "meta-one-task")  # the runs that `adapt` goes on from
 COMMANDS = {**{name: f"{FINETUNE_ALL} {own}" for name, own in FINETUNE.items()},
             **{name: f"{META_TRAIN_ALL} {own}".strip() for name, own in META_TRAIN.items()}}
@@ -92,8 +92,8 @@ NOT_COMPARED = {"seconds", "peak_mib", "model", "task"}
 
 # The options that say how a run moves the backbone, as options.toml names them: with these and its trajectory,
 # `replay` rebuilds the backbone of a meta-training, which records no hash of it.
-THETA_OPTIONS = ("direction", "direction_rank", "direction_hold", "density", "epsilon", "queries", "outer", "momentum",
-                 "theta_rate", "max_step", "steps", "seed")
+THETA_OPTIONS = ("direction", "direction_rank", "direction_interval", "mask_density", "zo_eps", "num_directions", "outer_optimizer",
+                 "momentum", "zo_learning_rate", "max_step_norm", "max_steps", "seed")
 
 
 # ---- one run ---------------------------------------------------------------------------------------------------------

@@ -102,18 +102,18 @@ std::string complaint() {
 struct Pieces {
   std::vector<double> data{0.0, 0.0, 0.0};
 };
-void axpy(double a, const Pieces& x, Pieces& y) {
+[[maybe_unused]] void axpy(double a, const Pieces& x, Pieces& y) {
   for (std::size_t i = 0; i < 3; ++i) y.data[i] += a * x.data[i];
 }
 double dot(const Pieces& x, const Pieces& y) {
   return x.data[0] * y.data[0] + x.data[1] * y.data[1] + x.data[2] * y.data[2];
 }
-double norm(const Pieces& x) { return std::sqrt(dot(x, x)); }
-void scale(double a, Pieces& x) {
+[[maybe_unused]] double norm(const Pieces& x) { return std::sqrt(dot(x, x)); }
+[[maybe_unused]] void scale(double a, Pieces& x) {
   for (double& e : x.data) e *= a;
 }
-void assign(const Pieces& x, Pieces& y) { y = x; }
-Pieces zeros_like(const Pieces&) { return {}; }
+[[maybe_unused]] void assign(const Pieces& x, Pieces& y) { y = x; }
+[[maybe_unused]] Pieces zeros_like(const Pieces&) { return {}; }
 std::span<double> coordinates(Pieces& x) { return x.data; }
 std::span<const double> coordinates(const Pieces& x) { return x.data; }
 

@@ -95,7 +95,7 @@ TEST_CASE("cached passes give the log-probabilities of whole ones, for every fam
     const auto expected = transformer.log_probabilities(c.theta, c.batch, adapters);
     const double bound = draws * j.at("float32").at("log_probability").get<double>();
     Cache cache(transformer.backend(), c.shape, {c.batch.sequences(), 11});
-    for (const std::size_t first : {1, 3, 7}) {
+    for (const std::size_t first : {1U, 3U, 7U}) {
       const auto got = in_parts(transformer, c.theta, c.batch, adapters, first, cache);
       const double difference = golden::largest_difference(got, expected);
       INFO(c.name << ", " << first << " at once: " << difference << " of " << bound);
@@ -185,13 +185,13 @@ TEST_CASE("a step gives the same bits whatever sequences share it", "[model]") {
 TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   const golden::Case c = golden::one("llama 2");
   Transformer transformer(c.shape, c.lora);
-  const auto extent = [&](CacheExtent e) {
+  const auto capacity = [&](CacheCapacity e) {
     return refusal([&] { Cache(transformer.backend(), c.shape, e); });
   };
-  CHECK(extent({0, 4}).find("sequences = 0") != std::string::npos);
-  CHECK(extent({1, 0}).find("positions = 0") != std::string::npos);
-  CHECK(extent({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
-  CHECK(extent({~std::size_t{0} / 64, 4}).find("more than there are addresses") != std::string::npos);
+  CHECK(capacity({0, 4}).find("sequences = 0") != std::string::npos);
+  CHECK(capacity({1, 0}).find("positions = 0") != std::string::npos);
+  CHECK(capacity({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
+  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more than there are addresses") != std::string::npos);
   CHECK(Cache::bytes(c.shape, {3, 5}) == 3 * 5 * 2 * c.shape.layers * c.shape.key_width() * sizeof(float));
 
   Cache cache(transformer.backend(), c.shape, {3, 5});

@@ -1,4 +1,4 @@
-/// @file Models from GGUF files: what is written is what is loaded, and bad files are named.
+/// @file Models from GGUF files: a written model is loaded unchanged, and errors name the file.
 #include "zofo/model_io/load_model.hpp"
 
 #include <unistd.h>
@@ -6,26 +6,27 @@
 #include "catch.hpp"
 #include "golden.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo;
 using namespace zofo::model;
 
 namespace {
 
-/// A file that goes away with the test.
+/// A file that is removed at the end of the scope.
 struct TemporaryFile {
   std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("zofo_load_model_" + std::to_string(::getpid()) + ".gguf");
   ~TemporaryFile() { std::filesystem::remove(path); }
 };
 
-/// What a file says of its model, to be spoilt by a test.
+/// The contents of a model's file, for a test to modify.
 struct Spec {
   Parameters theta;
   std::string architecture = "llama";
   std::uint32_t tokens;
   std::uint32_t kv_heads;
-  std::string left_out;
+  std::string omitted;
   std::string flattened;
   bool bos = false;
   explicit Spec(const Config& c) : theta(golden::parameters(c)), tokens(c.vocab), kv_heads(c.kv_heads) {}
@@ -57,7 +58,7 @@ struct Spec {
       std::vector<std::uint64_t> shape{t.cols};
       if (t.rows > 1) shape.push_back(t.rows);
       if (t.name == flattened) shape = {t.size()};
-      if (t.name != left_out)
+      if (t.name != omitted)
         file.tensor(t.name + ".weight", shape, std::span(theta.data(i), static_cast<std::size_t>(t.size())));
     }
     file.write(path);
@@ -69,7 +70,7 @@ void check_refused(const Spec& spec, const std::string& part) {
   spec.write(file.path);
   try {
     llm::load_model(file.path);
-    FAIL("accepted, should name: " << part);
+    FAIL("accepted, expected: " << part);
   } catch (const Error& e) {
     INFO(e.what());
     CHECK(std::string(e.what()).find(part) != std::string::npos);
@@ -81,7 +82,7 @@ Config shape() { return golden::one("no adapters").shape; }
 
 }  // namespace
 
-TEST_CASE("a model comes back from its file bit for bit", "[model]") {
+TEST_CASE("a model is loaded from its file bit for bit", "[model]") {
   for (const char* name : {"no adapters", "wide vocabulary"}) {
     const Config c = golden::one(name).shape;
     const Spec spec(c);
@@ -102,7 +103,7 @@ TEST_CASE("a model comes back from its file bit for bit", "[model]") {
   }
 }
 
-TEST_CASE("the first token is the file's where it asks for one", "[model]") {
+TEST_CASE("the first token is that of a file with add_bos_token", "[model]") {
   Spec spec(shape());
   spec.bos = true;
   const TemporaryFile file;
@@ -110,12 +111,12 @@ TEST_CASE("the first token is the file's where it asks for one", "[model]") {
   CHECK(llm::load_model(file.path).tokenizer.bos() == 4);
 }
 
-TEST_CASE("files of other models are refused by name", "[model]") {
+TEST_CASE("errors of files of other models have the fault and the file", "[model]") {
   Spec other(shape());
   other.architecture = "mamba";
   check_refused(other, "general.architecture = 'mamba'");
   Spec missing(shape());
-  missing.left_out = "blk.1.ffn_up";
+  missing.omitted = "blk.1.ffn_up";
   check_refused(missing, "blk.1.ffn_up.weight");
   Spec flat(shape());
   flat.flattened = "blk.0.attn_q";

@@ -33,10 +33,10 @@ Eigen::VectorXf random(const peft::Lora& lora, std::uint64_t seed) {
 // scale · B A of a projection, zero where there is none.
 Matrix change(const peft::Lora& lora, const Eigen::VectorXf& x, std::size_t layer,
               peft::Projection projection, std::uint32_t out, std::uint32_t in) {
-  const peft::Lora::Site& site = lora.site(layer, projection);
-  if (!site.used) return Matrix::Zero(out, in);
-  const Eigen::Map<const Matrix> a(x.data() + site.a, lora.rank(), site.in);
-  const Eigen::Map<const Matrix> b(x.data() + site.b, site.out, lora.rank());
+  const peft::Lora::Factors& factors = lora.factors(layer, projection);
+  if (!factors.used) return Matrix::Zero(out, in);
+  const Eigen::Map<const Matrix> a(x.data() + factors.a, lora.rank(), factors.in);
+  const Eigen::Map<const Matrix> b(x.data() + factors.b, factors.out, lora.rank());
   return lora.scale() * b * a;
 }
 
@@ -53,12 +53,12 @@ TEST_CASE("adapters of all ranks, scales and projections compute the same in one
     const Eigen::VectorXf wide = peft::widen(c, layouts[i], x, common);
     for (std::size_t layer = 0; layer < c.layers; ++layer)
       for (const peft::Projection p : {peft::Projection::q, peft::Projection::v, peft::Projection::down}) {
-        const peft::Lora::Site& site = common.site(layer, p);
-        const Matrix was = change(layouts[i], x, layer, p, site.out, site.in);
-        const Matrix is = change(common, wide, layer, p, site.out, site.in);
+        const peft::Lora::Factors& factors = common.factors(layer, p);
+        const Matrix was = change(layouts[i], x, layer, p, factors.out, factors.in);
+        const Matrix is = change(common, wide, layer, p, factors.out, factors.in);
         // fp32 sums of at most 5 products, whose factors were scaled once
         CHECK((is - was).cwiseAbs().maxCoeff() <= 2e-6F * (1.0F + was.cwiseAbs().maxCoeff()));
-        CHECK((was.cwiseAbs().maxCoeff() > 0.0F) == layouts[i].site(layer, p).used);
+        CHECK((was.cwiseAbs().maxCoeff() > 0.0F) == layouts[i].factors(layer, p).used);
       }
   }
 }

@@ -35,12 +35,12 @@ TEST_CASE("gradients of all projections equal central differences", "[peft]") {
     for (std::size_t a = 0; a < c.gradients.size(); ++a)
       for (std::size_t layer = 0; layer < c.shape.layers; ++layer)
         for (std::size_t p = 0; p < peft::projection_names.size(); ++p) {
-          const auto& site = c.lora.site(layer, static_cast<peft::Projection>(p));
-          if (!site.used) continue;
+          const auto& factors = c.lora.factors(layer, static_cast<peft::Projection>(p));
+          if (!factors.used) continue;
           INFO(name << ", adapter " << a << ", layer " << layer << ", " << peft::projection_names[p]);
-          const std::size_t end = site.b + std::size_t{site.out} * c.lora.rank();
+          const std::size_t end = factors.b + std::size_t{factors.out} * c.lora.rank();
           double high = 0.0, worst = 0.0;
-          for (std::size_t i = site.a; i < end; ++i) {
+          for (std::size_t i = factors.a; i < end; ++i) {
             const double expected = c.gradients[a][i];
             const double got = static_cast<double>(r.gradients[a][static_cast<Eigen::Index>(i)]);
             high = std::max(high, std::abs(expected));

@@ -45,14 +45,14 @@ TEST_CASE("factors fill the adapter without gaps or overlap", "[peft]") {
   std::size_t at = 0;
   for (std::size_t layer = 0; layer < 3; ++layer)
     for (std::size_t p = 0; p < 7; ++p) {
-      const Lora::Site& site = lora.site(layer, static_cast<Projection>(p));
+      const Lora::Factors& factors = lora.factors(layer, static_cast<Projection>(p));
       INFO("layer " << layer << ", " << projection_names[p]);
-      CHECK(site.used);
-      CHECK(site.in == in[p]);
-      CHECK(site.out == out[p]);
-      CHECK(site.a == at);
-      CHECK(site.b == at + std::size_t{3} * in[p]);
-      at = site.b + std::size_t{3} * out[p];
+      CHECK(factors.used);
+      CHECK(factors.in == in[p]);
+      CHECK(factors.out == out[p]);
+      CHECK(factors.a == at);
+      CHECK(factors.b == at + std::size_t{3} * in[p]);
+      at = factors.b + std::size_t{3} * out[p];
     }
   CHECK(lora.size() == at);
   CHECK(lora.scale() == 2.0F);
@@ -62,7 +62,7 @@ TEST_CASE("projections that are not named carry nothing", "[peft]") {
   const Lora lora(config(), {2, 4.0F, {"v"}});
   CHECK(lora.size() == 3 * 2 * (12 + 8));
   for (std::size_t p = 0; p < 7; ++p)
-    CHECK(lora.site(1, static_cast<Projection>(p)).used == (static_cast<Projection>(p) == Projection::v));
+    CHECK(lora.factors(1, static_cast<Projection>(p)).used == (static_cast<Projection>(p) == Projection::v));
 }
 
 TEST_CASE("an adapter starts with B zero and A uniform in ±1/√in", "[peft]") {
@@ -71,10 +71,12 @@ TEST_CASE("an adapter starts with B zero and A uniform in ±1/√in", "[peft]") 
   REQUIRE(static_cast<std::size_t>(x.size()) == lora.size());
   for (std::size_t layer = 0; layer < 3; ++layer)
     for (const Projection p : {Projection::q, Projection::o}) {
-      const Lora::Site& site = lora.site(layer, p);
-      const auto a = x.segment(static_cast<Eigen::Index>(site.a), 64 * static_cast<Eigen::Index>(site.in));
-      const auto b = x.segment(static_cast<Eigen::Index>(site.b), 64 * static_cast<Eigen::Index>(site.out));
-      const float bound = 1.0F / std::sqrt(static_cast<float>(site.in));
+      const Lora::Factors& factors = lora.factors(layer, p);
+      const auto a =
+          x.segment(static_cast<Eigen::Index>(factors.a), 64 * static_cast<Eigen::Index>(factors.in));
+      const auto b =
+          x.segment(static_cast<Eigen::Index>(factors.b), 64 * static_cast<Eigen::Index>(factors.out));
+      const float bound = 1.0F / std::sqrt(static_cast<float>(factors.in));
       const auto n = static_cast<float>(a.size());
       CHECK(b.isZero(0.0F));
       CHECK(a.cwiseAbs().maxCoeff() <= bound);
@@ -92,7 +94,7 @@ TEST_CASE("the start is a function of the seed", "[peft]") {
   CHECK(lora.initial(1) != lora.initial(2));
   const Eigen::VectorXf x = lora.initial(1);
   const auto first = [&](std::size_t layer) {
-    return x.segment(static_cast<Eigen::Index>(lora.site(layer, Projection::q).a), 48);
+    return x.segment(static_cast<Eigen::Index>(lora.factors(layer, Projection::q).a), 48);
   };
   CHECK(first(0) != first(1));
 }

@@ -1,14 +1,19 @@
-/// @file Adapters in the format of Hugging Face's peft library: what it saved (tests/golden/hub_peft, by
-/// tests/golden/generators/peft_hub.py) gives its values and its logits here, and comes back from here as it
-/// was.
+/// @file Adapters in the format of Hugging Face's peft library: adapters that peft saved
+/// (tests/golden/hub_peft, by tests/golden/generators/peft_hub.py) have the same values and logits here, and
+/// are written back unchanged.
 #include "zofo/peft/peft_format.hpp"
 
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "train/hub.hpp"
+#include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/safetensors.hpp"
+#include "zofo/core/error.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
 #include "zofo/model_io/load_hugging_face.hpp"
 #include "zofo/peft/peft_virtual_tokens.hpp"
 
@@ -22,7 +27,7 @@ std::filesystem::path saved(const std::string& name) {
   return hub::folder("").parent_path().parent_path() / "hub_peft" / name;
 }
 
-/// Every tensor of two files has the same bits.
+/// Whether all tensors of two files are equal bit for bit.
 bool same_tensors(const std::filesystem::path& a, const std::filesystem::path& b) {
   const checkpoint::SafetensorsFile x(a), y(b);
   if (x.tensors().size() != y.tensors().size()) return false;
@@ -37,7 +42,7 @@ bool same_tensors(const std::filesystem::path& a, const std::filesystem::path& b
   return true;
 }
 
-/// A copy of a saved adapter to be spoilt.
+/// A copy of a saved adapter for a test to modify.
 struct Copy {
   explicit Copy(const std::string& of) {
     for (const auto& entry : std::filesystem::directory_iterator(saved(of)))
@@ -60,8 +65,8 @@ model::Config shape_of(const std::string& model) {
 }  // namespace
 
 // Rows of q and k: peft's row h·d + j of a head of d rows is this library's h·d + 2j for j < d/2, and
-// h·d + 2(j − d/2) + 1 from there on (model/rope_order.hpp).
-TEST_CASE("factors that peft saved have its bits", "[peft]") {
+// h·d + 2(j − d/2) + 1 from there on (checkpoint/rotary_order.hpp).
+TEST_CASE("factors that peft saved are read bit for bit", "[peft]") {
   const model::Config config = shape_of("llama");
   const PeftLora read = read_peft_lora(saved("llama-lora"), config);
   CHECK(read.base_model == "hub/llama");
@@ -75,10 +80,10 @@ TEST_CASE("factors that peft saved have its bits", "[peft]") {
   file.read(block + "self_attn.q_proj.lora_A.weight", a);
   file.read(block + "self_attn.q_proj.lora_B.weight", b);
   file.read(block + "mlp.down_proj.lora_B.weight", down);
-  const Lora::Site& q = read.lora.site(1, Projection::q);
+  const Lora::Factors& q = read.lora.factors(1, Projection::q);
   const float* values = read.values.data();
   CHECK(std::equal(a.begin(), a.end(), values + q.a));
-  CHECK(std::equal(down.begin(), down.end(), values + read.lora.site(1, Projection::down).b));
+  CHECK(std::equal(down.begin(), down.end(), values + read.lora.factors(1, Projection::down).b));
   const std::size_t d = config.head_dim;
   bool same = true;
   for (std::size_t row = 0; row < 16; ++row) {
@@ -90,7 +95,7 @@ TEST_CASE("factors that peft saved have its bits", "[peft]") {
   CHECK(same);
 }
 
-TEST_CASE("a model with an adapter of peft's computes peft's logits", "[peft]") {
+TEST_CASE("a model with an adapter of peft computes peft's logits", "[peft]") {
   const std::pair<const char*, const char*> cases[] = {
       {"llama-lora", "llama"}, {"qwen2-rslora", "qwen2"}, {"opt-lora", "opt"}};
   for (const auto& [name, base] : cases) {
@@ -111,7 +116,7 @@ TEST_CASE("a model with an adapter of peft's computes peft's logits", "[peft]") 
   }
 }
 
-TEST_CASE("an adapter comes back from its folder bit for bit", "[peft]") {
+TEST_CASE("a written adapter is read back bit for bit", "[peft]") {
   const std::pair<const char*, const char*> cases[] = {{"llama-lora", "llama"}, {"opt-lora", "opt"}};
   for (const auto& [name, base] : cases) {
     const model::Config config = shape_of(base);
@@ -138,7 +143,7 @@ TEST_CASE("an adapter comes back from its folder bit for bit", "[peft]") {
   }
 }
 
-TEST_CASE("adapter configs are refused by field", "[peft]") {
+TEST_CASE("errors of adapter configs name the field", "[peft]") {
   struct Change {
     const char* field;
     nlohmann::json value;
@@ -178,7 +183,7 @@ TEST_CASE("adapter configs are refused by field", "[peft]") {
   }
 }
 
-TEST_CASE("an adapter of another model is refused by tensor and shape", "[peft]") {
+TEST_CASE("the error of an adapter of another model has tensor and shape", "[peft]") {
   Copy copy("llama-lora");
   model::Config wider = shape_of("llama");
   wider.ffn = 32;
@@ -194,7 +199,7 @@ TEST_CASE("an adapter of another model is refused by tensor and shape", "[peft]"
              ContainsSubstring("must be some of q_proj k_proj v_proj out_proj"));
   copy.config["r"] = 4;
   CHECK_THAT(copy.refusal(shape_of("llama")), ContainsSubstring("its shape [3, 16] is not [4, 16]"));
-  const model::Config model = shape_of("mistral");  // heads of 6, and layers of the same names
+  const model::Config model = shape_of("mistral");  // heads of 6, and the same layer names
   CHECK_THAT(message_of([&] { read_peft_virtual_tokens(saved("llama-prefix"), model); }),
              ContainsSubstring("token_dim = 8: must be 12"));
   CHECK_THAT(message_of([&] { read_peft_virtual_tokens(saved("llama-lora"), model); }),

@@ -72,11 +72,11 @@ Result run(const Choice& c, const Parameters& theta) {
 Eigen::VectorXd factor(const json& f, const Choice& c, const Eigen::VectorXf& gradient) {
   const auto name = std::ranges::find(peft::projection_names, f.at("projection").get<std::string>()) -
                     peft::projection_names.begin();
-  const auto& site = c.lora.site(f.at("layer"), static_cast<peft::Projection>(name));
+  const auto& factors = c.lora.factors(f.at("layer"), static_cast<peft::Projection>(name));
   const bool a = f.at("factor") == "A";
   return gradient
-      .segment(static_cast<Eigen::Index>(a ? site.a : site.b),
-               static_cast<Eigen::Index>(std::size_t{a ? site.in : site.out} * c.lora.rank()))
+      .segment(static_cast<Eigen::Index>(a ? factors.a : factors.b),
+               static_cast<Eigen::Index>(std::size_t{a ? factors.in : factors.out} * c.lora.rank()))
       .cast<double>();
 }
 

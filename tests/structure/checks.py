@@ -17,7 +17,7 @@ MOST_ARGUMENTS = 8
 # Headers that only include others.
 UMBRELLAS = {f"include/zofo/{name}.hpp" for name in ("zofo", "hypergradient", "problems")}
 
-# The namespace rule (docs/modules.md): a module's folder is its namespace, but for these.
+# The namespace rule (docs/development/modules.md): a module's folder is its namespace, but for these.
 SHARED_NAMESPACES = {
     **dict.fromkeys(("core", "perturb", "estimate", "bilevel", "hypergradient"), "zofo"),
     **dict.fromkeys(("lm", "config", "runtime", "model_io", "run", "train", "train/cuda"), "zofo::llm"),

@@ -1,16 +1,17 @@
-"""The modules and their arrows as docs/modules.md gives them.
+"""The modules and their arrows as docs/development/modules.md gives them.
 
 One fenced block begins with ```modules. Each of its lines is
 
     MODULE [(FOLDER ...)] -> MODULE ...
 
-A module's files are those of include/zofo/MODULE and of the folders in brackets, down to the folders of other modules.
+A module's files are those of include/zofo/MODULE, src/llm/MODULE and the folders in brackets, down to the folders of other
+modules.
 """
 
 import re
 from pathlib import Path
 
-PAGE = "docs/modules.md"
+PAGE = "docs/development/modules.md"
 LINE = re.compile(r"(?P<name>[\w/]+)(?: +\((?P<folders>[^)]*)\))? +->(?P<to>(?: +[\w/]+)*)")
 
 
@@ -39,7 +40,7 @@ class Modules:
         if name in self.arrows:
             self.problems.append(f"{PAGE}: module {name} has two lines")
         self.arrows[name] = match["to"].split()
-        for folder in (f"include/zofo/{name}", *(match["folders"] or "").split()):
+        for folder in (f"include/zofo/{name}", f"src/llm/{name}", *(match["folders"] or "").split()):
             self.folders[folder] = name
 
     def of(self, path: str):

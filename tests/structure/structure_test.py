@@ -1,4 +1,4 @@
-"""The source tree keeps to its structure (docs/modules.md), and these checks find what does not.
+"""The source tree keeps to its structure (docs/development/modules.md), and these checks find what does not.
 
     python3 structure_test.py SOURCE_DIR [unittest's arguments]
 """
@@ -53,7 +53,7 @@ class WrongTrees(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = Path(folder.name)
-        self.write("docs/modules.md", PAGE)
+        self.write("docs/development/modules.md", PAGE)
         self.header("core/a.hpp", "zofo", "struct A {};")
         self.header("lm/b.hpp", "zofo::llm", "namespace detail { inline int secret() { return 1; } struct Own; }",
                     "core/a.hpp")
@@ -82,13 +82,13 @@ class WrongTrees(unittest.TestCase):
             self.finds(check)
 
     def test_cycle(self):
-        self.write("docs/modules.md", PAGE.replace("core ->", "core -> run"))
+        self.write("docs/development/modules.md", PAGE.replace("core ->", "core -> run"))
         self.header("core/e.hpp", "zofo", "", "run/c.hpp")
         self.finds(check_modules, "cycle of modules: core -> run -> core")
 
     def test_arrow_that_the_page_lacks(self):
         self.header("lm/e.hpp", "zofo::llm", "", "model/d.hpp")
-        self.assertEqual(len(self.finds(check_modules, "lm/e.hpp:2: lm -> model: docs/modules.md has no such")), 1)
+        self.assertEqual(len(self.finds(check_modules, "lm/e.hpp:2: lm -> model: docs/development/modules.md has no such")), 1)
 
     def test_include_that_is_relative(self):
         self.write("include/zofo/lm/e.hpp", '#pragma once\n#include "../model/d.hpp"\n')
@@ -99,7 +99,7 @@ class WrongTrees(unittest.TestCase):
         self.finds(check_modules, "lm/e.hpp:2: zofo/core/gone.hpp is not there")
 
     def test_arrow_that_no_include_makes(self):
-        self.write("docs/modules.md", PAGE.replace("lm -> core", "lm -> core\ndata -> core"))
+        self.write("docs/development/modules.md", PAGE.replace("lm -> core", "lm -> core\ndata -> core"))
         self.finds(check_modules, "data -> core: no include makes this arrow")
 
     def test_file_in_no_module(self):
@@ -114,11 +114,11 @@ class WrongTrees(unittest.TestCase):
 
     def test_page(self):
         table = "| `lm` | Losses. | `b`, `gone` |\n| `run` | Runs. | `c` |\n| `nothing` | | |\n"
-        self.write("docs/modules.md", PAGE + table)
+        self.write("docs/development/modules.md", PAGE + table)
         self.finds(check_page, "lm: gone.hpp", "nothing: no module", "core: has no row", "model: has no row")
 
     def test_page_with_a_line_that_means_nothing(self):
-        self.write("docs/modules.md", PAGE.replace("lm -> core", "lm => core"))
+        self.write("docs/development/modules.md", PAGE.replace("lm -> core", "lm => core"))
         self.finds(check_modules, "'lm => core': must be")
 
     def test_lengths(self):

@@ -1,4 +1,4 @@
-/// @file What steps of writing are made of on the CPU, against direct evaluations in double precision: thin
+/// @file What decode steps on the CPU consist of, against direct evaluations in double precision: thin
 /// products, and attention to cached keys and values.
 #include "zofo/tensor/cpu/cached_attention.hpp"
 
@@ -24,10 +24,10 @@ double wide(float x) { return static_cast<double>(x); }
 
 }  // namespace
 
-TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits in any company",
+TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits for any number of rows",
           "[tensor]") {
   constexpr std::size_t rows = 11, out = 9;
-  for (const std::size_t in : {1, 7, 8, 15, 16, 31, 33, 80, 100}) {
+  for (const std::size_t in : {1U, 7U, 8U, 15U, 16U, 31U, 33U, 80U, 100U}) {
     const std::vector<float> x = values(1, rows * in), w = values(2, out * in), start = values(3, rows * out);
     for (const float beta : {0.0F, 1.0F}) {
       std::vector<float> y = start;
@@ -54,7 +54,7 @@ TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits
   }
 }
 
-TEST_CASE("a step's attention is that of the last row of a whole pass", "[tensor]") {
+TEST_CASE("attention of a decode step equals that of the last row of a whole pass", "[tensor]") {
   constexpr std::size_t slots = 4, positions = 40, length = 3, sequences = 3;
   for (const HeadShape& shape : {HeadShape{6, 2, 10}, HeadShape{4, 4, 8, 5}, HeadShape{3, 1, 64, 1}}) {
     const std::size_t width = (shape.heads + 2 * shape.kv_heads) * shape.dim,

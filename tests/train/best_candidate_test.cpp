@@ -78,18 +78,18 @@ TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[
 
 TEST_CASE("bounds end a run before the step that would pass them", "[train]") {
   RunOptions o;
-  o.batch = 4;
-  o.steps = 10;
+  o.batch_size = 4;
+  o.max_steps = 10;
   Counters counters{9, 1.0, 100, 0};
   CHECK(Budget(o).allows(counters, {5.0, 500}));
   counters.steps = 10;
   CHECK(!Budget(o).allows(counters, {0.0, 0}));
-  o.steps = 0;
-  o.seconds = 2.0;
+  o.max_steps = 0;
+  o.max_seconds = 2.0;
   CHECK(Budget(o).allows(counters, {1.0, 0}));
   CHECK(!Budget(o).allows(counters, {1.001, 0}));
-  o.seconds = 0.0;
-  o.passes = 30.0;  // 120 rows
+  o.max_seconds = 0.0;
+  o.max_forward_passes = 30.0;  // 120 rows
   CHECK(Budget(o).allows(counters, {9.0, 20}));
   CHECK(!Budget(o).allows(counters, {9.0, 21}));
 }
@@ -103,8 +103,8 @@ TEST_CASE("the first step is no measure of the next, and a slow one counts for l
 
 TEST_CASE("points of the curve are due once each, also after a resumption", "[train]") {
   RunOptions o;
-  o.batch = 1;
-  o.steps = 10;
+  o.batch_size = 1;
+  o.max_steps = 10;
   o.curve_points = 4;
   const auto due = [&](std::uint32_t from) {
     Budget budget(o);

@@ -1,13 +1,18 @@
-/// @file Exports: what is written is what is loaded again, and an adapter merged computes what it computed
-/// next to the weights.
+/// @file Exports are loaded again unchanged, and a merged adapter computes the same as a separate one.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/checkpoint/gguf_writer.hpp"
+#include "zofo/checkpoint/safetensors_index.hpp"
+#include "zofo/checkpoint/widen.hpp"
+#include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -15,6 +20,7 @@
 #include "zofo/parse/file.hpp"
 #include "zofo/tokenize/from_gguf.hpp"
 #include "zofo/tokenize/gguf_tokenizer.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/train/tiny_model.hpp"
 
 using namespace zofo;
@@ -39,7 +45,7 @@ float through_bf16(float value) {
   return checkpoint::bfloat16_to_float(checkpoint::float_to_bfloat16(value));
 }
 
-/// A file whose tokenizer the exports get.
+/// A file with the tokenizer for the exports.
 struct TokenizerSource {
   TokenizerSource() { write_tiny_model(folder.path() / "tiny.gguf"); }
   [[nodiscard]] checkpoint::GgufFile file() const {
@@ -50,7 +56,7 @@ struct TokenizerSource {
 
 }  // namespace
 
-TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[train]") {
+TEST_CASE("every family is read back from a Hugging Face folder bit for bit", "[train]") {
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
     const TemporaryFolder folder;
@@ -63,7 +69,7 @@ TEST_CASE("every family comes back from a Hugging Face folder bit for bit", "[tr
   }
 }
 
-TEST_CASE("every family comes back from a GGUF file", "[train]") {
+TEST_CASE("every family is read back from a GGUF file", "[train]") {
   const TokenizerSource source;
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
@@ -86,7 +92,7 @@ TEST_CASE("every family comes back from a GGUF file", "[train]") {
   }
 }
 
-// llama.cpp's converter leaves q and k of qwen2 as Hugging Face has them and permutes those of llama.
+// llama.cpp's converter keeps Hugging Face's order of q and k of qwen2, and permutes those of llama.
 TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
@@ -94,16 +100,16 @@ TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[train]") {
   const checkpoint::GgufFile file(folder.path() / "q");
   const checkpoint::SafetensorsFolder original(hub::folder("qwen2"));
   for (const char* part : {"weight", "bias"}) {
-    const std::string theirs = fmt::format("model.layers.1.self_attn.q_proj.{}", part);
-    std::vector<float> a(original.tensor(theirs).elements), b(a.size());
-    original.read(theirs, a);
+    const std::string name_there = fmt::format("model.layers.1.self_attn.q_proj.{}", part);
+    std::vector<float> a(original.tensor(name_there).elements), b(a.size());
+    original.read(name_there, a);
     file.read(fmt::format("blk.1.attn_q.{}", part), b);
     CHECK(a == b);
   }
   CHECK(file.string("general.architecture") == "qwen2");
 }
 
-TEST_CASE("a model keeps its tokenizer in GGUF, and Q8_0 its values within half a step", "[train]") {
+TEST_CASE("a GGUF file keeps the tokenizer, and Q8_0 the values within half a step", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
   const Model model = load_model(source.folder.path() / "tiny.gguf");
@@ -136,22 +142,22 @@ TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[train
   write_gguf(path, load_hugging_face(hub::folder("llama3")), GgmlType::F32, source.file());
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  const auto spoilt = [&](const std::string& key, std::size_t skip, auto value) {
+  const auto broken = [&](const std::string& key, std::size_t skip, auto value) {
     std::string changed = bytes;
     const std::size_t at = changed.find(key);
     REQUIRE(at != std::string::npos);
     std::memcpy(changed.data() + at + key.size() + skip, &value, sizeof value);
-    folder.write("spoilt", changed);
-    return message_of([&] { load_backbone(folder.path() / "spoilt"); });
+    folder.write("broken", changed);
+    return message_of([&] { load_backbone(folder.path() / "broken"); });
   };
-  CHECK_THAT(spoilt("zofo.rope.high_freq_factor", 4, 5.0F), ContainsSubstring("rope_freqs.weight"));
-  CHECK_THAT(spoilt("zofo.rope.original_context", 4, std::uint32_t{17}),
+  CHECK_THAT(broken("zofo.rope.high_freq_factor", 4, 5.0F), ContainsSubstring("rope_freqs.weight"));
+  CHECK_THAT(broken("zofo.rope.original_context", 4, std::uint32_t{17}),
              ContainsSubstring("rope_freqs.weight"));
-  CHECK_THAT(spoilt("zofo.rope.low_freq_factor", 4, -1.0F), ContainsSubstring("low_freq_factor = -1"));
-  CHECK_THAT(spoilt("llama.rope.dimension_count", 4, std::uint32_t{4}), ContainsSubstring("partial rotary"));
+  CHECK_THAT(broken("zofo.rope.low_freq_factor", 4, -1.0F), ContainsSubstring("low_freq_factor = -1"));
+  CHECK_THAT(broken("llama.rope.dimension_count", 4, std::uint32_t{4}), ContainsSubstring("partial rotary"));
 }
 
-TEST_CASE("a merged adapter computes what it computed beside the weights", "[train]") {
+TEST_CASE("a merged adapter computes the same as a separate one", "[train]") {
   for (const char* name : {"llama", "qwen2", "opt"}) {
     model::Parameters theta = load_hugging_face(hub::folder(name));
     std::vector<std::string> targets{"q", "k", "v", "o", "up", "down"};
@@ -160,31 +166,31 @@ TEST_CASE("a merged adapter computes what it computed beside the weights", "[tra
     Eigen::VectorXf adapter(static_cast<Eigen::Index>(lora.size()));
     for (Eigen::Index i = 0; i < adapter.size(); ++i)
       adapter[i] = 0.3F * std::sin(1.7F * static_cast<float>(i));
-    const auto log_probabilities = [&](const Eigen::VectorXf* beside) {
+    const auto log_probabilities = [&](const Eigen::VectorXf* separate) {
       model::Batch batch;
-      batch.add(std::vector<int>{3, 61, 17, 0, 42}, beside == nullptr ? -1 : 0);
+      batch.add(std::vector<int>{3, 61, 17, 0, 42}, separate == nullptr ? -1 : 0);
       for (int token = 0; token < 64; ++token) batch.targets.push_back({0, 4, token});
       std::vector<const Eigen::VectorXf*> adapters;
-      if (beside != nullptr) adapters.push_back(beside);
+      if (separate != nullptr) adapters.push_back(separate);
       return model::Transformer(theta.config(), lora).log_probabilities(theta, batch, adapters);
     };
     const std::vector<double> plain = log_probabilities(nullptr);
     const std::vector<double> expected = log_probabilities(&adapter);
     merge_lora(theta, lora, adapter);
     const std::vector<double> merged = log_probabilities(nullptr);
-    double moved = 0.0, off = 0.0;
+    double change = 0.0, error = 0.0;
     for (std::size_t i = 0; i < plain.size(); ++i) {
-      moved = std::max(moved, std::abs(expected[i] - plain[i]));
-      off = std::max(off, std::abs(expected[i] - merged[i]));
+      change = std::max(change, std::abs(expected[i] - plain[i]));
+      error = std::max(error, std::abs(expected[i] - merged[i]));
     }
     INFO(name);
-    CHECK(moved > 0.1);
-    CHECK(off < 1e-4);
+    CHECK(change > 0.1);
+    CHECK(error < 1e-4);
     CHECK_THROWS_AS(merge_lora(theta, lora, Eigen::VectorXf(adapter.head(5))), Error);
   }
 }
 
-TEST_CASE("a folder is a model with its tokenizer", "[train]") {
+TEST_CASE("a folder with a copied tokenizer is a model", "[train]") {
   const auto tokenizer = hub::folder("").parent_path().parent_path() / "tokenizers" / "gpt2";
   const TemporaryFolder folder;
   CHECK(copy_tokenizer(tokenizer, folder.path()) == 1);
@@ -203,7 +209,7 @@ TEST_CASE("a folder is a model with its tokenizer", "[train]") {
                  fmt::format("the tokenizer has {} tokens but the embedding only {} rows", size, size - 1)));
 }
 
-TEST_CASE("what no config.json can say is refused", "[train]") {
+TEST_CASE("a shape that no config.json describes is refused", "[train]") {
   model::Config c = load_hugging_face(hub::folder("opt")).config();
   c.norm_eps = 1e-6F;
   CHECK_THAT(message_of([&] { hugging_face_config(c, SafetensorsType::F32, nlohmann::json::object()); }),
@@ -212,7 +218,8 @@ TEST_CASE("what no config.json can say is refused", "[train]") {
 
 namespace {
 
-/// A golden tokenizer as a folder, less the tokens that take blanks or stand alone, which GGUF cannot say.
+/// A golden tokenizer as a folder, without the tokens that strip blanks or match single words: GGUF cannot
+/// represent them.
 struct GoldenTokenizer {
   explicit GoldenTokenizer(const std::string& family)
       : golden(hub::folder("").parent_path().parent_path() / "tokenizers" / family) {
@@ -223,11 +230,11 @@ struct GoldenTokenizer {
       if (plain)
         kept.push_back(token);
       else
-        left_out.push_back(token["content"]);
+        omitted.push_back(token["content"]);
     }
     document["added_tokens"] = kept;
   }
-  /// The tokenizer by way of a GGUF file for a model of `rows` embeddings.
+  /// The tokenizer, written to and read from a GGUF file for a model of `rows` embeddings.
   [[nodiscard]] tokenize::Tokenizer through_gguf(std::size_t rows) const {
     const TemporaryFolder folder;
     write(folder);
@@ -245,15 +252,15 @@ struct GoldenTokenizer {
 
   std::filesystem::path golden;
   nlohmann::json document;
-  std::vector<std::string> left_out;
+  std::vector<std::string> omitted;
 };
 
 }  // namespace
 
-TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", "[train]") {
+TEST_CASE("a folder's tokenizer written as GGUF has the reference's ids", "[train]") {
   for (const std::string family : {"smollm2", "llama3", "qwen2"}) {
     const GoldenTokenizer source(family);
-    REQUIRE(source.left_out.size() == 2);
+    REQUIRE(source.omitted.size() == 2);
     const auto texts = nlohmann::json::parse(parse::read_file(source.golden.parent_path() / "texts.json"));
     const auto wanted = nlohmann::json::parse(parse::read_file(source.golden / "ids.json"));
     const tokenize::Tokenizer tokenizer = source.through_gguf(600);
@@ -264,9 +271,9 @@ TEST_CASE("a folder's tokenizer has the reference's ids by way of a GGUF file", 
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto text = texts[i].get<std::string>();
       const auto ids = wanted["plain"][i].get<std::vector<std::int32_t>>();
-      // What the reference composed (NFC), a GGUF file's tokenizer reads as it stands.
+      // The reference composes characters (NFC), the tokenizer of a GGUF file does not.
       const bool composed = family == "qwen2" && tokenizer.decode(ids) != text;
-      if (composed || std::ranges::any_of(source.left_out, [&](const std::string& token) {
+      if (composed || std::ranges::any_of(source.omitted, [&](const std::string& token) {
             return text.find(token) != std::string::npos;
           }))
         continue;
@@ -287,24 +294,25 @@ TEST_CASE("ids without a token get names that no token has", "[train]") {
   CHECK(tokenizer.id("[PAD599]") == 599);
 }
 
-TEST_CASE("what a GGUF file's tokenizer cannot say is refused by name", "[train]") {
-  const auto said = [](const std::string& family, auto&& change) {
+TEST_CASE("errors of tokenizers that GGUF cannot represent name the field", "[train]") {
+  const auto refusal_of = [](const std::string& family, auto&& change) {
     GoldenTokenizer source(family);
     change(source.document);
     return source.refusal();
   };
   const auto nothing = [](const nlohmann::json&) {};
-  CHECK_THAT(said("tekken", nothing), contains("tokenizer.json: pre_tokenizer = "));
-  CHECK_THAT(said("llama2", nothing), contains("pre_tokenizer"));
-  CHECK_THAT(said("llama3",
-                  [](auto& json) {
-                    json["normalizer"] = {{"type", "NFC"}};
-                  }),
+  CHECK_THAT(refusal_of("tekken", nothing), contains("tokenizer.json: pre_tokenizer = "));
+  CHECK_THAT(refusal_of("llama2", nothing), contains("pre_tokenizer"));
+  CHECK_THAT(refusal_of("llama3",
+                        [](auto& json) {
+                          json["normalizer"] = {{"type", "NFC"}};
+                        }),
              contains("normalizer = "));
-  CHECK_THAT(said("llama3", [](auto& json) { json["model"]["ignore_merges"] = false; }),
+  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["model"]["ignore_merges"] = false; }),
              contains("model.ignore_merges: must be true"));
-  CHECK_THAT(said("llama3", [](auto& json) { json["pre_tokenizer"] = nullptr; }), contains("pre_tokenizer"));
-  CHECK_THAT(said("smollm2", [](auto& json) { json["added_tokens"][2]["lstrip"] = true; }),
+  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["pre_tokenizer"] = nullptr; }),
+             contains("pre_tokenizer"));
+  CHECK_THAT(refusal_of("smollm2", [](auto& json) { json["added_tokens"][2]["lstrip"] = true; }),
              contains("added_tokens[2].lstrip = true"));
   const TemporaryFolder empty;
   CHECK_THAT(message_of([&] { tokenize::read_gguf_tokenizer(empty.path()); }),

@@ -24,10 +24,10 @@ struct Fixture : testing::TasksFixture {
 };
 AdaptOptions options(std::uint32_t draws, std::uint64_t seed) {
   AdaptOptions o;
-  o.steps = 15;
-  o.rate = 0.02;
-  o.batch = 4;
-  o.draws = draws;
+  o.max_steps = 15;
+  o.learning_rate = 0.02;
+  o.batch_size = 4;
+  o.num_seeds = draws;
   o.seed = seed;
   return o;
 }
@@ -54,8 +54,8 @@ TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]
   Fixture f;
   const std::vector<float> before(f.loaded.parameters.values().begin(), f.loaded.parameters.values().end());
   AdaptOptions few = options(1, 0), many = options(1, 0);
-  few.steps = 1;
-  many.steps = 60;
+  few.max_steps = 1;
+  many.max_steps = 60;
   const double start = f.adaptation.fit(f.lora, {}, {4, true}, few)[0].training_loss;
   const auto end = f.adaptation.fit(f.lora, {}, {4, true}, many);
   CHECK(end[0].training_loss < 0.5 * start);
@@ -74,11 +74,11 @@ TEST_CASE("examples are drawn by class or in all, by the seed alone", "[train]")
   CHECK(classes == std::vector<int>{3, 3, 3});
   const auto five = draw_examples(f.data, {5, false}, 8);
   CHECK(std::set<std::size_t>(five.begin(), five.end()).size() == 5);
-  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training rows"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
   CHECK_THROWS_WITH(draw_examples(f.data, {0, true}, 8), contains("shots = 0"));
   CHECK_THROWS_WITH(draw_examples(f.data, {37, false}, 8), contains("examples = 37"));
   std::erase_if(f.data.train, [](const data::Example& row) { return row.label == 1; });
-  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training rows"));
+  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training examples"));
 }
 
 TEST_CASE("in-context learning shows the draw's examples", "[train]") {
@@ -90,9 +90,9 @@ TEST_CASE("in-context learning shows the draw's examples", "[train]") {
   // The same by hand.
   std::vector<std::string> shown;
   for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
-    shown.push_back(data::solved(f.data.task, f.data.train[row]));
-  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown), f.data.validation,
-                                0, "validation.jsonl");
+    shown.push_back(data::demonstration_text(f.data.task, f.data.train[row]));
+  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
+                                    f.data.validation, 0, "validation.jsonl");
   CHECK(draws[1].scores.loss ==
         evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);
 }

@@ -11,6 +11,7 @@
 #include "tiny_fixture.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/tokenize/load_tokenizer.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -138,8 +139,9 @@ TEST_CASE("cached texts are the slow generator's", "[train]") {
       std::vector<std::string> heard(requested.size());
       const auto all =
           greedy_decode(model, transformer, model.parameters, adapter, requested, end, {2},
-                         [&](std::size_t i, const Generation& generation) { heard.at(i) = generation.text; });
-      const auto fast = cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
+                        [&](std::size_t i, const Generation& generation) { heard.at(i) = generation.text; });
+      const auto fast =
+          cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
         CHECK(all[i].text == slow[i]);
         CHECK(all[i].written() <= end.max_tokens);
@@ -201,7 +203,7 @@ TEST_CASE("the cache takes no more memory than it is given, but room for one tex
   const model::Config config = files.model().parameters.config();
   const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});
   const auto sequences = [&](std::size_t most, std::size_t bytes, std::size_t texts) {
-    return GreedyOptions{most, bytes}.extent<model::CpuBackend>(config, texts, 100).sequences;
+    return GreedyOptions{most, bytes}.capacity<model::CpuBackend>(config, texts, 100).sequences;
   };
   CHECK(sequences(8, 100 * one, 20) == 8);
   CHECK(sequences(8, 100 * one, 3) == 3);

@@ -23,7 +23,7 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
   const peft::Lora lora(model.parameters.config(), {.rank = 2, .alpha = 4.0F});
   model::Transformer transformer(model.parameters.config(), lora);
   const auto problem = [&](std::size_t batch, std::uint32_t pieces) {
-    return LanguageProblem(transformer, {{{&examples}}}, {.batch = batch, .pieces = pieces});
+    return LanguageProblem(transformer, {{{&examples}}}, {.batch_size = batch, .pieces = pieces});
   };
   LanguageProblem pieces = problem(2, 3);
   LanguageProblem whole = problem(6, 1);

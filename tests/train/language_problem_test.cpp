@@ -31,10 +31,10 @@ struct Fixture {
   Eigen::VectorXf s = random(4);
 
   explicit Fixture(const std::vector<std::string>& words)
-      : examples(split(words)), problem(transformer, {{{&examples}}}, {.batch = 4}) {}
+      : examples(split(words)), problem(transformer, {{{&examples}}}, {.batch_size = 4}) {}
 
   TaskExamples split(const std::vector<std::string>& words) {
-    data.task.options = words;
+    data.task.choices = words;
     const std::vector<EncodedExample> rows =
         encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
     return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};

@@ -1,12 +1,17 @@
-/// @file Folders saved by Hugging Face's transformers: the same logits, and a refusal for what is not
-/// computed.
+/// @file Folders saved by Hugging Face's transformers: the same logits, and errors for unsupported models.
 #include "zofo/model_io/load_hugging_face.hpp"
 
 #include <sys/stat.h>
 
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "catch.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
+#include "zofo/checkpoint/json_document.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -22,7 +27,7 @@ model::Config read(const nlohmann::json& config) {
   return read_hugging_face_config(checkpoint::JsonFields(config, "x/config.json"));
 }
 
-/// A copy of a checkpoint to be spoilt.
+/// A copy of a checkpoint for a test to modify.
 struct Copy {
   explicit Copy(const std::string& name) {
     for (const auto& entry : std::filesystem::directory_iterator(hub::folder(name)))
@@ -37,8 +42,8 @@ struct Copy {
 
 }  // namespace
 
-// The golden logits are in float64 except for transformers' norms and rotary tables; float32 moves them by a
-// few 1e-6 of their size, which is up to 20.
+// The golden logits are in float64 except for transformers' norms and rotary tables. float32 changes them by
+// a few 1e-6 of their size, which is up to 20.
 TEST_CASE("logits equal those of transformers", "[train]") {
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
@@ -48,7 +53,7 @@ TEST_CASE("logits equal those of transformers", "[train]") {
   }
 }
 
-TEST_CASE("config.json becomes a shape", "[train]") {
+TEST_CASE("a config.json is read as a shape", "[train]") {
   using Kind = model::RopeScaling::Kind;
   const model::Config llama3 = read(config_of("llama3"));
   CHECK(llama3.rope_scaling == model::RopeScaling{Kind::llama3, 8.0F, 1.0F, 4.0F, 16});
@@ -74,7 +79,7 @@ TEST_CASE("config.json becomes a shape", "[train]") {
   CHECK(read(config_of("opt")).embedding_width == 0);
 }
 
-TEST_CASE("windows are those of all layers or none", "[train]") {
+TEST_CASE("all layers have the window, or none", "[train]") {
   nlohmann::json config = config_of("qwen2");
   config["sliding_window"] = 4;
   CHECK(read(config).window == 0);
@@ -97,7 +102,7 @@ TEST_CASE("windows are those of all layers or none", "[train]") {
   CHECK(read(mistral).window == 0);
 }
 
-TEST_CASE("what cannot be computed is refused by field", "[train]") {
+TEST_CASE("errors of unsupported configs name the field", "[train]") {
   struct Change {
     const char* model;
     const char* field;
@@ -144,7 +149,7 @@ TEST_CASE("what cannot be computed is refused by field", "[train]") {
   }
 }
 
-TEST_CASE("weights of another shape are refused before memory is asked for", "[train]") {
+TEST_CASE("weights of another shape are refused before memory is allocated", "[train]") {
   const Copy copy("llama");
   nlohmann::json config = config_of("llama");
   config["vocab_size"] = 1U << 22U;
@@ -157,17 +162,17 @@ TEST_CASE("weights of another shape are refused before memory is asked for", "[t
   CHECK_THAT(copy.refusal(), ContainsSubstring("'model.layers.2.input_layernorm.weight' is missing"));
   config["num_hidden_layers"] = 1;
   copy.config(config);
-  CHECK_THAT(copy.refusal(), ContainsSubstring("'model.layers.1."));  // a weight that nothing would read
+  CHECK_THAT(copy.refusal(), ContainsSubstring("'model.layers.1."));  // an unused weight
   config["num_hidden_layers"] = 1U << 31U;
   copy.config(config);
   CHECK_THAT(copy.refusal(), ContainsSubstring("layers = 2147483648: must be in [1, 1024]"));
   config = config_of("llama");
-  config["tie_word_embeddings"] = true;  // the head is there, and not read, as in transformers
+  config["tie_word_embeddings"] = true;  // the file has a head, which is not read, as in transformers
   copy.config(config);
   CHECK(load_hugging_face(copy.folder.path()).config().tied);
 }
 
-TEST_CASE("folders that are no models are named", "[train]") {
+TEST_CASE("errors of folders without a model name the file", "[train]") {
   const TemporaryFolder empty;
   CHECK_THAT(message_of([&] { load_hugging_face(empty.path()); }),
              ContainsSubstring("config.json: must be a regular file"));
@@ -175,7 +180,7 @@ TEST_CASE("folders that are no models are named", "[train]") {
   std::filesystem::remove(copy.folder.path() / "model.safetensors");
   CHECK_THAT(copy.refusal(), ContainsSubstring("holds neither model.safetensors nor"));
   std::filesystem::remove(copy.folder.path() / "config.json");
-  REQUIRE(::mkfifo((copy.folder.path() / "config.json").c_str(), 0600) == 0);  // nobody ever writes into it
+  REQUIRE(::mkfifo((copy.folder.path() / "config.json").c_str(), 0600) == 0);  // without a writer
   CHECK_THAT(copy.refusal(), ContainsSubstring("config.json: must be a regular file"));
   const Copy sharded("qwen2");
   std::filesystem::remove(sharded.folder.path() / "model-00002-of-00002.safetensors");
@@ -184,7 +189,7 @@ TEST_CASE("folders that are no models are named", "[train]") {
              ContainsSubstring("config.json"));
 }
 
-TEST_CASE("a weight that is no number is named", "[train]") {
+TEST_CASE("the error of a weight that is not finite names it", "[train]") {
   const Copy copy("llama");
   const auto path = copy.folder.path() / "model.safetensors";
   const auto size = std::filesystem::file_size(path);

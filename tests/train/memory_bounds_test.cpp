@@ -14,8 +14,8 @@ constexpr std::size_t many = 1'000'000, few = 100;
 
 RunOptions options(Method method) {
   RunOptions o = preset(Command::meta_train, method);
-  o.steps = 1;
-  o.batch = 6;
+  o.max_steps = 1;
+  o.batch_size = 6;
   return o;
 }
 
@@ -36,22 +36,22 @@ TEST_CASE("the largest passes of a meta-training have the rows of its largest ta
   o.tasks_per_step = 1;
   CHECK(rows(o).probed == 18);
   CHECK(rows(o).vectors == 3 * 6 + 1 * 8 + 3);
-  o.in_memory = 2;
+  o.max_resident_adapters = 2;
   CHECK(rows(o).vectors == 2 * 6 + 1 * 8 + 3);
-  o.accumulate = 2;
+  o.gradient_accumulation_steps = 2;
   CHECK(rows(o).vectors == 2 * 6 + 1 * 10 + 3);
   o = options(Method::bilevel);
   o.penalty = 0.0;
   CHECK(rows(o).probed == 6 + 6 + 5);
-  o.batch = 20;
+  o.batch_size = 20;
   CHECK(rows(o).probed == 8 + 12 + 5);
   o.direction = DirectionKind::low_rank;
   o.direction_rank = 3;
-  o.queries = 4;
+  o.num_directions = 4;
   CHECK(rows(o).probes == 8);
   CHECK(rows(o).low_rank == 3);
   o = options(Method::bilevel);
-  o.theta_rows = ThetaRows::unseen;  // F's rows are as many, G has 8, 12 and 5
+  o.backbone_examples = ThetaRows::unseen;  // F's rows are as many, G has 8, 12 and 5
   CHECK(rows(o).probed == 18 + 18 + 15);
   CHECK(rows(options(Method::frozen)).probed == 0);
   CHECK(rows(options(Method::frozen)).gradient == 53);
@@ -73,6 +73,6 @@ TEST_CASE("gradients share a pass as long as it holds them, and one alone may be
   CHECK(pass_rows(o, tasks, row, few).gradient == 12);
   row.tokens = 101;
   CHECK(pass_rows(o, tasks, row, few).gradient == 12);
-  o.adapters = AdapterMode::tied;  // one adapter has the rows of all tasks
+  o.adapters = AdapterMode::shared;  // one adapter has the rows of all tasks
   CHECK(pass_rows(o, tasks, row, few).gradient == 12 + 12 + 11);
 }

@@ -1,11 +1,13 @@
 // States that earlier versions of the program saved.
 #include "zofo/run/old_states.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "catch.hpp"
 #include "contains.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/run/resume.hpp"
 #include "zofo/train/device.hpp"
 
 using namespace zofo;
@@ -19,7 +21,7 @@ Eigen::VectorXf filled(float value) { return Eigen::VectorXf::Constant(3, value)
 // As version 1 saved a fine-tuning with SVRG, after its first step.
 RunState version_1() {
   RunState state;
-  state.numbers = {
+  state.json() = {
       {"version", 1},
       {"options", "method = 'bilevel'\n"},
       {"place", {{"model", "m"}}},
@@ -50,12 +52,12 @@ RunState version_1() {
 
 TEST_CASE("a state of version 1 becomes one of today", "[train]") {
   RunOptions options = preset(Method::bilevel);
-  options.queries = 1;
+  options.num_directions = 1;
   const RunState state = old_states::converted(version_1(), 1, options);
   CHECK(state.number<int>("version") == state_version);
   CHECK(state.number<std::string>("command") == "finetune");
   for (const char* name : {"options", "place", "identity", "log", "steps", "rows", "next_step", "stopping"})
-    CHECK(state.numbers.at(name) == version_1().numbers.at(name));
+    CHECK(state.json().at(name) == version_1().json().at(name));
 
   CpuDevice device;
   AdapterPair<Eigen::VectorXf> pair;
@@ -93,7 +95,7 @@ TEST_CASE("a state of version 1 becomes one of today", "[train]") {
 
 TEST_CASE("a state of version 2 becomes one of today", "[train]") {
   RunState old;
-  old.numbers = {
+  old.json() = {
       {"of", "meta-train"},
       {"version", 2},
       {"options", ""},
@@ -112,14 +114,14 @@ TEST_CASE("a state of version 2 becomes one of today", "[train]") {
     for (const char* name : {"anchor_p", "anchor_s"})
       old.vectors[fmt::format("{}.{}", name, task)] = filled(9);
   RunOptions options = defaults(Command::meta_train);
-  options.batch = 4;
-  options.queries = 2;
+  options.batch_size = 4;
+  options.num_directions = 2;
   options.storm_weight = 0.1;
   const RunState state = old_states::converted(old, 2, options);
   CHECK(state.number<std::string>("command") == "meta-train");
   CHECK(state.number<std::uint32_t>("steps") == 3);
   CHECK(state.number<std::uint64_t>("rows") == 120);
-  CHECK(!state.numbers.contains(adapters_name(0)));
+  CHECK(!state.json().contains(adapters_name(0)));
   CpuDevice device;
   AdapterPair<Eigen::VectorXf> pair;
   TaskState<inner::Adam, Eigen::VectorXf> own;
@@ -140,20 +142,54 @@ TEST_CASE("a state of version 2 becomes one of today", "[train]") {
   CHECK(storm.running.queries == Approx(2.0 / weights));
 }
 
+TEST_CASE("a state with old names of options is resumed by today's", "[train]") {
+  RunOptions today = preset(Method::random_sign);
+  today.max_steps = 40;
+  today.zo_learning_rate = 0.25;
+  today.outer_optimizer = OuterKind::rms_scalar;
+  today.lora_target_modules = "k_proj,o_proj";
+  std::string text = to_toml(today);
+  const auto put_back = [&text](std::string_view name, std::string_view old_name) {
+    const std::size_t at = text.find(fmt::format("\n{} = ", name));
+    REQUIRE(at != std::string::npos);
+    text.replace(at + 1, name.size(), old_name);
+  };
+  for (const RenamedOption& each : renamed_options) put_back(each.name, each.old_name);
+  for (const auto& [value, old_value] :
+       {std::pair("'random-sign'", "'drift'"), std::pair("'rms-scalar'", "'scalar-adam'"),
+        std::pair("'persistent'", "'kept'"), std::pair("'k_proj,o_proj'", "'k,o'")})
+    text.replace(text.find(value), std::string_view(value).size(), old_value);
+  RunState state;
+  state.json() = {{"version", state_version}, {"command", "finetune"}, {"options", text}, {"steps", 12}};
+  Hints hints;
+  const RunOptions started = options_of(state, &hints);
+  CHECK(to_toml(started) == to_toml(today));
+  CHECK(hints.size() == renamed_options.size() + 3);
+  CHECK(std::ranges::count_if(hints, [](const std::string& hint) {
+          return hint.starts_with("saved state: options:") &&
+                 hint.ends_with(
+                     "theta_rate: renamed to zo_learning_rate (the old name is accepted in this release)");
+        }) == 1);
+  today.max_steps = 50;
+  CHECK_NOTHROW(check_changes(started, today, state));
+  today.batch_size = 3;
+  CHECK_THROWS_WITH(check_changes(started, today, state), contains("batch_size = 3: the run was begun with 8"));
+}
+
 TEST_CASE("an older state that lacks something is refused by its name", "[train]") {
   const RunOptions options = preset(Method::bilevel);
   RunState state = version_1();
   state.vectors.erase("s");
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("vector 's'"));
   state = version_1();
-  state.numbers.erase("reduction");
+  state.json().erase("reduction");
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("reduction"));
   RunOptions counted = options;
-  counted.outer = OuterKind::rms_scalar;
-  counted.reduction = ReductionKind::storm;
+  counted.outer_optimizer = OuterKind::rms_scalar;
+  counted.variance_reduction = ReductionKind::storm;
   CHECK_THROWS_WITH(old_states::converted(version_1(), 1, counted),
-                    contains("version 1: scalar-adam over storm"));
+                    contains("version 1: rms-scalar with storm"));
   state = version_1();
-  state.numbers["reduction"]["terms"] = {{1, 2}};
+  state.json()["reduction"]["terms"] = {{1, 2}};
   CHECK_THROWS_WITH(old_states::converted(state, 1, options), contains("saved state"));
 }

@@ -15,8 +15,8 @@ namespace {
 
 RunOptions scheduled(ScheduleKind schedule) {
   RunOptions o = preset(Method::bilevel);
-  o.steps = 30;
-  o.schedule = schedule;
+  o.max_steps = 30;
+  o.lr_scheduler_type = schedule;
   o.warmup_steps = 10;
   return o;
 }
@@ -47,9 +47,9 @@ TEST_CASE("rates follow the schedule that the options name, in outer steps", "[t
 
 TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[train]") {
   RunOptions o = preset(Method::mezo);
-  o.steps = 8;
-  o.schedule = ScheduleKind::linear;
-  o.theta_rate = 0.25;
+  o.max_steps = 8;
+  o.lr_scheduler_type = ScheduleKind::linear;
+  o.zo_learning_rate = 0.25;
   const AnyOuter outer = make_outer(o);
   AnyOuter::State<Eigen::VectorXd> state;
   Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(5, -1.0, 1.0), expected = theta;
@@ -66,10 +66,10 @@ TEST_CASE("the optimiser of estimates moves by the scheduled rate", "[train]") {
 
 TEST_CASE("steps longer than max_step are shortened to it", "[train]") {
   RunOptions o = preset(Method::mezo);
-  o.steps = 8;
-  o.theta_rate = 0.25;
+  o.max_steps = 8;
+  o.zo_learning_rate = 0.25;
   o.direction = DirectionKind::rademacher;
-  o.max_step = 0.5;
+  o.max_step_norm = 0.5;
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(9);
   const AnyPerturbation z = make_perturbation(o, theta);
   const auto length = [&](double coefficient) {
@@ -80,9 +80,9 @@ TEST_CASE("steps longer than max_step are shortened to it", "[train]") {
   };
   CHECK(length(0.5) == Approx(0.25 * 0.5 * 3.0));  // a sign on each of 9 coordinates
   CHECK(length(10.0) == Approx(0.5));
-  o.outer = OuterKind::momentum;
+  o.outer_optimizer = OuterKind::momentum;
   CHECK(length(10.0) == Approx(0.5));
-  o.max_step = 0.0;
+  o.max_step_norm = 0.0;
   CHECK(length(10.0) == Approx(7.5));
 }
 
@@ -93,8 +93,8 @@ TEST_CASE("the distribution that the options name updates as it does by itself",
     INFO(to_text(kind));
     RunOptions o;
     o.direction = kind;
-    o.density = 0.25;
-    o.direction_hold = 2;
+    o.mask_density = 0.25;
+    o.direction_interval = 2;
     o.seed = 5;
     Eigen::VectorXd by_name = start, by_itself = start;
     const AnyPerturbation any = make_perturbation(o, start);
@@ -117,7 +117,7 @@ TEST_CASE("every method is a loop of its own parts", "[train]") {
     if (method.trains == Trains::nothing) continue;
     INFO(method.name());
     RunOptions o = preset(method.method);
-    o.steps = 12;
+    o.max_steps = 12;
     CHECK_NOTHROW(o.check());
     CHECK(o.adapter == method.adapter);
     CHECK(sibling(method.method, method.adapter) == method.method);
@@ -142,35 +142,35 @@ TEST_CASE("every method is a loop of its own parts", "[train]") {
 TEST_CASE("options that do not go together are refused", "[train]") {
   const auto refused = [](Method method, auto change) {
     RunOptions o = preset(method);
-    o.steps = 10;
+    o.max_steps = 10;
     CHECK_NOTHROW(o.check());
     change(o);
     CHECK_THROWS_AS(o.check(), Error);
   };
   refused(Method::bilevel, [](RunOptions& o) { o.adapter = AdapterKind::prefix; });
   refused(Method::bilevel, [](RunOptions& o) { o.std_normalized = true; });
-  refused(Method::bilevel, [](RunOptions& o) { o.steps = 0; });
-  refused(Method::bilevel, [](RunOptions& o) { o.virtual_tokens = 0; });
-  refused(Method::bilevel, [](RunOptions& o) { o.passes = -1.0; });
-  refused(Method::bilevel, [](RunOptions& o) { o.accumulate = 0; });
-  refused(Method::bilevel, [](RunOptions& o) { o.steps = o.accumulate = 65536; });
-  refused(Method::lora, [](RunOptions& o) { o.reduction = ReductionKind::svrg; });
-  refused(Method::lora, [](RunOptions& o) { o.outer = OuterKind::adam; });
-  refused(Method::lora, [](RunOptions& o) { o.max_step = 1.0; });
-  refused(Method::mezo, [](RunOptions& o) { o.max_step = -1.0; });
-  refused(Method::mezo_adam, [](RunOptions& o) { o.max_step = 1.0; });
-  refused(Method::mezo, [](RunOptions& o) { o.clip = 1.0; });
+  refused(Method::bilevel, [](RunOptions& o) { o.max_steps = 0; });
+  refused(Method::bilevel, [](RunOptions& o) { o.num_virtual_tokens = 0; });
+  refused(Method::bilevel, [](RunOptions& o) { o.max_forward_passes = -1.0; });
+  refused(Method::bilevel, [](RunOptions& o) { o.gradient_accumulation_steps = 0; });
+  refused(Method::bilevel, [](RunOptions& o) { o.max_steps = o.gradient_accumulation_steps = 65536; });
+  refused(Method::lora, [](RunOptions& o) { o.variance_reduction = ReductionKind::svrg; });
+  refused(Method::lora, [](RunOptions& o) { o.outer_optimizer = OuterKind::adam; });
+  refused(Method::lora, [](RunOptions& o) { o.max_step_norm = 1.0; });
+  refused(Method::mezo, [](RunOptions& o) { o.max_step_norm = -1.0; });
+  refused(Method::mezo_adam, [](RunOptions& o) { o.max_step_norm = 1.0; });
+  refused(Method::mezo, [](RunOptions& o) { o.max_grad_norm = 1.0; });
   refused(Method::mezo_adam, [](RunOptions& o) { o.weight_decay = 0.1; });
   refused(Method::mezo_lora, [](RunOptions& o) { o.direction = DirectionKind::low_rank; });
   refused(Method::mezo, [](RunOptions& o) {
-    o.schedule = ScheduleKind::cosine;
+    o.lr_scheduler_type = ScheduleKind::cosine;
     o.warmup_steps = 10;
   });
   refused(Method::mezo, [](RunOptions& o) {
-    o.steps = 0;
-    o.passes = 10.0;
-    o.schedule = ScheduleKind::cosine;
+    o.max_steps = 0;
+    o.max_forward_passes = 10.0;
+    o.lr_scheduler_type = ScheduleKind::cosine;
   });
-  refused(Method::fzoo, [](RunOptions& o) { o.queries = 1; });
-  refused(Method::fzoo, [](RunOptions& o) { o.reduction = ReductionKind::storm; });
+  refused(Method::fzoo, [](RunOptions& o) { o.num_directions = 1; });
+  refused(Method::fzoo, [](RunOptions& o) { o.variance_reduction = ReductionKind::storm; });
 }

@@ -67,7 +67,7 @@ TEST_CASE("contexts are read between prompt and option", "[train]") {
 
 TEST_CASE("a row's loss has the slope that differences give", "[train]") {
   for (const data::Score score : {data::Score::sum, data::Score::mean})
-    for (const data::Loss loss : {data::Loss::options, data::Loss::answer}) {
+    for (const data::Loss loss : {data::Loss::choices, data::Loss::answer}) {
       const OptionTokens options{{{1, 2, 3}, {4}, {5, 6}}, {}, score, loss, {0.5, -0.25, 1.0}};
       std::vector<double> logprobs{-1.0, -0.5, -2.0, -3.0, -0.7, -1.1}, slope(6, 0.0);
       row_loss(logprobs, options, 2, 3.0, slope);
@@ -89,7 +89,7 @@ TEST_CASE("candidates and written answers train: the gradient agrees with centra
     Fixture f(toml);
     const std::vector<EncodedExample> rows = f.rows(Purpose::training);
     const TaskExamples examples{{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
-    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch = 4});
+    LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch_size = 4});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
     const model::Parameters& theta = f.model.parameters;
@@ -169,7 +169,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
     // A stop ends the text before it.
     const std::string stop = texts[i].substr(texts[i].size() / 2, 1);
     const auto cut = greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr,
-                                  std::span(&prompts[i], 1), {stop, 5});
+                                      std::span(&prompts[i], 1), {stop, 5});
     CHECK(cut.front() == texts[i].substr(0, texts[i].find(stop)));
   }
 }
@@ -212,7 +212,8 @@ namespace {
 // A device that has no room for what is written.
 struct FullDevice : CpuDevice {
   PassExamples told = {};
-  void expect(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows, bool) {
+  void reserve(const model::Config&, const peft::Adapter&, const ExampleBounds&, const PassExamples& rows,
+              bool) {
     told = rows;
     require(rows.texts.cache.sequences == 0, "no room for texts");
   }
@@ -224,7 +225,7 @@ TEST_CASE("a run whose texts don't fit ends before its first step", "[train]") {
   Fixture f(written);
   FullDevice device;
   RunOptions options = preset(Method::lora);
-  options.steps = 2;
+  options.max_steps = 2;
   const RunFolder folder(f.files.folder / "run");
   Progress progress("test", nullptr);
   const auto run = [&] {

@@ -24,7 +24,7 @@ struct Fixture : testing::TasksFixture {
 
   Fixture() : TasksFixture("task_mixture") {
     RunOptions options = defaults(Command::meta_train);
-    options.steps = 1;
+    options.max_steps = 1;
     data = tasks(options);
     for (std::uint64_t i = 0; i < data.size(); ++i) {
       p.push_back(random(2 * i));
@@ -37,7 +37,7 @@ struct Fixture : testing::TasksFixture {
     return 0.1F * x;
   }
   LanguageProblem problem(std::vector<LanguageProblem::Task> list) {
-    return {transformer, std::move(list), {.batch = 4}};
+    return {transformer, std::move(list), {.batch_size = 4}};
   }
   // All three tasks, and one of them.
   LanguageProblem all() {
@@ -172,6 +172,7 @@ TEST_CASE("a task without rows or with a wrong batch is refused", "[train]") {
   CHECK_THROWS_WITH(make({}, {}), contains("tasks: 0"));
   CHECK_THROWS_WITH(make({{}}, {}), contains("tasks: 0"));
   CHECK_THROWS_WITH(make({{{&none}}}, {}), contains("training rows: 0"));
-  CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.batch = 0}), contains("batch = 0"));
-  CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.pieces = 0}), contains("accumulate = 0"));
+  CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.batch_size = 0}), contains("batch_size = 0"));
+  CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.pieces = 0}),
+                    contains("gradient_accumulation_steps = 0"));
 }

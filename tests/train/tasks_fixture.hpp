@@ -24,13 +24,13 @@ namespace zofo::testing {
 // A run of few and small steps.
 inline llm::RunOptions short_run(std::uint32_t steps, llm::Method method = llm::Method::bilevel) {
   llm::RunOptions o = llm::preset(llm::Command::meta_train, method);
-  o.steps = steps;
+  o.max_steps = steps;
   o.inner_steps = 2;
   o.lora_rank = 2;
-  o.lower_rate = o.upper_rate = 0.01;
-  o.theta_rate = 1e-4;
-  o.batch = 4;
-  o.validation_rows = 6;
+  o.lower_learning_rate = o.upper_learning_rate = 0.01;
+  o.zo_learning_rate = 1e-4;
+  o.batch_size = 4;
+  o.max_eval_samples = 6;
   return o;
 }
 

@@ -20,17 +20,17 @@ std::string weights_of(const std::string& task) { return "adapters/" + task + "/
 TEST_CASE("what a run of one task can do, one of several can", "[train]") {
   const testing::TasksFixture f("meta_features");
   RunOptions o = testing::short_run(12, Method::bilevel_prefix);
-  o.virtual_tokens = 3;
-  o.accumulate = 2;
-  o.batch = 2;
-  o.schedule = ScheduleKind::cosine;
+  o.num_virtual_tokens = 3;
+  o.gradient_accumulation_steps = 2;
+  o.batch_size = 2;
+  o.lr_scheduler_type = ScheduleKind::cosine;
   o.warmup_steps = 3;
-  o.clip = 1.0;
+  o.max_grad_norm = 1.0;
   o.weight_decay = 0.01;
   o.save_steps = 3;
-  o.patience = 1;
-  o.evaluate_steps = 1;
-  o.lower_rate = o.upper_rate = 5.0;  // too high to get better for long
+  o.early_stopping_patience = 1;
+  o.eval_steps = 1;
+  o.lower_learning_rate = o.upper_learning_rate = 5.0;  // too high to get better for long
   const auto whole = f.train("whole", o);
   CHECK(whole.result.stopped_early);
   CHECK(whole.result.selected_steps < whole.result.steps);
@@ -63,7 +63,7 @@ TEST_CASE("a meta-training of one task updates as a fine-tuning of it", "[train]
   testing::TasksFixture f("meta_one");
   f.names.resize(1);
   RunOptions o = testing::short_run(4);
-  o.patience = 100;  // the rows of both are split alike
+  o.early_stopping_patience = 100;  // the rows of both are split alike
   const auto meta = f.train("meta", o);
   o.command = Command::finetune;
   o.curve_points = 0;

@@ -80,7 +80,7 @@ TEST_CASE("every method does its part alone", "[train]") {
 TEST_CASE("drift takes the same first step up to its sign", "[train]") {
   const testing::TasksFixture f("meta_drift");
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
-    RunOptions a = testing::short_run(1, Method::bilevel), b = testing::short_run(1, Method::drift);
+    RunOptions a = testing::short_run(1, Method::bilevel), b = testing::short_run(1, Method::random_sign);
     a.seed = b.seed = seed;
     const auto bilevel = f.train(fmt::format("bilevel{}", seed), a);
     const auto drift = f.train(fmt::format("drift{}", seed), b);
@@ -102,7 +102,7 @@ TEST_CASE("a step changes the adapters and moments of the sampled task only", "[
   const peft::Lora lora(theta.config(), {2, 4.0F, {"q", "v"}});
   model::Transformer transformer(theta.config(), lora);
   LanguageProblem problem(transformer, {{{&data[0].examples}}, {{&data[1].examples}}, {{&data[2].examples}}},
-                          {.batch = 4});
+                          {.batch_size = 4});
   BilevelOptions loop = loop_options(o);
   loop.tasks_per_step = 1;
   Solver solver{
@@ -150,7 +150,7 @@ TEST_CASE("adapters on disk train to the bit as in memory", "[train]") {
   o.tasks_per_step = 1;
   o.sampling = Sampling::proportional;
   const auto memory = f.train("memory", o);
-  o.in_memory = 1;
+  o.max_resident_adapters = 1;
   const auto disk = f.train("disk", o);
   CHECK(memory.bytes("trajectory.jsonl") == disk.bytes("trajectory.jsonl"));
   for (const std::string& name : adapters)
@@ -205,17 +205,17 @@ TEST_CASE("adapters are reset, kept or tied as told", "[train]") {
   RunOptions o = testing::short_run(20, Method::frozen);
   const auto kept = f.train("kept", o);
   o.adapters = AdapterMode::reset;
-  o.reset_every = 1;
+  o.reset_interval = 1;
   const auto reset = f.train("reset", o);
   // A step of Adam is at most rate · √(1 − β₂)⁻¹(1 − β₁) in theory, about the rate here: two steps, 0.02.
   for (const std::string& name : adapters) {
     CHECK(distance(reset, name) < 0.025F);
     CHECK(distance(kept, name) > 0.05F);
   }
-  o.reset_every = 1000;  // never within the run
+  o.reset_interval = 1000;  // never within the run
   const auto late = f.train("late", o);
   CHECK(late.bytes(adapter_file("good")) == kept.bytes(adapter_file("good")));
-  o.adapters = AdapterMode::tied;
+  o.adapters = AdapterMode::shared;
   const auto tied = f.train("tied", o);
   CHECK(read_description(tied.run).adapter_names() == std::vector<std::string>{"tied"});
   CHECK(distance(tied, "tied") > 0.05F);
@@ -228,9 +228,9 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
   o.save_steps = 4;
   const std::string way = GENERATE("kept", "reset", "tied", "on disk", "rademacher");
   if (way == "reset") o.adapters = AdapterMode::reset;
-  if (way == "tied") o.adapters = AdapterMode::tied;
-  o.reset_every = 5;
-  if (way == "on disk") o.in_memory = 1;
+  if (way == "tied") o.adapters = AdapterMode::shared;
+  o.reset_interval = 5;
+  if (way == "on disk") o.max_resident_adapters = 1;
   if (way == "rademacher") o.direction = DirectionKind::rademacher;
   const auto whole = f.train("whole", o);
   // Cut after step 7: the state is that of the interrupt. Then as if killed: an older state beside longer
@@ -240,7 +240,7 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
   CHECK(cut.result.interrupted);
   CHECK(cut.result.steps == 7);
   RunOptions nine = o;
-  nine.steps = 9;
+  nine.max_steps = 9;
   nine.save_steps = 8;
   const auto middle = f.train(
       "cut", nine, [] { return false; }, true);
@@ -268,13 +268,13 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
         "run", changed, [] { return false; }, true);
   };
   CHECK(!can_continue(o, read_state(RunFolder::open(run.run))));
-  o.steps = 1;
+  o.max_steps = 1;
   CHECK_THROWS_WITH(again(o), contains("has taken 2 already"));
-  o.steps = 4;
+  o.max_steps = 4;
   CHECK(can_continue(o, read_state(RunFolder::open(run.run))));
   RunOptions other = o;
-  other.theta_rate = 1e-3;
-  CHECK_THROWS_WITH(again(other), contains("theta_rate = 0.001"));
+  other.zo_learning_rate = 1e-3;
+  CHECK_THROWS_WITH(again(other), contains("zo_learning_rate = 0.001"));
   const std::string state = run.bytes("state.bin");
   const auto write = [&](const char* file, const std::string& bytes) {
     zofo::write_atomically(run.run / file, bytes);

@@ -6,6 +6,7 @@
 #include "zofo/config/make_adapter.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/peft/peft_config.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/training.hpp"
 
@@ -16,11 +17,11 @@ namespace {
 
 RunOptions short_run(Method method) {
   RunOptions options = preset(method);
-  options.steps = 3;
+  options.max_steps = 3;
   options.inner_steps = 2;
-  options.batch = 4;
-  options.queries = 2;
-  options.theta_rate = 1e-4;
+  options.batch_size = 4;
+  options.num_directions = 2;
+  options.zo_learning_rate = 1e-4;
   options.curve_points = 0;
   return options;
 }
@@ -81,7 +82,7 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       Model model = files.model();
       RunOptions options = short_run(method);
       options.direction = direction;
-      options.one_sided = direction == DirectionKind::rademacher;
+      options.forward_difference = direction == DirectionKind::rademacher;
       const std::vector<RunTask> tasks = encode_tasks(model, {files.data()}, options);
       const RunFolder folder(files.folder / fmt::format("{} {}", method, direction));
       Progress silent("test", nullptr);

@@ -24,51 +24,51 @@ const std::vector<Way> ways{
      [](RunOptions& o) {
        o.direction = DirectionKind::low_rank;
        o.direction_rank = 2;
-       o.direction_hold = 3;
-       o.queries = 4;
+       o.direction_interval = 3;
+       o.num_directions = 4;
      }},
     {"random-sparse",
      [](RunOptions& o) {
        o.direction = DirectionKind::random_sparse;
-       o.density = 0.1;
-       o.direction_hold = 2;
+       o.mask_density = 0.1;
+       o.direction_interval = 2;
        o.seed = 3;
      }},
     {"sparse", [](RunOptions& o) { o.direction = DirectionKind::sparse; }},
     {"svrg",
      [](RunOptions& o) {
-       o.reduction = ReductionKind::svrg;
-       o.reduction_period = 4;
-       o.reduction_batches = 2;
+       o.variance_reduction = ReductionKind::svrg;
+       o.anchor_interval = 4;
+       o.anchor_batches = 2;
        o.tasks_per_step = 2;
      }},
-    {"storm", [](RunOptions& o) { o.reduction = ReductionKind::storm; }},
-    {"momentum", [](RunOptions& o) { o.outer = OuterKind::momentum; }},
+    {"storm", [](RunOptions& o) { o.variance_reduction = ReductionKind::storm; }},
+    {"momentum", [](RunOptions& o) { o.outer_optimizer = OuterKind::momentum; }},
     {"adam",
      [](RunOptions& o) {
-       o.outer = OuterKind::adam;
-       o.theta_rate = 1e-5;
+       o.outer_optimizer = OuterKind::adam;
+       o.zo_learning_rate = 1e-5;
      }},
-    {"scalar-adam", [](RunOptions& o) { o.outer = OuterKind::rms_scalar; }},
-    {"max_step", [](RunOptions& o) { o.max_step = 0.01; }},
-    {"max_step with momentum",
+    {"rms-scalar", [](RunOptions& o) { o.outer_optimizer = OuterKind::rms_scalar; }},
+    {"max_step_norm", [](RunOptions& o) { o.max_step_norm = 0.01; }},
+    {"max_step_norm with momentum",
      [](RunOptions& o) {
-       o.max_step = 0.01;
-       o.outer = OuterKind::momentum;
+       o.max_step_norm = 0.01;
+       o.outer_optimizer = OuterKind::momentum;
      }},
     {"spread-scaled",
      [](RunOptions& o) {
        o.direction = DirectionKind::rademacher;
-       o.one_sided = o.std_normalized = true;
-       o.queries = 4;
+       o.forward_difference = o.std_normalized = true;
+       o.num_directions = 4;
      }},
     {"unseen, tied, spider",
      [](RunOptions& o) {
-       o.theta_rows = ThetaRows::unseen;
-       o.adapters = AdapterMode::tied;
-       o.reduction = ReductionKind::spider;
-       o.reduction_period = 4;
-       o.reduction_batches = 2;
+       o.backbone_examples = ThetaRows::unseen;
+       o.adapters = AdapterMode::shared;
+       o.variance_reduction = ReductionKind::spider;
+       o.anchor_interval = 4;
+       o.anchor_batches = 2;
      }},
 };
 const auto never = [] { return false; };
@@ -119,13 +119,14 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tr
     // In the mean over directions: their number of coordinates is in the thousands, low-rank ones have fewer
     // degrees of freedom, about a hundred a matrix: √(2/100) = 0.14 of one direction; three times that.
     CHECK(std::abs(run.result.moved / measured - 1.0) < 0.42);
-    if (o.outer == OuterKind::adam || o.outer == OuterKind::momentum)
+    if (o.outer_optimizer == OuterKind::adam || o.outer_optimizer == OuterKind::momentum)
       CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
-    if (o.max_step > 0.0 && o.outer == OuterKind::sgd) CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
+    if (o.max_step_norm > 0.0 && o.outer_optimizer == OuterKind::sgd)
+      CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
   }
   // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
   RunOptions o = testing::short_run(6);
-  o.max_step = 1e-5;
+  o.max_step_norm = 1e-5;
   CHECK(f.train("short", o).result.moved == Approx(std::sqrt(6.0) * 1e-5));
 }
 
@@ -156,7 +157,7 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
       o.method = Method::bilevel;
       const auto a = read_trajectory(f.train(fmt::format("a{}.{}", &way - ways.data(), seed), o).run /
                                      "trajectory.jsonl");
-      o.method = Method::drift;
+      o.method = Method::random_sign;
       const auto b = read_trajectory(f.train(fmt::format("b{}.{}", &way - ways.data(), seed), o).run /
                                      "trajectory.jsonl");
       REQUIRE(a.size() == 1);
@@ -174,7 +175,7 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
   const testing::TasksFixture f("meta_unseen");
   RunOptions o = testing::short_run(1);
   const auto shared = f.tasks(o);
-  o.theta_rows = ThetaRows::unseen;
+  o.backbone_examples = ThetaRows::unseen;
   const auto apart = f.tasks(o);
   for (std::size_t t = 0; t < shared.size(); ++t) {
     const std::size_t n = shared[t].training_examples();
@@ -195,7 +196,7 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
   const TaskExamples& rows = apart[1].examples;
   const TaskExamples only_unseen{rows.unseen, rows.lower}, without{rows.upper, rows.lower};
   const auto problem = [&](const TaskExamples& examples) {
-    return LanguageProblem(transformer, {{{&examples}}}, {.batch = 4});
+    return LanguageProblem(transformer, {{{&examples}}}, {.batch_size = 4});
   };
   LanguageProblem task = problem(rows), of_unseen = problem(only_unseen), plain = problem(without);
   const Eigen::VectorXf p = lora.initial(1);
@@ -219,13 +220,13 @@ TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet"
   const testing::TasksFixture f("meta_anchor");
   RunOptions o = testing::short_run(8);
   o.tasks_per_step = 1;
-  o.reduction = ReductionKind::svrg;
-  o.reduction_period = 100;
+  o.variance_reduction = ReductionKind::svrg;
+  o.anchor_interval = 100;
   const auto run = f.train("run", o);
   CHECK(run.result.steps == 8);
   CHECK(read_trajectory(run.run / "trajectory.jsonl")[7].update.terms.size() == 2);
-  o.in_memory = 1;
-  CHECK_THROWS_WITH(o.check(), contains("in_memory = 1") && contains("svrg"));
+  o.max_resident_adapters = 1;
+  CHECK_THROWS_WITH(o.check(), contains("max_resident_adapters = 1") && contains("svrg"));
 }
 
 TEST_CASE("what cannot be in meta-training is said", "[train]") {
@@ -234,19 +235,20 @@ TEST_CASE("what cannot be in meta-training is said", "[train]") {
     change(o);
     CHECK_THROWS_WITH(o.check(), contains(what));
   };
-  refused([](RunOptions& o) { o.density = 0.0; }, "density = 0");
-  refused([](RunOptions& o) { o.max_step = -1.0; }, "max_step = -1");
-  refused([](RunOptions& o) { o.max_step = 0.1, o.outer = OuterKind::adam; }, "max_step = 0.1: not with");
-  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer = OuterKind::adam; },
-          "outer = \"adam\": a GPU has");
+  refused([](RunOptions& o) { o.mask_density = 0.0; }, "mask_density = 0");
+  refused([](RunOptions& o) { o.max_step_norm = -1.0; }, "max_step_norm = -1");
+  refused([](RunOptions& o) { o.max_step_norm = 0.1, o.outer_optimizer = OuterKind::adam; },
+          "max_step_norm = 0.1: must be 0 with");
+  refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.outer_optimizer = OuterKind::adam; },
+          "outer_optimizer = \"adam\": not supported on a GPU");
   refused([](RunOptions& o) { o.device = DeviceKind::cuda, o.direction = DirectionKind::sparse; },
           "direction = \"sparse\"");
-  refused([](RunOptions& o) { o.std_normalized = true; }, "needs one_sided");
+  refused([](RunOptions& o) { o.std_normalized = true; }, "needs forward_difference");
   refused(
       [](RunOptions& o) {
-        o.theta_rows = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none;
+        o.backbone_examples = ThetaRows::unseen, o.method = Method::joint_mezo, o.adapter = AdapterKind::none;
       },
-      "fits no p");
+      "does not train p");
 }
 
 TEST_CASE("a run's description names what it lacks", "[train]") {
@@ -264,12 +266,31 @@ TEST_CASE("a run's description names what it lacks", "[train]") {
   const RunDescription same = described([](nlohmann::json&) {});
   CHECK(same.theta.seed == 9);
   CHECK(to_json(same) == nlohmann::json::parse(run.bytes("meta.json")));
+  const RunDescription older = described([](nlohmann::json& m) {  // as an earlier release wrote it
+    const auto put_back = [](nlohmann::json& fields, std::string_view name, std::string_view old_name) {
+      if (!fields.contains(std::string(name))) return;
+      fields[std::string(old_name)] = fields[std::string(name)];
+      fields.erase(std::string(name));
+    };
+    m["theta"]["outer_optimizer"] = "scalar-adam";
+    for (const RenamedOption& each : renamed_options) {
+      put_back(m, each.name, each.old_name);
+      put_back(m["theta"], each.name, each.old_name);
+    }
+    m["method"] = "drift";
+  });
+  CHECK(older.method == Method::random_sign);
+  CHECK(older.theta.outer_optimizer == OuterKind::rms_scalar);
+  CHECK(older.theta.zo_learning_rate == same.theta.zo_learning_rate);
+  CHECK(older.schedule == same.schedule);
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["epsilon"] = 1e-3; }),
+                    contains("epsilon: the old name of zo_eps"));
   CHECK_THROWS_WITH(described([](nlohmann::json& m) { m.erase("theta"); }), contains("'theta' is missing"));
-  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"].erase("max_step"); }),
-                    contains("theta: field 'max_step' is missing"));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"].erase("max_step_norm"); }),
+                    contains("theta: field 'max_step_norm' is missing"));
   CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["direction"] = "sideways"; }),
                     contains("direction = \"sideways\""));
-  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["density"] = 2.0; }),
-                    contains("meta.json") && contains("density = 2"));
+  CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["mask_density"] = 2.0; }),
+                    contains("meta.json") && contains("mask_density = 2"));
   CHECK_THROWS_WITH(described([](nlohmann::json& m) { m["theta"]["seed"] = -1; }), contains("seed = -1"));
 }

@@ -35,19 +35,25 @@ void add_rows(CLI::App& command, Arguments& a) {
   not_negative(command.add_option("--examples", a.examples, "training rows in all; several by commas")
                    ->delimiter(','));
   llm::AdaptOptions& options = adapt.request.options;
-  not_negative(command
-                   .add_option("--draws", options.draws,
-                               "draws of the examples, trained side by side: seeds seed, seed + 1, ...")
-                   ->capture_default_str());
+  not_negative(
+      command
+          .add_option(
+              "--num-seeds", options.num_seeds,
+              "samples of the examples, each with an adapter: seeds seed, seed + 1, ...; more: a surer mean")
+          ->capture_default_str());
   not_negative(command.add_option("--seed", options.seed, "seed of the first draw")->capture_default_str());
   not_negative(command
-                   .add_option("--validation-rows", adapt.request.validation_rows,
-                               "score that many held-out rows, 0: all")
+                   .add_option("--max-eval-samples", adapt.request.max_eval_samples,
+                               "validation examples scored, 0: all; lower it to score faster")
                    ->capture_default_str());
   not_negative(command
-                   .add_option("--max-tokens", adapt.max_tokens,
-                               "keep the last tokens of longer prompts, 0: as the task says")
+                   .add_option("--max-prompt-tokens", adapt.max_tokens,
+                               "longer prompts keep their last tokens only; 0: as the task defines")
                    ->capture_default_str());
+  not_negative(accept_old_flag(command, "--draws", "--num-seeds", options.num_seeds));
+  not_negative(
+      accept_old_flag(command, "--validation-rows", "--max-eval-samples", adapt.request.max_eval_samples));
+  not_negative(accept_old_flag(command, "--max-tokens", "--max-prompt-tokens", adapt.max_tokens));
 }
 
 void add_training(CLI::App& command, llm::AdaptRequest& request) {
@@ -60,18 +66,37 @@ void add_training(CLI::App& command, llm::AdaptRequest& request) {
   command.add_flag("--in-context", request.in_context,
                    "train nothing: show the examples before every prompt, as many as fit");
   llm::AdaptOptions& options = request.options;
-  not_negative(command.add_option("--steps", options.steps, "adapter steps")->capture_default_str());
-  command.add_option("--rate", options.rate, "learning rate (Adam), falling to 0 in a straight line")
+  not_negative(
+      command
+          .add_option("--max-steps", options.max_steps, "adapter steps; more: a closer fit to the examples")
+          ->capture_default_str());
+  command
+      .add_option("--learning-rate", options.learning_rate,
+                  "learning rate (Adam), falls linearly to 0; lower it if the loss jumps")
       ->capture_default_str();
-  command.add_option("--weight-decay", options.weight_decay, "decoupled weight decay (AdamW)")
+  command
+      .add_option("--weight-decay", options.weight_decay,
+                  "decoupled weight decay (AdamW); raise it against overfitting")
       ->capture_default_str();
-  not_negative(command.add_option("--batch", options.batch, "rows of a mini-batch")->capture_default_str());
-  not_negative(command.add_option("--lora-rank", request.lora_rank, "rank of adapters that start at zero")
+  not_negative(command
+                   .add_option("--batch-size", options.batch_size,
+                               "examples per mini-batch; larger: less noise, more time and memory")
+                   ->capture_default_str());
+  not_negative(command
+                   .add_option("--lora-rank", request.lora_rank,
+                               "rank of adapters that start at zero; larger: more capacity")
                    ->capture_default_str());
   command.add_option("--lora-alpha", request.lora_alpha, "their LoRA scale is alpha / rank")
       ->capture_default_str();
-  command.add_option("--lora-targets", request.lora_targets, "their projections: q,k,v,o,gate,up,down")
+  command
+      .add_option(
+          "--lora-target-modules", request.lora_target_modules,
+          "their modules, by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; short: q,v")
       ->capture_default_str();
+  not_negative(accept_old_flag(command, "--steps", "--max-steps", options.max_steps));
+  accept_old_flag(command, "--rate", "--learning-rate", options.learning_rate);
+  not_negative(accept_old_flag(command, "--batch", "--batch-size", options.batch_size));
+  accept_old_flag(command, "--lora-targets", "--lora-target-modules", request.lora_target_modules);
 }
 
 }  // namespace

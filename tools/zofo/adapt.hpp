@@ -30,16 +30,15 @@ struct Adapt {
     llm::Model model = llm::load_model(paths.model);
     llm::adapt(device, model, std::span(tasks), request,
                [this](const data::TaskData& task, llm::Count count, const std::string& start,
-                      const auto& draws) { print(task.task, count, start, draws); });
+                      const std::vector<llm::FewShotResult>& draws) { print(task.task, count, start, draws); });
     return 0;
   }
 
  private:
-  template <class Sampler>
   void print(const data::Task& task, llm::Count count, const std::string& start,
-             const std::vector<Sampler>& draws) const {
+             const std::vector<llm::FewShotResult>& draws) const {
     std::vector<double> figures;
-    for (const Sampler& draw : draws) {
+    for (const llm::FewShotResult& draw : draws) {
       figures.push_back(draw.scores.balanced_accuracy);
       if (json)
         write_out("{}\n", nlohmann::json{{"task", task.name},
@@ -56,10 +55,10 @@ struct Adapt {
                               .dump());
     }
     if (json) return flush_output();
-    const data::Spread spread = data::spread(figures);
+    const data::Summary summary = data::summary(figures);
     write_out("{}, {} {}, start {}: balanced accuracy {:.3f} ± {:.3f} (standard error, {} draws), {} rows\n",
-              task.name, count.number, count.each ? "shots a class" : "examples", start, spread.mean,
-              spread.deviation / std::sqrt(static_cast<double>(draws.size())), draws.size(),
+              task.name, count.number, count.each ? "shots a class" : "examples", start, summary.mean,
+              summary.standard_deviation / std::sqrt(static_cast<double>(draws.size())), draws.size(),
               draws.front().scores.rows);
   }
 };

@@ -14,6 +14,7 @@
 #include "zofo/compare/machine.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/table.hpp"
+#include "zofo/core/version.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/parse/file.hpp"
 
@@ -46,8 +47,8 @@ compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_gi
           "devices: GPUs, but device = \"{}\"", plan.device);
   const std::size_t cores = compare::usable_cores();
   const std::size_t at_once = std::max<std::size_t>(1, arguments.gpus.size());
-  compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION,
-                                      ZOFO_SOURCE_DIR "/scripts/compare_report.py"};
+  compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION_STRING,
+                                      llm::find_data(llm::report_script).string()};
   workers.jobs = arguments.jobs;
   workers.gpus = arguments.gpus;
   workers.interrupted = interrupted;
@@ -71,7 +72,7 @@ void settle_places(compare::Plan& plan) {
   require(fs::exists(plan.model), "model '{}': no such file or folder", plan.model);
   plan.model = whole(plan.model);
   if (fs::is_regular_file(plan.model)) plan.model_bytes = fs::file_size(plan.model);
-  plan.definitions = whole(plan.definitions);
+  if (!plan.definitions.empty()) plan.definitions = whole(plan.definitions);
   if (!plan.data.empty()) plan.data = whole(plan.data);
   for (compare::TaskPlan& task : plan.tasks) {
     const bool folder = fs::exists(fs::path(task.place) / "task.toml");
@@ -87,8 +88,12 @@ extern "C" void as_interrupt(int) { std::raise(SIGINT); }
 int run(const CLI::App& command, Arguments arguments) {
   const auto given = [&command](const char* flag) { return command.get_option(flag)->count() > 0; };
   bool jobs_given = given("--jobs"), threads_given = given("--threads");
-  if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts);
-  compare::Plan plan = compare::make_plan(arguments.texts);
+  llm::Hints hints;
+  compare::refuse_old_and_new(arguments.texts.settings);
+  if (!arguments.config.empty()) compare::read_plan_file(arguments.config, arguments.texts, &hints);
+  find_definitions("--definitions", arguments.texts.tasks, arguments.texts.definitions);
+  compare::Plan plan = compare::make_plan(arguments.texts, &hints);
+  print_hints(hints);
   require(!plan.model.empty(), "--model: must be given");
   plan.device = choose_device(plan.device, llm::Precision::automatic) == Device::cpu ? llm::DeviceKind::cpu
                                                                                      : llm::DeviceKind::cuda;
@@ -121,16 +126,20 @@ void add_plan(CLI::App& command, compare::PlanTexts& t) {
       .add_option("--tasks", t.tasks, "folders with task.toml, or names of definitions, separated by commas")
       ->delimiter(',');
   command.add_option("--data", t.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  command.add_option("--definitions", t.definitions, "folder with the task definitions")
-      ->capture_default_str();
+  add_definitions(command, "--definitions", t.definitions);
   command
       .add_option("--methods", t.methods,
                   "methods of finetune, separated by commas; LABEL=METHOD gives one a name of its own")
       ->delimiter(',');
   command.add_option("--seeds", t.seeds, "seeds, separated by commas")->delimiter(',');
-  command.add_option("--seconds", t.seconds, "training seconds of every run");
-  command.add_option("--passes", t.passes, "or forward-equivalent passes of every run");
-  not_negative(command.add_option("--rows", t.rows, "held-out rows scored, 0: all"));
+  command.add_option("--max-seconds", t.seconds, "seconds of training of every run");
+  command.add_option("--max-forward-passes", t.passes,
+                     "or forward passes of every run, a gradient counts as two");
+  not_negative(command.add_option("--max-eval-samples", t.rows,
+                                  "validation examples scored, 0: all; lower it to score faster"));
+  accept_old_flag(command, "--seconds", "--max-seconds", t.seconds);
+  accept_old_flag(command, "--passes", "--max-forward-passes", t.passes);
+  not_negative(accept_old_flag(command, "--rows", "--max-eval-samples", t.rows));
   command
       .add_option("--set", t.settings,
                   "METHOD.OPTION=VALUE, an option of finetune; OPTION=VALUE: for all methods")
@@ -144,7 +153,6 @@ void add_compare(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("compare", "Compare methods over tasks and seeds under one budget, in one table");
   auto a = std::make_shared<Arguments>();
-  a->texts.definitions = ZOFO_SOURCE_DIR "/tasks";
   add_plan(*command, a->texts);
   command->add_option("--config", a->config,
                       "TOML file with the above and a table of options a method; flags win");
@@ -152,17 +160,15 @@ void add_compare(CLI::App& app, Action& action) {
   not_negative(command->add_option("--jobs", a->jobs, "runs at once; as many as the cores hold"));
   not_negative(
       command->add_option("--threads", a->threads, "threads of a run on the CPU; the cores shared by jobs"));
-  command
-      ->add_option("--devices", a->gpus,
-                   "GPUs that the runs take in turn, as CUDA_VISIBLE_DEVICES names them")
+  command->add_option("--devices", a->gpus, "GPUs used in rotation, as CUDA_VISIBLE_DEVICES names them")
       ->delimiter(',');
   command->add_flag("--json", a->json, "print compare.json instead of the table");
   command->footer(
       "The same command goes on with a comparison that was cut short. The folder holds TASK/METHOD/SEED,\n"
-      "a run folder each, compare.json and report.html (docs/compare.md).\n"
+      "a run folder each, compare.json and report.html (docs/guide/compare.md).\n"
       "Example: zofo compare --model model.gguf --tasks sst2 --data ../shared/data --methods bilevel,lora "
       "\\\n"
-      "           --seeds 0,1 --seconds 150 --out runs/compare");
+      "           --seeds 0,1 --max-seconds 150 --out runs/compare");
   command->callback([command, a, &action] { action = [command, a] { return run(*command, *a); }; });
 }
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +28,7 @@ struct Arguments {
   std::string model;
   std::string data;
   std::string task = "movies";
-  std::string tasks = ZOFO_SOURCE_DIR "/tasks";
+  std::string definitions;
   std::string out;
   double seconds = 120.0;
   std::uint64_t seed = 0;
@@ -78,6 +79,7 @@ class Demo {
       arguments_.task = arguments_.data;
       arguments_.data.clear();
     }
+    find_definitions("--tasks", {arguments_.task}, arguments_.definitions);
     catch_interrupt();
   }
 
@@ -102,8 +104,9 @@ class Demo {
 
   [[nodiscard]] std::vector<std::string> place() const {
     std::vector<std::string> out{
-        "--model", arguments_.model, "--task",   arguments_.task,
-        "--tasks", arguments_.tasks, "--device", std::string(llm::to_text(arguments_.device))};
+        "--model", arguments_.model, "--task", arguments_.task, "--device",
+                                 std::string(llm::to_text(arguments_.device))};
+    if (!arguments_.definitions.empty()) out.insert(out.end(), {"--tasks", arguments_.definitions});
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
   }
@@ -115,7 +118,7 @@ class Demo {
   }
 
   void zero_shot() {
-    std::vector<std::string> line{"evaluate", "--json", "--rows", "400"};
+    std::vector<std::string> line{"evaluate", "--json", "--max-eval-samples", "400"};
     const auto where = place();
     line.insert(line.end(), where.begin(), where.end());
     fmt::print(stderr, "zero-shot: scoring held-out rows\n");
@@ -129,12 +132,13 @@ class Demo {
     methods_.push_back(std::move(result));
   }
 
-  // The baselines run at the best of the rates that docs/demo.md lists; Bilevel-ZOFO at the program's
+  // The baselines run at the best of the rates that docs/results/demo.md lists; Bilevel-ZOFO at the program's
   // defaults.
   [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
-    if (arguments_.tiny) return {"--lower-rate", "0.01", "--upper-rate", "0.01", "--theta-rate", "1e-4"};
-    if (method == "lora") return {"--lower-rate", "5e-4"};
-    if (method == "mezo") return {"--theta-rate", "3e-5"};
+    if (arguments_.tiny)
+      return {"--lower-learning-rate", "0.01", "--upper-learning-rate", "0.01", "--zo-learning-rate", "1e-4"};
+    if (method == "lora") return {"--lower-learning-rate", "5e-4"};
+    if (method == "mezo") return {"--zo-learning-rate", "3e-5"};
     return {};
   }
 
@@ -146,13 +150,13 @@ class Demo {
                                   method,
                                   "--out",
                                   run.string(),
-                                  "--seconds",
+                                  "--max-seconds",
                                   fmt::format("{}", arguments_.seconds),
                                   "--seed",
                                   fmt::format("{}", arguments_.seed),
-                                  "--train-rows",
+                                  "--max-train-samples",
                                   "1000",
-                                  "--validation-rows",
+                                  "--max-eval-samples",
                                   "400"};
     const auto where = place();
     line.insert(line.end(), where.begin(), where.end());
@@ -212,9 +216,11 @@ class Demo {
 
 int run(Arguments arguments) {
   if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
-  require_in("seconds", arguments.seconds, 0.1, 1e6);
-  require(arguments.tiny || (!arguments.model.empty() && !arguments.data.empty()),
-          "demo: --model and --data must be given, or --tiny");
+  require_in("max_seconds", arguments.seconds, 0.1, 1e6);
+  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty()))
+    fail("demo: --model and --data must be given. This downloads a small model and data and prints both paths: "
+         "python3 {} --cache FOLDER. Without a download: zofo demo --tiny --out FOLDER",
+         llm::find_data(llm::fetch_script).string());
   return Demo(std::move(arguments)).run();
 }
 
@@ -228,10 +234,11 @@ void add_demo(CLI::App& app, Action& action) {
   command->add_option("--data", a->data,
                       "folder with train.jsonl and validation.jsonl (and, if it has one, task.toml)");
   command->add_option("--task", a->task, "name of the task definition")->capture_default_str();
-  command->add_option("--tasks", a->tasks, "folder with the task definitions")->capture_default_str();
+  add_definitions(*command, "--tasks", a->definitions);
   command->add_option("--out", a->out, "run folder to make; must not exist")->required();
-  command->add_option("--seconds", a->seconds, "training seconds of each method (10 with --tiny)")
+  command->add_option("--max-seconds", a->seconds, "training seconds of each method (10 with --tiny)")
       ->capture_default_str();
+  accept_old_flag(*command, "--seconds", "--max-seconds", a->seconds);
   not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
   add_choice(*command, "--device", a->device, "auto (a GPU if there is one), cpu or cuda", "device");
   command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");

@@ -2,32 +2,38 @@
 #pragma once
 
 #include "zofo/config/option_enums.hpp"
+#include "zofo/train/device.hpp"
+#ifdef ZOFO_WITH_CUDA
+#include "zofo/train/cuda/instances.hpp"
+#endif
 
 namespace zofo::cli {
 
 // Where a command computes, and in which precision.
 enum class Device { cpu, cuda_bf16, cuda_fp32 };
 
-// What --device and --precision come to on this machine. Throws Error that says why a GPU that was asked for
+// What --device and --precision select on this machine. Throws Error that says why a GPU that was requested
 // cannot be used.
 Device choose_device(llm::DeviceKind device, llm::Precision precision);
 
-// `command.on(device)` with the device of the options; each is compiled in a file of its own.
+// `command.on(device)` with the device of the options. The library holds the runs of each compiled.
 template <class Command>
-int on_cpu(const Command& command);
-template <class Command>
-int on_cuda_bf16(const Command& command);
-template <class Command>
-int on_cuda_fp32(const Command& command);
-
-template <class Command>
-int on_device(Device device, const Command& command) {
+int on_device(Device device, const Command& command, [[maybe_unused]] bool deterministic = false) {
 #ifdef ZOFO_WITH_CUDA
-  if (device == Device::cuda_bf16) return on_cuda_bf16(command);
-  if (device == Device::cuda_fp32) return on_cuda_fp32(command);
+  tensor::cuda::Context::Options options;
+  options.deterministic = deterministic;
+  if (device == Device::cuda_bf16) {
+    llm::CudaDevice<tensor::cuda::bf16> gpu(options);
+    return command.on(gpu);
+  }
+  if (device == Device::cuda_fp32) {
+    llm::CudaDevice<float> gpu(options);
+    return command.on(gpu);
+  }
 #endif
   (void)device;
-  return on_cpu(command);
+  llm::CpuDevice cpu;
+  return command.on(cpu);
 }
 
 }  // namespace zofo::cli

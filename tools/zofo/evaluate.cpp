@@ -44,23 +44,23 @@ void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::ve
   const data::Metric metric = tasks.front().task.metric;
   std::vector<double> figures;
   for (const llm::Scores& each : scores) figures.push_back(llm::figure(each, metric));
-  const data::Spread spread = data::spread(figures);
+  const data::Summary summary = data::summary(figures);
   if (json) {
     nlohmann::json list = nlohmann::json::array();
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       list.push_back(report(tasks[i].task, scores[i], peak));
       list.back()["template"] = tasks[i].task.template_name;
     }
-    const nlohmann::json out = {{"templates", list},    {"metric", data::name_of(metric)},
-                                {"mean", spread.mean},  {"deviation", spread.deviation},
-                                {"lowest", spread.low}, {"highest", spread.high}};
+    const nlohmann::json out = {{"templates", list},     {"metric", data::name_of(metric)},
+                                {"mean", summary.mean},  {"deviation", summary.standard_deviation},
+                                {"lowest", summary.low}, {"highest", summary.high}};
     return write_out("{}\n", out.dump());
   }
   write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
-  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", spread.mean,
-            spread.deviation, spread.low, spread.high, scores.front().rows);
+  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", summary.mean,
+            summary.standard_deviation, summary.low, summary.high, scores.front().rows);
 }
 
 void add_evaluate(CLI::App& app, Action& action) {
@@ -69,25 +69,29 @@ void add_evaluate(CLI::App& app, Action& action) {
   auto where = std::make_shared<Precision>();
   add_input_paths(*command, arguments->paths);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  not_negative(command->add_option("--rows", arguments->options.rows, "score the first rows only, 0: all")
+  not_negative(command
+                   ->add_option("--max-eval-samples", arguments->options.rows,
+                                "score only the first validation examples; 0: all; lower it to score faster")
                    ->capture_default_str());
+  not_negative(accept_old_flag(*command, "--rows", "--max-eval-samples", arguments->options.rows));
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->add_option("--template", arguments->template_name,
-                      "which of the task's templates words the prompts");
+                      "prompt template of the task; default: its first");
   command->add_flag("--all-templates", arguments->all_templates,
                     "score under every template: each figure, their mean, deviation and range");
   command->add_flag("--calibrate", arguments->options.calibrate,
-                    "take off what each option scores after a prompt without the row");
+                    "subtract each choice's score under a content-free prompt (PMI_DC)");
   not_negative(command
                    ->add_option("--demonstrations", arguments->demonstrations,
-                                "solved training rows put before every prompt")
+                                "solved training examples in front of every prompt; more: longer prompts")
                    ->capture_default_str());
-  not_negative(command->add_option("--seed", arguments->seed, "seed that draws and orders the demonstrations")
-                   ->capture_default_str());
+  not_negative(
+      command->add_option("--seed", arguments->seed, "seed that samples and orders the demonstrations")
+          ->capture_default_str());
   where->add(*command);
   command->footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
-      "Tasks and their templates: docs/tasks.md");
+      "Tasks and their templates: docs/guide/own-task.md");
   command->callback(
       [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
 }

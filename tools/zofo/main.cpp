@@ -11,10 +11,7 @@
 
 #include "cli.hpp"
 #include "zofo/core/error.hpp"
-
-#ifndef ZOFO_VERSION
-#define ZOFO_VERSION "0.1.0"
-#endif
+#include "zofo/core/version.hpp"
 
 namespace {
 
@@ -45,7 +42,7 @@ bool interrupted() { return stop; }
 
 int main(int argc, char** argv) {
   CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
-  app.set_version_flag("--version", ZOFO_VERSION);
+  app.set_version_flag("--version", ZOFO_VERSION_STRING);
   app.require_subcommand(1);
   app.footer("Example: zofo demo --tiny --out runs/tiny\nEach command explains itself: zofo finetune --help");
   zofo::cli::Action action;
@@ -63,10 +60,12 @@ int main(int argc, char** argv) {
   zofo::cli::add_export(app, action);
   try {
     app.parse(argc, argv);
+    zofo::cli::check_old_flags();
     const int code = action();
     zofo::cli::flush_output();
     return code;
   } catch (const CLI::Success& done) {
+    zofo::cli::hide_old_flags();
     return app.exit(done);
   } catch (const CLI::RequiredError& error) {  // what is missing may be there, misspelt
     const std::vector<std::string> rest = app.remaining(true);

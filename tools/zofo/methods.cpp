@@ -6,7 +6,7 @@
 namespace zofo::cli {
 namespace {
 
-// "--outer adam --theta-rate 1e-05": what a method changes in the defaults.
+// "--outer-optimizer adam --zo-learning-rate 1e-05": what a method changes in the defaults.
 std::string changes(const llm::MethodInfo& method) {
   const llm::RunOptions usual_options, options = llm::preset(method.method);
   std::string list;

@@ -17,7 +17,7 @@ struct Precision {
   }
   [[nodiscard]] Device choose() const {
     llm::RunOptions options;
-    options.steps = 1;
+    options.max_steps = 1;
     options.device = device;
     options.precision = precision;
     options.check();

@@ -21,7 +21,9 @@ void add_replay(CLI::App& app, Action& action) {
     action = [=] {
       Replay replay = *arguments;
       if (step->count() > 0) replay.to = *to;
-      replay.options = llm::read_options(llm::RunFolder::open(replay.run).path());
+      llm::Hints hints;
+      replay.options = llm::read_options(llm::RunFolder::open(replay.run).path(), &hints);
+      print_folder_hints(hints);
       return on_device(choose_device(replay.options.device, replay.options.precision), replay);
     };
   });

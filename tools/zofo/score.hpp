@@ -20,10 +20,10 @@ struct Score {
   int on(Device& device) const {
     std::vector<llm::NamedFolder> named;
     for (const std::string& each : adapters) named.push_back(llm::named_folder(each));
-    llm::AdapterSet<Device> set(device, llm::load_model(model), run, named);
     parse::LineSource lines(0, "stdin");
     llm::score_lines(
-        set, lines, [](const std::string& line) { write_out("{}\n", line); }, [] { flush_output(); });
+        device, llm::load_model(model), run, named, lines,
+        [](const std::string& line) { write_out("{}\n", line); }, [] { flush_output(); });
     return 0;
   }
 };

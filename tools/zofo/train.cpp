@@ -27,7 +27,9 @@ struct Arguments {
 llm::RunOptions merged(const CLI::App& command, const Arguments& arguments) {
   const llm::RunOptions& flags = arguments.run.options;
   const std::string text = arguments.config.empty() ? "" : parse::read_file(arguments.config);
-  const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config);
+  llm::Hints hints;
+  const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config, &hints);
+  print_hints(hints);
   const bool method_given = given(command, "--method");
   llm::Method method = method_given ? flags.method : in_file.method;
   llm::AdapterKind adapter = method_given ? llm::info(method).adapter : in_file.adapter;
@@ -45,7 +47,7 @@ llm::RunOptions merged(const CLI::App& command, const Arguments& arguments) {
 Train resumed(const CLI::App& command, const Arguments& arguments) {
   for (const char* flag : {"--out", "--config", "--memory-plan"})
     require(!given(command, flag),
-            "{}: not with --resume, which goes on in the run's folder with its options", flag);
+            "{}: not with --resume, which continues in the run's folder with its options", flag);
   Train run = arguments.run;
   run.out = arguments.resume;
   const llm::RunFolder folder = llm::RunFolder::open(run.out);
@@ -54,13 +56,15 @@ Train resumed(const CLI::App& command, const Arguments& arguments) {
   require(started.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
           run.out, started.command);
   const std::filesystem::path file = folder.file("options.toml");
-  run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
+  llm::Hints hints;
+  run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
+  print_folder_hints(hints);
   take_flags(command, arguments.run.options, run.options);
   run.options.check();
   llm::check_changes(started, run.options, *run.saved);
   require(!folder.done() || llm::can_continue(run.options, *run.saved),
-          "{}: the run is finished, after {} steps in {:.1f} s: raise --steps, --seconds or --patience, "
-          "whichever ended it, to go on",
+          "{}: the run is finished, after {} steps in {:.1f} s: raise --max-steps, --max-seconds or "
+          "--early-stopping-patience, whichever ended it, to resume",
           run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
   const bool one = started.command == Command::finetune;
   llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
@@ -89,15 +93,15 @@ int run(const CLI::App& command, const Arguments& arguments) {
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
   run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
   run.options.check();  // a GPU has fewer directions and optimisers than the CPU
-  return on_device(device, run);
+  return on_device(device, run, run.options.deterministic);
 }
 
 void add_common(CLI::App& command, Arguments& arguments) {
   command.add_option("--out", arguments.run.out, "run folder to make; must not exist");
   command.add_option(
       "--resume", arguments.resume,
-      "run folder to go on in, with its model, rows and options; --steps, --seconds, --passes and "
-      "--patience may be raised");
+      "run folder to resume, with its model, examples and options; --max-steps, --max-seconds, "
+      "--max-forward-passes and --early-stopping-patience may be raised");
   command.add_option("--config", arguments.config, "TOML file with options of the run; flags win");
   command.add_flag("--json", arguments.run.json, "print the result as one JSON object");
   command.add_flag("--memory-plan", arguments.run.memory_plan,
@@ -153,7 +157,7 @@ void add_finetune(CLI::App& app, Action& action) {
   command->footer(
       "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
       "Example: zofo finetune --model model.gguf --task sst2 --data ../shared/data --method bilevel \\\n"
-      "           --seconds 150 --out runs/sst2\n"
+      "           --max-seconds 150 --out runs/sst2\n"
       "The run folder holds options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ (as "
       "Hugging\n"
       "Face's peft stores it), served.json, result.json, curve.svg, state.bin (what --resume goes on from) "
@@ -175,7 +179,7 @@ void add_meta_train(CLI::App& app, Action& action) {
   command->footer(
       "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
       "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data ../shared/data \\\n"
-      "           --steps 500 --out runs/meta\n"
+      "           --max-steps 500 --out runs/meta\n"
       "The run folder holds options.toml (usable as --config), meta.json, metrics.jsonl, trajectory.jsonl,\n"
       "adapters/TASK (as Hugging Face's peft stores it), result.json, curve.svg, state.bin (what --resume "
       "goes "

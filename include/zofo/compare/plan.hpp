@@ -1,6 +1,7 @@
 /// @file The plan of a comparison: tasks, methods and seeds with one budget.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "zofo/compare/settings.hpp"
 #include "zofo/config/option_enums.hpp"
+#include "zofo/config/renamed_options.hpp"
 
 namespace zofo::compare {
 
@@ -34,6 +36,10 @@ struct Cell {
   std::size_t task, arm;  ///< indices in the plan
   std::uint64_t seed;
 };
+
+/// Fields of a comparison that were renamed in this release.
+inline constexpr std::array<llm::RenamedOption, 3> plan_fields{
+    {{"seconds", "max_seconds"}, {"passes", "max_forward_passes"}, {"rows", "max_eval_samples"}}};
 
 /// A comparison: every task with every arm and every seed.
 struct Plan {

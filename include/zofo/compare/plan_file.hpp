@@ -20,13 +20,14 @@ struct PlanTexts {
 };
 
 /// Converts strings to a plan that is not yet checked: call Plan::check() when it is complete. Throws Error
-/// for an invalid number, and for settings of methods that are not compared.
-Plan make_plan(const PlanTexts& texts);
+/// for an invalid number, and for settings of methods that are not compared. Old names of options and values
+/// are accepted; each adds a hint.
+Plan make_plan(const PlanTexts& texts, llm::Hints* hints = nullptr);
 
 /// Fills the fields that `texts` lacks from a TOML file: model, tasks, data, definitions, methods, seeds,
-/// seconds, passes, rows, device, and a table `set` with options of all methods and a sub-table for the
+/// max_seconds, max_forward_passes, max_eval_samples, device, and a table `set` with options of all methods and a sub-table for the
 /// options of a single method. Throws Error with file, line and field for a syntax error, an unknown field or
-/// a wrong type.
-void read_plan_file(const std::filesystem::path& path, PlanTexts& texts);
+/// a wrong type, or an option given by its old and its new name. Old names are accepted; each adds a hint.
+void read_plan_file(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints = nullptr);
 
 }  // namespace zofo::compare

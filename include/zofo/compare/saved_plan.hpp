@@ -12,7 +12,7 @@ namespace zofo::compare {
 nlohmann::json to_json(const Plan& plan);
 
 /// Throws Error naming the first field in which the plan `now` differs from `before`, which was read from
-/// `place`.
+/// `place`. `before` may have names of an earlier release.
 void check_same(const nlohmann::json& now, const nlohmann::json& before, std::string_view place);
 
 }  // namespace zofo::compare

@@ -1,8 +1,11 @@
-/// @file Options of a run given as strings: "lower_rate=5e-4".
+/// @file Options of a run given as strings: "lower_learning_rate=5e-4".
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "zofo/config/renamed_options.hpp"
 
 namespace zofo::llm {
 struct RunOptions;
@@ -19,7 +22,12 @@ struct Setting {
 /// unknown option or a value of the wrong type; RunOptions::check() checks ranges.
 void apply(Setting& setting, llm::RunOptions& options);
 
-/// Parses "name=value"; dashes of the name become underscores. Throws Error for a text without name or '='.
-Setting parse_setting(std::string_view text);
+/// Parses "name=value"; dashes of the name become underscores. Old names are accepted; each adds a hint that
+/// starts with "set ", `of` and the name. Throws Error for a text without name or '='.
+Setting parse_setting(std::string_view text, std::string_view of = "", llm::Hints* hints = nullptr);
+
+/// Throws Error if texts ("METHOD.OPTION=VALUE" or "OPTION=VALUE") set the same option by its old name and by
+/// its new one.
+void refuse_old_and_new(std::span<const std::string> texts);
 
 }  // namespace zofo::compare

@@ -16,7 +16,7 @@ inline void require_positive(const char* field, double value, double high) {
 
 /// Throws Error unless `value` is in [low, high].
 inline void require_count(const char* field, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
-  require(value >= low && value <= high, "{} = {}: must be in [{}, {}]", field, value, low, high);
+  require(value >= low && value <= high, "{} = {}: must be between {} and {}", field, value, low, high);
 }
 
 }  // namespace zofo::llm

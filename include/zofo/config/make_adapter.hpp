@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "zofo/config/run_options.hpp"
@@ -20,19 +21,22 @@ inline std::vector<std::string> split_commas(const std::string& text) {
   return parts;
 }
 
-/// A LoRA layout for a model of this shape; `targets` separated by commas. Throws Error naming the field that
-/// does not fit the model.
+/// A LoRA layout for a model of this shape; `targets` separated by commas, each as "q_proj" or "q". Throws
+/// Error naming the field that does not fit the model.
 inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
                             const std::string& targets) {
-  return peft::Lora(config, {rank, static_cast<float>(alpha), split_commas(targets)});
+  std::vector<std::string> projections = split_commas(targets);
+  for (std::string& each : projections)
+    if (each.ends_with("_proj")) each.resize(each.size() - std::string_view("_proj").size());
+  return peft::Lora(config, {rank, static_cast<float>(alpha), projections});
 }
 
 /// The layout for a model of this shape; LoRA's where the options name none, since a transformer serves
 /// one layout at least. Throws Error naming the field that does not fit the model.
 inline peft::Adapter make_adapter(const model::Config& config, const RunOptions& o) {
-  if (o.adapter == AdapterKind::prefix) return peft::Prefix(config, {o.virtual_tokens});
-  if (o.adapter == AdapterKind::prompt) return peft::Prompt(config, {o.virtual_tokens});
-  return make_lora(config, o.lora_rank, o.lora_alpha, o.lora_targets);
+  if (o.adapter == AdapterKind::prefix) return peft::Prefix(config, {o.num_virtual_tokens});
+  if (o.adapter == AdapterKind::prompt) return peft::Prompt(config, {o.num_virtual_tokens});
+  return make_lora(config, o.lora_rank, o.lora_alpha, o.lora_target_modules);
 }
 
 }  // namespace zofo::llm

@@ -11,9 +11,9 @@ namespace zofo::llm {
   RunOptions options;
   options.command = command;
   if (command == Command::finetune) return options;
-  options.validation_rows = 64;
+  options.max_eval_samples = 64;
   options.curve_points = 0;
-  options.curve_rows = 0;
+  options.curve_samples = 0;
   return options;
 }
 
@@ -22,35 +22,35 @@ namespace zofo::llm {
   RunOptions o = defaults(command);
   o.method = method;
   o.adapter = info(method).adapter;
-  if (o.adapter == AdapterKind::prefix) o.virtual_tokens = 5;
-  if (o.adapter == AdapterKind::prompt) o.virtual_tokens = 20;
+  if (o.adapter == AdapterKind::prefix) o.num_virtual_tokens = 5;
+  if (o.adapter == AdapterKind::prompt) o.num_virtual_tokens = 20;
   if (info(method).trains == Trains::adapter_by_estimates) {
-    o.epsilon = 1e-2;
-    o.theta_rate = 1e-4;
+    o.zo_eps = 1e-2;
+    o.zo_learning_rate = 1e-4;
   }
   switch (method) {
     case Method::mezo_adam:
-      o.outer = OuterKind::adam;
-      o.theta_rate = 1e-5;
+      o.outer_optimizer = OuterKind::adam;
+      o.zo_learning_rate = 1e-5;
       break;
     case Method::lozo:
       o.direction = DirectionKind::low_rank;
       o.direction_rank = 2;
-      o.direction_hold = 50;
+      o.direction_interval = 50;
       break;
     case Method::sparse:
       o.direction = DirectionKind::sparse;
-      o.density = 0.25;
+      o.mask_density = 0.25;
       break;
     case Method::mezo_svrg:
-      o.reduction = ReductionKind::svrg;
+      o.variance_reduction = ReductionKind::svrg;
       break;
     case Method::fzoo:
       o.direction = DirectionKind::rademacher;
-      o.one_sided = true;
+      o.forward_difference = true;
       o.std_normalized = true;
-      o.queries = 8;
-      o.theta_rate = 1e-5;
+      o.num_directions = 8;
+      o.zo_learning_rate = 1e-5;
       break;
     default:
       break;

@@ -96,11 +96,11 @@ inline constexpr std::array<MethodInfo, 20> methods{{
      "a baseline of bilevel: the same adapters and steps, the backbone keeps its value",
      detail::bilevel_paper,
      {.backbone_fixed = true, .any_adapter = true}},
-    {Method::drift,
-     "drift",
+    {Method::random_sign,
+     "random-sign",
      AdapterKind::lora,
      Trains::both_levels,
-     "Random drift",
+     "Random signs",
      "a baseline of bilevel: the same updates of the backbone with random signs",
      detail::bilevel_paper,
      {.random_sign = true, .any_adapter = true}},
@@ -145,7 +145,7 @@ static_assert([] {
     if (each.adapter == adapter) return each.method;
     list.append(list.empty() ? "" : ", ").append(to_text(each.adapter));
   }
-  fail("adapter = \"{}\": method {} has {}", adapter, method, list);
+  fail("adapter = \"{}\": method {} supports adapters {}", adapter, method, list);
 }
 
 }  // namespace zofo::llm

@@ -32,7 +32,7 @@ enum class Method : std::uint8_t {
   mezo_svrg,
   fzoo,
   frozen,
-  drift,
+  random_sign,
   joint_lora,
   joint_mezo,
   none
@@ -41,7 +41,7 @@ template <>
 inline constexpr std::array<std::string_view, 20> enum_names<Method>{
     "bilevel",   "bilevel-prefix", "bilevel-prompt", "lora",       "prefix",     "prompt", "mezo",
     "mezo-lora", "mezo-prefix",    "mezo-prompt",    "mezo-adam",  "lozo",       "sparse", "mezo-svrg",
-    "fzoo",      "frozen",         "drift",          "joint-lora", "joint-mezo", "none"};
+    "fzoo",      "frozen",         "random-sign",    "joint-lora", "joint-mezo", "none"};
 
 /// The kind of adapter that a method trains; none: it trains the backbone.
 enum class AdapterKind : std::uint8_t { lora, prefix, prompt, none };
@@ -71,7 +71,7 @@ inline constexpr std::array<std::string_view, 4> enum_names<ReductionKind>{"none
 enum class OuterKind : std::uint8_t { sgd, momentum, adam, rms_scalar };
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<OuterKind>{"sgd", "momentum", "adam",
-                                                                       "scalar-adam"};
+                                                                       "rms-scalar"};
 
 /// How learning rates follow the step after the warm-up.
 enum class ScheduleKind : std::uint8_t { constant, linear, cosine };
@@ -93,10 +93,11 @@ enum class Sampling : std::uint8_t { uniform, proportional, tempered };
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<Sampling>{"uniform", "proportional", "tempered"};
 
-/// Whether the tasks' adapters stay from step to step, return to their start, or are one pair for all tasks.
-enum class AdapterMode : std::uint8_t { kept, reset, tied };
+/// Whether the tasks' adapters persist from step to step, return to their start, or are one pair for all
+/// tasks.
+enum class AdapterMode : std::uint8_t { persistent, reset, shared };
 template <>
-inline constexpr std::array<std::string_view, 3> enum_names<AdapterMode>{"kept", "reset", "tied"};
+inline constexpr std::array<std::string_view, 3> enum_names<AdapterMode>{"persistent", "reset", "shared"};
 
 /// Rows of F in the estimates that update θ: those that p is trained on, or rows that p never sees.
 enum class ThetaRows : std::uint8_t { shared, unseen };

@@ -13,6 +13,7 @@
 
 #include "zofo/config/enum_text.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/toml.hpp"
@@ -65,16 +66,18 @@ inline std::string to_toml(const RunOptions& options) {
 namespace detail {
 
 template <class T>
-void read_field(T& field, const toml::node& node, const std::string& where) {
+void read_field(T& field, const toml::node& node, std::string_view option, const std::string& where,
+                Hints* hints) {
   if constexpr (std::is_same_v<T, bool>) {
     require(node.is_boolean(), "{}: must be true or false", where);
     field = *node.value<bool>();
   } else if constexpr (std::is_same_v<T, std::string>) {
     require(node.is_string(), "{}: must be a string", where);
     field = *node.value<std::string>();
+    if (option == "lora_target_modules") field = target_modules(field);
   } else if constexpr (NamedEnum<T>) {
     require(node.is_string(), "{}: must be a string", where);
-    field = enum_from<T>(where, *node.value<std::string>());
+    field = enum_from<T>(where, current_value(option, *node.value<std::string>(), where, hints));
   } else if constexpr (std::is_floating_point_v<T>) {
     require(node.is_number(), "{}: must be a number", where);
     field = *node.value<double>();
@@ -89,33 +92,42 @@ void read_field(T& field, const toml::node& node, const std::string& where) {
 
 }  // namespace detail
 
-/// Overwrites the fields that the text names; `name` is the text's in errors. Throws Error (name, line,
-/// field) on a syntax error, an unknown field or a wrong type.
-inline void parse_toml(RunOptions& options, std::string_view text, const std::string& name) {
+/// Overwrites the fields that the text names; `name` is the text's in errors. Old names of options and of
+/// their values are accepted; each adds a hint. Throws Error (name, line, field) on a syntax error, an
+/// unknown field, a wrong type, or an option given by its old name and by its new one.
+inline void parse_toml(RunOptions& options, std::string_view text, const std::string& name,
+                       Hints* hints = nullptr) {
   const toml::table table = parse::parse_toml(text, name);
   for (const auto& [key, node] : table) {
-    const std::string field_name(key.str());
-    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, field_name);
+    const std::string given(key.str());
+    const std::string_view option = current_option(given);
+    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, given);
+    if (option != given) {
+      require(!table.contains(option), "{}: the old name of {}, which is given too: keep only {}", where,
+              option, option);
+      add_hint(hints, renaming_hint(where, option));
+    }
     bool known = false;
     for_each_option(options, [&, &value = node](const char* field, auto& target, const char*) {
-      if (field_name != field) return;
+      if (option != field) return;
       known = true;
-      detail::read_field(target, value, where);
+      detail::read_field(target, value, option, where, hints);
     });
-    require(known, "{}: no such option", where);
+    require(known, "{}: no such option; zofo finetune --help lists the options of a run", where);
   }
 }
 
 /// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
-inline void read_toml(RunOptions& options, const std::filesystem::path& path) {
-  parse_toml(options, parse::read_file(path), path.string());
+inline void read_toml(RunOptions& options, const std::filesystem::path& path, Hints* hints = nullptr) {
+  parse_toml(options, parse::read_file(path), path.string(), hints);
 }
 
 /// The options of a run that a command began, from their text; the adapter is the method's where the text
 /// names none. Throws Error as parse_toml does.
-inline RunOptions options_from_toml(Command command, std::string_view text, const std::string& name) {
+inline RunOptions options_from_toml(Command command, std::string_view text, const std::string& name,
+                                    Hints* hints = nullptr) {
   RunOptions options = defaults(command);
-  parse_toml(options, text, name);
+  parse_toml(options, text, name, hints);
   if (!parse::parse_toml(text, name).contains("adapter")) options.adapter = info(options.method).adapter;
   return options;
 }

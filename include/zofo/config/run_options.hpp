@@ -13,54 +13,55 @@
 
 namespace zofo::llm {
 
-/// How a run trains. `steps`, `seconds` and `passes` all bound it; 0 leaves one of them open. The values here
-/// are those of `zofo finetune`; config/method_presets.hpp has those of `zofo meta-train` and of each method.
+/// How a run trains. `max_steps`, `max_seconds` and `max_forward_passes` all bound it; 0 leaves one of them
+/// open. The values here are those of `zofo finetune`; config/method_presets.hpp has those of `zofo
+/// meta-train` and of each method.
 struct RunOptions : ZerothOrderOptions {
   Command command = Command::finetune;  ///< whose defaults these are; it is no option, and not in the list
   Method method = Method::bilevel;
   AdapterKind adapter = AdapterKind::lora;
   std::uint32_t inner_steps = 4;
   double penalty = 10.0;
-  bool upper_with_lower = true;
-  double lower_rate = 2e-3;
-  double upper_rate = 2e-3;
-  ScheduleKind schedule = ScheduleKind::constant;
+  bool upper_every_inner_step = true;
+  double lower_learning_rate = 2e-3;
+  double upper_learning_rate = 2e-3;
+  ScheduleKind lr_scheduler_type = ScheduleKind::constant;
   std::uint32_t warmup_steps = 0;
   std::uint32_t decay_steps = 0;
-  double clip = 0.0;
+  double max_grad_norm = 0.0;
   double weight_decay = 0.0;
-  std::uint32_t batch = 8;
-  std::uint32_t accumulate = 1;
+  std::uint32_t batch_size = 8;
+  std::uint32_t gradient_accumulation_steps = 1;
   std::uint32_t tasks_per_step = 0;
   Sampling sampling = Sampling::uniform;
   double temperature = 2.0;
-  ThetaRows theta_rows = ThetaRows::shared;
-  AdapterMode adapters = AdapterMode::kept;
-  std::uint32_t reset_every = 20;
-  std::uint32_t in_memory = 0;
-  std::uint32_t steps = 0;
-  double seconds = 0.0;
-  double passes = 0.0;
-  std::uint32_t patience = 0;
-  std::uint32_t evaluate_steps = 50;
+  ThetaRows backbone_examples = ThetaRows::shared;
+  AdapterMode adapters = AdapterMode::persistent;
+  std::uint32_t reset_interval = 20;
+  std::uint32_t max_resident_adapters = 0;
+  std::uint32_t max_steps = 0;
+  double max_seconds = 0.0;
+  double max_forward_passes = 0.0;
+  std::uint32_t early_stopping_patience = 0;
+  std::uint32_t eval_steps = 50;
   std::uint32_t lora_rank = 8;
   double lora_alpha = 16.0;
-  std::string lora_targets = "q,v";
-  std::uint32_t virtual_tokens = 5;
-  std::uint32_t train_rows = 0;
-  std::uint32_t validation_rows = 0;
-  std::uint32_t max_tokens = 0;
+  std::string lora_target_modules = "q_proj,v_proj";
+  std::uint32_t num_virtual_tokens = 5;
+  std::uint32_t max_train_samples = 0;
+  std::uint32_t max_eval_samples = 0;
+  std::uint32_t max_prompt_tokens = 0;
   std::string template_name;  ///< of the task; "": its first
   std::uint32_t shots = 0;
   std::uint32_t demonstrations = 0;
   std::uint32_t curve_points = 6;
-  std::uint32_t curve_rows = 96;
+  std::uint32_t curve_samples = 96;
   double save_seconds = 30.0;
   std::uint32_t save_steps = 0;
   DeviceKind device = DeviceKind::automatic;
   Precision precision = Precision::automatic;
   bool deterministic = false;
-  bool recompute = false;
+  bool gradient_checkpointing = false;
 
   [[nodiscard]] Trains trains() const { return info(method).trains; }
   /// Zeroth-order updates change the backbone.
@@ -80,7 +81,7 @@ struct RunOptions : ZerothOrderOptions {
   [[nodiscard]] bool random_sign() const { return info(method).traits.random_sign; }
   /// All tasks share one pair of adapters, or there are none: their mixture is one task of the solver.
   [[nodiscard]] bool tied() const {
-    return adapters == AdapterMode::tied || info(method).traits.joint || trains() == Trains::backbone ||
+    return adapters == AdapterMode::shared || info(method).traits.joint || trains() == Trains::backbone ||
            trains() == Trains::adapter_by_estimates;
   }
   /// A meta-training ends with one adapter that belongs into the weights.
@@ -91,7 +92,7 @@ struct RunOptions : ZerothOrderOptions {
   [[nodiscard]] bool scores_before() const { return command == Command::meta_train; }
   /// Some training rows are set aside: they decide which of p and s is selected, and when to stop early.
   [[nodiscard]] bool splits_validation() const {
-    return patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);
+    return early_stopping_patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);
   }
 
   /// Throws Error naming the first field that is out of range, its value and what is allowed.
@@ -104,65 +105,95 @@ struct RunOptions : ZerothOrderOptions {
 template <class AnyOptions, class Visit>
 requires std::is_same_v<std::remove_const_t<AnyOptions>, RunOptions>
 void for_each_option(AnyOptions& o, Visit&& visit) {
-  visit("method", o.method, "bilevel, lora, mezo, ...: zofo methods lists them; it sets the options below");
+  visit("method", o.method,
+        "training method (zofo methods lists them); it sets the defaults of the other options");
   visit("adapter", o.adapter,
-        "lora, prefix or prompt: the method's sibling with that adapter; none: only the backbone");
-  visit("inner_steps", o.inner_steps, "T: adapter steps of an outer step");
-  visit("penalty", o.penalty, "lambda: weight of G(p) - G(s)");
-  visit("upper_with_lower", o.upper_with_lower, "step p with every s step; off: once an outer step");
+        "adapter type: lora, prefix or prompt; selects the variant of the method that uses it");
+  visit("inner_steps", o.inner_steps,
+        "T: adapter steps in each outer step; more: better adapters, slower outer steps");
+  visit("penalty", o.penalty,
+        "lambda: weight of G(p) - G(s); larger: the upper adapter follows the lower loss more closely");
+  visit("upper_every_inner_step", o.upper_every_inner_step,
+        "step p with every step of s; off: once in each outer step, which is faster");
   for_each_zeroth_order_option(o, visit);
-  visit("lower_rate", o.lower_rate, "learning rate of the lower adapter s (Adam); also of lora");
-  visit("upper_rate", o.upper_rate, "learning rate of the upper adapter p (Adam)");
-  visit("schedule", o.schedule, "all learning rates after the warm-up: constant, linear or cosine (to 0)");
-  visit("warmup_steps", o.warmup_steps, "outer steps in which the learning rates rise from 0");
-  visit("decay_steps", o.decay_steps, "outer step at which the schedule ends; 0: at `steps`");
-  visit("clip", o.clip, "longest gradient of an adapter, 0: no limit");
-  visit("weight_decay", o.weight_decay, "decoupled weight decay of the adapters (AdamW)");
-  visit("batch", o.batch, "rows of a mini-batch of one task");
-  visit("accumulate", o.accumulate, "mini-batches averaged in a step: as one that many times as large");
-  visit("tasks_per_step", o.tasks_per_step, "tasks of an outer step, sampled without repetition; 0: all");
+  visit("lower_learning_rate", o.lower_learning_rate,
+        "learning rate of the lower adapter s (Adam), and of first-order methods; lower it if the loss "
+        "jumps");
+  visit("upper_learning_rate", o.upper_learning_rate,
+        "learning rate of the upper adapter p (Adam); lower it if the loss jumps");
+  visit("lr_scheduler_type", o.lr_scheduler_type,
+        "learning rates after the warm-up: constant, linear or cosine (both fall to 0); for long runs");
+  visit("warmup_steps", o.warmup_steps,
+        "outer steps in which the learning rates rise from 0; raise it if the first steps diverge");
+  visit("decay_steps", o.decay_steps,
+        "outer step at which the schedule ends; 0: at max_steps; set it for runs bounded by time");
+  visit("max_grad_norm", o.max_grad_norm,
+        "longest gradient of an adapter, longer ones are scaled down; 0: no limit; set it against loss "
+        "spikes");
+  visit("weight_decay", o.weight_decay,
+        "decoupled weight decay of first-order adapter updates (AdamW); raise it against overfitting");
+  visit("batch_size", o.batch_size, "examples per mini-batch; larger: less noise, more time and memory");
+  visit("gradient_accumulation_steps", o.gradient_accumulation_steps,
+        "mini-batches averaged in each step; raise it where a larger batch_size does not fit");
+  visit("tasks_per_step", o.tasks_per_step,
+        "tasks in each outer step, sampled without repetition; 0: all; fewer: faster steps");
   visit("sampling", o.sampling,
-        "a task's chance to be sampled: uniform, proportional (to its rows) or tempered "
-        "(rows^(1/temperature))");
-  visit("temperature", o.temperature, "of tempered sampling: 1 is proportional, large is uniform");
-  visit("theta_rows", o.theta_rows,
-        "rows of F in the backbone's estimates: shared with p, or unseen (by p: F for p, F for the backbone "
-        "and G take a third of the rows each)");
+        "probability of a task: uniform, proportional (to its examples) or tempered "
+        "(examples^(1/temperature))");
+  visit("temperature", o.temperature,
+        "temperature of tempered sampling; 1: proportional; larger: closer to uniform");
+  visit("backbone_examples", o.backbone_examples,
+        "examples of F for the backbone: shared (with p) or unseen (a third of its own, never seen by p)");
   visit("adapters", o.adapters,
-        "kept from step to step, reset (to their start every reset_every steps of all) or tied (one pair for "
-        "all tasks)");
-  visit("reset_every", o.reset_every, "outer steps from one reset to the next");
-  visit("in_memory", o.in_memory, "pairs of adapters kept in memory, the others on disk; 0: all");
-  visit("steps", o.steps, "outer steps, 0: no bound");
-  visit("seconds", o.seconds, "training seconds, 0: no bound");
-  visit("passes", o.passes, "forward passes over a mini-batch, a gradient counting as two, 0: no bound");
-  visit("patience", o.patience,
-        "stop after that many evaluations in a row without a lower loss on training rows set aside, and "
-        "select the best; 0: off");
-  visit("evaluate_steps", o.evaluate_steps, "outer steps from one such evaluation to the next");
-  visit("lora_rank", o.lora_rank, "rank of LoRA adapters");
-  visit("lora_alpha", o.lora_alpha, "LoRA scale is alpha / rank");
-  visit("lora_targets", o.lora_targets, "adapted projections, separated by commas: q,k,v,o,gate,up,down");
-  visit("virtual_tokens", o.virtual_tokens, "positions of prefix and prompt adapters");
-  visit("train_rows", o.train_rows, "use that many training rows of each task, 0: all");
-  visit("validation_rows", o.validation_rows, "score that many held-out rows of each task, 0: all");
-  visit("max_tokens", o.max_tokens, "keep the last tokens of longer prompts, 0: as the task defines");
-  visit("template", o.template_name, "which of the task's templates words the prompts, empty: the first");
-  visit("shots", o.shots, "train on that many rows of each class, sampled by the seed, 0: all");
-  visit("demonstrations", o.demonstrations, "solved training rows put before every prompt");
-  visit("curve_points", o.curve_points, "learning-curve points taken during training, 0: none");
-  visit("curve_rows", o.curve_rows, "held-out rows of each task in a learning-curve point, 0: all");
+        "adapters of the tasks: persistent, reset (every reset_interval steps) or shared (one pair for all "
+        "tasks)");
+  visit("reset_interval", o.reset_interval, "outer steps between two resets; only with adapters = reset");
+  visit("max_resident_adapters", o.max_resident_adapters,
+        "adapter pairs held in memory, the others on disk; 0: all; lower it to save memory");
+  visit("max_steps", o.max_steps, "outer steps; 0: no limit; set it for runs that must be repeatable");
+  visit("max_seconds", o.max_seconds, "seconds of training; 0: no limit");
+  visit("max_forward_passes", o.max_forward_passes,
+        "forward passes over a mini-batch, a gradient counts as two; 0: no limit; for equal budgets");
+  visit("early_stopping_patience", o.early_stopping_patience,
+        "stop after so many evaluations in a row without a lower validation loss, and select the best; 0: "
+        "off");
+  visit("eval_steps", o.eval_steps,
+        "outer steps between two of these evaluations; smaller: finer, more time");
+  visit("lora_rank", o.lora_rank, "rank of LoRA adapters; larger: more capacity, more memory");
+  visit("lora_alpha", o.lora_alpha,
+        "LoRA scale is lora_alpha / lora_rank; change it together with lora_rank");
+  visit("lora_target_modules", o.lora_target_modules,
+        "modules with LoRA, by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; short: q,v");
+  visit("num_virtual_tokens", o.num_virtual_tokens,
+        "virtual tokens of prefix and prompt adapters; larger: more capacity, longer sequences");
+  visit("max_train_samples", o.max_train_samples,
+        "training examples used of each task; 0: all; lower it for quick trials");
+  visit("max_eval_samples", o.max_eval_samples,
+        "validation examples scored of each task; 0: all; lower it to score faster");
+  visit("max_prompt_tokens", o.max_prompt_tokens,
+        "longer prompts keep their last tokens only; 0: as the task defines; lower it to save memory");
+  visit("template", o.template_name, "prompt template of the task; empty: its first");
+  visit("shots", o.shots,
+        "training examples of each class, sampled by the seed; 0: all; for few-shot experiments");
+  visit("demonstrations", o.demonstrations,
+        "solved training examples in front of every prompt; more: longer prompts");
+  visit("curve_points", o.curve_points,
+        "points of the learning curve scored during training; 0: none; fewer: less time for scoring");
+  visit("curve_samples", o.curve_samples,
+        "validation examples of each task in a point of the curve; 0: all; more: smoother curves");
   visit("save_seconds", o.save_seconds,
-        "training seconds from one saved state to the next, more where saving takes over 1% of them; 0: "
+        "seconds of training between two saved states, longer where saving takes over 1% of the time; 0: "
         "never");
-  visit("save_steps", o.save_steps, "save the state every so many steps too; 0: only by time");
-  visit("seed", o.seed, "seed of directions, batches, splits, tasks and adapters");
+  visit("save_steps", o.save_steps, "also save the state after so many steps; 0: by time only");
+  visit("seed", o.seed,
+        "seed of directions, batches, splits, tasks and adapters; change it to repeat a run with other "
+        "samples");
   visit("device", o.device, "auto (a GPU if there is one), cpu or cuda");
   visit("precision", o.precision, "auto (bf16 on a GPU, fp32 on the CPU), bf16 or fp32");
-  visit("recompute", o.recompute,
-        "recompute activations for the adapters' gradients instead of keeping them: less memory, more time");
+  visit("gradient_checkpointing", o.gradient_checkpointing,
+        "recompute activations for the adapters' gradients instead of saving them; less memory, more time");
   visit("deterministic", o.deterministic,
-        "the same bits in every run on the same GPU, at some cost in speed");
+        "bit-identical results of repeated runs on the same GPU; somewhat slower");
 }
 
 }  // namespace zofo::llm

@@ -129,7 +129,7 @@ class ArchiveWriter {
     for_each_tensor(open, [&count](std::uint32_t, auto*, std::size_t) { ++count; });
     put(ArchiveTag::tensors);
     put(count);
-    for_each_tensor(open, [this](std::uint32_t, auto* x, std::size_t n) { numbers(x, n); });
+    for_each_tensor(open, [this](std::uint32_t, auto* x, std::size_t n) { this->numbers(x, n); });
   }
   template <class T>
   void write_coordinates(const T& value) {

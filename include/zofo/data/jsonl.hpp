@@ -1,115 +1,48 @@
-/// @file Rows of a JSON Lines file, each knowing the file and line it came from.
+/// @file Lines of a JSON Lines file, each with its file and line number.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include "zofo/core/error.hpp"
-#include "zofo/parse/file.hpp"
-#include "zofo/parse/json.hpp"
 
 namespace zofo::data {
 
-/// One JSON object of a file, and the place that error messages name.
-struct Row {
+/// One JSON object of a file, and its location for error messages.
+struct JsonLine {
   nlohmann::json fields;  ///< always an object
-  std::string file;
-  std::size_t line = 0;  ///< counted from 1
+  std::string file;       ///< the file's name
+  std::size_t line = 0;   ///< counted from 1
 
-  /// "file:line", the head of every message about this row.
-  std::string place() const { return fmt::format("{}:{}", file, line); }
+  /// "file:line", the start of every message about this line.
+  [[nodiscard]] std::string location() const;
 
-  /// The value of field `name`. Error when it is missing: names the field, the place and the fields there.
-  const nlohmann::json& at(const std::string& name) const {
-    const auto found = fields.find(name);
-    if (found == fields.end()) fail("{}: no field '{}'; fields there: {}", place(), name, field_names());
-    return *found;
-  }
+  /// The value of field `name`. Throws Error naming the field, the location and the existing fields when it
+  /// is missing.
+  [[nodiscard]] const nlohmann::json& at(const std::string& name) const;
 
-  /// Field `name` as text: strings as they are, numbers and booleans as JSON writes them. Error for null,
+  /// Field `name` as text: a string itself; a number or a boolean as JSON writes it. Throws Error for null,
   /// arrays and objects.
-  std::string text(const std::string& name) const {
-    const nlohmann::json& value = at(name);
-    if (value.is_string()) return value.get<std::string>();
-    require(value.is_number() || value.is_boolean(),
-            "{}: field '{}' is {}: must be a string, a number or a boolean", place(), name,
-            value.type_name());
-    return value.dump();
-  }
+  [[nodiscard]] std::string text(const std::string& name) const;
 
-  /// Field `path` as a list of texts: an array of strings, numbers and booleans, or one of them alone. The
-  /// path goes into objects at its dots ("answers.text"). Error for anything else.
-  std::vector<std::string> texts(const std::string& path) const {
-    const nlohmann::json& value = inside(path);
-    std::vector<std::string> result;
-    const auto add = [&](const nlohmann::json& item) {
-      require(item.is_string() || item.is_number() || item.is_boolean(),
-              "{}: field '{}' holds {}: must hold strings, numbers or booleans", place(), path,
-              item.type_name());
-      result.push_back(item.is_string() ? item.get<std::string>() : item.dump());
-    };
-    if (value.is_array())
-      for (const nlohmann::json& item : value) add(item);
-    else
-      add(value);
-    return result;
-  }
+  /// Field `path` as a list of texts: an array of strings, numbers and booleans, or a single one of them. A
+  /// dot of the path enters an object ("answers.text"). Throws Error for anything else.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& path) const;
 
   /// The names of the fields, quoted and separated by commas.
-  std::string field_names() const {
-    std::string names;
-    for (const auto& item : fields.items()) names += (names.empty() ? "'" : ", '") + item.key() + "'";
-    return names.empty() ? "none" : names;
-  }
+  [[nodiscard]] std::string field_names() const;
 
  private:
-  const nlohmann::json& inside(const std::string& path) const {
-    const std::size_t dot = std::min(path.find('.'), path.size());
-    const nlohmann::json* value = &at(path.substr(0, dot));
-    for (std::size_t from = dot; from < path.size();) {
-      const std::size_t end = std::min(path.find('.', from + 1), path.size());
-      const std::string name = path.substr(from + 1, end - from - 1);
-      require(value->is_object() && value->contains(name), "{}: no field '{}' in '{}'", place(), name,
-              path.substr(0, from));
-      value = &value->at(name);
-      from = end;
-    }
-    return *value;
-  }
+  [[nodiscard]] const nlohmann::json& inside(const std::string& path) const;
 };
 
-/// Parses one line into a row. Throws Error "file:line: ..." unless it is a JSON object in UTF-8.
-inline Row parse_row(const std::string& text, const std::string& file, std::size_t line) {
-  Row row{nullptr, file, line};
-  row.fields = parse::with_path(row.place(), [&] { return parse::parse_json(text); });
-  require(row.fields.is_object(), "{}: must be a JSON object, is {}", row.place(), row.fields.type_name());
-  return row;
-}
+/// Parses one line. Throws Error "file:line: ..." unless it is a JSON object in UTF-8.
+JsonLine parse_json_line(const std::string& text, const std::string& file, std::size_t line);
 
-/// All rows of a JSON Lines file, in order; blank lines are skipped, but counted. Error "file:line: ..." for
-/// a line that is no JSON object in UTF-8; Error when the file cannot be read or has no rows.
-inline std::vector<Row> read_jsonl(const std::filesystem::path& path) {
-  const std::string file = path.string();
-  require(std::filesystem::exists(path), "{}: no such file", file);
-  require(!std::filesystem::is_directory(path), "{}: is a folder, must be a JSON Lines file", file);
-  std::ifstream input(path, std::ios::binary);
-  require(input.is_open(), "{}: cannot be opened", file);
-
-  std::vector<Row> rows;
-  std::string text;
-  for (std::size_t line = 1; std::getline(input, text); ++line) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    rows.push_back(parse_row(text, file, line));
-  }
-  require(!input.bad(), "{}: reading failed", file);
-  require(!rows.empty(), "{}: empty, must have at least one row", file);
-  return rows;
-}
+/// All lines of a JSON Lines file, in order. Blank lines are skipped, but counted. Throws Error
+/// "file:line: ..." for a line that is not a JSON object in UTF-8, and Error naming the file when it cannot
+/// be read or has no objects.
+std::vector<JsonLine> read_jsonl(const std::filesystem::path& path);
 
 }  // namespace zofo::data

@@ -6,7 +6,8 @@
 namespace zofo {
 
 /// ĝ = mean over q of [f(θ+εz) − f(θ−εz)]/(2ε) z; on a quadratic exact in the mean for every ε
-/// (docs/theory, E1). Source: Nesterov & Spokoiny 2017, eq. (22); Malladi et al. 2023 (MeZO), definition 1.
+/// (docs/results/theory, E1). Source: Nesterov & Spokoiny 2017, eq. (22); Malladi et al. 2023 (MeZO),
+/// definition 1.
 struct Central {
   Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
   std::uint32_t queries = 1;            ///< q, independent directions averaged in a step

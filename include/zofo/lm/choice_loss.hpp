@@ -42,7 +42,7 @@ inline double choice_loss(std::span<const double> scores, int label, std::span<d
 /// The loss that `options` ask for: choice_loss, or minus the right option's score.
 inline double score_loss(const OptionTokens& options, std::span<const double> scores, int label,
                          std::span<double> slope = {}) {
-  if (options.loss == data::Loss::options) return choice_loss(scores, label, slope);
+  if (options.loss == data::Loss::choices) return choice_loss(scores, label, slope);
   for (std::size_t i = 0; i < slope.size(); ++i) slope[i] = static_cast<int>(i) == label ? -1.0 : 0.0;
   return -scores[static_cast<std::size_t>(label)];
 }

@@ -56,7 +56,7 @@ inline Tokens encode_prompt(const Model& model, std::string_view text) {
 class ExampleEncoder {
  public:
   ExampleEncoder(const Model& model, const data::Task& task, Purpose purpose,
-             std::span<const std::string> demonstrations = {}, std::uint32_t taken = 0)
+                 std::span<const std::string> demonstrations = {}, std::uint32_t taken = 0)
       : model_(&model), task_(&task), demonstrations_(demonstrations), taken_(taken) {
     one_ = purpose == Purpose::training && task.loss == data::Loss::answer;
     if (task.kind == data::Kind::choice) share_options();
@@ -98,7 +98,7 @@ class ExampleEncoder {
 
  private:
   void share_options() {
-    OptionTokens all = encode_options(*model_, task_->options);
+    OptionTokens all = encode_options(*model_, task_->choices);
     all.score = task_->score;
     all.loss = task_->loss;
     if (!one_) return shared_.push_back(std::make_shared<const OptionTokens>(std::move(all)));
@@ -168,8 +168,9 @@ class ExampleEncoder {
 
 /// The first `limit` examples (0: all) as rows, which borrow them. Throws Error (file, line) on a prompt
 /// longer than the context.
-inline std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder, std::span<const data::Example> examples,
-                                           std::size_t limit, std::string_view file) {
+inline std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,
+                                                   std::span<const data::Example> examples, std::size_t limit,
+                                                   std::string_view file) {
   if (limit != 0) examples = examples.first(std::min(limit, examples.size()));
   std::vector<EncodedExample> rows;
   rows.reserve(examples.size());

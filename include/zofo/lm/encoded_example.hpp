@@ -17,7 +17,7 @@ struct OptionTokens {
   std::vector<Tokens> options;        ///< the tokens that are scored
   std::vector<Tokens> contexts = {};  ///< read between the prompt and each option; none: the prompt is all
   data::Score score = data::Score::sum;
-  data::Loss loss = data::Loss::options;
+  data::Loss loss = data::Loss::choices;
   std::vector<double> offsets = {};  ///< taken off the scores (calibration); none: 0
 
   /// Throws Error unless there are two options or more (one, if the loss is the answer's alone) and each has

@@ -65,13 +65,14 @@ template <class Backend>
 std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& transformer,
                                             const typename Backend::Theta& theta,
                                             const typename Backend::Vector* adapter,
-                                            std::span<const EncodedExample> rows, std::size_t* tokens = nullptr) {
+                                            std::span<const EncodedExample> rows,
+                                            std::size_t* tokens = nullptr) {
   std::vector<std::vector<double>> scores;
   scores.reserve(rows.size());
   for (std::size_t row = 0; row < rows.size();) {
     model::Batch batch;
     std::size_t end = row;
-    while (end < rows.size() && batch.tokens.size() < Backend::tokens_that_fill)
+    while (end < rows.size() && batch.tokens.size() < Backend::max_batch_tokens)
       pack_row(batch, rows[end++], adapter == nullptr ? -1 : 0);
     const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
     if (tokens != nullptr) *tokens += batch.tokens.size();

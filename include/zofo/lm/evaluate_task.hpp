@@ -15,12 +15,12 @@ namespace zofo::llm {
 /// What the texts of rows are written with, where the model writes the task's answers; nothing elsewhere.
 /// `taken`: positions that an adapter takes of each text's context.
 template <class Backend>
-SequenceBounds written_extent(const model::Config& config, std::size_t taken, std::span<const EncodedExample> rows,
-                          const data::Task& task) {
+SequenceBounds written_extent(const model::Config& config, std::size_t taken,
+                              std::span<const EncodedExample> rows, const data::Task& task) {
   if (task.kind != data::Kind::generate) return {};
   const std::vector<Tokens> prompts = prompts_of(rows);
   const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, taken);
-  return {GreedyOptions{}.extent<Backend>(config, prompts.size(), positions),
+  return {GreedyOptions{}.capacity<Backend>(config, prompts.size(), positions),
           tokens_read_together<Backend>(prompts)};
 }
 

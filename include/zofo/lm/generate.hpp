@@ -36,7 +36,8 @@ std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
 /// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
 std::vector<Generation> generations(const model::BasicTransformer<Backend>& transformer,
-                              const typename Backend::Vector* adapter, std::span<const Tokens> prompts) {
+                                    const typename Backend::Vector* adapter,
+                                    std::span<const Tokens> prompts) {
   const std::size_t taken = positions_taken(transformer, adapter);
   sequence_positions(transformer.config(), prompts, 1, taken);
   std::vector<Generation> all;
@@ -53,14 +54,14 @@ inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
 
 /// The cache that greedy_decode takes. Throws Error as it does.
 template <class Backend>
-model::CacheExtent sequence_bounds(const model::BasicTransformer<Backend>& transformer,
-                               const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                               const EndOfText& end, const GreedyOptions& options) {
+model::CacheCapacity sequence_bounds(const model::BasicTransformer<Backend>& transformer,
+                                     const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                                     const EndOfText& end, const GreedyOptions& options) {
   options.check();
   end.check();
   const std::size_t taken = detail::positions_taken(transformer, adapter);
   const std::size_t positions = sequence_positions(transformer.config(), prompts, end.max_tokens, taken);
-  return options.template extent<Backend>(transformer.config(), prompts.size(), positions);
+  return options.template capacity<Backend>(transformer.config(), prompts.size(), positions);
 }
 
 /// The most probable token again and again, each prompt read once into a key/value cache and each token
@@ -68,14 +69,15 @@ model::CacheExtent sequence_bounds(const model::BasicTransformer<Backend>& trans
 /// Throws Error on a prompt without a token or beyond the context.
 template <class Backend>
 std::vector<Generation> greedy_decode(const Model& model, model::BasicTransformer<Backend>& transformer,
-                                    const typename Backend::Theta& theta,
-                                    const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                                    const EndOfText& end, const GreedyOptions& options = {},
-                                    const std::function<void(std::size_t, const Generation&)>& told = {}) {
-  const model::CacheExtent extent = sequence_bounds(transformer, adapter, prompts, end, options);
+                                      const typename Backend::Theta& theta,
+                                      const typename Backend::Vector* adapter,
+                                      std::span<const Tokens> prompts, const EndOfText& end,
+                                      const GreedyOptions& options = {},
+                                      const std::function<void(std::size_t, const Generation&)>& told = {}) {
+  const model::CacheCapacity capacity = sequence_bounds(transformer, adapter, prompts, end, options);
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
-  GreedyDecoder<Backend> writer(transformer, extent);
+  GreedyDecoder<Backend> writer(transformer, capacity);
   writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
     if (told) told(i, all[i]);
@@ -86,11 +88,11 @@ std::vector<Generation> greedy_decode(const Model& model, model::BasicTransforme
 /// Its texts alone.
 template <class Backend>
 std::vector<std::string> cached_greedy_sequences(const Model& model,
-                                             model::BasicTransformer<Backend>& transformer,
-                                             const typename Backend::Theta& theta,
-                                             const typename Backend::Vector* adapter,
-                                             std::span<const Tokens> prompts, const EndOfText& end,
-                                             const GreedyOptions& options = {}) {
+                                                 model::BasicTransformer<Backend>& transformer,
+                                                 const typename Backend::Theta& theta,
+                                                 const typename Backend::Vector* adapter,
+                                                 std::span<const Tokens> prompts, const EndOfText& end,
+                                                 const GreedyOptions& options = {}) {
   return detail::texts_of(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
 }
 
@@ -99,9 +101,9 @@ std::vector<std::string> cached_greedy_sequences(const Model& model,
 /// context.
 template <class Backend>
 std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransformer<Backend>& transformer,
-                                      const typename Backend::Theta& theta,
-                                      const typename Backend::Vector* adapter,
-                                      std::span<const Tokens> prompts, const EndOfText& end) {
+                                          const typename Backend::Theta& theta,
+                                          const typename Backend::Vector* adapter,
+                                          std::span<const Tokens> prompts, const EndOfText& end) {
   end.check();
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
@@ -110,7 +112,7 @@ std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransf
     for (std::size_t next = 0; next < all.size();) {
       model::Batch batch;
       std::vector<Generation*> written;
-      for (; next < all.size() && batch.tokens.size() < Backend::tokens_that_fill; ++next) {
+      for (; next < all.size() && batch.tokens.size() < Backend::max_batch_tokens; ++next) {
         if (all[next].ending != Ending::none) continue;
         const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
         const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
@@ -139,7 +141,7 @@ std::size_t tokens_read_together(std::span<const Tokens> prompts) {
     longest = std::max(longest, each.size());
     all += each.size();
   }
-  return std::max(longest, std::min(all, Backend::tokens_that_fill));
+  return std::max(longest, std::min(all, Backend::max_batch_tokens));
 }
 
 /// What is written after.
@@ -152,7 +154,7 @@ inline std::vector<Tokens> prompts_of(std::span<const EncodedExample> rows) {
 /// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
 /// examples. Throws Error if there are no rows.
 inline data::AnswerScore evaluate_generated(const Generator& generator, std::span<const EncodedExample> rows,
-                                        const data::Task& task) {
+                                            const data::Task& task) {
   require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
   const std::vector<Tokens> prompts = prompts_of(rows);
   const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});

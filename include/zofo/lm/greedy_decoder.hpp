@@ -26,8 +26,8 @@ struct GreedyOptions {
   }
   /// The cache of `count` texts of at most `positions` positions each; one has room in any case.
   template <class Backend>
-  [[nodiscard]] model::CacheExtent extent(const model::Config& config, std::size_t count,
-                                          std::size_t positions) const {
+  [[nodiscard]] model::CacheCapacity capacity(const model::Config& config, std::size_t count,
+                                              std::size_t positions) const {
     const std::size_t one = model::KvCache<Backend>::bytes(config, {1, positions});
     const std::size_t bytes =
         cache_bytes > 0 ? cache_bytes : Backend::max_batch_sequences * (std::size_t{1} << 27U);
@@ -39,7 +39,7 @@ struct GreedyOptions {
 /// Positions of the longest prompt with `most` tokens after it and `taken` before, as far as the context
 /// goes; the last token is never read. Throws Error (its number) if a prompt leaves no room for a token.
 inline std::size_t sequence_positions(const model::Config& config, std::span<const Tokens> prompts,
-                                  std::size_t most, std::size_t taken) {
+                                      std::size_t most, std::size_t taken) {
   std::size_t longest = 1;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const std::size_t read = prompts[i].size() + taken;
@@ -60,8 +60,8 @@ class GreedyDecoder {
   using Vector = typename Backend::Vector;
 
   /// Module for texts of `extent`. Borrows the transformer.
-  GreedyDecoder(model::BasicTransformer<Backend>& transformer, model::CacheExtent extent)
-      : transformer_(transformer), cache_(transformer.backend(), transformer.config(), extent) {}
+  GreedyDecoder(model::BasicTransformer<Backend>& transformer, model::CacheCapacity capacity)
+      : transformer_(transformer), cache_(transformer.backend(), transformer.config(), capacity) {}
 
   /// Chooses the most probable of the first `limit` tokens again and again, ties going to the lower id.
   /// add(i, id) is told each token of text i and returns false where the text ends with it. A null adapter
@@ -78,7 +78,7 @@ class GreedyDecoder {
         const std::size_t before = texts_.size();
         while (next < prompts.size() && !free_.empty() &&
                (batch.tokens.empty() ||
-                batch.tokens.size() + prompts[next].size() <= Backend::tokens_that_fill)) {
+                batch.tokens.size() + prompts[next].size() <= Backend::max_batch_tokens)) {
           texts_.push_back({next, free_.back(), 0});
           free_.pop_back();
           put(batch, prompts[next++], of_all);
@@ -91,7 +91,7 @@ class GreedyDecoder {
     }
   }
 
-  [[nodiscard]] model::CacheExtent extent() const { return cache_.extent(); }
+  [[nodiscard]] model::CacheCapacity capacity() const { return cache_.capacity(); }
 
  private:
   // A text under way.
@@ -105,7 +105,7 @@ class GreedyDecoder {
   void begin() {
     texts_.clear();
     free_.clear();
-    for (std::size_t slot = extent().sequences; slot-- > 0;) {
+    for (std::size_t slot = capacity().sequences; slot-- > 0;) {
       cache_.clear(slot);
       free_.push_back(static_cast<std::uint32_t>(slot));
     }

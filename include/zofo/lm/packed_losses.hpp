@@ -42,7 +42,8 @@ inline model::Batch pack_parts(std::span<const ExamplesPart> parts) {
 }
 
 /// The loss of each part; `slopes`, if not empty, gains weight × the gradient of it in each log-probability.
-inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std::span<const ExamplesPart> parts,
+inline std::vector<double> losses_of_parts(std::span<const double> logprobs,
+                                           std::span<const ExamplesPart> parts,
                                            std::span<double> slopes = {}) {
   std::vector<double> losses;
   std::size_t at = 0;
@@ -63,7 +64,8 @@ inline std::vector<double> losses_of_parts(std::span<const double> logprobs, std
 template <class Backend, class D>
 std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& transformer,
                                              const typename Backend::Theta& theta, const D& perturbation,
-                                             std::span<const Probe> probes, std::span<const ExamplesPart> parts,
+                                             std::span<const Probe> probes,
+                                             std::span<const ExamplesPart> parts,
                                              std::span<const typename Backend::Vector* const> adapters) {
   std::vector<std::vector<double>> losses;
   for (const auto& logprobs :
@@ -98,7 +100,7 @@ inline std::size_t packed_tokens(std::span<const ExamplesPart> parts) {
   return tokens;
 }
 
-/// Values and gradients in several adapters, in one pass as long as no more than Backend::tokens_that_fill
+/// Values and gradients in several adapters, in one pass as long as no more than Backend::max_batch_tokens
 /// tokens share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here;
 /// `count(parts)` is called for every pass. Without examples value and gradient are 0.
 template <class Backend, class PartsOf, class Count>
@@ -133,7 +135,7 @@ void packed_gradients(model::BasicTransformer<Backend>& transformer, const typen
       *request.gradient = zeros_like(*request.adapter);
       continue;
     }
-    if (tokens + more > Backend::tokens_that_fill) pass();
+    if (tokens + more > Backend::max_batch_tokens) pass();
     for (ExamplesPart& part : own) part.adapter = static_cast<int>(sharing.size());
     tokens += more;
     std::ranges::move(own, std::back_inserter(parts));

@@ -45,12 +45,13 @@ struct Request {
 namespace detail {
 
 /// The number of the adapter that a request names; `fallback` where it names none.
-inline int adapter_of(const data::Row& row, std::span<const std::string> names, int fallback) {
+inline int adapter_of(const data::JsonLine& row, std::span<const std::string> names, int fallback) {
   const auto field = row.fields.find("adapter");
   if (field == row.fields.end()) return fallback;
-  require(field->is_string(), "{}: field 'adapter' is {}: must be a string", row.place(), field->type_name());
+  require(field->is_string(), "{}: field 'adapter' is {}: must be a string", row.location(),
+          field->type_name());
   const auto found = std::ranges::find(names, field->get_ref<const std::string&>());
-  require(found != names.end(), "{}: adapter '{}': must be one of those served ({})", row.place(),
+  require(found != names.end(), "{}: adapter '{}': must be one of those served ({})", row.location(),
           field->get_ref<const std::string&>(),
           names.empty() ? "none is" : fmt::format("{}", fmt::join(names, ", ")));
   return static_cast<int>(found - names.begin());
@@ -63,23 +64,24 @@ inline int adapter_of(const data::Row& row, std::span<const std::string> names, 
 template <class Vector>
 Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
                       const SelectedAdapters<Vector>& selected) {
-  const data::Row row = data::parse_row(line, std::string(file), number);
+  const data::JsonLine row = data::parse_json_line(line, std::string(file), number);
   const nlohmann::json& prompt = row.at("prompt");
   const nlohmann::json& words = row.at("options");
-  require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.place(), prompt.type_name());
+  require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.location(),
+          prompt.type_name());
   require(words.is_array() && !words.empty(), "{}: field 'options': must be a list of at least one string",
-          row.place());
+          row.location());
   OptionTokens options;
   for (const nlohmann::json& word : words) {
-    require(word.is_string(), "{}: field 'options': holds {}: must hold strings", row.place(),
+    require(word.is_string(), "{}: field 'options': holds {}: must hold strings", row.location(),
             word.type_name());
     options.options.push_back(model.tokenizer.encode(word.get_ref<const std::string&>()));
     require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
-            row.place(), options.options.size() - 1);
+            row.location(), options.options.size() - 1);
   }
   const int adapter = detail::adapter_of(row, selected.names, selected.fallback);
   EncodedExample made{encode_prompt(model, prompt.get_ref<const std::string&>())};
-  check_length(model, made.prompt.size(), options, row.place(),
+  check_length(model, made.prompt.size(), options, row.location(),
                adapter < 0 ? 0 : selected.adapters[static_cast<std::size_t>(adapter)].taken);
   made.options = std::make_shared<const OptionTokens>(std::move(options));
   return {std::move(made), adapter};
@@ -101,7 +103,7 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
     std::vector<const typename Backend::Vector*> used;  // a pass takes along those that it needs
     int latest = -1;
     std::size_t end = next;
-    for (; end < order.size() && batch.tokens.size() < Backend::tokens_that_fill; ++end) {
+    for (; end < order.size() && batch.tokens.size() < Backend::max_batch_tokens; ++end) {
       const Request& request = requests[order[end]];
       if (request.adapter >= 0 && request.adapter != latest) {
         const auto& adapter = selected.adapters[static_cast<std::size_t>(request.adapter)];

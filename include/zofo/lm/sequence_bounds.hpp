@@ -9,7 +9,7 @@ namespace zofo::llm {
 
 /// Texts that are written with a cache; nothing where it has no sequences.
 struct SequenceBounds {
-  model::CacheExtent cache = {};
+  model::CacheCapacity cache = {};
   std::size_t prompt_tokens = 0;  ///< of the longest pass that reads prompts
 };
 

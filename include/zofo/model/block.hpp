@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "zofo/model/layer_weights.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/peft/kind.hpp"
 
 namespace zofo::model {
@@ -25,7 +25,7 @@ class Block {
   using Weights = LayerWeights<Scalar>;
 
   /// What the backward pass reads besides the hidden states.
-  struct Kept {
+  struct Saved {
     Buffer qkv, attended, ffn_in;
     Buffer attention_sum, ffn_sum;  ///< what the norms of a post-norm block read
     typename Backend::FloatBuffer log_sums;
@@ -35,141 +35,143 @@ class Block {
 
   /// middle = h + attention(norm(h)), or norm(h + attention(h)) in a post-norm block; reads the weights of
   /// Stage::attention. `left` is what the block before has left to add to h.
-  void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, Sites left, View h, View residual,
-                 Kept& keep) {
-    const View x = input(b, call, left, w.attn_norm, h);
+  void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, TargetModules pending, View h,
+                 View residual, Saved& saved) {
+    const View x = input(b, call, pending, w.attn_norm, h);
     // Where nothing is kept, what is dead lends its memory: ffn_in's to qkv, x's to attended.
-    const View qkv = b.view(call.keeps() ? keep.qkv : keep.ffn_in, h.rows, config_.qkv_width());
+    const View qkv = b.view(call.saves_activations() ? saved.qkv : saved.ffn_in, h.rows, config_.qkv_width());
     b.linear(call, x, w.qkv, qkv);
-    const Sites sites = Sites::qkv(layer);
-    b.low_rank_in(call, sites, x);
-    b.finish_qkv(call, config_, sites, qkv);
-    const View attended = b.view(call.keeps() ? keep.attended : normed_, h.rows, config_.query_width());
-    b.attention(call, config_, layer, qkv, attended, keep.log_sums);
-    const View sum = config_.pre_norm ? residual : b.view(keep.attention_sum, h.rows, config_.width);
+    const TargetModules modules = TargetModules::qkv(layer);
+    b.low_rank_in(call, modules, x);
+    b.finish_qkv(call, config_, modules, qkv);
+    const View attended =
+        b.view(call.saves_activations() ? saved.attended : normed_, h.rows, config_.query_width());
+    b.attention(call, config_, layer, qkv, attended, saved.log_sums);
+    const View sum = config_.pre_norm ? residual : b.view(saved.attention_sum, h.rows, config_.width);
     b.linear_residual(call, attended, w.o, h, sum, qkv);
-    const Sites out = Sites::attention_out(layer);
+    const TargetModules out = TargetModules::attention_out(layer);
     b.low_rank_in(call, out, attended);
     if (!config_.pre_norm) b.norm(call, config_, out, w.attn_norm, sum, residual);
   }
 
   /// keep.ffn_in = the projection of norm(middle), or of middle, into the second half; reads the weights of
   /// Stage::ffn_in.
-  void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Kept& keep) {
-    const View x = input(b, call, Sites::attention_out(layer), w.ffn_norm, residual);
-    const View pre = b.view(keep.ffn_in, residual.rows, config_.ffn_in());
-    const Sites sites = Sites::ffn_in(config_, layer);
-    if (!config_.gated() && !b.adapts(call, sites)) return b.linear_relu(call, x, w.ffn_in, pre);
+  void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Saved& saved) {
+    const View x = input(b, call, TargetModules::attention_out(layer), w.ffn_norm, residual);
+    const View pre = b.view(saved.ffn_in, residual.rows, config_.ffn_in());
+    const TargetModules modules = TargetModules::ffn_in(config_, layer);
+    if (!config_.gated() && !b.adapts(call, modules)) return b.linear_relu(call, x, w.ffn_in, pre);
     b.linear(call, x, w.ffn_in, pre);
-    b.low_rank_in(call, sites, x);
-    b.activate(call, config_, sites, pre, activated(b, pre));
+    b.low_rank_in(call, modules, x);
+    b.activate(call, config_, modules, pre, activated(b, pre));
   }
 
   /// out = middle + down(activation), or its norm in a post-norm block; reads the weights of Stage::ffn_out.
   void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View out,
-               Kept& keep) {
-    if (config_.pre_norm) return add_ffn(b, call, layer, w, residual, out, keep);
-    const View sum = ffn_sum(b, call, residual.rows, keep);
-    add_ffn(b, call, layer, w, residual, sum, keep);
-    b.norm(call, config_, Sites::down(layer), w.ffn_norm, sum, out);
+               Saved& saved) {
+    if (config_.pre_norm) return add_ffn(b, call, layer, w, residual, out, saved);
+    const View sum = ffn_sum(b, call, residual.rows, saved);
+    add_ffn(b, call, layer, w, residual, sum, saved);
+    b.norm(call, config_, TargetModules::down(layer), w.ffn_norm, sum, out);
   }
 
   /// What of ffn_out the backward pass reads where activations are computed again: a post-norm block's sum.
-  void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Kept& keep) {
+  void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual,
+                     Saved& saved) {
     if (config_.pre_norm) return;
-    const View sum = ffn_sum(b, call, residual.rows, keep);
-    add_ffn(b, call, layer, w, residual, sum, keep);
-    b.low_rank_out(call, Sites::down(layer), sum);
+    const View sum = ffn_sum(b, call, residual.rows, saved);
+    add_ffn(b, call, layer, w, residual, sum, saved);
+    b.low_rank_out(call, TargetModules::down(layer), sum);
   }
 
   /// dh: gradient of `out` on entry, of `h` on exit (left unfinished below the first block unless a prompt is
   /// trained there). Adapters' gradients go to the call.
   void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View residual, View dh,
-                Kept& keep) {
-    if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, keep), dh);
-    ffn_backward(b, call, layer, w, residual, dh, keep);
+                Saved& saved) {
+    if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, saved), dh);
+    ffn_backward(b, call, layer, w, residual, dh, saved);
     if (!config_.pre_norm)
-      norm_backward(b, call, w.attn_norm, b.view(keep.attention_sum, dh.rows, config_.width), dh);
-    attention_backward(b, call, layer, w, h, dh, keep);
+      norm_backward(b, call, w.attn_norm, b.view(saved.attention_sum, dh.rows, config_.width), dh);
+    attention_backward(b, call, layer, w, h, dh, saved);
   }
 
  private:
   // What a half reads: the norm of the hidden states, or they themselves in a post-norm block.
-  View input(Backend& b, Call& call, Sites left, const NormWeights<Scalar>& w, View h) {
+  View input(Backend& b, Call& call, TargetModules pending, const NormWeights<Scalar>& w, View h) {
     if (!config_.pre_norm) return h;
     const View x = b.view(normed_, h.rows, config_.width);
-    b.norm(call, config_, left, w, h, x);
+    b.norm(call, config_, pending, w, h, x);
     return x;
   }
-  View ffn_sum(Backend& b, Call& call, std::size_t rows, Kept& keep) {
-    return b.view(call.keeps() ? keep.ffn_sum : keep.attention_sum, rows, config_.width);
+  View ffn_sum(Backend& b, Call& call, std::size_t rows, Saved& saved) {
+    return b.view(call.saves_activations() ? saved.ffn_sum : saved.attention_sum, rows, config_.width);
   }
   void add_ffn(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View out,
-               Kept& keep) {
-    const View act = activated(b, b.view(keep.ffn_in, residual.rows, config_.ffn_in()));
+               Saved& saved) {
+    const View act = activated(b, b.view(saved.ffn_in, residual.rows, config_.ffn_in()));
     b.linear_residual(call, act, w.down, residual, out, b.view(normed_, residual.rows, config_.width));
-    b.low_rank_in(call, Sites::down(layer), act);
+    b.low_rank_in(call, TargetModules::down(layer), act);
   }
   // dh: gradient of norm(sum) on entry, of the sum on exit.
   void norm_backward(Backend& b, Call& call, const NormWeights<Scalar>& w, View sum, View dh) {
     const View dx = b.view(d_normed_, dh.rows, config_.width);
     b.copy(dh, dx);
     b.fill_zero(dh);
-    b.norm_backward(call, config_, w, sum, Sites::none(), dx, dh);
+    b.norm_backward(call, config_, w, sum, TargetModules::none(), dx, dh);
   }
   // dh += the gradient in a half's input h, given that of what its first projection w makes of it.
   void input_backward(Backend& b, Call& call, const NormWeights<Scalar>& norm, const LinearWeights<Scalar>& w,
-                      View h, const Sites& sites, View dy, View dh) {
+                      View h, const TargetModules& modules, View dy, View dh) {
     if (config_.pre_norm) {
       const View dx = b.view(d_normed_, dh.rows, config_.width);
       b.linear_backward(call, dy, w, dx);
-      return b.norm_backward(call, config_, norm, h, sites, dx, dh);
+      return b.norm_backward(call, config_, norm, h, modules, dx, dh);
     }
     b.linear_backward_add(call, dy, w, dh);
-    if (b.adapts(call, sites)) b.low_rank_back_in(call, sites, dh);
+    if (b.adapts(call, modules)) b.low_rank_back_in(call, modules, dh);
   }
 
   // ReLU needs its result alone, so it is done in place.
   View activated(Backend& b, View pre) { return config_.gated() ? b.view(act_, pre.rows, config_.ffn) : pre; }
 
   void ffn_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View dh,
-                    Kept& keep) {
-    const View pre = b.view(keep.ffn_in, dh.rows, config_.ffn_in());
+                    Saved& saved) {
+    const View pre = b.view(saved.ffn_in, dh.rows, config_.ffn_in());
     const View d_act = b.view(d_act_, dh.rows, config_.ffn);
     b.linear_backward(call, dh, w.down, d_act);
-    const Sites down = Sites::down(layer);
+    const TargetModules down = TargetModules::down(layer);
     if (b.adapts(call, down)) {
       const View act = activated(b, pre);
-      if (config_.gated()) b.activate(call, config_, Sites::none(), pre, act);
+      if (config_.gated()) b.activate(call, config_, TargetModules::none(), pre, act);
       b.low_rank_gradient(call, down, act, dh);
     }
     const View d_pre = b.view(d_ffn_in_, dh.rows, config_.ffn_in());
     b.activate_backward(call, config_, pre, down, d_act, d_pre);
-    const Sites in = Sites::ffn_in(config_, layer);
+    const TargetModules in = TargetModules::ffn_in(config_, layer);
     if (b.adapts(call, in))
-      b.low_rank_gradient(call, in, input(b, call, Sites::none(), w.ffn_norm, residual), d_pre);
+      b.low_rank_gradient(call, in, input(b, call, TargetModules::none(), w.ffn_norm, residual), d_pre);
     input_backward(b, call, w.ffn_norm, w.ffn_in, residual, in, d_pre, dh);
   }
 
   void attention_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View dh,
-                          Kept& keep) {
-    const View qkv = b.view(keep.qkv, dh.rows, config_.qkv_width());
-    const View attended = b.view(keep.attended, dh.rows, config_.query_width());
+                          Saved& saved) {
+    const View qkv = b.view(saved.qkv, dh.rows, config_.qkv_width());
+    const View attended = b.view(saved.attended, dh.rows, config_.query_width());
     const View d_attended = b.view(d_attended_, dh.rows, config_.query_width());
     b.linear_backward(call, dh, w.o, d_attended);
-    const Sites o = Sites::attention_out(layer);
+    const TargetModules o = TargetModules::attention_out(layer);
     if (b.adapts(call, o)) {
       b.low_rank_gradient(call, o, attended, dh);
       b.low_rank_back_in(call, o, d_attended);
     }
     const View d_qkv = b.view(d_qkv_, dh.rows, config_.qkv_width());
-    b.attention_backward(call, config_, layer, qkv, attended, keep.log_sums, d_attended, d_qkv);
+    b.attention_backward(call, config_, layer, qkv, attended, saved.log_sums, d_attended, d_qkv);
     b.rotate_back(call, config_, d_qkv);
-    const Sites sites = Sites::qkv(layer);
-    if (b.adapts(call, sites))
-      b.low_rank_gradient(call, sites, input(b, call, Sites::none(), w.attn_norm, h), d_qkv);
+    const TargetModules modules = TargetModules::qkv(layer);
+    if (b.adapts(call, modules))
+      b.low_rank_gradient(call, modules, input(b, call, TargetModules::none(), w.attn_norm, h), d_qkv);
     if (layer == 0 && !call.uses(peft::Kind::prompt)) return;
-    input_backward(b, call, w.attn_norm, w.qkv, h, sites, d_qkv, dh);
+    input_backward(b, call, w.attn_norm, w.qkv, h, modules, d_qkv, dh);
   }
 
   Config config_;

@@ -13,7 +13,7 @@
 #include "zofo/model/cpu_virtual_tokens.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/perturb/perturbation.hpp"
 #include "zofo/tensor/cpu/attention.hpp"
 #include "zofo/tensor/cpu/cached_attention.hpp"
@@ -37,7 +37,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   using ConstView = tensor::MatrixView<const float>;
 
   /// Tokens of a batch that fill the matrix products without straining the memory.
-  static constexpr std::size_t tokens_that_fill = 512;
+  static constexpr std::size_t max_batch_tokens = 512;
   /// Texts that are written together.
   static constexpr std::size_t max_batch_sequences = 16;
 
@@ -77,8 +77,9 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   static void begin_pass(Call& /*call*/) {}
 
   /// Adds what the projections before left to h, then x = norm(h).
-  void norm(Call& call, const Config& c, const Sites& left, const NormWeights<float>& w, View h, View x) {
-    low_rank_out(call, left, h);
+  void norm(Call& call, const Config& c, const TargetModules& pending, const NormWeights<float>& w, View h,
+            View x) {
+    low_rank_out(call, pending, h);
     call.for_probes(h.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       if (c.family == Family::opt)
         tensor::cpu::layer_norm(h.rows_from(first, n), w.gain.at(j), w.bias.at(j), c.norm_eps,
@@ -88,9 +89,9 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     });
   }
   /// dx += the low-rank share of `sites`, then dh += the gradient of norm at h; one probe.
-  void norm_backward(Call& call, const Config& c, const NormWeights<float>& w, View h, const Sites& sites,
-                     View dx, View dh) {
-    low_rank_back_in(call, sites, dx);
+  void norm_backward(Call& call, const Config& c, const NormWeights<float>& w, View h,
+                     const TargetModules& modules, View dx, View dh) {
+    low_rank_back_in(call, modules, dx);
     if (c.family == Family::opt)
       tensor::cpu::layer_norm_backward(h, w.gain.data, c.norm_eps, dx, dh);
     else
@@ -133,8 +134,8 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   }
 
   /// Adds the adapters' products to qkv and turns queries and keys to their positions.
-  void finish_qkv(Call& call, const Config& c, const Sites& sites, View qkv) {
-    low_rank_out(call, sites, qkv);
+  void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
+    low_rank_out(call, modules, qkv);
     if (c.rotary()) rotate(call, c, qkv, 1.0F);
   }
   void rotate_back(Call& call, const Config& c, View d_qkv) const {
@@ -142,7 +143,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   }
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
                  FloatBuffer& /*log_sums*/) {
-    if (call.cached().exists()) keep(call, c, layer, qkv);
+    if (call.cached().exists()) store(call, c, layer, qkv);
     if (call.cached().steps()) return step(call, c, layer, qkv, out);
     const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
     call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
@@ -156,17 +157,17 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
                                              prefix_of(call, layer), d_qkv, prefix_gradient_of(call, layer));
   }
   /// Adds the adapters' products to pre, then y = activation(pre); y is pre for ReLU.
-  void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
-    low_rank_out(call, sites, pre);
+  void activate(Call& call, const Config& c, const TargetModules& modules, View pre, View y) {
+    low_rank_out(call, modules, pre);
     if (c.gated())
       tensor::cpu::swiglu(pre, y);
     else
       tensor::cpu::relu(pre, y);
   }
   /// dy += the low-rank share of `sites`, then d_pre = the gradient of activate at pre.
-  void activate_backward(Call& call, const Config& c, ConstView pre, const Sites& sites, View dy,
+  void activate_backward(Call& call, const Config& c, ConstView pre, const TargetModules& modules, View dy,
                          View d_pre) {
-    low_rank_back_in(call, sites, dy);
+    low_rank_back_in(call, modules, dy);
     if (c.gated())
       tensor::cpu::swiglu_backward(pre, dy, d_pre);
     else
@@ -184,7 +185,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   static constexpr std::size_t thin_rows = 8;
 
   // Takes the layer's keys and values into the cache.
-  void keep(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {
+  void store(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {
     const CachedCall<float>& cached = call.cached();
     const Packing& packing = call.packing();
     const auto cu = packing.cu_seqlens();

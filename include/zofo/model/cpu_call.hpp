@@ -58,11 +58,11 @@ class CpuCall {
              const CallInputs<Eigen::VectorXf, float>& inputs) {
     config_ = config;
     cached_ = inputs.cached;
-    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.past);
+    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.lengths);
     batch_ = inputs.batch;
     layouts_ = &layouts;
     probes_ = inputs.probes.size();
-    keeps_ = inputs.backward;
+    saves_activations_ = inputs.backward;
     head_rows_.set(*batch_, packing_);
     log_p_.assign(probes_, std::vector<double>(batch_->targets.size(), 0.0));
     set_dropout(inputs.dropout);
@@ -77,8 +77,8 @@ class CpuCall {
     return of_target;
   }
   /// The loss's derivative in each log-probability.
-  void set_slopes(CpuBackend& /*backend*/, std::span<const double> slopes) {
-    slopes_.assign(slopes.begin(), slopes.end());
+  void set_dlogprobs(CpuBackend& /*backend*/, std::span<const double> dlogprobs) {
+    dlogprobs_.assign(dlogprobs.begin(), dlogprobs.end());
   }
   /// Hands the adapters' gradients over; those of a null entry are dropped.
   void gradients(CpuBackend& /*backend*/, std::span<Eigen::VectorXf* const> to) const {
@@ -99,7 +99,7 @@ class CpuCall {
   [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
   /// A backward pass follows.
-  [[nodiscard]] bool keeps() const { return keeps_; }
+  [[nodiscard]] bool saves_activations() const { return saves_activations_; }
   [[nodiscard]] std::size_t probes() const { return probes_; }
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
   /// Calls use(probe, its first row, its rows) for each probe of `all` rows.
@@ -112,7 +112,7 @@ class CpuCall {
   [[nodiscard]] std::size_t head_rows() const { return head_rows_.tokens.size(); }
   [[nodiscard]] std::span<const std::uint32_t> head_tokens() const { return head_rows_.tokens; }
   [[nodiscard]] std::size_t head_row(std::size_t target) const { return head_rows_.row_of[target]; }
-  [[nodiscard]] std::span<const double> slopes() const { return slopes_; }
+  [[nodiscard]] std::span<const double> dlogprobs() const { return dlogprobs_; }
   [[nodiscard]] std::vector<std::vector<double>>& log_p() { return log_p_; }
   [[nodiscard]] std::vector<RunningSum>& sums() { return sums_; }
   [[nodiscard]] std::vector<std::int32_t>& best() { return best_; }
@@ -134,7 +134,7 @@ class CpuCall {
       const auto kind = static_cast<peft::Kind>(k);
       const auto size = static_cast<Eigen::Index>(layouts_->size(kind));
       values_[k].resize(size, static_cast<Eigen::Index>(packing_.count(kind)));
-      if (keeps_) gradients_[k].setZero(values_[k].rows(), values_[k].cols());
+      if (saves_activations_) gradients_[k].setZero(values_[k].rows(), values_[k].cols());
     }
     for (std::size_t a = 0; a < adapters.size(); ++a)
       values_[peft::index(packing_.kind(a))].col(number(a)) = *adapters[a];
@@ -154,12 +154,12 @@ class CpuCall {
   std::optional<peft::DropoutMask> mask_;
   peft::DropoutKey dropout_key_;
   std::size_t probes_ = 1;
-  bool keeps_ = false;
+  bool saves_activations_ = false;
   HeadRows head_rows_;
   std::vector<RunningSum> sums_;  // [probe][head row]
   std::vector<std::vector<double>> log_p_;
   std::vector<std::int32_t> best_;  // of each head row
-  std::vector<double> slopes_;
+  std::vector<double> dlogprobs_;
   CachedCall<float> cached_;
 };
 

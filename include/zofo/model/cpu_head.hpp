@@ -65,9 +65,9 @@ class CpuHead {
   }
   /// d_logits = Σ_t d_t (onehot_t − softmax); one probe.
   void logit_gradient(Call& call, ConstView logits, View d_logits) const {
-    const std::span<const double> slopes = call.slopes();
+    const std::span<const double> dlogprobs = call.dlogprobs();
     std::vector<double> total(logits.rows, 0.0);
-    for (std::size_t t = 0; t < slopes.size(); ++t) total[call.head_row(t)] += slopes[t];
+    for (std::size_t t = 0; t < dlogprobs.size(); ++t) total[call.head_row(t)] += dlogprobs[t];
 #pragma omp parallel for schedule(static)
     for (std::size_t r = 0; r < logits.rows; ++r) {
       const float* row = logits.row(r);
@@ -77,9 +77,9 @@ class CpuHead {
 #pragma omp simd
       for (std::size_t i = 0; i < logits.cols; ++i) out[i] = weight * tensor::cpu::fast_exp(row[i] - shift);
     }
-    for (std::size_t t = 0; t < slopes.size(); ++t)
+    for (std::size_t t = 0; t < dlogprobs.size(); ++t)
       d_logits.row(call.head_row(t))[static_cast<std::size_t>(call.batch().targets[t].token)] +=
-          static_cast<float>(slopes[t]);
+          static_cast<float>(dlogprobs[t]);
   }
 };
 

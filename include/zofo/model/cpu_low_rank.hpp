@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "zofo/model/cpu_call.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/peft/dropout.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/tensor/cpu/gemm.hpp"
@@ -22,28 +22,29 @@ class CpuLowRank {
   using ConstView = tensor::MatrixView<const float>;
 
   /// True if an adapter of the call's layout sits at one of the sites.
-  [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
+  [[nodiscard]] bool adapts(const Call& call, const TargetModules& modules) const {
     if (call.packing().runs().empty()) return false;
-    for (std::size_t i = 0; i < sites.count; ++i)
-      if (call.lora().site(sites.layer, sites.projection[i]).used) return true;
+    for (std::size_t i = 0; i < modules.count; ++i)
+      if (call.lora().factors(modules.layer, modules.projection[i]).used) return true;
     return false;
   }
   /// t = x Aᵀ of every site, kept for the operation that adds the product.
-  void low_rank_in(Call& call, const Sites& sites, ConstView x) {
-    for_sites(call, sites, x.rows,
-              [&](const Site& s) { tensor::cpu::gemm_nt(1.0F, input_of(call, s, x), s.a, 0.0F, t_of(s)); });
+  void low_rank_in(Call& call, const TargetModules& modules, ConstView x) {
+    for_products(call, modules, x.rows, [&](const Product& s) {
+      tensor::cpu::gemm_nt(1.0F, input_of(call, s, x), s.a, 0.0F, t_of(s));
+    });
   }
   /// y += (α/r)·t Bᵀ at every site's columns.
-  void low_rank_out(Call& call, const Sites& sites, View y) {
-    for_sites(call, sites, y.rows, [&](const Site& s) {
+  void low_rank_out(Call& call, const TargetModules& modules, View y) {
+    for_products(call, modules, y.rows, [&](const Product& s) {
       tensor::cpu::gemm_nt(call.lora().scale(), t_of(s), s.b, 1.0F,
                            y.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
     });
   }
   /// dt = (α/r)·dy B, kept for the operation that adds its share to dx; dA and dB go to the call.
-  void low_rank_gradient(Call& call, const Sites& sites, ConstView x, ConstView dy) {
-    low_rank_in(call, sites, x);
-    for_sites(call, sites, x.rows, [&](const Site& s) {
+  void low_rank_gradient(Call& call, const TargetModules& modules, ConstView x, ConstView dy) {
+    low_rank_in(call, modules, x);
+    for_products(call, modules, x.rows, [&](const Product& s) {
       const float scale = call.lora().scale();
       const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
                           .rows_from(s.first, s.count)
@@ -58,8 +59,8 @@ class CpuLowRank {
     });
   }
   /// dx += dt A.
-  void low_rank_back_in(Call& call, const Sites& sites, View dx) {
-    for_sites(call, sites, dx.rows, [&](const Site& s) {
+  void low_rank_back_in(Call& call, const TargetModules& modules, View dx) {
+    for_products(call, modules, dx.rows, [&](const Product& s) {
       const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
                           .rows_from(s.first, s.count)
                           .cols_from(s.t_column, s.a.rows);
@@ -73,7 +74,7 @@ class CpuLowRank {
 
  private:
   // One adapter's factors at one site, and the rows and columns that they concern.
-  struct Site {
+  struct Product {
     std::size_t first, count;
     int adapter;
     std::uint32_t number;  // of the site, as masks are drawn for it
@@ -85,7 +86,7 @@ class CpuLowRank {
   };
 
   // The rows that a site reads, less what is dropped of them.
-  ConstView input_of(Call& call, const Site& s, ConstView x) {
+  ConstView input_of(Call& call, const Product& s, ConstView x) {
     const ConstView rows = x.rows_from(s.first, s.count);
     if (call.dropout() == nullptr) return rows;
     const View left = grown_view(dropped_, s.count, x.cols);
@@ -94,34 +95,36 @@ class CpuLowRank {
   }
   // y (+)= x less what is dropped; x and y begin at the site's first row.
   template <bool add>
-  static void drop(const Call& call, const Site& s, ConstView x, View y) {
+  static void drop(const Call& call, const Product& s, ConstView x, View y) {
     for (std::size_t r = 0; r < x.rows; ++r)
       call.dropout()->apply<add>(call.dropout_key(), s.number, std::uint64_t{s.first + r} * x.cols, x.row(r),
                                  x.cols, y.row(r));
   }
-  static View t_of(const Site& s) { return s.t.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows); }
+  static View t_of(const Product& s) {
+    return s.t.rows_from(s.first, s.count).cols_from(s.t_column, s.a.rows);
+  }
 
   template <class Use>
-  void for_sites(Call& call, const Sites& sites, std::size_t rows, Use&& use) {
-    if (!adapts(call, sites)) return;
+  void for_products(Call& call, const TargetModules& modules, std::size_t rows, Use&& use) {
+    if (!adapts(call, modules)) return;
     const peft::Lora& lora = call.lora();
     const std::size_t rank = lora.rank();
-    const View t = grown_view(t_, rows, sites.count * rank);
-    grown_view(dt_, rows, sites.count * rank);
-    for (std::size_t i = 0; i < sites.count; ++i) {
-      const peft::Lora::Site& site = lora.site(sites.layer, sites.projection[i]);
-      if (!site.used) continue;
-      const std::size_t column = output_column(call.config(), sites.projection[i]);
+    const View t = grown_view(t_, rows, modules.count * rank);
+    grown_view(dt_, rows, modules.count * rank);
+    for (std::size_t i = 0; i < modules.count; ++i) {
+      const peft::Lora::Factors& factors = lora.factors(modules.layer, modules.projection[i]);
+      if (!factors.used) continue;
+      const std::size_t column = output_column(call.config(), modules.projection[i]);
       const std::uint32_t number =
-          peft::dropout_site(sites.layer, static_cast<std::size_t>(sites.projection[i]));
+          peft::dropout_mask_id(modules.layer, static_cast<std::size_t>(modules.projection[i]));
       call.for_probes(rows, [&](std::size_t, std::size_t first, std::size_t) {
         for (const AdapterRun& run : call.packing().runs()) {
           const float* values =
               call.values(peft::Kind::lora) + static_cast<std::size_t>(run.adapter) * lora.size();
-          use(Site{first + run.first, run.count, run.adapter, number,
-                   ConstView(tensor::view(values + site.a, rank, site.in)),
-                   ConstView(tensor::view(values + site.b, site.out, rank)), site.a, site.b, column, i * rank,
-                   t});
+          use(Product{first + run.first, run.count, run.adapter, number,
+                      ConstView(tensor::view(values + factors.a, rank, factors.in)),
+                      ConstView(tensor::view(values + factors.b, factors.out, rank)), factors.a, factors.b,
+                      column, i * rank, t});
         }
       });
     }

@@ -18,7 +18,7 @@ class CpuVirtualTokens {
   using ConstView = tensor::MatrixView<const float>;
 
   /// Rows of prompts become their vectors.
-  void put_prompts(Call& call, View h) const {
+  void write_prompts(Call& call, View h) const {
     const std::size_t rows = prompt_rows(call);
     call.for_probes(h.rows, [&](std::size_t, std::size_t first, std::size_t) {
       for_prompts(call, [&](std::size_t number, std::size_t row) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "zofo/model/layer_weights.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 
 namespace zofo::model {
 
@@ -50,7 +50,7 @@ class Head {
 
   /// The same at θ with the logits of all slices kept for `backward`.
   template <class Theta>
-  void forward_and_keep(Backend& b, Call& call, const Theta& theta, View hidden) {
+  void forward_and_save(Backend& b, Call& call, const Theta& theta, View hidden) {
     const View x = head_input(b, call, theta, hidden);
     b.begin_head(call);
     slice(b, call, x, {theta.data(theta.layout().head()), 0}, 0, config_.vocab);
@@ -88,7 +88,7 @@ class Head {
     if (!config_.final_norm()) return b.scatter(call, dx, dh);
     const View d_rows = b.view(d_rows_, n, config_.width);
     b.fill_zero(d_rows);
-    b.norm_backward(call, config_, norm_weights_of(theta), rows, Sites::none(), dx, d_rows);
+    b.norm_backward(call, config_, norm_weights_of(theta), rows, TargetModules::none(), dx, d_rows);
     b.scatter(call, d_rows, dh);
   }
 
@@ -104,7 +104,7 @@ class Head {
   }
   View norm(Backend& b, Call& call, const NormWeights<Scalar>& w, View rows) {
     const View x = b.view(normed_, rows.rows, config_.width);
-    b.norm(call, config_, Sites::none(), w, rows, x);
+    b.norm(call, config_, TargetModules::none(), w, rows, x);
     return x;
   }
   View project(Backend& b, Call& call, const Layout& layout, tensor::PerProbe<Scalar> matrix, View x) {

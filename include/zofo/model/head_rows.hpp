@@ -21,7 +21,7 @@ struct HeadRows {
     row_of.clear();
     std::map<std::uint32_t, std::uint32_t> seen;
     for (const Target& t : batch.targets) {
-      const std::uint32_t token = packing.text_first(t.sequence) + t.position;
+      const std::uint32_t token = packing.first_token_row(t.sequence) + t.position;
       const auto [place, fresh] = seen.try_emplace(token, static_cast<std::uint32_t>(tokens.size()));
       if (fresh) tokens.push_back(token);
       row_of.push_back(place->second);

@@ -16,7 +16,7 @@
 namespace zofo::model {
 
 /// What a cache has room for.
-struct CacheExtent {
+struct CacheCapacity {
   std::size_t sequences = 0;  ///< held at once, each in a slot of its own
   std::size_t positions = 0;  ///< of each; those that its adapter takes count
 
@@ -40,14 +40,14 @@ template <class T>
 struct CachedCall {
   tensor::CacheView<T> cache;
   std::span<const std::uint32_t> slots;
-  std::span<const std::uint32_t> past;
+  std::span<const std::uint32_t> lengths;
 
   [[nodiscard]] bool exists() const { return cache.exists(); }
   /// Tokens follow what the cache holds.
-  [[nodiscard]] bool steps() const { return exists() && past.front() > 0; }
+  [[nodiscard]] bool steps() const { return exists() && lengths.front() > 0; }
   /// Positions of the longest sequence once the call is done; of one that steps.
   [[nodiscard]] std::size_t longest() const {
-    return exists() ? std::size_t{*std::ranges::max_element(past)} + 1 : 0;
+    return exists() ? std::size_t{*std::ranges::max_element(lengths)} + 1 : 0;
   }
 };
 
@@ -60,19 +60,20 @@ class KvCache {
   using Scalar = typename Backend::Scalar;
 
   /// Throws Error if the extent is out of range or the memory too small.
-  KvCache(Backend& backend, const Config& config, CacheExtent extent) : config_(config), extent_(extent) {
-    const std::size_t entries = extent.entries(config);
-    const std::size_t row = extent.positions * config.key_width();
-    view_ = {backend.view(memory_, entries / row, row).data, extent.sequences, extent.positions,
+  KvCache(Backend& backend, const Config& config, CacheCapacity capacity)
+      : config_(config), capacity_(capacity) {
+    const std::size_t entries = capacity.entries(config);
+    const std::size_t row = capacity.positions * config.key_width();
+    view_ = {backend.view(memory_, entries / row, row).data, capacity.sequences, capacity.positions,
              config.kv_heads, config.head_dim};
-    lengths_.assign(extent.sequences, 0);
+    lengths_.assign(capacity.sequences, 0);
   }
 
   /// Bytes of keys and values.
-  [[nodiscard]] static std::size_t bytes(const Config& config, CacheExtent extent) {
-    return extent.entries(config) * sizeof(Scalar);
+  [[nodiscard]] static std::size_t bytes(const Config& config, CacheCapacity capacity) {
+    return capacity.entries(config) * sizeof(Scalar);
   }
-  [[nodiscard]] CacheExtent extent() const { return extent_; }
+  [[nodiscard]] CacheCapacity capacity() const { return capacity_; }
   /// Positions that a slot holds.
   [[nodiscard]] std::size_t length(std::size_t slot) const { return lengths_.at(slot); }
   /// Frees a slot for another sequence.
@@ -80,50 +81,51 @@ class KvCache {
 
   /// Writes what the slots of a batch's sequences hold to `past`. Throws Error unless each slot exists and is
   /// named once.
-  void past(const Config& config, const Batch& batch, std::span<const std::uint32_t> slots,
-            std::vector<std::uint32_t>& past) const {
+  void lengths(const Config& config, const Batch& batch, std::span<const std::uint32_t> slots,
+               std::vector<std::uint32_t>& lengths) const {
     require(config == config_, "key/value cache: it is that of a model of another shape");
     require(slots.size() == batch.sequences(), "key/value cache: {} slots for {} sequences", slots.size(),
             batch.sequences());
-    past.clear();
+    lengths.clear();
     for (const std::uint32_t slot : slots) {
-      require(slot < extent_.sequences, "key/value cache: slot {}: must be below {}", slot,
-              extent_.sequences);
+      require(slot < capacity_.sequences, "key/value cache: slot {}: must be below {}", slot,
+              capacity_.sequences);
       require(std::ranges::count(slots, slot) == 1, "key/value cache: slot {} is named twice", slot);
-      past.push_back(lengths_[slot]);
+      lengths.push_back(lengths_[slot]);
     }
   }
   /// The view of a call on a batch that check_batch has passed; `taken(i)`: positions that the sequence's
   /// adapter takes. Throws Error unless each slot has room, and either all are empty or each sequence is one
   /// token.
-  template <class Taken>
-  CachedCall<Scalar> call(const Batch& batch, std::span<const std::uint32_t> slots, Taken&& taken,
-                          std::span<const std::uint32_t> past) const {
+  template <class Reserved>
+  CachedCall<Scalar> call(const Batch& batch, std::span<const std::uint32_t> slots, Reserved&& reserved,
+                          std::span<const std::uint32_t> lengths) const {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const std::size_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-      require((past[i] > 0) == (past[0] > 0) && (past[i] == 0 || length == 1),
+      require((lengths[i] > 0) == (lengths[0] > 0) && (lengths[i] == 0 || length == 1),
               "key/value cache: slot {} holds {} positions and its sequence has {} tokens: a call reads new "
               "sequences whole, or one token after each that is there",
-              slots[i], past[i], length);
-      const std::size_t after = length + (past[i] > 0 ? past[i] : taken(i));
-      require(after <= extent_.positions, "key/value cache: slot {} has room for {} positions: {} are needed",
-              slots[i], extent_.positions, after);
+              slots[i], lengths[i], length);
+      const std::size_t after = length + (lengths[i] > 0 ? lengths[i] : reserved(i));
+      require(after <= capacity_.positions,
+              "key/value cache: slot {} has room for {} positions: {} are needed", slots[i],
+              capacity_.positions, after);
     }
-    return {view_, slots, past};
+    return {view_, slots, lengths};
   }
   /// Says that the positions of a call are there.
-  template <class Taken>
-  void keep(const Batch& batch, std::span<const std::uint32_t> slots, Taken&& taken) {
+  template <class Reserved>
+  void commit(const Batch& batch, std::span<const std::uint32_t> slots, Reserved&& reserved) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       std::uint32_t& length = lengths_[slots[i]];
-      if (length == 0) length = taken(i);
+      if (length == 0) length = reserved(i);
       length += batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
     }
   }
 
  private:
   Config config_;
-  CacheExtent extent_;
+  CacheCapacity capacity_;
   typename Backend::Buffer memory_;
   tensor::CacheView<Scalar> view_;
   std::vector<std::uint32_t> lengths_;

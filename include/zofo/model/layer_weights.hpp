@@ -45,7 +45,7 @@ struct ParameterRange {
 /// The three steps of a block's forward pass. A step at two probes of SmolLM2-135M is 14 MiB at most, so
 /// probed weights stay in a CPU's last-level cache until their product.
 enum class Stage : std::uint8_t { attention, ffn_in, ffn_out };
-inline constexpr std::size_t stages_of_a_block = 3;
+inline constexpr std::size_t stages_per_block = 3;
 
 /// The tensors that a stage of a block reads.
 inline WeightRange stage_range(const Layout& layout, std::size_t layer, Stage stage) {

@@ -13,7 +13,7 @@
 #include "zofo/model/batch.hpp"
 #include "zofo/model/config.hpp"
 #include "zofo/model/rotary.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/peft/adapter.hpp"
 
 namespace zofo::model {
@@ -42,7 +42,7 @@ inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::
 /// Throws Error unless every sequence, adapter, token and target of the batch is within the model. `past`:
 /// positions of each sequence that a cache holds, its adapter's among them; empty: there is no cache.
 inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,
-                        std::size_t adapters, std::span<const std::uint32_t> past = {}) {
+                        std::size_t adapters, std::span<const std::uint32_t> cached = {}) {
   require(batch.sequences() > 0, "transformer: the batch holds no sequence");
   check_kinds(layouts, batch, adapters);
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
@@ -50,14 +50,14 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
             "transformer: sequence {} asks for adapter {}: must be -1 (none) or below {}", i,
             batch.adapter[i], adapters);
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    const bool follows = !past.empty() && past[i] > 0;
-    const std::uint32_t taken = follows ? past[i] : virtual_tokens(layouts, batch, i);
-    require(length >= 1 && taken < config.context && length <= config.context - taken,
+    const bool follows = !cached.empty() && cached[i] > 0;
+    const std::uint32_t reserved = follows ? cached[i] : virtual_tokens(layouts, batch, i);
+    require(length >= 1 && reserved < config.context && length <= config.context - reserved,
             "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
-            config.context > taken ? config.context - taken : 0,
-            follows     ? " less what is cached"
-            : taken > 0 ? " less its adapter's tokens"
-                        : "");
+            config.context > reserved ? config.context - reserved : 0,
+            follows        ? " less what is cached"
+            : reserved > 0 ? " less its adapter's tokens"
+                           : "");
   }
   const auto in_vocabulary = [&](std::int32_t token) {
     return token >= 0 && static_cast<std::uint32_t>(token) < config.vocab;
@@ -79,17 +79,17 @@ class Packing {
  public:
   /// Takes up a batch that check_batch has passed.
   void set(const Config& config, const peft::Adapters& layouts, const Batch& batch, std::size_t adapters,
-           std::span<const std::uint32_t> past = {}) {
+           std::span<const std::uint32_t> cached = {}) {
     number_adapters(layouts, batch, adapters);
     cu_seqlens_.assign(1, 0);
-    text_first_.clear();
+    first_token_rows_.clear();
     positions_.clear();
     tokens_.clear();
     runs_.clear();
     for (auto& list : of_sequence_) list.assign(batch.sequences(), -1);
     std::uint32_t last = 0;
     for (std::size_t i = 0; i < batch.sequences(); ++i) {
-      const std::uint32_t before = past.empty() ? 0 : past[i];
+      const std::uint32_t before = cached.empty() ? 0 : cached[i];
       last = std::max(last, add(layouts, batch, i, before));
     }
     // In powers of two, so that texts which grow token by token hardly ever make them grow.
@@ -101,7 +101,9 @@ class Packing {
   /// First rows of sequences, prompts included; one entry more than sequences.
   [[nodiscard]] std::span<const std::uint32_t> cu_seqlens() const { return cu_seqlens_; }
   /// Row of a sequence's first token.
-  [[nodiscard]] std::uint32_t text_first(std::size_t sequence) const { return text_first_[sequence]; }
+  [[nodiscard]] std::uint32_t first_token_row(std::size_t sequence) const {
+    return first_token_rows_[sequence];
+  }
   /// Each row's position; those of a prefix come before.
   [[nodiscard]] std::span<const std::uint32_t> positions() const { return positions_; }
   /// Each row's token; 0 in a prompt's rows.
@@ -135,26 +137,26 @@ class Packing {
     }
   }
   // Appends a sequence's rows; returns one past its last position.
-  std::uint32_t add(const peft::Adapters& layouts, const Batch& batch, std::size_t i, std::uint32_t past) {
+  std::uint32_t add(const peft::Adapters& layouts, const Batch& batch, std::size_t i, std::uint32_t cached) {
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    const std::uint32_t taken = past > 0 ? past : virtual_tokens(layouts, batch, i);
+    const std::uint32_t reserved = cached > 0 ? cached : virtual_tokens(layouts, batch, i);
     std::uint32_t vectors = 0;
     const std::uint32_t first = cu_seqlens_.back();
     if (batch.adapter[i] >= 0) {
       const auto adapter = static_cast<std::size_t>(batch.adapter[i]);
       const auto number_in_kind = static_cast<int>(numbers_[adapter]);
-      if (past == 0 || kinds_[adapter] == peft::Kind::lora)
+      if (cached == 0 || kinds_[adapter] == peft::Kind::lora)
         of_sequence_[peft::index(kinds_[adapter])][i] = number_in_kind;
-      if (past == 0 && kinds_[adapter] == peft::Kind::prompt) vectors = taken;
+      if (cached == 0 && kinds_[adapter] == peft::Kind::prompt) vectors = reserved;
       if (kinds_[adapter] == peft::Kind::lora) add_run(first, length, number_in_kind);
     }
-    for (std::uint32_t t = taken - vectors; t < taken + length; ++t) positions_.push_back(t);
+    for (std::uint32_t t = reserved - vectors; t < reserved + length; ++t) positions_.push_back(t);
     tokens_.insert(tokens_.end(), vectors, 0);
     const auto from = batch.tokens.begin() + batch.cu_seqlens[i];
     tokens_.insert(tokens_.end(), from, from + length);
-    text_first_.push_back(first + vectors);
+    first_token_rows_.push_back(first + vectors);
     cu_seqlens_.push_back(first + vectors + length);
-    return taken + length;
+    return reserved + length;
   }
   void add_run(std::size_t first, std::size_t length, int number_in_kind) {
     if (!runs_.empty() && runs_.back().adapter == number_in_kind &&
@@ -173,7 +175,7 @@ class Packing {
       }
   }
 
-  std::vector<std::uint32_t> cu_seqlens_, text_first_, positions_;
+  std::vector<std::uint32_t> cu_seqlens_, first_token_rows_, positions_;
   std::vector<std::int32_t> tokens_;
   std::vector<AdapterRun> runs_;
   std::array<std::vector<std::int32_t>, peft::kind_names.size()> of_sequence_;

@@ -65,8 +65,8 @@ class BasicTransformer {
 
   /// log P of each target at each probe, [probe][target]. All sequences and adapters of the batch go through
   /// the model in one packed pass a group of probes; which probes form a group (neighbours of one direction,
-  /// whose noise is generated once, or all low-rank ones) is the backend's. a distribution that must see θ's shape is
-  /// bound to each direction once.
+  /// whose noise is generated once, or all low-rank ones) is the backend's. a distribution that must see θ's
+  /// shape is bound to each direction once.
   template <class Distribution>
   std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Distribution& distribution,
                                                      std::span<const Probe> probes, const Batch& batch,
@@ -100,23 +100,23 @@ class BasicTransformer {
     call_.begin(
         backend_, config_, adapters_,
         {.batch = &batch, .adapters = adapters, .probes = {&here, 1}, .backward = true, .dropout = dropout});
-    backend_.run(call_, "forward and keep", theta, [&] { forward_and_keep(theta); });
+    backend_.run(call_, "forward and keep", theta, [&] { forward_and_save(theta); });
     const std::vector<double> log_p = std::move(call_.results(backend_).front());
-    std::vector<double> slopes(log_p.size(), 0.0);
-    const double value = loss(std::span<const double>(log_p), std::span<double>(slopes));
-    call_.set_slopes(backend_, slopes);
+    std::vector<double> dlogprobs(log_p.size(), 0.0);
+    const double value = loss(std::span<const double>(log_p), std::span<double>(dlogprobs));
+    call_.set_dlogprobs(backend_, dlogprobs);
     backend_.run(call_, "backward", theta, [&] { backward(theta); });
     call_.gradients(backend_, gradients);
     return value;
   }
 
   /// log P of each target at θ, with the keys and values of the batch kept in the slots of `cache`, one a
-  /// sequence. Sequences of empty slots are read whole, as before; else each is one token, which sees what its
-  /// slot holds and is kept there, too. Throws Error if the batch fits neither the model nor the cache.
+  /// sequence. Sequences of empty slots are read whole, as before; else each is one token, which sees what
+  /// its slot holds and is kept there, too. Throws Error if the batch fits neither the model nor the cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
     cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
-                [&](View h) { head_.forward_and_keep(backend_, call_, theta, h); });
+                [&](View h) { head_.forward_and_save(backend_, call_, theta, h); });
     return std::move(call_.results(backend_).front());
   }
   /// The same, but the most probable of the first `limit` tokens at each target's position, the lowest of
@@ -142,7 +142,7 @@ class BasicTransformer {
     const std::size_t queries = config_.query_width(), width = config_.key_width();
     std::vector<float> values;
     forward_layers(theta, [&](std::size_t l) {
-      const View qkv = backend_.view(kept(l).qkv, call_.rows(), config_.qkv_width());
+      const View qkv = backend_.view(saved(l).qkv, call_.rows(), config_.qkv_width());
       for (const std::size_t column : {queries, queries + width})
         for (const float x : backend_.read(qkv.rows_from(0, tokens.size()).cols_from(column, width)))
           values.push_back(x);
@@ -163,12 +163,12 @@ class BasicTransformer {
   using Buffer = typename Backend::Buffer;
   using View = tensor::MatrixView<typename Backend::Scalar>;
   using Weights = LayerWeights<typename Backend::Scalar>;
-  using Kept = typename Block<Backend>::Kept;
+  using Saved = typename Block<Backend>::Saved;
 
   void check(const Theta& theta, const Batch& batch, AdapterList adapters,
-             std::span<const std::uint32_t> past = {}) const {
+             std::span<const std::uint32_t> cached = {}) const {
     require(theta.config() == config_, "transformer: the weights are those of a model of another shape");
-    check_batch(config_, adapters_, batch, adapters.size(), past);
+    check_batch(config_, adapters_, batch, adapters.size(), cached);
     for (std::size_t i = 0; i < adapters.size(); ++i) {
       const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
       require(static_cast<std::size_t>(adapters[i]->size()) == size,
@@ -191,7 +191,7 @@ class BasicTransformer {
   void group_pass(const Theta& theta, Probed&& weights) {
     const Layout& layout = theta.layout();
     weights.set_ranges(ranges(layout));
-    kept_.resize(std::max<std::size_t>(kept_.size(), 1));
+    saved_.resize(std::max<std::size_t>(saved_.size(), 1));
     backend_.run(call_, weights, theta, [&] {
       const View h = hidden_view(hidden_);
       backend_.begin_pass(call_);
@@ -200,15 +200,15 @@ class BasicTransformer {
       embed(weights, layout, h, [&] { return weights.at(next++)(layout.project_in()); });
       for (std::size_t l = 0; l < config_.layers; ++l) {
         const auto at = [&](Stage stage) {
-          const std::size_t i = next + l * stages_of_a_block + static_cast<std::size_t>(stage);
+          const std::size_t i = next + l * stages_per_block + static_cast<std::size_t>(stage);
           return Weights::at(layout, l, weights.at(i));
         };
-        block_.attention(backend_, call_, l, at(Stage::attention), left_of(l), h, h, kept_[0]);
-        block_.ffn_in(backend_, call_, l, at(Stage::ffn_in), h, kept_[0]);
-        block_.ffn_out(backend_, call_, l, at(Stage::ffn_out), h, h, kept_[0]);
+        block_.attention(backend_, call_, l, at(Stage::attention), pending_of(l), h, h, saved_[0]);
+        block_.ffn_in(backend_, call_, l, at(Stage::ffn_in), h, saved_[0]);
+        block_.ffn_out(backend_, call_, l, at(Stage::ffn_out), h, h, saved_[0]);
       }
-      backend_.low_rank_out(call_, left_of(config_.layers), h);
-      head_.log_probabilities(backend_, call_, layout, weights, next + config_.layers * stages_of_a_block, h);
+      backend_.low_rank_out(call_, pending_of(config_.layers), h);
+      head_.log_probabilities(backend_, call_, layout, weights, next + config_.layers * stages_per_block, h);
     });
   }
 
@@ -216,14 +216,14 @@ class BasicTransformer {
   template <class HeadPass>
   void cached_pass(const Theta& theta, const Batch& batch, AdapterList adapters, KvCache<Backend>& cache,
                    std::span<const std::uint32_t> slots, std::string_view name, HeadPass&& head) {
-    const auto taken = [&](std::size_t i) { return virtual_tokens(adapters_, batch, i); };
-    cache.past(config_, batch, slots, past_);
-    check(theta, batch, adapters, past_);
-    const auto cached = cache.call(batch, slots, taken, past_);
+    const auto reserved = [&](std::size_t i) { return virtual_tokens(adapters_, batch, i); };
+    cache.lengths(config_, batch, slots, cached_);
+    check(theta, batch, adapters, cached_);
+    const auto cached = cache.call(batch, slots, reserved, cached_);
     const Probe here;
     call_.begin(backend_, config_, adapters_,
                 {.batch = &batch, .adapters = adapters, .probes = {&here, 1}, .cached = cached});
-    kept_.resize(std::max<std::size_t>(kept_.size(), 1));
+    saved_.resize(std::max<std::size_t>(saved_.size(), 1));
     backend_.run(call_, name, theta, [&] {
       auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
       const View h = hidden_view(hidden_);
@@ -231,14 +231,14 @@ class BasicTransformer {
       embed(weights, theta.layout(), h, [&] { return project_in(theta); });
       for (std::size_t l = 0; l < config_.layers; ++l) {
         const Weights w = Weights::of(theta, l);
-        block_.attention(backend_, call_, l, w, left_of(l), h, h, kept_[0]);
-        block_.ffn_in(backend_, call_, l, w, h, kept_[0]);
-        block_.ffn_out(backend_, call_, l, w, h, h, kept_[0]);
+        block_.attention(backend_, call_, l, w, pending_of(l), h, h, saved_[0]);
+        block_.ffn_in(backend_, call_, l, w, h, saved_[0]);
+        block_.ffn_out(backend_, call_, l, w, h, h, saved_[0]);
       }
-      backend_.low_rank_out(call_, left_of(config_.layers), h);
+      backend_.low_rank_out(call_, pending_of(config_.layers), h);
       head(h);
     });
-    cache.keep(batch, slots, taken);
+    cache.commit(batch, slots, reserved);
   }
 
   // The first hidden states; project_in() gives the weights of the projection, where there is one.
@@ -248,23 +248,23 @@ class BasicTransformer {
     if (!config_.projected() && !prompted) return weights.embed(call_, h);
     const View x = config_.projected() ? backend_.view(embedded_, h.rows, config_.embedding_width) : h;
     weights.embed_tokens(call_, x);
-    if (prompted) backend_.put_prompts(call_, x);
+    if (prompted) backend_.write_prompts(call_, x);
     if (config_.projected())
       backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
                        layout.project_in(), h);
     weights.add_positions(call_, h);
   }
 
-  void forward_and_keep(const Theta& theta) {
+  void forward_and_save(const Theta& theta) {
     forward_layers(theta, [](std::size_t) {});
-    backend_.low_rank_out(call_, left_of(config_.layers), hidden_view(hidden_));
-    head_.forward_and_keep(backend_, call_, theta, hidden_view(hidden_));
+    backend_.low_rank_out(call_, pending_of(config_.layers), hidden_view(hidden_));
+    head_.forward_and_save(backend_, call_, theta, hidden_view(hidden_));
   }
 
   // The hidden states after all layers, and what the backward pass reads; calls done(l) after layer l.
   template <class Done>
   void forward_layers(const Theta& theta, Done&& done) {
-    kept_.resize(recompute_ ? 1 : config_.layers);
+    saved_.resize(recompute_ ? 1 : config_.layers);
     inputs_.resize(config_.layers);
     residuals_.resize(recompute_ ? 1 : config_.layers);
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
@@ -273,9 +273,9 @@ class BasicTransformer {
     for (std::size_t l = 0; l < config_.layers; ++l) {
       const Weights w = Weights::of(theta, l);
       const View h = hidden_view(inputs_[l]);
-      half_forward(l, w, left_of(l), h);
+      forward_saved(l, w, pending_of(l), h);
       const View out = hidden_view(l + 1 < config_.layers ? inputs_[l + 1] : hidden_);
-      block_.ffn_out(backend_, call_, l, w, residual(l), out, kept(l));
+      block_.ffn_out(backend_, call_, l, w, residual(l), out, saved(l));
       done(l);
     }
   }
@@ -287,10 +287,10 @@ class BasicTransformer {
       const Weights w = Weights::of(theta, l);
       const View h = hidden_view(inputs_[l]);
       if (recompute_) {
-        half_forward(l, w, Sites::none(), h);
-        block_.ffn_out_again(backend_, call_, l, w, residual(l), kept(l));
+        forward_saved(l, w, TargetModules::none(), h);
+        block_.ffn_out_again(backend_, call_, l, w, residual(l), saved(l));
       }
-      block_.backward(backend_, call_, l, w, h, residual(l), dh, kept(l));
+      block_.backward(backend_, call_, l, w, h, residual(l), dh, saved(l));
     }
     if (call_.uses(peft::Kind::prompt)) prompt_backward(theta, dh);
   }
@@ -308,14 +308,14 @@ class BasicTransformer {
   }
 
   // The first two stages: all that the backward pass reads.
-  void half_forward(std::size_t l, const Weights& w, Sites left, View h) {
-    block_.attention(backend_, call_, l, w, left, h, residual(l), kept(l));
-    block_.ffn_in(backend_, call_, l, w, residual(l), kept(l));
+  void forward_saved(std::size_t l, const Weights& w, TargetModules pending, View h) {
+    block_.attention(backend_, call_, l, w, pending, h, residual(l), saved(l));
+    block_.ffn_in(backend_, call_, l, w, residual(l), saved(l));
   }
-  Sites left_of(std::size_t layer) const {
-    return layer > 0 && config_.pre_norm ? Sites::down(layer - 1) : Sites::none();
+  TargetModules pending_of(std::size_t layer) const {
+    return layer > 0 && config_.pre_norm ? TargetModules::down(layer - 1) : TargetModules::none();
   }
-  Kept& kept(std::size_t layer) { return kept_[recompute_ ? 0 : layer]; }
+  Saved& saved(std::size_t layer) { return saved_[recompute_ ? 0 : layer]; }
   View residual(std::size_t layer) { return hidden_view(residuals_[recompute_ ? 0 : layer]); }
 
   std::vector<WeightRange> ranges(const Layout& layout) const {
@@ -335,11 +335,11 @@ class BasicTransformer {
   typename Backend::Call call_;
   Block<Backend> block_;
   Head<Backend> head_;
-  std::vector<Kept> kept_;
+  std::vector<Saved> saved_;
   std::vector<Buffer> inputs_, residuals_;
   Buffer hidden_, embedded_;
   Batch read_;
-  std::vector<std::uint32_t> past_;
+  std::vector<std::uint32_t> cached_;
 };
 
 /// The transformer on the CPU.

@@ -1,172 +1,26 @@
-/// @file A GGUF file's metadata as a shape; what cannot be computed is refused by key.
+/// @file The shape of a model from the metadata of a GGUF file.
 #pragma once
-
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <string>
-#include <vector>
 
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/model/config.hpp"
-#include "zofo/model/rotary.hpp"
 
 namespace zofo::llm {
 
-/// Keys of this library's own beside ggml's: they name the Llama 3 scaling whose factors the tensor
-/// `rope_freqs.weight` holds, and the parts of OPT for which llama.cpp has no words.
+/// Keys of this library in addition to ggml's. They name the parameters of the Llama 3 scaling, whose factors
+/// the tensor `rope_freqs.weight` holds, and properties of OPT for which llama.cpp has no keys.
 namespace gguf_keys {
-inline constexpr const char* low_freq_factor = "zofo.rope.low_freq_factor";
-inline constexpr const char* high_freq_factor = "zofo.rope.high_freq_factor";
-inline constexpr const char* original_context = "zofo.rope.original_context";
-inline constexpr const char* pre_norm = "opt.pre_norm";
-inline constexpr const char* embedding_width = "opt.embedding_width";
+inline constexpr const char* low_freq_factor = "zofo.rope.low_freq_factor";    ///< model::RopeScaling's
+inline constexpr const char* high_freq_factor = "zofo.rope.high_freq_factor";  ///< model::RopeScaling's
+inline constexpr const char* original_context = "zofo.rope.original_context";  ///< model::RopeScaling's
+inline constexpr const char* pre_norm = "opt.pre_norm";                        ///< model::Config's
+inline constexpr const char* embedding_width = "opt.embedding_width";          ///< model::Config's
 }  // namespace gguf_keys
 
-namespace detail {
+/// The tensor with the factors by which the rotary frequencies are divided.
+inline constexpr const char* rope_factors_tensor = "rope_freqs.weight";
 
-/// The tensor that holds the factors by which rotary frequencies are divided.
-inline constexpr const char* rope_factors = "rope_freqs.weight";
-
-/// The metadata of one architecture: `key` means `ARCHITECTURE.key`.
-class GgufKeys {
- public:
-  GgufKeys(const checkpoint::GgufFile& file, std::string architecture)
-      : file_(file), architecture_(std::move(architecture)) {}
-
-  [[nodiscard]] std::string full(const std::string& key) const { return architecture_ + "." + key; }
-  [[nodiscard]] bool has(const std::string& key) const { return file_.has(full(key)); }
-  [[nodiscard]] std::uint32_t integer(const std::string& key) const { return exact(full(key)); }
-  [[nodiscard]] std::uint32_t integer_or(const std::string& key, std::uint32_t otherwise) const {
-    return has(key) ? integer(key) : otherwise;
-  }
-  [[nodiscard]] float number(const std::string& key) const {
-    return static_cast<float>(file_.number(full(key)));
-  }
-  [[nodiscard]] std::uint32_t exact(const std::string& key) const {
-    const std::uint64_t value = file_.unsigned_integer(key);
-    require(value <= 0xFFFFFFFFU, "{}: {} = {}: too large", file_.path().string(), key, value);
-    return static_cast<std::uint32_t>(value);
-  }
-  [[nodiscard]] const checkpoint::GgufFile& file() const { return file_; }
-
- private:
-  const checkpoint::GgufFile& file_;
-  std::string architecture_;
-};
-
-/// Throws Error unless the file's factors are those of the config's scaling, to a float's rounding.
-inline void check_rope_factors(const checkpoint::GgufFile& file, const model::Config& scaled,
-                               const std::vector<float>& factors) {
-  model::Config plain = scaled;
-  plain.rope_scaling = {};
-  for (std::size_t j = 0; j < factors.size(); ++j) {
-    const double wanted = model::rotary_frequency(plain, j) / model::rotary_frequency(scaled, j);
-    require(
-        std::abs(static_cast<double>(factors[j]) - wanted) <= 1e-5 * wanted,
-        "{}: tensor '{}': value {} = {}: must be {}, that of Llama 3's scaling by {} from a context of {} "
-        "(low_freq_factor {}, high_freq_factor {}); other scalings are not supported",
-        file.path().string(), rope_factors, j, factors[j], wanted, scaled.rope_scaling.factor,
-        scaled.rope_scaling.original_context, scaled.rope_scaling.low_freq_factor,
-        scaled.rope_scaling.high_freq_factor);
-  }
-}
-
-/// Llama 3's scaling, recognised by its factors: the largest is the scaling's, and all published models have
-/// low_freq_factor 1, high_freq_factor 4 and 8192 tokens (Llama 3.1, 3.2, 3.3) unless own keys say otherwise.
-inline void read_rope_factors(const GgufKeys& keys, model::Config& c) {
-  const checkpoint::GgufFile& file = keys.file();
-  const auto& info = file.tensor(rope_factors);
-  require(info.elements == c.head_dim / 2, "{}: tensor '{}': {} values: must be {}, half the head dimension",
-          file.path().string(), rope_factors, info.elements, c.head_dim / 2);
-  std::vector<float> factors(static_cast<std::size_t>(info.elements));
-  file.read(rope_factors, factors);
-  model::RopeScaling& scaling = c.rope_scaling;
-  scaling.kind = model::RopeScaling::Kind::llama3;
-  scaling.factor = *std::ranges::max_element(factors);
-  if (file.has(gguf_keys::low_freq_factor))
-    scaling.low_freq_factor = static_cast<float>(file.number(gguf_keys::low_freq_factor));
-  if (file.has(gguf_keys::high_freq_factor))
-    scaling.high_freq_factor = static_cast<float>(file.number(gguf_keys::high_freq_factor));
-  if (file.has(gguf_keys::original_context))
-    scaling.original_context = keys.exact(gguf_keys::original_context);
-  scaling.check();
-  check_rope_factors(file, c, factors);
-}
-
-inline void read_rotary(const GgufKeys& keys, model::Config& c) {
-  const checkpoint::GgufFile& file = keys.file();
-  const std::string name = file.path().string();
-  if (keys.has("rope.freq_base")) c.rope_base = keys.number("rope.freq_base");
-  require(keys.integer_or("rope.dimension_count", c.head_dim) == c.head_dim,
-          "{}: {} differs from the head dimension {}: partial rotary positions are not supported", name,
-          keys.full("rope.dimension_count"), c.head_dim);
-  const std::string type =
-      keys.has("rope.scaling.type") ? file.string(keys.full("rope.scaling.type")) : "none";
-  require(type == "none" || type == "linear", "{}: {} = '{}': must be none or linear", name,
-          keys.full("rope.scaling.type"), type);
-  if (type == "linear") {
-    c.rope_scaling.kind = model::RopeScaling::Kind::linear;
-    c.rope_scaling.factor = keys.number("rope.scaling.factor");
-  }
-  if (!file.has_tensor(rope_factors)) return;
-  require(type == "none", "{}: tensor '{}' beside {} = '{}': only one of them may be there", name,
-          rope_factors, keys.full("rope.scaling.type"), type);
-  read_rope_factors(keys, c);
-}
-
-inline void read_vocabulary(const checkpoint::GgufFile& file, model::Config& c) {
-  const auto& embedding = file.tensor("token_embd.weight");
-  require(embedding.shape.size() == 2 && embedding.shape[1] <= (1U << 22U),
-          "{}: token_embd.weight: must be a matrix of at most 2^22 rows", file.path().string());
-  c.vocab = static_cast<std::uint32_t>(embedding.shape[1]);
-  c.tied = !file.has_tensor("output.weight");
-}
-
-inline void read_opt_keys(const GgufKeys& keys, model::Config& c) {
-  c.family = model::Family::opt;
-  c.norm_eps = keys.number("attention.layer_norm_epsilon");
-  c.pre_norm = keys.file().boolean(gguf_keys::pre_norm);
-  const std::uint32_t embedded = keys.exact(gguf_keys::embedding_width);
-  c.embedding_width = embedded == c.width ? 0 : embedded;
-}
-
-inline void read_llama_keys(const GgufKeys& keys, model::Config& c) {
-  c.norm_eps = keys.number("attention.layer_norm_rms_epsilon");
-  c.attention_bias = keys.file().has_tensor("blk.0.attn_q.bias");
-  read_rotary(keys, c);
-  const std::uint32_t window = keys.integer_or("attention.sliding_window", 0);
-  c.window = window < c.context ? window : 0;  // a longer one hides nothing
-}
-
-}  // namespace detail
-
-/// The shape that a GGUF file describes: architecture llama (Mistral too), qwen2, or this library's opt.
+/// The shape that a GGUF file describes: architecture llama (also Mistral), qwen2, or this library's opt.
 /// Throws Error naming file, key, value and what is allowed.
-inline model::Config read_gguf_config(const checkpoint::GgufFile& file) {
-  const std::string name = file.path().string();
-  const std::string architecture = file.string("general.architecture");
-  require(architecture == "llama" || architecture == "qwen2" || architecture == "opt",
-          "{}: general.architecture = '{}': must be llama, qwen2 or opt", name, architecture);
-  const detail::GgufKeys keys(file, architecture);
-  model::Config c;
-  c.width = keys.integer("embedding_length");
-  c.layers = keys.integer("block_count");
-  c.heads = keys.integer("attention.head_count");
-  c.kv_heads = keys.integer_or("attention.head_count_kv", c.heads);
-  c.ffn = keys.integer("feed_forward_length");
-  c.context = keys.integer("context_length");
-  require(c.heads >= 1, "{}: {} = 0: must be at least 1", name, keys.full("attention.head_count"));
-  c.head_dim = keys.integer_or("attention.key_length", c.width / c.heads);
-  require(keys.integer_or("attention.value_length", c.head_dim) == c.head_dim,
-          "{}: {} differs from the keys' {}: not supported", name, keys.full("attention.value_length"),
-          c.head_dim);
-  detail::read_vocabulary(file, c);
-  if (architecture == "opt")
-    detail::read_opt_keys(keys, c);
-  else
-    detail::read_llama_keys(keys, c);
-  return c;
-}
+model::Config read_gguf_config(const checkpoint::GgufFile& file);
 
 }  // namespace zofo::llm

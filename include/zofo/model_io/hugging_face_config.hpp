@@ -1,143 +1,23 @@
-/// @file config.json of a Hugging Face model as a shape; what cannot be computed is refused by field.
+/// @file The shape of a model from the config.json of a Hugging Face folder, and back.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <string>
-#include <string_view>
+#include <nlohmann/json_fwd.hpp>
 
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/model/config.hpp"
 
 namespace zofo::llm {
 
-namespace detail {
-
-using checkpoint::JsonFields;
-
-/// Throws Error unless the field is left out or has the one value that is computed.
-inline void only(const JsonFields& file, std::string_view field, const nlohmann::json& value) {
-  if (file.has(field) && file.at(field) != value)
-    file.refuse(field, fmt::format("{} (or left out)", value.dump()));
-}
-
-inline model::RopeScaling read_rope_scaling(const JsonFields& rope, std::uint32_t context) {
-  using Kind = model::RopeScaling::Kind;
-  only(rope, "partial_rotary_factor", 1.0);
-  model::RopeScaling scaling;
-  const std::string_view field = rope.has("rope_type") ? "rope_type" : "type";  // transformers before 4.43
-  const std::string type = rope.has(field) ? rope.string(field) : "default";
-  if (type == "default") return scaling;
-  if (type != "linear" && type != "llama3") rope.refuse(field, "default, linear or llama3");
-  scaling.factor = static_cast<float>(rope.number("factor"));
-  scaling.kind = type == "linear" ? Kind::linear : Kind::llama3;
-  if (type == "linear") return scaling;
-  scaling.low_freq_factor = static_cast<float>(rope.number("low_freq_factor"));
-  scaling.high_freq_factor = static_cast<float>(rope.number("high_freq_factor"));
-  scaling.original_context = rope.integer_or("original_max_position_embeddings", context);
-  return scaling;
-}
-
-/// `rope_parameters` of transformers 5, or `rope_theta` and `rope_scaling` before it.
-inline void read_rope(const JsonFields& file, model::Config& c) {
-  only(file, "partial_rotary_factor", 1.0);
-  require(!(file.has("rope_parameters") && file.has("rope_scaling")),
-          "{}: rope_scaling and rope_parameters: only one of them may be there", file.place());
-  double base = file.number_or("rope_theta", 10000.0);
-  for (const char* field : {"rope_parameters", "rope_scaling"}) {
-    if (!file.has(field)) continue;
-    const JsonFields rope = file.fields(field);
-    base = rope.number_or("rope_theta", base);
-    c.rope_scaling = read_rope_scaling(rope, c.context);
-  }
-  c.rope_base = static_cast<float>(base);
-}
-
-/// Tokens that a layer sees; all layers must see as many.
-inline std::uint32_t read_window(const JsonFields& file, std::uint32_t layers, bool qwen2) {
-  if (!file.has("sliding_window")) return 0;
-  const std::uint32_t window = file.integer("sliding_window", 1);
-  if (!qwen2) return window;
-  if (!file.boolean_or("use_sliding_window", false)) return 0;
-  std::uint32_t sliding = layers - std::min(layers, file.integer("max_window_layers"));
-  if (file.has("layer_types")) {
-    const auto& types = file.at("layer_types");
-    if (!types.is_array()) file.refuse("layer_types", "a list");
-    sliding = static_cast<std::uint32_t>(std::ranges::count(types, "sliding_attention"));
-  }
-  require(sliding == 0 || sliding == layers,
-          "{}: use_sliding_window = true: {} of {} layers have a window: must be all or none", file.place(),
-          sliding, layers);
-  return sliding == 0 ? 0 : window;
-}
-
-inline void read_sizes(const JsonFields& file, model::Config& c) {
-  c.vocab = file.integer("vocab_size", 1);
-  c.width = file.integer("hidden_size", 1);
-  c.layers = file.integer("num_hidden_layers", 1);
-  c.heads = file.integer("num_attention_heads", 1);
-  c.context = file.integer("max_position_embeddings", 1);
-  if (!file.has("head_dim") && c.width % c.heads != 0)
-    file.refuse("num_attention_heads", fmt::format("a divisor of hidden_size = {}", c.width));
-  c.head_dim = file.integer_or("head_dim", c.width / c.heads);
-}
-
-inline model::Config read_llama_like(const JsonFields& file, const std::string& architecture) {
-  const bool qwen2 = architecture == "Qwen2ForCausalLM";
-  model::Config c;
-  read_sizes(file, c);
-  c.ffn = file.integer("intermediate_size", 1);
-  // Only LLaMA's own class has as many key heads as query heads where the field is left out.
-  c.kv_heads = architecture == "LlamaForCausalLM" ? file.integer_or("num_key_value_heads", c.heads)
-                                                  : file.integer("num_key_value_heads");
-  c.norm_eps = static_cast<float>(file.number("rms_norm_eps"));
-  c.tied = file.boolean_or("tie_word_embeddings", false);
-  c.attention_bias = qwen2;
-  // A bias of LLaMA's `attention_bias` stands on the output projection too, which this model has not.
-  if (!qwen2) only(file, "attention_bias", false);
-  only(file, "mlp_bias", false);
-  only(file, "hidden_act", "silu");
-  read_rope(file, c);
-  const std::uint32_t window = architecture == "LlamaForCausalLM" ? 0 : read_window(file, c.layers, qwen2);
-  c.window = window < c.context ? window : 0;  // a longer one hides nothing
-  return c;
-}
-
-inline model::Config read_opt(const JsonFields& file) {
-  model::Config c;
-  c.family = model::Family::opt;
-  read_sizes(file, c);
-  c.kv_heads = c.heads;
-  c.ffn = file.integer("ffn_dim", 1);
-  c.tied = file.boolean_or("tie_word_embeddings", true);
-  c.pre_norm = file.boolean_or("do_layer_norm_before", true);
-  const std::uint32_t embedded = file.integer_or("word_embed_proj_dim", c.width);
-  c.embedding_width = embedded == c.width ? 0 : embedded;
-  only(file, "activation_function", "relu");
-  only(file, "enable_bias", true);
-  only(file, "layer_norm_elementwise_affine", true);
-  if (c.pre_norm) only(file, "_remove_final_layer_norm", false);
-  return c;
-}
-
-}  // namespace detail
-
 /// The shape that a config.json describes: LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or
 /// OPTForCausalLM, as transformers 4 or 5 writes them. Throws Error naming file, field, value and what is
 /// allowed.
-inline model::Config read_hugging_face_config(const checkpoint::JsonFields& file) {
-  static constexpr std::array<std::string_view, 4> known{"LlamaForCausalLM", "MistralForCausalLM",
-                                                         "Qwen2ForCausalLM", "OPTForCausalLM"};
-  const auto& named = file.at("architectures");
-  const bool one = named.is_array() && named.size() == 1 && named[0].is_string();
-  if (!one || std::ranges::find(known, named[0].get<std::string>()) == known.end())
-    file.refuse("architectures", fmt::format("one of [\"{}\"]", fmt::join(known, "\"], [\"")));
-  require(!file.has("quantization_config"), "{}: quantization_config: quantised weights are not supported",
-          file.place());
-  const auto architecture = named[0].get<std::string>();
-  return architecture == "OPTForCausalLM" ? detail::read_opt(file)
-                                          : detail::read_llama_like(file, architecture);
-}
+model::Config read_hugging_face_config(const checkpoint::JsonFields& file);
+
+/// The config.json of a shape, for transformers 4 and 5. The computation determines the architecture: LLaMA,
+/// Mistral if there is a window, Qwen2 if q, k and v have biases, or OPT. `tokens` are fields of the
+/// tokenizer (`bos_token_id`, ...). Throws Error for a shape that no config.json describes.
+nlohmann::json hugging_face_config(const model::Config& c, checkpoint::SafetensorsType type,
+                                   const nlohmann::json& tokens);
 
 }  // namespace zofo::llm

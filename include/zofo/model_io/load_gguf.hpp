@@ -1,71 +1,18 @@
-/// @file A backbone and a tokenizer from a GGUF file.
+/// @file Loads a backbone and a tokenizer from a GGUF file.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <set>
-#include <span>
-#include <string>
-#include <vector>
-
-#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/gguf.hpp"
-#include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/model_io/gguf_config.hpp"
-#include "zofo/model_io/load_checks.hpp"
-#include "zofo/model_io/rotary_weights.hpp"
-#include "zofo/tokenize/from_gguf.hpp"
+#include "zofo/tokenize/tokenizer.hpp"
 
 namespace zofo::llm {
 
-namespace detail {
-
-inline void check_tensors(const checkpoint::GgufFile& file, const model::Config& config) {
-  std::set<std::string> used;
-  const model::Layout layout(config);
-  for (const model::Tensor& tensor : layout.tensors()) {
-    const std::string name = checkpoint::gguf_name(tensor.name);
-    std::vector<std::uint64_t> shape = file.tensor(name).shape;
-    std::ranges::reverse(shape);  // ggml has the contiguous extent first
-    check_shape(tensor, shape, fmt::format("{}: tensor '{}'", file.path().string(), name));
-    used.insert(name);
-  }
-  // Weights that no layout has would change what the model computes.
-  for (const std::string& name : file.tensor_names())
-    require(used.contains(name) || (config.rotary() && name == rope_factors),
-            "{}: tensor '{}': the model that the metadata describes has no such weight", file.path().string(),
-            name);
-}
-
-}  // namespace detail
-
-/// The backbone of a GGUF file, dequantised to fp32. Throws Error naming the file and the tensor or key at
-/// fault. Files of qwen2 hold q's and k's rows in Hugging Face's order, those of llama in this library's.
-inline model::Parameters load_parameters(const checkpoint::GgufFile& file) {
-  const model::Config config = detail::naming(file.path(), [&] {
-    const model::Config read = read_gguf_config(file);
-    read.check();
-    return read;
-  });
-  detail::check_tensors(file, config);
-  const bool halves = file.string("general.architecture") == "qwen2";
-  model::Parameters theta(config);
-  for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
-    const model::Tensor& tensor = theta.tensors()[i];
-    const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
-    const std::string name = checkpoint::gguf_name(tensor.name);
-    file.read(name, values);
-    checkpoint::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), name));
-    if (halves) to_rotary_pairs(values, config, tensor);
-  }
-  return theta;
-}
+/// The backbone of a GGUF file, dequantised to fp32, with the rows of q and k in this library's order
+/// (checkpoint/rotary_order.hpp): files of qwen2 store them in Hugging Face's order, files of llama in this
+/// library's. Throws Error naming the file and the tensor or key at fault.
+model::Parameters load_parameters(const checkpoint::GgufFile& file);
 
 /// The tokenizer of a GGUF file. Throws Error naming the file and the key or token at fault.
-inline tokenize::Tokenizer load_tokenizer(const checkpoint::GgufFile& file) {
-  return detail::naming(file.path(), [&] { return tokenize::from_gguf(file); });
-}
+tokenize::Tokenizer load_tokenizer(const checkpoint::GgufFile& file);
 
 }  // namespace zofo::llm

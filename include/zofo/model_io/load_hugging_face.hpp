@@ -1,82 +1,14 @@
-/// @file A backbone from a Hugging Face folder: config.json and safetensors.
+/// @file Loads a backbone from a Hugging Face folder: config.json and safetensors.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
-#include <set>
-#include <span>
-#include <string>
-#include <string_view>
 
-#include "zofo/checkpoint/check_finite.hpp"
-#include "zofo/checkpoint/safetensors_index.hpp"
-#include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/model_io/hugging_face_config.hpp"
-#include "zofo/model_io/load_checks.hpp"
-#include "zofo/model_io/rotary_weights.hpp"
 
 namespace zofo::llm {
 
-/// Which table of names a shape's weights have.
-inline checkpoint::Naming naming_of(const model::Config& config) {
-  return config.family == model::Family::opt ? checkpoint::Naming::opt : checkpoint::Naming::llama;
-}
-
-namespace detail {
-
-/// What stands before the modules' names: models saved by their inner class lack the outer prefixes.
-inline std::string_view prefix_of(const checkpoint::SafetensorsFolder& folder, checkpoint::Naming naming) {
-  std::string_view prefix = checkpoint::usual_prefix(naming);
-  for (; !folder.has(fmt::format("{}embed_tokens.weight", prefix));
-       prefix.remove_prefix(prefix.find('.') + 1))
-    require(!prefix.empty(), "{}: tensor '{}embed_tokens.weight' is missing", folder.name(),
-            checkpoint::usual_prefix(naming));
-  return prefix;
-}
-
-/// Weights that no layout has would change what the model computes; a head beside a tied embedding and stored
-/// rotary frequencies don't.
-inline void check_leftovers(const checkpoint::SafetensorsFolder& folder, const model::Config& config,
-                            const std::set<std::string>& used) {
-  for (const std::string& name : folder.tensor_names())
-    require(used.contains(name) || (config.tied && name == "lm_head.weight") ||
-                name.ends_with(".rotary_emb.inv_freq"),
-            "{}: tensor '{}': the model that config.json describes has no such weight", folder.name(), name);
-}
-
-}  // namespace detail
-
-/// The backbone of a Hugging Face folder in fp32, q's and k's rows in this library's order. Throws Error
-/// naming the file and the field or tensor at fault.
-inline model::Parameters load_hugging_face(const std::filesystem::path& path) {
-  const auto file = checkpoint::JsonFields::load(path / "config.json");
-  const model::Config config = read_hugging_face_config(file);
-  detail::naming(file.place(), [&] { config.check(); });
-  const checkpoint::SafetensorsFolder folder(path);
-  const checkpoint::Naming naming = naming_of(config);
-  const std::string_view prefix = detail::prefix_of(folder, naming);
-  std::set<std::string> used;
-  const model::Layout layout(config);
-  const auto place = [&](const std::string& name) {
-    return fmt::format("{}: tensor '{}'", folder.file_of(name).name(), name);
-  };
-  for (const model::Tensor& tensor : layout.tensors()) {
-    const std::string name = checkpoint::hugging_face_name(tensor.name, naming, prefix);
-    detail::check_shape(tensor, folder.tensor(name).shape, place(name));
-    used.insert(name);
-  }
-  detail::check_leftovers(folder, config, used);
-  model::Parameters theta(config);
-  for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
-    const model::Tensor& tensor = theta.tensors()[i];
-    const std::string name = checkpoint::hugging_face_name(tensor.name, naming, prefix);
-    const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
-    folder.read(name, values);
-    checkpoint::check_finite(values, place(name));
-    to_rotary_pairs(values, config, tensor);
-  }
-  return theta;
-}
+/// The backbone of a Hugging Face folder in fp32, with the rows of q and k in this library's order
+/// (checkpoint/rotary_order.hpp). Throws Error naming the file and the field or tensor at fault.
+model::Parameters load_hugging_face(const std::filesystem::path& path);
 
 }  // namespace zofo::llm

@@ -1,38 +1,16 @@
-/// @file An adapter put into the weights it adapts.
+/// @file Merges an adapter into the weights that it adapts.
 #pragma once
 
 #include <Eigen/Core>
-#include <cstddef>
-#include <cstdint>
 
-#include "zofo/core/error.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/model/sites.hpp"
 #include "zofo/peft/lora.hpp"
-#include "zofo/tensor/cpu/gemm.hpp"
 
 namespace zofo::llm {
 
-/// W ← W + (α/r) B A for every adapted projection (Hu et al. 2022, §4.1): the model then computes without the
-/// adapter what it computed with it, up to rounding. Throws Error if the adapter is of another shape.
-inline void merge_lora(model::Parameters& theta, const peft::Lora& lora, const Eigen::VectorXf& adapter) {
-  const auto count = static_cast<std::size_t>(adapter.size());
-  require(count == lora.size(), "adapter of {} numbers: its layout has {}", count, lora.size());
-  const std::size_t rank = lora.rank();
-  for (std::uint32_t layer = 0; layer < theta.config().layers; ++layer)
-    for (std::size_t p = 0; p < peft::projection_names.size(); ++p) {
-      const auto projection = static_cast<peft::Projection>(p);
-      const peft::Lora::Site& site = lora.site(layer, projection);
-      if (!site.used) continue;
-      const std::size_t index = theta.layout().tensor(layer, model::role_of(projection));
-      const model::Tensor& weight = theta.tensors().at(index);
-      require(weight.rows == site.out && weight.cols == site.in,
-              "{}: its shape [{}, {}] is not the adapter's [{}, {}]", weight.name, weight.rows, weight.cols,
-              site.out, site.in);
-      const tensor::cpu::ConstView a{adapter.data() + site.a, rank, site.in, site.in};
-      const tensor::cpu::ConstView b{adapter.data() + site.b, site.out, rank, rank};
-      tensor::cpu::gemm_nn(lora.scale(), b, a, 1.0F, {theta.data(index), site.out, site.in, site.in});
-    }
-}
+/// W ← W + (α/r) B A for every adapted projection (Hu et al. 2022, §4.1). Without the adapter, the new
+/// weights compute what the old ones compute with it, up to rounding. Throws Error if the adapter has another
+/// shape.
+void merge_lora(model::Parameters& theta, const peft::Lora& lora, const Eigen::VectorXf& adapter);
 
 }  // namespace zofo::llm

@@ -45,8 +45,8 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
   Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
   for (std::size_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
-      const Lora::Site& small = from.site(layer, static_cast<Projection>(p));
-      const Lora::Site& large = to.site(layer, static_cast<Projection>(p));
+      const Lora::Factors& small = from.factors(layer, static_cast<Projection>(p));
+      const Lora::Factors& large = to.factors(layer, static_cast<Projection>(p));
       if (!small.used) continue;
       require(large.used, "adapter with projection '{}': the layout has none", projection_names[p]);
       std::copy_n(values.data() + small.a, std::size_t{from.rank()} * small.in, wide.data() + large.a);

@@ -51,7 +51,7 @@ struct DropoutMask {
 };
 
 /// The site of a projection of a layer, a stream of its own.
-[[nodiscard]] constexpr std::uint32_t dropout_site(std::size_t layer, std::size_t projection) {
+[[nodiscard]] constexpr std::uint32_t dropout_mask_id(std::size_t layer, std::size_t projection) {
   return static_cast<std::uint32_t>(layer * 8 + projection);
 }
 

@@ -49,7 +49,7 @@ struct LoraOptions {
 class Lora {
  public:
   /// One adapted projection: A at `a`, B at `b` of the flat vector.
-  struct Site {
+  struct Factors {
     std::size_t a = 0;
     std::size_t b = 0;
     std::uint32_t in = 0;
@@ -57,12 +57,12 @@ class Lora {
     bool used = false;
   };
 
-  Lora(const ModelShape& shape, LoraOptions options) : options_(std::move(options)), sites_(shape.layers) {
+  Lora(const ModelShape& shape, LoraOptions options) : options_(std::move(options)), factors_(shape.layers) {
     options_.check();
     require(shape.gated ||
                 std::find(options_.targets.begin(), options_.targets.end(), "gate") == options_.targets.end(),
             "lora targets: 'gate': a model of the OPT family has no gate; name some of q, k, v, o, up, down");
-    for (auto& layer : sites_)
+    for (auto& layer : factors_)
       for (std::size_t p = 0; p < projection_names.size(); ++p)
         if (std::find(options_.targets.begin(), options_.targets.end(), projection_names[p]) !=
             options_.targets.end())
@@ -74,8 +74,8 @@ class Lora {
   [[nodiscard]] float scale() const { return options_.alpha / static_cast<float>(options_.rank); }
   [[nodiscard]] const LoraOptions& options() const { return options_; }
   /// Where the projection's factors lie; `used` is false if it carries none.
-  [[nodiscard]] const Site& site(std::size_t layer, Projection projection) const {
-    return sites_[layer][static_cast<std::size_t>(projection)];
+  [[nodiscard]] const Factors& factors(std::size_t layer, Projection projection) const {
+    return factors_[layer][static_cast<std::size_t>(projection)];
   }
 
   /// A uniform in ±1/√in (Kaiming with a = √5, the reference's start), B zero: the adapter starts as no
@@ -84,51 +84,51 @@ class Lora {
     Eigen::VectorXf x = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(size_));
     std::uint32_t stream = 0;
     std::vector<double> u;
-    for (const auto& layer : sites_)
-      for (const Site& site : layer) {
-        if (!site.used) continue;
-        u.resize(std::size_t{site.in} * options_.rank);
+    for (const auto& layer : factors_)
+      for (const Factors& factors : layer) {
+        if (!factors.used) continue;
+        u.resize(std::size_t{factors.in} * options_.rank);
         uniforms(Direction{seed, 0, 0}, stream++, 0, u.data(), u.size());
-        const double bound = 1.0 / std::sqrt(static_cast<double>(site.in));
+        const double bound = 1.0 / std::sqrt(static_cast<double>(factors.in));
         for (std::size_t i = 0; i < u.size(); ++i)
-          x[static_cast<Eigen::Index>(site.a + i)] = static_cast<float>((2.0 * u[i] - 1.0) * bound);
+          x[static_cast<Eigen::Index>(factors.a + i)] = static_cast<float>((2.0 * u[i] - 1.0) * bound);
       }
     return x;
   }
 
  private:
-  Site place(const ModelShape& c, Projection projection) {
+  Factors place(const ModelShape& c, Projection projection) {
     const std::uint32_t queries = c.heads * c.head_dim;
     const std::uint32_t keys = c.kv_heads * c.head_dim;
-    Site site;
-    site.used = true;
-    site.in = projection == Projection::o ? queries : projection == Projection::down ? c.ffn : c.width;
+    Factors factors;
+    factors.used = true;
+    factors.in = projection == Projection::o ? queries : projection == Projection::down ? c.ffn : c.width;
     switch (projection) {
       case Projection::q:
-        site.out = queries;
+        factors.out = queries;
         break;
       case Projection::k:
       case Projection::v:
-        site.out = keys;
+        factors.out = keys;
         break;
       case Projection::gate:
       case Projection::up:
-        site.out = c.ffn;
+        factors.out = c.ffn;
         break;
       case Projection::o:
       case Projection::down:
-        site.out = c.width;
+        factors.out = c.width;
         break;
     }
-    site.a = size_;
-    site.b = site.a + std::size_t{site.in} * options_.rank;
-    size_ = site.b + std::size_t{site.out} * options_.rank;
-    return site;
+    factors.a = size_;
+    factors.b = factors.a + std::size_t{factors.in} * options_.rank;
+    size_ = factors.b + std::size_t{factors.out} * options_.rank;
+    return factors;
   }
 
   LoraOptions options_;
   std::size_t size_ = 0;
-  std::vector<std::array<Site, projection_names.size()>> sites_;
+  std::vector<std::array<Factors, projection_names.size()>> factors_;
 };
 
 }  // namespace zofo::peft

@@ -1,48 +1,29 @@
-/// @file An adapter of any kind as Hugging Face's peft library stores it.
+/// @file Reads and writes an adapter of any kind in the format of Hugging Face's peft library.
 #pragma once
 
 #include <Eigen/Core>
 #include <filesystem>
 #include <span>
 #include <string>
-#include <utility>
-#include <variant>
 
-#include "zofo/checkpoint/json_document.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/peft/model_shape.hpp"
-#include "zofo/peft/peft_config.hpp"
-#include "zofo/peft/peft_format.hpp"
-#include "zofo/peft/peft_virtual_tokens.hpp"
 
 namespace zofo::peft {
 
-/// A layout and the vector that it lays out.
+/// An adapter read from a folder.
 struct PeftAdapter {
-  Adapter layout;
-  Eigen::VectorXf values;
+  Adapter layout;          ///< kind and sizes
+  Eigen::VectorXf values;  ///< [size(layout)], in the layout's order
 };
 
-/// Reads an adapter for a model of this shape; its folder says the kind. Throws Error naming the file and the
-/// field or tensor at fault.
-inline PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape) {
-  const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
-  if (described.string("peft_type") == "LORA") {
-    PeftLora read = read_peft_lora(folder, shape);
-    return {std::move(read.lora), std::move(read.values)};
-  }
-  PeftVirtualTokens read = read_peft_virtual_tokens(folder, shape);
-  return {std::move(read.adapter), std::move(read.values)};
-}
+/// Reads an adapter for a model of this shape; adapter_config.json determines the kind. Throws Error naming
+/// the file and the field or tensor at fault.
+PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape);
 
-/// Writes an adapter into an existing folder; peft and read_peft give back its values bit for bit. Throws
+/// Writes an adapter into an existing folder; peft and read_peft read the same values bit for bit. Throws
 /// Error naming the file when the disk refuses.
-inline void write_peft(const std::filesystem::path& folder, const ModelShape& shape, const Adapter& layout,
-                       std::span<const float> values, const std::string& base_model) {
-  if (const auto* lora = std::get_if<Lora>(&layout))
-    write_peft_lora(folder, shape, *lora, values, base_model);
-  else
-    write_peft_virtual_tokens(folder, shape, layout, values, base_model);
-}
+void write_peft(const std::filesystem::path& folder, const ModelShape& shape, const Adapter& layout,
+                std::span<const float> values, const std::string& base_model);
 
 }  // namespace zofo::peft

@@ -1,131 +1,32 @@
-/// @file LoRA adapters as Hugging Face's peft library stores them: adapter_config.json and safetensors.
+/// @file LoRA adapters in the format of Hugging Face's peft library: adapter_config.json and safetensors.
 #pragma once
 
 #include <Eigen/Core>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <set>
 #include <span>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "zofo/checkpoint/check_finite.hpp"
-#include "zofo/checkpoint/rotary_order.hpp"
-#include "zofo/checkpoint/safetensors.hpp"
-#include "zofo/checkpoint/safetensors_writer.hpp"
+#include "zofo/peft/lora.hpp"
+#include "zofo/peft/model_shape.hpp"
 #include "zofo/peft/peft_config.hpp"
 
 namespace zofo::peft {
 
-/// An adapter read from a folder.
+/// A LoRA adapter read from a folder.
 struct PeftLora {
-  Lora lora;
-  Eigen::VectorXf values;
-  std::string base_model;  ///< what the folder says it was trained on; empty if it doesn't say
+  Lora lora;               ///< options and layout
+  Eigen::VectorXf values;  ///< [lora.size()], in the layout's order
+  std::string base_model;  ///< the model it was trained on; empty if the config does not name it
 };
-
-namespace detail {
-
-/// One factor of one projection: where it lies in the flat vector and in the file.
-struct PeftFactor {
-  std::string name;
-  std::size_t offset = 0;
-  std::uint32_t rows = 0;
-  std::uint32_t cols = 0;
-  std::size_t rotary_heads = 0;  ///< heads whose rows are in another order in the file; 0: none
-  [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
-};
-
-/// B's rows of q and k are turned in pairs, which Hugging Face's models have a half apart.
-inline std::size_t rotary_heads(const ModelShape& shape, Projection projection) {
-  if (!shape.rotary) return 0;
-  if (projection == Projection::q) return shape.heads;
-  return projection == Projection::k ? shape.kv_heads : 0;
-}
-
-/// All factors of an adapter, in the flat vector's order.
-inline std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) {
-  const checkpoint::Naming naming = naming_of(shape);
-  std::vector<PeftFactor> factors;
-  for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
-    for (std::size_t p = 0; p < projection_names.size(); ++p) {
-      const auto projection = static_cast<Projection>(p);
-      const Lora::Site& site = lora.site(layer, projection);
-      if (!site.used) continue;
-      const std::string ours = fmt::format("blk.{}.{}", layer, projection_weights[p]);
-      const std::string module = "base_model.model." + checkpoint::hugging_face_module(
-                                                           ours, naming, checkpoint::usual_prefix(naming));
-      factors.push_back({module + ".lora_A.weight", site.a, lora.rank(), site.in, 0});
-      factors.push_back(
-          {module + ".lora_B.weight", site.b, site.out, lora.rank(), rotary_heads(shape, projection)});
-    }
-  return factors;
-}
-
-/// Throws Error unless the file has exactly these factors, in these shapes.
-inline void check_factors(const checkpoint::SafetensorsFile& file, const std::vector<PeftFactor>& factors) {
-  std::set<std::string> wanted;
-  for (const PeftFactor& factor : factors) {
-    const auto& shape = file.tensor(factor.name).shape;
-    require(shape.size() == 2 && shape[0] == factor.rows && shape[1] == factor.cols,
-            "{}: tensor '{}': its shape [{}] is not [{}, {}] (an adapter of another model?)", file.name(),
-            factor.name, fmt::join(shape, ", "), factor.rows, factor.cols);
-    wanted.insert(factor.name);
-  }
-  for (const checkpoint::SafetensorsEntry& entry : file.tensors())
-    require(wanted.contains(entry.name),
-            "{}: tensor '{}': {} and the model have no such weight (an adapter of another model?)",
-            file.name(), entry.name, peft_config_file);
-}
-
-}  // namespace detail
 
 /// Reads a LoRA adapter for a model of this shape. Throws Error naming the file and the field or tensor at
-/// fault; nothing is allocated for an adapter that the file doesn't hold.
-inline PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& shape) {
-  const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
-  Lora lora(shape, read_peft_lora_config(described, shape));
-  const checkpoint::SafetensorsFile file(folder / peft_weights_file);
-  const std::vector<detail::PeftFactor> factors = detail::peft_factors(shape, lora);
-  detail::check_factors(file, factors);
-  Eigen::VectorXf values(static_cast<Eigen::Index>(lora.size()));
-  for (const detail::PeftFactor& factor : factors) {
-    const std::span into(values.data() + factor.offset, factor.size());
-    file.read(factor.name, into);
-    checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.name(), factor.name));
-    if (factor.rotary_heads > 0)
-      checkpoint::interleave_rotary(into, factor.rotary_heads, shape.head_dim, factor.cols);
-  }
-  std::string base;
-  if (described.has("base_model_name_or_path")) base = described.string("base_model_name_or_path");
-  return {std::move(lora), std::move(values), std::move(base)};
-}
+/// fault; memory is allocated only for an adapter that the file holds.
+PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& shape);
 
-/// Writes a LoRA adapter into an existing folder in fp32, so that peft's `PeftModel.from_pretrained` and
-/// read_peft_lora give back its values bit for bit; the config comes last. Throws Error naming the file when
-/// the disk refuses.
-inline void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shape, const Lora& lora,
-                            std::span<const float> values, const std::string& base_model) {
-  require(values.size() == lora.size(), "adapter of {} numbers: its layout has {}", values.size(),
-          lora.size());
-  const std::vector<detail::PeftFactor> factors = detail::peft_factors(shape, lora);
-  std::vector<checkpoint::SafetensorsSpec> specs;
-  for (const detail::PeftFactor& factor : factors) specs.push_back({factor.name, {factor.rows, factor.cols}});
-  checkpoint::SafetensorsWriter file(folder / peft_weights_file, std::move(specs),
-                                     checkpoint::SafetensorsType::F32);
-  for (const detail::PeftFactor& factor : factors) {
-    const auto from = values.subspan(factor.offset, factor.size());
-    std::vector<float> rows(from.begin(), from.end());
-    if (factor.rotary_heads > 0)
-      checkpoint::halve_rotary(rows, factor.rotary_heads, shape.head_dim, factor.cols);
-    file.tensor(factor.name, rows);
-  }
-  file.finish();
-  zofo::AtomicFile described(folder / peft_config_file);
-  described.write(peft_lora_config(lora.options(), shape, base_model).dump(2) + "\n");
-  described.commit();
-}
+/// Writes a LoRA adapter into an existing folder in fp32; peft's `PeftModel.from_pretrained` and
+/// read_peft_lora read the same values bit for bit. The config is written last. Throws Error naming the file
+/// when the disk refuses.
+void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shape, const Lora& lora,
+                     std::span<const float> values, const std::string& base_model);
 
 }  // namespace zofo::peft

@@ -1,158 +1,34 @@
-/// @file Prefixes and prompts as Hugging Face's peft library stores them.
+/// @file Prefixes and prompts in the format of Hugging Face's peft library.
 ///
-/// One tensor, `prompt_embeddings`: a prompt's rows, or of each virtual token layer by layer its key and its
-/// value. Keys are stored as attention takes them, in the order of Hugging Face's heads.
+/// The file has one tensor, `prompt_embeddings`. Its row t belongs to virtual token t. For a prompt it is the
+/// embedded token; for a prefix it is, layer by layer, the token's key and value. Keys are stored as
+/// attention uses them, with the rows of a head in Hugging Face's order (checkpoint/rotary_order.hpp).
 #pragma once
 
 #include <Eigen/Core>
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include "zofo/checkpoint/check_finite.hpp"
-#include "zofo/checkpoint/rotary_order.hpp"
-#include "zofo/checkpoint/safetensors.hpp"
-#include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/peft/adapter.hpp"
-#include "zofo/peft/peft_config.hpp"
+#include "zofo/peft/model_shape.hpp"
 
 namespace zofo::peft {
 
-namespace detail {
-
-inline constexpr const char* virtual_tokens_tensor = "prompt_embeddings";
-
-/// What the config of a prefix or a prompt for this model says of the model.
-struct PeftExtents {
-  std::uint32_t heads = 0;
-  std::uint32_t width = 0;  ///< of what a token is to one layer: a key, or an embedded token
-  std::uint32_t cols = 0;   ///< of the stored tensor
-};
-inline PeftExtents peft_extents(const ModelShape& shape, Kind kind) {
-  const auto keys = static_cast<std::uint32_t>(shape.key_width());
-  if (kind == Kind::prefix) return {shape.kv_heads, keys, 2 * shape.layers * keys};
-  return {shape.heads, shape.embedded, shape.embedded};
-}
-
-/// Throws Error unless the field is this model's.
-inline void same_model(const JsonFields& file, std::string_view field, std::uint32_t value) {
-  if (file.has(field) && file.integer(field) != value)
-    file.refuse(field, fmt::format("{}, the model's (an adapter of another model?)", value));
-}
-
-inline std::uint32_t read_virtual_tokens(const JsonFields& file, const ModelShape& shape, Kind kind) {
-  check_rest(file, {"encoder_hidden_size", "num_attention_heads", "num_layers", "num_transformer_submodules",
-                    "num_virtual_tokens", "prompt_tuning_init", "prompt_tuning_init_text", "token_dim",
-                    "tokenizer_name_or_path", "tokenizer_kwargs"});
-  const PeftExtents extents = peft_extents(shape, kind);
-  same_model(file, "num_transformer_submodules", 1);
-  same_model(file, "num_layers", shape.layers);
-  same_model(file, "token_dim", extents.width);
-  if (kind == Kind::prefix) same_model(file, "num_attention_heads", extents.heads);
-  return file.integer("num_virtual_tokens", 1, 4096);
-}
-
-inline Adapter make_virtual_tokens(const ModelShape& shape, Kind kind, std::uint32_t tokens) {
-  if (kind == Kind::prefix) return Prefix(shape, {tokens});
-  return Prompt(shape, {tokens});
-}
-
-/// Calls move(in the file, in the flat vector, length, key) for every piece of an adapter that lies in one.
-template <class Move>
-void for_each_piece(const ModelShape& shape, const Adapter& adapter, Move&& move) {
-  const auto* prefix = std::get_if<Prefix>(&adapter);
-  if (prefix == nullptr) return move(std::size_t{0}, std::size_t{0}, size(adapter), false);
-  const std::size_t width = shape.key_width();
-  std::size_t at = 0;
-  for (std::size_t token = 0; token < prefix->tokens(); ++token)
-    for (std::size_t layer = 0; layer < shape.layers; ++layer, at += 2 * width) {
-      move(at, prefix->keys(layer) + token * width, width, true);
-      move(at + width, prefix->values(layer) + token * width, width, false);
-    }
-}
-
-}  // namespace detail
-
 /// A prefix or a prompt read from a folder.
 struct PeftVirtualTokens {
-  Adapter adapter;
-  Eigen::VectorXf values;
+  Adapter adapter;         ///< kind and sizes
+  Eigen::VectorXf values;  ///< [size(adapter)], in the layout's order
 };
 
-/// Reads a prefix or prompt adapter for a model of this shape. Throws Error naming the file and the field or
-/// tensor at fault; a prefix behind a network (`prefix_projection`) is refused.
-inline PeftVirtualTokens read_peft_virtual_tokens(const std::filesystem::path& folder,
-                                                  const ModelShape& shape) {
-  const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
-  const std::string type = described.string("peft_type");
-  if (type != "PREFIX_TUNING" && type != "PROMPT_TUNING")
-    described.refuse("peft_type", "PREFIX_TUNING or PROMPT_TUNING");
-  const Kind kind = type == "PREFIX_TUNING" ? Kind::prefix : Kind::prompt;
-  const std::uint32_t tokens = detail::read_virtual_tokens(described, shape, kind);
-  const checkpoint::SafetensorsFile file(folder / peft_weights_file);
-  const auto& stored_shape = file.tensor(detail::virtual_tokens_tensor).shape;
-  const std::uint32_t cols = detail::peft_extents(shape, kind).cols;
-  require(stored_shape.size() == 2 && stored_shape[0] == tokens && stored_shape[1] == cols,
-          "{}: tensor '{}': its shape [{}] is not [{}, {}] (an adapter of another model?)", file.name(),
-          detail::virtual_tokens_tensor, fmt::join(stored_shape, ", "), tokens, cols);
-  require(file.tensors().size() == 1, "{}: {} tensors: must be '{}' alone", file.name(),
-          file.tensors().size(), detail::virtual_tokens_tensor);
-  Adapter adapter = detail::make_virtual_tokens(shape, kind, tokens);
-  std::vector<float> stored(size(adapter));
-  file.read(detail::virtual_tokens_tensor, stored);
-  checkpoint::check_finite(stored,
-                           fmt::format("{}: tensor '{}'", file.name(), detail::virtual_tokens_tensor));
-  Eigen::VectorXf values(static_cast<Eigen::Index>(stored.size()));
-  detail::for_each_piece(shape, adapter, [&](std::size_t from, std::size_t to, std::size_t length, bool key) {
-    const std::span piece(values.data() + to, length);
-    std::ranges::copy(std::span(stored).subspan(from, length), piece.begin());
-    if (key && shape.rotary) checkpoint::interleave_rotary(piece, shape.kv_heads, shape.head_dim, 1);
-  });
-  return {std::move(adapter), std::move(values)};
-}
+/// Reads a prefix or a prompt for a model of this shape. Throws Error naming the file and the field or tensor
+/// at fault; a prefix with an encoder network (`prefix_projection`) is refused.
+PeftVirtualTokens read_peft_virtual_tokens(const std::filesystem::path& folder, const ModelShape& shape);
 
-/// Writes a prefix or a prompt into an existing folder in fp32, so that peft and read_peft_virtual_tokens
-/// give back its values bit for bit; the config comes last. Throws Error naming the file when the disk
-/// refuses.
-inline void write_peft_virtual_tokens(const std::filesystem::path& folder, const ModelShape& shape,
-                                      const Adapter& adapter, std::span<const float> values,
-                                      const std::string& base_model) {
-  const Kind kind = peft::kind(adapter);
-  require(kind != Kind::lora, "adapter of kind lora: must be a prefix or a prompt");
-  require(values.size() == size(adapter), "adapter of {} numbers: its layout has {}", values.size(),
-          size(adapter));
-  std::vector<float> stored(values.size());
-  detail::for_each_piece(shape, adapter, [&](std::size_t to, std::size_t from, std::size_t length, bool key) {
-    const std::span piece = std::span(stored).subspan(to, length);
-    std::ranges::copy(values.subspan(from, length), piece.begin());
-    if (key && shape.rotary) checkpoint::halve_rotary(piece, shape.kv_heads, shape.head_dim, 1);
-  });
-  const detail::PeftExtents extents = detail::peft_extents(shape, kind);
-  const std::uint32_t tokens = virtual_tokens(adapter);
-  checkpoint::SafetensorsWriter file(folder / peft_weights_file,
-                                     {{detail::virtual_tokens_tensor, {tokens, extents.cols}}},
-                                     checkpoint::SafetensorsType::F32);
-  file.tensor(detail::virtual_tokens_tensor, stored);
-  file.finish();
-  const nlohmann::json config_json = {{"peft_type", kind == Kind::prefix ? "PREFIX_TUNING" : "PROMPT_TUNING"},
-                                      {"task_type", "CAUSAL_LM"},
-                                      {"base_model_name_or_path", base_model},
-                                      {"inference_mode", true},
-                                      {"num_virtual_tokens", tokens},
-                                      {"num_layers", shape.layers},
-                                      {"num_attention_heads", extents.heads},
-                                      {"token_dim", extents.width},
-                                      {"num_transformer_submodules", 1}};
-  zofo::AtomicFile described(folder / peft_config_file);
-  described.write(config_json.dump(2) + "\n");
-  described.commit();
-}
+/// Writes a prefix or a prompt into an existing folder in fp32; peft and read_peft_virtual_tokens read the
+/// same values bit for bit. The config is written last. Throws Error naming the file when the disk refuses.
+void write_peft_virtual_tokens(const std::filesystem::path& folder, const ModelShape& shape,
+                               const Adapter& adapter, std::span<const float> values,
+                               const std::string& base_model);
 
 }  // namespace zofo::peft

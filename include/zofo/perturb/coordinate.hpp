@@ -86,7 +86,7 @@ struct Coordinate {
       entry.add_range(direction, tensor, 0, static_cast<T>(a), x, n);
     });
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): exactly d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 
  private:

@@ -133,12 +133,12 @@ struct LowRank {
     else
       move_one(theta, *this, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function (docs/theory, E3) of d coordinates that form vectors: d + 2, which is
-  /// also the limit for matrices as r grows.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function (docs/results/theory, E3) of d coordinates that form vectors: d + 2,
+  /// which is also the limit for matrices as r grows.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }
-  /// The same for one rows x cols matrix (docs/theory, E8): mn + 2 + 2 (m + n + 1)/r. Given V the rows of z
-  /// are independent N(0, S), S = V Vᵀ/r, so it is m E[S tr S] + 2 E[S²] with E[S tr S] = (n + 2/r) I and
-  /// E[S²] = ((n + 1)/r + 1) I.
+  /// The same for one rows x cols matrix (docs/results/theory, E8): mn + 2 + 2 (m + n + 1)/r. Given V the
+  /// rows of z are independent N(0, S), S = V Vᵀ/r, so it is m E[S tr S] + 2 E[S²] with
+  /// E[S tr S] = (n + 2/r) I and E[S²] = ((n + 1)/r + 1) I.
   [[nodiscard]] double second_moment_factor(std::size_t rows, std::size_t cols) const {
     const auto m = static_cast<double>(rows), n = static_cast<double>(cols);
     if (rows <= 1 || cols <= 1) return m * n + 2.0;

@@ -75,7 +75,7 @@ struct Orthogonal {
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates for one query: exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
-  /// The same for the mean over q queries (docs/theory, E4): exactly d/q.
+  /// The same for the mean over q queries (docs/results/theory, E4): exactly d/q.
   [[nodiscard]] double second_moment_factor(std::size_t d, std::uint32_t q) const {
     return static_cast<double>(d) / q;
   }

@@ -41,7 +41,7 @@ struct Rademacher {
     else
       move_one(theta, *this, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 };
 

@@ -64,7 +64,7 @@ struct Sphere {
   void add(Theta& theta, Direction direction, double a) const {
     add_bound(*this, theta, direction, a);
   }
-  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/theory, E3): exactly d.
+  /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): exactly d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }
 };
 

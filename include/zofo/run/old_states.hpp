@@ -84,7 +84,7 @@ inline AnyReduction::State reduction_of(const nlohmann::json& in, const RunOptio
   AnyReduction::State state;
   if (in.contains("anchor")) state.anchor = in.at("anchor").get<std::uint32_t>();
   const auto kind = in.at("kind").get<std::size_t>();
-  const auto queries = static_cast<double>(options.queries);
+  const auto queries = static_cast<double>(options.num_directions);
   const auto periodic = [&](variance::PeriodicState& own) {
     own.base = terms_of(in.at("terms"));
     own.base.queries = queries;
@@ -117,7 +117,7 @@ inline void take_solver(const State& old, const RunOptions& options, std::vector
 
 inline void copy(const State& old, std::initializer_list<const char*> names, State& out) {
   for (const char* name : names)
-    if (old.numbers.contains(name)) out.numbers[name] = old.numbers.at(name);
+    if (old.json().contains(name)) out.json()[name] = old.json().at(name);
 }
 
 /// Version 1: a fine-tuning.
@@ -127,13 +127,13 @@ inline State from_version_1(const State& old, const RunOptions& options) {
        {"options", "place", "identity", "log", "scores", "steps", "seconds", "rows", "tokens", "next_step",
         "stopping"},
        out);
-  if (old.numbers.contains("best")) {
-    nlohmann::json best = old.numbers.at("best");
+  if (old.json().contains("best")) {
+    nlohmann::json best = old.json().at("best");
     best["selected"] = best.at("what");
     const Eigen::VectorXf& adapter = vector(old, "best");
     best["adapters"] = adapter.size() > 0 ? 1U : 0U;
     if (adapter.size() > 0) out.vectors["best 0"] = adapter;
-    out.numbers["best"] = best;
+    out.json()["best"] = best;
   }
   std::vector<AnchorPair> anchor;
   if (old.vector("p") != nullptr) {
@@ -155,11 +155,12 @@ inline State from_version_2(const State& old, const RunOptions& options) {
   State out;
   copy(old, {"options", "place", "identity", "log", "before"}, out);
   const auto counters = old.number<nlohmann::json>("tally");
-  out.numbers["steps"] = counters.at(0);
-  out.numbers["seconds"] = counters.at(1);
-  out.numbers["rows"] = static_cast<std::uint64_t>(std::llround(counters.at(2).get<double>() * options.batch));
-  out.numbers["tokens"] = counters.at(3);
-  out.numbers["next_step"] = {{"seconds", 0.0}, {"rows", 0}};
+  out.json()["steps"] = counters.at(0);
+  out.json()["seconds"] = counters.at(1);
+  out.json()["rows"] =
+      static_cast<std::uint64_t>(std::llround(counters.at(2).get<double>() * options.batch_size));
+  out.json()["tokens"] = counters.at(3);
+  out.json()["next_step"] = {{"seconds", 0.0}, {"rows", 0}};
   for (const nlohmann::json& entry : old.number<nlohmann::json>("pairs")) {
     const auto task = entry.at(0).get<std::size_t>();
     Names names;
@@ -180,14 +181,14 @@ inline State from_version_2(const State& old, const RunOptions& options) {
 /// what it lacks.
 inline State converted(const State& old, int version, const RunOptions& options) {
   require(
-      options.outer != OuterKind::rms_scalar || options.reduction == ReductionKind::none,
-      "saved state of version {}: scalar-adam over {} counted directions otherwise then: this run cannot go "
-      "on as it was begun; begin it anew",
-      version, options.reduction);
+      options.outer_optimizer != OuterKind::rms_scalar || options.variance_reduction == ReductionKind::none,
+      "saved state of version {}: rms-scalar with {} counts directions differently since then: this run "
+      "cannot be resumed; start a new run",
+      version, options.variance_reduction);
   try {
     State out = version == 1 ? detail::from_version_1(old, options) : detail::from_version_2(old, options);
-    out.numbers["version"] = state_version;
-    out.numbers["command"] = to_text(options.command);
+    out.json()["version"] = state_version;
+    out.json()["command"] = to_text(options.command);
     return out;
   } catch (const nlohmann::json::exception& error) {
     fail("saved state of version {}: {}", version, error.what());

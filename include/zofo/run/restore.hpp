@@ -11,12 +11,13 @@
 
 namespace zofo::llm {
 
-/// The options that a run folder records. A meta-training's holds a meta.json.
-inline RunOptions read_options(const std::filesystem::path& run) {
+/// The options that a run folder records; old names of options are accepted, each adds a hint. A
+/// meta-training's folder holds a meta.json.
+inline RunOptions read_options(const std::filesystem::path& run, Hints* hints = nullptr) {
   const bool of_many = std::filesystem::exists(run / "meta.json");
   const std::filesystem::path file = run / "options.toml";
   RunOptions options = options_from_toml(of_many ? Command::meta_train : Command::finetune,
-                                         parse::read_file(file), file.string());
+                                         parse::read_file(file), file.string(), hints);
   options.check();
   return options;
 }

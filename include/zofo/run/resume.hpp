@@ -17,14 +17,14 @@
 
 namespace zofo::llm {
 
-/// The options that a saved run was started with.
-inline RunOptions options_of(const checkpoint::RunState& saved) {
+/// The options that a saved run was started with; old names of options are accepted, each adds a hint.
+inline RunOptions options_of(const checkpoint::RunState& saved, Hints* hints = nullptr) {
   const auto version = saved.number<int>("version");
   const Command command = version == 1 ? Command::finetune
                           : version == 2
                               ? Command::meta_train
                               : enum_from<Command>("command", saved.number<std::string>("command"));
-  return options_from_toml(command, saved.number<std::string>("options"), "saved state: options");
+  return options_from_toml(command, saved.number<std::string>("options"), "saved state: options", hints);
 }
 
 /// The state that a run folder holds, in today's form. Throws Error naming the file where there is none, it
@@ -43,7 +43,8 @@ inline checkpoint::RunState read_state(const RunFolder& folder) {
 
 /// Options that may differ from those a run was started with.
 inline constexpr std::array<std::string_view, 8> extendable{
-    "steps", "seconds", "passes", "patience", "curve_points", "save_seconds", "save_steps", "in_memory"};
+    "max_steps",    "max_seconds",  "max_forward_passes", "early_stopping_patience",
+    "curve_points", "save_seconds", "save_steps",         "max_resident_adapters"};
 
 /// Throws Error naming the first option that must not differ.
 inline void check_changes(const RunOptions& started, const RunOptions& given,
@@ -51,15 +52,17 @@ inline void check_changes(const RunOptions& started, const RunOptions& given,
   require(started.command == given.command, "the run was begun by zofo {}: resume it with the same",
           started.command);
   refuse_changes(started, given, extendable);
-  require(started.schedule == ScheduleKind::constant || started.decay_steps > 0 || started.steps == given.steps,
-          "steps = {}: the run was begun with {}, where its {} schedule ends", given.steps, started.steps,
-          started.schedule);
-  require((started.patience > 0) == (given.patience > 0),
-          "patience = {}: the run was begun with {}: early stopping is on or off for all of it",
-          given.patience, started.patience);
+  require(started.lr_scheduler_type == ScheduleKind::constant || started.decay_steps > 0 ||
+              started.max_steps == given.max_steps,
+          "max_steps = {}: the run was begun with {}, where its {} schedule ends", given.max_steps,
+          started.max_steps, started.lr_scheduler_type);
+  require(
+      (started.early_stopping_patience > 0) == (given.early_stopping_patience > 0),
+      "early_stopping_patience = {}: the run was begun with {}: early stopping is on or off for all of it",
+      given.early_stopping_patience, started.early_stopping_patience);
   const auto taken = saved.number<std::uint32_t>("steps");
-  require(given.steps == 0 || given.steps >= taken, "steps = {}: the run has taken {} already", given.steps,
-          taken);
+  require(given.max_steps == 0 || given.max_steps >= taken, "max_steps = {}: the run has taken {} already",
+          given.max_steps, taken);
 }
 
 }  // namespace zofo::llm

@@ -29,8 +29,9 @@ struct ResumeInfo {
 
   /// Throws Error unless a run by these options can end as it may have to.
   void check(const RunOptions& o) const {
-    require(o.patience == 0 || !o.updates_backbone() || theta_0 != nullptr,
-            "patience = {}: going back to the best backbone needs Origin::theta_0", o.patience);
+    require(o.early_stopping_patience == 0 || !o.updates_backbone() || theta_0 != nullptr,
+            "early_stopping_patience = {}: going back to the best backbone needs Origin::theta_0",
+            o.early_stopping_patience);
   }
 };
 

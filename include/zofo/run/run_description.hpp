@@ -10,17 +10,20 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/core/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/peft/peft_format.hpp"
 #include "zofo/run/fingerprint.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/run_directory.hpp"
@@ -38,8 +41,21 @@ inline void check_folder_name(const std::string& name) {
           "task '{}': its name must be of letters, digits, '_', '-' and '.', the first no '.'", name);
 }
 
-/// Options of zeroth-order updates as JSON, and back. Throws Error naming file and field where one is missing
-/// or out of range.
+namespace detail {
+
+/// What an older file calls an option by its old name, unless it has the new one. Throws Error for both.
+inline std::string_view name_in(const checkpoint::JsonFields& file, std::string_view option) {
+  const std::string_view old_name = old_option(option);
+  if (old_name.empty() || !file.has(old_name)) return option;
+  require(!file.has(option), "{}: {}: the old name of {}, which is there too", file.location(), old_name,
+          option);
+  return old_name;
+}
+
+}  // namespace detail
+
+/// Options of zeroth-order updates as JSON, and back; the file of an earlier release has old names. Throws
+/// Error naming file and field where one is missing or out of range.
 inline nlohmann::json to_json(const ZerothOrderOptions& options) {
   nlohmann::json fields = {{"seed", options.seed}};
   for_each_zeroth_order_option(options, [&fields]<class T>(const char* name, const T& value, const char*) {
@@ -52,9 +68,12 @@ inline nlohmann::json to_json(const ZerothOrderOptions& options) {
 }
 inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) {
   ZerothOrderOptions options;
-  for_each_zeroth_order_option(options, [&file]<class T>(const char* name, T& field, const char*) {
+  for_each_zeroth_order_option(options, [&file]<class T>(const char* option, T& field, const char*) {
+    const std::string_view name = detail::name_in(file, option);
     if constexpr (NamedEnum<T>)
-      field = parse::with_path(file.place(), [&] { return enum_from<T>(name, file.string(name)); });
+      field = parse::with_path(file.location(), [&] {
+        return enum_from<T>(name, current_value(option, file.string(name), name, nullptr));
+      });
     else if constexpr (std::is_same_v<T, bool>)
       field = file.boolean(name);
     else if constexpr (std::is_floating_point_v<T>)
@@ -64,7 +83,7 @@ inline ZerothOrderOptions zeroth_order_from(const checkpoint::JsonFields& file) 
   });
   if (!file.at("seed").is_number_unsigned()) file.refuse("seed", "an integer in [0, 2^64 - 1]");
   options.seed = file.at("seed").get<std::uint64_t>();
-  parse::with_path(file.place(), [&options] { options.check_zeroth_order(); });
+  parse::with_path(file.location(), [&options] { options.check_zeroth_order(); });
   return options;
 }
 
@@ -147,7 +166,7 @@ inline nlohmann::json to_json(const RunDescription& run) {
   nlohmann::json fields = {{"method", to_text(run.method)},
                            {"model", run.model},
                            {"theta", to_json(run.theta)},
-                           {"schedule", to_text(run.schedule)},
+                           {"lr_scheduler_type", to_text(run.schedule)},
                            {"warmup_steps", run.warmup_steps},
                            {"decay_steps", run.decay_steps},
                            {"tied", run.tied},
@@ -165,14 +184,17 @@ inline RunDescription read_description(const std::filesystem::path& run) {
           path.string());
   const auto file = checkpoint::JsonFields::load(path);
   RunDescription made;
-  const auto choice = [&file]<NamedEnum E>(E, const char* field) {
-    return parse::with_path(file.place(), [&] { return enum_from<E>(field, file.string(field)); });
+  const auto choice = [&file]<NamedEnum E>(E, std::string_view option) {
+    const std::string_view field = detail::name_in(file, option);
+    return parse::with_path(file.location(), [&] {
+      return enum_from<E>(field, current_value(option, file.string(field), field, nullptr));
+    });
   };
   made.method = choice(Method{}, "method");
   made.model = file.string("model");
   made.theta = zeroth_order_from(file.fields("theta"));
-  if (file.has("schedule")) {  // an older file has a constant rate
-    made.schedule = choice(ScheduleKind{}, "schedule");
+  if (file.has(detail::name_in(file, "lr_scheduler_type"))) {  // an older file has a constant rate
+    made.schedule = choice(ScheduleKind{}, "lr_scheduler_type");
     made.warmup_steps = file.integer("warmup_steps");
     made.decay_steps = file.integer("decay_steps");
   }
@@ -252,6 +274,6 @@ void replay_run(const RunDescription& described, std::span<const TrajectoryStep>
   if (last == 0) return;
   const RateSchedule schedule{described.schedule, described.warmup_steps, described.decay_steps};
   replay(make_perturbation(described.theta, theta),
-         make_outer(described.theta, schedule.of(described.theta.theta_rate)), steps, last, theta);
+         make_outer(described.theta, schedule.of(described.theta.zo_learning_rate)), steps, last, theta);
 }
 }  // namespace zofo::llm

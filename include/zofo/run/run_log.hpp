@@ -40,7 +40,7 @@ class RunLog {
   RunLog(const RunFolder& folder, const RunOptions& options)
       : metrics_(folder.file("metrics.jsonl")),
         trajectory_(folder.file("trajectory.jsonl")),
-        batch_(options.batch),
+        batch_(options.batch_size),
         of_tasks_(options.command == Command::meta_train),
         of_updates_(options.takes_estimates()) {}
 
@@ -85,13 +85,13 @@ class RunLog {
 
   /// Saves where the files stand, once the disk holds them, and the latest point of the curve.
   void save(checkpoint::RunState& state) {
-    state.numbers["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
-    if (!last_point_.empty()) state.numbers["last_point"] = to_json(last_point_);
+    state.json()["log"] = {{"metrics", metrics_.position()}, {"trajectory", trajectory_.position()}};
+    if (!last_point_.empty()) state.json()["last_point"] = to_json(last_point_);
   }
   /// Reads the latest point of the curve back. Throws Error naming a field that is missing.
   void load(const checkpoint::RunState& state) {
-    if (state.numbers.contains("last_point")) last_point_ = task_scores_from(state, "last_point");
-    if (state.numbers.contains("scores"))  // as version 1 of the state has it
+    if (state.json().contains("last_point")) last_point_ = task_scores_from(state, "last_point");
+    if (state.json().contains("scores"))  // as version 1 of the state has it
       last_point_ = {scores_from(state.fields("scores"))};
   }
   /// What the files held when a state was saved; nothing is changed. Throws Error naming the file unless it

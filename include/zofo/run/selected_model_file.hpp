@@ -42,11 +42,12 @@ inline constexpr const char* adapter_folder = "adapter";
 /// adapter's hash, comes last. Throws Error naming the file when the disk refuses.
 inline void write_selected(const std::filesystem::path& run, const model::Config& config,
                            const SelectedModel& model, const std::string& base_model) {
-  nlohmann::json out = {
-      {"served", to_text(model.selected)},
-      {"steps", model.steps},
-      {"decision",
-       {{"upper_loss", model.upper_loss}, {"lower_loss", model.lower_loss}, {"rows", model.validation_examples}}}};
+  nlohmann::json out = {{"served", to_text(model.selected)},
+                        {"steps", model.steps},
+                        {"decision",
+                         {{"upper_loss", model.upper_loss},
+                          {"lower_loss", model.lower_loss},
+                          {"rows", model.validation_examples}}}};
   if (model.adapter) {
     const Eigen::VectorXf& x = model.adapter->values;
     std::filesystem::create_directories(run / adapter_folder);
@@ -62,7 +63,7 @@ inline SelectedModel read_selected(const std::filesystem::path& run, const model
   const auto file = checkpoint::JsonFields::load(run / selected_file);
   SelectedModel model;
   model.selected =
-      parse::with_path(file.place(), [&] { return enum_from<Selected>("served", file.string("served")); });
+      parse::with_path(file.location(), [&] { return enum_from<Selected>("served", file.string("served")); });
   model.steps = file.integer("steps");
   if (model.selected == Selected::backbone) return model;
   model.adapter = peft::read_peft(run / adapter_folder, config);

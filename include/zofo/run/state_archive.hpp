@@ -19,6 +19,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::llm {
 
@@ -38,7 +39,7 @@ class StateWriter {
   /// `name` heads the names of all that is written.
   StateWriter(Device& device, std::string name, checkpoint::RunState& out)
       : device_(device), name_(std::move(name)), out_(out) {
-    out_.numbers[name_] = nlohmann::json::array();
+    out_.json()[name_] = nlohmann::json::array();
   }
 
   template <class... Ts>
@@ -47,7 +48,7 @@ class StateWriter {
   }
 
  private:
-  void number(nlohmann::json value) { out_.numbers[name_].push_back(std::move(value)); }
+  void number(nlohmann::json value) { out_.json()[name_].push_back(std::move(value)); }
   template <class T>
   requires std::is_arithmetic_v<T>
   void write(const T& x) { number(x); }
@@ -96,8 +97,8 @@ class StateReader {
 
   StateReader(Device& device, std::string name, const checkpoint::RunState& in, std::size_t size)
       : device_(device), name_(std::move(name)), in_(in), size_(size) {
-    const auto found = in_.numbers.find(name_);
-    require(found != in_.numbers.end() && found->is_array(), "saved state: {}: must be a list", name_);
+    const auto found = in_.json().find(name_);
+    require(found != in_.json().end() && found->is_array(), "saved state: {}: must be a list", name_);
     numbers_ = &*found;
   }
 

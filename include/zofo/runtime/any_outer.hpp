@@ -77,7 +77,7 @@ class AnyOuter {
 
  private:
   [[noreturn]] static void refuse_coordinates() {
-    fail("outer: not supported on a GPU; use sgd or scalar-adam, or --device cpu");
+    fail("outer_optimizer: not supported on a GPU; use sgd or rms-scalar, or --device cpu");
   }
   template <class Outer>
   static constexpr bool coordinatewise =

@@ -33,7 +33,7 @@ struct RateSchedule {
 
 /// The options' schedule.
 inline RateSchedule rate_schedule(const RunOptions& o) {
-  return {o.schedule, o.warmup_steps, o.decay_steps > 0 ? o.decay_steps : o.steps};
+  return {o.lr_scheduler_type, o.warmup_steps, o.decay_steps > 0 ? o.decay_steps : o.max_steps};
 }
 
 /// Steps of s in an outer step; p takes as many or one.
@@ -43,14 +43,14 @@ inline std::uint32_t inner_steps(const RunOptions& o) {
 
 /// The optimisers of s and p.
 inline inner::Adam lower_adam(const RunOptions& o) {
-  return {.rate = rate_schedule(o).of(o.lower_rate, inner_steps(o)),
+  return {.rate = rate_schedule(o).of(o.lower_learning_rate, inner_steps(o)),
           .weight_decay = o.weight_decay,
-          .clip = o.clip};
+          .clip = o.max_grad_norm};
 }
 inline inner::Adam upper_adam(const RunOptions& o) {
-  return {.rate = rate_schedule(o).of(o.upper_rate, o.upper_with_lower ? inner_steps(o) : 1),
+  return {.rate = rate_schedule(o).of(o.upper_learning_rate, o.upper_every_inner_step ? inner_steps(o) : 1),
           .weight_decay = o.weight_decay,
-          .clip = o.clip};
+          .clip = o.max_grad_norm};
 }
 
 /// The solver's options, but for the tasks' weights. Without a step limit time ends the run; the bound is
@@ -59,12 +59,12 @@ inline inner::Adam upper_adam(const RunOptions& o) {
 inline BilevelOptions loop_options(const RunOptions& o) {
   BilevelOptions loop;
   loop.inner_steps = inner_steps(o);
-  const std::uint64_t most =
-      std::numeric_limits<std::uint32_t>::max() / (std::uint64_t{loop.inner_steps} * o.accumulate);
-  loop.outer_steps = o.steps > 0 ? o.steps : static_cast<std::uint32_t>(most);
+  const std::uint64_t most = std::numeric_limits<std::uint32_t>::max() /
+                             (std::uint64_t{loop.inner_steps} * o.gradient_accumulation_steps);
+  loop.outer_steps = o.max_steps > 0 ? o.max_steps : static_cast<std::uint32_t>(most);
   loop.penalty = o.penalty;
   loop.normalize_penalty = false;
-  loop.upper_with_lower = o.upper_with_lower;
+  loop.upper_with_lower = o.upper_every_inner_step;
   loop.seed = o.seed;
   if (!o.tied()) loop.tasks_per_step = o.tasks_per_step;
   switch (o.trains()) {
@@ -93,12 +93,12 @@ AnyPerturbation make_perturbation(const ZerothOrderOptions& o, const Theta& thet
     case DirectionKind::coordinate:
       return AnyPerturbation(Coordinate{});
     case DirectionKind::low_rank:
-      return AnyPerturbation(LowRank{o.direction_rank, o.direction_hold});
+      return AnyPerturbation(LowRank{o.direction_rank, o.direction_interval});
     case DirectionKind::random_sparse:
-      return AnyPerturbation(Sparse{Gaussian{}, RandomMask{o.density, o.seed, o.direction_hold}});
+      return AnyPerturbation(Sparse{Gaussian{}, RandomMask{o.mask_density, o.seed, o.direction_interval}});
     case DirectionKind::sparse:
       if constexpr (HasTensors<Theta>)
-        return AnyPerturbation(Sparse{Gaussian{}, MagnitudeMask(theta, o.density)});
+        return AnyPerturbation(Sparse{Gaussian{}, MagnitudeMask(theta, o.mask_density)});
       else
         fail("direction = \"sparse\": not supported on a GPU; use --device cpu");
     case DirectionKind::gaussian:
@@ -114,14 +114,16 @@ inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign
                        : AnyEstimator(estimator);
   };
   const auto estimator =
-      o.std_normalized ? chosen(StdNormalized{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
-      : o.one_sided   ? chosen(Forward{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed})
-                      : chosen(Central{.epsilon = o.epsilon, .queries = o.queries, .seed = o.seed});
-  switch (o.reduction) {
+      o.std_normalized
+          ? chosen(StdNormalized{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed})
+      : o.forward_difference
+          ? chosen(Forward{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed})
+          : chosen(Central{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed});
+  switch (o.variance_reduction) {
     case ReductionKind::svrg:
-      return AnyReduction(AnyReduction::Svrg{estimator, o.reduction_period, o.reduction_batches});
+      return AnyReduction(AnyReduction::Svrg{estimator, o.anchor_interval, o.anchor_batches});
     case ReductionKind::spider:
-      return AnyReduction(AnyReduction::Spider{estimator, o.reduction_period, o.reduction_batches});
+      return AnyReduction(AnyReduction::Spider{estimator, o.anchor_interval, o.anchor_batches});
     case ReductionKind::storm:
       return AnyReduction(AnyReduction::Storm{estimator, o.storm_weight});
     case ReductionKind::none:
@@ -135,10 +137,10 @@ inline AnyReduction make_reduction(const RunOptions& o) { return make_reduction(
 inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
   const outer::Sgd sgd{.rate = rate};
   const outer::Momentum momentum{.rate = rate, .momentum = o.momentum};
-  const bool clipped = o.max_step > 0.0;
-  switch (o.outer) {
+  const bool clipped = o.max_step_norm > 0.0;
+  switch (o.outer_optimizer) {
     case OuterKind::momentum:
-      return clipped ? AnyOuter(AnyOuter::ClippedMomentum{momentum, o.max_step}) : AnyOuter(momentum);
+      return clipped ? AnyOuter(AnyOuter::ClippedMomentum{momentum, o.max_step_norm}) : AnyOuter(momentum);
     case OuterKind::adam:
       return AnyOuter(outer::Adam{.rate = rate, .beta1 = o.momentum});
     case OuterKind::rms_scalar:
@@ -146,8 +148,10 @@ inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
     case OuterKind::sgd:
       break;
   }
-  return clipped ? AnyOuter(AnyOuter::ClippedSgd{sgd, o.max_step}) : AnyOuter(sgd);
+  return clipped ? AnyOuter(AnyOuter::ClippedSgd{sgd, o.max_step_norm}) : AnyOuter(sgd);
 }
-inline AnyOuter make_outer(const RunOptions& o) { return make_outer(o, rate_schedule(o).of(o.theta_rate)); }
+inline AnyOuter make_outer(const RunOptions& o) {
+  return make_outer(o, rate_schedule(o).of(o.zo_learning_rate));
+}
 
 }  // namespace zofo::llm

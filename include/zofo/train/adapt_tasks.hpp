@@ -20,6 +20,7 @@
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/run_description.hpp"
+#include "zofo/train/device.hpp"
 #include "zofo/train/few_shot_adaptation.hpp"
 
 namespace zofo::llm {
@@ -30,10 +31,10 @@ struct AdaptRequest {
   std::vector<Count> counts;                ///< numbers of examples
   std::vector<std::string> starts{"zero"};  ///< zero, mean or the name of one of the run's adapters
   bool in_context = false;                  ///< train nothing: show the examples before every prompt
-  std::size_t validation_rows = 500;        ///< held-out rows scored, 0: all
+  std::size_t max_eval_samples = 500;       ///< held-out rows scored, 0: all
   std::uint32_t lora_rank = 8;              ///< of adapters that start at zero, as the next two
   double lora_alpha = 16.0;
-  std::string lora_targets = "q,v";
+  std::string lora_target_modules = "q_proj,v_proj";
   AdaptOptions options;
   std::filesystem::path out;  ///< folder to make for the only adapter; empty: none is written
   std::string base_model;     ///< what that folder calls the model
@@ -46,7 +47,7 @@ struct AdaptRequest {
       require(start == "zero" || !run.empty(), "--start {}: --run must name a meta-trained run", start);
     if (out.empty()) return;
     require(!in_context, "--out: in-context learning trains no adapter to write");
-    require(tasks == 1 && counts.size() == 1 && starts.size() == 1 && options.draws == 1,
+    require(tasks == 1 && counts.size() == 1 && starts.size() == 1 && options.num_seeds == 1,
             "--out: takes the adapter of one task, number of examples, start and draw; several are named");
     std::error_code ignored;
     require(!std::filesystem::exists(out, ignored), "{}: already exists: name a new folder", out.string());
@@ -65,7 +66,7 @@ namespace detail {
 inline AdapterStart read_start(const std::string& name, const AdaptRequest& request,
                                const std::optional<RunDescription>& described, const model::Config& config) {
   if (name == "zero")
-    return {name, make_lora(config, request.lora_rank, request.lora_alpha, request.lora_targets), {}};
+    return {name, make_lora(config, request.lora_rank, request.lora_alpha, request.lora_target_modules), {}};
   if (name == "mean") {
     peft::PeftAdapter mean = mean_adapter(request.run, *described, config);
     return {name, std::move(mean.layout), std::move(mean.values)};
@@ -86,7 +87,7 @@ inline std::vector<AdapterStart> read_starts(const AdaptRequest& request,
     list.push_back(read_start(name, request, described, config));
     require(same_layout(list.back().layout, list.front().layout),
             "--start {}: its rank, scale or projections are not those of --start {} (--lora-rank, "
-            "--lora-alpha and --lora-targets are those of zero)",
+            "--lora-alpha and --lora-target-modules are those of zero)",
             list.back().name, list.front().name);
   }
   return list;
@@ -103,13 +104,17 @@ inline void write_adapted(const AdaptRequest& request, const model::Config& conf
 
 }  // namespace detail
 
+/// Called with the task, the number of examples, the start and the results of its subsets.
+using AdaptObserver =
+    std::function<void(const data::TaskData&, Count, const std::string&, const std::vector<FewShotResult>&)>;
+
 /// Fits adapters to draws of each task's examples, for every number of examples and every start, and scores
 /// them on the task's held-out rows. `told(task, count, start, draws)` hears of each list of draws when it is
 /// done; the start of in-context learning is "in-context". Throws Error naming what does not fit; what a draw
 /// could not be made of is refused before anything is computed.
-template <class Device, class Told>
+template <class Device>
 void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, const AdaptRequest& request,
-           Told&& told) {
+           const AdaptObserver& told) {
   request.check(tasks.size());
   std::optional<RunDescription> described;
   if (!request.run.empty()) described = read_description(request.run);
@@ -119,7 +124,7 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
               task.task.name);
     for (const Count count : request.counts)
       static_cast<void>(draw_examples(task, count, request.options.seed));
-    if (described) described->check_words(request.run, task.task.name, task.task.options);
+    if (described) described->check_words(request.run, task.task.name, task.task.choices);
   }
   std::vector<TrajectoryStep> trajectory;
   if (described) {
@@ -134,7 +139,7 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
   const peft::Adapter& layout = starts.front().layout;
   model::BasicTransformer<typename Device::Backend> transformer(device.backend(), config, layout);
   for (const data::TaskData& task : tasks) {
-    Adaptation<Device> adaptation(device, model, transformer, theta, task, request.validation_rows);
+    Adaptation<Device> adaptation(device, model, transformer, theta, task, request.max_eval_samples);
     for (const Count count : request.counts) {
       if (request.in_context) {
         told(task, count, std::string("in-context"), adaptation.in_context(count, request.options));
@@ -150,5 +155,13 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
     }
   }
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_ADAPT_INSTANCES(PREFIX, DEVICE)                                                     \
+  PREFIX template void adapt(DEVICE&, Model&, std::span<const data::TaskData>, const AdaptRequest&, \
+                             const AdaptObserver&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_ADAPT_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

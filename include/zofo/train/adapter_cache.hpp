@@ -87,7 +87,7 @@ class AdapterStore {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
       if (locations_[task] == Location::start) continue;
       checkpoint::RunState one = packed(task, pairs, states);
-      out.numbers.update(one.numbers);
+      out.json().update(one.json());
       out.vectors.merge(one.vectors);
     }
   }
@@ -95,7 +95,7 @@ class AdapterStore {
   /// not fit.
   void load(const checkpoint::RunState& in, Pairs& pairs, States& states) {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
-      if (!in.numbers.contains(name(task))) continue;
+      if (!in.json().contains(name(task))) continue;
       const std::size_t own[] = {task};
       fetch(own, pairs, states);
       read(in, task, pairs, states);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/run/run_description.hpp"
+#include "zofo/train/device.hpp"
 
 namespace zofo::llm {
 
@@ -145,14 +147,15 @@ std::vector<std::vector<double>> score(AdapterSet<Device>& set, std::span<const 
 /// Answers lines {"prompt": TEXT, "options": [TEXT, …], "adapter": NAME} (the last may be left out);
 /// `write(line)` gets each answer as a JSON object, `flush()` is called after every group. Throws Error
 /// naming a line that is no such object, once the lines before are answered.
-template <class Device, class Write, class Flush>
-void score_lines(AdapterSet<Device>& set, parse::LineSource& lines, Write&& write, Flush&& flush) {
+template <class Device>
+void score_lines(AdapterSet<Device>& set, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
   std::vector<Request> waiting;
   std::size_t tokens = 0;
   const auto take = [&](const std::string& line, std::size_t number) {
     waiting.push_back(parse_request(set.model, line, lines.name(), number, set.selected));
     tokens += packed_tokens(waiting.back().row);
-    return tokens >= Device::Backend::tokens_that_fill;
+    return tokens >= Device::Backend::max_batch_tokens;
   };
   const auto answer = [&] {
     for (const std::string& each : answer_requests(*set.transformer, set.theta, set.selected, waiting))
@@ -163,5 +166,24 @@ void score_lines(AdapterSet<Device>& set, parse::LineSource& lines, Write&& writ
   };
   parse::answer_lines(lines, take, answer);
 }
+
+/// The same over the model and the adapters that AdapterSet takes.
+template <class Device>
+void score_lines(Device& device, Model model, const std::filesystem::path& run,
+                 std::span<const NamedFolder> adapters, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
+  AdapterSet<Device> set(device, std::move(model), run, adapters);
+  score_lines(set, lines, write, flush);
+}
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)                                                              \
+  PREFIX template void score_lines(DEVICE&, Model, const std::filesystem::path&,                          \
+                                   std::span<const NamedFolder>, parse::LineSource&,                      \
+                                   const std::function<void(const std::string&)>&,                        \
+                                   const std::function<void()>&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_SCORE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

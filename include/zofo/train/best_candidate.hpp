@@ -39,15 +39,15 @@ class BestCandidate {
 
   void save(checkpoint::RunState& state) const {
     if (!on()) return;
-    state.numbers["stopping"] = {{"worse", counts_.evaluations_since_best()}, {"latest", latest_}};
+    state.json()["stopping"] = {{"worse", counts_.evaluations_since_best()}, {"latest", latest_}};
     if (!best_) return;
-    state.numbers["best"] = {{"loss", best_->loss},
-                             {"accuracy", best_->accuracy},
-                             {"steps", best_->steps},
-                             {"selected", to_text(best_->selected)},
-                             {"upper", best_->upper_loss},
-                             {"lower", best_->lower_loss},
-                             {"adapters", best_->adapters.size()}};
+    state.json()["best"] = {{"loss", best_->loss},
+                            {"accuracy", best_->accuracy},
+                            {"steps", best_->steps},
+                            {"selected", to_text(best_->selected)},
+                            {"upper", best_->upper_loss},
+                            {"lower", best_->lower_loss},
+                            {"adapters", best_->adapters.size()}};
     for (std::size_t i = 0; i < best_->adapters.size(); ++i) state.vectors[name(i)] = best_->adapters[i];
   }
   /// Throws Error naming what is missing.
@@ -56,7 +56,7 @@ class BestCandidate {
     const auto counts = state.fields("stopping");
     const std::uint32_t since_best = counts.integer("worse");
     latest_ = counts.integer("latest");
-    if (state.numbers.contains("best")) load_best(state);
+    if (state.json().contains("best")) load_best(state);
     const auto restore = [&](double& best, std::uint32_t& best_step, std::uint32_t& worse) {
       if (best_) best = best_->loss, best_step = best_->steps;
       worse = since_best;

@@ -21,9 +21,9 @@ class Budget {
   /// Whether one more step of that cost ends within the bounds: no method gets more than it was given.
   [[nodiscard]] bool allows(const Counters& counters, const Cost& next) const {
     const double rows = static_cast<double>(counters.rows + next.rows);
-    return (options_.steps == 0 || counters.steps < options_.steps) &&
-           (options_.seconds == 0.0 || counters.seconds + next.seconds <= options_.seconds) &&
-           (options_.passes == 0.0 || rows <= options_.passes * options_.batch);
+    return (options_.max_steps == 0 || counters.steps < options_.max_steps) &&
+           (options_.max_seconds == 0.0 || counters.seconds + next.seconds <= options_.max_seconds) &&
+           (options_.max_forward_passes == 0.0 || rows <= options_.max_forward_passes * options_.batch_size);
   }
   /// Seconds left, estimated.
   [[nodiscard]] double left(const Counters& counters) const {
@@ -40,9 +40,12 @@ class Budget {
 
  private:
   [[nodiscard]] double share_done(const Counters& counters) const {
-    const double of_time = options_.seconds > 0.0 ? counters.seconds / options_.seconds : 0.0;
-    const double of_steps = options_.steps > 0 ? static_cast<double>(counters.steps) / options_.steps : 0.0;
-    const double of_passes = options_.passes > 0.0 ? counters.passes(options_.batch) / options_.passes : 0.0;
+    const double of_time = options_.max_seconds > 0.0 ? counters.seconds / options_.max_seconds : 0.0;
+    const double of_steps =
+        options_.max_steps > 0 ? static_cast<double>(counters.steps) / options_.max_steps : 0.0;
+    const double of_passes = options_.max_forward_passes > 0.0
+                                 ? counters.passes(options_.batch_size) / options_.max_forward_passes
+                                 : 0.0;
     return std::min(1.0, std::max({of_time, of_steps, of_passes}));
   }
   [[nodiscard]] std::uint32_t point_at(const Counters& counters) const {
@@ -55,7 +58,9 @@ class Budget {
 
 /// True if the bounds let a saved run take another step.
 inline bool can_continue(const RunOptions& given, const checkpoint::RunState& saved) {
-  if (given.patience > 0 && saved.fields("stopping").integer("worse") >= given.patience) return false;
+  if (given.early_stopping_patience > 0 &&
+      saved.fields("stopping").integer("worse") >= given.early_stopping_patience)
+    return false;
   Timer timer;
   timer.load(saved);
   return Budget(given).allows(timer.counters(), timer.next());

@@ -23,12 +23,12 @@ struct CpuDevice {
   static Eigen::VectorXf vector(Eigen::VectorXf x) { return x; }
   static Eigen::VectorXf host(const Eigen::VectorXf& x) { return x; }
   /// Told how large a run's passes get, before the first. Throws Error where they cannot fit.
-  static void expect(const model::Config& /*config*/, const peft::Adapter& /*adapter*/,
-                     const ExampleBounds& /*row*/, const PassExamples& /*rows*/, bool /*recompute*/) {}
+  static void reserve(const model::Config& /*config*/, const peft::Adapter& /*adapter*/,
+                      const ExampleBounds& /*row*/, const PassExamples& /*rows*/, bool /*recompute*/) {}
   /// Told of the cache that texts are written with and of the tokens of the longest pass that reads prompts.
   /// Throws Error where they cannot fit.
-  static void expect_texts(const model::Config& /*config*/, const peft::Adapters& /*adapters*/,
-                           model::CacheExtent /*cache*/, std::size_t /*prompt_tokens*/) {}
+  static void reserve_generation(const model::Config& /*config*/, const peft::Adapters& /*adapters*/,
+                                 model::CacheCapacity /*cache*/, std::size_t /*prompt_tokens*/) {}
   /// The most memory that the run has held on the device, in MiB.
   static double peak_mib() { return llm::peak_mib(); }
 };

@@ -45,7 +45,7 @@ void expect_rows(RunModel<Device>& of, const TaskExampleList& task) {
   extent.cover(task.rows);
   PassExamples passes;
   passes.texts = written_extent<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
-  of.device.expect(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
+  of.device.reserve(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
 }
 
 }  // namespace detail
@@ -78,5 +78,14 @@ template <class Device>
 Scores evaluate(RunModel<Device>& of, const data::TaskData& task, const EvaluateOptions& options = {}) {
   return evaluate(of, std::span(&task, 1), options).front();
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)                                                     \
+  PREFIX template std::vector<Scores> evaluate(RunModel<DEVICE>&, std::span<const data::TaskData>,  \
+                                               const EvaluateOptions&);                             \
+  PREFIX template Scores evaluate(RunModel<DEVICE>&, const data::TaskData&, const EvaluateOptions&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_EVALUATE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -32,20 +32,20 @@ namespace zofo::llm {
 
 /// How an adapter is fitted to a few examples. The rate falls from `rate` to 0 in a straight line.
 struct AdaptOptions {
-  std::uint32_t steps = 40;
-  double rate = 1e-3;
+  std::uint32_t max_steps = 40;
+  double learning_rate = 1e-3;
   double weight_decay = 0.0;
-  std::uint32_t batch = 8;
-  std::uint32_t draws = 1;
+  std::uint32_t batch_size = 8;
+  std::uint32_t num_seeds = 1;
   std::uint64_t seed = 0;
 
   /// Throws Error naming the field out of range.
   void check() const {
-    require_count("steps", steps, 1, 1'000'000);
-    require_in("rate", rate, 0.0, 10.0);
+    require_count("max_steps", max_steps, 1, 1'000'000);
+    require_in("learning_rate", learning_rate, 0.0, 10.0);
     require_in("weight_decay", weight_decay, 0.0, 1e6);
-    require_count("batch", batch, 1, 65536);
-    require_count("draws", draws, 1, 4096);
+    require_count("batch_size", batch_size, 1, 65536);
+    require_count("num_seeds", num_seeds, 1, 4096);
     require_count("seed", seed, 0, 0xFFFFFFFF);
   }
 };
@@ -64,7 +64,7 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   if (count.each && data.task.kind == data::Kind::choice) {
     std::vector<int> labels;
     for (const data::Example& each : data.train) labels.push_back(each.label);
-    return data::balanced_shots(labels, data.task.options, count.number, seed);
+    return data::sample_shots(labels, data.task.choices, count.number, seed);
   }
   require(count.number >= 1 && count.number <= data.train.size(),
           "task {}: {} = {}: must be in [1, {}], the number of training rows", data.task.name,
@@ -73,6 +73,15 @@ inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count 
   chosen.resize(count.number);
   return chosen;
 }
+
+/// What came of one random subset of a task's examples.
+struct FewShotResult {
+  std::uint64_t seed = 0;
+  std::size_t examples = 0;
+  double training_loss = 0.0;  ///< before the last step
+  Scores scores;               ///< on the held-out examples
+  Eigen::VectorXf adapter;     ///< empty for in-context learning
+};
 
 /// Fits adapters to draws of a task's examples and scores them on its held-out rows, over one fixed backbone.
 /// Borrowed: all arguments must outlive it.
@@ -83,15 +92,6 @@ class Adaptation {
   using Vector = typename Backend::Vector;
   using Transformer = model::BasicTransformer<Backend>;
 
-  /// One draw.
-  struct Sampler {
-    std::uint64_t seed = 0;
-    std::size_t examples = 0;
-    double training_loss = 0.0;  ///< before the last step
-    Scores scores;               ///< on the held-out rows
-    Eigen::VectorXf adapter;
-  };
-
   Adaptation(Device& device, const Model& model, Transformer& transformer,
              const typename Backend::Theta& theta, const data::TaskData& data, std::size_t held_out_examples)
       : device_(device),
@@ -100,16 +100,16 @@ class Adaptation {
         theta_(theta),
         data_(data),
         training_(encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0,
-                              data.task.name + "/train.jsonl")),
-        held_out_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation, held_out_examples,
-                              data.task.name + "/validation.jsonl")) {}
+                                  data.task.name + "/train.jsonl")),
+        held_out_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation,
+                                  held_out_examples, data.task.name + "/validation.jsonl")) {}
 
   /// Adapters from `start`, or from a start of their own seed where it is empty; draw d has the seed
   /// options.seed + d.
-  std::vector<Sampler> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
+  std::vector<FewShotResult> fit(const peft::Adapter& layout, const Eigen::VectorXf& start, Count count,
                         const AdaptOptions& options) {
     options.check();
-    std::vector<Sampler> draws = make_draws(options);
+    std::vector<FewShotResult> draws = make_results(options);
     std::vector<TaskExamples> examples(draws.size());
     std::vector<AdapterPair<Vector>> pairs;
     for (std::size_t d = 0; d < draws.size(); ++d) {
@@ -129,16 +129,16 @@ class Adaptation {
   }
 
   /// In-context learning: a draw's examples before every prompt, as many of them as fit; nothing is trained.
-  std::vector<Sampler> in_context(Count count, const AdaptOptions& options) {
-    std::vector<Sampler> draws = make_draws(options);
-    for (Sampler& draw : draws) {
+  std::vector<FewShotResult> in_context(Count count, const AdaptOptions& options) {
+    std::vector<FewShotResult> draws = make_results(options);
+    for (FewShotResult& draw : draws) {
       std::vector<std::string> shown;
       for (const std::size_t i : draw_examples(data_, count, draw.seed))
-        shown.push_back(data::solved(data_.task, data_.train[i]));
+        shown.push_back(data::demonstration_text(data_.task, data_.train[i]));
       draw.examples = shown.size();
       const std::vector<EncodedExample> rows =
           encode_examples(ExampleEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
-                      held_out_.size(), data_.task.name + "/validation.jsonl");
+                          held_out_.size(), data_.task.name + "/validation.jsonl");
       draw.scores = evaluate<Backend>(transformer_, theta_, nullptr, rows);
     }
     return draws;
@@ -165,25 +165,25 @@ class Adaptation {
     }
   };
 
-  static std::vector<Sampler> make_draws(const AdaptOptions& options) {
-    std::vector<Sampler> draws(options.draws);
+  static std::vector<FewShotResult> make_results(const AdaptOptions& options) {
+    std::vector<FewShotResult> draws(options.num_seeds);
     for (std::size_t d = 0; d < draws.size(); ++d) draws[d].seed = options.seed + d;
     return draws;
   }
   // Adaptation is the inner updates of training, each draw a task, on a backbone that keeps its value.
   void train(const std::vector<TaskExamples>& examples, std::vector<AdapterPair<Vector>>& pairs,
-             const AdaptOptions& options, std::vector<Sampler>& draws) {
+             const AdaptOptions& options, std::vector<FewShotResult>& draws) {
     std::vector<typename Language::Task> tasks;
     for (std::size_t d = 0; d < draws.size(); ++d)
       tasks.push_back({.sets = {&examples[d]}, .seed = draws[d].seed});
-    Observed problem{Language(transformer_, std::move(tasks), {options.batch}),
+    Observed problem{Language(transformer_, std::move(tasks), {options.batch_size}),
                      std::vector<double>(draws.size())};
     BilevelOptions loop;
     loop.outer_steps = 1;
-    loop.inner_steps = options.steps;
+    loop.inner_steps = options.max_steps;
     loop.seed = options.seed;
     loop = loop.adapter_only();
-    const inner::Adam adam{.rate = Schedule::linear(options.rate, 0.0, options.steps),
+    const inner::Adam adam{.rate = Schedule::linear(options.learning_rate, 0.0, options.max_steps),
                            .weight_decay = options.weight_decay};
     InnerRound<Observed, inner::Adam> round(adam, adam);
     round.check();

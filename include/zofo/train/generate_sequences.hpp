@@ -27,27 +27,27 @@ struct GenerateOptions {
   /// Throws Error naming the field out of range.
   void check() const {
     constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
-    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-tokens {}: must be in [1, {}]",
+    require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-new-tokens {}: must be between 1 and {}",
             end.max_tokens, most);
     greedy.check();
   }
 };
 
 /// Throws Error headed by `place` for a prompt that is empty or no valid UTF-8.
-inline void check_prompt(const std::string& text, std::string_view place) {
-  require(!text.empty(), "{}: must not be empty", place);
-  tokenize::utf8::require_valid(text, place);
+inline void check_prompt(const std::string& text, std::string_view location) {
+  require(!text.empty(), "{}: must not be empty", location);
+  tokenize::utf8::require_valid(text, location);
 }
 
 /// A prompt as ids, with space for a token after it. Throws Error headed by `place` where there is none.
 template <class Device>
-Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view place) {
-  check_prompt(text, place);
+Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location) {
+  check_prompt(text, location);
   Tokens ids = encode_prompt(of.model, text);
-  require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", place);
+  require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
   const std::size_t context = of.model.parameters.config().context;
   const std::size_t taken = of.taken();
-  require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", place,
+  require(ids.size() + taken <= context, "{}: prompt of {} tokens: the model's context is {}{}", location,
           ids.size(), context, taken > 0 ? fmt::format(", of which the run's adapter takes {}", taken) : "");
   return ids;
 }
@@ -59,20 +59,20 @@ using WatchText = std::function<void(std::size_t, const Generation&)>;
 /// enough memory.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
-                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
   options.check();
   if (prompts.empty()) return {};
-  of.device.expect_texts(
+  of.device.reserve_generation(
       of.transformer->config(), of.transformer->adapters(),
       sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
       tokens_read_together<typename Device::Backend>(prompts));
   return greedy_decode(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
-                        options.greedy, told);
+                       options.greedy, told);
 }
 /// The same after texts. Throws Error naming the number of a prompt that does not fit the model.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::string> prompts,
-                              const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
   std::vector<Tokens> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     ids.push_back(prompt_tokens(of, prompts[i], fmt::format("prompt {}", i + 1)));
@@ -106,19 +106,19 @@ inline std::size_t settled_bytes(const Generation& generation, const EndOfText& 
 
 /// Answers lines {"prompt": TEXT} with texts as JSON objects; `write(line)` gets each, `flush()` is called
 /// after every group. Throws Error naming a line that is no such object, once the lines before are answered.
-template <class Device, class Write, class Flush>
+template <class Device>
 void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
-                    Write&& write, Flush&& flush) {
+                    const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
   // Several times what shares a pass, so that a long text holds up no others.
   const std::size_t sequences = options.greedy.sequences;
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
   std::vector<Tokens> waiting;
   const auto take = [&](const std::string& line, std::size_t number) {
-    const data::Row row = data::parse_row(line, lines.name(), number);
+    const data::JsonLine row = data::parse_json_line(line, lines.name(), number);
     const nlohmann::json& prompt = row.at("prompt");
-    require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.place(),
+    require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.location(),
             prompt.type_name());
-    waiting.push_back(prompt_tokens(of, prompt.get_ref<const std::string&>(), row.place()));
+    waiting.push_back(prompt_tokens(of, prompt.get_ref<const std::string&>(), row.location()));
     return waiting.size() >= most;
   };
   const auto answer = [&] {
@@ -129,5 +129,19 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
   };
   parse::answer_lines(lines, take, answer);
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view);      \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \
+                                                   const GenerateOptions&, const WatchText&);               \
+  PREFIX template void generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&,        \
+                                      const std::function<void(const std::string&)>&,                       \
+                                      const std::function<void()>&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_GENERATE_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

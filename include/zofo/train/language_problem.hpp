@@ -30,10 +30,10 @@ namespace zofo::llm {
 
 /// How mini-batches are made.
 struct BatchOptions {
-  std::size_t batch = 8;     ///< examples of a mini-batch of one task
-  std::uint32_t pieces = 1;  ///< passes that a mini-batch is computed in, each of `batch` examples; values
-                             ///< and gradients are their means (gradient accumulation)
-  bool use_adapter = true;   ///< false: the backbone without adapters
+  std::size_t batch_size = 8;  ///< examples of a mini-batch of one task
+  std::uint32_t pieces = 1;    ///< passes that a mini-batch is computed in, each of `batch_size` examples;
+                             ///< values and gradients are their means (gradient accumulation)
+  bool use_adapter = true;  ///< false: the backbone without adapters
 };
 
 /// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's
@@ -62,8 +62,8 @@ class BasicLanguageProblem {
   /// answer choices, weights, a batch of 0 or of no pieces.
   BasicLanguageProblem(Transformer& transformer, std::vector<Task> tasks, BatchOptions options)
       : transformer_(&transformer), tasks_(std::move(tasks)), options_(options) {
-    require(options_.batch >= 1, "batch = {}: must be at least 1", options_.batch);
-    require(options_.pieces >= 1, "accumulate = 0: must be at least 1");
+    require(options_.batch_size >= 1, "batch_size = {}: must be at least 1", options_.batch_size);
+    require(options_.pieces >= 1, "gradient_accumulation_steps = 0: must be at least 1");
     require(!tasks_.empty(), "tasks: 0: must be at least 1");
     std::uint32_t sets = 0;
     for (const Task& task : tasks_) {
@@ -147,7 +147,7 @@ class BasicLanguageProblem {
     for (auto seen = sampled_.rbegin(); seen != sampled_.rend(); ++seen)
       if (seen->from == &from && seen->key == key) return seen->examples;
     Sampled& made = sampled_.emplace_back(Sampled{&from, key, {}});
-    for (const std::size_t i : sample_batch(key, from.size(), std::min(options_.batch, from.size())))
+    for (const std::size_t i : sample_batch(key, from.size(), std::min(options_.batch_size, from.size())))
       made.examples.push_back(&from[i]);
     return made.examples;
   }

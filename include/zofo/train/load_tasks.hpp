@@ -32,7 +32,7 @@ inline void require_choices(const data::Task& task) {
 /// training rows by the seed. Throws Error where the options do not fit the task.
 inline data::TaskData prepared(data::TaskData data, const RunOptions& o) {
   if (o.command == Command::meta_train) require_choices(data.task);
-  limit_prompts(data.task, o.max_tokens);
+  limit_prompts(data.task, o.max_prompt_tokens);
   data::take_demonstrations(data, o.demonstrations, o.seed);
   data::take_shots(data, o.shots, o.seed);
   return data;

@@ -88,10 +88,11 @@ std::size_t most_rows(const std::vector<RunTask>& tasks, std::size_t count, Rows
 /// with its gradient, and with that of a piece where batches have several; a pass's.
 inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
   std::size_t sampled = o.tasks_per_step == 0 ? tasks : o.tasks_per_step;
-  std::size_t held = o.in_memory == 0 ? tasks : std::max<std::size_t>(o.in_memory, sampled);
+  std::size_t held =
+      o.max_resident_adapters == 0 ? tasks : std::max<std::size_t>(o.max_resident_adapters, sampled);
   if (o.tied()) held = sampled = 1;
   constexpr std::size_t kept = 2 * (1 + 2);
-  const std::size_t of_a_step = kept + 2 * (o.accumulate > 1 ? 2 : 1);
+  const std::size_t of_a_step = kept + 2 * (o.gradient_accumulation_steps > 1 ? 2 : 1);
   return std::min(held, tasks) * kept + sampled * of_a_step + 3;
 }
 
@@ -102,7 +103,7 @@ inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
 /// adapter that zeroth-order updates train has passes no larger than those of scoring.
 inline PassExamples pass_rows(const RunOptions& o, const std::vector<RunTask>& tasks, const ExampleBounds& row,
                           std::size_t fill) {
-  const std::size_t batch = o.batch;
+  const std::size_t batch = o.batch_size;
   const auto upper = [&](const RunTask& task) { return std::min(batch, task.examples.upper.size()); };
   const auto lower = [&](const RunTask& task) { return std::min(batch, task.examples.lower.size()); };
   const auto penalised = [&](const RunTask& task) { return upper(task) + lower(task); };
@@ -117,7 +118,7 @@ inline PassExamples pass_rows(const RunOptions& o, const std::vector<RunTask>& t
       return (unseen > 0 ? std::min(batch, unseen) : upper(task)) + (penalty ? 2 * lower(task) : 0);
     });
     if (o.direction == DirectionKind::low_rank) {
-      rows.probes = o.one_sided ? o.queries + 1 : 2 * std::size_t{o.queries};
+      rows.probes = o.forward_difference ? o.num_directions + 1 : 2 * std::size_t{o.num_directions};
       rows.low_rank = o.direction_rank;
     }
   }

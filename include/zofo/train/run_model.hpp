@@ -10,6 +10,7 @@
 #include "zofo/model/transformer.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/run/restore.hpp"
+#include "zofo/train/device.hpp"
 
 namespace zofo::llm {
 
@@ -21,17 +22,7 @@ struct RunModel {
 
   /// `run`: the folder of a fine-tuning that began with this model; empty: the model itself. Throws Error
   /// where the folder is not one, or does not fit the model.
-  explicit RunModel(Device& on, Model loaded, const std::filesystem::path& run = {})
-      : device(on), model(std::move(loaded)), theta(device.place(model.parameters)) {
-    SelectedModel selected;
-    if (!run.empty()) selected = restore(run, theta);
-    peft::Adapter layout = peft::Lora(model.parameters.config(), {});
-    if (selected.adapter) {
-      adapter.emplace(device.vector(std::move(selected.adapter->values)));
-      layout = std::move(selected.adapter->layout);
-    }
-    transformer.emplace(device.backend(), model.parameters.config(), std::move(layout));
-  }
+  explicit RunModel(Device& on, Model loaded, const std::filesystem::path& run = {});
   RunModel(const RunModel&) = delete;
   RunModel& operator=(const RunModel&) = delete;
 
@@ -51,8 +42,24 @@ struct RunModel {
 };
 
 template <class Device>
+RunModel<Device>::RunModel(Device& on, Model loaded, const std::filesystem::path& run)
+    : device(on), model(std::move(loaded)), theta(device.place(model.parameters)) {
+  SelectedModel selected;
+  if (!run.empty()) selected = restore(run, theta);
+  peft::Adapter layout = peft::Lora(model.parameters.config(), {});
+  if (selected.adapter) {
+    adapter.emplace(device.vector(std::move(selected.adapter->values)));
+    layout = std::move(selected.adapter->layout);
+  }
+  transformer.emplace(device.backend(), model.parameters.config(), std::move(layout));
+}
+
+template <class Device>
 RunModel(Device&, Model) -> RunModel<Device>;
 template <class Device>
 RunModel(Device&, Model, const std::filesystem::path&) -> RunModel<Device>;
+
+// zofo::llm holds the instance of the CPU.
+extern template RunModel<CpuDevice>::RunModel(CpuDevice&, Model, const std::filesystem::path&);
 
 }  // namespace zofo::llm

@@ -47,7 +47,7 @@ struct RunOutputs {
   void write_description(std::optional<std::uint32_t> steps) const {
     std::vector<RunDescription::Task> list;
     for (const RunTask& task : tasks)
-      list.push_back({task.name(), task.task().options, task.training_examples()});
+      list.push_back({task.name(), task.task().choices, task.training_examples()});
     RunDescription described = llm::describe(options, model_hash, std::move(list));
     described.steps = steps;
     folder.write(RunDescription::file, to_json(described).dump(2) + "\n");

@@ -45,11 +45,11 @@ inline RunTask encode_task(const Model& model, data::TaskData data, const RunOpt
     return encode_examples(ExampleEncoder(model, owned->task, purpose, owned->demonstrations, taken), from, limit,
                        place + file);
   };
-  Split split =
-      split_rows(o, owned->task.name, rows(Purpose::training, owned->train, o.train_rows, "train.jsonl"));
+  Split split = split_rows(o, owned->task.name,
+                           rows(Purpose::training, owned->train, o.max_train_samples, "train.jsonl"));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);
-  task.held_out = rows(Purpose::scoring, owned->validation, o.validation_rows, "validation.jsonl");
+  task.held_out = rows(Purpose::scoring, owned->validation, o.max_eval_samples, "validation.jsonl");
   return task;
 }
 

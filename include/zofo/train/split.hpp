@@ -41,7 +41,7 @@ inline Split split_rows(const RunOptions& o, std::string_view task, std::vector<
           aside ? " and to select the model" : "");
   const std::size_t third = n / 3, selection = aside ? (third + 3) / 4 : 0;
   const std::size_t upper = both ? third : trains == Trains::adapter ? selection : n;
-  const std::size_t unseen = both && o.theta_rows == ThetaRows::unseen ? upper + third : upper;
+  const std::size_t unseen = both && o.backbone_examples == ThetaRows::unseen ? upper + third : upper;
   Split split;
   std::size_t place = 0;
   for (const std::size_t i : shuffled(o.seed, aside ? with_selection : without_selection, 0, n)) {

@@ -34,10 +34,10 @@ class TaskAdapters {
   template <class Solver>
   void prepare(Solver& solver) {
     const std::uint32_t step = solver.state().step;
-    if (options_.adapters == AdapterMode::reset && step > 0 && step % options_.reset_every == 0)
+    if (options_.adapters == AdapterMode::reset && step > 0 && step % options_.reset_interval == 0)
       store_.reset(pairs_, solver.state().tasks);
     std::vector<std::size_t> wanted = solver.upcoming();
-    if (options_.reduction != ReductionKind::none) {
+    if (options_.variance_reduction != ReductionKind::none) {
       wanted.resize(pairs_.size());
       std::iota(wanted.begin(), wanted.end(), std::size_t{0});
     }

@@ -27,16 +27,16 @@ class Timer {
   [[nodiscard]] const Cost& next() const { return next_; }
 
   void save(checkpoint::RunState& state) const {
-    state.numbers["steps"] = counters_.steps;
-    state.numbers["seconds"] = counters_.seconds;
-    state.numbers["rows"] = counters_.rows;
-    state.numbers["tokens"] = counters_.tokens;
-    state.numbers["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
+    state.json()["steps"] = counters_.steps;
+    state.json()["seconds"] = counters_.seconds;
+    state.json()["rows"] = counters_.rows;
+    state.json()["tokens"] = counters_.tokens;
+    state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
   }
   /// Continues from what an earlier part of the run took. Throws Error naming a number that is missing.
   void load(const checkpoint::RunState& state) {
     counters_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
-              state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
+                 state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
     const auto next = state.fields("next_step");
     next_ = {next.number("seconds"), next.integer("rows")};
   }

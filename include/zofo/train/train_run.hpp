@@ -44,7 +44,7 @@ inline ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const 
   ResumeInfo resume_info{to_json(settings.paths), settings.paths.model, settings.saved, {}};
   if (!settings.paths.model.empty())
     resume_info.theta_0 = [file = settings.paths.model] { return load_model(file).parameters; };
-  else if (o.patience > 0 && o.updates_backbone())
+  else if (o.early_stopping_patience > 0 && o.updates_backbone())
     resume_info.theta_0 = [kept = std::make_shared<const model::Parameters>(model.parameters.clone())] {
       return kept->clone();
     };
@@ -139,5 +139,18 @@ std::string memory_plan(Device& device, Model& model, std::vector<data::TaskData
                                    fail("--memory-plan: only a GPU's memory is planned (--device cuda)");
                                });
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_TRAIN_RUN_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template RunResult train_run(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,       \
+                                      const RunSettings&);                                                   \
+  PREFIX template RunResult finetune(DEVICE&, Model&, data::TaskData, RunOptions, const RunSettings&);       \
+  PREFIX template RunResult meta_train(DEVICE&, Model&, std::vector<data::TaskData>, RunOptions,             \
+                                       const RunSettings&);                                                  \
+  PREFIX template std::string memory_plan(DEVICE&, Model&, std::vector<data::TaskData>, const RunOptions&,   \
+                                          const RunSettings&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_TRAIN_RUN_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

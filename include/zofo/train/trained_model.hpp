@@ -44,10 +44,11 @@ class TrainedModel {
         tasks_(tasks),
         layout_(make_adapter(theta.config(), options)),
         theta_(place(theta)),
-        transformer_(device.backend(), theta.config(), layout_, options.recompute),
+        transformer_(device.backend(), theta.config(), layout_, options.gradient_checkpointing),
         estimated_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
         adapters_(device, options,
-                  {std::move(folder), options.in_memory, options.tied() ? 1 : tasks.size(), estimated_}) {}
+                  {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
+                   estimated_}) {}
 
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
   [[nodiscard]] Theta& theta() { return theta_; }
@@ -164,16 +165,16 @@ class TrainedModel {
   }
   Theta& place(model::Parameters& theta) {
     const ExampleBounds extent = extent_of(tasks_, layout_);
-    PassExamples passes = pass_rows(options_, tasks_, extent, Backend::tokens_that_fill);
+    PassExamples passes = pass_rows(options_, tasks_, extent, Backend::max_batch_tokens);
     for (const RunTask& task : tasks_) {
       const SequenceBounds own =
           written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
-      model::CacheExtent& cache = passes.texts.cache;
+      model::CacheCapacity& cache = passes.texts.cache;
       cache = {std::max(cache.sequences, own.cache.sequences),
                std::max(cache.positions, own.cache.positions)};
       passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
     }
-    device_.expect(theta.config(), layout_, extent, passes, options_.recompute);
+    device_.reserve(theta.config(), layout_, extent, passes, options_.gradient_checkpointing);
     return device_.place(theta);
   }
 

@@ -63,7 +63,9 @@ BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>&
   } else {
     for (const RunTask& task : tasks) list.push_back({{&task.examples}});
   }
-  return {transformer, std::move(list), {o.batch, o.accumulate, o.trains() != Trains::backbone}};
+  return {transformer,
+          std::move(list),
+          {o.batch_size, o.gradient_accumulation_steps, o.trains() != Trains::backbone}};
 }
 
 /// Runs one method on a device (train/device.hpp) and writes its run folder.
@@ -88,14 +90,14 @@ class Training {
         log_(inputs.folder, options_),
         budget_(options_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
-        stopping_(options_.patience) {
+        stopping_(options_.early_stopping_patience) {
     // A saved state that turns out not to fit leaves the folder as it is.
     if (!resume_info_.saved || options_.trains() == Trains::nothing) describe();
   }
 
   /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
   RunResult run() {
-    if (resume_info_.saved && resume_info_.saved->numbers.contains("before"))
+    if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
     if (options_.scores_before() && before_.empty()) {
       before_ = model_.score_backbone(0);
@@ -127,8 +129,10 @@ class Training {
     outputs().describe();
   }
   [[nodiscard]] RunOutputs outputs() const {
-    return {inputs_.folder,  options_,           inputs_.tasks, inputs_.model.parameters.config(),
-            model_.layout(), resume_info_.base_model, model_hash_};
+    return {inputs_.folder,  options_,
+            inputs_.tasks,   inputs_.model.parameters.config(),
+            model_.layout(), resume_info_.base_model,
+            model_hash_};
   }
 
   // ---- training ----
@@ -157,7 +161,9 @@ class Training {
                          perturbation, make_reduction(options_), outer, lower, upper},
                      loop);
     UpdateDistance distance(perturbation, outer, theta);
-    const auto save = [&] { checkpointer_.save(timer_.counters().seconds, [&] { return state(solver, adapters); }); };
+    const auto save = [&] {
+      checkpointer_.save(timer_.counters().seconds, [&] { return state(solver, adapters); });
+    };
     if (resume_info_.saved) resume(solver, adapters, theta, distance);
     const bool continues = can_continue();
     if (continues) adapters.prepare(solver);
@@ -194,7 +200,7 @@ class Training {
     log_.step(report, counters, sampled);
     inputs_.progress.step(report, {counters.seconds, budget_.left(counters),
                                    static_cast<double>(counters.tokens) / std::max(counters.seconds, 1e-9)});
-    if (stopping_.on() && counters.steps % options_.evaluate_steps == 0) evaluate_candidate();
+    if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
     if (stopped_ || !can_continue()) return false;
     // Scores of the learning curve cost no training time.
@@ -207,7 +213,7 @@ class Training {
   }
 
   void curve_point() {
-    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_rows));
+    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_samples));
   }
   void evaluate_candidate() {
     Candidate now = model_.candidate(timer_.counters().steps, true);
@@ -221,12 +227,12 @@ class Training {
   template <class RunSolver, class Adapters>
   checkpoint::RunState state(RunSolver& solver, Adapters& adapters) {
     checkpoint::RunState out;
-    out.numbers = {{"version", state_version},
-                   {"command", to_text(options_.command)},
-                   {"options", to_toml(options_)},
-                   {"place", resume_info_.place},
-                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
-    if (!before_.empty()) out.numbers["before"] = to_json(before_);
+    out.json() = {{"version", state_version},
+                  {"command", to_text(options_.command)},
+                  {"options", to_toml(options_)},
+                  {"place", resume_info_.place},
+                  {"identity", fingerprints(model_hash_, inputs_.tasks)}};
+    if (!before_.empty()) out.json()["before"] = to_json(before_);
     log_.save(out);
     timer_.save(out);
     stopping_.save(out);
@@ -294,7 +300,7 @@ class Training {
     for (const RunTask& task : inputs_.tasks) result.tasks.push_back(task.name());
     result.steps = counters.steps;
     result.seconds = counters.seconds;
-    result.passes = counters.passes(options_.batch);
+    result.passes = counters.passes(options_.batch_size);
     result.moved = moved_;
     result.selected = selected.selected;
     result.selected_steps = selected.steps;
@@ -312,8 +318,8 @@ class Training {
     const Counters& counters = timer_.counters();
     std::size_t rows = 0;
     for (const RunTask& task : inputs_.tasks) rows += task.held_out.size();
-    inputs_.progress.note(
-        fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps, counters.seconds, rows));
+    inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps,
+                                      counters.seconds, rows));
     std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
     if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
     log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, counters, scores);

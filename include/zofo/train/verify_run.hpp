@@ -22,6 +22,7 @@
 #include "zofo/run/restore.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/device.hpp"
 
 namespace zofo::llm {
 
@@ -108,5 +109,13 @@ Replayed verify_run(Device& device, Model& model, const std::filesystem::path& r
   done.verified = !hash.empty();
   return done;
 }
+
+/// The instances of this header for one device; PREFIX is extern or nothing.
+#define ZOFO_VERIFY_INSTANCES(PREFIX, DEVICE)                                                              \
+  PREFIX template Replayed verify_run(DEVICE&, Model&, const std::filesystem::path&, const RunOptions&,    \
+                                      const ReplayRequest&);
+
+// zofo::llm holds those of the CPU.
+ZOFO_VERIFY_INSTANCES(extern, CpuDevice)
 
 }  // namespace zofo::llm

@@ -12,8 +12,8 @@
 namespace zofo::variance {
 
 /// ĝ = ĝ_B(θ) − ĝ_B(θ̃) + ĝ_full(θ̃): both first terms use the same directions and the same mini-batch B, so
-/// the variance that B and the directions bring is ∝ ‖θ − θ̃‖² (docs/theory, E7). Every `period` steps the
-/// anchor θ̃ (with its adapters) moves to the present point and ĝ_full is made again from `batches`
+/// the variance that B and the directions bring is ∝ ‖θ − θ̃‖² (docs/results/theory, E7). Every `period` steps
+/// the anchor θ̃ (with its adapters) moves to the present point and ĝ_full is made again from `batches`
 /// mini-batches. Sources: Johnson & Zhang 2013; Liu et al. 2018 (ZO-SVRG).
 template <class E>
 struct Svrg {

@@ -4,8 +4,8 @@
 namespace zofo::tensor::cuda {
 
 #define ZOFO_INSTANTIATE_ADAPTERS(T)                                                                      \
-  template void put_prompts<T>(cudaStream_t, const Rows&, const PromptedSequences&, std::uint32_t,        \
-                               const float*, T*);                                                         \
+  template void write_prompts<T>(cudaStream_t, const Rows&, const PromptedSequences&, std::uint32_t,      \
+                                 const float*, T*);                                                       \
   template void prompt_gradients<T>(cudaStream_t, const PromptedSequences&, std::uint32_t, std::uint32_t, \
                                     const T*, float*);                                                    \
   template void drop<T>(cudaStream_t, std::size_t, std::uint32_t, const DropoutArgument&, const T*, bool, T*);

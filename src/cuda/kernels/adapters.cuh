@@ -52,8 +52,8 @@ __global__ void drop_kernel(std::uint32_t width, DropoutArgument mask, const T* 
   for (std::uint32_t column = 8 * threadIdx.x; column < width; column += 8 * blockDim.x) {
     const std::size_t first = std::size_t{blockIdx.x} * width + column;
     const auto block = static_cast<std::uint32_t>(first / 4);
-    const uint4 front = cuda::philox_block(key, mask.site, block);
-    const uint4 back = cuda::philox_block(key, mask.site, block + 1);
+    const uint4 front = cuda::philox_block(key, mask.mask_id, block);
+    const uint4 back = cuda::philox_block(key, mask.mask_id, block + 1);
     const std::uint32_t word[8] = {front.x, front.y, front.z, front.w, back.x, back.y, back.z, back.w};
     float value[8], sum[8];
     load_values(x + first, value);
@@ -69,8 +69,8 @@ __global__ void drop_kernel(std::uint32_t width, DropoutArgument mask, const T* 
 }  // namespace detail
 
 template <class T>
-void put_prompts(cudaStream_t stream, const Rows& rows, const PromptedSequences& at, std::uint32_t width,
-                 const float* prompts, T* h) {
+void write_prompts(cudaStream_t stream, const Rows& rows, const PromptedSequences& at, std::uint32_t width,
+                   const float* prompts, T* h) {
   if (rows.count() == 0 || at.length == 0 || at.sequences == 0) return;
   detail::put_prompts_kernel<T>
       <<<dim3(at.length, at.sequences, rows.probes), detail::threads_for(width / 8, 256), 0, stream>>>(

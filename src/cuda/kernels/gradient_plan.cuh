@@ -6,14 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda/kernels/low_rank_sites.cuh"
+#include "cuda/kernels/low_rank_projections.cuh"
 #include "zofo/tensor/cuda/kernels/low_rank.hpp"
 
 namespace zofo::tensor::cuda::detail {
 
 /// One factor's gradient: of A the sum of dt x, of B that of t dy. A partial sum holds it as [rank, columns].
 struct FactorSum {
-  std::uint32_t site = 0;
+  std::uint32_t projection = 0;
   bool of_b = false;
   std::uint32_t columns = 0;      ///< of x or of the site's share of dy
   std::uint32_t first_block = 0;  ///< of those that sum it
@@ -34,19 +34,19 @@ struct GradientPlan {
   static constexpr std::uint32_t ranks = 8;     ///< of a thread
   static constexpr std::uint32_t block_columns = threads * columns;
 
-  FactorSum sum[2 * LowRankSites::most];
+  FactorSum sum[2 * LowRankProjections::most];
   std::uint32_t count = 0;
   std::uint32_t blocks = 0;      ///< for one slice and one adapter
   std::size_t entries = 0;       ///< of a partial sum
   std::uint32_t slice_rows = 0;  ///< a multiple of the shape's
   std::uint32_t slices = 0;
 
-  GradientPlan(const Rows& rows, const LowRankSites& sites, std::uint32_t adapters,
+  GradientPlan(const Rows& rows, const LowRankProjections& projections, std::uint32_t adapters,
                const GradientShape& shape) {
-    for (std::uint32_t s = 0; s < sites.count; ++s) {
-      if (sites.site[s].by_probe) continue;
-      add(s, sites.site[s], false, shape);
-      add(s, sites.site[s], true, shape);
+    for (std::uint32_t s = 0; s < projections.count; ++s) {
+      if (projections.projection[s].by_probe) continue;
+      add(s, projections.projection[s], false, shape);
+      add(s, projections.projection[s], true, shape);
     }
     const std::size_t each = std::max<std::size_t>(std::size_t{blocks} * adapters, 1);
     const std::size_t most = std::max<std::size_t>(shape.blocks / each, 1);
@@ -63,11 +63,12 @@ struct GradientPlan {
   }
 
  private:
-  void add(std::uint32_t s, const LowRankSite& site, bool of_b, const GradientShape& shape) {
+  void add(std::uint32_t s, const LowRankProjection& projection, bool of_b, const GradientShape& shape) {
     FactorSum& f = sum[count++];
-    f = {s, of_b, of_b ? site.out : site.in, blocks, entries};
-    blocks += (f.columns + shape.columns - 1) / shape.columns * ((site.rank + shape.ranks - 1) / shape.ranks);
-    entries += std::size_t{f.columns} * site.rank;
+    f = {s, of_b, of_b ? projection.out : projection.in, blocks, entries};
+    blocks +=
+        (f.columns + shape.columns - 1) / shape.columns * ((projection.rank + shape.ranks - 1) / shape.ranks);
+    entries += std::size_t{f.columns} * projection.rank;
   }
 };
 
@@ -83,7 +84,7 @@ struct GradientSources {
 
 /// Where the sums go.
 struct GradientTargets {
-  LowRankGradient of_site[LowRankSites::most];
+  LowRankGradient of_projection[LowRankProjections::most];
 };
 
 }  // namespace zofo::tensor::cuda::detail

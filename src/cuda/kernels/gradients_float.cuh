@@ -10,8 +10,9 @@
 namespace zofo::tensor::cuda::detail {
 
 /// The plan of sums in fp32 on the general cores: about eight small blocks for each multiprocessor.
-inline GradientPlan float_plan(const Rows& rows, const LowRankSites& sites, std::uint32_t adapters) {
-  return {rows, sites, adapters, {GradientPlan::block_columns, GradientPlan::ranks, 32, 8 * 132}};
+inline GradientPlan float_plan(const Rows& rows, const LowRankProjections& projections,
+                               std::uint32_t adapters) {
+  return {rows, projections, adapters, {GradientPlan::block_columns, GradientPlan::ranks, 32, 8 * 132}};
 }
 
 /// The rows of an adapter among as many neighbouring rows as a block has threads, and their weights.
@@ -72,24 +73,24 @@ __device__ inline void add_outer(float4 values, const float4 (&weight)[GradientP
 /// Grid: the plan's blocks, slices of rows, adapters.
 template <class T>
 __global__ void __launch_bounds__(GradientPlan::threads)
-    slice_gradients_kernel(Rows rows, const __grid_constant__ LowRankSites sites,
+    slice_gradients_kernel(Rows rows, const __grid_constant__ LowRankProjections projections,
                            const __grid_constant__ GradientPlan plan, const std::int32_t* adapter,
                            GradientSources<T> from, float* workspace) {
   __shared__ AdapterRows chosen;
   std::uint32_t f = plan.count - 1;
   while (blockIdx.x < plan.sum[f].first_block) --f;
   const FactorSum& factor = plan.sum[f];
-  const LowRankSite& site = sites.site[factor.site];
+  const LowRankProjection& projection = projections.projection[factor.projection];
   const std::uint32_t across =
       (factor.columns + GradientPlan::block_columns - 1) / GradientPlan::block_columns;
   const std::uint32_t block = blockIdx.x - factor.first_block;
   const std::uint32_t rank_at = block / across * GradientPlan::ranks;
   const std::uint32_t column =
       block % across * GradientPlan::block_columns + threadIdx.x * GradientPlan::columns;
-  const std::uint32_t ranks = min(site.rank - rank_at, GradientPlan::ranks);
-  const float* const weights = (factor.of_b ? from.t : from.dt) + site.t_at + rank_at;
-  const std::uint32_t stride = factor.of_b ? from.dy_stride : site.in;
-  const T* const values = (factor.of_b ? from.dy + site.y_at : from.x) + column;
+  const std::uint32_t ranks = min(projection.rank - rank_at, GradientPlan::ranks);
+  const float* const weights = (factor.of_b ? from.t : from.dt) + projection.t_at + rank_at;
+  const std::uint32_t stride = factor.of_b ? from.dy_stride : projection.in;
+  const T* const values = (factor.of_b ? from.dy + projection.y_at : from.x) + column;
   const bool active = column < factor.columns;
 
   float sum[GradientPlan::ranks][GradientPlan::columns] = {};
@@ -97,7 +98,7 @@ __global__ void __launch_bounds__(GradientPlan::threads)
   const std::uint32_t end = min(begin + plan.slice_rows, rows.tokens * rows.probes);
   for (std::uint32_t first = begin; first < end; first += GradientPlan::threads) {
     const std::uint32_t total = chosen.collect(rows, adapter, static_cast<std::int32_t>(blockIdx.z), first,
-                                               end, weights, sites.t_width, ranks);
+                                               end, weights, projections.t_width, ranks);
     constexpr std::uint32_t together = 8;
     for (std::uint32_t j = 0; active && j < total; j += together) {
       float4 four[together] = {};
@@ -124,7 +125,8 @@ __global__ void __launch_bounds__(GradientPlan::threads)
 /// Grid: entries of a partial sum, four a thread; adapters. Adds the slices in order.
 template <int threads>
 __global__ void __launch_bounds__(threads)
-    add_slices_kernel(const __grid_constant__ LowRankSites sites, const __grid_constant__ GradientPlan plan,
+    add_slices_kernel(const __grid_constant__ LowRankProjections projections,
+                      const __grid_constant__ GradientPlan plan,
                       const __grid_constant__ GradientTargets targets, const float* workspace) {
   const std::size_t entry = 4 * (std::size_t{blockIdx.x} * threads + threadIdx.x);
   if (entry >= plan.entries) return;
@@ -142,8 +144,8 @@ __global__ void __launch_bounds__(threads)
   std::uint32_t f = plan.count - 1;
   while (entry < plan.sum[f].at) --f;
   const FactorSum& factor = plan.sum[f];
-  const LowRankSite& site = sites.site[factor.site];
-  const LowRankGradient& to = targets.of_site[factor.site];
+  const LowRankProjection& projection = projections.projection[factor.projection];
+  const LowRankGradient& to = targets.of_projection[factor.projection];
   const std::size_t inside = entry - factor.at;
   const std::size_t rank = inside / factor.columns, column = inside % factor.columns;
   if (!factor.of_b) {
@@ -153,12 +155,13 @@ __global__ void __launch_bounds__(threads)
     a[2] = total.z;
     a[3] = total.w;
   } else {
-    const float scale = site.scales != nullptr ? site.scale * site.scales[blockIdx.y] : site.scale;
-    float* const b = to.b + blockIdx.y * to.stride + column * site.rank + rank;
+    const float scale =
+        projection.scales != nullptr ? projection.scale * projection.scales[blockIdx.y] : projection.scale;
+    float* const b = to.b + blockIdx.y * to.stride + column * projection.rank + rank;
     b[0] = scale * total.x;
-    b[site.rank] = scale * total.y;
-    b[2 * std::size_t{site.rank}] = scale * total.z;
-    b[3 * std::size_t{site.rank}] = scale * total.w;
+    b[projection.rank] = scale * total.y;
+    b[2 * std::size_t{projection.rank}] = scale * total.z;
+    b[3 * std::size_t{projection.rank}] = scale * total.w;
   }
 }
 

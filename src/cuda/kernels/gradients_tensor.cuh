@@ -19,8 +19,9 @@ struct GradientTile {
 };
 
 /// Few and large slices: one, if it occupies a large GPU, saves adding them.
-inline GradientPlan tensor_plan(const Rows& rows, const LowRankSites& sites, std::uint32_t adapters) {
-  return {rows, sites, adapters, {GradientTile::columns, GradientTile::ranks, GradientTile::rows, 132}};
+inline GradientPlan tensor_plan(const Rows& rows, const LowRankProjections& projections,
+                                std::uint32_t adapters) {
+  return {rows, projections, adapters, {GradientTile::columns, GradientTile::ranks, GradientTile::rows, 132}};
 }
 
 /// The columns that a lane of the tensor-core kernel reads: eight of a wide matrix, and the weights of ranks
@@ -93,7 +94,7 @@ struct GradientRows {
 /// Grid: the plan's blocks, slices of rows, adapters. One slice goes straight to its target.
 template <class T>
 __global__ void __launch_bounds__(32 * GradientTile::warps)
-    tensor_gradients_kernel(Rows rows, const __grid_constant__ LowRankSites sites,
+    tensor_gradients_kernel(Rows rows, const __grid_constant__ LowRankProjections projections,
                             const __grid_constant__ GradientPlan plan,
                             const __grid_constant__ GradientTargets targets, const std::int32_t* adapter,
                             GradientSources<T> from, float* workspace) {
@@ -103,16 +104,16 @@ __global__ void __launch_bounds__(32 * GradientTile::warps)
   std::uint32_t f = plan.count - 1;
   while (blockIdx.x < plan.sum[f].first_block) --f;
   const FactorSum& factor = plan.sum[f];
-  const LowRankSite& site = sites.site[factor.site];
+  const LowRankProjection& projection = projections.projection[factor.projection];
   const std::uint32_t across = (factor.columns + Tile::columns - 1) / Tile::columns;
   const std::uint32_t block = blockIdx.x - factor.first_block;
   const std::uint32_t rank_at = block / across * Tile::ranks, column_at = block % across * Tile::columns;
-  const std::uint32_t ranks = min(site.rank - rank_at, Tile::ranks), column = column_at + 8 * g;
-  const GradientColumns columns{(factor.of_b ? from.dy + site.y_at : from.x) + column,
-                                factor.of_b ? from.dy_stride : site.in,
+  const std::uint32_t ranks = min(projection.rank - rank_at, Tile::ranks), column = column_at + 8 * g;
+  const GradientColumns columns{(factor.of_b ? from.dy + projection.y_at : from.x) + column,
+                                factor.of_b ? from.dy_stride : projection.in,
                                 column < factor.columns,
-                                (factor.of_b ? from.t : from.dt) + site.t_at + rank_at + g,
-                                sites.t_width,
+                                (factor.of_b ? from.t : from.dt) + projection.t_at + rank_at + g,
+                                projections.t_width,
                                 {g < ranks, g + 8 < ranks}};
 
   float sum[8][4] = {};  // of ranks g and g + 8 at columns 16q + c and 16q + 8 + c
@@ -128,8 +129,9 @@ __global__ void __launch_bounds__(32 * GradientTile::warps)
     for (std::uint32_t s = 0; s < Tile::sets; ++s) read[s].add_to(sum);
   }
 
-  const LowRankGradient& to = targets.of_site[factor.site];
-  const float scale = site.scales != nullptr ? site.scale * site.scales[blockIdx.z] : site.scale;
+  const LowRankGradient& to = targets.of_projection[factor.projection];
+  const float scale =
+      projection.scales != nullptr ? projection.scale * projection.scales[blockIdx.z] : projection.scale;
 #pragma unroll
   for (std::uint32_t half = 0; half < 2; ++half) {
     if (8 * half >= ranks) break;
@@ -155,7 +157,7 @@ __global__ void __launch_bounds__(32 * GradientTile::warps)
       workspace[(std::size_t{blockIdx.y} * gridDim.z + blockIdx.z) * plan.entries + factor.at +
                 rank * factor.columns + at] = total;
     else if (factor.of_b)
-      to.b[blockIdx.z * to.stride + at * site.rank + rank] = scale * total;
+      to.b[blockIdx.z * to.stride + at * projection.rank + rank] = scale * total;
     else
       to.a[blockIdx.z * to.stride + rank * factor.columns + at] = total;
   }

@@ -130,13 +130,13 @@ static __global__ void finish_kernel(const RunningSum* sums, std::uint32_t rows,
 }
 
 /// Σ of the d_log_p of a row's targets, in every thread; `any`: whether it has targets.
-struct RowSlope {
+struct RowGradient {
   double total;
   bool any;
 };
 template <int threads>
-__device__ inline RowSlope row_slope(const TargetArgument* targets, std::uint32_t end,
-                                     const double* d_log_p) {
+__device__ inline RowGradient row_gradient(const TargetArgument* targets, std::uint32_t end,
+                                           const double* d_log_p) {
   __shared__ double of_warp[threads / 32];
   double mine = 0.0;
   bool found = false;
@@ -148,10 +148,10 @@ __device__ inline RowSlope row_slope(const TargetArgument* targets, std::uint32_
 #pragma unroll
   for (int step = 16; step > 0; step /= 2) mine += __shfl_xor_sync(0xFFFFFFFFU, mine, step);
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = mine;
-  RowSlope slope{0.0, __syncthreads_or(found ? 1 : 0) != 0};
+  RowGradient gradient{0.0, __syncthreads_or(found ? 1 : 0) != 0};
 #pragma unroll
-  for (int w = 0; w < threads / 32; ++w) slope.total += of_warp[w];
-  return slope;
+  for (int w = 0; w < threads / 32; ++w) gradient.total += of_warp[w];
+  return gradient;
 }
 
 /// The part of d_logits that all columns have: −slope·softmax.
@@ -234,17 +234,17 @@ __device__ inline void write_targets(const TargetArgument* targets, std::uint32_
       const int leader = __ffs(static_cast<int>(left)) - 1;
       const std::int32_t token = __shfl_sync(0xFFFFFFFFU, mine.token, leader);
       const std::uint32_t first = base + static_cast<std::uint32_t>(leader);
-      double slope = 0.0;
+      double gradient = 0.0;
       bool earlier = false;
       for (std::uint32_t t = lane; t < count; t += 32)
         if (targets[t].row == blockIdx.y && targets[t].token == token) {
-          slope += d_log_p[t];
+          gradient += d_log_p[t];
           earlier |= t < first;
         }
       if (__any_sync(0xFFFFFFFFU, earlier)) continue;
 #pragma unroll
-      for (int step = 16; step > 0; step /= 2) slope += __shfl_xor_sync(0xFFFFFFFFU, slope, step);
-      if (lane == 0) store_scalar(static_cast<float>(slope + share(row[token])), to + token);
+      for (int step = 16; step > 0; step /= 2) gradient += __shfl_xor_sync(0xFFFFFFFFU, gradient, step);
+      if (lane == 0) store_scalar(static_cast<float>(gradient + share(row[token])), to + token);
     }
   }
 }
@@ -255,14 +255,14 @@ __global__ void __launch_bounds__(Block::threads)
     logit_gradient_kernel(LogitSlice all, const RunningSum* sums, Targets targets, const double* d_log_p,
                           bool eights, T* d_logits) {
   const std::uint32_t end_of_targets = min(*targets.used, targets.capacity);
-  const RowSlope slope = row_slope<Block::threads>(targets.data, end_of_targets, d_log_p);
+  const RowGradient gradient = row_gradient<Block::threads>(targets.data, end_of_targets, d_log_p);
   const RunningSum sum = sums[blockIdx.y];
-  const SoftmaxShare share{sum.high, static_cast<float>(-slope.total / static_cast<double>(sum.sum))};
+  const SoftmaxShare share{sum.high, static_cast<float>(-gradient.total / static_cast<double>(sum.sum))};
   const float* const row = all.logits + std::size_t{blockIdx.y} * all.stride;
   T* const to = d_logits + std::size_t{blockIdx.y} * all.stride;
   const std::uint32_t begin = blockIdx.x * Block::columns, end = min(begin + Block::columns, all.count);
-  write_shares<Block>(row, begin, end, eights, !slope.any, share, to);
-  if (!slope.any) return;
+  write_shares<Block>(row, begin, end, eights, !gradient.any, share, to);
+  if (!gradient.any) return;
   __syncthreads();
   write_targets(targets.data, end_of_targets, d_log_p, row, begin, end, share, to);
 }

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda/kernels/low_rank_sites.cuh"
+#include "cuda/kernels/low_rank_projections.cuh"
 #include "cuda/kernels/tensor_tile.cuh"
 #include "zofo/tensor/cuda/launch_check.hpp"
 #include "zofo/tensor/cuda/types.hpp"
@@ -96,20 +96,20 @@ __device__ inline std::uint64_t rows_of_key(const RowKey (&keys)[Tile::rows], st
 /// dimension once for each of them.
 template <class Tile>
 __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
-    tensor_dots_kernel(Rows rows, const __grid_constant__ LowRankSites sites,
-                       const __grid_constant__ SiteRuns runs, const std::int32_t* adapter, const bf16* x,
-                       std::uint32_t x_stride, float* t) {
+    tensor_dots_kernel(Rows rows, const __grid_constant__ LowRankProjections projections,
+                       const __grid_constant__ ProjectionRuns runs, const std::int32_t* adapter,
+                       const bf16* x, std::uint32_t x_stride, float* t) {
   __shared__ RowKey keys[Tile::rows];
   __shared__ float partial[Tile::warps][16 * Tile::columns];
   const std::uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   std::uint32_t r = runs.count - 1;
   while (blockIdx.x < runs.run[r].first_chunk) --r;
-  const SiteRun& run = runs.run[r];
+  const ProjectionRun& run = runs.run[r];
   const std::uint32_t column_at = (blockIdx.x - run.first_chunk) * Tile::columns;
   const std::uint32_t row_at = blockIdx.y * Tile::rows;
   const std::uint32_t rows_left = min(rows.tokens * rows.probes - row_at, Tile::rows);
-  const std::uint32_t width = sites.site[run.first].out;
-  x += std::size_t{row_at} * x_stride + sites.site[run.first].y_at;
+  const std::uint32_t width = projections.projection[run.first].out;
+  x += std::size_t{row_at} * x_stride + projections.projection[run.first].y_at;
 
   if (threadIdx.x < Tile::rows)
     keys[threadIdx.x] =
@@ -122,14 +122,14 @@ __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
     const std::uint64_t chosen = left & rows_of_key<Tile>(keys, lane, key);
     left &= ~chosen;
     float sum[Tile::row_tiles][Tile::column_tiles][4] = {};
-    if (has_product(sites, run, key)) {
+    if (has_product(projections, run, key)) {
       const float* factor[Tile::column_tiles];
       std::uint32_t b_row[Tile::column_tiles];
 #pragma unroll
       for (std::uint32_t n = 0; n < Tile::column_tiles; ++n) {
-        const SiteColumn column = site_column(sites, run, column_at + 8 * n + lane / 4);
-        factor[n] = factor_column(sites, column, key);
-        b_row[n] = factor[n] == nullptr ? 0 : sites.site[column.site].b_row;
+        const ProjectionColumn column = projection_column(projections, run, column_at + 8 * n + lane / 4);
+        factor[n] = factor_column(projections, column, key);
+        b_row[n] = factor[n] == nullptr ? 0 : projections.projection[column.projection].b_row;
       }
       warp_dots<Tile>({x, x_stride, width, rows_left}, warp, lane, factor, b_row, sum);
     }
@@ -144,13 +144,14 @@ __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
       __syncthreads();
       for (std::uint32_t i = threadIdx.x; i < 16 * Tile::columns; i += blockDim.x) {
         const std::uint32_t row = 16 * m + i / Tile::columns;
-        const SiteColumn column = site_column(sites, run, column_at + i % Tile::columns);
-        if ((chosen >> row & 1U) == 0 || column.site == LowRankSites::most) continue;
+        const ProjectionColumn column = projection_column(projections, run, column_at + i % Tile::columns);
+        if ((chosen >> row & 1U) == 0 || column.projection == LowRankProjections::most) continue;
         float total = 0.0F;
 #pragma unroll
         for (std::uint32_t w = 0; w < Tile::warps; ++w) total += partial[w][i];
-        const LowRankSite& site = sites.site[column.site];
-        t[std::size_t{row_at + row} * sites.t_width + site.t_at + column.rank] = scaled(site, key, total);
+        const LowRankProjection& projection = projections.projection[column.projection];
+        t[std::size_t{row_at + row} * projections.t_width + projection.t_at + column.rank] =
+            scaled(projection, key, total);
       }
       __syncthreads();
     }
@@ -160,28 +161,29 @@ __global__ void __launch_bounds__(32 * Tile::warps, Tile::resident)
 /// fp32: a warp for each row, eight columns at a time.
 template <bool dense>
 __global__ void __launch_bounds__(256)
-    float_dots_kernel(Rows rows, const __grid_constant__ LowRankSites sites,
-                      const __grid_constant__ SiteRuns runs, const std::int32_t* adapter, const float* x,
-                      std::uint32_t x_stride, float* t) {
+    float_dots_kernel(Rows rows, const __grid_constant__ LowRankProjections projections,
+                      const __grid_constant__ ProjectionRuns runs, const std::int32_t* adapter,
+                      const float* x, std::uint32_t x_stride, float* t) {
   constexpr std::uint32_t columns = 8;
   const std::uint32_t lane = threadIdx.x % 32;
   const std::uint32_t row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
   if (row >= rows.tokens * rows.probes) return;
   const RowKey key = row_key(rows, adapter, row);
   for (std::uint32_t r = 0; r < runs.count; ++r) {
-    const SiteRun& run = runs.run[r];
-    const float* const from = x + std::size_t{row} * x_stride + sites.site[run.first].y_at;
+    const ProjectionRun& run = runs.run[r];
+    const float* const from = x + std::size_t{row} * x_stride + projections.projection[run.first].y_at;
     for (std::uint32_t first = 0; first < run.columns; first += columns) {
       const float* factor[columns];
       std::uint32_t b_row[columns];
       float sum[columns] = {};
 #pragma unroll
       for (std::uint32_t c = 0; c < columns; ++c) {
-        const SiteColumn column = site_column(sites, run, first + c);
-        factor[c] = factor_column(sites, column, key);
-        b_row[c] = factor[c] == nullptr ? 0 : sites.site[column.site].b_row;
+        const ProjectionColumn column = projection_column(projections, run, first + c);
+        factor[c] = factor_column(projections, column, key);
+        b_row[c] = factor[c] == nullptr ? 0 : projections.projection[column.projection].b_row;
       }
-      const std::uint32_t width = has_product(sites, run, key) ? sites.site[run.first].out : 0;
+      const std::uint32_t width =
+          has_product(projections, run, key) ? projections.projection[run.first].out : 0;
       for (std::uint32_t k = 4 * lane; k < width; k += 128) {
         const float4 v = *reinterpret_cast<const float4*>(from + k);
 #pragma unroll
@@ -195,10 +197,11 @@ __global__ void __launch_bounds__(256)
       for (std::uint32_t c = 0; c < columns; ++c) {
 #pragma unroll
         for (int step = 16; step > 0; step /= 2) sum[c] += __shfl_xor_sync(0xFFFFFFFFU, sum[c], step);
-        const SiteColumn column = site_column(sites, run, first + c);
-        if (lane != 0 || column.site == LowRankSites::most) continue;
-        const LowRankSite& site = sites.site[column.site];
-        t[std::size_t{row} * sites.t_width + site.t_at + column.rank] = scaled(site, key, sum[c]);
+        const ProjectionColumn column = projection_column(projections, run, first + c);
+        if (lane != 0 || column.projection == LowRankProjections::most) continue;
+        const LowRankProjection& projection = projections.projection[column.projection];
+        t[std::size_t{row} * projections.t_width + projection.t_at + column.rank] =
+            scaled(projection, key, sum[c]);
       }
     }
   }
@@ -209,7 +212,7 @@ template <class T>
 struct DotCall {
   cudaStream_t stream;
   Rows rows;
-  LowRankSites sites;
+  LowRankProjections projections;
   const std::int32_t* adapter;
   const T* x;
   std::uint32_t x_stride;
@@ -217,17 +220,17 @@ struct DotCall {
 };
 
 template <class Tile>
-void launch_tensor_dots(const DotCall<bf16>& call, SiteRuns runs) {
+void launch_tensor_dots(const DotCall<bf16>& call, ProjectionRuns runs) {
   const std::uint32_t chunks = runs.deal(Tile::columns);
   const auto tiles = static_cast<unsigned>((call.rows.count() + Tile::rows - 1) / Tile::rows);
   tensor_dots_kernel<Tile><<<dim3(chunks, tiles), 32 * Tile::warps, 0, call.stream>>>(
-      call.rows, call.sites, runs, call.adapter, call.x, call.x_stride, call.t);
+      call.rows, call.projections, runs, call.adapter, call.x, call.x_stride, call.t);
 }
 
 /// As many rows a block (it reads the factors once) as still leave a block for every multiprocessor of a
 /// large GPU; two of the largest where two fit.
 template <int column_tiles, bool dense>
-void choose_rows(const DotCall<bf16>& call, const SiteRuns& runs) {
+void choose_rows(const DotCall<bf16>& call, const ProjectionRuns& runs) {
   constexpr std::size_t processors = 132, resident = column_tiles <= 3 ? 2 : 1;
   const std::size_t rows = call.rows.count() * runs.count;
   if (rows >= 64 * processors * resident)
@@ -239,7 +242,7 @@ void choose_rows(const DotCall<bf16>& call, const SiteRuns& runs) {
 }
 
 template <bool dense>
-void launch_dots(const DotCall<bf16>& call, const SiteRuns& runs) {
+void launch_dots(const DotCall<bf16>& call, const ProjectionRuns& runs) {
   std::uint32_t columns = 0;
   for (std::uint32_t r = 0; r < runs.count; ++r) columns = std::max(columns, runs.run[r].columns);
   if (columns <= 8)
@@ -253,28 +256,29 @@ void launch_dots(const DotCall<bf16>& call, const SiteRuns& runs) {
 }
 
 template <bool dense>
-void launch_dots(const DotCall<float>& call, const SiteRuns& runs) {
+void launch_dots(const DotCall<float>& call, const ProjectionRuns& runs) {
   constexpr unsigned rows = 8;
   const auto blocks = static_cast<unsigned>((call.rows.count() + rows - 1) / rows);
-  float_dots_kernel<dense><<<blocks, 32 * rows, 0, call.stream>>>(call.rows, call.sites, runs, call.adapter,
-                                                                  call.x, call.x_stride, call.t);
+  float_dots_kernel<dense><<<blocks, 32 * rows, 0, call.stream>>>(
+      call.rows, call.projections, runs, call.adapter, call.x, call.x_stride, call.t);
 }
 
 /// Whether every column of every B_i is dense and starts on 16 bytes.
-inline bool columns_are_dense(const LowRankSites& sites) {
-  for (std::uint32_t s = 0; s < sites.count; ++s) {
-    const LowRankSite& site = sites.site[s];
-    const bool aligned = reinterpret_cast<std::uintptr_t>(site.b) % 16 == 0 && site.stride % 4 == 0;
-    if (site.b_row != 1 || site.b_col % 4 != 0 || !aligned) return false;
+inline bool columns_are_dense(const LowRankProjections& projections) {
+  for (std::uint32_t s = 0; s < projections.count; ++s) {
+    const LowRankProjection& projection = projections.projection[s];
+    const bool aligned =
+        reinterpret_cast<std::uintptr_t>(projection.b) % 16 == 0 && projection.stride % 4 == 0;
+    if (projection.b_row != 1 || projection.b_col % 4 != 0 || !aligned) return false;
   }
   return true;
 }
 
 template <class T>
 void dots(const DotCall<T>& call) {
-  if (call.rows.count() == 0 || call.sites.t_width == 0) return;
-  const SiteRuns runs(call.sites);
-  if (columns_are_dense(call.sites))
+  if (call.rows.count() == 0 || call.projections.t_width == 0) return;
+  const ProjectionRuns runs(call.projections);
+  if (columns_are_dense(call.projections))
     launch_dots<true>(call, runs);
   else
     launch_dots<false>(call, runs);

@@ -71,14 +71,14 @@ __device__ inline void load_rows(const NormSlot<Team>& place, const RowGroup<Tea
 
 /// Adds the sites' products to the team's rows.
 template <class Team>
-__device__ inline void add_site_products(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
-                                         std::uint32_t width, const LowRankSites& sites, const float* t,
-                                         NormValues<Team>& value) {
+__device__ inline void add_projection_products(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
+                                               std::uint32_t width, const LowRankProjections& projections,
+                                               const float* t, NormValues<Team>& value) {
 #pragma unroll
   for (int p = 0; p < Team::packs; ++p) {
     if (place.column(p) >= width) continue;
     FactorTile<8, 4> tile;
-    add_products(sites, group, t, place.column(p), tile, value[p]);
+    add_products(projections, group, t, place.column(p), tile, value[p]);
   }
 }
 

@@ -39,21 +39,21 @@ template <int columns, int ranks>
 struct FactorTile {
   static_assert(columns % 4 == 0 && ranks % 4 == 0);
   float value[columns][ranks];
-  std::uint32_t site = LowRankSites::most;
+  std::uint32_t projection = LowRankProjections::most;
   std::uint32_t rank_at = 0;
   std::int32_t index = -1;
 
-  __device__ void hold(const LowRankSites& sites, std::uint32_t s, std::int32_t i, std::uint32_t column,
-                       std::uint32_t at) {
-    if (site == s && index == i && rank_at == at) return;
-    site = s;
+  __device__ void hold(const LowRankProjections& projections, std::uint32_t s, std::int32_t i,
+                       std::uint32_t column, std::uint32_t at) {
+    if (projection == s && index == i && rank_at == at) return;
+    projection = s;
     index = i;
     rank_at = at;
-    load(sites.site[s], column);
+    load(projections.projection[s], column);
   }
 
  private:
-  __device__ void load(const LowRankSite& from, std::uint32_t column) {
+  __device__ void load(const LowRankProjection& from, std::uint32_t column) {
     const float* const b = from.b + static_cast<std::size_t>(index) * from.stride;
     const bool inside = column >= from.y_at && column + columns <= from.y_at + from.out;
     const std::uint32_t row = column - from.y_at;
@@ -65,7 +65,7 @@ struct FactorTile {
       load_each(b, from, column);
   }
 
-  __device__ void load_along_rank(const float* at, const LowRankSite& from) {
+  __device__ void load_along_rank(const float* at, const LowRankProjection& from) {
 #pragma unroll
     for (std::uint32_t c = 0; c < columns; ++c)
 #pragma unroll
@@ -80,7 +80,7 @@ struct FactorTile {
       }
   }
 
-  __device__ void load_along_columns(const float* at, const LowRankSite& from) {
+  __device__ void load_along_columns(const float* at, const LowRankProjection& from) {
 #pragma unroll
     for (std::uint32_t l = 0; l < ranks; ++l)
 #pragma unroll
@@ -96,7 +96,7 @@ struct FactorTile {
   }
 
   // Odd ranks, and columns of which only some belong to the site.
-  __device__ void load_each(const float* b, const LowRankSite& from, std::uint32_t column) {
+  __device__ void load_each(const float* b, const LowRankProjection& from, std::uint32_t column) {
 #pragma unroll
     for (std::uint32_t c = 0; c < columns; ++c) {
       const std::uint32_t row = column + c - from.y_at;  // wraps to a great number left of the site
@@ -132,8 +132,9 @@ __device__ inline void load_coefficients(const float* from, bool quads, std::uin
 }
 
 /// Whether any site adds to columns column … column + columns − 1.
-__device__ inline bool reaches(const LowRankSite& site, std::uint32_t column, std::uint32_t columns) {
-  return column + columns > site.y_at && column < site.y_at + site.out;
+__device__ inline bool reaches(const LowRankProjection& projection, std::uint32_t column,
+                               std::uint32_t columns) {
+  return column + columns > projection.y_at && column < projection.y_at + projection.out;
 }
 
 /// The greatest index below `below`, −1 if there is none: names each index of a group once.
@@ -148,29 +149,30 @@ __device__ inline std::int32_t next_index(const std::int32_t (&index)[rows], std
 
 /// sum[r][c] += Σ over sites of scale·t B at (row r of the group, column + c).
 template <int rows, int columns, int ranks>
-__device__ inline void add_products(const LowRankSites& sites, const RowGroup<rows>& group, const float* t,
-                                    std::uint32_t column, FactorTile<columns, ranks>& tile,
+__device__ inline void add_products(const LowRankProjections& projections, const RowGroup<rows>& group,
+                                    const float* t, std::uint32_t column, FactorTile<columns, ranks>& tile,
                                     float (&sum)[rows][columns]) {
-  for (std::uint32_t s = 0; s < sites.count; ++s) {
-    const LowRankSite& site = sites.site[s];
-    if (!reaches(site, column, columns)) continue;
+  for (std::uint32_t s = 0; s < projections.count; ++s) {
+    const LowRankProjection& projection = projections.projection[s];
+    if (!reaches(projection, column, columns)) continue;
     std::int32_t index[rows];
 #pragma unroll
-    for (int r = 0; r < rows; ++r) index[r] = site.by_probe ? group.probe[r] : group.adapter[r];
-    const bool quads = (sites.t_width | site.t_at | site.rank) % 4 == 0 && holds_quads(t);
-    const float* const from = t + std::size_t{group.first} * sites.t_width + site.t_at;
+    for (int r = 0; r < rows; ++r) index[r] = projection.by_probe ? group.probe[r] : group.adapter[r];
+    const bool quads = (projections.t_width | projection.t_at | projection.rank) % 4 == 0 && holds_quads(t);
+    const float* const from = t + std::size_t{group.first} * projections.t_width + projection.t_at;
     constexpr std::int32_t above_all = 0x7FFFFFFF;
     for (std::int32_t i = next_index(index, above_all); i >= 0; i = next_index(index, i)) {
-      const float scale = site.scales != nullptr ? site.scale * site.scales[i] : site.scale;
-      for (std::uint32_t rank_at = 0; rank_at < site.rank; rank_at += ranks) {
-        tile.hold(sites, s, i, column, rank_at);
+      const float scale =
+          projection.scales != nullptr ? projection.scale * projection.scales[i] : projection.scale;
+      for (std::uint32_t rank_at = 0; rank_at < projection.rank; rank_at += ranks) {
+        tile.hold(projections, s, i, column, rank_at);
         // All loads before all sums, so that they wait together. A row of another index has `left` 0: its
         // numbers, whatever they are, do not reach this product.
         float coefficient[rows][ranks];
 #pragma unroll
         for (int r = 0; r < rows; ++r)
-          load_coefficients(from + std::size_t{sites.t_width} * r + rank_at, quads,
-                            index[r] == i ? site.rank - rank_at : 0, scale, coefficient[r]);
+          load_coefficients(from + std::size_t{projections.t_width} * r + rank_at, quads,
+                            index[r] == i ? projection.rank - rank_at : 0, scale, coefficient[r]);
 #pragma unroll
         for (int l = 0; l < ranks; ++l)
 #pragma unroll
@@ -184,25 +186,25 @@ __device__ inline void add_products(const LowRankSites& sites, const RowGroup<ro
 }
 
 /// The sites as their inputs' gradients need them: what is added is Σ dt A, columns are those of x.
-inline LowRankSites turned_to_input(LowRankSites sites) {
-  for (std::uint32_t s = 0; s < sites.count; ++s) {
-    LowRankSite& site = sites.site[s];
-    site.b = site.a;
-    site.b_row = 1;
-    site.b_col = site.in;
-    site.out = site.in;
-    site.y_at = 0;
-    site.scale = 1.0F;  // dt has it already
-    site.scales = nullptr;
+inline LowRankProjections turned_to_input(LowRankProjections projections) {
+  for (std::uint32_t s = 0; s < projections.count; ++s) {
+    LowRankProjection& projection = projections.projection[s];
+    projection.b = projection.a;
+    projection.b_row = 1;
+    projection.b_col = projection.in;
+    projection.out = projection.in;
+    projection.y_at = 0;
+    projection.scale = 1.0F;  // dt has it already
+    projection.scales = nullptr;
   }
-  return sites;
+  return projections;
 }
 
 /// Ranks that a tile should hold for these sites: 4 or 8.
-inline int tile_ranks(const LowRankSites& sites) {
+inline int tile_ranks(const LowRankProjections& projections) {
   int ranks = 4;
-  for (std::uint32_t s = 0; s < sites.count; ++s)
-    if (sites.site[s].rank > 4) ranks = 8;
+  for (std::uint32_t s = 0; s < projections.count; ++s)
+    if (projections.projection[s].rank > 4) ranks = 8;
   return ranks;
 }
 

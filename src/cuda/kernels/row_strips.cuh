@@ -3,7 +3,7 @@
 /// fast as memory gives and takes rows.
 #pragma once
 
-#include "cuda/kernels/low_rank_sites.cuh"
+#include "cuda/kernels/low_rank_projections.cuh"
 #include "cuda/kernels/row_products.cuh"
 #include "cuda/kernels/tensor_tile.cuh"
 
@@ -62,7 +62,7 @@ __device__ inline void round_half(const StripValues& value, StripPacks& pack) {
 
 /// Four neighbouring ranks of one site, or its last ones.
 struct RankQuad {
-  std::uint32_t site = LowRankSites::most;
+  std::uint32_t projection = LowRankProjections::most;
   std::uint32_t at = 0;    ///< first column of t
   std::uint32_t left = 0;  ///< ranks of the site from the first on; 0: there is no such quad
   std::uint32_t kind = 0;  ///< bits: aligned, by_probe
@@ -96,34 +96,35 @@ class StripProducts {
   static constexpr std::uint32_t step = 4;  ///< quads
   std::uint32_t quads = 0;                  ///< of sites that reach the strip; 0: there is nothing to add
 
-  __device__ StripProducts(const StripLane& lane, const LowRankSites& sites, std::uint32_t strip,
+  __device__ StripProducts(const StripLane& lane, const LowRankProjections& projections, std::uint32_t strip,
                            const float* t)
       : strip_(strip) {
-    for (std::uint32_t s = 0; s < sites.count; ++s)
-      if (reaches(sites.site[s], strip, StripLane::columns)) quads += (sites.site[s].rank + 3) / 4;
-    first_ = quad(sites, t, lane.q);
+    for (std::uint32_t s = 0; s < projections.count; ++s)
+      if (reaches(projections.projection[s], strip, StripLane::columns))
+        quads += (projections.projection[s].rank + 3) / 4;
+    first_ = quad(projections, t, lane.q);
   }
 
   /// t of the lane's quad of the first step; zeros where there is none.
-  __device__ float4 coefficients(const LowRankSites& sites, const float* t, std::uint32_t row,
+  __device__ float4 coefficients(const LowRankProjections& projections, const float* t, std::uint32_t row,
                                  std::uint32_t total) const {
-    return coefficients(sites, t, row, total, first_);
+    return coefficients(projections, t, row, total, first_);
   }
 
   /// value += t B for the eight rows from `row` on, of which row g has the key `key` and the first
   /// coefficients `first`.
-  __device__ void add(const StripLane& lane, const LowRankSites& sites, const float* t, std::uint32_t row,
-                      std::uint32_t total, const RowKey& key, const float4& first,
+  __device__ void add(const StripLane& lane, const LowRankProjections& projections, const float* t,
+                      std::uint32_t row, std::uint32_t total, const RowKey& key, const float4& first,
                       StripValues& value) requires held {
-    if (quads > 0) add_halves<0, 2>(lane, sites, t, row, total, key, first, value);
+    if (quads > 0) add_halves<0, 2>(lane, projections, t, row, total, key, first, value);
   }
 
   /// The same for the first or the last four of the lane's columns, which takes fewer registers.
   template <std::uint32_t half>
-  __device__ void add_half(const StripLane& lane, const LowRankSites& sites, const float* t,
+  __device__ void add_half(const StripLane& lane, const LowRankProjections& projections, const float* t,
                            std::uint32_t row, std::uint32_t total, const RowKey& key,
                            StripValues& value) requires(!held) {
-    if (quads > 0) add_halves<half, half + 1>(lane, sites, t, row, total, key, {}, value);
+    if (quads > 0) add_halves<half, half + 1>(lane, projections, t, row, total, key, {}, value);
   }
 
  private:
@@ -136,31 +137,33 @@ class StripProducts {
     return {__shfl_sync(all_lanes, key.adapter, lane), __shfl_sync(all_lanes, key.probe, lane)};
   }
 
-  __device__ RankQuad quad(const LowRankSites& sites, const float* t, std::uint32_t wanted) const {
-    for (std::uint32_t s = 0; s < sites.count; ++s) {
-      if (!reaches(sites.site[s], strip_, StripLane::columns)) continue;
-      const LowRankSite& site = sites.site[s];
-      const std::uint32_t count = (site.rank + 3) / 4, at = site.t_at + 4 * wanted,
-                          left = site.rank - 4 * wanted;
+  __device__ RankQuad quad(const LowRankProjections& projections, const float* t,
+                           std::uint32_t wanted) const {
+    for (std::uint32_t s = 0; s < projections.count; ++s) {
+      if (!reaches(projections.projection[s], strip_, StripLane::columns)) continue;
+      const LowRankProjection& projection = projections.projection[s];
+      const std::uint32_t count = (projection.rank + 3) / 4, at = projection.t_at + 4 * wanted,
+                          left = projection.rank - 4 * wanted;
       if (wanted < count) {
-        const bool aligned = left >= 4 && (at | sites.t_width) % 4 == 0 && holds_quads(t);
-        return {s, at, left, (aligned ? RankQuad::aligned : 0) | (site.by_probe ? RankQuad::by_probe : 0)};
+        const bool aligned = left >= 4 && (at | projections.t_width) % 4 == 0 && holds_quads(t);
+        return {s, at, left,
+                (aligned ? RankQuad::aligned : 0) | (projection.by_probe ? RankQuad::by_probe : 0)};
       }
       wanted -= count;
     }
     return {};
   }
 
-  __device__ float4 coefficients(const LowRankSites& sites, const float* t, std::uint32_t row,
+  __device__ float4 coefficients(const LowRankProjections& projections, const float* t, std::uint32_t row,
                                  std::uint32_t total, const RankQuad& quad) const {
     if (row >= total) return {0.0F, 0.0F, 0.0F, 0.0F};
-    return quad.coefficients(t + std::size_t{row} * sites.t_width);
+    return quad.coefficients(t + std::size_t{row} * projections.t_width);
   }
 
   // Half the strip's columns of a lane, two of them a fragment.
   using HalfFragments = std::uint32_t[2][4][SplitPair::parts];
 
-  __device__ void load_half(const StripLane& lane, const LowRankSites& sites, const RowKey& key,
+  __device__ void load_half(const StripLane& lane, const LowRankProjections& projections, const RowKey& key,
                             const RankQuad& wanted, std::uint32_t half, HalfFragments& fragment) const {
     FactorTile<4, 4> tile;
 #pragma unroll
@@ -168,9 +171,10 @@ class StripProducts {
     float scale = 0.0F;
     const std::int32_t index = wanted.index(key);
     if (index >= 0) {
-      const LowRankSite& site = sites.site[wanted.site];
-      scale = site.scales != nullptr ? site.scale * site.scales[index] : site.scale;
-      tile.hold(sites, wanted.site, index, lane.column(strip_) + 4 * half, site.rank - wanted.left);
+      const LowRankProjection& projection = projections.projection[wanted.projection];
+      scale = projection.scales != nullptr ? projection.scale * projection.scales[index] : projection.scale;
+      tile.hold(projections, wanted.projection, index, lane.column(strip_) + 4 * half,
+                projection.rank - wanted.left);
     }
     __syncwarp();
 #pragma unroll
@@ -184,19 +188,20 @@ class StripProducts {
       }
   }
 
-  __device__ void hold(const StripLane& lane, const LowRankSites& sites, const float* t, const RowKey& key,
-                       std::uint32_t quad_at) {
+  __device__ void hold(const StripLane& lane, const LowRankProjections& projections, const float* t,
+                       const RowKey& key, std::uint32_t quad_at) {
     if (key == held_ && quad_at == held_at_) return;
     held_ = key;
     held_at_ = quad_at;
-    const RankQuad wanted = quad(sites, t, quad_at + lane.q);
+    const RankQuad wanted = quad(projections, t, quad_at + lane.q);
 #pragma unroll
-    for (std::uint32_t half = 0; half < 2; ++half) load_half(lane, sites, key, wanted, half, fragment_[half]);
+    for (std::uint32_t half = 0; half < 2; ++half)
+      load_half(lane, projections, key, wanted, half, fragment_[half]);
   }
 
   // Once for each key, mostly one. Only its rows are kept, so that no factor spoils another's row.
   template <std::uint32_t begin, std::uint32_t end>
-  __device__ void add_halves(const StripLane& lane, const LowRankSites& sites, const float* t,
+  __device__ void add_halves(const StripLane& lane, const LowRankProjections& projections, const float* t,
                              std::uint32_t row, std::uint32_t total, const RowKey& key, const float4& first,
                              StripValues& value) {
 #pragma unroll 1
@@ -209,7 +214,7 @@ class StripProducts {
       for (int r = 0; r < 2; ++r)
 #pragma unroll
         for (std::uint32_t c = 4 * begin; c < 4 * end; ++c) raised[r][c] = value[r][c];
-      multiply<begin, end>(lane, sites, t, {row, total, chosen, key == chosen}, first, raised);
+      multiply<begin, end>(lane, projections, t, {row, total, chosen, key == chosen}, first, raised);
 #pragma unroll
       for (std::uint32_t r = 0; r < 2; ++r) {
         const bool kept = (same >> (8 * lane.q + 4 * r) & 1U) != 0;
@@ -228,21 +233,21 @@ class StripProducts {
 
   // The products of rows of one key.
   template <std::uint32_t begin, std::uint32_t end>
-  __device__ void multiply(const StripLane& lane, const LowRankSites& sites, const float* t,
+  __device__ void multiply(const StripLane& lane, const LowRankProjections& projections, const float* t,
                            const KeyedRows& rows, const float4& first, StripValues& value) {
     const RowKey& key = rows.key;
     if (key.adapter < 0 && key.probe < 0) return;
     for (std::uint32_t at = 0; at < quads; at += step) {
-      const RankQuad here = at == 0 ? first_ : quad(sites, t, at + lane.q);
-      if constexpr (held) hold(lane, sites, t, key, at);
+      const RankQuad here = at == 0 ? first_ : quad(projections, t, at + lane.q);
+      if constexpr (held) hold(lane, projections, t, key, at);
       float4 coefficient =
-          held && at == 0 ? first : coefficients(sites, t, rows.row + lane.g, rows.total, here);
+          held && at == 0 ? first : coefficients(projections, t, rows.row + lane.g, rows.total, here);
       if (!rows.mine || here.index(key) < 0) coefficient = {0.0F, 0.0F, 0.0F, 0.0F};
       const SplitPair low = split(coefficient.x, coefficient.y), high = split(coefficient.z, coefficient.w);
 #pragma unroll
       for (std::uint32_t half = begin; half < end; ++half) {
         HalfFragments& fragment = fragment_[held ? half : 0];
-        if constexpr (!held) load_half(lane, sites, key, here, half, fragment);
+        if constexpr (!held) load_half(lane, projections, key, here, half, fragment);
 #pragma unroll
         for (std::uint32_t m = 0; m < 2; ++m) {
           float &v0 = value[0][4 * half + 2 * m], &v1 = value[1][4 * half + 2 * m];
@@ -271,9 +276,10 @@ struct RowKeys {
   const std::int32_t* adapter = nullptr;  ///< null: no site has adapters
   bool by_probe = false;
 
-  __device__ RowKeys(const Rows& all, const LowRankSites& sites, const std::int32_t* adapters) : rows(all) {
-    for (std::uint32_t s = 0; s < sites.count; ++s) {
-      if (sites.site[s].by_probe)
+  __device__ RowKeys(const Rows& all, const LowRankProjections& projections, const std::int32_t* adapters)
+      : rows(all) {
+    for (std::uint32_t s = 0; s < projections.count; ++s) {
+      if (projections.projection[s].by_probe)
         by_probe = true;
       else
         adapter = adapters;

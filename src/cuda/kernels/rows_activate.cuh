@@ -33,11 +33,11 @@ __global__ void __launch_bounds__(256)
   const std::uint32_t column = 8 * (blockIdx.y * blockDim.x + threadIdx.x);
   if (column >= ffn) return;
   const std::size_t at = std::size_t{blockIdx.x} * (gated ? 2 * ffn : ffn) + column;
-  float slope[8], gate[8], up[8];
-  load_values(dy + std::size_t{blockIdx.x} * ffn + column, slope);
+  float gradient[8], gate[8], up[8];
+  load_values(dy + std::size_t{blockIdx.x} * ffn + column, gradient);
   load_values(pre + at, gate);
   if constexpr (gated) load_values(pre + at + ffn, up);
-  activation_gradient<T, kind>(slope, gate, up);
+  activation_gradient<T, kind>(gradient, gate, up);
   store_values(gate, d_pre + at);
   if constexpr (gated) store_values(up, d_pre + at + ffn);
 }
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
     activate_products_kernel(const __grid_constant__ ActivationForward<T> a, std::uint32_t groups) {
   const std::uint32_t ffn = a.ffn;
   T* const pre = a.pre;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const t = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
   constexpr bool gated = kind == Activation::swiglu;
@@ -71,14 +71,14 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
       load_values(from + r * stride, gate[r]);
       if constexpr (gated) load_values(from + r * stride + ffn, up[r]);
     }
-    add_products(sites, group, t, column, gate_tile, gate);
-    if constexpr (gated) add_products(sites, group, t, column + ffn, up_tile, up);
+    add_products(projections, group, t, column, gate_tile, gate);
+    if constexpr (gated) add_products(projections, group, t, column + ffn, up_tile, up);
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       if (r >= group.count) continue;
       round_values<T>(gate[r]);
       round_values<T>(up[r]);
-      if (a.keep_pre) {
+      if (a.save_pre) {
         store_values(gate[r], from + r * stride);
         if constexpr (gated) store_values(up[r], from + r * stride + ffn);
       }
@@ -93,7 +93,7 @@ template <class T, Activation kind, int ranks>
 __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
     activate_backward_products_kernel(const __grid_constant__ ActivationBackward<T> a, std::uint32_t groups) {
   const std::uint32_t ffn = a.ffn;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const dt = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
   constexpr bool gated = kind == Activation::swiglu;
@@ -105,13 +105,13 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
     const std::uint32_t first = group_rows * (blockIdx.x * groups + g);
     if (first >= a.rows.tokens * a.rows.probes) return;
     const RowGroup<group_rows> group = row_group<group_rows>(a.rows, a.products.adapter, first);
-    float slope[group_rows][columns];
+    float gradient[group_rows][columns];
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
-      set_zero(slope[r]);
-      if (r < group.count) load_values(a.dy + (std::size_t{first} + r) * ffn + column, slope[r]);
+      set_zero(gradient[r]);
+      if (r < group.count) load_values(a.dy + (std::size_t{first} + r) * ffn + column, gradient[r]);
     }
-    add_products(sites, group, dt, column, tile, slope);
+    add_products(projections, group, dt, column, tile, gradient);
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       if (r >= group.count) continue;
@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
       float gate[columns], up[columns];
       load_values(a.pre + at, gate);
       if constexpr (gated) load_values(a.pre + at + ffn, up);
-      activation_gradient<T, kind>(slope[r], gate, up);
+      activation_gradient<T, kind>(gradient[r], gate, up);
       store_values(gate, a.d_pre + at);
       if constexpr (gated) store_values(up, a.d_pre + at + ffn);
     }
@@ -138,7 +138,7 @@ struct PackGrid {
 template <class T, Activation kind>
 void launch_activate(cudaStream_t stream, const ActivationForward<T>& a) {
   const std::size_t rows = a.rows.count();
-  if (a.products.sites.count == 0) {
+  if (a.products.projections.count == 0) {
     const PackGrid grid(rows, a.ffn);
     activate_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(a.ffn, a.pre, a.y);
     return;
@@ -148,8 +148,8 @@ void launch_activate(cudaStream_t stream, const ActivationForward<T>& a) {
     activate_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
     const ColumnWalk walk(rows, a.ffn);
-    const auto kernel = tile_ranks(a.products.sites) == 4 ? &activate_products_kernel<T, kind, 4>
-                                                          : &activate_products_kernel<T, kind, 8>;
+    const auto kernel = tile_ranks(a.products.projections) == 4 ? &activate_products_kernel<T, kind, 4>
+                                                                : &activate_products_kernel<T, kind, 8>;
     kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
 }
@@ -157,21 +157,22 @@ void launch_activate(cudaStream_t stream, const ActivationForward<T>& a) {
 template <class T, Activation kind>
 void launch_activate_backward(cudaStream_t stream, const ActivationBackward<T>& arguments) {
   const std::size_t rows = arguments.rows.count();
-  if (arguments.products.sites.count == 0) {
+  if (arguments.products.projections.count == 0) {
     const PackGrid grid(rows, arguments.ffn);
     activate_backward_kernel<T, kind><<<grid.blocks, grid.threads, 0, stream>>>(
         arguments.ffn, arguments.pre, arguments.dy, arguments.d_pre);
     return;
   }
   ActivationBackward<T> a = arguments;
-  a.products.sites = turned_to_input(arguments.products.sites);
+  a.products.projections = turned_to_input(arguments.products.projections);
   if constexpr (std::is_same_v<T, bf16>) {
     const StripWalk walk(rows, a.ffn);
     activate_backward_strips_kernel<T, kind><<<walk.grid, StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
     const ColumnWalk walk(rows, a.ffn);
-    const auto kernel = tile_ranks(a.products.sites) == 4 ? &activate_backward_products_kernel<T, kind, 4>
-                                                          : &activate_backward_products_kernel<T, kind, 8>;
+    const auto kernel = tile_ranks(a.products.projections) == 4
+                            ? &activate_backward_products_kernel<T, kind, 4>
+                            : &activate_backward_products_kernel<T, kind, 8>;
     kernel<<<walk.grid, ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
 }

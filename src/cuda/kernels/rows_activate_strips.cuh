@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu
     activate_strips_kernel(const __grid_constant__ ActivationForward<T> a, std::uint32_t groups) {
   const std::uint32_t ffn = a.ffn;
   T* const pre = a.pre;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const t = a.products.t;
   constexpr bool gated = kind == Activation::swiglu;
   constexpr std::uint32_t together = StripWalk::together;
@@ -24,16 +24,16 @@ __global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
   if (strip >= ffn) return;
   const std::size_t stride = gated ? 2 * ffn : ffn;
-  StripProducts<true> gate_products(lane, sites, strip, t);
-  StripProducts<true> up_products(lane, sites, gated ? strip + ffn : strip, t);
-  const RowKeys keys(a.rows, sites, a.products.adapter);
+  StripProducts<true> gate_products(lane, projections, strip, t);
+  StripProducts<true> up_products(lane, projections, gated ? strip + ffn : strip, t);
+  const RowKeys keys(a.rows, projections, a.products.adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < groups; ++i) {
     const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
     if (first >= total) return;
-    const LoadedStrips gates(lane, gate_products, sites, t, {pre, stride, first, total, column, ffn});
+    const LoadedStrips gates(lane, gate_products, projections, t, {pre, stride, first, total, column, ffn});
     // relu has no second half: an empty one
-    const LoadedStrips ups(lane, up_products, sites, t,
+    const LoadedStrips ups(lane, up_products, projections, t,
                            {pre + (gated ? ffn : 0), stride, first, gated ? total : 0, column, ffn});
     RowKey key[together];
 #pragma unroll
@@ -44,15 +44,15 @@ __global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu
       StripValues gate, up;
       gates.get(k, gate);
       ups.get(k, up);
-      gate_products.add(lane, sites, t, row, total, key[k], gates.coefficient[k], gate);
-      if constexpr (gated) up_products.add(lane, sites, t, row, total, key[k], ups.coefficient[k], up);
+      gate_products.add(lane, projections, t, row, total, key[k], gates.coefficient[k], gate);
+      if constexpr (gated) up_products.add(lane, projections, t, row, total, key[k], ups.coefficient[k], up);
 #pragma unroll
       for (std::uint32_t r = 0; r < 2; ++r) {
         const std::uint32_t at = row + 2 * lane.q + r;
         if (at >= total || column >= ffn) continue;
         round_values<T>(gate[r]);
         round_values<T>(up[r]);
-        if (a.keep_pre) {
+        if (a.save_pre) {
           store_values(gate[r], pre + at * stride + column);
           if constexpr (gated) store_values(up[r], pre + at * stride + ffn + column);
         }
@@ -69,28 +69,28 @@ template <class T, Activation kind>
 __global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
     activate_backward_strips_kernel(const __grid_constant__ ActivationBackward<T> a, std::uint32_t groups) {
   const std::uint32_t ffn = a.ffn;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const dt = a.products.t;
   constexpr bool gated = kind == Activation::swiglu;
   const StripLane lane;
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
   if (strip >= ffn) return;
   const std::size_t stride = gated ? 2 * ffn : ffn;
-  StripProducts<true> products(lane, sites, strip, dt);
-  const RowKeys keys(a.rows, sites, a.products.adapter);
+  StripProducts<true> products(lane, projections, strip, dt);
+  const RowKeys keys(a.rows, projections, a.products.adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < StripWalk::together * groups; ++i) {
     const std::uint32_t first = StripLane::rows * (blockIdx.y * StripWalk::together * groups + i);
     if (first >= total) return;
-    StripPacks slope_pack, gate_pack, up_pack;
-    load_strip(lane, a.dy, ffn, first, total, column, ffn, slope_pack);
+    StripPacks gradient_pack, gate_pack, up_pack;
+    load_strip(lane, a.dy, ffn, first, total, column, ffn, gradient_pack);
     load_strip(lane, a.pre, stride, first, total, column, ffn, gate_pack);
     load_strip(lane, a.pre + (gated ? ffn : 0), stride, first, gated ? total : 0, column, ffn, up_pack);
-    const float4 coefficient = products.coefficients(sites, dt, first + lane.g, total);
-    StripValues slope;
+    const float4 coefficient = products.coefficients(projections, dt, first + lane.g, total);
+    StripValues gradient;
 #pragma unroll
-    for (int r = 0; r < 2; ++r) unpack(slope_pack[r], slope[r]);
-    products.add(lane, sites, dt, first, total, keys.of(first + lane.g), coefficient, slope);
+    for (int r = 0; r < 2; ++r) unpack(gradient_pack[r], gradient[r]);
+    products.add(lane, projections, dt, first, total, keys.of(first + lane.g), coefficient, gradient);
 #pragma unroll
     for (std::uint32_t r = 0; r < 2; ++r) {
       const std::uint32_t at = first + 2 * lane.q + r;
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
       float gate[8], up[8];
       unpack(gate_pack[r], gate);
       unpack(up_pack[r], up);
-      activation_gradient<T, kind>(slope[r], gate, up);
+      activation_gradient<T, kind>(gradient[r], gate, up);
       store_values(gate, a.d_pre + at * stride + column);
       if constexpr (gated) store_values(up, a.d_pre + at * stride + ffn + column);
     }

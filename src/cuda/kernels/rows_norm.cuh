@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(512) norm_kernel(const __grid_constant__ NormF
   const NormWeight<Team, T> gains(place, group, width, a.gain);
   const NormWeight<Team, T> biases(place, group, width, a.bias);
   if constexpr (Team::adds_products) {
-    add_site_products(place, group, width, a.products.sites, a.products.t, value);
+    add_projection_products(place, group, width, a.products.projections, a.products.t, value);
     store_rounded(place, group, width, value, a.h);
   }
 
@@ -81,11 +81,11 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
   const NormSlot<Team> place;
   if (place.first >= a.rows.tokens * a.rows.probes) return;
   const RowGroup<count> group = row_group<count>(a.rows, a.products.adapter, place.first);
-  NormValues<Team> slope, value;  // of the normed row; and the row itself
-  load_rows(place, group, width, a.dx, slope);
+  NormValues<Team> gradient, value;  // of the normed row; and the row itself
+  load_rows(place, group, width, a.dx, gradient);
   const NormWeight<Team, T> gains(place, group, width, a.gain);
   if constexpr (Team::adds_products)
-    add_site_products(place, group, width, a.products.sites, a.products.t, slope);
+    add_projection_products(place, group, width, a.products.projections, a.products.t, gradient);
   load_rows(place, group, width, a.h, value);
 
   __shared__ BlockSum<2 * count> mean_sum, moment_sum;
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
       float gain_value[8];
       gains.get(place, group, p, r, gain_value);
 #pragma unroll
-      for (int i = 0; i < 8; ++i) slope[p][r][i] *= gain_value[i];
+      for (int i = 0; i < 8; ++i) gradient[p][r][i] *= gain_value[i];
     }
   }
   const float share = 1.0F / static_cast<float>(width);
@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
           mean[r] += value[p][r][i];
-          mean[count + r] += slope[p][r][i];
+          mean[count + r] += gradient[p][r][i];
         }
     team_sum<Team>(mean, mean_sum);
 #pragma unroll
@@ -128,7 +128,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
       for (int i = 0; i < 8; ++i) {
         value[p][r][i] -= mean[r];
         moment[r] = fmaf(value[p][r][i], value[p][r][i], moment[r]);
-        moment[count + r] = fmaf(value[p][r][i], slope[p][r][i], moment[count + r]);
+        moment[count + r] = fmaf(value[p][r][i], gradient[p][r][i], moment[count + r]);
       }
   }
   team_sum<Team>(moment, moment_sum);
@@ -149,7 +149,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
         set_zero(sum);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        sum[i] += inverse * (slope[p][r][i] - mean[count + r] - value[p][r][i] * shrink);
+        sum[i] += inverse * (gradient[p][r][i] - mean[count + r] - value[p][r][i] * shrink);
       store_values(sum, to);
     }
   }
@@ -163,7 +163,7 @@ void norm(cudaStream_t stream, const NormForward<T>& arguments) {
   if (rows == 0) return;
   NormForward<T> a = arguments;
   if (a.kind != Norm::layer) a.bias = {};
-  const bool products = a.products.sites.count > 0;
+  const bool products = a.products.projections.count > 0;
   if constexpr (std::is_same_v<T, bf16>) {
     const auto strips = [&](auto each, unsigned threads) {
       detail::norm_strips_kernel<decltype(each)::value, T>
@@ -182,8 +182,8 @@ void norm_backward(cudaStream_t stream, const NormBackward<T>& arguments) {
   const std::size_t rows = arguments.rows.count();
   if (rows == 0) return;
   NormBackward<T> a = arguments;
-  a.products.sites = detail::turned_to_input(arguments.products.sites);
-  const bool products = a.products.sites.count > 0;
+  a.products.projections = detail::turned_to_input(arguments.products.projections);
+  const bool products = a.products.projections.count > 0;
   if constexpr (std::is_same_v<T, bf16>) {
     const auto strips = [&](auto each, unsigned threads) {
       detail::norm_backward_strips_kernel<decltype(each)::value, T>

@@ -100,7 +100,7 @@ struct StripWeight {
 
 template <int strips, class T>
 __global__ void __launch_bounds__(512) norm_strips_kernel(const __grid_constant__ NormForward<T> a) {
-  const LowRankSites& pending = a.products.sites;
+  const LowRankProjections& pending = a.products.projections;
   const float* const t = a.products.t;
   const StripRows<strips> place(a.rows, a.width);
   const StripLane& lane = place.lane;
@@ -183,24 +183,24 @@ __global__ void __launch_bounds__(512) norm_strips_kernel(const __grid_constant_
 template <int strips, class T>
 __global__ void __launch_bounds__(512)
     norm_backward_strips_kernel(const __grid_constant__ NormBackward<T> a) {
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const dt = a.products.t;
   const StripRows<strips> place(a.rows, a.width);
   const StripLane& lane = place.lane;
-  StripPacks slope_pack[strips], pack[strips], sum_pack[strips] = {};
-  place.load(a.dx, slope_pack);
+  StripPacks gradient_pack[strips], pack[strips], sum_pack[strips] = {};
+  place.load(a.dx, gradient_pack);
   if (strips == 1) place.load(a.h, pack);
-  const RowKey key = RowKeys(a.rows, sites, a.products.adapter).of(place.first + lane.g);
+  const RowKey key = RowKeys(a.rows, projections, a.products.adapter).of(place.first + lane.g);
   StripWeight<strips> gains(a.gain);
   if (strips == 1) gains.load(place);
-  StripValues slope[strips];  // of the normed row
+  StripValues gradient[strips];  // of the normed row
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
-    StripProducts<false> products(lane, sites, place.strip(s), dt);
+    StripProducts<false> products(lane, projections, place.strip(s), dt);
     const auto raise = [&](auto half) {
-      unpack_half<decltype(half)::value>(slope_pack[s], slope[s]);
-      products.template add_half<decltype(half)::value>(lane, sites, dt, place.first, place.total, key,
-                                                        slope[s]);
+      unpack_half<decltype(half)::value>(gradient_pack[s], gradient[s]);
+      products.template add_half<decltype(half)::value>(lane, projections, dt, place.first, place.total, key,
+                                                        gradient[s]);
     };
     raise(std::integral_constant<std::uint32_t, 0>{});
     raise(std::integral_constant<std::uint32_t, 1>{});
@@ -222,9 +222,9 @@ __global__ void __launch_bounds__(512)
       gains.get(place, s, r, gain_value);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        slope[s][r][i] *= gain_value[i];
+        gradient[s][r][i] *= gain_value[i];
         mean[0][r] += value[i];
-        mean[1][r] += slope[s][r][i];
+        mean[1][r] += gradient[s][r][i];
       }
     }
   }
@@ -245,7 +245,7 @@ __global__ void __launch_bounds__(512)
       for (int i = 0; i < 8; ++i) {
         value[i] -= mean[0][r];
         moment[0][r] = fmaf(value[i], value[i], moment[0][r]);
-        moment[1][r] = fmaf(value[i], slope[s][r][i], moment[1][r]);
+        moment[1][r] = fmaf(value[i], gradient[s][r][i], moment[1][r]);
       }
     }
   }
@@ -264,7 +264,7 @@ __global__ void __launch_bounds__(512)
       unpack(sum_pack[s][r], sum);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        sum[i] += inverse * (slope[s][r][i] - mean[1][r] - (value[i] - mean[0][r]) * shrink);
+        sum[i] += inverse * (gradient[s][r][i] - mean[1][r] - (value[i] - mean[0][r]) * shrink);
       store_values(sum, a.dh + place.at(s, static_cast<std::uint32_t>(r)));
     }
   }

@@ -63,12 +63,13 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
   const Rows& rows = a.rows;
   const Rotation& rotation = a.rotation;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const std::uint32_t stride = a.stride;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
   const bool turned = column < rotation.columns;
   bool touched = turned;
-  for (std::uint32_t s = 0; s < sites.count; ++s) touched |= reaches(sites.site[s], column, columns);
+  for (std::uint32_t s = 0; s < projections.count; ++s)
+    touched |= reaches(projections.projection[s], column, columns);
   if (!touched || column >= stride) return;
   FactorTile<columns, ranks> tile;
   for (std::uint32_t g = 0; g < groups; ++g) {
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
       set_zero(value[r]);
       if (r < group.count) load_values(at + std::size_t{r} * stride, value[r]);
     }
-    add_products(sites, group, a.products.t, column, tile, value);
+    add_products(projections, group, a.products.t, column, tile, value);
 #pragma unroll
     for (std::uint32_t r = 0; r < group_rows; ++r) {
       if (r >= group.count) continue;
@@ -98,20 +99,20 @@ __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::res
     finish_qkv_strips_kernel(const __grid_constant__ QkvFinish<T> a, std::uint32_t groups) {
   constexpr std::uint32_t together = StripWalk::together;
   const Rotation& rotation = a.rotation;
-  const LowRankSites& sites = a.products.sites;
+  const LowRankProjections& projections = a.products.projections;
   const float* const t = a.products.t;
   const std::uint32_t stride = a.stride;
   const StripLane lane;
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
   if (strip >= stride) return;
-  StripProducts<true> products(lane, sites, strip, t);
+  StripProducts<true> products(lane, projections, strip, t);
   if (products.quads == 0 && !(turns && strip < rotation.columns)) return;
-  const RowKeys keys(a.rows, sites, a.products.adapter);
+  const RowKeys keys(a.rows, projections, a.products.adapter);
   const std::uint32_t total = keys.total();
   for (std::uint32_t i = 0; i < groups; ++i) {
     const std::uint32_t first = StripWalk::rows * (blockIdx.y * groups + i);
     if (first >= total) return;
-    const LoadedStrips loaded(lane, products, sites, t, {a.qkv, stride, first, total, column, stride});
+    const LoadedStrips loaded(lane, products, projections, t, {a.qkv, stride, first, total, column, stride});
     RowKey key[together];
 #pragma unroll
     for (std::uint32_t k = 0; k < together; ++k) key[k] = keys.of(first + StripLane::rows * k + lane.g);
@@ -120,7 +121,7 @@ __global__ void __launch_bounds__(StripWalk::threads, turns ? 3 : StripWalk::res
       const std::uint32_t row = first + StripLane::rows * k;
       StripValues value;
       loaded.get(k, value);
-      products.add(lane, sites, t, row, total, key[k], loaded.coefficient[k], value);
+      products.add(lane, projections, t, row, total, key[k], loaded.coefficient[k], value);
 #pragma unroll
       for (std::uint32_t r = 0; r < 2; ++r) {
         const std::uint32_t at = row + 2 * lane.q + r;
@@ -140,9 +141,9 @@ void finish_qkv(cudaStream_t stream, const QkvFinish<T>& arguments) {
   QkvFinish<T> a = arguments;
   if (a.rotation.cosines == nullptr) a.rotation = {};
   const std::size_t rows = a.rows.count();
-  const LowRankSites& sites = a.products.sites;
-  if (rows == 0 || (sites.count == 0 && a.rotation.columns == 0)) return;
-  if (sites.count == 0) {
+  const LowRankProjections& projections = a.products.projections;
+  if (rows == 0 || (projections.count == 0 && a.rotation.columns == 0)) return;
+  if (projections.count == 0) {
     const unsigned threads = detail::threads_for(detail::blocks_of(a.rotation.columns, 8), 256);
     detail::rotate_kernel<T><<<static_cast<unsigned>(rows), threads, 0, stream>>>(
         a.rows.tokens, a.position, a.rotation, a.stride, a.qkv);
@@ -153,8 +154,8 @@ void finish_qkv(cudaStream_t stream, const QkvFinish<T>& arguments) {
     kernel<<<walk.grid, detail::StripWalk::threads, 0, stream>>>(a, walk.groups);
   } else {
     const detail::ColumnWalk walk(rows, a.stride);
-    const auto kernel =
-        detail::tile_ranks(sites) == 4 ? &detail::finish_qkv_kernel<T, 4> : &detail::finish_qkv_kernel<T, 8>;
+    const auto kernel = detail::tile_ranks(projections) == 4 ? &detail::finish_qkv_kernel<T, 4>
+                                                             : &detail::finish_qkv_kernel<T, 8>;
     kernel<<<walk.grid, detail::ColumnWalk::threads, 0, stream>>>(a, walk.groups);
   }
   launched("finish_qkv");

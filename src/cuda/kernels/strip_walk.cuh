@@ -49,12 +49,12 @@ struct LoadedStrips {
   float4 coefficient[StripWalk::together];
 
   __device__ LoadedStrips(const StripLane& lane, const StripProducts<true>& products,
-                          const LowRankSites& sites, const float* t, const StripSource& from) {
+                          const LowRankProjections& projections, const float* t, const StripSource& from) {
 #pragma unroll
     for (std::uint32_t k = 0; k < StripWalk::together; ++k) {
       const std::uint32_t row = from.first + StripLane::rows * k;
       load_strip(lane, from.data, from.stride, row, from.total, from.column, from.width, pack[k]);
-      coefficient[k] = products.coefficients(sites, t, row + lane.g, from.total);
+      coefficient[k] = products.coefficients(projections, t, row + lane.g, from.total);
     }
   }
   __device__ void get(int k, StripValues& value) const {

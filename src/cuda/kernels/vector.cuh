@@ -93,15 +93,15 @@ template <int size>
 __global__ void __launch_bounds__(vector_threads)
     adam_kernel(std::size_t n, AdamNumbers a, const float* g, float* m, float* v, float* x) {
   const VectorSlot<size> place(n);
-  float slope[size], first[size], second[size], value[size];
-  load_entries(place, g, slope);
+  float gradient[size], first[size], second[size], value[size];
+  load_entries(place, g, gradient);
   load_entries(place, m, first);
   load_entries(place, v, second);
   load_entries(place, x, value);
 #pragma unroll
   for (int i = 0; i < size; ++i) {
-    first[i] = a.beta1 * first[i] + (1.0F - a.beta1) * slope[i];
-    second[i] = a.beta2 * second[i] + (1.0F - a.beta2) * slope[i] * slope[i];
+    first[i] = a.beta1 * first[i] + (1.0F - a.beta1) * gradient[i];
+    second[i] = a.beta2 * second[i] + (1.0F - a.beta2) * gradient[i] * gradient[i];
     value[i] = a.keep * value[i] - a.rate * first[i] / (sqrtf(second[i] * a.bias2) + a.epsilon);
   }
   store_entries(place, first, m);

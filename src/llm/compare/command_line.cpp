@@ -32,12 +32,13 @@ std::string command_line(const Plan& plan) {
                                                             : fmt::format("{}={}", arm.label, arm.method));
   more({"--tasks", fmt::format("{}", fmt::join(tasks, ","))});
   if (!plan.data.empty()) more({"--data", plan.data});
-  more({"--definitions", plan.definitions, "--methods", fmt::format("{}", fmt::join(methods, ",")), "--seeds",
+  if (!plan.definitions.empty()) more({"--definitions", plan.definitions});
+  more({"--methods", fmt::format("{}", fmt::join(methods, ",")), "--seeds",
         fmt::format("{}", fmt::join(plan.seeds, ","))});
-  if (plan.seconds > 0.0) more({"--seconds", fmt::format("{}", plan.seconds)});
-  if (plan.passes > 0.0) more({"--passes", fmt::format("{}", plan.passes)});
-  more({"--rows", fmt::format("{}", plan.rows), "--device", std::string(llm::to_text(plan.device)),
-        "--threads", fmt::format("{}", plan.threads)});
+  if (plan.seconds > 0.0) more({"--max-seconds", fmt::format("{}", plan.seconds)});
+  if (plan.passes > 0.0) more({"--max-forward-passes", fmt::format("{}", plan.passes)});
+  more({"--max-eval-samples", fmt::format("{}", plan.rows), "--device",
+        std::string(llm::to_text(plan.device)), "--threads", fmt::format("{}", plan.threads)});
   for (const Arm& arm : plan.arms)
     for (const Setting& setting : arm.settings)
       more({"--set", fmt::format("{}.{}={}", arm.label, setting.option, setting.value)});

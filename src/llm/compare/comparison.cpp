@@ -20,6 +20,7 @@
 #include "zofo/compare/saved_plan.hpp"
 #include "zofo/config/enum_text.hpp"
 #include "zofo/config/methods.hpp"
+#include "zofo/config/options_toml.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
@@ -214,7 +215,8 @@ class Comparison::Impl {
       const std::filesystem::path file = folder_.run(plan_, outcome.cell) / "options.toml";
       const std::string& label = plan_.arms[outcome.cell.arm].label;
       if (outcome.record && !options.contains(label) && std::filesystem::exists(file))
-        options[label] = parse::read_file(file);
+        options[label] = llm::to_toml(
+            llm::options_from_toml(llm::Command::finetune, parse::read_file(file), file.string()));
     }
     const nlohmann::json all = {{"zofo", settings_.version},
                                 {"command", command_line(plan_)},

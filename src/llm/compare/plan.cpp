@@ -15,8 +15,8 @@ namespace zofo::compare {
 namespace {
 
 /// Options that the plan sets for all runs, so that an arm cannot set them.
-constexpr std::array<std::string_view, 6> plan_options{"method", "seed",   "seconds",
-                                                       "passes", "device", "validation_rows"};
+constexpr std::array<std::string_view, 6> plan_options{
+    "method", "seed", "max_seconds", "max_forward_passes", "device", "max_eval_samples"};
 
 /// Throws Error unless a text is a valid name of a folder.
 void check_name(const char* field, std::string_view name) {
@@ -40,8 +40,8 @@ void check_arm(const Plan& plan, Arm& arm) {
   llm::RunOptions options = llm::preset(arm.method);
   for (Setting& setting : arm.settings) {
     require(std::find(plan_options.begin(), plan_options.end(), setting.option) == plan_options.end(),
-            "set {}.{}: is the same for all runs of a comparison (--seeds, --seconds, --passes, --device, "
-            "--rows)",
+            "set {}.{}: is the same for all runs of a comparison (--seeds, --max-seconds, "
+            "--max-forward-passes, --device, --max-eval-samples)",
             arm.label, setting.option);
     try {
       apply(setting, options);
@@ -70,11 +70,12 @@ void Plan::check() {
   for (const std::uint64_t seed : seeds)
     require(seed <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()),
             "seeds: {}: must be below 2^63", seed);
-  require_in("seconds", seconds, 0.0, 1e9);
-  require_in("passes", passes, 0.0, 1e15);
+  require_in("max_seconds", seconds, 0.0, 1e9);
+  require_in("max_forward_passes", passes, 0.0, 1e15);
   require((seconds > 0.0) != (passes > 0.0),
-          "seconds = {} and passes = {}: one budget must be positive, and the other omitted", seconds,
-          passes);
+          "max_seconds = {} and max_forward_passes = {}: one budget must be positive, and the other "
+          "omitted",
+          seconds, passes);
   require(threads >= 1 && threads <= 4096, "threads = {}: must be in [1, 4096]", threads);
   for (Arm& arm : arms) check_arm(*this, arm);
 }
@@ -89,9 +90,9 @@ std::vector<Cell> Plan::cells() const {
 
 std::vector<Setting> Plan::settings_of(std::uint64_t seed) const {
   std::vector<Setting> out{{"seed", fmt::format("{}", seed)}, {"device", std::string(llm::to_text(device))}};
-  if (seconds > 0.0) out.push_back({"seconds", fmt::format("{}", seconds)});
-  if (passes > 0.0) out.push_back({"passes", fmt::format("{}", passes)});
-  if (rows > 0) out.push_back({"validation_rows", fmt::format("{}", rows)});
+  if (seconds > 0.0) out.push_back({"max_seconds", fmt::format("{}", seconds)});
+  if (passes > 0.0) out.push_back({"max_forward_passes", fmt::format("{}", passes)});
+  if (rows > 0) out.push_back({"max_eval_samples", fmt::format("{}", rows)});
   return out;
 }
 

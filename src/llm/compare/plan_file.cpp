@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -11,6 +13,7 @@
 
 #include "zofo/compare/settings.hpp"
 #include "zofo/config/enum_text.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/toml.hpp"
 
@@ -28,10 +31,13 @@ T number(const char* field, std::string_view text) {
   return value;
 }
 
-Arm parse_arm(const std::string& text) {
+Arm parse_arm(const std::string& text, llm::Hints* hints) {
   const std::size_t equals = text.find('=');
   const std::string name = equals == std::string::npos ? text : text.substr(equals + 1);
-  return {text.substr(0, equals), llm::enum_from<llm::Method>("methods: method", name)};
+  // The label is not changed, so that a folder of an earlier release is found.
+  return {
+      text.substr(0, equals),
+      llm::enum_from<llm::Method>("methods: method", llm::current_value("method", name, "methods", hints))};
 }
 
 /// Adds a setting to an arm; it replaces an earlier one of the same option.
@@ -54,21 +60,21 @@ Arm* addressed(std::vector<Arm>& arms, std::string_view text) {
   return best;
 }
 
-void put_settings(const std::vector<std::string>& texts, std::vector<Arm>& arms) {
+void put_settings(const std::vector<std::string>& texts, std::vector<Arm>& arms, llm::Hints* hints) {
   for (const std::string& text : texts) {
     if (addressed(arms, text) != nullptr) continue;
     const std::string_view name = std::string_view(text).substr(0, text.find('='));
     require(name.find('.') == std::string_view::npos, "set {}: the comparison has no such method", name);
-    for (Arm& arm : arms) put(arm, parse_setting(text));
+    for (Arm& arm : arms) put(arm, parse_setting(text, "", hints));
   }
   for (const std::string& text : texts)  // applied after those of all methods
     if (Arm* arm = addressed(arms, text))
-      put(*arm, parse_setting(std::string_view(text).substr(arm->label.size() + 1)));
+      put(*arm, parse_setting(std::string_view(text).substr(arm->label.size() + 1), arm->label + ".", hints));
 }
 
 }  // namespace
 
-Plan make_plan(const PlanTexts& texts) {
+Plan make_plan(const PlanTexts& texts, llm::Hints* hints) {
   Plan plan;
   plan.model = texts.model;
   plan.data = texts.data;
@@ -77,16 +83,16 @@ Plan make_plan(const PlanTexts& texts) {
                                      : llm::enum_from<llm::DeviceKind>("device", texts.device);
   for (const std::string& task : texts.tasks) plan.tasks.push_back({task, task});
   for (const std::string& method : texts.methods) {
-    plan.arms.push_back(parse_arm(method));
+    plan.arms.push_back(parse_arm(method, hints));
     plan.arms.back().settings = {
         {"curve_points", "12"}};  // a finer resolution of the times to 95 % than the default of 6
   }
   for (const std::string& seed : texts.seeds)
     if (!seed.empty()) plan.seeds.push_back(number<std::uint64_t>("seeds", seed));
-  if (!texts.seconds.empty()) plan.seconds = number<double>("seconds", texts.seconds);
-  if (!texts.passes.empty()) plan.passes = number<double>("passes", texts.passes);
-  if (!texts.rows.empty()) plan.rows = number<std::uint64_t>("rows", texts.rows);
-  put_settings(texts.settings, plan.arms);
+  if (!texts.seconds.empty()) plan.seconds = number<double>("max_seconds", texts.seconds);
+  if (!texts.passes.empty()) plan.passes = number<double>("max_forward_passes", texts.passes);
+  if (!texts.rows.empty()) plan.rows = number<std::uint64_t>("max_eval_samples", texts.rows);
+  put_settings(texts.settings, plan.arms, hints);
   return plan;
 }
 
@@ -113,11 +119,13 @@ std::vector<std::string> scalars(const toml::node& node, const std::string& wher
 /// Reads plan files; fields that the texts have already are not changed.
 class PlanFile {
  public:
-  PlanFile(const std::filesystem::path& path, PlanTexts& texts) : path_(path.string()), texts_(texts) {}
+  PlanFile(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints)
+      : path_(path.string()), texts_(texts), hints_(hints) {}
 
   void read(const toml::table& table) {
-    for (const auto& [key, node] : table) field(std::string(key.str()), node);
-    // Settings of the command line come last, so that they take precedence.
+    for (const auto& [key, node] : table)
+      field(current_name(table, std::string(key.str()), "", node, plan_fields), node);
+    // What the command line set comes last, so that it wins.
     settings_.insert(settings_.end(), texts_.settings.begin(), texts_.settings.end());
     texts_.settings = std::move(settings_);
   }
@@ -127,10 +135,13 @@ class PlanFile {
     return fmt::format("{}:{}: {}", path_, node.source().begin.line, name);
   }
   void field(const std::string& name, const toml::node& node) {
-    const std::pair<const char*, std::string*> ones[] = {
-        {"model", &texts_.model},   {"data", &texts_.data},       {"definitions", &texts_.definitions},
-        {"device", &texts_.device}, {"seconds", &texts_.seconds}, {"passes", &texts_.passes},
-        {"rows", &texts_.rows}};
+    const std::pair<const char*, std::string*> ones[] = {{"model", &texts_.model},
+                                                         {"data", &texts_.data},
+                                                         {"definitions", &texts_.definitions},
+                                                         {"device", &texts_.device},
+                                                         {"max_seconds", &texts_.seconds},
+                                                         {"max_forward_passes", &texts_.passes},
+                                                         {"max_eval_samples", &texts_.rows}};
     const std::pair<const char*, std::vector<std::string>*> lists[] = {
         {"tasks", &texts_.tasks}, {"methods", &texts_.methods}, {"seeds", &texts_.seeds}};
     const std::string place = where(node, name);
@@ -141,28 +152,44 @@ class PlanFile {
     require(name == "set", "{}: is not a field of a comparison", place);
     const toml::table* set = node.as_table();
     require(set != nullptr, "{}: must be a table of options", place);
-    for (const auto& [key, value] : *set) setting(std::string(key.str()), value);
+    for (const auto& [key, value] : *set) setting(*set, std::string(key.str()), value);
   }
   /// An option of all methods, or a method's table of options.
-  void setting(const std::string& name, const toml::node& node) {
+  void setting(const toml::table& set, const std::string& name, const toml::node& node) {
     const toml::table* own = node.as_table();
-    if (own == nullptr) return settings_.push_back(name + "=" + scalar(node, where(node, name)));
-    for (const auto& [key, value] : *own) {
-      const std::string option(key.str());
-      settings_.push_back(name + "." + option + "=" + scalar(value, where(value, name + "." + option)));
-    }
+    if (own == nullptr) return option(set, name, "", node);
+    for (const auto& [key, value] : *own) option(*own, std::string(key.str()), name + ".", value);
+  }
+  void option(const toml::table& table, const std::string& given, const std::string& of,
+              const toml::node& node) {
+    const std::string name = current_name(table, given, of, node, llm::renamed_options);
+    const std::string place = where(node, of + given);
+    const std::string value(llm::current_value(name, scalar(node, place), place, hints_));
+    settings_.push_back(of + name + "=" + value);
+  }
+  /// Today's name of a field; an old one adds a hint. Throws Error where the table has both.
+  std::string current_name(const toml::table& table, const std::string& given, const std::string& of,
+                           const toml::node& node, std::span<const llm::RenamedOption> renamed) {
+    const auto found = std::ranges::find(renamed, std::string_view(given), &llm::RenamedOption::old_name);
+    if (found == renamed.end()) return given;
+    const std::string place = where(node, of + given);
+    require(!table.contains(found->name), "{}: the old name of {}, which is given too: keep only {}", place,
+            found->name, found->name);
+    llm::add_hint(hints_, llm::renaming_hint(place, found->name));
+    return std::string(found->name);
   }
 
   std::string path_;
   PlanTexts& texts_;
+  llm::Hints* hints_;
   std::vector<std::string> settings_;
 };
 
 }  // namespace
 
-void read_plan_file(const std::filesystem::path& path, PlanTexts& texts) {
+void read_plan_file(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints) {
   const toml::table table = parse::read_toml(path);
-  PlanFile(path, texts).read(table);
+  PlanFile(path, texts, hints).read(table);
 }
 
 }  // namespace zofo::compare

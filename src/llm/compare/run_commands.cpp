@@ -29,8 +29,8 @@ std::vector<std::string> as_flags(const std::vector<Setting>& settings) {
   return out;
 }
 std::vector<std::string> input_flags(const Plan& plan, std::size_t task) {
-  std::vector<std::string> out{"--model", plan.model,      "--task", plan.tasks[task].place,
-                               "--tasks", plan.definitions};
+  std::vector<std::string> out{"--model", plan.model, "--task", plan.tasks[task].place};
+  if (!plan.definitions.empty()) append(out, {"--tasks", plan.definitions});
   if (!plan.data.empty()) append(out, {"--data", plan.data});
   return out;
 }
@@ -40,8 +40,8 @@ std::vector<std::string> input_flags(const Plan& plan, std::size_t task) {
 std::vector<std::string> evaluation_arguments(const Plan& plan, std::size_t task) {
   std::vector<std::string> out{"evaluate", "--json"};
   append(out, input_flags(plan, task));
-  append(out, {"--device", std::string(llm::to_text(plan.device)), "--rows", fmt::format("{}", plan.rows),
-               "--seed", fmt::format("{}", plan.seeds.front())});
+  append(out, {"--device", std::string(llm::to_text(plan.device)), "--max-eval-samples",
+               fmt::format("{}", plan.rows), "--seed", fmt::format("{}", plan.seeds.front())});
   append(out, as_flags(shared_by_evaluation(plan)));
   return out;
 }

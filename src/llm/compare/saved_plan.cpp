@@ -6,6 +6,7 @@
 #include <string>
 
 #include "zofo/config/enum_text.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::compare {
@@ -29,18 +30,48 @@ nlohmann::json to_json(const Plan& plan) {
           {"order", order},
           {"methods", methods},
           {"seeds", plan.seeds},
-          {"seconds", plan.seconds},
-          {"passes", plan.passes},
-          {"rows", plan.rows},
+          {"max_seconds", plan.seconds},
+          {"max_forward_passes", plan.passes},
+          {"max_eval_samples", plan.rows},
           {"device", llm::to_text(plan.device)},
           {"threads", plan.threads}};
 }
 
 namespace {
 
+/// A plan that an earlier release wrote, with today's names of fields, options and values. Anything else
+/// stays as it is; check_same refuses it.
+nlohmann::json with_current_names(nlohmann::json plan) {
+  const auto rename = [](nlohmann::json& fields, const std::string& old_name, std::string_view name) {
+    if (!fields.contains(old_name) || fields.contains(std::string(name))) return;
+    fields[std::string(name)] = fields[old_name];
+    fields.erase(old_name);
+  };
+  const auto rename_value = [](nlohmann::json& fields, const std::string& name) {
+    if (fields.contains(name) && fields[name].is_string())
+      fields[name] = std::string(llm::current_value(name, fields[name].get<std::string>(), "", nullptr));
+  };
+  if (!plan.is_object()) return plan;
+  for (const llm::RenamedOption& each : plan_fields) rename(plan, std::string(each.old_name), each.name);
+  if (!plan.contains("methods") || !plan["methods"].is_object()) return plan;
+  for (nlohmann::json& arm : plan["methods"]) {
+    if (!arm.is_object()) continue;
+    rename_value(arm, "method");
+    if (!arm.contains("options") || !arm["options"].is_object()) continue;
+    nlohmann::json& options = arm["options"];
+    for (const llm::RenamedOption& each : llm::renamed_options)
+      rename(options, std::string(each.old_name), each.name);
+    for (const llm::RenamedValue& each : llm::renamed_values) rename_value(options, std::string(each.option));
+    constexpr const char* modules = "lora_target_modules";
+    if (options.contains(modules) && options[modules].is_string())
+      options[modules] = llm::target_modules(options[modules].get<std::string>());
+  }
+  return plan;
+}
+
 /// The first difference between two documents.
 struct Difference {
-  std::string field;  ///< "methods.lora.options.lower_rate"
+  std::string field;  ///< "methods.lora.options.lower_learning_rate"
   nlohmann::json now, before;
 };
 
@@ -66,7 +97,7 @@ std::optional<Difference> first_difference(const nlohmann::json& now, const nloh
 }  // namespace
 
 void check_same(const nlohmann::json& now, const nlohmann::json& before, std::string_view place) {
-  const auto found = first_difference(now, before);
+  const auto found = first_difference(now, with_current_names(before));
   if (!found) return;
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
   fail("{} = {}: {} was started with {}: choose another --out, or use the value that it was started with",

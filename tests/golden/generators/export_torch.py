@@ -57,9 +57,9 @@ def main():
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         here = pathlib.Path(folder)
-        zofo("demo", "--tiny", "--seconds", 0.1, "--out", here / "demo")
+        zofo("demo", "--tiny", "--max-seconds", 0.1, "--out", here / "demo")
         source, run = here / "demo" / "tiny.gguf", here / "run"
-        zofo("finetune", "--model", source, "--task", here / "demo" / "tiny_task", "--out", run, "--steps", 20)
+        zofo("finetune", "--model", source, "--task", here / "demo" / "tiny_task", "--out", run, "--max-steps", 20)
         expected = zofo.scores(source, "--run", run)
         plain = zofo.scores(source)
 

@@ -127,7 +127,7 @@ Verdict c6_with(const Distribution& distribution, const C6Setting& setting, cons
   Verdict v;
   v.id = "C6";
   v.statement =
-      "evaluations to a target against theta alone: fewer where the adapters take the strong curvature";
+      "evaluations to a target against theta only: fewer where the adapters take the strong curvature";
   v.figure = {.x_label = "curvature that the adapters take, over the rest",
               .y_label = "evaluations, ours / θ alone"};
   const std::uint32_t seeds = effort.draws(20U, 60U);
@@ -172,7 +172,7 @@ Verdict c6_with(const Distribution& distribution, const C6Setting& setting, cons
     most = n <= most ? most : n;  // a NaN stays
     least = std::min(least, model.fixed_floor / target);
   }
-  v.add(at_least("outputs beyond theta: least over 20 seeds of theta alone's infimum / target", 1.0, least));
+  v.add(at_least("outputs beyond theta: least over 20 seeds of the infimum of theta only / target", 1.0, least));
   v.add(at_most("outputs beyond theta: most evaluations that ours needs for it", 20000.0, most));
   v.series = {measured, predicted};
   return v;

@@ -14,7 +14,7 @@
 #include "zofo/model/cuda/probed_low_rank.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/probed.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/tensor/cuda/kernels/adapters.hpp"
 #include "zofo/tensor/cuda/kernels/attention.hpp"
 #include "zofo/tensor/cuda/kernels/decode.hpp"
@@ -25,7 +25,8 @@ namespace zofo::model {
 
 /// Laws whose directions the GPU makes: dense ones in registers, low-rank ones as factors.
 template <class Distribution>
-concept CudaDistribution = std::is_same_v<Distribution, NoPerturbation> || std::is_same_v<Distribution, Gaussian> ||
+concept CudaDistribution =
+    std::is_same_v<Distribution, NoPerturbation> || std::is_same_v<Distribution, Gaussian> ||
     std::is_same_v<Distribution, Rademacher> || std::is_same_v<Distribution, LowRank>;
 
 /// bf16 (sums in fp32) or fp32 on one GPU. All operations are queued; only reading results waits. A pass is
@@ -46,7 +47,7 @@ class CudaBackend : public CudaHead<T> {
   using typename Base::View;
 
   /// Tokens of a batch that fill the GPU without straining its memory.
-  static constexpr std::size_t tokens_that_fill = 8192;
+  static constexpr std::size_t max_batch_tokens = 8192;
   /// Texts that are written together.
   static constexpr std::size_t max_batch_sequences = 64;
 
@@ -91,7 +92,8 @@ class CudaBackend : public CudaHead<T> {
     if constexpr (std::is_same_v<Distribution, LowRank>)
       return CudaLowRank<T>(theta, distribution, group, state_->probes, state_->options.overlap_below);
     else
-      return CudaDense<T>(theta, distribution_of(distribution), state_->probes, state_->options.overlap_below);
+      return CudaDense<T>(theta, distribution_of(distribution), state_->probes,
+                          state_->options.overlap_below);
   }
   /// Rows of the head at a time: half a stage's weights, or four million where that is more, so that probed
   /// ones fit into the ring and logits stay small.
@@ -109,21 +111,22 @@ class CudaBackend : public CudaHead<T> {
   }
 
   // ---- the block ----
-  void norm(Call& call, const Config& c, const Sites& left, const NormWeights<T>& w, View h, View x) {
+  void norm(Call& call, const Config& c, const TargetModules& pending, const NormWeights<T>& w, View h,
+            View x) {
     const std::size_t per_probe = h.rows / call.probes();
     tensor::cuda::norm<T>(call.stream(), {.kind = kind(c),
                                           .rows = {static_cast<std::uint32_t>(per_probe), probes(call)},
                                           .width = static_cast<std::uint32_t>(h.cols),
                                           .h = h.data,
-                                          .products = products_of(call, sites_of(call, left)),
+                                          .products = products_of(call, low_rank_projections(call, pending)),
                                           .gain = w.gain,
                                           .bias = w.bias,
                                           .eps = c.norm_eps,
                                           .x = x.data});
   }
-  void norm_backward(Call& call, const Config& c, const NormWeights<T>& w, View h, const Sites& sites,
-                     View dx, View dh) {
-    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
+  void norm_backward(Call& call, const Config& c, const NormWeights<T>& w, View h,
+                     const TargetModules& modules, View dx, View dh) {
+    const tensor::cuda::LowRankProjections list = pending_products(call, modules, dx);
     tensor::cuda::norm_backward<T>(call.stream(), {.kind = kind(c),
                                                    .rows = {static_cast<std::uint32_t>(h.rows), 1},
                                                    .width = static_cast<std::uint32_t>(h.cols),
@@ -149,17 +152,17 @@ class CudaBackend : public CudaHead<T> {
     else
       tensor::cuda::narrow(context().stream(), n, from, state_->prefixes.memory.data());
   }
-  void put_prompts(Call& call, View h) const {
-    tensor::cuda::put_prompts<T>(call.stream(), rows_of(call, h.rows), call.prompted(),
-                                 static_cast<std::uint32_t>(h.cols), call.adapters(peft::Kind::prompt),
-                                 h.data);
+  void write_prompts(Call& call, View h) const {
+    tensor::cuda::write_prompts<T>(call.stream(), rows_of(call, h.rows), call.prompted(),
+                                   static_cast<std::uint32_t>(h.cols), call.adapters(peft::Kind::prompt),
+                                   h.data);
   }
   void prompt_gradient(Call& call, ConstView dh) const {
     tensor::cuda::prompt_gradients<T>(call.stream(), call.prompted(), static_cast<std::uint32_t>(dh.cols),
                                       call.shape().prompts, dh.data, call.gradients_data(peft::Kind::prompt));
   }
-  void finish_qkv(Call& call, const Config& c, const Sites& sites, View qkv) {
-    turn(call, c, sites_of(call, sites), 1.0F, qkv);
+  void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
+    turn(call, c, low_rank_projections(call, modules), 1.0F, qkv);
   }
   void rotate_back(Call& call, const Config& c, View d_qkv) { turn(call, c, {}, -1.0F, d_qkv); }
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
@@ -168,7 +171,7 @@ class CudaBackend : public CudaHead<T> {
       tensor::cuda::cache_rows<T>(call.stream(), heads(c), call.cached_rows(), prefix_of(call, layer),
                                   call.packed_prefixes().adapter, qkv.data, call.template cache<T>(layer));
     if (call.steps()) return step(call, c, layer, qkv, out);
-    float* const sums = call.keeps() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
+    float* const sums = call.saves_activations() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
     tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
                             prefix_of(call, layer), qkv.data, out.data, sums);
   }
@@ -196,18 +199,19 @@ class CudaBackend : public CudaHead<T> {
                                                           .d_prefix = gradient,
                                                           .workspace = state_->sums.memory.data()});
   }
-  void activate(Call& call, const Config& c, const Sites& sites, View pre, View y) {
-    tensor::cuda::activate<T>(call.stream(), {.kind = activation(c),
-                                              .rows = rows_of(call, pre.rows),
-                                              .ffn = c.ffn,
-                                              .pre = pre.data,
-                                              .products = products_of(call, sites_of(call, sites)),
-                                              .keep_pre = call.keeps(),
-                                              .y = y.data});
+  void activate(Call& call, const Config& c, const TargetModules& modules, View pre, View y) {
+    tensor::cuda::activate<T>(call.stream(),
+                              {.kind = activation(c),
+                               .rows = rows_of(call, pre.rows),
+                               .ffn = c.ffn,
+                               .pre = pre.data,
+                               .products = products_of(call, low_rank_projections(call, modules)),
+                               .save_pre = call.saves_activations(),
+                               .y = y.data});
   }
-  void activate_backward(Call& call, const Config& c, ConstView pre, const Sites& sites, View dy,
+  void activate_backward(Call& call, const Config& c, ConstView pre, const TargetModules& modules, View dy,
                          View d_pre) {
-    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dy);
+    const tensor::cuda::LowRankProjections list = pending_products(call, modules, dy);
     tensor::cuda::activate_backward<T>(call.stream(), {.kind = activation(c),
                                                        .rows = rows_of(call, pre.rows),
                                                        .ffn = c.ffn,
@@ -227,15 +231,21 @@ class CudaBackend : public CudaHead<T> {
   }
 
   using Base::grow;
-  using Base::left_to_add;
+  using Base::low_rank_projections;
+  using Base::pending_products;
   using Base::probes;
   using Base::rows_of;
-  using Base::sites_of;
   using Base::state_;
 
-  static tensor::cuda::Distribution distribution_of(const Gaussian&) { return tensor::cuda::Distribution::gaussian; }
-  static tensor::cuda::Distribution distribution_of(const Rademacher&) { return tensor::cuda::Distribution::rademacher; }
-  static tensor::cuda::Distribution distribution_of(const NoPerturbation&) { return tensor::cuda::Distribution::none; }
+  static tensor::cuda::Distribution distribution_of(const Gaussian&) {
+    return tensor::cuda::Distribution::gaussian;
+  }
+  static tensor::cuda::Distribution distribution_of(const Rademacher&) {
+    return tensor::cuda::Distribution::rademacher;
+  }
+  static tensor::cuda::Distribution distribution_of(const NoPerturbation&) {
+    return tensor::cuda::Distribution::none;
+  }
   static tensor::cuda::Norm kind(const Config& c) {
     return c.family == Family::opt ? tensor::cuda::Norm::layer : tensor::cuda::Norm::rms;
   }
@@ -246,22 +256,23 @@ class CudaBackend : public CudaHead<T> {
     return {c.heads, c.kv_heads, c.head_dim, c.window};
   }
   // Products of t at sites, and of dt at sites that are turned to their inputs.
-  [[nodiscard]] tensor::cuda::LowRankProducts products_of(const Call& call,
-                                                          const tensor::cuda::LowRankSites& sites) const {
-    return {sites, call.packed().adapter, state_->t.memory.data()};
+  [[nodiscard]] tensor::cuda::LowRankProducts products_of(
+      const Call& call, const tensor::cuda::LowRankProjections& modules) const {
+    return {modules, call.packed().adapter, state_->t.memory.data()};
   }
   [[nodiscard]] tensor::cuda::LowRankProducts input_products_of(
-      const Call& call, const tensor::cuda::LowRankSites& sites) const {
-    return {sites, call.packed().adapter, state_->dt.memory.data()};
+      const Call& call, const tensor::cuda::LowRankProjections& modules) const {
+    return {modules, call.packed().adapter, state_->dt.memory.data()};
   }
-  void turn(Call& call, const Config& c, const tensor::cuda::LowRankSites& sites, float direction, View qkv) {
+  void turn(Call& call, const Config& c, const tensor::cuda::LowRankProjections& modules, float direction,
+            View qkv) {
     tensor::cuda::Rotation rotation;
     if (c.rotary())
       rotation = {(c.heads + c.kv_heads) * c.head_dim, c.head_dim, call.cosines(), call.sines(), direction};
     tensor::cuda::finish_qkv<T>(call.stream(), {.rows = rows_of(call, qkv.rows),
                                                 .position = call.packed().position,
                                                 .rotation = rotation,
-                                                .products = products_of(call, sites),
+                                                .products = products_of(call, modules),
                                                 .stride = static_cast<std::uint32_t>(qkv.stride),
                                                 .qkv = qkv.data});
   }

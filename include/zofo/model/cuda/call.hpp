@@ -39,8 +39,8 @@ class CudaCall {
     context_ = &backend.context();
     layouts_ = &layouts;
     config_ = config;
-    keeps_ = inputs.backward;
-    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.past);
+    saves_activations_ = inputs.backward;
+    packing_.set(config, layouts, *inputs.batch, inputs.adapters.size(), inputs.cached.lengths);
     take_cache(inputs.cached);
     head_rows_.set(*inputs.batch, packing_);
     targets_ = inputs.batch->targets.size();
@@ -50,7 +50,7 @@ class CudaCall {
     if (mask_) upload_.fill_dropout(*inputs.dropout);
     upload_.fill_slots(packing_, inputs.cached.slots);
     upload_.send(stream());
-    take_adapters(inputs.adapters, keeps_);
+    take_adapters(inputs.adapters, saves_activations_);
     send_rotary();
   }
 
@@ -87,12 +87,12 @@ class CudaCall {
   }
   /// The loss's derivative in each log-probability.
   template <class Backend>
-  void set_slopes(Backend& /*backend*/, std::span<const double> slopes) {
-    grow(host_slopes_, shape_.targets);
-    std::fill_n(host_slopes_.data(), shape_.targets, 0.0);
-    std::ranges::copy(slopes, host_slopes_.data());
-    tensor::cuda::check(cudaMemcpyAsync(slopes_.data(), host_slopes_.data(), shape_.targets * sizeof(double),
-                                        cudaMemcpyHostToDevice, stream()),
+  void set_dlogprobs(Backend& /*backend*/, std::span<const double> dlogprobs) {
+    grow(host_dlogprobs_, shape_.targets);
+    std::fill_n(host_dlogprobs_.data(), shape_.targets, 0.0);
+    std::ranges::copy(dlogprobs, host_dlogprobs_.data());
+    tensor::cuda::check(cudaMemcpyAsync(dlogprobs_.data(), host_dlogprobs_.data(),
+                                        shape_.targets * sizeof(double), cudaMemcpyHostToDevice, stream()),
                         "handing over the loss's slopes");
   }
   /// Copies the adapters' gradients to their vectors; those of a null entry are dropped.
@@ -113,7 +113,7 @@ class CudaCall {
   /// Rows of the head a probe, rounded up to their bucket.
   [[nodiscard]] std::size_t head_rows() const { return shape_.head_rows; }
   /// A backward pass follows.
-  [[nodiscard]] bool keeps() const { return keeps_; }
+  [[nodiscard]] bool saves_activations() const { return saves_activations_; }
   /// A sequence has LoRA.
   [[nodiscard]] bool adapted() const { return !packing_.runs().empty(); }
   /// A sequence has an adapter of this kind.
@@ -124,7 +124,7 @@ class CudaCall {
   [[nodiscard]] bool drops() const { return mask_.has_value(); }
   /// The mask of a projection of a layer.
   [[nodiscard]] tensor::cuda::DropoutArgument mask(std::size_t layer, peft::Projection projection) const {
-    return {upload_.dropout(), peft::dropout_site(layer, static_cast<std::size_t>(projection)),
+    return {upload_.dropout(), peft::dropout_mask_id(layer, static_cast<std::size_t>(projection)),
             mask_->threshold, mask_->scale};
   }
   [[nodiscard]] const Config& config() const { return config_; }
@@ -177,7 +177,7 @@ class CudaCall {
   [[nodiscard]] float* picked() { return picked_.data(); }
   [[nodiscard]] std::int32_t* best() { return best_.data(); }
   [[nodiscard]] double* log_p() { return log_p_.data(); }
-  [[nodiscard]] const double* slopes() const { return slopes_.data(); }
+  [[nodiscard]] const double* dlogprobs() const { return dlogprobs_.data(); }
   [[nodiscard]] const float* cosines() const { return cosines_.data(); }
   [[nodiscard]] const float* sines() const { return sines_.data(); }
   /// Changes whenever a buffer moved: graphs recorded before it must not run.
@@ -219,15 +219,15 @@ class CudaCall {
     grow(best_, shape_.head_rows);
     grow(picked_, std::size_t{shape_.probes} * shape_.targets);
     grow(log_p_, std::size_t{shape_.probes} * shape_.targets);
-    grow(slopes_, shape_.targets);
+    grow(dlogprobs_, shape_.targets);
   }
 
-  void take_adapters(std::span<const tensor::cuda::Vector* const> adapters, bool keeps) {
+  void take_adapters(std::span<const tensor::cuda::Vector* const> adapters, bool saves_activations) {
     for (std::size_t k = 0; k < adapters_.size(); ++k) {
       const auto kind = static_cast<peft::Kind>(k);
       const std::size_t entries = packing_.count(kind) * layouts_->size(kind);
       grow(adapters_[k], entries);
-      if (!keeps || entries == 0) continue;
+      if (!saves_activations || entries == 0) continue;
       grow(gradients_[k], entries);
       tensor::cuda::check(cudaMemsetAsync(gradients_[k].data(), 0, entries * sizeof(float), stream()),
                           "clearing gradients");
@@ -270,7 +270,7 @@ class CudaCall {
   HeadRows head_rows_;
   std::size_t targets_ = 0, rotary_sent_ = 0, keys_seen_ = 0;
   tensor::CacheView<void> cache_;
-  bool keeps_ = false;
+  bool saves_activations_ = false;
   std::optional<peft::DropoutMask> mask_;
   CallShape shape_;
   CallUpload upload_;
@@ -278,9 +278,9 @@ class CudaCall {
   std::array<tensor::cuda::Buffer<float>, peft::kind_names.size()> adapters_, gradients_;  // one a kind
   tensor::cuda::Buffer<float> cosines_, sines_, picked_;
   tensor::cuda::Buffer<tensor::cuda::RunningSum> sums_;
-  tensor::cuda::Buffer<double> log_p_, slopes_;
+  tensor::cuda::Buffer<double> log_p_, dlogprobs_;
   tensor::cuda::Buffer<std::int32_t> best_;
-  tensor::cuda::Pinned<double> host_log_p_, host_slopes_;
+  tensor::cuda::Pinned<double> host_log_p_, host_dlogprobs_;
   tensor::cuda::Pinned<std::int32_t> host_best_;
 };
 

@@ -58,12 +58,12 @@ class CudaHead : public CudaProducts<T> {
   }
   void logit_gradient(Call& call, FloatView logits, View d_logits) {
     tensor::cuda::logit_gradient<T>(call.stream(), slice(call, logits, 0), call.sums(), call.targets(),
-                                    call.slopes(), d_logits.data);
+                                    call.dlogprobs(), d_logits.data);
   }
 
  protected:
   using Base::grow;
-  using Base::probe_site;
+  using Base::probe_projection;
   using Base::probes;
   using Base::product;
   using Base::put;
@@ -81,10 +81,10 @@ class CudaHead : public CudaProducts<T> {
   }
   // logits += scale/√r·(x V) Uᵀ of the head's matrix, for the slice's rows of U.
   void add_head_noise(Call& call, ConstView x, FloatView logits, std::size_t first) {
-    tensor::cuda::LowRankSites list;
-    put(list, probe_site(call, state_->layout->head()), 0);
-    list.site[0].b += first;
-    list.site[0].out = static_cast<std::uint32_t>(logits.cols);
+    tensor::cuda::LowRankProjections list;
+    put(list, probe_projection(call, state_->layout->head()), 0);
+    list.projection[0].b += first;
+    list.projection[0].out = static_cast<std::uint32_t>(logits.cols);
     grow(state_->t.memory, x.rows * list.t_width);
     if (first == 0)
       tensor::cuda::low_rank_in<T>(call.stream(), call.head_shape(), list, nullptr, x.data,

@@ -19,13 +19,13 @@
 namespace zofo::model {
 
 /// The largest batch of one kind of pass.
-struct Extent {
+struct PassBounds {
   std::size_t tokens = 0, sequences = 0, longest = 0;  ///< rows of prompts count as tokens
   std::size_t head_rows = 0, targets = 0;
   std::size_t probes = 1;      ///< that share a pass: 2 for both sides of a dense direction, 1 at θ itself
   std::uint32_t low_rank = 0;  ///< rank of low-rank probes; 0: dense ones where `perturbed`
   bool perturbed = false;
-  bool keeps = false;  ///< a backward pass follows
+  bool saves_activations = false;  ///< a backward pass follows
   bool recompute = false;
   bool whole_head = false;  ///< the head's logits are made at once, as they are where text is written
   std::size_t cached = 0;   ///< positions that tokens see at most where they follow cached ones; 0: none do
@@ -40,31 +40,32 @@ class CudaPlan {
   CudaPlan(const Config& config, peft::Adapters adapters) : layout_(config), adapters_(std::move(adapters)) {}
 
   /// Takes a kind of pass into account.
-  void pass(const Extent& e) {
+  void pass(const PassBounds& e) {
     const std::size_t tokens = CallShape::bucket(e.tokens, e.cached > 0 ? 8 : 64);
     const std::size_t rows = tokens * e.probes;
     activations(e, rows);
-    if (e.keeps) backward(e, tokens);
+    if (e.saves_activations) backward(e, tokens);
     head(e);
     const std::size_t t_width = 3 * std::size_t{rank() + e.low_rank};
     raise(Part::products, rows * t_width * sizeof(float));
-    if (e.keeps) raise(Part::product_slopes, rows * t_width * sizeof(float) + dropped(e, rows));
+    if (e.saves_activations)
+      raise(Part::product_gradients, rows * t_width * sizeof(float) + dropped(e, rows));
     if (e.perturbed) probes(e);
     if (e.cached > 0) steps(e, tokens);
   }
   /// A cache of keys and values, with the passes that read prompts of `prompt_tokens` together into it and
   /// those that write.
-  void cache(CacheExtent extent, std::size_t prompt_tokens) {
-    cache_ += extent.entries(layout_.config()) * sizeof(T);
-    Extent reading;
+  void cache(CacheCapacity capacity, std::size_t prompt_tokens) {
+    cache_ += capacity.entries(layout_.config()) * sizeof(T);
+    PassBounds reading;
     reading.tokens = prompt_tokens;
-    reading.sequences = reading.head_rows = reading.targets = extent.sequences;
-    reading.longest = extent.positions;
+    reading.sequences = reading.head_rows = reading.targets = capacity.sequences;
+    reading.longest = capacity.positions;
     reading.whole_head = true;
     pass(reading);
-    Extent generation = reading;
-    generation.tokens = extent.sequences;
-    generation.cached = extent.positions;
+    PassBounds generation = reading;
+    generation.tokens = capacity.sequences;
+    generation.cached = capacity.positions;
     pass(generation);
   }
   /// Adapters on the GPU, with copies, moments and gradients.
@@ -76,10 +77,10 @@ class CudaPlan {
     plan.add("backbone", static_cast<std::size_t>(layout_.size()) * sizeof(T));
     plan.add("activations of a pass", sum(Part::hidden, Part::embedded));
     if (parts_[index(Part::backward)] > 0)
-      plan.add("kept for the backward pass", sum(Part::backward, Part::kept));
-    plan.add("head and logits", sum(Part::head_states, Part::logit_slopes));
+      plan.add("kept for the backward pass", sum(Part::backward, Part::saved));
+    plan.add("head and logits", sum(Part::head_states, Part::logit_gradients));
     if (sum(Part::factors, Part::probes) > 0) plan.add("weights at probes", sum(Part::factors, Part::probes));
-    plan.add("low-rank products", sum(Part::products, Part::product_slopes));
+    plan.add("low-rank products", sum(Part::products, Part::product_gradients));
     plan.add("adapters and their moments", vectors_);
     if (cache_ > 0) plan.add("keys and values of texts", cache_ + sum(Part::steps, Part::steps));
     tensor::cuda::Context::plan(plan);
@@ -91,8 +92,8 @@ class CudaPlan {
     return adapters_.has(peft::Kind::lora) ? adapters_.lora().rank() : 0;
   }
   // LoRA's inputs less what is dropped of them.
-  [[nodiscard]] std::size_t dropped(const Extent& e, std::size_t rows) const {
-    const bool drops = e.keeps && rank() > 0 && adapters_.lora().options().dropout > 0.0F;
+  [[nodiscard]] std::size_t dropped(const PassBounds& e, std::size_t rows) const {
+    const bool drops = e.saves_activations && rank() > 0 && adapters_.lora().options().dropout > 0.0F;
     const Config& c = layout_.config();
     return drops ? rows * std::max({std::size_t{c.width}, c.query_width(), std::size_t{c.ffn}}) * sizeof(T)
                  : 0;
@@ -106,13 +107,13 @@ class CudaPlan {
     first_sum,
     embedded,
     backward,
-    kept,
+    saved,
     head_states,
-    head_slopes,
+    head_gradients,
     logits,
-    logit_slopes,
+    logit_gradients,
     products,
-    product_slopes,
+    product_gradients,
     factors,
     probes,
     steps,
@@ -126,54 +127,56 @@ class CudaPlan {
     return bytes;
   }
 
-  void activations(const Extent& e, std::size_t rows) {
+  void activations(const PassBounds& e, std::size_t rows) {
     const Config& c = layout_.config();
     const std::size_t row = rows * sizeof(T);
     raise(Part::hidden, row * c.width);
-    raise(Part::normed, row * (e.keeps ? c.width : std::max<std::size_t>(c.width, c.query_width())));
+    raise(Part::normed,
+          row * (e.saves_activations ? c.width : std::max<std::size_t>(c.width, c.query_width())));
     raise(Part::activated, row * (c.gated() ? c.ffn : 0));
     // Where nothing is kept, q, k and v lie where the second half's projection will.
-    raise(Part::first_ffn_in, row * (e.keeps ? c.ffn_in() : std::max(c.qkv_width(), c.ffn_in())));
+    raise(Part::first_ffn_in, row * (e.saves_activations ? c.ffn_in() : std::max(c.qkv_width(), c.ffn_in())));
     raise(Part::first_sum, row * (c.pre_norm ? 0 : c.width));
     raise(Part::embedded, row * c.embedding_width);
-    if (!e.keeps) return;
+    if (!e.saves_activations) return;
     const std::size_t copies = e.recompute ? 1 : c.layers;
     const std::size_t sums = c.pre_norm ? 0 : (2 * copies - 1) * c.width;
-    raise(Part::kept, row * (copies * (c.qkv_width() + c.query_width()) + (copies - 1) * c.ffn_in() + sums));
+    raise(Part::saved, row * (copies * (c.qkv_width() + c.query_width()) + (copies - 1) * c.ffn_in() + sums));
   }
-  void backward(const Extent& e, std::size_t rows) {
+  void backward(const PassBounds& e, std::size_t rows) {
     const Config& c = layout_.config();
     const std::size_t copies = e.recompute ? 1 : c.layers;
     const std::size_t log_sums = copies * rows * c.heads * sizeof(float);
     const std::size_t states = (c.layers + copies) * rows * c.width * sizeof(T);
-    const std::size_t slopes =
+    const std::size_t gradients =
         rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * sizeof(T);
     const std::size_t partial = tensor::cuda::attention_backward_workspace(
         {c.heads, c.kv_heads, c.head_dim, c.window}, {static_cast<std::uint32_t>(rows), 1},
         CallShape::bucket(e.sequences, 8), adapters_.virtual_tokens(peft::Kind::prefix));
-    raise(Part::backward, log_sums + states + slopes + partial * sizeof(float));
+    raise(Part::backward, log_sums + states + gradients + partial * sizeof(float));
   }
-  void head(const Extent& e) {
+  void head(const PassBounds& e) {
     const Config& c = layout_.config();
     const std::size_t rows = e.probes * CallShape::bucket(std::max<std::size_t>(e.head_rows, 1), 8);
-    const std::size_t slice =
-        e.keeps || e.whole_head ? c.vocab : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
+    const std::size_t slice = e.saves_activations || e.whole_head
+                                  ? c.vocab
+                                  : std::min<std::size_t>(CudaBackend<T>::head_slice(c), c.vocab);
     const std::size_t logits = rows * CudaBackend<T>::logit_stride(slice);
     raise(Part::head_states, rows * (2 * std::size_t{c.width} + c.embedding_width) * sizeof(T));
     raise(Part::logits, logits * sizeof(float));
-    if (!e.keeps) return;
-    raise(Part::head_slopes, rows * c.width * sizeof(T));
-    raise(Part::logit_slopes, logits * sizeof(T));
+    if (!e.saves_activations) return;
+    raise(Part::head_gradients, rows * c.width * sizeof(T));
+    raise(Part::logit_gradients, logits * sizeof(T));
   }
 
-  void steps(const Extent& e, std::size_t rows) {
+  void steps(const PassBounds& e, std::size_t rows) {
     const Config& c = layout_.config();
     const tensor::cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim, c.window};
     const auto count = static_cast<std::uint32_t>(rows);
     const std::uint32_t splits = CudaBackend<T>::splits(shape, count, CallShape::bucket(e.cached, 128));
     raise(Part::steps, tensor::cuda::decode_workspace(shape, count, splits) * sizeof(float));
   }
-  void probes(const Extent& e) {
+  void probes(const PassBounds& e) {
     const Config& c = layout_.config();
     if (e.low_rank > 0) {
       std::uint64_t factors = 0, vectors = 0;

@@ -9,7 +9,7 @@
 
 #include "zofo/model/cuda/work.hpp"
 #include "zofo/model/layer_weights.hpp"
-#include "zofo/model/sites.hpp"
+#include "zofo/model/target_modules.hpp"
 #include "zofo/tensor/cuda/kernels/adapters.hpp"
 #include "zofo/tensor/cuda/kernels/low_rank.hpp"
 
@@ -49,8 +49,8 @@ class CudaProducts : public CudaWork<T> {
   void project(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t tensor, View y) {
     linear(call, x, w, y);
     if (state_->rank == 0) return;
-    tensor::cuda::LowRankSites list;
-    put(list, probe_site(call, tensor), 0);
+    tensor::cuda::LowRankProjections list;
+    put(list, probe_projection(call, tensor), 0);
     const tensor::cuda::Rows rows = rows_of(call, x.rows);
     grow(state_->t.memory, x.rows * list.t_width);
     tensor::cuda::low_rank_in<T>(call.stream(), rows, list, nullptr, x.data, state_->t.memory.data());
@@ -67,57 +67,58 @@ class CudaProducts : public CudaWork<T> {
   }
 
   /// True if an adapter or a low-rank probe sits at one of the sites.
-  [[nodiscard]] bool adapts(const Call& call, const Sites& sites) const {
-    return sites_of(call, sites).count > 0;
+  [[nodiscard]] bool adapts(const Call& call, const TargetModules& modules) const {
+    return low_rank_projections(call, modules).count > 0;
   }
-  void low_rank_in(Call& call, const Sites& sites, ConstView x) {
-    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+  void low_rank_in(Call& call, const TargetModules& modules, ConstView x) {
+    const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (list.count == 0) return;
     grow(state_->t.memory, x.rows * list.t_width);
-    for_inputs(call, sites, list, x,
-               [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t) {
+    for_inputs(call, modules, list, x,
+               [&](const tensor::cuda::LowRankProjections& part, const T* input, std::size_t) {
                  tensor::cuda::low_rank_in<T>(call.stream(), rows_of(call, x.rows), part,
                                               call.packed().adapter, input, state_->t.memory.data());
                });
   }
-  void low_rank_out(Call& call, const Sites& sites, View y) {
-    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+  void low_rank_out(Call& call, const TargetModules& modules, View y) {
+    const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (list.count == 0) return;
     tensor::cuda::low_rank_out<T>(call.stream(), rows_of(call, y.rows), list, call.packed().adapter,
                                   state_->t.memory.data(), y.data, static_cast<std::uint32_t>(y.stride));
   }
-  void low_rank_gradient(Call& call, const Sites& sites, ConstView x, ConstView dy) {
-    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+  void low_rank_gradient(Call& call, const TargetModules& modules, ConstView x, ConstView dy) {
+    const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     const tensor::cuda::Rows rows = rows_of(call, x.rows);
-    low_rank_in(call, sites, x);
+    low_rank_in(call, modules, x);
     grow(state_->dt.memory, x.rows * list.t_width);
     grow(state_->sums.memory, tensor::cuda::low_rank_gradients_workspace(rows, list, call.shape().adapters));
     const auto stride = static_cast<std::uint32_t>(dy.stride);
     tensor::cuda::low_rank_back<T>(call.stream(), rows, list, call.packed().adapter, dy.data, stride,
                                    state_->dt.memory.data());
-    std::array<tensor::cuda::LowRankGradient, tensor::cuda::LowRankSites::most> to{};
+    std::array<tensor::cuda::LowRankGradient, tensor::cuda::LowRankProjections::most> to{};
     float* const gradients = call.gradients_data(peft::Kind::lora);
-    for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
-      const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
-      if (site.used) to[n++] = {gradients + site.a, gradients + site.b, call.lora().size()};
+    for (std::size_t i = 0, n = 0; i < modules.count; ++i) {
+      const peft::Lora::Factors& factors = call.lora().factors(modules.layer, modules.projection[i]);
+      if (factors.used) to[n++] = {gradients + factors.a, gradients + factors.b, call.lora().size()};
     }
-    for_inputs(
-        call, sites, list, x, [&](const tensor::cuda::LowRankSites& part, const T* input, std::size_t first) {
-          tensor::cuda::low_rank_gradients<T>(call.stream(), {.rows = rows,
-                                                              .sites = part,
-                                                              .adapters = call.shape().adapters,
-                                                              .adapter = call.packed().adapter,
-                                                              .x = input,
-                                                              .t = state_->t.memory.data(),
-                                                              .dy = dy.data,
-                                                              .dy_stride = stride,
-                                                              .dt = state_->dt.memory.data(),
-                                                              .gradient_of_site = to.data() + first,
-                                                              .workspace = state_->sums.memory.data()});
-        });
+    for_inputs(call, modules, list, x,
+               [&](const tensor::cuda::LowRankProjections& part, const T* input, std::size_t first) {
+                 tensor::cuda::low_rank_gradients<T>(call.stream(),
+                                                     {.rows = rows,
+                                                      .projections = part,
+                                                      .adapters = call.shape().adapters,
+                                                      .adapter = call.packed().adapter,
+                                                      .x = input,
+                                                      .t = state_->t.memory.data(),
+                                                      .dy = dy.data,
+                                                      .dy_stride = stride,
+                                                      .dt = state_->dt.memory.data(),
+                                                      .gradient_of_projection = to.data() + first,
+                                                      .workspace = state_->sums.memory.data()});
+               });
   }
-  void low_rank_back_in(Call& call, const Sites& sites, View dx) {
-    const tensor::cuda::LowRankSites list = left_to_add(call, sites, dx);
+  void low_rank_back_in(Call& call, const TargetModules& modules, View dx) {
+    const tensor::cuda::LowRankProjections list = pending_products(call, modules, dx);
     tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), list, call.packed().adapter,
                                       state_->dt.memory.data(), dx.data);
   }
@@ -160,38 +161,39 @@ class CudaProducts : public CudaWork<T> {
     state_->blas.multiply(p, dy.data, w.matrix.data, no_bias, dx.data);
   }
   // The adapters' and the low-rank probes' products at these projections.
-  tensor::cuda::LowRankSites sites_of(const Call& call, const Sites& sites) const {
-    tensor::cuda::LowRankSites list;
-    for (std::size_t i = 0; i < sites.count && call.adapted(); ++i) {
-      const peft::Lora::Site& site = call.lora().site(sites.layer, sites.projection[i]);
-      if (!site.used) continue;
-      tensor::cuda::LowRankSite s;
-      s.a = call.adapters(peft::Kind::lora) + site.a;
-      s.b = call.adapters(peft::Kind::lora) + site.b;
+  tensor::cuda::LowRankProjections low_rank_projections(const Call& call,
+                                                        const TargetModules& modules) const {
+    tensor::cuda::LowRankProjections list;
+    for (std::size_t i = 0; i < modules.count && call.adapted(); ++i) {
+      const peft::Lora::Factors& factors = call.lora().factors(modules.layer, modules.projection[i]);
+      if (!factors.used) continue;
+      tensor::cuda::LowRankProjection s;
+      s.a = call.adapters(peft::Kind::lora) + factors.a;
+      s.b = call.adapters(peft::Kind::lora) + factors.b;
       s.stride = call.lora().size();
       s.rank = call.lora().rank();
-      s.in = site.in;
-      s.out = site.out;
+      s.in = factors.in;
+      s.out = factors.out;
       s.b_row = s.rank;
       s.b_col = 1;
       s.scale = call.lora().scale();
-      put(list, s, output_column(call.config(), sites.projection[i]));
+      put(list, s, output_column(call.config(), modules.projection[i]));
     }
-    for (std::size_t i = 0; i < sites.count && state_->rank > 0; ++i) {
-      const Role role = role_of(sites.projection[i]);
-      const std::size_t tensor = state_->layout->tensor(sites.layer, role);
-      put(list, probe_site(call, tensor), output_column(call.config(), sites.projection[i]));
+    for (std::size_t i = 0; i < modules.count && state_->rank > 0; ++i) {
+      const Role role = role_of(modules.projection[i]);
+      const std::size_t tensor = state_->layout->tensor(modules.layer, role);
+      put(list, probe_projection(call, tensor), output_column(call.config(), modules.projection[i]));
     }
     return list;
   }
   // Calls use(sites, their x, number of the first) for all sites at once, or one by one with what dropout
   // leaves of x.
   template <class Use>
-  void for_inputs(Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list, ConstView x,
-                  Use&& use) {
+  void for_inputs(Call& call, const TargetModules& modules, const tensor::cuda::LowRankProjections& list,
+                  ConstView x, Use&& use) {
     if (!call.drops()) return use(list, x.data, std::size_t{0});
     const View left = view(state_->dropped, x.rows, x.cols);
-    for_masks(call, sites, list,
+    for_masks(call, modules, list,
               [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t i) {
                 tensor::cuda::drop<T>(call.stream(), x.rows, static_cast<std::uint32_t>(x.cols), mask, x.data,
                                       false, left.data);
@@ -200,12 +202,12 @@ class CudaProducts : public CudaWork<T> {
   }
   // What an operation has still to add to dx of the sites' share: all of it, or nothing where masks come
   // between.
-  tensor::cuda::LowRankSites left_to_add(Call& call, const Sites& sites, View dx) {
-    const tensor::cuda::LowRankSites list = sites_of(call, sites);
+  tensor::cuda::LowRankProjections pending_products(Call& call, const TargetModules& modules, View dx) {
+    const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (!call.drops() || list.count == 0) return list;
     const View share = view(state_->dropped, dx.rows, dx.cols);
     for_masks(
-        call, sites, list, [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t) {
+        call, modules, list, [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t) {
           fill_zero(share);
           tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), part,
                                             call.packed().adapter, state_->dt.memory.data(), share.data);
@@ -217,27 +219,28 @@ class CudaProducts : public CudaWork<T> {
   // Calls use(a list of one site, its mask, its number) for LoRA's sites; masks come where there are no
   // others.
   template <class Use>
-  static void for_masks(const Call& call, const Sites& sites, const tensor::cuda::LowRankSites& list,
-                        Use&& use) {
-    for (std::size_t i = 0, n = 0; i < sites.count; ++i) {
-      if (!call.lora().site(sites.layer, sites.projection[i]).used) continue;
-      tensor::cuda::LowRankSites part;
-      part.site[0] = list.site[n];
+  static void for_masks(const Call& call, const TargetModules& modules,
+                        const tensor::cuda::LowRankProjections& list, Use&& use) {
+    for (std::size_t i = 0, n = 0; i < modules.count; ++i) {
+      if (!call.lora().factors(modules.layer, modules.projection[i]).used) continue;
+      tensor::cuda::LowRankProjections part;
+      part.projection[0] = list.projection[n];
       part.count = 1;
       part.t_width = list.t_width;
-      use(part, call.mask(sites.layer, sites.projection[i]), n++);
+      use(part, call.mask(modules.layer, modules.projection[i]), n++);
     }
   }
-  static void put(tensor::cuda::LowRankSites& list, tensor::cuda::LowRankSite site, std::size_t column) {
-    site.y_at = static_cast<std::uint32_t>(column);
-    site.t_at = list.t_width;
-    list.t_width += site.rank;
-    list.site[list.count++] = site;
+  static void put(tensor::cuda::LowRankProjections& list, tensor::cuda::LowRankProjection projection,
+                  std::size_t column) {
+    projection.y_at = static_cast<std::uint32_t>(column);
+    projection.t_at = list.t_width;
+    list.t_width += projection.rank;
+    list.projection[list.count++] = projection;
   }
-  tensor::cuda::LowRankSite probe_site(const Call& call, std::size_t tensor) const {
+  tensor::cuda::LowRankProjection probe_projection(const Call& call, std::size_t tensor) const {
     const CudaFactors& table = *state_->probes.table;
     const tensor::cuda::FactorPiece& piece = *table.piece(tensor);
-    tensor::cuda::LowRankSite s;
+    tensor::cuda::LowRankProjection s;
     s.a = state_->probes.factors.data() + piece.v_at;
     s.b = state_->probes.factors.data() + piece.u_at;
     s.stride = table.stride();

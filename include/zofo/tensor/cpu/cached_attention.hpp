@@ -9,7 +9,7 @@
 
 #include "zofo/tensor/cache_view.hpp"
 #include "zofo/tensor/cpu/attention_rows.hpp"
-#include "zofo/tensor/cpu/thin_product.hpp"
+#include "zofo/tensor/cpu/thin_dots.hpp"
 
 namespace zofo::tensor::cpu {
 
@@ -38,23 +38,6 @@ inline void cache_prefix(const AttentionPrefix& prefix, std::size_t adapter, con
     }
 }
 
-namespace detail {
-
-// Scores of `heads` queries, [heads, dim], against n rows of keys: row h of p, whose rows are `stride` long.
-// Four keys at a time serve all queries.
-inline void cached_scores(const float* q, std::size_t heads, const float* keys, std::size_t n,
-                          std::size_t dim, float* p, std::size_t stride) {
-  std::size_t j = 0;
-  for (; j + 4 <= n; j += 4)
-    for (std::size_t h = 0; h < heads; ++h)
-      dots<1, 4>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
-  for (; j < n; ++j)
-    for (std::size_t h = 0; h < heads; ++h)
-      dots<1, 1>(q + h * dim, dim, keys + j * dim, dim, dim, p + h * stride + j, stride);
-}
-
-}  // namespace detail
-
 /// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own among them, within
 /// the window. scores: room for rows·heads·positions numbers. A task is a row's queries that share a head of
 /// keys. Source: Vaswani et al. 2017, eq. 1.
@@ -62,14 +45,15 @@ inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheL
                              std::span<const std::uint32_t> slots, std::span<const std::uint32_t> last,
                              float* scores, View out) {
   const std::size_t tasks = qkv.rows * shape.kv_heads, group = shape.group(), dim = shape.dim;
+  const bool fused = detail::fuses_products();
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t t = 0; t < tasks; ++t) {
     const std::size_t row = t / shape.kv_heads, kv_head = t % shape.kv_heads;
     const std::size_t end = std::size_t{last[row]} + 1, first = shape.first_key(end), count = end - first;
     const std::size_t from = cache.at(slots[row], kv_head, first), head = kv_head * group;
     float* const p = scores + (row * shape.heads + head) * cache.positions;
-    detail::cached_scores(qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim, p,
-                          cache.positions);
+    detail::best_cached_scores(fused, qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim,
+                               p, cache.positions);
     for (std::size_t h = 0; h < group; ++h) {
       detail::softmax_row(p + h * cache.positions, count, dim);
       detail::weighted_sum<false>(p + h * cache.positions, 1, cache.values + from, dim, count, dim,

@@ -39,7 +39,7 @@ struct PackedTokens {
 /// One low-rank product that shares its input with others: y[:, y_at … +out] += scale_i·(x A_iᵀ) B_iᵀ, where
 /// i is the row's adapter (none where −1) or the row's probe. A_i is [rank, in], dense, at a + i·stride;
 /// entry (o, l) of B_i is b[i·stride + o·b_row + l·b_col].
-struct LowRankSite {
+struct LowRankProjection {
   const float* a = nullptr;
   const float* b = nullptr;
   std::size_t stride = 0;
@@ -53,16 +53,16 @@ struct LowRankSite {
 };
 
 /// The sites that read one x (q, k and v; gate and up), adapters' and probes' together.
-struct LowRankSites {
+struct LowRankProjections {
   static constexpr std::uint32_t most = 6;
-  LowRankSite site[most];
+  LowRankProjection projection[most];
   std::uint32_t count = 0;
   std::uint32_t t_width = 0;  ///< columns of t: the ranks' sum
 };
 
 /// Low-rank products that an operation adds to rows that it reads or writes anyway. count 0: none.
 struct LowRankProducts {
-  LowRankSites sites{};
+  LowRankProjections projections{};
   const std::int32_t* adapter =
       nullptr;               ///< of each token, −1: none; may be null where all sites are by probe
   const float* t = nullptr;  ///< [rows, sites.t_width] fp32

@@ -29,10 +29,10 @@ class CudaDevice {
   [[nodiscard]] static Eigen::VectorXf host(const tensor::cuda::Vector& x) { return x.host(); }
   /// Plans the memory of a run whose passes are as large as told. Throws Error that says what to change where
   /// the GPU is too small.
-  void expect(const model::Config& config, const peft::Adapter& adapter, const ExampleBounds& row,
-              const PassExamples& rows, bool recompute) {
+  void reserve(const model::Config& config, const peft::Adapter& adapter, const ExampleBounds& row,
+               const PassExamples& rows, bool recompute) {
     const auto extent = [&](std::size_t count) {
-      model::Extent e;
+      model::PassBounds e;
       e.tokens = count * row.tokens;
       e.sequences = count * row.sequences;
       e.longest = row.longest;
@@ -41,18 +41,18 @@ class CudaDevice {
       return e;
     };
     model::CudaPlan<T> plan(config, adapter);
-    model::Extent scoring = extent(Backend::tokens_that_fill / row.tokens + 1);
+    model::PassBounds scoring = extent(Backend::max_batch_tokens / row.tokens + 1);
     plan.pass(scoring);
     if (rows.probed > 0) {
-      model::Extent probed = extent(rows.probed);
+      model::PassBounds probed = extent(rows.probed);
       probed.perturbed = true;
       probed.probes = rows.probes;
       probed.low_rank = rows.low_rank;
       plan.pass(probed);
     }
     if (rows.gradient > 0) {
-      model::Extent gradient = extent(rows.gradient);
-      gradient.keeps = true;
+      model::PassBounds gradient = extent(rows.gradient);
+      gradient.saves_activations = true;
       gradient.recompute = recompute;
       plan.pass(gradient);
       plan.vectors(rows.vectors);
@@ -62,8 +62,8 @@ class CudaDevice {
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
   /// The same for texts that are written with a cache, prompts of `prompt_tokens` being read together.
-  void expect_texts(const model::Config& config, const peft::Adapters& adapters, model::CacheExtent cache,
-                    std::size_t prompt_tokens) {
+  void reserve_generation(const model::Config& config, const peft::Adapters& adapters,
+                          model::CacheCapacity cache, std::size_t prompt_tokens) {
     model::CudaPlan<T> plan(config, adapters);
     plan.cache(cache, prompt_tokens);
     plan_ = plan.plan();

@@ -19,8 +19,8 @@ struct PromptedSequences {
 /// The first rows of each sequence with a prompt become it, at every probe. prompts: [number, length, width]
 /// fp32; h: [rows, width].
 template <class T>
-void put_prompts(cudaStream_t stream, const Rows& rows, const PromptedSequences& at, std::uint32_t width,
-                 const float* prompts, T* h);
+void write_prompts(cudaStream_t stream, const Rows& rows, const PromptedSequences& at, std::uint32_t width,
+                   const float* prompts, T* h);
 
 /// d_prompts[number, length, width] = the sum of dh's rows over the sequences of each of `count` prompts, in
 /// their order; one probe.
@@ -31,7 +31,7 @@ void prompt_gradients(cudaStream_t stream, const PromptedSequences& at, std::uin
 /// A mask of peft/dropout.hpp; `key` on the GPU: seed, step and query of the words.
 struct DropoutArgument {
   const ProbeArgument* key = nullptr;
-  std::uint32_t site = 0, threshold = 0;
+  std::uint32_t mask_id = 0, threshold = 0;
   float scale = 1.0F;
 };
 /// y[row] = mask ∘ x[row], added to y where `add`; x, y: [rows, width].

@@ -110,7 +110,7 @@ struct ActivationForward {
   std::uint32_t ffn = 0;
   T* pre = nullptr;            ///< [rows, 2·ffn] (relu: [rows, ffn])
   LowRankProducts products{};  ///< added to pre first
-  bool keep_pre = false;       ///< write the sums back to pre
+  bool save_pre = false;       ///< write the sums back to pre
   T* y = nullptr;              ///< the result, [rows, ffn]; for relu it may be pre
 };
 

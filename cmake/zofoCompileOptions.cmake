@@ -1,0 +1,44 @@
+# How this project's own code is compiled. As a subdirectory of another project it follows that project's settings.
+if(NOT PROJECT_IS_TOP_LEVEL)
+  return()
+endif()
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, RelWithDebInfo or Debug" FORCE)
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+find_program(ZOFO_CCACHE ccache)
+mark_as_advanced(ZOFO_CCACHE)
+if(ZOFO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${ZOFO_CCACHE}")
+endif()
+# nvcc's own output is no pedantic C++: the host compiler gets the other warnings for .cu files.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
+                    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
+# clang asks for braces that C++20 allows to leave out, and reports what libstdc++ 12's own std::stable_sort calls.
+add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-braces;-Wno-deprecated-declarations>")
+# Programs carry paths inside the source tree only, whatever folder it is in.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
+if(ZOFO_WERROR)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"
+                      "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror>")
+  # g++ 12 sees an overlap inside std::string (GCC bug 105651)
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=restrict>")
+  # and takes the value of an empty std::optional for one that is read (GCC bug 80635)
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=maybe-uninitialized>")
+endif()
+if(ZOFO_NATIVE)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-march=native>")
+  # g++ 12 warns of its own AVX-512 header (GCC bug 105593) and of Eigen's use of it; where warnings are errors,
+  # every machine compiles the same code.
+  if(ZOFO_WERROR AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-mno-avx512f>")
+  endif()
+endif()
+if(ZOFO_SANITIZE)
+  add_compile_options(-fsanitize=${ZOFO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options("$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")  # false alarms inside libstdc++ under the sanitizers
+  add_link_options(-fsanitize=${ZOFO_SANITIZE})
+endif()

@@ -1,0 +1,79 @@
+#include "zofo/checkpoint/safetensors_index.hpp"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "zofo/checkpoint/json_document.hpp"
+#include "zofo/checkpoint/printable_utf8.hpp"
+#include "zofo/core/error.hpp"
+
+namespace zofo::checkpoint {
+
+namespace {
+
+// A shard is a file in the folder itself: an index must not name other files.
+void check_inside(const std::string& shard, const JsonFields& map, const std::string& tensor) {
+  const bool inside = shard.ends_with(".safetensors") && shard.find_first_of("/\\") == std::string::npos &&
+                      is_printable_utf8(shard);
+  if (!inside) map.refuse(tensor, "the name of a .safetensors file in the same folder");
+}
+
+}  // namespace
+
+SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : name_(folder.string()) {
+  const std::filesystem::path single = folder / "model.safetensors";
+  const std::filesystem::path index = folder / "model.safetensors.index.json";
+  std::error_code ignored;  // opening the file reports why it is inaccessible
+  if (std::filesystem::exists(single, ignored)) {
+    files_.emplace_back(single);
+    for (const SafetensorsEntry& entry : files_.front().tensors()) file_index_.emplace(entry.name, 0);
+    return;
+  }
+  require(std::filesystem::exists(index, ignored), "{}: holds neither {} nor {}", name_,
+          single.filename().string(), index.filename().string());
+  open_shards(folder, index);
+}
+
+bool SafetensorsFolder::has(std::string_view tensor) const {
+  return file_index_.contains(std::string(tensor));
+}
+
+std::vector<std::string> SafetensorsFolder::tensor_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : file_index_) names.push_back(name);
+  return names;
+}
+
+const SafetensorsFile& SafetensorsFolder::file_of(std::string_view tensor) const {
+  const auto found = file_index_.find(std::string(tensor));
+  require(found != file_index_.end(), "{}: tensor '{}' is missing", name_, tensor);
+  return files_[found->second];
+}
+
+const SafetensorsEntry& SafetensorsFolder::tensor(std::string_view name) const {
+  return file_of(name).tensor(name);
+}
+
+void SafetensorsFolder::read(std::string_view name, std::span<float> out) const {
+  file_of(name).read(name, out);
+}
+
+void SafetensorsFolder::open_shards(const std::filesystem::path& folder, const std::filesystem::path& index) {
+  const JsonFields document = JsonFields::load(index);
+  const JsonFields map = document.fields("weight_map");
+  std::map<std::string, std::size_t> opened;
+  for (const auto& [tensor, value] : map.object().items()) {
+    require(is_printable_utf8(tensor), "{}: a tensor's name must be printable UTF-8", map.location());
+    const std::string shard = map.string(tensor);
+    check_inside(shard, map, tensor);
+    const auto [found, fresh] = opened.emplace(shard, files_.size());
+    if (fresh) files_.emplace_back(folder / shard);
+    require(files_[found->second].has(tensor), "{}: tensor '{}' is not in its shard {}", map.location(),
+            tensor, files_[found->second].name());
+    file_index_.emplace(tensor, found->second);
+  }
+  require(!files_.empty(), "{}: names no shard", map.location());
+}
+
+}  // namespace zofo::checkpoint

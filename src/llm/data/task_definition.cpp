@@ -1,0 +1,92 @@
+#include "zofo/data/task_definition.hpp"
+
+#include <algorithm>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/jsonl.hpp"
+
+namespace zofo::data {
+
+namespace {
+
+bool names_field(const std::optional<Template>& text, std::string_view field) {
+  if (!text) return false;
+  const std::vector<std::string> fields = text->fields();
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
+}
+
+void check_choices(const Task& task, std::string_view where) {
+  const std::vector<std::string>& choices = task.choices;
+  require(choices.size() >= 2, "{}: options: {} given, at least 2 needed", where, choices.size());
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    require(!is_blank(choices[i]), "{}: options[{}] = '{}': must not be blank", where, i, choices[i]);
+    const auto same = std::find(choices.begin(), choices.end(), choices[i]) - choices.begin();
+    require(static_cast<std::size_t>(same) == i, "{}: options[{}] = '{}': the same as options[{}]", where, i,
+            choices[i], same);
+  }
+}
+
+void check_labels(const Task& task, std::size_t choices, std::string_view where) {
+  require(!task.label_field.empty(), "{}: label_field: must not be empty", where);
+  require(!task.label_map.empty(), "{}: label_map: must not be empty", where);
+  for (const auto& [text, choice] : task.label_map)
+    require(choice >= 0 && static_cast<std::size_t>(choice) < choices,
+            "{}: label_map.'{}' = {}: must be an index of options, in [0, {}]", where, text, choice,
+            choices - 1);
+}
+
+void check_candidates(const Task& task, std::string_view where) {
+  const bool listed = !task.candidates_field.empty();
+  require(listed != !task.candidates.empty(), "{}: one of candidates and candidates_field must be given",
+          where);
+  require(task.continuation.has_value(), "{}: no key 'continuation'", where);
+  require(names_field(task.continuation, "candidate") || names_field(task.prompt, "candidate"),
+          "{}: neither prompt nor continuation has the field {{candidate}}", where);
+  if (listed) return require(!task.answers_field.empty(), "{}: no key 'answers_field'", where);
+  require(task.candidates.size() >= 2, "{}: candidates: {} given, at least 2 needed", where,
+          task.candidates.size());
+  check_labels(task, task.candidates.size(), where);
+}
+
+void check_generate(const Task& task, std::string_view where) {
+  require(!task.answers_field.empty(), "{}: no key 'answers_field'", where);
+  require(names_field(task.continuation, "answer"), "{}: continuation: must have the field {{answer}}",
+          where);
+  require(task.loss == Loss::answer, "{}: loss: must be \"answer\" for generated answers", where);
+  require(!task.stop.empty(), "{}: stop: must not be empty", where);
+  require(task.max_new_tokens >= 1, "{}: max_new_tokens = 0: must be at least 1", where);
+}
+
+}  // namespace
+
+int Task::label(const JsonLine& line) const {
+  const std::string text = line.text(label_field);
+  const auto found = label_map.find(text);
+  if (found != label_map.end()) return found->second;
+  std::string allowed;
+  for (const auto& entry : label_map) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
+  fail("{}: label '{}' (field '{}'): must be one of {}", line.location(), text, label_field, allowed);
+}
+
+void Task::check(std::string_view where) const {
+  require(!prompt.fields().empty(), "{}: prompt '{}': must have a {{field}}", where, prompt.text());
+  require(!gap || (!gap->field.empty() && !gap->mark.empty()), "{}: gap: field and mark must not be empty",
+          where);
+  for (const auto& entry : replace)
+    require(!entry.first.empty(), "{}: replace: the text to be replaced must not be empty", where);
+  const bool generated = metric == Metric::exact_match || metric == Metric::f1;
+  require(!generated || !answers_field.empty(),
+          "{}: metric: compares with answers, so answers_field must be given", where);
+  require(kind != Kind::generate || generated, "{}: metric: must be exact_match or f1 for generated answers",
+          where);
+  if (kind == Kind::choice) {
+    check_choices(*this, where);
+    check_labels(*this, choices.size(), where);
+  } else if (kind == Kind::candidates) {
+    check_candidates(*this, where);
+  } else {
+    check_generate(*this, where);
+  }
+}
+
+}  // namespace zofo::data

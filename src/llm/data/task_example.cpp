@@ -1,0 +1,163 @@
+#include "zofo/data/task_definition.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/jsonl.hpp"
+
+namespace zofo::data {
+
+namespace {
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+// Adds the fields "before" and "after". Throws Error unless the mark occurs exactly once.
+void split_gap(const Gap& gap, JsonLine& line) {
+  const std::string text = line.text(gap.field);
+  const std::size_t at = text.find(gap.mark);
+  require(at != std::string::npos, "{}: field '{}': has no '{}'", line.location(), gap.field, gap.mark);
+  require(text.find(gap.mark, at + gap.mark.size()) == std::string::npos,
+          "{}: field '{}': has '{}' more than once", line.location(), gap.field, gap.mark);
+  line.fields["before"] = text.substr(0, at);
+  line.fields["after"] = text.substr(at + gap.mark.size());
+}
+
+// The line as templates read it: texts and values replaced, the gap split.
+JsonLine prepared(const Task& task, const JsonLine& line) {
+  JsonLine made = line;
+  for (auto& item : made.fields.items())
+    if (item.value().is_string())
+      for (const auto& [from, to] : task.replace) replace_all(item.value().get_ref<std::string&>(), from, to);
+  if (task.gap) split_gap(*task.gap, made);
+  for (const auto& [field, words] : task.values) {
+    const std::string value = line.text(field);
+    const auto found = words.find(value);
+    std::string allowed;
+    for (const auto& entry : words) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
+    require(found != words.end(), "{}: field '{}' is '{}': must be one of {}", line.location(), field, value,
+            allowed);
+    made.fields[field] = found->second;
+  }
+  return made;
+}
+
+// The line without its contents: only replaced values and the candidate remain.
+JsonLine emptied(const Task& task, const JsonLine& line) {
+  JsonLine made = line;
+  for (auto& item : made.fields.items())
+    if (item.key() != "candidate" && !task.values.contains(item.key())) item.value() = "";
+  return made;
+}
+
+std::string neutral_prompt(const Task& task, const JsonLine& line) {
+  const std::string text =
+      task.neutral ? task.neutral->render(line) : task.prompt.render(emptied(task, line));
+  return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+}
+
+// Moves blanks between prompt and continuation to the continuation, because tokens begin with a blank.
+void move_blanks(std::string& prompt, std::string& text) {
+  const std::size_t end = prompt.find_last_not_of(' ') + 1;
+  text.insert(0, prompt.substr(end));
+  prompt.erase(end);
+}
+
+void check_text(const JsonLine& line, const std::string& text, const char* what) {
+  require(!is_blank(text), "{}: the {} is blank", line.location(), what);
+}
+
+// The continuation of `line`, whose field "candidate" or "answer" is set.
+Continuation continuation_of(const Task& task, const JsonLine& line) {
+  Continuation made{task.prompt.render(line), task.continuation->render(line), ""};
+  move_blanks(made.prompt, made.text);
+  check_text(line, made.prompt, "prompt");
+  check_text(line, made.text, "continuation");
+  if (task.kind == Kind::candidates) {
+    made.neutral = neutral_prompt(task, line);
+    made.neutral.erase(made.neutral.find_last_not_of(' ') + 1);
+  }
+  return made;
+}
+
+// Texts for {candidate}, each once.
+std::vector<std::string> candidate_texts(const Task& task, const JsonLine& line) {
+  std::vector<std::string> all;
+  if (task.candidates_field.empty())  // a label is an index of this list, so duplicates stay
+    for (const Template& each : task.candidates) all.push_back(each.render(line));
+  else
+    for (std::string& each : line.texts(task.candidates_field))
+      if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(std::move(each));
+  return all;
+}
+
+// The accepted answers of a line. Throws Error when there are none or one is blank.
+std::vector<std::string> references(const Task& task, const JsonLine& line) {
+  std::vector<std::string> answers = line.texts(task.answers_field);
+  require(!answers.empty(), "{}: field '{}': no answer, must have at least one", line.location(),
+          task.answers_field);
+  for (const std::string& answer : answers)
+    require(!is_blank(answer), "{}: field '{}': an answer is blank", line.location(), task.answers_field);
+  return answers;
+}
+
+// Which candidates are right. Throws Error when none is.
+std::vector<int> right_candidates(const Task& task, const JsonLine& line, const Example& example) {
+  if (task.candidates_field.empty()) return {task.label(line)};
+  std::vector<int> right;
+  for (std::size_t i = 0; i < example.answers.size(); ++i)
+    if (std::find(example.references.begin(), example.references.end(), example.answers[i]) !=
+        example.references.end())
+      right.push_back(static_cast<int>(i));
+  require(!right.empty(),
+          "{}: none of the answers (field '{}', the first is '{}') is among the {} candidates",
+          line.location(), task.answers_field, example.references.front(), example.answers.size());
+  return right;
+}
+
+void fill_candidates(const Task& task, const JsonLine& line, JsonLine& seen, Example& made) {
+  if (!task.answers_field.empty()) made.references = references(task, line);
+  made.answers = candidate_texts(task, seen);
+  if (made.answers.empty()) {  // only a list in a field can be empty
+    made.answer_only = true;
+    made.answers.push_back(made.references.front());
+  }
+  made.right = right_candidates(task, line, made);
+  made.label = made.right.front();
+  for (const std::string& each : made.answers) {
+    seen.fields["candidate"] = each;
+    made.continuations.push_back(continuation_of(task, seen));
+  }
+}
+
+}  // namespace
+
+Example Task::example(const JsonLine& line) const {
+  JsonLine seen = prepared(*this, line);
+  Example made;
+  made.line = line.line;
+  if (kind == Kind::candidates) {
+    fill_candidates(*this, line, seen, made);
+    return made;
+  }
+  if (kind == Kind::choice) {
+    made.prompt = prompt.render(seen);
+    made.label = label(line);
+    made.neutral = neutral_prompt(*this, seen);
+  } else {
+    made.references = references(*this, line);
+    seen.fields["answer"] = made.references.front();
+    made.continuations.push_back(continuation_of(*this, seen));
+    made.prompt = made.continuations.front().prompt;
+  }
+  check_text(line, made.prompt, "prompt");
+  return made;
+}
+
+}  // namespace zofo::data
