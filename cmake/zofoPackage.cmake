@@ -22,7 +22,6 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME zofo)
@@ -52,7 +51,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
 # Both run inside cpack: the first refuses builds that no package can be made of, the second adds Debian's own files.
 set(CPACK_PROJECT_CONFIG_FILE "${PROJECT_BINARY_DIR}/zofoPackageCheck.cmake")
 file(WRITE "${CPACK_PROJECT_CONFIG_FILE}" "set(native \"${ZOFO_NATIVE}\")\nset(sanitize \"${ZOFO_SANITIZE}\")\n"
-           "set(cuda \"${ZOFO_CUDA}\")\n"
+           "set(cuda \"${ZOFO_CUDA}\")\nset(shared \"${BUILD_SHARED_LIBS}\")\n"
            "include(\"${PROJECT_SOURCE_DIR}/packaging/debian/check.cmake\")\n")
 set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/packaging/debian/add_files.cmake")
 set(CPACK_ZOFO_SOURCE_DIR "${PROJECT_SOURCE_DIR}")
