@@ -9,13 +9,14 @@ set -euo pipefail
 [[ -n ${BASE:-} ]] || command -v debootstrap >/dev/null || { echo "chroot_test.sh: debootstrap is not installed" >&2; exit 2; }
 
 first_mirror() {
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
     sed -nE 's/^(deb +(\[[^]]*\] +)?|URIs: *)(https?:[^ ]+).*/\3/p' | head -n 1
 }
 mirror=${MIRROR:-$(first_mirror)}
 [[ -n $mirror ]] || { echo "chroot_test.sh: no mirror found; set MIRROR" >&2; exit 2; }
 
 root=$(mktemp -d)
+chmod 755 "$root"
 trap 'umount "$root/proc" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 if [[ -n ${BASE:-} ]]; then
   cp -a "$BASE/." "$root/"
