@@ -103,9 +103,9 @@ class Demo {
   }
 
   [[nodiscard]] std::vector<std::string> place() const {
-    std::vector<std::string> out{
-        "--model", arguments_.model, "--task", arguments_.task, "--device",
-                                 std::string(llm::to_text(arguments_.device))};
+    std::vector<std::string> out{"--model",  arguments_.model,
+                                 "--task",   arguments_.task,
+                                 "--device", std::string(llm::to_text(arguments_.device))};
     if (!arguments_.definitions.empty()) out.insert(out.end(), {"--tasks", arguments_.definitions});
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
