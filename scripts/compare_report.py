@@ -280,7 +280,7 @@ class Report:
         entries = {"model": self.plan["model"], "data": self.plan["data"] or "beside the tasks", "seeds": ", ".join(map(str, self.plan["seeds"])),
                    "device": self.plan["device"], "runs at once": f"{self.data['jobs']}, {self.plan['threads']} threads each",
                    "processor": f"{machine['processor']}, {machine['cores']} cores", "memory": machine["memory"],
-                   "cards": ", ".join(machine["cards"]) or "none", "system": machine["system"],
+                   "cards": ", ".join(machine.get("gpus", machine.get("cards", []))) or "none", "system": machine["system"],
                    "zofo": f"{self.data['zofo']}, compiler {machine['compiler']}"}
         rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in entries.items())
         return f'<h2>Machine and versions</h2><dl>{rows}</dl><h2>How to repeat it</h2><pre class="wrap">{text(self.data["command"])}</pre>'

@@ -94,7 +94,7 @@ class Export(Case):
             self.assertEqual(written.strings(f"tokenizer.ggml.{name}"), source.strings(f"tokenizer.ggml.{name}"))
         self.out = self.here / "another file"
         (folder / "tokenizer.json").unlink()
-        self.refuse("tokenizer.json: is not there", arguments=("--format", "gguf"), model=folder)
+        self.refuse("tokenizer.json: does not exist", arguments=("--format", "gguf"), model=folder)
 
     def test_a_merged_file_scores_as_the_run(self):
         run = self.run_folder()

@@ -53,7 +53,7 @@ class Methods(Case):
         for name, options in cases.items():
             with self.subTest(name):
                 self.good(self.finetune(self.here / name, *options))
-                self.check_run(self.here / name, "bilevel", 3, 9 if name == "one_sided" else 3)
+                self.check_run(self.here / name, "bilevel", 3, 9 if name == "forward_difference" else 3)
 
     def test_learning(self):
         for method, steps in (("lora", 150), ("bilevel", 60)):

@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
     zofo::cli::flush_output();
     return code;
   } catch (const CLI::Success& done) {
+    zofo::cli::hide_old_flags();
     return app.exit(done);
   } catch (const CLI::RequiredError& error) {  // what is missing may be there, misspelt
     const std::vector<std::string> rest = app.remaining(true);

@@ -1,4 +1,4 @@
-// Flags of earlier releases: hidden from --help, still accepted, each with a hint on standard error.
+// Flags of earlier releases: not in the help, still accepted, each with a hint on standard error.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,7 +14,8 @@
 namespace zofo::cli {
 
 struct OldFlag {
-  const CLI::Option *old_option, *option;
+  CLI::Option* old_option;
+  const CLI::Option* option;
   std::string old_name, name;  // "--steps", "--max-steps"
 };
 
@@ -30,11 +31,16 @@ inline llm::Hints& flag_hints() {
   return list;
 }
 
-// Hides `old_option`, another name of `option`.
+// `old_option` is another name of `option`.
 inline void register_old_flag(CLI::Option* old_option, const CLI::Option* option, std::string old_name,
                               std::string name) {
-  old_option->group("");
   old_flags().push_back({old_option, option, std::move(old_name), std::move(name)});
+}
+
+// Takes the old flags out of the help that is printed next. They are not hidden earlier, since CLI11's
+// messages leave out the name of a hidden option.
+inline void hide_old_flags() {
+  for (const OldFlag& each : old_flags()) each.old_option->group("");
 }
 
 // An old name of a flag that sets `field`.

@@ -52,7 +52,7 @@ inline nlohmann::json machine() {
           {"memory", detail::field_of("/proc/meminfo", "MemTotal")},
           {"system", std::string(name.sysname) + " " + name.release + " " + name.machine},
           {"compiler", __VERSION__},
-          {"GPUs", gpus}};
+          {"gpus", gpus}};
 }
 
 }  // namespace zofo::compare

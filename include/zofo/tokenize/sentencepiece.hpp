@@ -17,10 +17,6 @@
 #include "zofo/tokenize/token_bytes.hpp"
 #include "zofo/tokenize/word_cache.hpp"
 
-namespace sentencepiece {
-class SentencePieceProcessor;
-}  // namespace sentencepiece
-
 namespace zofo::tokenize {
 
 /// Text <-> ids, equal to the library's. Where no piece has a space after another character, the library gets
@@ -52,7 +48,8 @@ class SentencePiece {
   TokenBytes bytes_;
   StringMap<std::int32_t> ids_;
   SpecialTokens literals_;
-  std::shared_ptr<sentencepiece::SentencePieceProcessor> library_;
+  struct Library;  // SentencePiece's processor
+  std::shared_ptr<Library> library_;
   mutable WordCaches caches_;
 };
 

@@ -73,11 +73,13 @@ void call_library(const char* complaint, Call&& call) {
 
 }  // namespace
 
+struct SentencePiece::Library : sentencepiece::SentencePieceProcessor {};
+
 SentencePiece::SentencePiece(SentencePieceModel model)
     : model_(std::move(model)),
       by_words_(may_cut(model_)),
       bytes_(bytes_of(model_), model_.add_dummy_prefix),
-      library_(std::make_shared<sentencepiece::SentencePieceProcessor>()) {
+      library_(std::make_shared<Library>()) {
   model_.check();
   for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
     const auto& [text, score, type] = model_.pieces[i];
