@@ -13,7 +13,7 @@ namespace zofo::llm {
 
 /// How an adapter is fitted to a few examples. The learning rate decreases linearly to 0.
 struct AdaptOptions {
-  std::uint32_t max_steps = 40;
+  std::uint32_t max_steps = 40;  ///< of Adam
   double learning_rate = 1e-3;   ///< of the first step
   double weight_decay = 0.0;     ///< of Adam
   std::uint32_t batch_size = 8;  ///< examples of a mini-batch
@@ -26,8 +26,8 @@ struct AdaptOptions {
 
 /// How many examples: of each class, or in all.
 struct Count {
-  std::size_t number = 0;
-  bool each = true;  ///< of each class
+  std::size_t number = 0;  ///< of examples
+  bool each = true;        ///< of each class
 };
 
 /// Indices of the training examples of one random subset: a pure function of the seed. Throws Error for none,

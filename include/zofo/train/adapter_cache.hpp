@@ -44,6 +44,7 @@ class AdapterStore {
   using Pairs = std::vector<AdapterPair<Vector>>;        ///< p and s of each task
   using States = std::vector<TaskState<Inner, Vector>>;  ///< optimiser states of each task
 
+  /// No adapter exists yet.
   AdapterStore(Device& device, AdapterStoreOptions options)
       : device_(device),
         options_(std::move(options)),

@@ -20,6 +20,7 @@ class BestCandidate {
 
   /// Whether early stopping is used.
   [[nodiscard]] bool on() const { return patience_ > 0; }
+  /// The candidate with the lowest loss; nothing before the first finite loss.
   [[nodiscard]] const std::optional<Candidate>& best() const { return best_; }
   /// Whether the run must end.
   [[nodiscard]] bool exhausted() const { return counts_.exhausted(); }

@@ -12,6 +12,7 @@ namespace zofo::llm {
 /// The limits of a run in steps, seconds or forward passes, or in several of them. Borrows the options.
 class Budget {
  public:
+  /// The limits of a run by these options.
   explicit Budget(const RunOptions& options) : options_(options) {}
 
   /// Continues from counters: points of the learning curve before them are not due again.

@@ -75,6 +75,7 @@ class BasicLanguageProblem {
     }
   }
 
+  /// Number of tasks.
   [[nodiscard]] std::size_t num_tasks() const { return tasks_.size(); }
 
   /// out[i · requests + j]: the loss of request j at probe i. If a task has unseen examples
@@ -116,6 +117,7 @@ class BasicLanguageProblem {
 
   /// The work of all calls so far.
   [[nodiscard]] const Work& work() const { return work_; }
+  /// As given to the constructor.
   [[nodiscard]] const BatchOptions& options() const { return options_; }
 
  private:

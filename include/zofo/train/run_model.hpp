@@ -22,7 +22,9 @@ class RunModel {
 
   /// Weights, adapter and transformer; defined in train/impl/run_model.hpp.
   struct State;
+  /// The loaded model, for templates over a device.
   [[nodiscard]] State& state() { return *state_; }
+  /// The same of a constant model.
   [[nodiscard]] const State& state() const { return *state_; }
 
  private:

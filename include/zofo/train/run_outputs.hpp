@@ -17,16 +17,16 @@
 
 namespace zofo::llm {
 
-/// Writes the result of a run to its folder: `served.json` and one adapter of a fine-tuning; meta.json and the
-/// adapters of the tasks of a meta-training. Borrows everything except the names.
+/// Writes the result of a run to its folder: `served.json` and one adapter of a fine-tuning; meta.json and
+/// the adapters of the tasks of a meta-training. Borrows everything except the names.
 struct RunOutputs {
-  const RunFolder& folder;
-  const RunOptions& options;
-  const std::vector<RunTask>& tasks;
-  const model::Config& config;
-  const peft::Adapter& layout;
-  std::string base_model;  ///< name of θ_0 in the adapters' folders
-  std::string model_hash;  ///< of θ_0
+  const RunFolder& folder;            ///< of the run
+  const RunOptions& options;          ///< of the run
+  const std::vector<RunTask>& tasks;  ///< of the run
+  const model::Config& config;        ///< shape of the model
+  const peft::Adapter& layout;        ///< of all adapters
+  std::string base_model;             ///< name of θ_0 in the adapters' folders
+  std::string model_hash;             ///< of θ_0
 
   /// Writes the description of a meta-training before its first step; nothing for a fine-tuning.
   void describe() const;

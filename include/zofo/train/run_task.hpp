@@ -22,7 +22,9 @@ struct RunTask {
   std::vector<EncodedExample>
       held_out;  ///< examples of the final scores, used by neither training nor selection
 
+  /// Name of the task.
   [[nodiscard]] const std::string& name() const { return data->task.name; }
+  /// Definition of the task.
   [[nodiscard]] const data::Task& task() const { return data->task; }
   /// Number of examples in the training file that the run uses.
   [[nodiscard]] std::size_t training_examples() const { return examples.size() + selection.size(); }

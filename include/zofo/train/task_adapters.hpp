@@ -25,6 +25,7 @@ class TaskAdapters {
  public:
   using Store = AdapterStore<Device>;  ///< memory and disk
 
+  /// Makes empty pairs; prepare() fills them.
   TaskAdapters(Device& device, const RunOptions& options, AdapterStoreOptions store)
       : options_(options), store_(device, std::move(store)), pairs_(store_.empty_pairs()) {}
 
@@ -68,12 +69,17 @@ class TaskAdapters {
 /// The same where an adapter takes the place of θ and has no adapters itself.
 class NoTaskAdapters {
  public:
+  /// For so many tasks.
   explicit NoTaskAdapters(std::size_t tasks) : pairs_(tasks) {}
+  /// A pair without coordinates for each task.
   [[nodiscard]] std::vector<AdapterPair<NoAdapter>>& pairs() { return pairs_; }
+  /// Does nothing.
   template <class Solver>
   void prepare(Solver& /*solver*/) const {}
+  /// Does nothing.
   template <class Solver>
   void save(Solver& /*solver*/, checkpoint::RunState& /*out*/) const {}
+  /// Does nothing.
   template <class Solver>
   void load(Solver& /*solver*/, const checkpoint::RunState& /*in*/) const {}
 

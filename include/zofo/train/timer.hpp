@@ -19,6 +19,7 @@ double next_step_seconds(double expected, double taken, std::uint32_t steps);
 /// Counts a run's steps, seconds and examples; a resumed run continues from its saved counters.
 class Timer {
  public:
+  /// Steps, seconds and examples so far.
   [[nodiscard]] const Counters& counters() const { return counters_; }
   /// The expected cost of the next step.
   [[nodiscard]] const Cost& next() const { return next_; }

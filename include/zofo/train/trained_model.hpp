@@ -50,10 +50,15 @@ class TrainedModel {
                   {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
                    estimated_}) {}
 
+  /// The layout of all adapters.
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
+  /// The backbone on the device.
   [[nodiscard]] Theta& theta() { return theta_; }
+  /// The backbone on the device.
   [[nodiscard]] const Theta& theta() const { return theta_; }
+  /// The transformer on the device.
   [[nodiscard]] model::BasicTransformer<Backend>& transformer() { return transformer_; }
+  /// The pairs of adapters of all tasks.
   [[nodiscard]] TaskAdapters<Device>& adapters() { return adapters_; }
   /// The adapter that zeroth-order updates train, if the method has one.
   [[nodiscard]] Eigen::VectorXf& estimated_adapter() { return estimated_; }

@@ -43,11 +43,11 @@ namespace zofo::llm {
 
 /// The inputs of a run, all borrowed.
 struct RunInputs {
-  Model& model;
-  const std::vector<RunTask>& tasks;
-  const RunOptions& options;
-  const RunFolder& folder;
-  Progress& progress;
+  Model& model;                       ///< updated where the run trains the backbone
+  const std::vector<RunTask>& tasks;  ///< with examples as tokens
+  const RunOptions& options;          ///< of the run
+  const RunFolder& folder;            ///< where the run is written
+  Progress& progress;                 ///< receives steps and messages
 };
 
 /// The tasks as a problem: one task each, or one mixture where they share their adapters.

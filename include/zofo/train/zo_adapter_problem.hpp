@@ -24,9 +24,11 @@ class AdapterProblem {
   using Adapter = NoAdapter;                 ///< there is no lower level
   using Backbone = typename Problem::Theta;  ///< the model's weights
 
+  /// Borrows all arguments.
   AdapterProblem(Device& device, const Backbone& backbone, Problem& problem)
       : device_(&device), backbone_(&backbone), problem_(&problem) {}
 
+  /// Number of tasks.
   [[nodiscard]] std::size_t num_tasks() const { return problem_->num_tasks(); }
 
   /// out[i · requests + j]: the loss of request j at probe i of the adapter.
