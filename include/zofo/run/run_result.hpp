@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "zofo/config/option_enums.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 #include "zofo/lm/scores_json.hpp"
 #include "zofo/run/task_scores.hpp"
 
@@ -26,7 +26,7 @@ struct RunResult {
   double seconds = 0.0;                 ///< of training
   double passes = 0.0;                  ///< forward-equivalents, one forward of `batch` rows each
   double peak = 0.0;                    ///< MiB
-  double moved = 0.0;                   ///< length of the sum of θ's updates (train/update_distance.hpp)
+  double update_norm = 0.0;                   ///< length of the sum of θ's updates (train/update_distance.hpp)
   Selected selected = Selected::upper;  ///< what is the result
   std::uint32_t selected_steps = 0;     ///< less than `steps` where training stopped early
   bool interrupted = false;
@@ -46,11 +46,11 @@ inline nlohmann::json task_fields(const RunResult& r) {
   for (std::size_t i = 0; i < r.tasks.size(); ++i) {
     nlohmann::json task = {{"name", r.tasks[i]}};
     if (i < r.before.size())
-      task.update({{"rows", r.before[i].rows},
+      task.update({{"rows", r.before[i].examples},
                    {"loss_before", r.before[i].loss},
                    {"balanced_accuracy_before", r.before[i].balanced_accuracy}});
     if (i < r.after.size())
-      task.update({{"rows", r.after[i].rows},
+      task.update({{"rows", r.after[i].examples},
                    {"loss", r.after[i].loss},
                    {"balanced_accuracy", r.after[i].balanced_accuracy}});
     tasks.push_back(task);
@@ -69,7 +69,7 @@ inline nlohmann::json to_json(const RunResult& r) {
                            {"seconds", r.seconds},
                            {"passes", r.passes},
                            {"peak_mib", r.peak},
-                           {"moved", r.moved},
+                           {"moved", r.update_norm},
                            {"served", to_text(r.selected)},
                            {"served_steps", r.selected_steps},
                            {"interrupted", r.interrupted},

@@ -9,7 +9,7 @@
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 
 namespace zofo::llm {
 
@@ -35,7 +35,7 @@ inline double mean_of(std::span<const Scores> tasks, double Scores::*figure) {
 inline nlohmann::json to_json(std::span<const Scores> tasks) {
   nlohmann::json list = nlohmann::json::array();
   for (const Scores& each : tasks) {
-    list.push_back({each.accuracy, each.macro_f1, each.loss, each.rows, each.balanced_accuracy});
+    list.push_back({each.accuracy, each.macro_f1, each.loss, each.examples, each.balanced_accuracy});
     if (each.answers) list.back().insert(list.back().end(), {each.answers->exact_match, each.answers->f1});
   }
   return list;
@@ -55,7 +55,7 @@ inline std::vector<Scores> task_scores_from(const checkpoint::RunState& saved, c
       one.accuracy = number(each.at(0));
       one.macro_f1 = number(each.at(1));
       one.loss = number(each.at(2));
-      one.rows = each.at(3).get<std::size_t>();
+      one.examples = each.at(3).get<std::size_t>();
       one.balanced_accuracy = number(each.at(4));
       if (each.size() > 5) one.answers = {number(each.at(5)), number(each.at(6))};
       tasks.push_back(one);
