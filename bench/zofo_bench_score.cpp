@@ -86,7 +86,7 @@ int run(const std::string& path, const std::string& task, const std::string& dat
   std::size_t tokens = 0;
   scoring.by_passes(lines, [&](std::span<const Request> requests) {
     model::Batch& batch = batches.emplace_back();
-    for (const Request& request : requests) llm::pack_row(batch, request.row, -1);
+    for (const Request& request : requests) llm::pack_example(batch, request.row, -1);
     tokens += batch.tokens.size();
   });
   std::vector<double> scores, forwards, ratios;

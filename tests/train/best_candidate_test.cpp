@@ -95,10 +95,10 @@ TEST_CASE("bounds end a run before the step that would pass them", "[train]") {
 }
 
 TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[train]") {
-  CHECK(expect_seconds(0.0, 3.0, 1) == 0.0);
-  CHECK(expect_seconds(0.0, 0.5, 2) == 0.5);
-  CHECK(expect_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
-  CHECK(expect_seconds(0.7, 0.4, 4) == 0.4);
+  CHECK(next_step_seconds(0.0, 3.0, 1) == 0.0);
+  CHECK(next_step_seconds(0.0, 0.5, 2) == 0.5);
+  CHECK(next_step_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
+  CHECK(next_step_seconds(0.7, 0.4, 4) == 0.4);
 }
 
 TEST_CASE("points of the curve are due once each, also after a resumption", "[train]") {

@@ -66,19 +66,19 @@ TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]
 
 TEST_CASE("examples are drawn by class or in all, by the seed alone", "[train]") {
   Fixture f;
-  const auto rows = draw_examples(f.data, {3, true}, 8);
-  CHECK(rows == draw_examples(f.data, {3, true}, 8));
-  CHECK(rows != draw_examples(f.data, {3, true}, 9));
+  const auto rows = sample_examples(f.data, {3, true}, 8);
+  CHECK(rows == sample_examples(f.data, {3, true}, 8));
+  CHECK(rows != sample_examples(f.data, {3, true}, 9));
   std::vector<int> classes(3);
   for (const std::size_t row : rows) ++classes[static_cast<std::size_t>(f.data.train[row].label)];
   CHECK(classes == std::vector<int>{3, 3, 3});
-  const auto five = draw_examples(f.data, {5, false}, 8);
+  const auto five = sample_examples(f.data, {5, false}, 8);
   CHECK(std::set<std::size_t>(five.begin(), five.end()).size() == 5);
-  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
-  CHECK_THROWS_WITH(draw_examples(f.data, {0, true}, 8), contains("shots = 0"));
-  CHECK_THROWS_WITH(draw_examples(f.data, {37, false}, 8), contains("examples = 37"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {0, true}, 8), contains("shots = 0"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {37, false}, 8), contains("examples = 37"));
   std::erase_if(f.data.train, [](const data::Example& row) { return row.label == 1; });
-  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training examples"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training examples"));
 }
 
 TEST_CASE("in-context learning shows the draw's examples", "[train]") {
@@ -89,7 +89,7 @@ TEST_CASE("in-context learning shows the draw's examples", "[train]") {
   CHECK(draws[0].scores.rows == 12);
   // The same by hand.
   std::vector<std::string> shown;
-  for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
+  for (const std::size_t row : sample_examples(f.data, {1, true}, 4))
     shown.push_back(data::demonstration_text(f.data.task, f.data.train[row]));
   const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
                                     f.data.validation, 0, "validation.jsonl");

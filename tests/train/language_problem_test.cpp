@@ -71,7 +71,7 @@ TEST_CASE("choice loss and its slope are those of a softmax", "[train]") {
 TEST_CASE("options of several tokens are packed one sequence each", "[train]") {
   const OptionTokens options{{{7, 8}, {9}}};
   model::Batch batch;
-  pack_row(batch, {1, 2, 3}, options, 0);
+  pack_example(batch, {1, 2, 3}, options, 0);
   CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 3, 7, 1, 2, 3});
   REQUIRE(batch.targets.size() == 3);
   CHECK(batch.targets[0].position == 2);
@@ -87,7 +87,7 @@ TEST_CASE("bad options and empty prompts are refused", "[train]") {
   CHECK_THROWS_AS((OptionTokens{{{1}}}.check()), Error);
   CHECK_THROWS_AS((OptionTokens{{{1}, {}}}.check()), Error);
   model::Batch batch;
-  CHECK_THROWS_AS(pack_row(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
+  CHECK_THROWS_AS(pack_example(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
 }
 
 TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[train]") {

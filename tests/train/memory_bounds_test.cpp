@@ -26,7 +26,7 @@ TEST_CASE("the largest passes of a meta-training have the rows of its largest ta
   const testing::TasksFixture f("meta_extents");
   const auto rows = [&](const RunOptions& o) {
     const auto tasks = f.tasks(o);
-    return pass_rows(o, tasks, extent_of(tasks, make_adapter(f.loaded.parameters.config(), o)), many);
+    return pass_examples(o, tasks, bounds_of(tasks, make_adapter(f.loaded.parameters.config(), o)), many);
   };
   RunOptions o = options(Method::bilevel);
   CHECK(rows(o).probed == 18 + 18 + 17);  // F(p), G(p), G(s)
@@ -68,11 +68,11 @@ TEST_CASE("gradients share a pass as long as it holds them, and one alone may be
   const auto tasks = f.tasks(o);
   ExampleBounds row;
   row.tokens = 5;  // 20 rows fill a pass, and one more that shorter ones come to
-  CHECK(pass_rows(o, tasks, row, few).gradient == 21);
+  CHECK(pass_examples(o, tasks, row, few).gradient == 21);
   row.tokens = 25;
-  CHECK(pass_rows(o, tasks, row, few).gradient == 12);
+  CHECK(pass_examples(o, tasks, row, few).gradient == 12);
   row.tokens = 101;
-  CHECK(pass_rows(o, tasks, row, few).gradient == 12);
+  CHECK(pass_examples(o, tasks, row, few).gradient == 12);
   o.adapters = AdapterMode::shared;  // one adapter has the rows of all tasks
-  CHECK(pass_rows(o, tasks, row, few).gradient == 12 + 12 + 11);
+  CHECK(pass_examples(o, tasks, row, few).gradient == 12 + 12 + 11);
 }

@@ -56,7 +56,7 @@ struct Fixture {
 TEST_CASE("contexts are read between prompt and option", "[train]") {
   const OptionTokens options{{{7, 8}, {7, 8}}, {{4}, {5, 6}}, data::Score::mean};
   model::Batch batch;
-  pack_row(batch, {1, 2}, options, 0);
+  pack_example(batch, {1, 2}, options, 0);
   CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 4, 7, 1, 2, 5, 6, 7});
   REQUIRE(batch.targets.size() == 4);
   CHECK(batch.targets[0].position == 2);
@@ -70,13 +70,13 @@ TEST_CASE("a row's loss has the slope that differences give", "[train]") {
     for (const data::Loss loss : {data::Loss::choices, data::Loss::answer}) {
       const OptionTokens options{{{1, 2, 3}, {4}, {5, 6}}, {}, score, loss, {0.5, -0.25, 1.0}};
       std::vector<double> logprobs{-1.0, -0.5, -2.0, -3.0, -0.7, -1.1}, slope(6, 0.0);
-      row_loss(logprobs, options, 2, 3.0, slope);
+      example_loss(logprobs, options, 2, 3.0, slope);
       for (std::size_t i = 0; i < logprobs.size(); ++i) {
         constexpr double step = 1e-5;
         std::vector<double> more = logprobs, less = logprobs;
         more[i] += step;
         less[i] -= step;
-        const double wanted = 3.0 * (row_loss(more, options, 2) - row_loss(less, options, 2)) / (2 * step);
+        const double wanted = 3.0 * (example_loss(more, options, 2) - example_loss(less, options, 2)) / (2 * step);
         CHECK(slope[i] == Approx(wanted).margin(1e-9));
       }
     }
@@ -123,11 +123,11 @@ TEST_CASE("calibration takes off the score after the neutral prompt", "[train]")
     Fixture f(toml);
     const ExampleEncoder encoder(f.model, f.data.task, Purpose::scoring);
     std::vector<EncodedExample> rows = encode_examples(encoder, f.data.train, 4, "train.jsonl");
-    const auto plain = score_rows(f.transformer, f.model.parameters, nullptr, rows);
+    const auto plain = score_examples(f.transformer, f.model.parameters, nullptr, rows);
     calibrate(f.transformer, f.model.parameters, nullptr, encoder, rows, "train.jsonl");
-    const auto calibrated = score_rows(f.transformer, f.model.parameters, nullptr, rows);
+    const auto calibrated = score_examples(f.transformer, f.model.parameters, nullptr, rows);
     const EncodedExample neutral{encode_prompt(f.model, ":"), 0, encoder(f.data.train[0], "").options};
-    const auto base = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&neutral, 1)).front();
+    const auto base = score_examples(f.transformer, f.model.parameters, nullptr, std::span(&neutral, 1)).front();
     for (std::size_t i = 0; i < rows.size(); ++i)
       for (std::size_t option = 0; option < 2; ++option)
         CHECK(calibrated[i][option] == Approx(plain[i][option] - base[option]).margin(1e-4));
@@ -162,7 +162,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
   for (std::size_t i = 0; i < 2; ++i) {
     EncodedExample row{prompts[i], 0, options};
     for (int step = 0; step < 5; ++step) {
-      const auto scores = score_rows(f.transformer, f.model.parameters, nullptr, std::span(&row, 1)).front();
+      const auto scores = score_examples(f.transformer, f.model.parameters, nullptr, std::span(&row, 1)).front();
       row.prompt.push_back(static_cast<std::int32_t>(std::ranges::max_element(scores) - scores.begin()));
     }
     CHECK(texts[i] == f.model.tokenizer.decode(std::span(row.prompt).subspan(prompts[i].size())));
@@ -198,13 +198,13 @@ TEST_CASE("texts are planned with the cache that they are written with", "[train
   const model::Config& config = f.model.parameters.config();
   std::size_t longest = 0;
   for (const EncodedExample& row : rows) longest = std::max(longest, row.prompt.size());
-  const SequenceBounds extent = written_extent<model::CpuBackend>(config, 3, rows, f.data.task);
+  const SequenceBounds extent = generation_bounds<model::CpuBackend>(config, 3, rows, f.data.task);
   CHECK(extent.cache.positions == longest + 3 + f.data.task.max_new_tokens - 1);
   CHECK(extent.cache.sequences == std::min(rows.size(), model::CpuBackend::max_batch_sequences));
   CHECK(extent.prompt_tokens >= longest);
   data::Task chosen = f.data.task;
   chosen.kind = data::Kind::choice;
-  CHECK(written_extent<model::CpuBackend>(config, 3, rows, chosen).cache.sequences == 0);
+  CHECK(generation_bounds<model::CpuBackend>(config, 3, rows, chosen).cache.sequences == 0);
 }
 
 namespace {

@@ -169,7 +169,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
   const auto fetch = [&](std::vector<std::size_t> list) { store.fetch(list, pairs, states); };
   for (std::size_t task = 0; task < 4; ++task) {
     fetch({task});
-    CHECK(store.held() <= 2);
+    CHECK(store.resident() <= 2);
     CHECK(pairs[task].upper == initial);
     pairs[task].upper[0] = static_cast<float>(task);
     states[task].lower.steps = task;
@@ -255,7 +255,7 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
     CHECK(end.bytes(adapter_file(name)) == whole.bytes(adapter_file(name)));
   CHECK(end.loss() == whole.loss());
   CHECK(end.loss_before() == whole.loss_before());
-  CHECK(end.result.moved == whole.result.moved);
+  CHECK(end.result.update_norm == whole.result.update_norm);
   CHECK(end.result.passes == whole.result.passes);
 }
 

@@ -102,7 +102,7 @@ TEST_CASE("every way to move the backbone is replayed and resumed to the bit", "
     CHECK(end.theta == whole.theta);
     for (const char* file : {"trajectory.jsonl", "meta.json"}) CHECK(end.bytes(file) == whole.bytes(file));
     CHECK(end.loss() == whole.loss());
-    CHECK(end.result.moved == whole.result.moved);
+    CHECK(end.result.update_norm == whole.result.update_norm);
   }
 }
 
@@ -118,16 +118,16 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tr
     REQUIRE(measured > 0.0);
     // In the mean over directions: their number of coordinates is in the thousands, low-rank ones have fewer
     // degrees of freedom, about a hundred a matrix: √(2/100) = 0.14 of one direction; three times that.
-    CHECK(std::abs(run.result.moved / measured - 1.0) < 0.42);
+    CHECK(std::abs(run.result.update_norm / measured - 1.0) < 0.42);
     if (o.outer_optimizer == OuterKind::adam || o.outer_optimizer == OuterKind::momentum)
-      CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
+      CHECK(run.result.update_norm == Approx(measured).epsilon(1e-9));
     if (o.max_step_norm > 0.0 && o.outer_optimizer == OuterKind::sgd)
-      CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
+      CHECK(run.result.update_norm <= 6 * 0.01 * (1.0 + 1e-9));
   }
   // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
   RunOptions o = testing::short_run(6);
   o.max_step_norm = 1e-5;
-  CHECK(f.train("short", o).result.moved == Approx(std::sqrt(6.0) * 1e-5));
+  CHECK(f.train("short", o).result.update_norm == Approx(std::sqrt(6.0) * 1e-5));
 }
 
 TEST_CASE("the default way is what it was: an estimate and a step of gradient descent", "[train]") {

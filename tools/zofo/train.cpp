@@ -120,7 +120,7 @@ void print_table(const llm::RunResult& result) {
   }
   write_out("{}: {} steps in {:.1f} s; mean loss {:.3f}, before {:.3f}; the backbone moved by {:.3f}\n",
             result.method, result.steps, result.seconds, llm::mean_loss(result.after),
-            llm::mean_loss(result.before), result.moved);
+            llm::mean_loss(result.before), result.update_norm);
 }
 
 void print_line(const llm::RunResult& result) {

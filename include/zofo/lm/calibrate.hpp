@@ -32,7 +32,7 @@ void calibrate(model::BasicTransformer<Backend>& transformer, const typename Bac
     if (fresh) neutral.push_back(encoder.neutral(rows[i], fmt::format("{}:{}", file, rows[i].example->line)));
     of[i] = place->second;
   }
-  const std::vector<std::vector<double>> scores = score_rows(transformer, theta, adapter, neutral);
+  const std::vector<std::vector<double>> scores = score_examples(transformer, theta, adapter, neutral);
   std::vector<std::shared_ptr<const OptionTokens>> calibrated(neutral.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::shared_ptr<const OptionTokens>& options = calibrated[of[i]];

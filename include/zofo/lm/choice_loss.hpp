@@ -48,7 +48,7 @@ inline double score_loss(const OptionTokens& options, std::span<const double> sc
 }
 
 /// Loss of one row; `slope`, if not empty, gains weight × the gradient in each of its log-probabilities.
-inline double row_loss(std::span<const double> logprobs, const OptionTokens& options, int label,
+inline double example_loss(std::span<const double> logprobs, const OptionTokens& options, int label,
                        double weight = 1.0, std::span<double> slope = {}) {
   const std::vector<double> scores = option_scores(logprobs, options);
   std::vector<double> by_option(slope.empty() ? 0 : scores.size());
@@ -78,7 +78,7 @@ inline double mean_loss(std::span<const double> logprobs, std::span<const Encode
   std::size_t at = 0;
   for (const EncodedExample* row : rows) {
     const std::size_t length = row->options->targets();
-    sum += row_loss(logprobs.subspan(at, length), *row->options, row->label, weight / count,
+    sum += example_loss(logprobs.subspan(at, length), *row->options, row->label, weight / count,
                     slope.empty() ? slope : slope.subspan(at, length));
     at += length;
   }

@@ -62,7 +62,7 @@ std::vector<double> log_probabilities(model::BasicTransformer<Backend>& transfor
 /// Scores of every option of `rows`, as many rows at a time as fill the backend's processor; a null adapter
 /// means θ alone. `tokens`, if given, gains the tokens read.
 template <class Backend>
-std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& transformer,
+std::vector<std::vector<double>> score_examples(model::BasicTransformer<Backend>& transformer,
                                             const typename Backend::Theta& theta,
                                             const typename Backend::Vector* adapter,
                                             std::span<const EncodedExample> rows,
@@ -73,7 +73,7 @@ std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& tr
     model::Batch batch;
     std::size_t end = row;
     while (end < rows.size() && batch.tokens.size() < Backend::max_batch_tokens)
-      pack_row(batch, rows[end++], adapter == nullptr ? -1 : 0);
+      pack_example(batch, rows[end++], adapter == nullptr ? -1 : 0);
     const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
     if (tokens != nullptr) *tokens += batch.tokens.size();
     for (std::size_t at = 0; row < end; ++row) {
@@ -88,7 +88,7 @@ std::vector<std::vector<double>> score_rows(model::BasicTransformer<Backend>& tr
 namespace detail {
 
 /// Where several candidates are right, any of them counts as the label.
-inline int label_met(const EncodedExample& row, int prediction) {
+inline int matched_label(const EncodedExample& row, int prediction) {
   if (row.example == nullptr) return row.label;
   return std::ranges::find(row.example->right, prediction) != row.example->right.end() ? prediction
                                                                                        : row.label;
@@ -125,10 +125,10 @@ Scores evaluate(model::BasicTransformer<Backend>& transformer, const typename Ba
   std::vector<int> labels, predictions;
   std::vector<double> losses;
   std::size_t classes = 1;
-  const auto by_row = score_rows(transformer, theta, adapter, rows, &scores.tokens);
+  const auto by_row = score_examples(transformer, theta, adapter, rows, &scores.tokens);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     predictions.push_back(static_cast<int>(std::ranges::max_element(by_row[i]) - by_row[i].begin()));
-    labels.push_back(detail::label_met(rows[i], predictions.back()));
+    labels.push_back(detail::matched_label(rows[i], predictions.back()));
     losses.push_back(score_loss(*rows[i].options, by_row[i], rows[i].label));
     classes = std::max(classes, by_row[i].size());
   }

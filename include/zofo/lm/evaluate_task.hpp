@@ -15,13 +15,13 @@ namespace zofo::llm {
 /// What the texts of rows are written with, where the model writes the task's answers; nothing elsewhere.
 /// `taken`: positions that an adapter takes of each text's context.
 template <class Backend>
-SequenceBounds written_extent(const model::Config& config, std::size_t taken,
+SequenceBounds generation_bounds(const model::Config& config, std::size_t taken,
                               std::span<const EncodedExample> rows, const data::Task& task) {
   if (task.kind != data::Kind::generate) return {};
   const std::vector<Tokens> prompts = prompts_of(rows);
   const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, taken);
   return {GreedyOptions{}.capacity<Backend>(config, prompts.size(), positions),
-          tokens_read_together<Backend>(prompts)};
+          prefill_tokens<Backend>(prompts)};
 }
 
 /// Scores of (θ, adapter) on rows of a task, among them those of the texts that it writes where the task's

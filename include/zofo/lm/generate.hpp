@@ -28,7 +28,7 @@ namespace detail {
 
 /// Positions that an adapter of the first kind takes of each text's context.
 template <class Backend>
-std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
+std::size_t reserved_positions(const model::BasicTransformer<Backend>& transformer,
                             const typename Backend::Vector* adapter) {
   const peft::Adapters& layouts = transformer.adapters();
   return adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
@@ -38,13 +38,13 @@ template <class Backend>
 std::vector<Generation> generations(const model::BasicTransformer<Backend>& transformer,
                                     const typename Backend::Vector* adapter,
                                     std::span<const Tokens> prompts) {
-  const std::size_t taken = positions_taken(transformer, adapter);
+  const std::size_t taken = reserved_positions(transformer, adapter);
   sequence_positions(transformer.config(), prompts, 1, taken);
   std::vector<Generation> all;
   for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
   return all;
 }
-inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
+inline std::vector<std::string> generated_texts(std::vector<Generation>&& all) {
   std::vector<std::string> texts;
   for (Generation& each : all) texts.push_back(std::move(each.text));
   return texts;
@@ -54,12 +54,12 @@ inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
 
 /// The cache that greedy_decode takes. Throws Error as it does.
 template <class Backend>
-model::CacheCapacity sequence_bounds(const model::BasicTransformer<Backend>& transformer,
+model::CacheCapacity cache_capacity(const model::BasicTransformer<Backend>& transformer,
                                      const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
                                      const EndOfText& end, const GreedyOptions& options) {
   options.check();
   end.check();
-  const std::size_t taken = detail::positions_taken(transformer, adapter);
+  const std::size_t taken = detail::reserved_positions(transformer, adapter);
   const std::size_t positions = sequence_positions(transformer.config(), prompts, end.max_tokens, taken);
   return options.template capacity<Backend>(transformer.config(), prompts.size(), positions);
 }
@@ -74,7 +74,7 @@ std::vector<Generation> greedy_decode(const Model& model, model::BasicTransforme
                                       std::span<const Tokens> prompts, const EndOfText& end,
                                       const GreedyOptions& options = {},
                                       const std::function<void(std::size_t, const Generation&)>& told = {}) {
-  const model::CacheCapacity capacity = sequence_bounds(transformer, adapter, prompts, end, options);
+  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, options);
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
   GreedyDecoder<Backend> writer(transformer, capacity);
@@ -93,7 +93,7 @@ std::vector<std::string> cached_greedy_sequences(const Model& model,
                                                  const typename Backend::Vector* adapter,
                                                  std::span<const Tokens> prompts, const EndOfText& end,
                                                  const GreedyOptions& options = {}) {
-  return detail::texts_of(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
+  return detail::generated_texts(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
 }
 
 /// The most probable token again and again, the whole text read again for each: slow, and what a faster
@@ -130,12 +130,12 @@ std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransf
       }
     }
   }
-  return detail::texts_of(std::move(all));
+  return detail::generated_texts(std::move(all));
 }
 
 /// Tokens of the longest pass that reads prompts into a cache.
 template <class Backend>
-std::size_t tokens_read_together(std::span<const Tokens> prompts) {
+std::size_t prefill_tokens(std::span<const Tokens> prompts) {
   std::size_t longest = 0, all = 0;
   for (const Tokens& each : prompts) {
     longest = std::max(longest, each.size());

@@ -12,7 +12,7 @@ namespace zofo::llm {
 
 /// Packs a prompt and its options; the targets are appended option by option. Single tokens after the prompt:
 /// one sequence with every option at its last position; else one sequence an option.
-inline void pack_row(model::Batch& batch, const Tokens& prompt, const OptionTokens& options, int adapter) {
+inline void pack_example(model::Batch& batch, const Tokens& prompt, const OptionTokens& options, int adapter) {
   if (options.single()) {
     require(!prompt.empty(), "prompt: has zero tokens: must have at least 1");
     const auto last = static_cast<std::uint32_t>(prompt.size() - 1);
@@ -34,8 +34,8 @@ inline void pack_row(model::Batch& batch, const Tokens& prompt, const OptionToke
   }
 }
 /// Packs one row.
-inline void pack_row(model::Batch& batch, const EncodedExample& row, int adapter) {
-  pack_row(batch, row.prompt, *row.options, adapter);
+inline void pack_example(model::Batch& batch, const EncodedExample& row, int adapter) {
+  pack_example(batch, row.prompt, *row.options, adapter);
 }
 
 }  // namespace zofo::llm

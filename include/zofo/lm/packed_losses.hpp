@@ -37,7 +37,7 @@ struct ExamplesPart {
 inline model::Batch pack_parts(std::span<const ExamplesPart> parts) {
   model::Batch batch;
   for (const ExamplesPart& part : parts)
-    for (const EncodedExample* row : part.rows) pack_row(batch, *row, part.adapter);
+    for (const EncodedExample* row : part.rows) pack_example(batch, *row, part.adapter);
   return batch;
 }
 

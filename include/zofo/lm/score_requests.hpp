@@ -111,7 +111,7 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
         batch.kinds.push_back(adapter.kind);
         latest = request.adapter;
       }
-      pack_row(batch, request.row, request.adapter < 0 ? -1 : static_cast<int>(used.size()) - 1);
+      pack_example(batch, request.row, request.adapter < 0 ? -1 : static_cast<int>(used.size()) - 1);
     }
     const std::vector<double> logprobs =
         transformer.log_probabilities(theta, batch, std::span<const typename Backend::Vector* const>(used));

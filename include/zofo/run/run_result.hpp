@@ -26,7 +26,7 @@ struct RunResult {
   double seconds = 0.0;                 ///< of training
   double passes = 0.0;                  ///< forward-equivalents, one forward of `batch` rows each
   double peak = 0.0;                    ///< MiB
-  double moved = 0.0;                   ///< length of the sum of θ's updates (train/update_distance.hpp)
+  double update_norm = 0.0;                   ///< length of the sum of θ's updates (train/update_distance.hpp)
   Selected selected = Selected::upper;  ///< what is the result
   std::uint32_t selected_steps = 0;     ///< less than `steps` where training stopped early
   bool interrupted = false;
@@ -69,7 +69,7 @@ inline nlohmann::json to_json(const RunResult& r) {
                            {"seconds", r.seconds},
                            {"passes", r.passes},
                            {"peak_mib", r.peak},
-                           {"moved", r.moved},
+                           {"moved", r.update_norm},
                            {"served", to_text(r.selected)},
                            {"served_steps", r.selected_steps},
                            {"interrupted", r.interrupted},

@@ -123,7 +123,7 @@ void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, 
       require(&other == &task || other.task.name != task.task.name, "tasks: '{}' is named twice",
               task.task.name);
     for (const Count count : request.counts)
-      static_cast<void>(draw_examples(task, count, request.options.seed));
+      static_cast<void>(sample_examples(task, count, request.options.seed));
     if (described) described->check_words(request.run, task.task.name, task.task.choices);
   }
   std::vector<TrajectoryStep> trajectory;

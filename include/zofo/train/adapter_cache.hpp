@@ -28,12 +28,12 @@ namespace zofo::llm {
 /// Where the adapters of a run start, and how many stay in memory.
 struct AdapterStoreOptions {
   std::filesystem::path folder;  ///< of the files of adapters that are not in memory; made when it is needed
-  std::size_t in_memory = 0;     ///< tasks whose adapters are kept in memory; 0: all
+  std::size_t max_resident = 0;     ///< tasks whose adapters are kept in memory; 0: all
   std::size_t tasks = 1;
   Eigen::VectorXf initial;  ///< where every adapter starts
 };
 
-/// Keeps at most `in_memory` tasks' adapters in memory; the others are in files, bit for bit. A task's
+/// Keeps at most `max_resident` tasks' adapters in memory; the others are in files, bit for bit. A task's
 /// adapters are made when they are first needed. The pairs and the states are the solver's. Borrows the
 /// device.
 template <class Device, class Inner = inner::Adam>
@@ -66,7 +66,7 @@ class AdapterStore {
   void fetch(std::span<const std::size_t> wanted, Pairs& pairs, States& states) {
     ++now_;
     for (const std::size_t task : wanted) used_[task] = now_;
-    if (options_.in_memory > 0) evict(wanted.size(), pairs, states);
+    if (options_.max_resident > 0) evict(wanted.size(), pairs, states);
     for (const std::size_t task : wanted) {
       if (locations_[task] == Location::start) start(pairs[task], states[task]);
       if (locations_[task] == Location::disk) read(read_file(task), task, pairs, states);
@@ -112,7 +112,7 @@ class AdapterStore {
     return device_.host(level == Level::upper ? pair.upper : pair.lower);
   }
   /// Tasks whose adapters are in memory.
-  [[nodiscard]] std::size_t held() const {
+  [[nodiscard]] std::size_t resident() const {
     return static_cast<std::size_t>(std::ranges::count(locations_, Location::memory));
   }
 
@@ -147,13 +147,13 @@ class AdapterStore {
     save_values(device_, name(task), out, pairs[task].upper, pairs[task].lower, states[task]);
     return out;
   }
-  // Memory is freed for all that the step wants, which may be more than `in_memory` allows.
+  // Memory is freed for all that the step wants, which may be more than `max_resident` allows.
   void evict(std::size_t wanted, Pairs& pairs, States& states) {
     std::vector<std::size_t> idle;
     for (std::size_t task = 0; task < options_.tasks; ++task)
       if (locations_[task] == Location::memory && used_[task] != now_) idle.push_back(task);
     std::ranges::stable_sort(idle, {}, [&](std::size_t task) { return used_[task]; });
-    const std::size_t stay = options_.in_memory > wanted ? options_.in_memory - wanted : 0;
+    const std::size_t stay = options_.max_resident > wanted ? options_.max_resident - wanted : 0;
     for (std::size_t i = 0; i + stay < idle.size(); ++i) write(idle[i], pairs, states);
   }
   void write(std::size_t task, Pairs& pairs, States& states) {

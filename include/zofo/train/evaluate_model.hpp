@@ -37,14 +37,14 @@ struct TaskExampleList {
 
 /// Throws Error, before anything is computed, where the device has no memory for what the rows need.
 template <class Device>
-void expect_rows(RunModel<Device>& of, const TaskExampleList& task) {
+void reserve_memory(RunModel<Device>& of, const TaskExampleList& task) {
   const model::Config& config = of.transformer->config();
   const peft::Adapters& layouts = of.transformer->adapters();
   const bool read = of.taken() > 0 && layouts.first() == peft::Kind::prompt;
   ExampleBounds extent;
   extent.cover(task.rows);
   PassExamples passes;
-  passes.texts = written_extent<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
+  passes.texts = generation_bounds<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
   of.device.reserve(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
 }
 
@@ -63,7 +63,7 @@ std::vector<Scores> evaluate(RunModel<Device>& of, std::span<const data::TaskDat
     const ExampleEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.taken());
     all.push_back({&data.task, encoder, encode_examples(encoder, data.validation, options.rows, file)});
   }
-  for (const detail::TaskExampleList& each : all) detail::expect_rows(of, each);
+  for (const detail::TaskExampleList& each : all) detail::reserve_memory(of, each);
   if (options.calibrate)
     for (detail::TaskExampleList& each : all)
       calibrate(*of.transformer, of.theta, of.adapter_or_null(), each.encoder, each.rows, file);

@@ -58,7 +58,7 @@ struct Count {
 
 /// Which training rows a draw takes: a pure function of the seed. Throws Error where there are fewer, naming
 /// the class, and for none.
-inline std::vector<std::size_t> draw_examples(const data::TaskData& data, Count count, std::uint64_t seed) {
+inline std::vector<std::size_t> sample_examples(const data::TaskData& data, Count count, std::uint64_t seed) {
   constexpr std::uint32_t examples_stream = stream_number(BatchStream::examples);
   std::vector<std::size_t> chosen;
   if (count.each && data.task.kind == data::Kind::choice) {
@@ -113,7 +113,7 @@ class Adaptation {
     std::vector<TaskExamples> examples(draws.size());
     std::vector<AdapterPair<Vector>> pairs;
     for (std::size_t d = 0; d < draws.size(); ++d) {
-      for (const std::size_t i : draw_examples(data_, count, draws[d].seed))
+      for (const std::size_t i : sample_examples(data_, count, draws[d].seed))
         examples[d].lower.push_back(training_[i]);
       draws[d].examples = examples[d].lower.size();
       const Vector adapter = device_.vector(
@@ -133,7 +133,7 @@ class Adaptation {
     std::vector<FewShotResult> draws = make_results(options);
     for (FewShotResult& draw : draws) {
       std::vector<std::string> shown;
-      for (const std::size_t i : draw_examples(data_, count, draw.seed))
+      for (const std::size_t i : sample_examples(data_, count, draw.seed))
         shown.push_back(data::demonstration_text(data_.task, data_.train[i]));
       draw.examples = shown.size();
       const std::vector<EncodedExample> rows =

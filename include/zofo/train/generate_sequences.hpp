@@ -53,26 +53,26 @@ Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::s
 }
 
 /// Told of text i after each of its tokens.
-using WatchText = std::function<void(std::size_t, const Generation&)>;
+using TokenObserver = std::function<void(std::size_t, const Generation&)>;
 
 /// Writes a text after each prompt, always the most probable token. Throws Error where the device has not
 /// enough memory.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
-                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const TokenObserver& told = {}) {
   options.check();
   if (prompts.empty()) return {};
   of.device.reserve_generation(
       of.transformer->config(), of.transformer->adapters(),
-      sequence_bounds(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
-      tokens_read_together<typename Device::Backend>(prompts));
+      cache_capacity(*of.transformer, of.adapter_or_null(), prompts, options.end, options.greedy),
+      prefill_tokens<typename Device::Backend>(prompts));
   return greedy_decode(of.model, *of.transformer, of.theta, of.adapter_or_null(), prompts, options.end,
                        options.greedy, told);
 }
 /// The same after texts. Throws Error naming the number of a prompt that does not fit the model.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::string> prompts,
-                                 const GenerateOptions& options = {}, const WatchText& told = {}) {
+                                 const GenerateOptions& options = {}, const TokenObserver& told = {}) {
   std::vector<Tokens> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i)
     ids.push_back(prompt_tokens(of, prompts[i], fmt::format("prompt {}", i + 1)));
@@ -134,9 +134,9 @@ void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const Genera
 #define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
   PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view);      \
   PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
-                                                   const GenerateOptions&, const WatchText&);               \
+                                                   const GenerateOptions&, const TokenObserver&);               \
   PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \
-                                                   const GenerateOptions&, const WatchText&);               \
+                                                   const GenerateOptions&, const TokenObserver&);               \
   PREFIX template void generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&,        \
                                       const std::function<void(const std::string&)>&,                       \
                                       const std::function<void()>&);

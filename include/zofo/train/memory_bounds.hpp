@@ -53,7 +53,7 @@ struct ExampleBounds {
 };
 
 /// How large the rows of the tasks get under an adapter.
-inline ExampleBounds extent_of(const std::vector<RunTask>& tasks, const peft::Adapter& adapter) {
+inline ExampleBounds bounds_of(const std::vector<RunTask>& tasks, const peft::Adapter& adapter) {
   ExampleBounds extent;
   for (const RunTask& task : tasks)
     for (const std::vector<EncodedExample>* rows :
@@ -65,7 +65,7 @@ inline ExampleBounds extent_of(const std::vector<RunTask>& tasks, const peft::Ad
 /// Rows, as large as `row`, of the largest pass of several adapters' gradients: of one adapter, which has up
 /// to `largest` of the `all` rows, or of those that share a pass because `fill` tokens hold them
 /// (packed_gradients).
-inline std::size_t rows_of_joint_pass(std::size_t largest, std::size_t all, const ExampleBounds& row,
+inline std::size_t examples_of_joint_pass(std::size_t largest, std::size_t all, const ExampleBounds& row,
                                       std::size_t fill) {
   return std::max(largest, std::min(all, fill / std::max<std::size_t>(row.tokens, 1) + 1));
 }
@@ -74,7 +74,7 @@ namespace detail {
 
 /// The sum over the `count` tasks that have the most of it (0: all).
 template <class RowsOf>
-std::size_t most_rows(const std::vector<RunTask>& tasks, std::size_t count, RowsOf&& rows_of) {
+std::size_t largest_sum(const std::vector<RunTask>& tasks, std::size_t count, RowsOf&& rows_of) {
   std::vector<std::size_t> rows;
   for (const RunTask& task : tasks) rows.push_back(rows_of(task));
   std::ranges::sort(rows, std::ranges::greater());
@@ -86,7 +86,7 @@ std::size_t most_rows(const std::vector<RunTask>& tasks, std::size_t count, Rows
 
 /// Adapters in memory: p and s of a task, each with two moments; those of a step once more to return to, each
 /// with its gradient, and with that of a piece where batches have several; a pass's.
-inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
+inline std::size_t adapter_vectors(const RunOptions& o, std::size_t tasks) {
   std::size_t sampled = o.tasks_per_step == 0 ? tasks : o.tasks_per_step;
   std::size_t held =
       o.max_resident_adapters == 0 ? tasks : std::max<std::size_t>(o.max_resident_adapters, sampled);
@@ -101,14 +101,14 @@ inline std::size_t vectors_of(const RunOptions& o, std::size_t tasks) {
 /// Rows of the largest passes, whose rows are `row` at most, and the number of adapters. The probed pass has
 /// F(p), G(p), G(s) of all tasks of a step. Gradients share a pass as long as `fill` tokens hold them. An
 /// adapter that zeroth-order updates train has passes no larger than those of scoring.
-inline PassExamples pass_rows(const RunOptions& o, const std::vector<RunTask>& tasks, const ExampleBounds& row,
+inline PassExamples pass_examples(const RunOptions& o, const std::vector<RunTask>& tasks, const ExampleBounds& row,
                           std::size_t fill) {
   const std::size_t batch = o.batch_size;
   const auto upper = [&](const RunTask& task) { return std::min(batch, task.examples.upper.size()); };
   const auto lower = [&](const RunTask& task) { return std::min(batch, task.examples.lower.size()); };
   const auto penalised = [&](const RunTask& task) { return upper(task) + lower(task); };
   const auto of_a_step = [&](const auto& rows_of) {
-    return detail::most_rows(tasks, o.tasks_per_step, rows_of);
+    return detail::largest_sum(tasks, o.tasks_per_step, rows_of);
   };
   PassExamples rows;
   if (o.updates_backbone()) {
@@ -123,13 +123,13 @@ inline PassExamples pass_rows(const RunOptions& o, const std::vector<RunTask>& t
     }
   }
   if (!o.takes_gradients()) return rows;
-  rows.vectors = detail::vectors_of(o, tasks.size());
+  rows.vectors = detail::adapter_vectors(o, tasks.size());
   const bool both = o.trains() == Trains::both_levels;
   const std::size_t all =
       of_a_step([&](const RunTask& task) { return lower(task) + (both ? penalised(task) : 0); });
   // An adapter that all tasks share has the rows of all tasks of a step.
-  const std::size_t largest = o.tied() ? of_a_step(penalised) : detail::most_rows(tasks, 1, penalised);
-  rows.gradient = rows_of_joint_pass(largest, all, row, fill);
+  const std::size_t largest = o.tied() ? of_a_step(penalised) : detail::largest_sum(tasks, 1, penalised);
+  rows.gradient = examples_of_joint_pass(largest, all, row, fill);
   return rows;
 }
 

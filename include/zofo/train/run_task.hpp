@@ -45,7 +45,7 @@ inline RunTask encode_task(const Model& model, data::TaskData data, const RunOpt
     return encode_examples(ExampleEncoder(model, owned->task, purpose, owned->demonstrations, taken), from, limit,
                        place + file);
   };
-  Split split = split_rows(o, owned->task.name,
+  Split split = split_examples(o, owned->task.name,
                            rows(Purpose::training, owned->train, o.max_train_samples, "train.jsonl"));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);

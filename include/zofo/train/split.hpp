@@ -27,7 +27,7 @@ struct Split {
 /// options ask for it, and with unseen rows another third is F's in θ's estimates. A method of one level: all
 /// rows are G's (an adapter's gradient) or F's; where rows are set aside, a twelfth. The cut is a pure
 /// function of the seed. Throws Error, naming the task, on fewer rows than parts.
-inline Split split_rows(const RunOptions& o, std::string_view task, std::vector<EncodedExample> rows) {
+inline Split split_examples(const RunOptions& o, std::string_view task, std::vector<EncodedExample> rows) {
   constexpr std::uint32_t with_selection = stream_number(BatchStream::split),
                           without_selection = stream_number(BatchStream::task_split);
   const Trains trains = o.trains();

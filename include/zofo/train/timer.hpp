@@ -14,7 +14,7 @@ namespace zofo::llm {
 /// Seconds that the next step is taken to need, after a step of `taken` before which `expected` were. On a
 /// GPU the first step, and one of a size not seen before, tries out how to compute its products: the first
 /// is no measure, a later one counts for a tenth where it is longer than what was expected.
-inline double expect_seconds(double expected, double taken, std::uint32_t steps) {
+inline double next_step_seconds(double expected, double taken, std::uint32_t steps) {
   if (steps <= 1) return 0.0;
   return expected == 0.0 ? taken : std::min(taken, 0.9 * expected + 0.1 * taken);
 }
@@ -53,7 +53,7 @@ class Timer {
     counters_.rows += rows;
     counters_.tokens += work.tokens - counted_.tokens;
     counted_ = work;
-    next_ = {expect_seconds(next_.seconds, counters_.seconds - before_, steps), rows};
+    next_ = {next_step_seconds(next_.seconds, counters_.seconds - before_, steps), rows};
   }
   /// An evaluation ended that belongs to the method.
   void evaluated(std::size_t rows) {

@@ -130,7 +130,7 @@ inline void write_tiny_model(const std::filesystem::path& path, const TinyModel&
 namespace detail {
 
 /// Rows in which one marker word among neutral ones decides the label.
-inline std::string tiny_rows(std::size_t rows, std::uint32_t seed) {
+inline std::string tiny_examples(std::size_t rows, std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto pick = [&](const auto& words) { return words[random() % words.size()]; };
   std::string out;
@@ -160,8 +160,8 @@ inline void write_tiny_task(const std::filesystem::path& path, std::size_t train
       "task.toml",
       "name = \"tiny\"\nprompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nlabel_field = \"label\"\n"
       "[label_map]\n0 = 0\n1 = 1\n");
-  folder.write("train.jsonl", detail::tiny_rows(train, 1));
-  folder.write("validation.jsonl", detail::tiny_rows(validation, 2));
+  folder.write("train.jsonl", detail::tiny_examples(train, 1));
+  folder.write("validation.jsonl", detail::tiny_examples(validation, 2));
 }
 
 }  // namespace zofo::llm

@@ -164,11 +164,11 @@ class TrainedModel {
     take(c, upper ? by_p : by_s);
   }
   Theta& place(model::Parameters& theta) {
-    const ExampleBounds extent = extent_of(tasks_, layout_);
-    PassExamples passes = pass_rows(options_, tasks_, extent, Backend::max_batch_tokens);
+    const ExampleBounds extent = bounds_of(tasks_, layout_);
+    PassExamples passes = pass_examples(options_, tasks_, extent, Backend::max_batch_tokens);
     for (const RunTask& task : tasks_) {
       const SequenceBounds own =
-          written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
+          generation_bounds<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
       model::CacheCapacity& cache = passes.texts.cache;
       cache = {std::max(cache.sequences, own.cache.sequences),
                std::max(cache.positions, own.cache.positions)};

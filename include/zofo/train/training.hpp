@@ -187,9 +187,9 @@ class Training {
       if (stopping_.on() && !stopped_ && stopping_.latest() < counters.steps) evaluate_candidate();
       save();
     }
-    moved_ = distance.length(theta);
+    update_norm_ = distance.length(theta);
     if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>)
-      go_back(perturbation, outer);
+      restore_best_backbone(perturbation, outer);
   }
 
   // What follows a step; false ends the run.
@@ -276,7 +276,7 @@ class Training {
     past_.steps.clear();
   }
   // To the backbone that early stopping found the best.
-  void go_back(const AnyPerturbation& perturbation, const AnyOuter& outer) {
+  void restore_best_backbone(const AnyPerturbation& perturbation, const AnyOuter& outer) {
     if (!stopping_.best() || stopped_ || !options_.updates_backbone()) return;
     const std::uint32_t best = stopping_.best()->steps;
     if (best == timer_.counters().steps) return;
@@ -287,7 +287,7 @@ class Training {
     replay(perturbation, outer, steps, best, theta, [&](std::uint32_t step) {
       if (step < best) distance.add(steps[step].update);
     });
-    moved_ = distance.length(theta);
+    update_norm_ = distance.length(theta);
   }
 
   // ---- result ----
@@ -301,7 +301,7 @@ class Training {
     result.steps = counters.steps;
     result.seconds = counters.seconds;
     result.passes = counters.passes(options_.batch_size);
-    result.moved = moved_;
+    result.update_norm = update_norm_;
     result.selected = selected.selected;
     result.selected_steps = selected.steps;
     result.interrupted = stopped_;
@@ -341,7 +341,7 @@ class Training {
   Timer timer_;
   std::vector<Scores> before_;
   const Work* work_ = nullptr;
-  double moved_ = 0.0;
+  double update_norm_ = 0.0;
   bool stopped_ = false;
 };
 
