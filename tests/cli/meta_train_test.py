@@ -65,10 +65,10 @@ class MetaTrain(Case):
         bytes_ = bytearray(self.model.read_bytes())
         bytes_[-4] ^= 1  # a bit of the last weight
         other.write_bytes(bytes_)
-        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--model", other), "model", "begun with")
+        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--model", other), "model", "started with")
         words = self.make_task("words", toml=TASK.replace('"tiny"', '"a"').replace(" no", " cloud"))
         names = f"{words},{self.tasks[1]}"
-        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--tasks", names), "task a", "begun with")
+        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--tasks", names), "task a", "started with")
 
     def test_ways_to_move_the_backbone(self):
         ways = {"low-rank": ("--direction", "low-rank", "--num-directions", 4),

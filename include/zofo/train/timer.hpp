@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/run/counters.hpp"
