@@ -17,8 +17,10 @@ endif()
 # nvcc's own output is no pedantic C++: the host compiler gets the other warnings for .cu files.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
-# clang asks for braces that C++20 allows to leave out, and reports what libstdc++ 12's own std::stable_sort calls.
-add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-missing-braces;-Wno-deprecated-declarations>")
+# The same rules for clang as for g++: signs are no part of -Wconversion, and braces may be left out. clang also reports
+# what libstdc++ 12's own std::stable_sort calls.
+add_compile_options(
+  "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-sign-conversion;-Wno-missing-braces;-Wno-deprecated-declarations>")
 # Programs carry paths inside the source tree only, whatever folder it is in.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
@@ -39,6 +41,7 @@ if(ZOFO_NATIVE)
 endif()
 if(ZOFO_SANITIZE)
   add_compile_options(-fsanitize=${ZOFO_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  add_compile_options("$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")  # false alarms inside libstdc++ under the sanitizers
+  # False alarms of g++ inside libstdc++ under the sanitizers.
+  add_compile_options("$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
   add_link_options(-fsanitize=${ZOFO_SANITIZE})
 endif()

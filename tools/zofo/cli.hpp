@@ -85,12 +85,11 @@ inline void add_input_paths(CLI::App& command, llm::InputPaths& paths, bool requ
       ->required(required);
   command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
   add_definitions(command, "--tasks", paths.definitions);
-  command.parse_complete_callback(
-      [&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
+  command.parse_complete_callback([&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
 }
 // --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
 inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& paths, const char* flag,
-                                       const char* what) {
+                                            const char* what) {
   CLI::Option* tasks = command.add_option(flag, paths.tasks, what)->delimiter(',');
   command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
   add_definitions(command, "--definitions", paths.definitions);

@@ -16,6 +16,7 @@
 #include "zofo/compare/table.hpp"
 #include "zofo/core/version.hpp"
 #include "zofo/data/task.hpp"
+#include "zofo/parse/file.hpp"
 
 namespace zofo::cli {
 namespace {
@@ -51,7 +52,7 @@ compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_gi
   workers.jobs = arguments.jobs;
   workers.gpus = arguments.gpus;
   workers.interrupted = interrupted;
-  workers.told = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  workers.report = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
   plan.threads = arguments.threads;
   if (!threads_given)
     plan.threads =

@@ -103,9 +103,9 @@ class Demo {
   }
 
   [[nodiscard]] std::vector<std::string> place() const {
-    std::vector<std::string> out{
-        "--model", arguments_.model, "--task", arguments_.task, "--device",
-                                 std::string(llm::to_text(arguments_.device))};
+    std::vector<std::string> out{"--model",  arguments_.model,
+                                 "--task",   arguments_.task,
+                                 "--device", std::string(llm::to_text(arguments_.device))};
     if (!arguments_.definitions.empty()) out.insert(out.end(), {"--tasks", arguments_.definitions});
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
@@ -214,13 +214,22 @@ class Demo {
   std::vector<llm::Curve> curves_;
 };
 
+std::string how_to_run() {
+  std::string text =
+      "demo: --model and --data must be given. Without a download: zofo demo --tiny --out FOLDER. ";
+  try {
+    const std::string script = llm::find_data(llm::fetch_script).string();
+    return text + "This downloads a small model and data and prints both paths: python3 " + script +
+           " --cache FOLDER";
+  } catch (const Error& missing) {  // a program that was copied without its data
+    return text + missing.what();
+  }
+}
+
 int run(Arguments arguments) {
   if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
   require_in("max_seconds", arguments.seconds, 0.1, 1e6);
-  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty()))
-    fail("demo: --model and --data must be given. This downloads a small model and data and prints both paths: "
-         "python3 {} --cache FOLDER. Without a download: zofo demo --tiny --out FOLDER",
-         llm::find_data(llm::fetch_script).string());
+  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty())) fail("{}", how_to_run());
   return Demo(std::move(arguments)).run();
 }
 

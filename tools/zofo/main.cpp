@@ -29,7 +29,7 @@ int say(const char* message) {
 namespace zofo::cli {
 
 void catch_interrupt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;  // no write is to fail because of it
   sigemptyset(&action.sa_mask);
