@@ -50,7 +50,7 @@ class Scoring {
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
       waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
-      tokens += llm::packed_tokens(waiting.back().row);
+      tokens += llm::packed_tokens(waiting.back().example);
       if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
@@ -86,7 +86,7 @@ int run(const std::string& path, const std::string& task, const std::string& dat
   std::size_t tokens = 0;
   scoring.by_passes(lines, [&](std::span<const Request> requests) {
     model::Batch& batch = batches.emplace_back();
-    for (const Request& request : requests) llm::pack_example(batch, request.row, -1);
+    for (const Request& request : requests) llm::pack_example(batch, request.example, -1);
     tokens += batch.tokens.size();
   });
   std::vector<double> scores, forwards, ratios;

@@ -66,7 +66,7 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   llm::GreedyDecoder<Backend> writer(transformer,
                                     {at_once, llm::sequence_positions(config, prompts, most, taken)});
   std::vector<Tokens> texts(prompts.size());
-  writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
+  writer.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
     return texts[i].size() < most + i % 2;  // some leave before the others
   });
@@ -265,7 +265,7 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
     llm::GreedyDecoder<CudaBackend<float>> writer(gpu, {16, 700});
     const std::vector<Tokens> requested(16, Tokens(500, 5));
     std::vector<std::size_t> counts(requested.size(), 0);
-    writer.write(theta, nullptr, requested, c.shape.vocab,
+    writer.generate(theta, nullptr, requested, c.shape.vocab,
                  [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
     CudaPlan<float> plan(c.shape, c.lora);
     plan.cache({16, 700}, 16 * 500);

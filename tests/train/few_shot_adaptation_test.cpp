@@ -86,7 +86,7 @@ TEST_CASE("in-context learning shows the draw's examples", "[train]") {
   const auto draws = f.adaptation.in_context({1, true}, options(2, 3));
   REQUIRE(draws.size() == 2);
   CHECK(draws[0].examples == 3);
-  CHECK(draws[0].scores.rows == 12);
+  CHECK(draws[0].scores.examples == 12);
   // The same by hand.
   std::vector<std::string> shown;
   for (const std::size_t row : sample_examples(f.data, {1, true}, 4))

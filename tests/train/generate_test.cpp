@@ -38,9 +38,9 @@ std::vector<Tokens> written(model::Transformer& transformer, const model::Parame
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
   const std::size_t positions = sequence_positions(config, prompts, most, taken);
-  GreedyDecoder<model::CpuBackend> writer(transformer, {at_once, positions});
+  GreedyDecoder<model::CpuBackend> decoder(transformer, {at_once, positions});
   std::vector<Tokens> texts(prompts.size());
-  writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
+  decoder.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
     return id != eos && texts[i].size() < most;
   });
@@ -144,8 +144,8 @@ TEST_CASE("cached texts are the slow generator's", "[train]") {
           cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
         CHECK(all[i].text == slow[i]);
-        CHECK(all[i].written() <= end.max_tokens);
-        CHECK((all[i].ending == Ending::length) == (all[i].written() == end.max_tokens));
+        CHECK(all[i].generated() <= end.max_tokens);
+        CHECK((all[i].ending == Ending::length) == (all[i].generated() == end.max_tokens));
       }
       CHECK(fast == slow);
       CHECK(heard == slow);
@@ -191,7 +191,7 @@ TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   CHECK_FALSE(generation.add(model, *control, end));
   CHECK(generation.ending == Ending::control);
   CHECK(generation.text == "no");
-  CHECK(generation.written() == hello.size());
+  CHECK(generation.generated() == hello.size());
   // Its spelling in the text is text.
   Generation spelled{{1, 2, 3}, 3};
   for (const std::int32_t id : model.tokenizer.encode("<|im")) CHECK(spelled.add(model, id, end));
@@ -203,7 +203,7 @@ TEST_CASE("the cache takes no more memory than it is given, but room for one tex
   const model::Config config = files.model().parameters.config();
   const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});
   const auto sequences = [&](std::size_t most, std::size_t bytes, std::size_t texts) {
-    return GreedyOptions{most, bytes}.capacity<model::CpuBackend>(config, texts, 100).sequences;
+    return cache_capacity<model::CpuBackend>({most, bytes}, config, texts, 100).sequences;
   };
   CHECK(sequences(8, 100 * one, 20) == 8);
   CHECK(sequences(8, 100 * one, 3) == 3);

@@ -91,7 +91,7 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       const RunResult result = training.run();
       CHECK(result.steps == 3);
       REQUIRE(result.after.size() == 1);
-      CHECK(result.after[0].rows == 12);
+      CHECK(result.after[0].examples == 12);
       CHECK((result.update_norm > 0.0) == options.updates_backbone());
 
       Model fresh = files.model();

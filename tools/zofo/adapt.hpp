@@ -51,7 +51,7 @@ struct Adapt {
                                          {"balanced_accuracy", draw.scores.balanced_accuracy},
                                          {"macro_f1", draw.scores.macro_f1},
                                          {"loss", draw.scores.loss},
-                                         {"rows", draw.scores.rows}}
+                                         {"rows", draw.scores.examples}}
                               .dump());
     }
     if (json) return flush_output();
@@ -59,7 +59,7 @@ struct Adapt {
     write_out("{}, {} {}, start {}: balanced accuracy {:.3f} ± {:.3f} (standard error, {} draws), {} rows\n",
               task.name, count.number, count.each ? "shots a class" : "examples", start, summary.mean,
               summary.standard_deviation / std::sqrt(static_cast<double>(draws.size())), draws.size(),
-              draws.front().scores.rows);
+              draws.front().scores.examples);
   }
 };
 

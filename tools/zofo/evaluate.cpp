@@ -13,7 +13,7 @@ namespace {
 // What the rows have a figure of; those that every choice task has come first.
 nlohmann::json report(const data::Task& task, const llm::Scores& scores, double peak) {
   nlohmann::json out = {
-      {"loss", scores.loss}, {"rows", scores.rows}, {"seconds", scores.seconds}, {"peak_mib", peak}};
+      {"loss", scores.loss}, {"rows", scores.examples}, {"seconds", scores.seconds}, {"peak_mib", peak}};
   if (task.kind != data::Kind::generate) {
     out["accuracy"] = scores.accuracy;
     out["macro_f1"] = scores.macro_f1;
@@ -36,7 +36,7 @@ void Evaluate::print(const data::Task& task, const llm::Scores& scores, double p
     write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
   if (scores.answers)
     write_out("exact match {:.4f}\nF1       {:.4f}\n", scores.answers->exact_match, scores.answers->f1);
-  write_out("loss     {:.4f}\nrows     {}\n", scores.loss, scores.rows);
+  write_out("loss     {:.4f}\nrows     {}\n", scores.loss, scores.examples);
 }
 
 void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
@@ -60,7 +60,7 @@ void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::ve
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
   write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", summary.mean,
-            summary.standard_deviation, summary.low, summary.high, scores.front().rows);
+            summary.standard_deviation, summary.low, summary.high, scores.front().examples);
 }
 
 void add_evaluate(CLI::App& app, Action& action) {
@@ -70,10 +70,10 @@ void add_evaluate(CLI::App& app, Action& action) {
   add_input_paths(*command, arguments->paths);
   command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
   not_negative(command
-                   ->add_option("--max-eval-samples", arguments->options.rows,
+                   ->add_option("--max-eval-samples", arguments->options.max_eval_samples,
                                 "score only the first validation examples; 0: all; lower it to score faster")
                    ->capture_default_str());
-  not_negative(accept_old_flag(*command, "--rows", "--max-eval-samples", arguments->options.rows));
+  not_negative(accept_old_flag(*command, "--rows", "--max-eval-samples", arguments->options.max_eval_samples));
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->add_option("--template", arguments->template_name,
                       "prompt template of the task; default: its first");

@@ -115,7 +115,7 @@ void print_table(const llm::RunResult& result) {
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {
     const llm::Scores& before = result.before[i];
     const llm::Scores& after = result.after[i];
-    write_out("{:<24}{:>8}{:>10.3f}{:>10.3f}{:>12.3f}{:>12.3f}\n", result.tasks[i], after.rows, after.loss,
+    write_out("{:<24}{:>8}{:>10.3f}{:>10.3f}{:>12.3f}{:>12.3f}\n", result.tasks[i], after.examples, after.loss,
               after.balanced_accuracy, before.loss, before.balanced_accuracy);
   }
   write_out("{}: {} steps in {:.1f} s; mean loss {:.3f}, before {:.3f}; the backbone moved by {:.3f}\n",
@@ -132,7 +132,7 @@ void print_line(const llm::RunResult& result) {
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
   write_out("{}: {}loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n", llm::info(result.method).title,
-            figures, scores.loss, scores.rows, result.selected, result.seconds, result.steps);
+            figures, scores.loss, scores.examples, result.selected, result.seconds, result.steps);
 }
 
 std::shared_ptr<Arguments> arguments_of(Command command) {

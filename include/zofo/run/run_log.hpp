@@ -14,7 +14,7 @@
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/report.hpp"
 #include "zofo/core/trajectory.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 #include "zofo/run/checked_lines.hpp"
 #include "zofo/run/counters.hpp"
 #include "zofo/run/run_directory.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "zofo/config/option_enums.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 
 namespace zofo::llm {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 
 namespace zofo::llm {
 

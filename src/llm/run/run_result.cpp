@@ -16,11 +16,11 @@ nlohmann::json task_fields(const RunResult& r) {
   for (std::size_t i = 0; i < r.tasks.size(); ++i) {
     nlohmann::json task = {{"name", r.tasks[i]}};
     if (i < r.before.size())
-      task.update({{"rows", r.before[i].rows},
+      task.update({{"rows", r.before[i].examples},
                    {"loss_before", r.before[i].loss},
                    {"balanced_accuracy_before", r.before[i].balanced_accuracy}});
     if (i < r.after.size())
-      task.update({{"rows", r.after[i].rows},
+      task.update({{"rows", r.after[i].examples},
                    {"loss", r.after[i].loss},
                    {"balanced_accuracy", r.after[i].balanced_accuracy}});
     tasks.push_back(task);

@@ -26,7 +26,7 @@ double mean_balanced_accuracy(std::span<const Scores> tasks) {
 nlohmann::json to_json(std::span<const Scores> tasks) {
   nlohmann::json list = nlohmann::json::array();
   for (const Scores& each : tasks) {
-    list.push_back({each.accuracy, each.macro_f1, each.loss, each.rows, each.balanced_accuracy});
+    list.push_back({each.accuracy, each.macro_f1, each.loss, each.examples, each.balanced_accuracy});
     if (each.answers) list.back().insert(list.back().end(), {each.answers->exact_match, each.answers->f1});
   }
   return list;
@@ -45,7 +45,7 @@ std::vector<Scores> task_scores_from(const checkpoint::RunState& saved, const ch
       one.accuracy = number(each.at(0));
       one.macro_f1 = number(each.at(1));
       one.loss = number(each.at(2));
-      one.rows = each.at(3).get<std::size_t>();
+      one.examples = each.at(3).get<std::size_t>();
       one.balanced_accuracy = number(each.at(4));
       if (each.size() > 5) one.answers = {number(each.at(5)), number(each.at(6))};
       tasks.push_back(one);
