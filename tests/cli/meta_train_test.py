@@ -109,7 +109,7 @@ class MetaTrain(Case):
         events = [row["event"] for row in rows(run / "metrics.jsonl")]
         self.assertLessEqual({"before", "step", "decision", "curve", "after"}, set(events))
         self.assertIn("PREFIX_TUNING", (run / "adapters" / "a" / "adapter_config.json").read_text())
-        self.assertIn("as the run recorded", self.good(zofo("replay", "--model", self.model, "--run", run)).out)
+        self.assertIn("equal to the run's record", self.good(zofo("replay", "--model", self.model, "--run", run)).out)
         self.good(zofo("adapt", "--model", self.model, "--run", run, "--task", self.tasks[0], "--shots", 2, "--start", "mean",
                        "--max-steps", 1))
         self.good(zofo("finetune", "--model", self.model, "--task", self.tasks[0], "--out", self.here / "other", "--config",
