@@ -177,7 +177,7 @@ class Runs(Compare):
         out = self.here / "out"
         tasks = f"{self.task},{few}"
         done = self.compare(out, *self.METHODS, *self.SHORT, task=tasks)
-        self.refused(done, "2 of 10 runs failed", "few, bilevel, seed 0: exit code 2", "few, bilevel, seed 1", "training rows")
+        self.refused(done, "2 of 10 runs failed", "few, bilevel, seed 0: exit code 2", "few, bilevel, seed 1", "training examples")
         self.assertRegex(done.out, r"(?m)^bilevel +0 .* 2 failed$")
         self.assertRegex(done.out, r"(?m)^lora +2 +\d")
         failed = [run for run in json.loads((out / "compare.json").read_text())["runs"] if "failure" in run]

@@ -74,7 +74,7 @@ class Demo(Case):
         folder = self.here / "demo"
         result = zofo("demo", "--model", self.model, "--data", self.task, "--max-seconds", 0.1, "--out", folder)
         self.refused(result, "Bilevel-ZOFO")
-        self.assertIn("training rows: 1", result.err)
+        self.assertIn("training examples: 1", result.err)
         self.assertFalse((folder / "done").exists())
 
     def test_nothing_is_overwritten(self):

@@ -141,7 +141,7 @@ class MetaTrain(Case):
         self.refused(self.meta_train("r", "--seed", 2**32), "seed")
         self.refused(self.meta_train("r", "--data", self.here / "nowhere"), "nowhere")
         few = self.make_task("few", train=2, toml=TASK.replace('"tiny"', '"few"'))
-        self.refused(self.meta_train("r", tasks=[few]), "few", "training rows: 2")
+        self.refused(self.meta_train("r", tasks=[few]), "few", "training examples: 2")
         odd = self.make_task("odd", toml=TASK.replace('"tiny"', '"../odd"'))
         self.refused(self.meta_train("r", tasks=[odd]), "'../odd'")
         self.assertFalse((self.here / "r").exists())  # nothing half written

@@ -176,7 +176,8 @@ TEST_CASE("a state with old names of options is resumed by today's", "[train]") 
   today.max_steps = 50;
   CHECK_NOTHROW(check_changes(started, today, state));
   today.batch_size = 3;
-  CHECK_THROWS_WITH(check_changes(started, today, state), contains("batch_size = 3: the run was started with 8"));
+  CHECK_THROWS_WITH(check_changes(started, today, state),
+                    contains("batch_size = 3: the run was started with 8"));
 }
 
 TEST_CASE("an older state that lacks something is refused by its name", "[train]") {

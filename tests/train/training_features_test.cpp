@@ -63,7 +63,7 @@ TEST_CASE("a meta-training of one task updates as a fine-tuning of it", "[train]
   testing::TasksFixture f("meta_one");
   f.names.resize(1);
   RunOptions o = testing::short_run(4);
-  o.early_stopping_patience = 100;  // the rows of both are split alike
+  o.early_stopping_patience = 100;  // the examples of both are split in the same way
   const auto meta = f.train("meta", o);
   o.command = Command::finetune;
   o.curve_points = 0;

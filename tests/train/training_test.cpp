@@ -123,11 +123,11 @@ TEST_CASE("an interrupted run keeps what it has", "[train]") {
 }
 
 TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]") {
-  std::vector<EncodedExample> rows;
-  for (int i = 0; i < 30; ++i) rows.push_back({{i}, 0});
+  std::vector<EncodedExample> examples;
+  for (int i = 0; i < 30; ++i) examples.push_back({{i}, 0});
   RunOptions options = preset(Method::bilevel);
   options.seed = 5;
-  const Split split = split_examples(options, "task", rows);
+  const Split split = split_examples(options, "task", examples);
   CHECK(split.examples.lower.size() == 20);
   CHECK(split.selection.size() == 3);
   CHECK(split.examples.upper.size() == 7);
@@ -136,7 +136,7 @@ TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]
     for (const EncodedExample& row : *part) seen.push_back(row.prompt.front());
   std::ranges::sort(seen);
   for (int i = 0; i < 30; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
-  CHECK(split_examples(options, "task", rows).examples.lower.front().prompt ==
+  CHECK(split_examples(options, "task", examples).examples.lower.front().prompt ==
         split.examples.lower.front().prompt);
   CHECK_THROWS_AS(split_examples(options, "task", {{{1}, 0}}), Error);
 }

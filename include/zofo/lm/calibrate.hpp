@@ -31,14 +31,15 @@ void set_offsets(std::span<EncodedExample> examples, const NeutralExamples& neut
 
 /// Sets the offsets log P(choice | neutral prompt) of every example's choices, by the task's rule (sum or
 /// mean). The calibrated score measures how much the example supports a choice, and no longer how common its
-/// words are (surface form competition; Holtzman et al., 2021, "PMI_DC"). Examples of one neutral prompt share
-/// its scores. Throws Error starting with `file` and line where a neutral prompt is blank.
+/// words are (surface form competition; Holtzman et al., 2021, "PMI_DC"). Examples of one neutral prompt
+/// share its scores. Throws Error starting with `file` and line where a neutral prompt is blank.
 template <class Backend>
 void calibrate(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
                const typename Backend::Vector* adapter, const ExampleEncoder& encoder,
                std::vector<EncodedExample>& examples, std::string_view file) {
   const detail::NeutralExamples neutral = detail::neutral_examples(encoder, examples, file);
-  detail::set_offsets(examples, neutral, score_examples(transformer, theta, adapter, std::span(neutral.examples)));
+  detail::set_offsets(examples, neutral,
+                      score_examples(transformer, theta, adapter, std::span(neutral.examples)));
 }
 
 }  // namespace zofo::llm

@@ -18,8 +18,8 @@ namespace zofo::llm {
 /// What examples are encoded for. Training with Loss::answer needs only the correct choice.
 enum class Purpose { scoring, training };
 
-/// Answer choices as ids, each encoded by itself: a choice begins with the blank after the prompt's last word.
-/// Throws Error as OptionTokens::check.
+/// Answer choices as ids, each encoded by itself: a choice begins with the blank after the prompt's last
+/// word. Throws Error as OptionTokens::check.
 OptionTokens encode_options(const Model& model, std::span<const std::string> options);
 
 /// Throws Error unless the prompt of `prompt` tokens and the longest choice fit into the context, of which an

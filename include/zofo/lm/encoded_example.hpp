@@ -12,11 +12,11 @@ namespace zofo::llm {
 
 /// The answer choices after a prompt as token ids, and how their log-probabilities become scores and a loss.
 struct OptionTokens {
-  std::vector<Tokens> options;               ///< the tokens that are scored, of each choice
-  std::vector<Tokens> contexts = {};         ///< tokens between the prompt and each choice; empty: none
-  data::Score score = data::Score::sum;      ///< how the log-probabilities of a choice become its score
-  data::Loss loss = data::Loss::choices;     ///< how the scores become the loss
-  std::vector<double> offsets = {};          ///< subtracted from the scores (calibration); empty: 0
+  std::vector<Tokens> options;            ///< the tokens that are scored, of each choice
+  std::vector<Tokens> contexts = {};      ///< tokens between the prompt and each choice; empty: none
+  data::Score score = data::Score::sum;   ///< how the log-probabilities of a choice become its score
+  data::Loss loss = data::Loss::choices;  ///< how the scores become the loss
+  std::vector<double> offsets = {};       ///< subtracted from the scores (calibration); empty: 0
 
   /// Throws Error unless there are at least two choices (one for Loss::answer) of at least one token each,
   /// with as many contexts and offsets as choices, or none.

@@ -64,8 +64,7 @@ Scores evaluate(model::BasicTransformer<Backend>& transformer, const typename Ba
                 data::AnswerRule rule = data::AnswerRule::squad) {
   const auto start = std::chrono::steady_clock::now();
   std::size_t tokens = 0;
-  Scores scores =
-      scores_of(examples, score_examples(transformer, theta, adapter, examples, &tokens), rule);
+  Scores scores = scores_of(examples, score_examples(transformer, theta, adapter, examples, &tokens), rule);
   scores.tokens = tokens;
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return scores;

@@ -15,8 +15,8 @@ namespace zofo::llm {
 /// When a generated text ends: before the text `stop` (empty: no stop), at a control token, or after
 /// `max_tokens` tokens.
 struct EndOfText {
-  std::string stop = "\n";       ///< not part of the generated text
-  std::size_t max_tokens = 32;   ///< at least 1
+  std::string stop = "\n";      ///< not part of the generated text
+  std::size_t max_tokens = 32;  ///< at least 1
 
   /// Throws Error naming the field out of range.
   void check() const;
@@ -32,11 +32,11 @@ constexpr std::string_view name_of(Ending ending) {
 
 /// A text that is being generated after a prompt.
 struct Generation {
-  Tokens tokens;                  ///< the prompt and the generated tokens
-  std::size_t prompt = 0;         ///< tokens of the prompt
-  std::size_t reserved = 0;       ///< positions of the context for the adapter's virtual tokens
-  std::string text = {};          ///< the generated text before the stop
-  Ending ending = Ending::none;   ///< none: not ended
+  Tokens tokens;                 ///< the prompt and the generated tokens
+  std::size_t prompt = 0;        ///< tokens of the prompt
+  std::size_t reserved = 0;      ///< positions of the context for the adapter's virtual tokens
+  std::string text = {};         ///< the generated text before the stop
+  Ending ending = Ending::none;  ///< none: not ended
 
   /// Number of generated tokens.
   [[nodiscard]] std::size_t generated() const { return tokens.size() - prompt; }

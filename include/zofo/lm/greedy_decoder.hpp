@@ -44,9 +44,10 @@ class GreedyDecoder {
   GreedyDecoder(model::BasicTransformer<Backend>& transformer, model::CacheCapacity capacity)
       : transformer_(transformer), cache_(transformer.backend(), transformer.config(), capacity) {}
 
-  /// Generates the most probable of the first `limit` tokens in each decode step; of equal ones the lowest id.
-  /// add(i, id) is called with each token of sequence i and returns false if the sequence ends with it. A null
-  /// adapter means only the backbone. Throws Error if a sequence needs more positions than the cache has.
+  /// Generates the most probable of the first `limit` tokens in each decode step; of equal ones the lowest
+  /// id. add(i, id) is called with each token of sequence i and returns false if the sequence ends with it. A
+  /// null adapter means only the backbone. Throws Error if a sequence needs more positions than the cache
+  /// has.
   template <class Add>
   void generate(const Theta& theta, const Vector* adapter, std::span<const Tokens> prompts, std::size_t limit,
                 Add&& add) {

@@ -33,8 +33,8 @@ std::size_t packed_tokens(std::span<const ExamplesPart> parts);
 /// A batch of the parts in their order. Parts of one adapter should be neighbours (model::Batch).
 model::Batch pack_parts(std::span<const ExamplesPart> parts);
 
-/// The loss of each part from the log-probabilities of pack_parts. `gradient` is empty, or of the same length:
-/// weight × the derivative of the part's loss by each log-probability is added to it.
+/// The loss of each part from the log-probabilities of pack_parts. `gradient` is empty, or of the same
+/// length: weight × the derivative of the part's loss by each log-probability is added to it.
 std::vector<double> losses_of_parts(std::span<const double> logprobs, std::span<const ExamplesPart> parts,
                                     std::span<double> gradient = {});
 

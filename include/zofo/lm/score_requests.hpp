@@ -21,9 +21,9 @@ namespace zofo::llm {
 /// An adapter that requests may name.
 template <class Vector>
 struct SelectedAdapter {
-  const Vector* values = nullptr;       ///< borrowed
-  peft::Kind kind = peft::Kind::lora;   ///< its layout's kind
-  std::uint32_t reserved = 0;           ///< positions of the context for its virtual tokens
+  const Vector* values = nullptr;      ///< borrowed
+  peft::Kind kind = peft::Kind::lora;  ///< its layout's kind
+  std::uint32_t reserved = 0;          ///< positions of the context for its virtual tokens
 };
 
 /// Adapters by name. The transformer must have a layout of each kind.
@@ -40,8 +40,8 @@ struct Request {
   int adapter = -1;        ///< index of the adapter, −1: none
 };
 
-/// Reads {"prompt": …, "options": […], "adapter": …} with at least one option. `names` are the adapters that a
-/// request may name, `fallback` is the index for requests that name none, and `reserved(i)` returns the
+/// Reads {"prompt": …, "options": […], "adapter": …} with at least one option. `names` are the adapters that
+/// a request may name, `fallback` is the index for requests that name none, and `reserved(i)` returns the
 /// positions that adapter i needs in the context. Throws Error starting with file and line.
 Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
                       std::span<const std::string> names, int fallback,

@@ -3,11 +3,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "zofo/checkpoint/json_document.hpp"
 #include "zofo/lm/scores.hpp"
-
-namespace zofo::checkpoint {
-class JsonFields;
-}  // namespace zofo::checkpoint
 
 namespace zofo::llm {
 

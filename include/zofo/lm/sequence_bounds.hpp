@@ -7,9 +7,10 @@
 
 namespace zofo::llm {
 
-/// Bounds of sequences that are generated with a cache. Nothing is generated where the cache has no sequences.
+/// Bounds of sequences that are generated with a cache. Nothing is generated where the cache has no
+/// sequences.
 struct SequenceBounds {
-  model::CacheCapacity cache = {};
+  model::CacheCapacity cache = {};  ///< of keys and values
   std::size_t prompt_tokens = 0;  ///< of the longest prefill pass
 };
 

@@ -17,8 +17,7 @@ NeutralExamples neutral_examples(const ExampleEncoder& encoder, std::span<const 
     const auto [entry, added] =
         seen.try_emplace({example.options.get(), example.source->neutral}, neutral.examples.size());
     if (added)
-      neutral.examples.push_back(
-          encoder.neutral(example, fmt::format("{}:{}", file, example.source->line)));
+      neutral.examples.push_back(encoder.neutral(example, fmt::format("{}:{}", file, example.source->line)));
     neutral.index.push_back(entry->second);
   }
   return neutral;

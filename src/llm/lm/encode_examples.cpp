@@ -69,8 +69,7 @@ EncodedExample ExampleEncoder::operator()(const data::Example& example, std::str
   encoded.source = &example;
   encoded.label = correct_only_ ? 0 : example.label;
   if (task_->kind == data::Kind::choice) {
-    encoded.options =
-        correct_only_ ? shared_.at(static_cast<std::size_t>(example.label)) : shared_.front();
+    encoded.options = correct_only_ ? shared_.at(static_cast<std::size_t>(example.label)) : shared_.front();
     encoded.prompt = prompt(example.prompt, encoded.options->longest());
   } else {
     encode_continuations(example, encoded);
@@ -85,7 +84,8 @@ EncodedExample ExampleEncoder::neutral(const EncodedExample& example, std::strin
             location);
     return encode_prompt(*model_, text);
   };
-  if (task_->kind == data::Kind::choice) return {ids(example.source->neutral), example.label, example.options};
+  if (task_->kind == data::Kind::choice)
+    return {ids(example.source->neutral), example.label, example.options};
   OptionTokens options = *example.options;
   std::vector<Tokens> prompts;
   for (const data::Continuation& each : example.source->continuations) prompts.push_back(ids(each.neutral));
@@ -107,8 +107,7 @@ void ExampleEncoder::encode_continuations(const data::Example& example, EncodedE
   OptionTokens options{{}, {}, task_->score, task_->loss};
   std::span<const data::Continuation> given = example.continuations;
   if (correct_only_) given = given.subspan(static_cast<std::size_t>(example.label), 1);
-  for (const data::Continuation& each : given)
-    options.options.push_back(model_->tokenizer.encode(each.text));
+  for (const data::Continuation& each : given) options.options.push_back(model_->tokenizer.encode(each.text));
   std::size_t shown = demonstrations_.size();
   for (const data::Continuation& each : given)
     shown = std::min(shown, fitting(each.prompt, options.longest()));

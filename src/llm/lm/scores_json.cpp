@@ -2,8 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "zofo/checkpoint/json_document.hpp"
-
 namespace zofo::llm {
 
 nlohmann::json score_fields(const Scores& scores) {

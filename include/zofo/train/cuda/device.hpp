@@ -57,7 +57,7 @@ class CudaDevice {
       plan.pass(gradient);
       plan.vectors(rows.vectors);
     }
-    if (rows.texts.cache.sequences > 0) plan.cache(rows.texts.cache, rows.texts.prompt_tokens);
+    if (rows.generation.cache.sequences > 0) plan.cache(rows.generation.cache, rows.generation.prompt_tokens);
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
