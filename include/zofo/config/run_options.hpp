@@ -17,51 +17,51 @@ namespace zofo::llm {
 /// config/method_presets.hpp has those of `zofo meta-train` and of each method. for_each_option() describes
 /// each option.
 struct RunOptions : ZerothOrderOptions {
-  Command command = Command::finetune;  ///< the command of the run; not an option, so not in the list
-  Method method = Method::bilevel;
-  AdapterKind adapter = AdapterKind::lora;
-  std::uint32_t inner_steps = 4;
-  double penalty = 10.0;
-  bool upper_every_inner_step = true;
-  double lower_learning_rate = 2e-3;
-  double upper_learning_rate = 2e-3;
-  ScheduleKind lr_scheduler_type = ScheduleKind::constant;
-  std::uint32_t warmup_steps = 0;
-  std::uint32_t decay_steps = 0;
-  double max_grad_norm = 0.0;
-  double weight_decay = 0.0;
-  std::uint32_t batch_size = 8;
-  std::uint32_t gradient_accumulation_steps = 1;
-  std::uint32_t tasks_per_step = 0;
-  Sampling sampling = Sampling::uniform;
-  double temperature = 2.0;
-  ThetaRows backbone_examples = ThetaRows::shared;
-  AdapterMode adapters = AdapterMode::persistent;
-  std::uint32_t reset_interval = 20;
-  std::uint32_t max_resident_adapters = 0;
-  std::uint32_t max_steps = 0;
-  double max_seconds = 0.0;
-  double max_forward_passes = 0.0;
-  std::uint32_t early_stopping_patience = 0;
-  std::uint32_t eval_steps = 50;
-  std::uint32_t lora_rank = 8;
-  double lora_alpha = 16.0;
-  std::string lora_target_modules = "q_proj,v_proj";
-  std::uint32_t num_virtual_tokens = 5;
-  std::uint32_t max_train_samples = 0;
-  std::uint32_t max_eval_samples = 0;
-  std::uint32_t max_prompt_tokens = 0;
-  std::string template_name;  ///< name of a prompt template of the task; "": its first
-  std::uint32_t shots = 0;
-  std::uint32_t demonstrations = 0;
-  std::uint32_t curve_points = 6;
-  std::uint32_t curve_samples = 96;
-  double save_seconds = 30.0;
-  std::uint32_t save_steps = 0;
-  DeviceKind device = DeviceKind::automatic;
-  Precision precision = Precision::automatic;
-  bool deterministic = false;
-  bool gradient_checkpointing = false;
+  Command command = Command::finetune;      ///< the command of the run; not an option, so not in the list
+  Method method = Method::bilevel;          ///< the training method
+  AdapterKind adapter = AdapterKind::lora;  ///< the kind of adapter
+  std::uint32_t inner_steps = 4;            ///< T: adapter steps in each outer step
+  double penalty = 10.0;                    ///< λ: weight of G(p) − G(s)
+  bool upper_every_inner_step = true;       ///< step p with every step of s; else once in each outer step
+  double lower_learning_rate = 2e-3;        ///< of the lower adapter s, and of first-order methods
+  double upper_learning_rate = 2e-3;        ///< of the upper adapter p
+  ScheduleKind lr_scheduler_type = ScheduleKind::constant;  ///< learning rates after the warm-up
+  std::uint32_t warmup_steps = 0;                 ///< outer steps in which the learning rates rise from 0
+  std::uint32_t decay_steps = 0;                  ///< outer step at which the schedule ends; 0: at max_steps
+  double max_grad_norm = 0.0;                     ///< limit of the norm of an adapter's gradient; 0: none
+  double weight_decay = 0.0;                      ///< decoupled, of first-order adapter updates
+  std::uint32_t batch_size = 8;                   ///< examples in a mini-batch
+  std::uint32_t gradient_accumulation_steps = 1;  ///< mini-batches averaged in each step
+  std::uint32_t tasks_per_step = 0;               ///< tasks sampled in each outer step; 0: all
+  Sampling sampling = Sampling::uniform;          ///< of tasks
+  double temperature = 2.0;                       ///< of tempered sampling
+  ThetaRows backbone_examples = ThetaRows::shared;  ///< examples of F for the backbone
+  AdapterMode adapters = AdapterMode::persistent;   ///< of the tasks
+  std::uint32_t reset_interval = 20;                ///< outer steps between two resets
+  std::uint32_t max_resident_adapters = 0;          ///< adapter pairs in memory; 0: all
+  std::uint32_t max_steps = 0;                      ///< limit of outer steps
+  double max_seconds = 0.0;                         ///< limit of training seconds
+  double max_forward_passes = 0.0;                  ///< limit of forward passes
+  std::uint32_t early_stopping_patience = 0;  ///< evaluations without improvement before the end; 0: off
+  std::uint32_t eval_steps = 50;              ///< outer steps between two evaluations
+  std::uint32_t lora_rank = 8;                ///< rank of a LoRA adapter
+  double lora_alpha = 16.0;                   ///< the LoRA scale is lora_alpha / lora_rank
+  std::string lora_target_modules = "q_proj,v_proj";  ///< separated by commas
+  std::uint32_t num_virtual_tokens = 5;               ///< of prefix and prompt adapters
+  std::uint32_t max_train_samples = 0;                ///< training examples of each task; 0: all
+  std::uint32_t max_eval_samples = 0;                 ///< validation examples of each task; 0: all
+  std::uint32_t max_prompt_tokens = 0;         ///< longer prompts keep their last tokens; 0: the task's limit
+  std::string template_name;                   ///< name of a prompt template of the task; "": its first
+  std::uint32_t shots = 0;                     ///< training examples of each class; 0: all
+  std::uint32_t demonstrations = 0;            ///< solved examples in front of every prompt
+  std::uint32_t curve_points = 6;              ///< points of the learning curve
+  std::uint32_t curve_samples = 96;            ///< validation examples in a point; 0: all
+  double save_seconds = 30.0;                  ///< training seconds between two saved states; 0: none
+  std::uint32_t save_steps = 0;                ///< outer steps between two saved states; 0: none
+  DeviceKind device = DeviceKind::automatic;   ///< where the run computes
+  Precision precision = Precision::automatic;  ///< of the weights
+  bool deterministic = false;                  ///< bit-identical repetition on the same GPU
+  bool gradient_checkpointing = false;         ///< recompute activations instead of saving them
 
   /// What the method trains.
   [[nodiscard]] Trains trains() const { return info(method).trains; }

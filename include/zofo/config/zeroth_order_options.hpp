@@ -13,22 +13,22 @@ namespace zofo::llm {
 /// How a run estimates the gradient of θ (or of an adapter), and how it applies the estimate.
 /// for_each_zeroth_order_option() describes each option.
 struct ZerothOrderOptions {
-  DirectionKind direction = DirectionKind::gaussian;
-  std::uint32_t direction_rank = 2;
-  std::uint32_t direction_interval = 1;
-  double mask_density = 0.25;
-  double zo_eps = 1e-3;
-  std::uint32_t num_directions = 1;
-  bool forward_difference = false;
-  bool std_normalized = false;
-  ReductionKind variance_reduction = ReductionKind::none;
-  std::uint32_t anchor_interval = 5;
-  std::uint32_t anchor_batches = 8;
-  double storm_weight = 0.1;
-  OuterKind outer_optimizer = OuterKind::sgd;
-  double momentum = 0.9;
-  double zo_learning_rate = 1e-6;
-  double max_step_norm = 0.0;
+  DirectionKind direction = DirectionKind::gaussian;  ///< distribution of the directions
+  std::uint32_t direction_rank = 2;                   ///< rank of low-rank directions
+  std::uint32_t direction_interval = 1;               ///< steps with the same subspace or mask; 0: all
+  double mask_density = 0.25;        ///< fraction of the weights that sparse directions perturb
+  double zo_eps = 1e-3;              ///< ε: perturbation size
+  std::uint32_t num_directions = 1;  ///< q: directions averaged in an estimate
+  bool forward_difference = false;   ///< one-sided differences
+  bool std_normalized = false;       ///< divide by the standard deviation of the losses (FZOO)
+  ReductionKind variance_reduction = ReductionKind::none;  ///< of the estimate
+  std::uint32_t anchor_interval = 5;                       ///< steps between two anchors (SVRG, SPIDER)
+  std::uint32_t anchor_batches = 8;                        ///< mini-batches at an anchor
+  double storm_weight = 0.1;                               ///< weight of the new estimate (STORM)
+  OuterKind outer_optimizer = OuterKind::sgd;              ///< of zeroth-order updates
+  double momentum = 0.9;                                   ///< of momentum; beta1 of Adam
+  double zo_learning_rate = 1e-6;                          ///< of zeroth-order updates
+  double max_step_norm = 0.0;                              ///< limit of an update's norm; 0: none
   std::uint64_t seed = 0;  ///< of directions, and of other random choices; visited by for_each_option()
 
   /// Checks each field, then the combinations. Throws Error naming the field, its value and what is allowed.

@@ -14,9 +14,9 @@ namespace zofo::llm {
 /// The folder of a meta-training is recognised by its meta.json. Throws Error naming file and field.
 RunOptions read_options(const std::filesystem::path& run, Hints* hints = nullptr);
 
-/// Reads a run folder and replays its trajectory on `theta`, which is θ_0, up to the selected step. θ is equal
-/// to the run's bit for bit if device and precision are those of the run. Throws Error (file, field) if the
-/// folder does not match the model.
+/// Reads a run folder and replays its trajectory on `theta`, which is θ_0, up to the selected step. θ is
+/// equal to the run's bit for bit if device and precision are those of the run. Throws Error (file, field) if
+/// the folder does not match the model.
 template <class Theta>
 SelectedModel restore(const std::filesystem::path& run, Theta& theta) {
   SelectedModel selected = read_selected(run, theta.config());

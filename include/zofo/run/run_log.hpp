@@ -21,8 +21,8 @@
 
 namespace zofo::llm {
 
-/// When held-out examples are scored: before the run, on its learning curve, or at its end. The end is "final"
-/// for a fine-tuning, whose first score is on the curve, and "after" for a meta-training.
+/// When held-out examples are scored: before the run, on its learning curve, or at its end. The end is
+/// "final" for a fine-tuning, whose first score is on the curve, and "after" for a meta-training.
 enum class ScoreEvent : std::uint8_t { before, curve, after, final };
 /// Names of the values of ScoreEvent.
 template <>

@@ -36,8 +36,8 @@ struct RunResult {
   [[nodiscard]] Scores scores() const;
 };
 
-/// The result in the form of result.json: with the scores of the task for a fine-tuning; with the means of the
-/// scores and a list of tasks for a meta-training.
+/// The result in the form of result.json: with the scores of the task for a fine-tuning; with the means of
+/// the scores and a list of tasks for a meta-training.
 nlohmann::json to_json(const RunResult& r);
 
 }  // namespace zofo::llm

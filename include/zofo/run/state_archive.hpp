@@ -34,10 +34,13 @@ class StateNumberWriter {
   StateNumberWriter(std::string name, checkpoint::RunState& out);
 
  protected:
-  /// Appends a number, without loss of bits; a number that is not finite becomes NaN.
+  /// Appends a truth value.
   void number(bool x);
+  /// Appends a number without loss of bits; a number that is not finite is read back as NaN.
   void number(double x);
+  /// Appends an integer.
   void number(std::int64_t x);
+  /// Appends an integer that is not negative.
   void number(std::uint64_t x);
   /// Appends a vector, whose name is that of the list and the vector's position.
   void vector(Eigen::VectorXf x);
@@ -119,10 +122,12 @@ class StateNumberReader {
   void finish() const;
 
  protected:
-  /// The next number. Throws Error naming its position if it is missing or of another type.
+  /// The next number, a truth value. Throws Error naming its position if it is missing or of another type.
   bool boolean();
-  double floating();  ///< as boolean(); NaN for null
-  std::uint64_t whole(std::uint64_t largest);  ///< as boolean(); at most `largest`
+  /// The next number; NaN for null. Throws Error as boolean() does.
+  double floating();
+  /// The next number, an integer in [0, largest]. Throws Error as boolean() does.
+  std::uint64_t whole(std::uint64_t largest);
   /// The size of a list whose numbers follow.
   std::uint64_t count();
   /// The next vector. Throws Error naming it if it is missing or of another size.
