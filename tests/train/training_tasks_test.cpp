@@ -37,7 +37,7 @@ TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters th
   CHECK(std::ranges::equal(theta.values(), ended.theta));
   CHECK(!std::ranges::equal(f.loaded.parameters.values(), ended.theta));
   CHECK_THROWS_WITH(run.check_backbone(ended.run, theta), contains("another backbone"));
-  CHECK_THROWS_WITH(run.check_words(ended.run, "good", {" a", " b"}), contains("option words"));
+  CHECK_THROWS_WITH(run.check_words(ended.run, "good", {" a", " b"}), contains("answer choices"));
   const auto& config = f.loaded.parameters.config();
   Eigen::VectorXf sum = Eigen::VectorXf::Zero(adapter(ended, "good", config).size());
   for (const std::string& name : adapters) sum += adapter(ended, name, config);
@@ -221,7 +221,7 @@ TEST_CASE("adapters are reset, persistent or shared by the options", "[train]") 
   CHECK(distance(tied, "tied") > 0.05F);
 }
 
-TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
+TEST_CASE("an interrupted run resumes bit for bit", "[train]") {
   const testing::TasksFixture f("meta_resume");
   RunOptions o = testing::short_run(12, Method::bilevel);
   o.tasks_per_step = 2;
@@ -259,7 +259,7 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
   CHECK(end.result.passes == whole.result.passes);
 }
 
-TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
+TEST_CASE("a run resumes only with the inputs of its start", "[train]") {
   testing::TasksFixture f("meta_resume_errors");
   RunOptions o = testing::short_run(2, Method::bilevel);
   const auto run = f.train("run", o);
@@ -269,7 +269,7 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
   };
   CHECK(!can_continue(o, read_state(RunFolder::open(run.run))));
   o.max_steps = 1;
-  CHECK_THROWS_WITH(again(o), contains("has taken 2 already"));
+  CHECK_THROWS_WITH(again(o), contains("has already taken 2"));
   o.max_steps = 4;
   CHECK(can_continue(o, read_state(RunFolder::open(run.run))));
   RunOptions other = o;
@@ -316,7 +316,7 @@ TEST_CASE("what cannot be is said", "[train]") {
   f.names.push_back(f.names.front());
   CHECK_THROWS_WITH(f.tasks(o), contains("'good' is named twice"));
   f.names.clear();
-  CHECK_THROWS_WITH(f.tasks(o), contains("none is named"));
+  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none given"));
   f.add("two", "[\" a\", \" b\"]", 2, 1);
   CHECK_THROWS_WITH(f.tasks(o), contains("task two: training examples: 2"));
   CHECK_THROWS_WITH(parse_toml(o, "sampling = 'sometimes'", "options"), contains("sampling"));

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/run/counters.hpp"
