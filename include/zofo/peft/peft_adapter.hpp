@@ -17,10 +17,10 @@
 
 namespace zofo::peft {
 
-/// A layout and the vector that it lays out.
+/// An adapter that was read.
 struct PeftAdapter {
-  Adapter layout;
-  Eigen::VectorXf values;
+  Adapter layout;          ///< what the entries mean
+  Eigen::VectorXf values;  ///< entries
 };
 
 /// Reads an adapter for a model of this shape; its folder says the kind. Throws Error naming the file and the

@@ -170,7 +170,7 @@ class CudaBackend : public CudaHead<T> {
     if (call.caches())
       tensor::cuda::cache_rows<T>(call.stream(), heads(c), call.cached_rows(), prefix_of(call, layer),
                                   call.packed_prefixes().adapter, qkv.data, call.template cache<T>(layer));
-    if (call.steps()) return step(call, c, layer, qkv, out);
+    if (call.decodes()) return decode_step(call, c, layer, qkv, out);
     float* const sums = call.saves_activations() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
     tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
                             prefix_of(call, layer), qkv.data, out.data, sums);
@@ -223,7 +223,7 @@ class CudaBackend : public CudaHead<T> {
 
  private:
   // Attention of one token a sequence to what its slot holds.
-  void step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
+  void decode_step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
     const std::uint32_t rows = call.shape().tokens, split = splits(heads(c), rows, call.shape().keys);
     grow(state_->steps.memory, tensor::cuda::decode_workspace(heads(c), rows, split));
     tensor::cuda::decode_attention<T>(call.stream(), heads(c), call.cached_rows(), split, qkv.data,

@@ -145,7 +145,7 @@ class CudaCall {
   }
   /// Keys and values are kept; and each sequence is a token that follows those that are.
   [[nodiscard]] bool caches() const { return cache_.exists(); }
-  [[nodiscard]] bool steps() const { return shape_.keys > 0; }
+  [[nodiscard]] bool decodes() const { return shape_.keys > 0; }
   template <class T>
   [[nodiscard]] tensor::CacheLayer<T> cache(std::size_t layer) const {
     return tensor::CacheView<T>{static_cast<T*>(cache_.data), cache_.slots, cache_.positions, cache_.kv_heads,
@@ -188,7 +188,7 @@ class CudaCall {
   void take_cache(const CachedCall<T>& cached) {
     const tensor::CacheView<T>& view = cached.cache;
     cache_ = {view.data, view.slots, view.positions, view.kv_heads, view.dim};
-    keys_seen_ = cached.steps() ? cached.longest() : 0;
+    cached_keys_ = cached.decodes() ? cached.longest() : 0;
   }
   void set_dropout(std::optional<peft::DropoutKey> dropout) {
     mask_.reset();
@@ -204,7 +204,7 @@ class CudaCall {
     for (std::size_t i = 0; i + 1 < cu.size(); ++i)
       longest = std::max<std::size_t>(longest, cu[i + 1] - cu[i]);
     // A step has a row a sequence, so that few of them are as little work as they can be.
-    shape_ = {CallShape::bucket(packing_.tokens(), keys_seen_ > 0 ? 8 : 64),
+    shape_ = {CallShape::bucket(packing_.tokens(), cached_keys_ > 0 ? 8 : 64),
               CallShape::bucket(cu.size() - 1, 8),
               CallShape::bucket(longest, 32),
               CallShape::bucket(std::max<std::size_t>(head_rows_.tokens.size(), 1), 8),
@@ -213,7 +213,7 @@ class CudaCall {
               static_cast<std::uint32_t>(packing_.count(peft::Kind::lora)),
               used_of(peft::Kind::prefix),
               used_of(peft::Kind::prompt),
-              keys_seen_ > 0 ? CallShape::bucket(keys_seen_, 128) : 0};
+              cached_keys_ > 0 ? CallShape::bucket(cached_keys_, 128) : 0};
     upload_.set_shape(*context_, shape_);
     grow(sums_, std::size_t{shape_.probes} * shape_.head_rows);
     grow(best_, shape_.head_rows);
@@ -268,7 +268,7 @@ class CudaCall {
   Config config_;
   Packing packing_;
   HeadRows head_rows_;
-  std::size_t targets_ = 0, rotary_sent_ = 0, keys_seen_ = 0;
+  std::size_t targets_ = 0, rotary_sent_ = 0, cached_keys_ = 0;
   tensor::CacheView<void> cache_;
   bool saves_activations_ = false;
   std::optional<peft::DropoutMask> mask_;
