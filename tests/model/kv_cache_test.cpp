@@ -191,7 +191,8 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   CHECK(capacity({0, 4}).find("sequences = 0") != std::string::npos);
   CHECK(capacity({1, 0}).find("positions = 0") != std::string::npos);
   CHECK(capacity({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
-  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more entries than the address space holds") != std::string::npos);
+  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more entries than the address space holds") !=
+        std::string::npos);
   CHECK(Cache::bytes(c.shape, {3, 5}) == 3 * 5 * 2 * c.shape.layers * c.shape.key_width() * sizeof(float));
 
   Cache cache(transformer.backend(), c.shape, {3, 5});

@@ -136,10 +136,13 @@ class CudaProducts : public CudaWork<T> {
   }
 
  protected:
+  ///@{
+  /// From the base class.
   using Base::grow;
   using Base::probes;
   using Base::rows_of;
   using Base::state_;
+  ///@}
 
   /// A product by a weight, as Blas reads it: one batch entry per probe if the weight is perturbed.
   tensor::cuda::Product product(const Call& call, ConstView x, const LinearWeights<T>& w,
