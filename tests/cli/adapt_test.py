@@ -99,7 +99,7 @@ class Adapt(Case):
         self.refused(self.adapt("--examples", 61), "examples = 61", "60")
         self.refused(zofo("adapt", "--model", self.model, "--task", self.new, "--shots", 2, "--learning-rate", 11), "learning_rate = 11")
         self.refused(self.adapt("--shots", 2, "--num-seeds", 0), "num_seeds = 0")
-        self.refused(self.adapt("--shots", 2, "--run", self.task), "meta.json", "not the folder of a meta-trained run")
+        self.refused(self.adapt("--shots", 2, "--run", self.task), "meta.json", "not the folder of a meta-training")
         self.refused(self.adapt("--shots", "2,3", "--out", self.here / "o"), "--out")
         empty = self.make_task("empty", toml=TASK.replace('" yes"]', '" yes", " stone"]'))
         self.refused(self.adapt("--shots", 1, task=empty), "class 2 (' stone') has 0 training examples")

@@ -161,7 +161,7 @@ class Runs(Compare):
                     running.process.send_signal(sent)
                     done = running.end()
                 self.assertEqual(done.code, 130, done.err)
-                self.assertIn("0 of 4 runs are finished; the same command goes on", done.err)
+                self.assertIn("0 of 4 runs are finished; the same command resumes", done.err)
                 self.assertFalse(list(out.rglob("done")))
 
     def test_one_process_at_a_time(self):

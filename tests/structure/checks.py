@@ -161,7 +161,7 @@ def _is_script(path: Path) -> bool:
 
 
 def check_namespaces(tree: Tree) -> list:
-    """Whatever a file of a module or of the program declares is in the namespace that the rule gives."""
+    """All declarations of a module or of the program are in its namespace, except forward declarations of other classes."""
     wrong = []
     for source in tree.sources:
         module = tree.modules.of(source.path)
@@ -178,9 +178,10 @@ def check_namespaces(tree: Tree) -> list:
 
 
 def _declares(source: Source, block) -> bool:
-    """True if a namespace holds more than other namespaces."""
-    texts = [source.tokens[i].text for i in block.own()]
-    return re.search(r"[;{]", re.sub(r"namespace( (\w+|::))* \{( \})?", "", " ".join(texts))) is not None
+    """True if a namespace contains more than other namespaces and forward declarations of classes."""
+    text = " ".join(source.tokens[i].text for i in block.own())
+    text = re.sub(r"namespace( (\w+|::))* \{( \})?", "", text)
+    return re.search(r"[;{]", re.sub(r"\b(class|struct) \w+ ;", "", text)) is not None
 
 
 NOT_CALLED = set("if for while switch catch sizeof alignof alignas decltype noexcept requires static_assert return "

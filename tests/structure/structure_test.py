@@ -176,11 +176,12 @@ class WrongTrees(unittest.TestCase):
 
     def test_namespaces(self):
         self.header("lm/e.hpp", "zofo::llm", "namespace keys { struct K; }")
-        self.write("tools/zofo/e.cpp", "namespace zofo::cli { namespace { int h() { return 1; } } }\n")
+        self.write("tools/zofo/e.cpp",
+                   "namespace CLI { class App; }\nnamespace zofo::cli { namespace { int h() { return 1; } } }\n")
         self.finds(check_namespaces)
-        self.header("lm/e.hpp", "zofo", "struct E;")
-        self.header("core/e.hpp", "zofo::core", "struct E;")
-        self.header("model/e.hpp", "zofo", "namespace model { struct E; }\nstruct F;")
+        self.header("lm/e.hpp", "zofo", "struct E {};")
+        self.header("core/e.hpp", "zofo::core", "struct E {};")
+        self.header("model/e.hpp", "zofo", "namespace model { struct E {}; }\nstruct F {};")
         self.write("src/kernels/e.cu", "namespace zofo::kernels { void g() {} }\n")
         self.write("tools/zofo/e.cpp", "namespace zofo { int h() { return 1; } }\n")
         wrong = self.finds(check_namespaces, "lm/e.hpp:3: namespace zofo: must be zofo::llm", "must be zofo::cli",

@@ -9,8 +9,8 @@ namespace zofo::llm {
 /// The folder of a run.
 class RunFolder {
  public:
-  /// Throws Error unless a new folder of that name can be made. Makes nothing, so that a run can check the name
-  /// before it loads a model.
+  /// Throws Error unless a new folder of that name can be made. Makes nothing, so that a run can check the
+  /// name before it loads a model.
   static void require_new(const std::filesystem::path& path);
   /// Makes the folder and its parents. Throws Error if the folder exists.
   explicit RunFolder(std::filesystem::path path);

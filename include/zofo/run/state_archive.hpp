@@ -27,7 +27,8 @@ concept HasFields = requires(T& x, Archive& archive) {
   x.fields(archive);
 };
 
-/// Writes numbers to a named list of a saved state: the part of StateWriter that does not depend on a device.
+/// Writes numbers to a named list of a saved state: the part of StateWriter that does not depend on a
+/// device.
 class StateNumberWriter {
  public:
   /// Starts an empty list `name` in `out`.
@@ -113,7 +114,8 @@ class StateWriter : private StateNumberWriter {
   Device& device_;
 };
 
-/// Reads numbers from a named list of a saved state: the part of StateReader that does not depend on a device.
+/// Reads numbers from a named list of a saved state: the part of StateReader that does not depend on a
+/// device.
 class StateNumberReader {
  public:
   /// `size` is the size of every vector. Throws Error if the list does not exist.
