@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "problem_calls.hpp"
 #include "tiny_fixture.hpp"
+#include "zofo/config/method_presets.hpp"
 #include "zofo/lm/calibrate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
 #include "zofo/train/device.hpp"
