@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "tasks_fixture.hpp"
+#include "zofo/run/run_description.hpp"
 #include "zofo/train/training.hpp"
 
 using namespace zofo;

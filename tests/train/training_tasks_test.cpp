@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "contains.hpp"
 #include "tasks_fixture.hpp"
+#include "zofo/run/run_description.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;

@@ -8,6 +8,7 @@
 #include "contains.hpp"
 #include "problem_calls.hpp"
 #include "tasks_fixture.hpp"
+#include "zofo/run/run_description.hpp"
 #include "zofo/train/update_distance.hpp"
 
 using namespace zofo;
