@@ -8,6 +8,7 @@
 #include "tiny_fixture.hpp"
 #include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/lm/pack_examples.hpp"
 #include "zofo/perturb/gaussian.hpp"
 
 using namespace zofo;
