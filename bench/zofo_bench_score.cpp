@@ -31,8 +31,8 @@ double seconds_of(auto&& work) {
 // A task's training rows as lines of `zofo score`.
 std::vector<std::string> request_lines(const std::string& name, const std::string& data, std::size_t rows) {
   const data::TaskData task = data::load_task(name, data, ZOFO_SOURCE_DIR "/tasks");
-  require(task.train.size() >= rows, "{}: {} training rows: --rows {} asks for more", name, task.train.size(),
-          rows);
+  require(task.train.size() >= rows, "{}: {} training examples: --rows = {} must not be more", name,
+          task.train.size(), rows);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows; ++i)
     lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.choices}}.dump());
@@ -50,7 +50,7 @@ class Scoring {
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
       waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
-      tokens += llm::packed_tokens(waiting.back().row);
+      tokens += llm::packed_tokens(waiting.back().example);
       if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);
       waiting.clear();
@@ -86,7 +86,7 @@ int run(const std::string& path, const std::string& task, const std::string& dat
   std::size_t tokens = 0;
   scoring.by_passes(lines, [&](std::span<const Request> requests) {
     model::Batch& batch = batches.emplace_back();
-    for (const Request& request : requests) llm::pack_row(batch, request.row, -1);
+    for (const Request& request : requests) llm::pack_example(batch, request.example, -1);
     tokens += batch.tokens.size();
   });
   std::vector<double> scores, forwards, ratios;
@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
   std::size_t rows = 1000, rounds = 3;
   app.add_option("--model", model, "GGUF file or Hugging Face folder")->required();
   app.add_option("--data", data, "folder with TASK/train.jsonl")->capture_default_str();
-  app.add_option("--task", task, "whose training rows are asked")->capture_default_str();
+  app.add_option("--task", task, "task whose training examples are scored")->capture_default_str();
   app.add_option("--rows", rows, "requests")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--rounds", rounds, "of which the medians are printed")
       ->capture_default_str()

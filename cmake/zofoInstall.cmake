@@ -7,7 +7,7 @@ foreach(component IN LISTS ZOFO_INSTALLED_COMPONENTS)
   install(TARGETS zofo_${component} EXPORT zofoTargets-${component}
           FILE_SET HEADERS COMPONENT development
           ARCHIVE COMPONENT development
-          LIBRARY COMPONENT program NAMELINK_COMPONENT development)
+          LIBRARY COMPONENT development)
   install(EXPORT zofoTargets-${component} NAMESPACE zofo:: DESTINATION "${zofo_config_folder}" COMPONENT development)
 endforeach()
 zofo_install_pkg_config()

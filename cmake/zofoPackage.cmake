@@ -5,7 +5,7 @@ set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_NAME zofo)
 set(CPACK_PACKAGE_VENDOR "The zofo authors")
 set(CPACK_PACKAGE_CONTACT "${ZOFO_PACKAGE_CONTACT}")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "fine-tunes language models by bilevel zeroth-order optimisation")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "bilevel zeroth-order optimisation and fine-tuning of language models")
 set(CPACK_RESOURCE_FILE_LICENSE "${PROJECT_SOURCE_DIR}/LICENSE")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_THREADS 0)
@@ -22,7 +22,6 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
-set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME zofo)
@@ -31,10 +30,9 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "python3, ca-certificates")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "python3-matplotlib")
 set(CPACK_DEBIAN_PROGRAM_DESCRIPTION
-    "fine-tunes language models by bilevel zeroth-order optimisation
- The command zofo trains adapters of a language model with gradients, and its
- backbone with loss values only, so that memory use is close to inference.
- It reads GGUF files and Hugging Face folders.")
+    "The command zofo trains adapters of a language model with gradients, and its
+backbone with loss values only, so that memory use is close to inference.
+It reads GGUF files and Hugging Face folders.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libzofo-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -45,14 +43,13 @@ if(ZOFO_LLM)
          "libutf8proc-dev, libsentencepiece-dev")
 endif()
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
-    "bilevel zeroth-order optimisation for C++20 (development files)
- Headers of the optimisation framework zofo, its compiled library of language
- models, and the files by which CMake and pkg-config find them.")
+    "Headers of the C++20 framework zofo, its compiled library of language models,
+and the files by which CMake and pkg-config find them.")
 
 # Both run inside cpack: the first refuses builds that no package can be made of, the second adds Debian's own files.
 set(CPACK_PROJECT_CONFIG_FILE "${PROJECT_BINARY_DIR}/zofoPackageCheck.cmake")
 file(WRITE "${CPACK_PROJECT_CONFIG_FILE}" "set(native \"${ZOFO_NATIVE}\")\nset(sanitize \"${ZOFO_SANITIZE}\")\n"
-           "set(cuda \"${ZOFO_CUDA}\")\n"
+           "set(cuda \"${ZOFO_CUDA}\")\nset(shared \"${BUILD_SHARED_LIBS}\")\n"
            "include(\"${PROJECT_SOURCE_DIR}/packaging/debian/check.cmake\")\n")
 set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/packaging/debian/add_files.cmake")
 set(CPACK_ZOFO_SOURCE_DIR "${PROJECT_SOURCE_DIR}")

@@ -44,7 +44,9 @@ def with_comments(text: str) -> str:
 
 
 def without_foreign(text: str) -> str:
-    """Hides specialisations of other libraries' templates: Doxygen looks for the template among the sources."""
+    """Hides specialisations of other libraries' templates, which Doxygen looks for among the sources, and declarations of
+    instances, which it takes for definitions of members."""
+    text = re.sub(r"^extern template [^;]*;", r"/** @cond */ \g<0> /** @endcond */", text, flags=re.M)
     return re.sub(rf"^{TEMPLATE}struct (?:fmt|std)::\w+<[^;{{]*{{.*?^}};", r"/** @cond */ \g<0> /** @endcond */", text,
                   flags=re.M | re.S)
 

@@ -9,6 +9,7 @@ Exits with 1 if a name has no comment, or a comment has an error.
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -23,6 +24,8 @@ MEMBERS = {"function", "variable", "typedef", "enum"}
 
 def run_doxygen(root: Path, out: Path, inputs: list, html: bool) -> list:
     """What Doxygen prints: (file, line, message)."""
+    for old in ("xml", "reference") if html else ("xml",):  # pages of headers that are gone
+        shutil.rmtree(out / old, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     settings = DOXYFILE.read_text() + f"\nOUTPUT_DIRECTORY = {out}\nGENERATE_XML = YES\nXML_PROGRAMLISTING = NO\n"
     settings += f'INPUT_FILTER = "{sys.executable} -B {ROOT}/scripts/docs_filter.py"\n'
@@ -38,7 +41,9 @@ def run_doxygen(root: Path, out: Path, inputs: list, html: bool) -> list:
             path = Path(match[1])
             name = str(path.relative_to(root)) if path.is_relative_to(root) else match[1]
             found.append((name, int(match[2]), match[3]))
-        elif line.strip():
+        elif line.startswith(" ") and found:  # continues the message
+            found[-1] = (*found[-1][:2], f"{found[-1][2]} {line.strip()}")
+        elif line.strip() and line != "Possible candidates:":
             found.append(("doxygen", 0, line.strip()))
     if run.returncode not in (0, 1) or (run.returncode and not found):
         sys.exit(f"docs_reference: doxygen ended with {run.returncode}: {run.stderr}")

@@ -35,7 +35,8 @@ def run_pages(work: list, program: str) -> list:
 
 
 def _run(command: list) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                          check=False)
     if done.returncode != 0:
         raise SystemExit(f"docs_shell: {' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
     return done.stdout
@@ -78,8 +79,8 @@ def _run_page(blocks: list, program: str, tiny: Path) -> list:
         for block in blocks:
             try:
                 done = subprocess.run(["bash", "-euo", "pipefail", "-c", _replaced(block)], cwd=folder, env=environment,
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                      timeout=BLOCK_SECONDS, check=False)
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, errors="replace", timeout=BLOCK_SECONDS, check=False)
                 if done.returncode != 0:
                     found.append(f"{block.page}:{block.line}: exit code {done.returncode}\n{done.stdout}")
             except subprocess.TimeoutExpired:

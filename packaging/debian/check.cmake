@@ -1,7 +1,12 @@
-# Run by cpack before it packs. `native`, `sanitize` and `cuda` are the build's ZOFO_NATIVE, ZOFO_SANITIZE and ZOFO_CUDA.
+# Run by cpack before it packs. `native`, `sanitize`, `cuda` and `shared` are the build's ZOFO_NATIVE, ZOFO_SANITIZE,
+# ZOFO_CUDA and BUILD_SHARED_LIBS.
 # tests/packaging packs any build to check the rest (cpack -D CPACK_ZOFO_TEST=ON).
 if(sanitize)
   message(FATAL_ERROR "ZOFO_SANITIZE=${sanitize}: a package must be built without sanitizers")
+endif()
+if(shared AND CPACK_GENERATOR STREQUAL "DEB")
+  message(FATAL_ERROR "BUILD_SHARED_LIBS=ON: the Debian packages hold a program without shared libraries of zofo; "
+                      "configure with -DBUILD_SHARED_LIBS=OFF")
 endif()
 if(CPACK_ZOFO_TEST)
   return()

@@ -1,23 +1,29 @@
 #!/usr/bin/env bash
 # Installs the packages on a bare Debian 12 in a chroot and runs the program there. Needs root, debootstrap and a mirror.
 #     packaging/debian/chroot_test.sh zofo_*.deb [libzofo-dev_*.deb]
-# MIRROR: the Debian mirror (default: the first of this machine's apt sources).
+# MIRROR: the Debian mirror (default: the first of this machine's apt sources). BASE: a folder that debootstrap made
+# earlier, which is copied.
 set -euo pipefail
-(($# >= 1)) || { sed -n '2,4s/^# *//p' "$0"; exit 2; }
+(($# >= 1)) || { sed -n '2,5s/^# *//p' "$0"; exit 2; }
 ((EUID == 0)) || { echo "chroot_test.sh: needs root" >&2; exit 2; }
-command -v debootstrap >/dev/null || { echo "chroot_test.sh: debootstrap is not installed" >&2; exit 2; }
+[[ -n ${BASE:-} ]] || command -v debootstrap >/dev/null || { echo "chroot_test.sh: debootstrap is not installed" >&2; exit 2; }
 
 first_mirror() {
-  cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true; } |
     sed -nE 's/^(deb +(\[[^]]*\] +)?|URIs: *)(https?:[^ ]+).*/\3/p' | head -n 1
 }
 mirror=${MIRROR:-$(first_mirror)}
 [[ -n $mirror ]] || { echo "chroot_test.sh: no mirror found; set MIRROR" >&2; exit 2; }
 
 root=$(mktemp -d)
+chmod 755 "$root"
 trap 'umount "$root/proc" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
-debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" || { tail -n 20 "$root.log"; exit 1; }
-rm -f "$root.log"
+if [[ -n ${BASE:-} ]]; then
+  cp -a "$BASE/." "$root/"
+else
+  debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" || { tail -n 20 "$root.log"; exit 1; }
+  rm -f "$root.log"
+fi
 # How this machine reaches the mirror (a proxy, certificates) holds in the chroot too.
 for path in /etc/apt/apt.conf /etc/apt/apt.conf.d /etc/apt/sources.list /etc/apt/sources.list.d /etc/resolv.conf /etc/ssl/certs; do
   [[ -e $path ]] && mkdir -p "$root$(dirname "$path")" && cp -aL --remove-destination "$path" "$root$(dirname "$path")/"

@@ -1,5 +1,6 @@
 // Whole runs on a GPU in fp32, compiled once for programs, tests and benchmarks.
 #include "zofo/train/cuda/instances.hpp"
+#include "zofo/train/impl/runs.hpp"
 
 namespace zofo::llm {
 

@@ -119,7 +119,7 @@ class Adapt(Case):
     def test_a_task_of_the_run_with_other_words(self):
         self.good(self.meta_train("run"))
         other = self.make_task("other", toml=TASK.replace('"tiny"', '"a"').replace(" yes", " river"))
-        self.refused(self.adapt("--run", self.here / "run", "--shots", 1, task=other), "task 'a'", "option words",
+        self.refused(self.adapt("--run", self.here / "run", "--shots", 1, task=other), "task 'a'", "answer choices",
                      " river")
 
     def test_score_refuses(self):

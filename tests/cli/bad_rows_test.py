@@ -65,7 +65,7 @@ class BadRows(Case):
 
     def test_too_few_rows(self):
         (self.task / "train.jsonl").write_bytes(GOOD * 5)
-        self.refuse("training rows: 5", evaluate=False)
+        self.refuse("training examples: 5", evaluate=False)
 
     def test_an_empty_prompt(self):
         (self.task / "task.toml").write_text(TASK.replace(" {text} :", "{text}"))

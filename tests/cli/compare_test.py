@@ -99,7 +99,7 @@ class Runs(Compare):
     def test_two_methods_two_seeds(self):
         out = self.here / "out"
         done = self.good(self.compare(out, *self.METHODS, *self.SHORT, "--jobs", 2, "--max-eval-samples", 20))
-        for word in ("task, 20 held-out rows", "zero-shot", "bilevel", "lora", "accuracy", "s to 95 %", "peak MiB", "±"):
+        for word in ("task, 20 held-out examples", "zero-shot", "bilevel", "lora", "accuracy", "s to 95 %", "peak MiB", "±"):
             self.assertIn(word, done.out)
         results = {}
         for method in ("bilevel", "lora"):
@@ -148,7 +148,7 @@ class Runs(Compare):
             running.process.wait()
             self.assertFalse((cut / "task" / "lora" / "1" / "done").exists())
             again = self.good(self.compare(cut, *self.METHODS, *bound))
-        self.assertIn("of 4 runs are finished already", again.err)
+        self.assertIn("of 4 runs are already finished", again.err)
         self.assertEqual(self.rows(whole), self.rows(cut))
 
     def test_an_interrupt_stops_the_runs(self):
@@ -169,7 +169,7 @@ class Runs(Compare):
         arguments = ("--methods", "lora", "--seeds", 0, "--max-seconds", 300)
         with Running(*self.arguments(out, *arguments)) as running:
             running.wait_for(lambda: (out / "task" / "lora" / "0" / "metrics.jsonl").exists())
-            self.refused(self.compare(out, *arguments), str(out), "is at work here")
+            self.refused(self.compare(out, *arguments), str(out), "is using this folder")
 
     def test_a_run_that_fails_leaves_the_others(self):
         """The second task's rows are too few for the bilevel method alone, so its runs fail."""
@@ -177,7 +177,7 @@ class Runs(Compare):
         out = self.here / "out"
         tasks = f"{self.task},{few}"
         done = self.compare(out, *self.METHODS, *self.SHORT, task=tasks)
-        self.refused(done, "2 of 10 runs failed", "few, bilevel, seed 0: exit code 2", "few, bilevel, seed 1", "training rows")
+        self.refused(done, "2 of 10 runs failed", "few, bilevel, seed 0: exit code 2", "few, bilevel, seed 1", "training examples")
         self.assertRegex(done.out, r"(?m)^bilevel +0 .* 2 failed$")
         self.assertRegex(done.out, r"(?m)^lora +2 +\d")
         failed = [run for run in json.loads((out / "compare.json").read_text())["runs"] if "failure" in run]
@@ -250,7 +250,7 @@ class Refused(Compare):
         self.assertEqual(before, {file: file.read_bytes() for file in out.rglob("*") if file.is_file()})
 
     def test_a_folder_of_something_else(self):
-        self.refused(self.compare(self.task, "--methods", "lora", "--seeds", 0, *self.SHORT), str(self.task), "no comparison")
+        self.refused(self.compare(self.task, "--methods", "lora", "--seeds", 0, *self.SHORT), str(self.task), "not the folder of a comparison")
         (self.here / "damaged").mkdir()
         (self.here / "damaged" / "plan.json").write_text('{"model": ')
         self.refused(self.compare(self.here / "damaged", "--methods", "lora", "--seeds", 0, *self.SHORT), "plan.json", "JSON")

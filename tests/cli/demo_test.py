@@ -42,7 +42,7 @@ class Demo(Case):
         self.assertEqual((report["seed"], report["seconds_per_method"]), (3, 1))
         accuracy = {method["method"]: method["accuracy"] for method in report["methods"]}
         self.assertGreater(accuracy["lora"], 0.9)
-        for title, method in zip(("zero-shot", "LoRA alone", "MeZO", "Bilevel-ZOFO"), METHODS):
+        for title, method in zip(("zero-shot", "LoRA", "MeZO", "Bilevel-ZOFO"), METHODS):
             self.assertRegex(result.out, rf"(?m)^{title} +{accuracy[method]:.3f} ")
 
     def test_a_model_and_a_task_of_ones_own(self):
@@ -74,7 +74,7 @@ class Demo(Case):
         folder = self.here / "demo"
         result = zofo("demo", "--model", self.model, "--data", self.task, "--max-seconds", 0.1, "--out", folder)
         self.refused(result, "Bilevel-ZOFO")
-        self.assertIn("training rows: 1", result.err)
+        self.assertIn("training examples: 1", result.err)
         self.assertFalse((folder / "done").exists())
 
     def test_nothing_is_overwritten(self):

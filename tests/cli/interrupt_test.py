@@ -66,7 +66,7 @@ class Interrupt(Case):
         self.assertFalse((folder / "mezo").exists())
         methods = json.loads((folder / "result.json").read_text())["methods"]
         self.assertEqual([method["method"] for method in methods], ["zero_shot", "lora"])
-        self.assertIn("LoRA alone", result.out)
+        self.assertIn("LoRA", result.out)
         self.assertIn("lora", {row["method"] for row in program.rows(folder / "metrics.jsonl")})
 
     def test_demo_and_its_child_as_a_terminal_does(self):

@@ -65,10 +65,10 @@ class MetaTrain(Case):
         bytes_ = bytearray(self.model.read_bytes())
         bytes_[-4] ^= 1  # a bit of the last weight
         other.write_bytes(bytes_)
-        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--model", other), "model", "begun with")
+        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--model", other), "model", "started with")
         words = self.make_task("words", toml=TASK.replace('"tiny"', '"a"').replace(" no", " cloud"))
         names = f"{words},{self.tasks[1]}"
-        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--tasks", names), "task a", "begun with")
+        self.refused(zofo("meta-train", "--resume", run, "--max-steps", 8, "--tasks", names), "task a", "started with")
 
     def test_ways_to_move_the_backbone(self):
         ways = {"low-rank": ("--direction", "low-rank", "--num-directions", 4),
@@ -109,7 +109,7 @@ class MetaTrain(Case):
         events = [row["event"] for row in rows(run / "metrics.jsonl")]
         self.assertLessEqual({"before", "step", "decision", "curve", "after"}, set(events))
         self.assertIn("PREFIX_TUNING", (run / "adapters" / "a" / "adapter_config.json").read_text())
-        self.assertIn("as the run recorded", self.good(zofo("replay", "--model", self.model, "--run", run)).out)
+        self.assertIn("equal to the run's record", self.good(zofo("replay", "--model", self.model, "--run", run)).out)
         self.good(zofo("adapt", "--model", self.model, "--run", run, "--task", self.tasks[0], "--shots", 2, "--start", "mean",
                        "--max-steps", 1))
         self.good(zofo("finetune", "--model", self.model, "--task", self.tasks[0], "--out", self.here / "other", "--config",
@@ -141,7 +141,7 @@ class MetaTrain(Case):
         self.refused(self.meta_train("r", "--seed", 2**32), "seed")
         self.refused(self.meta_train("r", "--data", self.here / "nowhere"), "nowhere")
         few = self.make_task("few", train=2, toml=TASK.replace('"tiny"', '"few"'))
-        self.refused(self.meta_train("r", tasks=[few]), "few", "training rows: 2")
+        self.refused(self.meta_train("r", tasks=[few]), "few", "training examples: 2")
         odd = self.make_task("odd", toml=TASK.replace('"tiny"', '"../odd"'))
         self.refused(self.meta_train("r", tasks=[odd]), "'../odd'")
         self.assertFalse((self.here / "r").exists())  # nothing half written

@@ -86,7 +86,7 @@ class Methods(Case):
             for name in ("adapter_model.safetensors", "adapter_config.json"):
                 self.assertEqual((out / name).read_bytes(), (run / "adapter" / name).read_bytes())
         self.refused(zofo("export", "--model", self.model, "--run", self.here / "prefix", "--merge", "--out",
-                          self.here / "merged"), "--merge", "serves a prefix")
+                          self.here / "merged"), "--merge", "selected a prefix")
 
 
 class Budgets(Case):

@@ -11,7 +11,7 @@ from program import Case, Running, zofo
 
 SINGLE = {**program.ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 COMMON = ("--max-steps", 40, "--batch-size", 4, "--save-steps", 3, "--save-seconds", 0, "--curve-points", 4, "--seed", 7)
-METHODS = {  # what the run is begun with, and how often it is killed
+METHODS = {  # how the run is started, and how often it is killed
     "bilevel": (("--inner-steps", 2, "--gradient-accumulation-steps", 2, "--lr-scheduler-type", "cosine", "--warmup-steps", 5, "--max-grad-norm", 1,
                  "--zo-learning-rate", 1e-4), 10),
     "lora": (("--weight-decay", 0.01, "--lr-scheduler-type", "linear"), 10),
@@ -58,7 +58,7 @@ class Killed(Runs):
         done = 0
         for at in sorted(chance.randrange(steps) for _ in range(kills)):
             started = (run / "state.bin").exists()
-            if not started:  # killed before there was anything to go on from
+            if not started:  # killed before a state was saved
                 shutil.rmtree(run, ignore_errors=True)
             if (run / "done").exists():
                 break
@@ -110,7 +110,7 @@ class Refused(Runs):
                                  ("--lora-rank", 4, 8), ("--inner-steps", 9, 4),
                                  ("--gradient-accumulation-steps", 2, 1), ("--max-eval-samples", 3, 0), ("--early-stopping-patience", 2, 0)):
             with self.subTest(flag):
-                self.refuse(flag[2:].replace("-", "_"), str(value), f"begun with {was}",
+                self.refuse(flag[2:].replace("-", "_"), str(value), f"started with {was}",
                             arguments=("--max-steps", 50, flag, value))
         self.refuse('adapter = "prefix"', "bilevel-prefix", arguments=("--max-steps", 50, "--adapter", "prefix"))
         self.refuse("max_steps = 12", "taken 40", arguments=("--max-steps", 12))
@@ -120,7 +120,7 @@ class Refused(Runs):
         self.refuse("--config", arguments=("--config", self.run_folder / "options.toml"))
         options = self.run_folder / "options.toml"
         options.write_text(options.read_text().replace("penalty = 10.0", "penalty = 11.0"))
-        self.refuse("penalty = 11", "begun with 10")
+        self.refuse("penalty = 11", "started with 10")
 
     def test_another_model_or_other_rows(self):
         other = self.here / "other.gguf"

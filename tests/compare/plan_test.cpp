@@ -1,5 +1,6 @@
 #include "zofo/compare/plan.hpp"
 
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <tuple>
@@ -10,6 +11,8 @@
 #include "zofo/compare/command_line.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/saved_plan.hpp"
+#include "zofo/config/methods.hpp"
+#include "zofo/core/error_type.hpp"
 
 using namespace zofo::compare;
 
@@ -33,7 +36,7 @@ Plan checked(const PlanTexts& t) {
   return plan;
 }
 
-// What is refused after a change of the texts.
+// The message of the error after a change of the texts.
 template <class Change>
 std::string refusal(Change&& change) {
   PlanTexts t = texts();
@@ -57,7 +60,7 @@ TEST_CASE("cells are every task by every method with every seed, once", "[compar
   CHECK(plan.cells()[3].seed == 7);
 }
 
-TEST_CASE("settings reach their method, those of all first, a later one in place of an earlier",
+TEST_CASE("settings apply to their method, general ones first, a later one replaces an earlier one",
           "[compare]") {
   PlanTexts t = texts();
   t.settings = {
@@ -79,7 +82,7 @@ TEST_CASE("settings reach their method, those of all first, a later one in place
   CHECK(plan.arms[1].method == zofo::llm::Method::lora);
 }
 
-TEST_CASE("a plan that cannot be carried out is refused by field", "[compare]") {
+TEST_CASE("an invalid plan is refused, and the message names the field", "[compare]") {
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {"sgd"}; }),
              contains("method = \"sgd\"") && contains("lora"));
   CHECK_THAT(refusal([](PlanTexts& t) { t.methods = {}; }), contains("methods: none given"));
@@ -137,7 +140,7 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
     return std::string("nothing was refused");
   };
   CHECK_THAT(refused([](PlanTexts& t) { t.seconds = "61"; }),
-             contains("max_seconds = 61.0: runs/x was begun with 60.0"));
+             contains("max_seconds = 61.0: runs/x was started with 60.0"));
   CHECK_THAT(refused([](PlanTexts& t) { t.model = "other.gguf"; }), contains("model = \"other.gguf\""));
   CHECK_THAT(refused([](PlanTexts& t) { t.settings = {"lora.batch_size=4"}; }),
              contains("methods.lora.options.batch_size = "));
@@ -147,10 +150,10 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
              contains("methods.slow.method = \"mezo\""));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0", "8"}; }), contains("seeds[1] = 8"));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0"}; }), contains("seeds = [0]"));
-  CHECK_THROWS_WITH(check_same(started, nlohmann::json::array(), "x"), contains("x was begun with []"));
+  CHECK_THROWS_WITH(check_same(started, nlohmann::json::array(), "x"), contains("x was started with []"));
 }
 
-TEST_CASE("passes are a budget as well, and every method of finetune can be compared by its own defaults",
+TEST_CASE("passes are a budget too, and every method of finetune can be compared with its defaults",
           "[compare]") {
   PlanTexts t = texts();
   t.seconds = "";
@@ -209,7 +212,7 @@ TEST_CASE("an option of a plan by both of its names is refused", "[compare]") {
   CHECK_NOTHROW(both({"a.batch=1", "b.batch_size=2", "batch_size=3"}));
 }
 
-TEST_CASE("the command line that repeats a plan says all of it, quoted for a shell", "[compare]") {
+TEST_CASE("the command line that reproduces a plan has all of its fields, quoted for a shell", "[compare]") {
   PlanTexts t = texts();
   t.model = "my model's.gguf";
   t.settings = {"lora.lower_learning_rate=5e-4"};

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,6 +15,7 @@
 
 #include "catch.hpp"
 #include "contains.hpp"
+#include "zofo/core/error.hpp"
 
 using namespace zofo::compare;
 
@@ -20,7 +23,7 @@ namespace {
 
 Command shell(const std::string& line) { return {"/bin/sh", {"-c", line}}; }
 
-// The endings of commands run with so many at once.
+// The endings of commands, of which `at_once` run concurrently.
 std::map<std::size_t, Ending> endings(const std::vector<Command>& commands, std::size_t at_once) {
   std::map<std::size_t, Ending> out;
   Batch batch;
@@ -47,7 +50,7 @@ std::string contents(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("a process that fails, one that is killed and one that is not there are told apart", "[compare]") {
+TEST_CASE("processes that fail, are killed or do not exist have different endings", "[compare]") {
   auto ended = endings({shell("exit 0"), shell("exit 3"), shell("kill -9 $$"), {"/no/such/program", {}}}, 2);
   REQUIRE(ended.size() == 4);
   CHECK(ended[0].good());
@@ -59,7 +62,7 @@ TEST_CASE("a process that fails, one that is killed and one that is not there ar
   CHECK(ended[3].code == 127);
 }
 
-TEST_CASE("no more run at once than were asked for, each in a slot of its own", "[compare]") {
+TEST_CASE("no more commands run at once than requested, each in its own slot", "[compare]") {
   for (const std::size_t at_once : {std::size_t{1}, std::size_t{3}}) {
     std::set<std::size_t> busy;
     std::map<std::size_t, std::size_t> slot_of;
@@ -87,7 +90,7 @@ TEST_CASE("no more run at once than were asked for, each in a slot of its own", 
   CHECK(endings({}, 2).empty());
 }
 
-TEST_CASE("output goes into files, variables replace those that are there", "[compare]") {
+TEST_CASE("output is written to files, variables replace existing ones", "[compare]") {
   const TemporaryFolder folder;
   setenv("ZOFO_TEST_KEPT", "kept", 1);
   setenv("ZOFO_TEST_CHANGED", "before", 1);
@@ -102,7 +105,7 @@ TEST_CASE("output goes into files, variables replace those that are there", "[co
   CHECK(run_one(command).code == 127);
 }
 
-TEST_CASE("a stop interrupts those at work and starts no other", "[compare]") {
+TEST_CASE("a stop interrupts running commands and starts no others", "[compare]") {
   std::size_t started = 0;
   std::vector<Ending> ended;
   bool stop = false;
@@ -124,7 +127,7 @@ TEST_CASE("a stop interrupts those at work and starts no other", "[compare]") {
   CHECK(ended_by([](const Ending& e) { return e.good(); }) == 0);
 }
 
-TEST_CASE("after an exception nothing is left at work", "[compare]") {
+TEST_CASE("after an exception no process is left", "[compare]") {
   const TemporaryFolder folder;
   Batch batch;
   batch.count = 2;
@@ -135,6 +138,6 @@ TEST_CASE("after an exception nothing is left at work", "[compare]") {
   };
   batch.ended = [](std::size_t, const Ending&) {};
   CHECK_THROWS_WITH(Processes(batch).run(), "no second");
-  const std::string pid = contents(folder.path / "pid");  // empty if it was ended before it began
+  const std::string pid = contents(folder.path / "pid");  // empty if it was killed before it started
   if (!pid.empty()) CHECK_FALSE(std::filesystem::exists("/proc/" + pid.substr(0, pid.find('\n'))));
 }

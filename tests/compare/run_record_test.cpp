@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "catch.hpp"
@@ -12,6 +13,7 @@
 #include "zofo/compare/report_json.hpp"
 #include "zofo/compare/summary.hpp"
 #include "zofo/compare/table.hpp"
+#include "zofo/core/error_type.hpp"
 
 using namespace zofo::compare;
 
@@ -80,7 +82,7 @@ TEST_CASE("a finished run is read", "[compare]") {
   CHECK(record.line(&CurvePoint::passes, &Figures::loss).y == std::vector<double>{1.0, 0.5});
 }
 
-TEST_CASE("written answers are compared by F1 and exact match", "[compare]") {
+TEST_CASE("generated answers are compared by F1 and exact match", "[compare]") {
   const Run run(
       replaced(good_result, "\"accuracy\": 0.75", "\"accuracy\": null, \"f1\": 0.625, \"exact_match\": 0.5"),
       good_metrics);
@@ -103,7 +105,7 @@ TEST_CASE("a task without an accuracy has none, and no curve of it", "[compare]"
   CHECK_THAT(table_text({row}), contains("0.500") && !contains("nan"));
 }
 
-TEST_CASE("a result that cannot be is refused by file and field", "[compare]") {
+TEST_CASE("an invalid result is refused, and the message names file and field", "[compare]") {
   CHECK_THAT(bad_result("0.75", "1.5"), contains("result.json") && contains("accuracy = 1.5"));
   CHECK_THAT(bad_result("0.75", "\"high\""), contains("accuracy"));
   CHECK_THAT(bad_result("\"rows\": 24", "\"rows\": -1"), contains("rows = -1"));
@@ -119,7 +121,7 @@ TEST_CASE("a result that cannot be is refused by file and field", "[compare]") {
   CHECK_THAT(refusal(R"({"seed": 3, "methods": [7]})", good_metrics), contains("must be a JSON object"));
 }
 
-TEST_CASE("a curve that cannot be is refused by file and line", "[compare]") {
+TEST_CASE("an invalid curve is refused, and the message names file and line", "[compare]") {
   CHECK_THAT(bad_metrics("\"seconds\":1.5", "\"seconds\":-1.5"), contains("metrics.jsonl:3: seconds = -1.5"));
   CHECK_THAT(bad_metrics("\"passes\":40", "\"passes\":\"x\""), contains("metrics.jsonl:3: passes"));
   CHECK_THAT(bad_metrics("\"passes\":40,", ""),
@@ -134,7 +136,7 @@ TEST_CASE("a curve that cannot be is refused by file and line", "[compare]") {
   CHECK(refusal(good_result, "") == "nothing was refused");
 }
 
-TEST_CASE("rows of the table are means over seeds, worked by hand", "[compare]") {
+TEST_CASE("rows of the table are means over seeds, computed by hand", "[compare]") {
   const auto record = [](double accuracy, double at, double peak) {
     RunRecord r;
     r.figures = {accuracy, accuracy, 1 - accuracy};

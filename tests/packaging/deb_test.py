@@ -129,8 +129,9 @@ class DebianPackages(unittest.TestCase):
     def test_lintian(self):
         if not shutil.which("lintian"):
             self.skipTest("lintian is not installed")
-        # Of the shape of the files, not of the archive that Debian's own packages come from.
-        ignored = "initial-upload-closes-no-bugs,bad-distribution-in-changes-file,extended-description-is-probably-too-short"
+        # The first is for uploads to Debian; the others name folders that the preset `package` sets and this build does not.
+        ignored = ("initial-upload-closes-no-bugs,pkg-config-multi-arch-wrong-dir,"
+                   "pkg-config-unavailable-for-cross-compilation")
         done = run("lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", ignored, *self.packages.values())
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 

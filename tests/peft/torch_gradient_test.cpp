@@ -33,7 +33,7 @@ struct Choice {
     const auto shared = std::make_shared<const llm::OptionTokens>(options);
     for (const auto& row : j.at("rows")) {
       rows.push_back({row.at("prompt").get<llm::Tokens>(), row.at("label"), shared});
-      llm::pack_row(batch, rows.back(), 0);
+      llm::pack_example(batch, rows.back(), 0);
     }
   }
 

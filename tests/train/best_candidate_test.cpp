@@ -30,7 +30,7 @@ TEST_CASE("training stops after as many evaluations without a better one as it h
   const bool ends[] = {false, false, false, false, false, true};
   const std::uint32_t best[] = {0, 1, 1, 3, 3, 3};
   for (std::uint32_t k = 0; k < 6; ++k) {
-    stopping.see(at(k, losses[k]));
+    stopping.consider(at(k, losses[k]));
     CHECK(stopping.exhausted() == ends[k]);
     REQUIRE(stopping.best());
     CHECK(stopping.best()->steps == best[k]);
@@ -40,18 +40,18 @@ TEST_CASE("training stops after as many evaluations without a better one as it h
 
 TEST_CASE("a loss that is no number is never the best", "[train]") {
   BestCandidate stopping(3);
-  stopping.see(at(1, std::nan("")));
-  stopping.see(at(2, std::numeric_limits<double>::infinity()));
+  stopping.consider(at(1, std::nan("")));
+  stopping.consider(at(2, std::numeric_limits<double>::infinity()));
   CHECK(!stopping.best());
   CHECK(!stopping.exhausted());
-  stopping.see(at(3, 9.0));
+  stopping.consider(at(3, 9.0));
   REQUIRE(stopping.best());
   CHECK(stopping.best()->steps == 3);
 }
 
 TEST_CASE("without patience nothing ends a run", "[train]") {
   BestCandidate stopping(0);
-  for (std::uint32_t k = 0; k < 10; ++k) stopping.see(at(k, k));
+  for (std::uint32_t k = 0; k < 10; ++k) stopping.consider(at(k, k));
   CHECK(!stopping.on());
   CHECK(!stopping.exhausted());
 }
@@ -61,13 +61,13 @@ TEST_CASE("early stopping goes on from a saved state as if it had not ended", "[
   for (std::uint32_t cut = 0; cut <= 7; ++cut) {
     INFO("cut after " << cut);
     BestCandidate whole(3), before(3);
-    for (std::uint32_t k = 0; k < 7; ++k) whole.see(at(k, losses[k]));
-    for (std::uint32_t k = 0; k < cut; ++k) before.see(at(k, losses[k]));
+    for (std::uint32_t k = 0; k < 7; ++k) whole.consider(at(k, losses[k]));
+    for (std::uint32_t k = 0; k < cut; ++k) before.consider(at(k, losses[k]));
     checkpoint::RunState state;
     before.save(state);
     BestCandidate after(3);
     after.load(state);
-    for (std::uint32_t k = cut; k < 7; ++k) after.see(at(k, losses[k]));
+    for (std::uint32_t k = cut; k < 7; ++k) after.consider(at(k, losses[k]));
     CHECK(after.exhausted() == whole.exhausted());
     CHECK(after.latest() == whole.latest());
     CHECK(after.best()->steps == whole.best()->steps);
@@ -89,16 +89,16 @@ TEST_CASE("bounds end a run before the step that would pass them", "[train]") {
   CHECK(Budget(o).allows(counters, {1.0, 0}));
   CHECK(!Budget(o).allows(counters, {1.001, 0}));
   o.max_seconds = 0.0;
-  o.max_forward_passes = 30.0;  // 120 rows
+  o.max_forward_passes = 30.0;  // 120 examples
   CHECK(Budget(o).allows(counters, {9.0, 20}));
   CHECK(!Budget(o).allows(counters, {9.0, 21}));
 }
 
 TEST_CASE("the first step is no measure of the next, and a slow one counts for little", "[train]") {
-  CHECK(expect_seconds(0.0, 3.0, 1) == 0.0);
-  CHECK(expect_seconds(0.0, 0.5, 2) == 0.5);
-  CHECK(expect_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
-  CHECK(expect_seconds(0.7, 0.4, 4) == 0.4);
+  CHECK(next_step_seconds(0.0, 3.0, 1) == 0.0);
+  CHECK(next_step_seconds(0.0, 0.5, 2) == 0.5);
+  CHECK(next_step_seconds(0.5, 2.5, 3) == Approx(0.7));  // 0.9·0.5 + 0.1·2.5
+  CHECK(next_step_seconds(0.7, 0.4, 4) == 0.4);
 }
 
 TEST_CASE("points of the curve are due once each, also after a resumption", "[train]") {

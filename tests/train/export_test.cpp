@@ -12,7 +12,6 @@
 #include "zofo/checkpoint/gguf_writer.hpp"
 #include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/checkpoint/widen.hpp"
-#include "zofo/checkpoint/safetensors_index.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"

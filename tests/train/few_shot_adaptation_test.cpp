@@ -22,19 +22,19 @@ struct Fixture : testing::TasksFixture {
 
   Fixture() : TasksFixture("adaptation") {}
 };
-AdaptOptions options(std::uint32_t draws, std::uint64_t seed) {
+AdaptOptions options(std::uint32_t seeds, std::uint64_t seed) {
   AdaptOptions o;
   o.max_steps = 15;
   o.learning_rate = 0.02;
   o.batch_size = 4;
-  o.num_seeds = draws;
+  o.num_seeds = seeds;
   o.seed = seed;
   return o;
 }
 
 }  // namespace
 
-TEST_CASE("draws trained side by side are those trained one by one", "[train]") {
+TEST_CASE("subsets trained together are those trained one by one", "[train]") {
   Fixture f;
   const auto together = f.adaptation.fit(f.lora, {}, {2, true}, options(3, 5));
   REQUIRE(together.size() == 3);
@@ -50,7 +50,7 @@ TEST_CASE("draws trained side by side are those trained one by one", "[train]") 
   CHECK(together[0].adapter != together[1].adapter);
 }
 
-TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]") {
+TEST_CASE("adaptation fits its examples and leaves the backbone unchanged", "[train]") {
   Fixture f;
   const std::vector<float> before(f.loaded.parameters.values().begin(), f.loaded.parameters.values().end());
   AdaptOptions few = options(1, 0), many = options(1, 0);
@@ -64,35 +64,36 @@ TEST_CASE("adaptation fits its examples and leaves the backbone alone", "[train]
   CHECK(f.adaptation.fit(f.lora, end[0].adapter, {4, true}, few)[0].training_loss < 0.6 * start);
 }
 
-TEST_CASE("examples are drawn by class or in all, by the seed alone", "[train]") {
+TEST_CASE("examples are sampled by class or in all, determined by the seed", "[train]") {
   Fixture f;
-  const auto rows = draw_examples(f.data, {3, true}, 8);
-  CHECK(rows == draw_examples(f.data, {3, true}, 8));
-  CHECK(rows != draw_examples(f.data, {3, true}, 9));
+  const auto chosen = sample_examples(f.data, {3, true}, 8);
+  CHECK(chosen == sample_examples(f.data, {3, true}, 8));
+  CHECK(chosen != sample_examples(f.data, {3, true}, 9));
   std::vector<int> classes(3);
-  for (const std::size_t row : rows) ++classes[static_cast<std::size_t>(f.data.train[row].label)];
+  for (const std::size_t i : chosen) ++classes[static_cast<std::size_t>(f.data.train[i].label)];
   CHECK(classes == std::vector<int>{3, 3, 3});
-  const auto five = draw_examples(f.data, {5, false}, 8);
+  const auto five = sample_examples(f.data, {5, false}, 8);
   CHECK(std::set<std::size_t>(five.begin(), five.end()).size() == 5);
-  CHECK_THROWS_WITH(draw_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
-  CHECK_THROWS_WITH(draw_examples(f.data, {0, true}, 8), contains("shots = 0"));
-  CHECK_THROWS_WITH(draw_examples(f.data, {37, false}, 8), contains("examples = 37"));
-  std::erase_if(f.data.train, [](const data::Example& row) { return row.label == 1; });
-  CHECK_THROWS_WITH(draw_examples(f.data, {1, true}, 8), contains("class 1 (' river') has 0 training examples"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {13, true}, 8), contains("has 12 training examples"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {0, true}, 8), contains("shots = 0"));
+  CHECK_THROWS_WITH(sample_examples(f.data, {37, false}, 8), contains("examples = 37"));
+  std::erase_if(f.data.train, [](const data::Example& example) { return example.label == 1; });
+  CHECK_THROWS_WITH(sample_examples(f.data, {1, true}, 8),
+                    contains("class 1 (' river') has 0 training examples"));
 }
 
-TEST_CASE("in-context learning shows the draw's examples", "[train]") {
+TEST_CASE("in-context learning uses the subset's examples", "[train]") {
   Fixture f;
-  const auto draws = f.adaptation.in_context({1, true}, options(2, 3));
-  REQUIRE(draws.size() == 2);
-  CHECK(draws[0].examples == 3);
-  CHECK(draws[0].scores.rows == 12);
+  const auto results = f.adaptation.in_context({1, true}, options(2, 3));
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].examples == 3);
+  CHECK(results[0].scores.examples == 12);
   // The same by hand.
   std::vector<std::string> shown;
-  for (const std::size_t row : draw_examples(f.data, {1, true}, 4))
-    shown.push_back(data::demonstration_text(f.data.task, f.data.train[row]));
-  const auto rows = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
-                                    f.data.validation, 0, "validation.jsonl");
-  CHECK(draws[1].scores.loss ==
-        evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, rows).loss);
+  for (const std::size_t i : sample_examples(f.data, {1, true}, 4))
+    shown.push_back(data::demonstration_text(f.data.task, f.data.train[i]));
+  const auto examples = encode_examples(ExampleEncoder(f.loaded, f.data.task, Purpose::scoring, shown),
+                                        f.data.validation, 0, "validation.jsonl");
+  CHECK(results[1].scores.loss ==
+        evaluate<model::CpuBackend>(f.transformer, f.loaded.parameters, nullptr, examples).loss);
 }

@@ -1,4 +1,4 @@
-/// @file Greedy writing with a key/value cache: transformers' own tokens (tests/golden/generate.json, written
+/// @file Greedy decoding with a key/value cache: transformers' own tokens (tests/golden/generate.json, made
 /// by tests/golden/generators/generate_torch.py), and the slow reference on every family and kind of adapter.
 #include "zofo/lm/generate.hpp"
 
@@ -30,25 +30,25 @@ Eigen::VectorXf random_adapter(std::size_t size, std::uint64_t seed) {
   return 0.4F * x;
 }
 
-/// What GreedyDecoder writes after each prompt, `most` tokens or up to `eos`.
-std::vector<Tokens> written(model::Transformer& transformer, const model::Parameters& theta,
+/// The tokens that GreedyDecoder generates after each prompt: `most`, or up to `eos`.
+std::vector<Tokens> decoded(model::Transformer& transformer, const model::Parameters& theta,
                             const Eigen::VectorXf* adapter, std::span<const Tokens> prompts, std::size_t most,
                             std::int32_t eos, std::size_t at_once) {
   const model::Config& config = theta.config();
-  const std::size_t taken =
+  const std::size_t reserved =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  const std::size_t positions = sequence_positions(config, prompts, most, taken);
-  GreedyDecoder<model::CpuBackend> writer(transformer, {at_once, positions});
+  const std::size_t positions = sequence_positions(config, prompts, most, reserved);
+  GreedyDecoder<model::CpuBackend> decoder(transformer, {at_once, positions});
   std::vector<Tokens> texts(prompts.size());
-  writer.write(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
+  decoder.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
     texts[i].push_back(id);
     return id != eos && texts[i].size() < most;
   });
   return texts;
 }
 
-/// The same by reading the whole text for every token; `gap` becomes the smallest difference of the two
-/// highest log-probabilities.
+/// The same by reading the whole sequence for every token; `gap` is lowered to the smallest difference of the
+/// two highest log-probabilities.
 Tokens reread(model::Transformer& transformer, const model::Parameters& theta, const Eigen::VectorXf* adapter,
               Tokens text, std::size_t most, double& gap) {
   Tokens made;
@@ -74,7 +74,8 @@ const std::vector<Tokens> prompts{
 
 }  // namespace
 
-TEST_CASE("greedy tokens are those of transformers' generate, however many texts share a pass", "[train]") {
+TEST_CASE("greedy tokens are those of transformers' generate, for any number of sequences in a pass",
+          "[train]") {
   const nlohmann::json document = golden();
   const std::size_t most = document.at("new");
   std::size_t texts = 0, ended = 0;
@@ -91,14 +92,14 @@ TEST_CASE("greedy tokens are those of transformers' generate, however many texts
     texts += requested.size();
     for (const std::size_t at_once : {1, 3, 7}) {
       INFO(c.at("name") << ", " << at_once << " at once");
-      CHECK(written(transformer, theta, nullptr, requested, most, document.at("eos"), at_once) == expected);
+      CHECK(decoded(transformer, theta, nullptr, requested, most, document.at("eos"), at_once) == expected);
     }
   }
   CHECK(texts == 7 * std::size(hub::names));
   CHECK(ended > 3);  // some leave the batch before the others
 }
 
-TEST_CASE("with every kind of adapter the cache writes what reading anew writes", "[train]") {
+TEST_CASE("with every kind of adapter the cache changes no token", "[train]") {
   constexpr std::size_t most = 16;
   for (const char* name : hub::names) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
@@ -115,7 +116,7 @@ TEST_CASE("with every kind of adapter the cache writes what reading anew writes"
       for (const Tokens& prompt : prompts)
         expected.push_back(reread(transformer, theta, &adapter, prompt, most, gap));
       CHECK(gap > 2e-5);  // else rounding might choose
-      CHECK(written(transformer, theta, &adapter, prompts, most, -1, 3) == expected);
+      CHECK(decoded(transformer, theta, &adapter, prompts, most, -1, 3) == expected);
       of_kind.push_back(expected);
     }
     CHECK(of_kind[0] != of_kind[1]);  // adapters matter
@@ -123,7 +124,7 @@ TEST_CASE("with every kind of adapter the cache writes what reading anew writes"
   }
 }
 
-TEST_CASE("cached texts are the slow generator's", "[train]") {
+TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") {
   const testing::TinyFixture files("generate");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -136,23 +137,23 @@ TEST_CASE("cached texts are the slow generator's", "[train]") {
   for (const Eigen::VectorXf* adapter : {static_cast<const Eigen::VectorXf*>(nullptr), &prefix})
     for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
       const auto slow = greedy_sequences(model, transformer, model.parameters, adapter, requested, end);
-      std::vector<std::string> heard(requested.size());
-      const auto all =
-          greedy_decode(model, transformer, model.parameters, adapter, requested, end, {2},
-                        [&](std::size_t i, const Generation& generation) { heard.at(i) = generation.text; });
+      std::vector<std::string> observed(requested.size());
+      const auto all = greedy_decode(
+          model, transformer, model.parameters, adapter, requested, end, {2},
+          [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
       const auto fast =
           cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
         CHECK(all[i].text == slow[i]);
-        CHECK(all[i].written() <= end.max_tokens);
-        CHECK((all[i].ending == Ending::length) == (all[i].written() == end.max_tokens));
+        CHECK(all[i].generated() <= end.max_tokens);
+        CHECK((all[i].ending == Ending::length) == (all[i].generated() == end.max_tokens));
       }
       CHECK(fast == slow);
-      CHECK(heard == slow);
+      CHECK(observed == slow);
     }
 }
 
-TEST_CASE("texts end where the context does, the adapter's positions counted", "[train]") {
+TEST_CASE("generation ends at the end of the context, which includes the adapter's positions", "[train]") {
   const testing::TinyFixture files("generate_context");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -191,19 +192,19 @@ TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   CHECK_FALSE(generation.add(model, *control, end));
   CHECK(generation.ending == Ending::control);
   CHECK(generation.text == "no");
-  CHECK(generation.written() == hello.size());
+  CHECK(generation.generated() == hello.size());
   // Its spelling in the text is text.
   Generation spelled{{1, 2, 3}, 3};
   for (const std::int32_t id : model.tokenizer.encode("<|im")) CHECK(spelled.add(model, id, end));
   CHECK(spelled.text == "<|im");
 }
 
-TEST_CASE("the cache takes no more memory than it is given, but room for one text", "[train]") {
+TEST_CASE("the cache respects its memory limit, but holds at least one sequence", "[train]") {
   const testing::TinyFixture files("generate_memory");
   const model::Config config = files.model().parameters.config();
   const std::size_t one = model::KvCache<model::CpuBackend>::bytes(config, {1, 100});
   const auto sequences = [&](std::size_t most, std::size_t bytes, std::size_t texts) {
-    return GreedyOptions{most, bytes}.capacity<model::CpuBackend>(config, texts, 100).sequences;
+    return cache_capacity<model::CpuBackend>({most, bytes}, config, texts, 100).sequences;
   };
   CHECK(sequences(8, 100 * one, 20) == 8);
   CHECK(sequences(8, 100 * one, 3) == 3);

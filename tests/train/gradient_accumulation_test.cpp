@@ -1,4 +1,4 @@
-// A batch that is computed in pieces next to the same rows in one pass.
+// A batch that is computed in pieces next to the same examples in one pass.
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,9 +17,9 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
   const testing::TinyFixture files("accumulated");
   Model model = files.model();
   const data::TaskData data = files.data();
-  const auto rows =
+  const auto all =
       encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
-  const TaskExamples examples{{rows.begin(), rows.begin() + 12}, {rows.begin() + 12, rows.end()}};
+  const TaskExamples examples{{all.begin(), all.begin() + 12}, {all.begin() + 12, all.end()}};
   const peft::Lora lora(model.parameters.config(), {.rank = 2, .alpha = 4.0F});
   model::Transformer transformer(model.parameters.config(), lora);
   const auto problem = [&](std::size_t batch, std::uint32_t pieces) {
@@ -33,7 +33,7 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
   const AnyPerturbation z{Gaussian{}};
   const Probe probes[] = {{{1, 0, 0}, 1e-3}, {{1, 0, 0}, -1e-3}};
 
-  for (std::uint32_t step = 0; step < 5; ++step) {  // 5 · 6 rows: across the borders of epochs
+  for (std::uint32_t step = 0; step < 5; ++step) {  // 5 · 6 examples: across the borders of epochs
     INFO("step " << step);
     const BatchKey f{4, step, 0}, g{4, step, 1};
     // fp32 sums in another order: a few units in the last place of the terms.

@@ -1,5 +1,5 @@
-/// @file The checkpoints of tests/golden/hub (tests/golden/generators/hub_torch.py) and what transformers
-/// says of them.
+/// @file The checkpoints of tests/golden/hub (tests/golden/generators/hub_torch.py) and the logits that
+/// transformers computes for them.
 #pragma once
 
 #include <cmath>

@@ -35,9 +35,9 @@ struct Fixture {
 
   TaskExamples split(const std::vector<std::string>& words) {
     data.task.choices = words;
-    const std::vector<EncodedExample> rows =
+    const std::vector<EncodedExample> examples =
         encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
-    return {{rows.begin(), rows.begin() + 8}, {rows.begin() + 8, rows.end()}};
+    return {{examples.begin(), examples.begin() + 8}, {examples.begin() + 8, examples.end()}};
   }
   double upper(const Eigen::VectorXf& x) {
     return testing::loss(problem, model.parameters, x, Level::upper, batch_f);
@@ -48,7 +48,7 @@ struct Fixture {
   double gradient(const Eigen::VectorXf& x, double f, double g, Eigen::VectorXf& out) {
     return testing::gradient(problem, model.parameters, x, f, g, {batch_f, batch_g}, out);
   }
-  [[nodiscard]] std::uint64_t rows_read() const { return problem.work().rows; }
+  [[nodiscard]] std::uint64_t examples_read() const { return problem.work().rows; }
   Eigen::VectorXf random(std::uint64_t seed) const {
     Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
     normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());
@@ -58,7 +58,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("choice loss and its slope are those of a softmax", "[train]") {
+TEST_CASE("choice loss and its gradient are those of a softmax", "[train]") {
   // softmax(0, ln 3) = (1/4, 3/4)
   const std::vector<double> scores{0.0, std::log(3.0)};
   std::vector<double> slope(2);
@@ -71,7 +71,7 @@ TEST_CASE("choice loss and its slope are those of a softmax", "[train]") {
 TEST_CASE("options of several tokens are packed one sequence each", "[train]") {
   const OptionTokens options{{{7, 8}, {9}}};
   model::Batch batch;
-  pack_row(batch, {1, 2, 3}, options, 0);
+  pack_example(batch, {1, 2, 3}, options, 0);
   CHECK(batch.tokens == std::vector<std::int32_t>{1, 2, 3, 7, 1, 2, 3});
   REQUIRE(batch.targets.size() == 3);
   CHECK(batch.targets[0].position == 2);
@@ -87,7 +87,7 @@ TEST_CASE("bad options and empty prompts are refused", "[train]") {
   CHECK_THROWS_AS((OptionTokens{{{1}}}.check()), Error);
   CHECK_THROWS_AS((OptionTokens{{{1}, {}}}.check()), Error);
   model::Batch batch;
-  CHECK_THROWS_AS(pack_row(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
+  CHECK_THROWS_AS(pack_example(batch, {}, OptionTokens{{{1}, {2}}}, 0), Error);
 }
 
 TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[train]") {
@@ -96,10 +96,10 @@ TEST_CASE("gradients at two adapters in one pass are those of a pass each", "[tr
   GradientRequest<Eigen::VectorXf> both[] = {{&f.s, 0.0, 1.0, {{}, batch_g}, &of_s},
                                              {&f.p, 1.0, 10.0, {batch_f, batch_g}, &of_p}};
   f.problem.gradients(f.model.parameters, both);
-  const std::uint64_t rows = f.rows_read();
+  const std::uint64_t examples = f.examples_read();
   const double value_s = f.gradient(f.s, 0.0, 1.0, alone_s);
   const double value_p = f.gradient(f.p, 1.0, 10.0, alone_p);
-  CHECK(f.rows_read() == 2 * rows);
+  CHECK(f.examples_read() == 2 * examples);
   // fp32 sums in another order
   CHECK(both[0].value == Approx(value_s).epsilon(1e-5));
   CHECK(both[1].value == Approx(value_p).epsilon(1e-5));
@@ -116,8 +116,8 @@ TEST_CASE("gradient of F + λG in p agrees with central differences", "[train]")
     const double value = f.gradient(f.p, 1.0, lambda, gradient);
     const auto at = [&](const Eigen::VectorXf& p) { return f.upper(p) + lambda * f.lower(p); };
     CHECK(value == Approx(at(f.p)).epsilon(1e-5));
-    // Along the gradient itself, where the slope ‖g‖ is largest beside fp32's rounding; and along a random
-    // direction.
+    // Along the gradient itself, where the derivative ‖g‖ is largest relative to fp32's rounding; and along a
+    // random direction.
     const Eigen::VectorXf along = gradient.normalized();
     const float step = 1e-2F;
     const double slope = (at(f.p + step * along) - at(f.p - step * along)) / (2.0 * step);
@@ -149,14 +149,14 @@ TEST_CASE("penalty terms at a probe are the losses at the moved backbone", "[tra
   }
 }
 
-TEST_CASE("rows are counted once a forward and once a backward pass", "[train]") {
+TEST_CASE("examples are counted once a forward and once a backward pass", "[train]") {
   Fixture f({" no", " yes"});
   Eigen::VectorXf gradient;
   f.gradient(f.s, 0.0, 1.0, gradient);
-  CHECK(f.rows_read() == 8);
+  CHECK(f.examples_read() == 8);
   f.gradient(f.p, 1.0, 1.0, gradient);
-  CHECK(f.rows_read() == 24);
+  CHECK(f.examples_read() == 24);
   const std::vector<Probe> probes{{{}, 1e-3}, {{}, -1e-3}};
   testing::terms(f.problem, f.model.parameters, Gaussian{}, probes, f.p, f.s, {batch_f, batch_g});
-  CHECK(f.rows_read() == 48);
+  CHECK(f.examples_read() == 48);
 }

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "catch.hpp"
 #include "contains.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/run/resume.hpp"
+#include "zofo/run/run_state.hpp"
+#include "zofo/run/state_archive.hpp"
 #include "zofo/train/device.hpp"
 
 using namespace zofo;
@@ -173,7 +176,8 @@ TEST_CASE("a state with old names of options is resumed by today's", "[train]") 
   today.max_steps = 50;
   CHECK_NOTHROW(check_changes(started, today, state));
   today.batch_size = 3;
-  CHECK_THROWS_WITH(check_changes(started, today, state), contains("batch_size = 3: the run was begun with 8"));
+  CHECK_THROWS_WITH(check_changes(started, today, state),
+                    contains("batch_size = 3: the run was started with 8"));
 }
 
 TEST_CASE("an older state that lacks something is refused by its name", "[train]") {

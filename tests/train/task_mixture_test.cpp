@@ -163,7 +163,7 @@ TEST_CASE("a task with a seed of its own has the mini-batches of that seed", "[t
   CHECK(at(plain, 5) != at(plain, 11));
 }
 
-TEST_CASE("a task without rows or with a wrong batch is refused", "[train]") {
+TEST_CASE("a task without examples or with a wrong batch is refused", "[train]") {
   Fixture f;
   const TaskExamples none;
   const auto make = [&](std::vector<LanguageProblem::Task> list, BatchOptions options) {
@@ -171,7 +171,7 @@ TEST_CASE("a task without rows or with a wrong batch is refused", "[train]") {
   };
   CHECK_THROWS_WITH(make({}, {}), contains("tasks: 0"));
   CHECK_THROWS_WITH(make({{}}, {}), contains("tasks: 0"));
-  CHECK_THROWS_WITH(make({{{&none}}}, {}), contains("training rows: 0"));
+  CHECK_THROWS_WITH(make({{{&none}}}, {}), contains("training examples: 0"));
   CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.batch_size = 0}), contains("batch_size = 0"));
   CHECK_THROWS_WITH(make({{{&f.data[0].examples}}}, {.pieces = 0}),
                     contains("gradient_accumulation_steps = 0"));

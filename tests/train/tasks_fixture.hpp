@@ -1,4 +1,4 @@
-// Tasks with option words of their own over the tiny generated model.
+// Tasks with their own answer choices for the tiny generated model.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +43,8 @@ struct TasksFixture : TinyFixture {
     add("three", "[\" stone\", \" river\", \" cloud\"]", 36, 2);
     add("words", "[\" superb light\", \" awful\"]", 15, 3);
   }
-  // A task whose rows say their label by a word.
-  void add(const std::string& name, const std::string& options, std::size_t rows, unsigned shift) {
+  // A task whose examples contain a word for their label.
+  void add(const std::string& name, const std::string& options, std::size_t examples, unsigned shift) {
     const std::filesystem::path at = folder / name;
     std::filesystem::create_directories(at);
     const auto classes = static_cast<std::size_t>(std::ranges::count(options, ',')) + 1;
@@ -53,8 +53,8 @@ struct TasksFixture : TinyFixture {
     std::ofstream(at / "task.toml") << "name = \"" + name +
                                            "\"\nprompt = \" {text} :\"\noptions = " + options +
                                            "\nlabel_field = \"label\"\n[label_map]\n" + labels;
-    write_rows(at / "train.jsonl", rows, classes, shift);
-    write_rows(at / "validation.jsonl", 12, classes, shift + 1);
+    write_examples(at / "train.jsonl", examples, classes, shift);
+    write_examples(at / "validation.jsonl", 12, classes, shift + 1);
     names.push_back(at.string());
   }
   [[nodiscard]] std::vector<llm::RunTask> tasks(const llm::RunOptions& options) const {
@@ -71,7 +71,7 @@ struct TasksFixture : TinyFixture {
     [[nodiscard]] double loss_before() const { return llm::mean_loss(result.before); }
     [[nodiscard]] double loss() const { return llm::mean_loss(result.after); }
   };
-  // A whole run on the CPU, into a folder of its own, or on from where one stopped.
+  // A whole run on the CPU in its own folder, or the rest of an interrupted one.
   [[nodiscard]] Ended train(
       const std::string& out, const llm::RunOptions& options,
       const std::function<bool()>& interrupted = [] { return false; }, bool resume = false) const {
@@ -88,19 +88,20 @@ struct TasksFixture : TinyFixture {
       llm::check_changes(llm::options_of(*resume_info.saved), options, *resume_info.saved);
     }
     llm::Progress silent("", nullptr);
-    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted, resume_info);
+    llm::Training<llm::CpuDevice> training(device, {fresh, list, options, run, silent}, interrupted,
+                                           resume_info);
     Ended ended{training.run(), {}, run.path()};
     ended.theta.assign(training.theta().values().begin(), training.theta().values().end());
     return ended;
   }
 
  private:
-  static void write_rows(const std::filesystem::path& file, std::size_t rows, std::size_t classes,
-                         unsigned shift) {
+  static void write_examples(const std::filesystem::path& file, std::size_t examples, std::size_t classes,
+                             unsigned shift) {
     const char* const signs[] = {"green", "seven", "glass"};
     const char* const other[] = {"paper", "table", "north", "sound", "field"};
     std::ofstream out(file);
-    for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t i = 0; i < examples; ++i)
       out << "{\"text\": \"" << other[(i + shift) % 5] << ' ' << signs[i % classes] << ' '
           << other[(3 * i + shift) % 5] << "\", \"label\": " << i % classes << "}\n";
   }

@@ -1,4 +1,4 @@
-// A tiny generated model and task in a folder that goes away.
+// A tiny generated model and task in a temporary folder.
 #pragma once
 
 #include <unistd.h>

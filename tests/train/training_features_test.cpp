@@ -34,7 +34,7 @@ TEST_CASE("what a run of one task can do, one of several can", "[train]") {
   const auto whole = f.train("whole", o);
   CHECK(whole.result.stopped_early);
   CHECK(whole.result.selected_steps < whole.result.steps);
-  CHECK(whole.result.moved > 0.0);
+  CHECK(whole.result.update_norm > 0.0);
   // The description leads to the selected backbone.
   model::Parameters theta = f.loaded.parameters.clone();
   const RunDescription run = read_description(whole.run);
@@ -63,12 +63,12 @@ TEST_CASE("a meta-training of one task updates as a fine-tuning of it", "[train]
   testing::TasksFixture f("meta_one");
   f.names.resize(1);
   RunOptions o = testing::short_run(4);
-  o.early_stopping_patience = 100;  // the rows of both are split alike
+  o.early_stopping_patience = 100;  // the examples of both are split in the same way
   const auto meta = f.train("meta", o);
   o.command = Command::finetune;
   o.curve_points = 0;
   const auto tuned = f.train("tuned", o);
   CHECK(meta.bytes("trajectory.jsonl") == tuned.bytes("trajectory.jsonl"));
   CHECK(meta.theta == tuned.theta);
-  CHECK(meta.result.moved == tuned.result.moved);
+  CHECK(meta.result.update_norm == tuned.result.update_norm);
 }

@@ -37,7 +37,7 @@ TEST_CASE("a run leaves a trajectory that leads to its backbone, and adapters th
   CHECK(std::ranges::equal(theta.values(), ended.theta));
   CHECK(!std::ranges::equal(f.loaded.parameters.values(), ended.theta));
   CHECK_THROWS_WITH(run.check_backbone(ended.run, theta), contains("another backbone"));
-  CHECK_THROWS_WITH(run.check_words(ended.run, "good", {" a", " b"}), contains("option words"));
+  CHECK_THROWS_WITH(run.check_words(ended.run, "good", {" a", " b"}), contains("answer choices"));
   const auto& config = f.loaded.parameters.config();
   Eigen::VectorXf sum = Eigen::VectorXf::Zero(adapter(ended, "good", config).size());
   for (const std::string& name : adapters) sum += adapter(ended, name, config);
@@ -159,7 +159,7 @@ TEST_CASE("adapters on disk train to the bit as in memory", "[train]") {
   CHECK(!std::filesystem::exists(disk.run / "adapters_on_disk"));
 }
 
-TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "[train]") {
+TEST_CASE("the store keeps at most the allowed pairs in memory, and loses none", "[train]") {
   const testing::TasksFixture f("meta_store");
   CpuDevice device;
   const Eigen::VectorXf initial = Eigen::VectorXf::Constant(5, 0.5F);
@@ -169,7 +169,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
   const auto fetch = [&](std::vector<std::size_t> list) { store.fetch(list, pairs, states); };
   for (std::size_t task = 0; task < 4; ++task) {
     fetch({task});
-    CHECK(store.held() <= 2);
+    CHECK(store.resident() <= 2);
     CHECK(pairs[task].upper == initial);
     pairs[task].upper[0] = static_cast<float>(task);
     states[task].lower.steps = task;
@@ -179,7 +179,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
   CHECK(pairs[0].upper.size() == 0);  // on disk
   CHECK(store.adapter(0, Level::upper, pairs)[0] == 0.0F);
   CHECK(store.adapter(0, Level::lower, pairs) == initial);
-  fetch({0, 1, 2});  // a step may want more than may stay
+  fetch({0, 1, 2});  // a step may need more than may stay
   for (std::size_t task = 0; task < 3; ++task) {
     CHECK(pairs[task].upper[0] == static_cast<float>(task));
     CHECK(states[task].lower.steps == task);
@@ -195,7 +195,7 @@ TEST_CASE("the store keeps as many pairs in memory as it may, and loses none", "
   CHECK(!states[3].lower.first);
 }
 
-TEST_CASE("adapters are reset, kept or tied as told", "[train]") {
+TEST_CASE("adapters are reset, persistent or shared by the options", "[train]") {
   const testing::TasksFixture f("meta_reset");
   const auto& config = f.loaded.parameters.config();
   const auto distance = [&](const testing::TasksFixture::Ended& run, const std::string& name) {
@@ -221,7 +221,7 @@ TEST_CASE("adapters are reset, kept or tied as told", "[train]") {
   CHECK(distance(tied, "tied") > 0.05F);
 }
 
-TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
+TEST_CASE("an interrupted run resumes bit for bit", "[train]") {
   const testing::TasksFixture f("meta_resume");
   RunOptions o = testing::short_run(12, Method::bilevel);
   o.tasks_per_step = 2;
@@ -255,11 +255,11 @@ TEST_CASE("a run that was cut off goes on to the bit", "[train]") {
     CHECK(end.bytes(adapter_file(name)) == whole.bytes(adapter_file(name)));
   CHECK(end.loss() == whole.loss());
   CHECK(end.loss_before() == whole.loss_before());
-  CHECK(end.result.moved == whole.result.moved);
+  CHECK(end.result.update_norm == whole.result.update_norm);
   CHECK(end.result.passes == whole.result.passes);
 }
 
-TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
+TEST_CASE("a run resumes only with the inputs of its start", "[train]") {
   testing::TasksFixture f("meta_resume_errors");
   RunOptions o = testing::short_run(2, Method::bilevel);
   const auto run = f.train("run", o);
@@ -269,7 +269,7 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
   };
   CHECK(!can_continue(o, read_state(RunFolder::open(run.run))));
   o.max_steps = 1;
-  CHECK_THROWS_WITH(again(o), contains("has taken 2 already"));
+  CHECK_THROWS_WITH(again(o), contains("has already taken 2"));
   o.max_steps = 4;
   CHECK(can_continue(o, read_state(RunFolder::open(run.run))));
   RunOptions other = o;
@@ -286,16 +286,16 @@ TEST_CASE("a run goes on with what it was begun with alone", "[train]") {
   write("trajectory.jsonl", log.substr(0, log.size() / 2));
   CHECK_THROWS_WITH(again(o), contains("trajectory.jsonl"));
   write("trajectory.jsonl", log);
-  const std::string rows = parse::read_file(std::filesystem::path(f.names[0]) / "train.jsonl");
-  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows.substr(rows.find('\n') + 1));
+  const std::string lines = parse::read_file(std::filesystem::path(f.names[0]) / "train.jsonl");
+  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", lines.substr(lines.find('\n') + 1));
   CHECK_THROWS_WITH(again(o), contains("task good"));
-  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", rows);
+  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", lines);
   CHECK(again(o).result.steps == 4);  // nothing was lost
   std::filesystem::remove(run.run / "state.bin");
   CHECK_THROWS_WITH(again(o), contains("no saved state"));
 }
 
-TEST_CASE("tasks are drawn by their rows", "[train]") {
+TEST_CASE("tasks are sampled by their number of examples", "[train]") {
   const testing::TasksFixture f("meta_weights");
   RunOptions o = testing::short_run(1, Method::bilevel);
   const auto tasks = f.tasks(o);
@@ -316,9 +316,9 @@ TEST_CASE("what cannot be is said", "[train]") {
   f.names.push_back(f.names.front());
   CHECK_THROWS_WITH(f.tasks(o), contains("'good' is named twice"));
   f.names.clear();
-  CHECK_THROWS_WITH(f.tasks(o), contains("none is named"));
+  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none given"));
   f.add("two", "[\" a\", \" b\"]", 2, 1);
-  CHECK_THROWS_WITH(f.tasks(o), contains("task two: training rows: 2"));
+  CHECK_THROWS_WITH(f.tasks(o), contains("task two: training examples: 2"));
   CHECK_THROWS_WITH(parse_toml(o, "sampling = 'sometimes'", "options"), contains("sampling"));
   RunOptions mezo = testing::short_run(1, Method::joint_mezo);
   mezo.adapters = AdapterMode::reset;

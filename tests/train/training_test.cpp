@@ -91,8 +91,8 @@ TEST_CASE("every method trains, and its trajectory replays to the same backbone"
       const RunResult result = training.run();
       CHECK(result.steps == 3);
       REQUIRE(result.after.size() == 1);
-      CHECK(result.after[0].rows == 12);
-      CHECK((result.moved > 0.0) == options.updates_backbone());
+      CHECK(result.after[0].examples == 12);
+      CHECK((result.update_norm > 0.0) == options.updates_backbone());
 
       Model fresh = files.model();
       const SelectedModel restored = restore(folder.path(), fresh.parameters);
@@ -123,11 +123,11 @@ TEST_CASE("an interrupted run keeps what it has", "[train]") {
 }
 
 TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]") {
-  std::vector<EncodedExample> rows;
-  for (int i = 0; i < 30; ++i) rows.push_back({{i}, 0});
+  std::vector<EncodedExample> examples;
+  for (int i = 0; i < 30; ++i) examples.push_back({{i}, 0});
   RunOptions options = preset(Method::bilevel);
   options.seed = 5;
-  const Split split = split_rows(options, "task", rows);
+  const Split split = split_examples(options, "task", examples);
   CHECK(split.examples.lower.size() == 20);
   CHECK(split.selection.size() == 3);
   CHECK(split.examples.upper.size() == 7);
@@ -136,7 +136,7 @@ TEST_CASE("the split is disjoint, complete and a function of the seed", "[train]
     for (const EncodedExample& row : *part) seen.push_back(row.prompt.front());
   std::ranges::sort(seen);
   for (int i = 0; i < 30; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
-  CHECK(split_rows(options, "task", rows).examples.lower.front().prompt ==
+  CHECK(split_examples(options, "task", examples).examples.lower.front().prompt ==
         split.examples.lower.front().prompt);
-  CHECK_THROWS_AS(split_rows(options, "task", {{{1}, 0}}), Error);
+  CHECK_THROWS_AS(split_examples(options, "task", {{{1}, 0}}), Error);
 }

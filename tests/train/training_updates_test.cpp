@@ -102,11 +102,11 @@ TEST_CASE("every way to move the backbone is replayed and resumed to the bit", "
     CHECK(end.theta == whole.theta);
     for (const char* file : {"trajectory.jsonl", "meta.json"}) CHECK(end.bytes(file) == whole.bytes(file));
     CHECK(end.loss() == whole.loss());
-    CHECK(end.result.moved == whole.result.moved);
+    CHECK(end.result.update_norm == whole.result.update_norm);
   }
 }
 
-TEST_CASE("what a run says that its backbone moved by is what it moved by", "[train]") {
+TEST_CASE("the recorded norm of the updates is that of the backbone", "[train]") {
   const testing::TasksFixture f("meta_moved");
   const std::span<const float> start = f.loaded.parameters.values();
   for (const Way& way : ways) {
@@ -118,16 +118,16 @@ TEST_CASE("what a run says that its backbone moved by is what it moved by", "[tr
     REQUIRE(measured > 0.0);
     // In the mean over directions: their number of coordinates is in the thousands, low-rank ones have fewer
     // degrees of freedom, about a hundred a matrix: √(2/100) = 0.14 of one direction; three times that.
-    CHECK(std::abs(run.result.moved / measured - 1.0) < 0.42);
+    CHECK(std::abs(run.result.update_norm / measured - 1.0) < 0.42);
     if (o.outer_optimizer == OuterKind::adam || o.outer_optimizer == OuterKind::momentum)
-      CHECK(run.result.moved == Approx(measured).epsilon(1e-9));
+      CHECK(run.result.update_norm == Approx(measured).epsilon(1e-9));
     if (o.max_step_norm > 0.0 && o.outer_optimizer == OuterKind::sgd)
-      CHECK(run.result.moved <= 6 * 0.01 * (1.0 + 1e-9));
+      CHECK(run.result.update_norm <= 6 * 0.01 * (1.0 + 1e-9));
   }
   // Shortened at each of the steps: their directions are orthogonal, √6 times the longest step in all.
   RunOptions o = testing::short_run(6);
   o.max_step_norm = 1e-5;
-  CHECK(f.train("short", o).result.moved == Approx(std::sqrt(6.0) * 1e-5));
+  CHECK(f.train("short", o).result.update_norm == Approx(std::sqrt(6.0) * 1e-5));
 }
 
 TEST_CASE("the default way is what it was: an estimate and a step of gradient descent", "[train]") {
@@ -171,7 +171,8 @@ TEST_CASE("the drift control has the steps of what it controls, but for their si
   }
 }
 
-TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in θ's estimates", "[train]") {
+TEST_CASE("unseen examples are a third that p is never fitted to, and the only ones of F in θ's estimates",
+          "[train]") {
   const testing::TasksFixture f("meta_unseen");
   RunOptions o = testing::short_run(1);
   const auto shared = f.tasks(o);
@@ -185,20 +186,20 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
     CHECK(apart[t].examples.unseen.size() == n / 3);
     CHECK(apart[t].examples.lower.size() == n - 2 * (n / 3));
     std::set<const void*> whole, parts;
-    for (const auto* rows : {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
-      for (const EncodedExample& row : *rows) parts.insert(row.prompt.data());
-    CHECK(parts.size() == n);                // every row once
+    for (const auto* examples : {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
+      for (const EncodedExample& example : *examples) parts.insert(example.prompt.data());
+    CHECK(parts.size() == n);                // every example once
     for (std::size_t i = 0; i < n / 3; ++i)  // F for p is the same
       CHECK(apart[t].examples.upper[i].prompt == shared[t].examples.upper[i].prompt);
   }
   const peft::Lora lora(f.loaded.parameters.config(), {2, 4.0F, {"q", "v"}});
   model::Transformer transformer(f.loaded.parameters.config(), lora);
-  const TaskExamples& rows = apart[1].examples;
-  const TaskExamples only_unseen{rows.unseen, rows.lower}, without{rows.upper, rows.lower};
+  const TaskExamples& examples = apart[1].examples;
+  const TaskExamples only_unseen{examples.unseen, examples.lower}, without{examples.upper, examples.lower};
   const auto problem = [&](const TaskExamples& examples) {
     return LanguageProblem(transformer, {{{&examples}}}, {.batch_size = 4});
   };
-  LanguageProblem task = problem(rows), of_unseen = problem(only_unseen), plain = problem(without);
+  LanguageProblem task = problem(examples), of_unseen = problem(only_unseen), plain = problem(without);
   const Eigen::VectorXf p = lora.initial(1);
   const BatchPair batches{{4, 2, stream_number(BatchStream::probe_upper)},
                           {4, 2, stream_number(BatchStream::probe_lower)}};
@@ -209,14 +210,14 @@ TEST_CASE("unseen rows are a third that p never fits, and the only ones of F in 
   CHECK(terms(task).upper == terms(of_unseen).upper);
   CHECK(terms(task).lower_p == terms(of_unseen).lower_p);
   CHECK(terms(task).upper != terms(plain).upper);
-  // p's gradient is on the rows of F that it always had.
+  // p's gradient is still on the same examples of F.
   Eigen::VectorXf a = p, b = p;
   testing::gradient(task, f.loaded.parameters, p, 1.0, 0.0, batches, a);
   testing::gradient(plain, f.loaded.parameters, p, 1.0, 0.0, batches, b);
   CHECK(a == b);
 }
 
-TEST_CASE("a reduction's anchor holds adapters of tasks that were not drawn yet", "[train]") {
+TEST_CASE("a reduction's anchor holds adapters of tasks that were not sampled yet", "[train]") {
   const testing::TasksFixture f("meta_anchor");
   RunOptions o = testing::short_run(8);
   o.tasks_per_step = 1;

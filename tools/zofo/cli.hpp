@@ -1,31 +1,33 @@
-// What the subcommands of the program `zofo` share.
+// What the commands of the program `zofo` share. CLI11 is slow to compile: only cli.cpp, old_flags.cpp and
+// main.cpp include it; the commands describe their flags to Subcommand.
 #pragma once
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "old_flags.hpp"
-#include "zofo/config/option_diff.hpp"
+#include "zofo/config/enum_text.hpp"
+#include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/run/data_folder.hpp"
 #include "zofo/train/input_paths.hpp"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace zofo::cli {
 
-// What a subcommand does after parsing; the value is the exit code.
+// Executes a command after parsing; the value is the exit code.
 using Action = std::function<int()>;
 
-// Each adds its subcommand and sets `action` when it is chosen. `argv` is the whole command line.
+// Each adds its command, which sets `action` when it is selected.
 void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
@@ -39,142 +41,97 @@ void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 
-// SIGINT ends a run after its step. The handler only sets a flag.
+// SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();
 bool interrupted();
 inline constexpr int exit_interrupted = 130;
 
-// Sends what was printed on its way; throws Error when standard output refuses it (a full disk), now or
-// earlier: C flushes by itself too, and then only the stream's error flag tells.
-inline void flush_output() {
-  require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, "standard output: write failed");
-}
+// Flushes standard output. Throws Error if that, or an earlier write, failed (a full disk).
+void flush_output();
 
-// Prints to standard output; throws Error when it refuses. main() flushes what is left.
+// Writes to standard output. Throws Error if the write fails. main() flushes at the end.
+void write_text(const std::string& text);
+
+// Formats and writes to standard output as write_text().
 template <class... Args>
 void write_out(fmt::format_string<Args...> format, Args&&... args) {
-  const std::string text = fmt::format(format, std::forward<Args>(args)...);
-  require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size(), "standard output: write failed");
+  write_text(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// Searches for the folder with the task definitions if it is not given and a task is no folder with a
-// task.toml. Throws Error when it is missing.
-inline void find_definitions(const std::string& flag, const std::vector<std::string>& tasks,
-                             std::string& definitions) {
-  const auto is_name = [](const std::string& task) {
-    return !std::filesystem::exists(std::filesystem::path(task) / "task.toml");
-  };
-  if (!definitions.empty() || std::none_of(tasks.begin(), tasks.end(), is_name)) return;
-  llm::InstalledData wanted = llm::task_definitions;
-  wanted.flag = flag.c_str();
-  definitions = llm::find_data(wanted).string();
-}
-
-inline void add_definitions(CLI::App& command, const std::string& flag, std::string& definitions) {
-  command.add_option(flag, definitions,
-                     "folder with the task definitions; default: $ZOFO_TASKS, else share/zofo/tasks of the "
-                     "installation");
-}
-
-// --model, --task, --data and --tasks (the definitions): the flags of commands that work on one task.
-inline void add_input_paths(CLI::App& command, llm::InputPaths& paths, bool required = true) {
-  command.add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
-      ->required(required);
-  command.add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
-      ->expected(1)
-      ->required(required);
-  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  add_definitions(command, "--tasks", paths.definitions);
-  command.parse_complete_callback(
-      [&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
-}
-// --data and --definitions, and `flag` with a list of tasks: the flags of commands that work on several.
-inline CLI::Option* add_several_input_paths(CLI::App& command, llm::InputPaths& paths, const char* flag,
-                                       const char* what) {
-  CLI::Option* tasks = command.add_option(flag, paths.tasks, what)->delimiter(',');
-  command.add_option("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
-  add_definitions(command, "--definitions", paths.definitions);
-  command.parse_complete_callback(
-      [&paths] { find_definitions("--definitions", paths.tasks, paths.definitions); });
-  return tasks;
-}
+// Sets `definitions` to the installed task definitions if it is empty and a task is not a folder with a
+// task.toml; `flag` is for messages. Throws Error if they are not found.
+void find_definitions(const std::string& flag, const std::vector<std::string>& tasks,
+                      std::string& definitions);
 
 // "batch_size" as "--batch-size".
-inline std::string flag_of(std::string name) {
-  for (char& c : name)
-    if (c == '_') c = '-';
-  return "--" + name;
-}
+std::string flag_of(std::string name);
 
-// CLI11 reads "-1" as an unsigned number far above all others.
-inline CLI::Option* not_negative(CLI::Option* option) {
-  return option->check([](const std::string& text) {
-    return text.starts_with('-') ? fmt::format("{}: must not be negative", text) : std::string();
-  });
-}
+// A flag of a command.
+class Flag {
+ public:
+  explicit Flag(CLI::Option* option) : option_(option) {}
+  const Flag& required() const;
+  const Flag& show_default() const;  // the help prints the field's value
+  const Flag& not_negative() const;  // for a number that is parsed later
+  const Flag& separated_by_commas() const;
+  const Flag& one_value_each() const;  // a list that takes one value after each occurrence of the flag
+  const Flag& take_all() const;        // a list that keeps the values of all occurrences
+  [[nodiscard]] bool given() const;    // by any of its names
 
-// A flag that takes the names of an enum's values, those of earlier releases too. Throws Error, while
-// parsing, naming those that there are.
-template <llm::NamedEnum E>
-CLI::Option* add_choice(CLI::App& command, const std::string& flag, E& field, const std::string& help,
-                        const std::string& name) {
-  return command
-      .add_option_function<std::string>(
-          flag,
-          [&field, name](const std::string& text) {
-            field = llm::enum_from<E>(name, llm::current_value(name, text, name, &flag_hints()));
-          },
-          help)
-      ->default_str(std::string(llm::to_text(field)));
-}
+ private:
+  CLI::Option* option_;
+};
 
-// The flags by which earlier releases knew an option.
-template <class T>
-void add_old_flags(CLI::App& command, const std::string& name, const std::string& old_name, T& field) {
-  if (old_name.empty()) return;
-  const std::string flag = flag_of(name), old_flag = flag_of(old_name);
-  if constexpr (std::is_same_v<T, bool>) {
-    const std::string no = "--no-" + flag.substr(2), old_no = "--no-" + old_flag.substr(2);
-    const CLI::Option* option = command.get_option(flag);
-    register_old_flag(command.add_flag(old_flag, field), option, old_flag, flag);
-    register_old_flag(command.add_flag("!" + old_no, field), option, old_no, no);
-  } else if constexpr (llm::NamedEnum<T>) {
-    register_old_flag(add_choice(command, old_flag, field, "", name), command.get_option(flag), old_flag,
-                      flag);
-  } else {
-    CLI::Option* option = accept_old_flag(command, old_flag, flag, field);
-    if constexpr (std::is_unsigned_v<T>) not_negative(option);
+// A command during its description.
+class Subcommand {
+ public:
+  Subcommand(CLI::App& app, const char* name, const char* description);
+
+  // A flag that sets `field`: bool, std::string, std::filesystem::path, double, std::uint32_t, std::uint64_t,
+  // or a list of strings or of std::size_t. Unsigned numbers must not be negative.
+  template <class T>
+  Flag add(const std::string& flag, T& field, const std::string& help) const;
+  // The name of `flag` in earlier releases; sets the same field.
+  template <class T>
+  void add_old(const std::string& old_flag, const std::string& flag, T& field) const;
+  // A flag that takes the names of an enum's values, including those of earlier releases; `name` is the
+  // option's name in messages.
+  template <llm::NamedEnum E>
+  void add_choice(const std::string& flag, E& field, const std::string& help, const std::string& name) const {
+    add_text(
+        flag,
+        [&field, name](const std::string& text) {
+          field = llm::enum_from<E>(name, llm::current_value(name, text, name, &flag_hints()));
+        },
+        help, std::string(llm::to_text(field)));
   }
-}
 
-// Every option as a flag; a boolean takes true or false as well as its bare form.
-inline void add_options(CLI::App& command, llm::RunOptions& options) {
-  for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
-    if constexpr (std::is_same_v<T, bool>) {
-      const std::string flag = flag_of(name);
-      command.add_flag(flag + ",!--no-" + flag.substr(2), field, help)->group("Options of the run");
-    } else if constexpr (llm::NamedEnum<T>) {
-      add_choice(command, flag_of(name), field, help, name)->group("Options of the run");
-    } else {
-      CLI::Option* option = command.add_option(flag_of(name), field, help);
-      option->capture_default_str()->group("Options of the run");
-      if constexpr (std::is_unsigned_v<T>) not_negative(option);
-    }
-    add_old_flags(command, name, std::string(llm::old_option(name)), field);
-  });
-}
+  // The flag of the folder with the task definitions.
+  void add_definitions(const std::string& flag, std::string& definitions) const;
+  // --model, --task, --data and --tasks (the definitions), for a command on one task.
+  void add_input_paths(llm::InputPaths& paths, bool required = true) const;
+  // --data and --definitions, and `flag` with a list of tasks, for a command on several tasks.
+  Flag add_several_input_paths(llm::InputPaths& paths, const char* flag, const char* help) const;
+  // A flag for every option of a run; booleans also have the form --no-FLAG.
+  void add_options(llm::RunOptions& options) const;
 
-// Whether the command line names a flag, by its name or an old one.
-inline bool given(const CLI::App& command, const std::string& flag) {
-  return given(command.get_option(flag));
-}
+  // The text at the end of the help.
+  void footer(const char* text) const;
+  // Sets `action` to `run` if the command is selected.
+  void on_selection(Action& action, Action run) const;
 
-// Takes the options that the command line named from `flags`.
-inline void take_flags(const CLI::App& command, const llm::RunOptions& flags, llm::RunOptions& options) {
-  for_each_pair(options, flags, [&](const char* name, auto& field, const auto& value) {
-    if (given(command, flag_of(name))) field = value;
-  });
-  options.lora_target_modules = llm::target_modules(options.lora_target_modules);
-}
+  // True if the command line has the flag, by any of its names.
+  [[nodiscard]] bool given(const std::string& flag) const;
+  // Throws the parser's error for a missing flag unless the command line has the flag.
+  void require_given(const char* flag) const;
+  // Copies the options that the command line gives from `flags` to `options`.
+  void take_flags(const llm::RunOptions& flags, llm::RunOptions& options) const;
+
+ private:
+  void add_text(const std::string& flag, std::function<void(const std::string&)> set, const std::string& help,
+                const std::string& default_text) const;
+
+  CLI::App* app_;
+};
 
 }  // namespace zofo::cli

@@ -1,5 +1,4 @@
-// zofo demo: zero-shot, LoRA alone, MeZO and Bilevel-ZOFO on one task, each in a process of its own, in one
-// table.
+// zofo demo: compares zero-shot, LoRA, MeZO and Bilevel-ZOFO on one task, each in its own process.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -12,11 +11,17 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli.hpp"
 #include "zofo/config/methods.hpp"
+#include "zofo/core/append_file.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/run/data_folder.hpp"
 #include "zofo/run/read_curve.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/train/tiny_model.hpp"
@@ -41,8 +46,8 @@ std::string title_of(const std::string& method) {
   return std::string(llm::info(llm::enum_from<llm::Method>("method", method)).title);
 }
 
-// Runs this program with other arguments, its standard output into a file. Returns its exit code. A process
-// of its own makes the peak memory that of one method.
+// Runs this program with other arguments and its standard output in a file. Returns the exit code. In a
+// separate process, the peak memory is that of one method.
 int run_self(const std::vector<std::string>& arguments, const std::filesystem::path& output) {
   std::vector<char*> argv;
   std::string self = "zofo";
@@ -56,7 +61,7 @@ int run_self(const std::vector<std::string>& arguments, const std::filesystem::p
   if (child == 0) {
     const int file = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (file < 0 || dup2(file, STDOUT_FILENO) < 0) _exit(2);
-    // Waiting OpenMP threads that spin keep the BLAS's own threads off the cores; a user's setting stands.
+    // Spinning OpenMP threads would slow down the threads of the BLAS; a user's setting has priority.
     setenv("OMP_WAIT_POLICY", "passive", 0);
     execv("/proc/self/exe", argv.data());
     _exit(2);
@@ -64,8 +69,8 @@ int run_self(const std::vector<std::string>& arguments, const std::filesystem::p
   int status = 0;
   for (pid_t ended = 0; (ended = waitpid(child, &status, WNOHANG)) != child; usleep(20'000)) {
     require(ended == 0, "lost the process of a method: {}", std::strerror(errno));
-    // A terminal tells the child too, a signal to this process alone doesn't. Told again and again, since one
-    // that comes before the child has a handler would be lost.
+    // A terminal interrupts the child, too; a signal to this process does not. Sent repeatedly, since the
+    // child would miss a signal before it has a handler.
     if (interrupted()) kill(child, SIGINT);
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -102,26 +107,28 @@ class Demo {
     llm::write_tiny_task(arguments_.data, 1000, 400);
   }
 
-  [[nodiscard]] std::vector<std::string> place() const {
-    std::vector<std::string> out{
-        "--model", arguments_.model, "--task", arguments_.task, "--device",
-                                 std::string(llm::to_text(arguments_.device))};
+  // The flags of the model, the task and the device.
+  [[nodiscard]] std::vector<std::string> common_flags() const {
+    std::vector<std::string> out{"--model",  arguments_.model,
+                                 "--task",   arguments_.task,
+                                 "--device", std::string(llm::to_text(arguments_.device))};
     if (!arguments_.definitions.empty()) out.insert(out.end(), {"--tasks", arguments_.definitions});
     if (!arguments_.data.empty()) out.insert(out.end(), {"--data", arguments_.data});
     return out;
   }
 
-  // Throws unless the process ended well or by an interrupt.
+  // Throws Error unless the process succeeded or was interrupted.
   void finish(int code, const char* method) const {
-    if (code == exit_interrupted) raise(SIGINT);  // sets this process's flag even if only the child was told
+    if (code == exit_interrupted)
+      raise(SIGINT);  // sets this process's flag even if only the child was interrupted
     require(code == 0 || interrupted(), "{}: its process ended with exit code {}", title_of(method), code);
   }
 
   void zero_shot() {
     std::vector<std::string> line{"evaluate", "--json", "--max-eval-samples", "400"};
-    const auto where = place();
-    line.insert(line.end(), where.begin(), where.end());
-    fmt::print(stderr, "zero-shot: scoring held-out rows\n");
+    const auto common = common_flags();
+    line.insert(line.end(), common.begin(), common.end());
+    fmt::print(stderr, "zero-shot: scoring held-out examples\n");
     const auto output = folder_.file("zero_shot.json");
     finish(run_self(line, output), "zero_shot");
     if (interrupted()) return;
@@ -132,8 +139,7 @@ class Demo {
     methods_.push_back(std::move(result));
   }
 
-  // The baselines run at the best of the rates that docs/results/demo.md lists; Bilevel-ZOFO at the program's
-  // defaults.
+  // The baselines use their best learning rates (docs/results/demo.md), Bilevel-ZOFO the program's defaults.
   [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
     if (arguments_.tiny)
       return {"--lower-learning-rate", "0.01", "--upper-learning-rate", "0.01", "--zo-learning-rate", "1e-4"};
@@ -158,8 +164,8 @@ class Demo {
                                   "1000",
                                   "--max-eval-samples",
                                   "400"};
-    const auto where = place();
-    line.insert(line.end(), where.begin(), where.end());
+    const auto common = common_flags();
+    line.insert(line.end(), common.begin(), common.end());
     const std::vector<std::string> rates = rates_of(method);
     line.insert(line.end(), rates.begin(), rates.end());
     finish(run_self(line, folder_.file(fmt::format("{}.out", method))), method);
@@ -214,36 +220,44 @@ class Demo {
   std::vector<llm::Curve> curves_;
 };
 
+std::string how_to_run() {
+  std::string text =
+      "demo: --model and --data must be given. Without a download: zofo demo --tiny --out FOLDER. ";
+  try {
+    const std::string script = llm::find_data(llm::fetch_script).string();
+    return text + "This downloads a small model and data and prints both paths: python3 " + script +
+           " --cache FOLDER";
+  } catch (const Error& missing) {  // the program was copied without its data
+    return text + missing.what();
+  }
+}
+
 int run(Arguments arguments) {
   if (arguments.tiny && arguments.seconds == 120.0) arguments.seconds = 10.0;
   require_in("max_seconds", arguments.seconds, 0.1, 1e6);
-  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty()))
-    fail("demo: --model and --data must be given. This downloads a small model and data and prints both paths: "
-         "python3 {} --cache FOLDER. Without a download: zofo demo --tiny --out FOLDER",
-         llm::find_data(llm::fetch_script).string());
+  if (!arguments.tiny && (arguments.model.empty() || arguments.data.empty())) fail("{}", how_to_run());
   return Demo(std::move(arguments)).run();
 }
 
 }  // namespace
 
 void add_demo(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("demo", "Compare zero-shot, LoRA alone, MeZO and Bilevel-ZOFO on one task");
-  auto a = std::make_shared<Arguments>();
-  command->add_option("--model", a->model, "GGUF file of the model");
-  command->add_option("--data", a->data,
-                      "folder with train.jsonl and validation.jsonl (and, if it has one, task.toml)");
-  command->add_option("--task", a->task, "name of the task definition")->capture_default_str();
-  add_definitions(*command, "--tasks", a->definitions);
-  command->add_option("--out", a->out, "run folder to make; must not exist")->required();
-  command->add_option("--max-seconds", a->seconds, "training seconds of each method (10 with --tiny)")
-      ->capture_default_str();
-  accept_old_flag(*command, "--seconds", "--max-seconds", a->seconds);
-  not_negative(command->add_option("--seed", a->seed, "seed of the runs")->capture_default_str());
-  add_choice(*command, "--device", a->device, "auto (a GPU if there is one), cpu or cuda", "device");
-  command->add_flag("--tiny", a->tiny, "a small generated model and generated data, under a minute");
-  command->footer("Example: zofo demo --tiny --out runs/tiny");
-  command->callback([a, &action] { action = [a] { return run(*a); }; });
+  const Subcommand command(app, "demo", "Compare zero-shot, LoRA, MeZO and Bilevel-ZOFO on one task");
+  auto arguments = std::make_shared<Arguments>();
+  command.add("--model", arguments->model, "GGUF file of the model");
+  command.add("--data", arguments->data,
+              "folder with train.jsonl and validation.jsonl (and, if it has one, task.toml)");
+  command.add("--task", arguments->task, "name of the task definition").show_default();
+  command.add_definitions("--tasks", arguments->definitions);
+  command.add("--out", arguments->out, "run folder to make; must not exist").required();
+  command.add("--max-seconds", arguments->seconds, "training seconds of each method (10 with --tiny)")
+      .show_default();
+  command.add_old("--seconds", "--max-seconds", arguments->seconds);
+  command.add("--seed", arguments->seed, "seed of the runs").show_default();
+  command.add_choice("--device", arguments->device, "auto (a GPU if there is one), cpu or cuda", "device");
+  command.add("--tiny", arguments->tiny, "a small generated model and generated data, under a minute");
+  command.footer("Example: zofo demo --tiny --out runs/tiny");
+  command.on_selection(action, [arguments] { return run(*arguments); });
 }
 
 }  // namespace zofo::cli

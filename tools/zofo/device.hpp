@@ -1,4 +1,4 @@
-// The devices that a command may use.
+// The devices of a command.
 #pragma once
 
 #include "zofo/config/option_enums.hpp"
@@ -12,11 +12,11 @@ namespace zofo::cli {
 // Where a command computes, and in which precision.
 enum class Device { cpu, cuda_bf16, cuda_fp32 };
 
-// What --device and --precision select on this machine. Throws Error that says why a GPU that was requested
+// The device of --device and --precision on this machine. Throws Error with the reason if a requested GPU
 // cannot be used.
 Device choose_device(llm::DeviceKind device, llm::Precision precision);
 
-// `command.on(device)` with the device of the options. The library holds the runs of each compiled.
+// Calls `command.on(device)`. The libraries contain the compiled functions for each device.
 template <class Command>
 int on_device(Device device, const Command& command, [[maybe_unused]] bool deterministic = false) {
 #ifdef ZOFO_WITH_CUDA

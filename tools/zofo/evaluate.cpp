@@ -1,19 +1,72 @@
-// zofo evaluate and zofo score: what a model, or a run, says of rows.
-#include "evaluate.hpp"
-
+// zofo evaluate: scores a model, or the result of a run, on the validation examples of a task.
+#include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "device.hpp"
-#include "precision.hpp"
-#include "score.hpp"
+#include "cli.hpp"
+#include "device_flags.hpp"
+#include "zofo/data/demonstrations.hpp"
+#include "zofo/data/metrics.hpp"
+#include "zofo/data/task.hpp"
+#include "zofo/model_io/load_model.hpp"
+#include "zofo/train/evaluate_model.hpp"
 
 namespace zofo::cli {
 namespace {
 
-// What the rows have a figure of; those that every choice task has come first.
+// Scores under one of the task's templates, or under all.
+struct Evaluate {
+  llm::InputPaths paths;
+  std::string run;
+  bool json = false;
+  std::string template_name;
+  bool all_templates = false;
+  std::size_t demonstrations = 0;
+  std::uint64_t seed = 0;
+  llm::EvaluateOptions options;
+
+  template <class Device>
+  int on(Device& device) const {
+    const std::vector<data::TaskData> tasks = load();
+    llm::RunModel<Device> of(device, llm::load_model(paths.model), run);
+    const std::vector<llm::Scores> scores = llm::evaluate(of, std::span(tasks), options);
+    if (all_templates)
+      print_all(tasks, scores, device.peak_mib());
+    else
+      print(tasks.front().task, scores.front(), device.peak_mib());
+    return 0;
+  }
+
+ private:
+  // The task under each requested template.
+  [[nodiscard]] std::vector<data::TaskData> load() const {
+    require(!all_templates || template_name.empty(), "--template and --all-templates: only one can be given");
+    std::vector<data::TaskData> tasks{load(template_name)};
+    for (const std::string& note : tasks.front().notes) fmt::print(stderr, "zofo: {}\n", note);
+    if (!all_templates) return tasks;
+    const std::vector<std::string> names = tasks.front().task.template_names;
+    for (const std::string& name : std::span(names).subspan(1)) tasks.push_back(load(name));
+    return tasks;
+  }
+  [[nodiscard]] data::TaskData load(const std::string& name) const {
+    data::TaskData data = data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name);
+    llm::require_calibratable(data.task, options);
+    data::take_demonstrations(data, demonstrations, seed);
+    return data;
+  }
+
+  void print(const data::Task& task, const llm::Scores& scores, double peak) const;
+  void print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
+                 double peak) const;
+};
+
+// The metrics that the examples have; those of every choice task come first.
 nlohmann::json report(const data::Task& task, const llm::Scores& scores, double peak) {
   nlohmann::json out = {
-      {"loss", scores.loss}, {"rows", scores.rows}, {"seconds", scores.seconds}, {"peak_mib", peak}};
+      {"loss", scores.loss}, {"rows", scores.examples}, {"seconds", scores.seconds}, {"peak_mib", peak}};
   if (task.kind != data::Kind::generate) {
     out["accuracy"] = scores.accuracy;
     out["macro_f1"] = scores.macro_f1;
@@ -26,17 +79,15 @@ nlohmann::json report(const data::Task& task, const llm::Scores& scores, double 
   return out;
 }
 
-}  // namespace
-
 void Evaluate::print(const data::Task& task, const llm::Scores& scores, double peak) const {
-  if (json) return write_out("{}\n", report(task, scores, peak).dump());
+  if (json) return write_text(report(task, scores, peak).dump() + "\n");
   if (task.kind != data::Kind::generate)
     write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\n", scores.accuracy, scores.macro_f1);
   if (task.metric == data::Metric::balanced_accuracy)
     write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
   if (scores.answers)
     write_out("exact match {:.4f}\nF1       {:.4f}\n", scores.answers->exact_match, scores.answers->f1);
-  write_out("loss     {:.4f}\nrows     {}\n", scores.loss, scores.rows);
+  write_out("loss     {:.4f}\nexamples {}\n", scores.loss, scores.examples);
 }
 
 void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
@@ -54,70 +105,44 @@ void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::ve
     const nlohmann::json out = {{"templates", list},     {"metric", data::name_of(metric)},
                                 {"mean", summary.mean},  {"deviation", summary.standard_deviation},
                                 {"lowest", summary.low}, {"highest", summary.high}};
-    return write_out("{}\n", out.dump());
+    return write_text(out.dump() + "\n");
   }
   write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
-  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} rows\n", summary.mean,
-            summary.standard_deviation, summary.low, summary.high, scores.front().rows);
+  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} examples\n", summary.mean,
+            summary.standard_deviation, summary.low, summary.high, scores.front().examples);
 }
+
+}  // namespace
 
 void add_evaluate(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("evaluate", "Accuracy, F1 and loss on a task's validation rows");
+  const Subcommand command(app, "evaluate", "Accuracy, F1 and loss on a task's validation examples");
   auto arguments = std::make_shared<Evaluate>();
-  auto where = std::make_shared<Precision>();
-  add_input_paths(*command, arguments->paths);
-  command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  not_negative(command
-                   ->add_option("--max-eval-samples", arguments->options.rows,
-                                "score only the first validation examples; 0: all; lower it to score faster")
-                   ->capture_default_str());
-  not_negative(accept_old_flag(*command, "--rows", "--max-eval-samples", arguments->options.rows));
-  command->add_flag("--json", arguments->json, "print one JSON object");
-  command->add_option("--template", arguments->template_name,
-                      "prompt template of the task; default: its first");
-  command->add_flag("--all-templates", arguments->all_templates,
-                    "score under every template: each figure, their mean, deviation and range");
-  command->add_flag("--calibrate", arguments->options.calibrate,
-                    "subtract each choice's score under a content-free prompt (PMI_DC)");
-  not_negative(command
-                   ->add_option("--demonstrations", arguments->demonstrations,
-                                "solved training examples in front of every prompt; more: longer prompts")
-                   ->capture_default_str());
-  not_negative(
-      command->add_option("--seed", arguments->seed, "seed that samples and orders the demonstrations")
-          ->capture_default_str());
-  where->add(*command);
-  command->footer(
+  auto device = std::make_shared<DeviceFlags>();
+  command.add_input_paths(arguments->paths);
+  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command
+      .add("--max-eval-samples", arguments->options.max_eval_samples,
+           "score only the first validation examples; 0: all; lower it to score faster")
+      .show_default();
+  command.add_old("--rows", "--max-eval-samples", arguments->options.max_eval_samples);
+  command.add("--json", arguments->json, "print one JSON object");
+  command.add("--template", arguments->template_name, "prompt template of the task; default: its first");
+  command.add("--all-templates", arguments->all_templates,
+              "score under every template: each metric, their mean, standard deviation and range");
+  command.add("--calibrate", arguments->options.calibrate,
+              "subtract each choice's score under a content-free prompt (PMI_DC)");
+  command
+      .add("--demonstrations", arguments->demonstrations,
+           "solved training examples in front of every prompt; more: longer prompts")
+      .show_default();
+  command.add("--seed", arguments->seed, "seed that samples and orders the demonstrations").show_default();
+  device->add(command);
+  command.footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
       "Tasks and their templates: docs/guide/own-task.md");
-  command->callback(
-      [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
-}
-
-void add_score(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("score", "Log-probabilities of options after a prompt");
-  auto arguments = std::make_shared<Score>();
-  auto where = std::make_shared<Precision>();
-  command->add_option("--model", arguments->model, "GGUF file or Hugging Face folder of the model")
-      ->required();
-  command->add_option("--run", arguments->run,
-                      "run folder of a fine-tuning of this model, or of a meta-training, whose adapters have "
-                      "the names of their tasks");
-  command->add_option("--adapter", arguments->adapters,
-                      "NAME=FOLDER: a LoRA adapter in peft's format; as many as needed");
-  where->add(*command);
-  command->footer(
-      "Reads {\"prompt\": TEXT, \"options\": [TEXT, ...]} a line from standard input, with \"adapter\": NAME "
-      "if one\n"
-      "is to answer (lines of different adapters share a pass), and prints\n"
-      "{\"logprobs\": [...], \"tokens\": [...], \"best\": i}: sums of log-probabilities and numbers of "
-      "tokens.\n"
-      "Example: echo '{\"prompt\": \"A fine film. It was\", \"options\": [\" terrible\", \" great\"]}' | \\\n"
-      "           zofo score --model model.gguf --run runs/sst2");
-  command->callback(
-      [arguments, where, &action] { action = [=] { return on_device(where->choose(), *arguments); }; });
+  command.on_selection(action, [arguments, device] { return on_device(device->choose(), *arguments); });
 }
 
 }  // namespace zofo::cli

@@ -1,4 +1,4 @@
-// zofo export: a model, or what a run made of it, in a format that other programs read.
+// zofo export: writes a model, or the result of a run, in a format that other programs read.
 #include <memory>
 
 #include "cli.hpp"
@@ -17,24 +17,24 @@ int run(const llm::ExportOptions& options) {
 }  // namespace
 
 void add_export(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("export", "Write a model, or what a run made of it, for other programs");
+  const Subcommand command(app, "export", "Write a model, or the result of a run, for other programs");
   auto options = std::make_shared<llm::ExportOptions>();
-  command->add_option("--model", options->model, "GGUF file or Hugging Face folder of the model")->required();
-  command->add_option("--run", options->run, "run folder of a fine-tuning of this model");
-  command->add_flag("--merge", options->merge, "put the run's adapter into the weights");
-  add_choice(*command, "--format", options->format,
-             "hf (a folder for transformers; the run's adapter in its folder adapter unless merged), gguf (a "
-             "file for llama.cpp), peft (the run's adapter alone)",
-             "--format");
-  add_choice(*command, "--dtype", options->dtype,
-             "f32, bf16, or q8_0 (gguf alone; vectors, and rows that are no multiple of 32, stay f32)",
-             "--dtype");
-  command->add_option("--out", options->out, "new folder, or new file for gguf")->required();
-  command->footer(
+  command.add("--model", options->model, "GGUF file or Hugging Face folder of the model").required();
+  command.add("--run", options->run, "run folder of a fine-tuning of this model");
+  command.add("--merge", options->merge, "merge the run's adapter into the weights");
+  command.add_choice(
+      "--format", options->format,
+      "hf (a folder for transformers; without --merge, the run's adapter is in its folder adapter), "
+      "gguf (a file for llama.cpp), peft (only the run's adapter)",
+      "--format");
+  command.add_choice("--dtype", options->dtype,
+                     "f32, bf16, or q8_0 (only gguf; vectors, and rows that are no multiple of 32, stay f32)",
+                     "--dtype");
+  command.add("--out", options->out, "new folder, or new file for gguf").required();
+  command.footer(
       "Example: zofo export --model model.gguf --run runs/sst2 --merge --format hf --dtype bf16 --out "
       "sst2-model");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.on_selection(action, [options] { return run(*options); });
 }
 
 }  // namespace zofo::cli

@@ -1,51 +1,103 @@
-// zofo generate: what a model, or a run, writes after prompts.
-#include "generate.hpp"
-
+// zofo generate: the text that a model, or the result of a run, generates after prompts.
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "device.hpp"
-#include "precision.hpp"
+#include "cli.hpp"
+#include "device_flags.hpp"
+#include "zofo/model_io/load_model.hpp"
+#include "zofo/parse/line_source.hpp"
+#include "zofo/train/generate_sequences.hpp"
 
 namespace zofo::cli {
+namespace {
+
+// Prompts of the command line result in texts; a single one is printed during its generation. Prompts on
+// standard input, one JSON object on each line, result in JSON objects.
+struct Generate {
+  std::string model;
+  std::string run;
+  std::vector<std::string> prompts;
+  llm::GenerateOptions options;
+  bool json = false;
+
+  // Throws Error naming the flag out of range. Checks the prompts before a model is loaded.
+  void check() const {
+    options.check();
+    for (std::size_t i = 0; i < prompts.size(); ++i) llm::check_prompt(prompts[i], flag_name(i));
+  }
+
+  template <class Device>
+  int on(Device& device) const {
+    check();
+    llm::RunModel<Device> of(device, llm::load_model(model), run);
+    if (prompts.empty()) {
+      parse::LineSource lines(0, "stdin");
+      llm::generate_lines(
+          of, lines, options, [](const std::string& line) { write_text(line + "\n"); },
+          [] { flush_output(); });
+      return 0;
+    }
+    std::vector<llm::Tokens> requested;
+    for (std::size_t i = 0; i < prompts.size(); ++i)
+      requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i)));
+    const bool streams = prompts.size() == 1 && !json;
+    std::size_t shown = 0;
+    const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
+      if (!streams) return;
+      const std::size_t settled = llm::settled_bytes(generation, options.end);
+      if (settled <= shown) return;
+      write_text(generation.text.substr(shown, settled - shown));
+      flush_output();
+      shown = settled;
+    };
+    const std::vector<llm::Generation> generations =
+        llm::generate(of, std::span<const llm::Tokens>(requested), options, print_settled);
+    if (streams) write_text(generations[0].text.substr(shown) + "\n");
+    for (const llm::Generation& each : generations)
+      if (!streams) write_text((json ? llm::to_json_line(each) : each.text) + "\n");
+    return 0;
+  }
+
+ private:
+  [[nodiscard]] std::string flag_name(std::size_t i) const {
+    return prompts.size() == 1 ? "--prompt" : fmt::format("--prompt number {}", i + 1);
+  }
+};
+
+}  // namespace
 
 void add_generate(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("generate", "What the model writes after a prompt");
+  const Subcommand command(app, "generate", "Generate text after a prompt");
   auto arguments = std::make_shared<Generate>();
-  auto where = std::make_shared<Precision>();
-  command->add_option("--model", arguments->model, "GGUF file or Hugging Face folder of the model")
-      ->required();
-  command->add_option("--run", arguments->run, "run folder of a fine-tuning of this model");
-  command->add_option("--prompt", arguments->prompts, "prompt to complete (repeatable)")
-      ->allow_extra_args(false);
-  not_negative(
-      command
-          ->add_option("--max-new-tokens", arguments->options.end.max_tokens, "maximum tokens of an answer")
-          ->capture_default_str());
-  command->add_option("--stop", arguments->options.end.stop,
-                      "text before which the answer ends, e.g. $'\\n'");
-  not_negative(
-      command
-          ->add_option("--batch-size", arguments->options.greedy.sequences,
-                       "maximum sequences decoded together; 0: device default; lower it to save memory")
-          ->capture_default_str());
-  not_negative(
-      accept_old_flag(*command, "--max-tokens", "--max-new-tokens", arguments->options.end.max_tokens));
-  not_negative(accept_old_flag(*command, "--batch", "--batch-size", arguments->options.greedy.sequences));
-  command->add_flag("--json", arguments->json,
-                    "print a JSON object for each prompt, as for those of standard input");
-  where->add(*command);
-  command->footer(
-      "Always takes the most probable token. Without --prompt it reads {\"prompt\": TEXT} a line from "
+  auto device = std::make_shared<DeviceFlags>();
+  llm::GenerateOptions& options = arguments->options;
+  command.add("--model", arguments->model, "GGUF file or Hugging Face folder of the model").required();
+  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command.add("--prompt", arguments->prompts, "prompt to complete (repeatable)").one_value_each();
+  command.add("--max-new-tokens", options.end.max_tokens, "maximum tokens of an answer").show_default();
+  command.add("--stop", options.end.stop, "text before which the answer ends, e.g. $'\\n'");
+  command
+      .add("--batch-size", options.greedy.sequences,
+           "maximum sequences decoded together; 0: device default; lower it to save memory")
+      .show_default();
+  command.add_old("--max-tokens", "--max-new-tokens", options.end.max_tokens);
+  command.add_old("--batch", "--batch-size", options.greedy.sequences);
+  command.add("--json", arguments->json,
+              "print a JSON object for each prompt, as for prompts on standard input");
+  device->add(command);
+  command.footer(
+      "Always takes the most probable token. Without --prompt it reads {\"prompt\": TEXT} on each line of "
       "standard\n"
       "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each; the "
       "reason is\n"
       "stop, control (the model's own end of text) or length (--max-new-tokens or the model's context).\n"
       "Example: zofo generate --model model.gguf --prompt 'A fine film. It was' --max-new-tokens 20");
-  command->callback([arguments, where, &action] {
-    action = [=] {
-      arguments->check();
-      return on_device(where->choose(), *arguments);
-    };
+  command.on_selection(action, [arguments, device] {
+    arguments->check();
+    return on_device(device->choose(), *arguments);
   });
 }
 

@@ -1,6 +1,8 @@
 // The program `zofo`: fine-tunes, evaluates and scores language models on the CPU and on CUDA GPUs.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -16,10 +18,10 @@
 namespace {
 
 std::atomic<bool> stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may touch nothing else
+static_assert(std::atomic<bool>::is_always_lock_free);  // required of an object in a signal handler
 extern "C" void on_interrupt(int) { stop = true; }
 
-int say(const char* message) {
+int print_error(const char* message) {
   std::fprintf(stderr, "zofo: error: %s\n", message);
   return 2;
 }
@@ -29,9 +31,9 @@ int say(const char* message) {
 namespace zofo::cli {
 
 void catch_interrupt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESTART;  // no write is to fail because of it
+  action.sa_flags = SA_RESTART;  // system calls such as write() continue after the signal
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
 }
@@ -44,7 +46,7 @@ int main(int argc, char** argv) {
   CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
   app.set_version_flag("--version", ZOFO_VERSION_STRING);
   app.require_subcommand(1);
-  app.footer("Example: zofo demo --tiny --out runs/tiny\nEach command explains itself: zofo finetune --help");
+  app.footer("Example: zofo demo --tiny --out runs/tiny\nHelp on a command: zofo finetune --help");
   zofo::cli::Action action;
   zofo::cli::add_demo(app, action);
   zofo::cli::add_finetune(app, action);
@@ -67,15 +69,15 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     zofo::cli::hide_old_flags();
     return app.exit(done);
-  } catch (const CLI::RequiredError& error) {  // what is missing may be there, misspelt
+  } catch (const CLI::RequiredError& error) {  // the missing flag may be on the command line, misspelt
     const std::vector<std::string> rest = app.remaining(true);
-    if (rest.empty()) return say(error.what());
-    return say(fmt::format("{}; not understood: {}", error.what(), fmt::join(rest, " ")).c_str());
+    if (rest.empty()) return print_error(error.what());
+    return print_error(fmt::format("{}; not understood: {}", error.what(), fmt::join(rest, " ")).c_str());
   } catch (const CLI::ParseError& error) {
-    return say(error.what());
+    return print_error(error.what());
   } catch (const std::bad_alloc&) {
-    return say("out of memory");
+    return print_error("out of memory");
   } catch (const std::exception& error) {
-    return say(error.what());
+    return print_error(error.what());
   }
 }

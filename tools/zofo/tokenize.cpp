@@ -1,7 +1,10 @@
-// zofo tokenize: lines of text in, JSON arrays of token ids out.
+// zofo tokenize: prints the token ids of each line of standard input as a JSON array.
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "cli.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -9,6 +12,11 @@
 
 namespace zofo::cli {
 namespace {
+
+struct Arguments {
+  std::string model;
+  bool special = false, json = false;
+};
 
 tokenize::Tokenizer load(const std::string& model) {
   if (std::filesystem::is_directory(model)) return tokenize::load_tokenizer(model);
@@ -22,18 +30,18 @@ std::string text_of(const std::string& line, bool json) {
   return value.get<std::string>();
 }
 
-int run(const std::string& model, bool special, bool json) {
-  const tokenize::Tokenizer tokenizer = load(model);
+int run(const Arguments& arguments) {
+  const tokenize::Tokenizer tokenizer = load(arguments.model);
   std::size_t number = 0;
   for (std::string line; std::getline(std::cin, line);) {
     ++number;
     std::vector<std::int32_t> ids;
     try {
-      ids = tokenizer.encode(text_of(line, json), special);
+      ids = tokenizer.encode(text_of(line, arguments.json), arguments.special);
     } catch (const Error& error) {
       fail("stdin:{}: {}", number, error.what());
     }
-    write_out("{}\n", nlohmann::json(ids).dump());
+    write_text(nlohmann::json(ids).dump() + "\n");
   }
   return 0;
 }
@@ -41,18 +49,14 @@ int run(const std::string& model, bool special, bool json) {
 }  // namespace
 
 void add_tokenize(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("tokenize", "Token ids of each line of standard input");
-  auto model = std::make_shared<std::string>();
-  auto special = std::make_shared<bool>(false);
-  auto json = std::make_shared<bool>(false);
-  command->add_option("--model", *model, "GGUF file, or folder of a checkpoint, with the vocabulary")
-      ->required();
-  command->add_flag("--special", *special, "recognise control tokens written in the text");
-  command->add_flag("--json", *json, "each line is a JSON string, whose text may have line ends");
-  command->footer("Example: echo 'Hello world' | zofo tokenize --model model.gguf");
-  command->callback([model, special, json, &action] {
-    action = [model, special, json] { return run(*model, *special, *json); };
-  });
+  const Subcommand command(app, "tokenize", "Token ids of each line of standard input");
+  auto arguments = std::make_shared<Arguments>();
+  command.add("--model", arguments->model, "GGUF file, or folder of a checkpoint, with the vocabulary")
+      .required();
+  command.add("--special", arguments->special, "recognise control tokens written in the text");
+  command.add("--json", arguments->json, "each line is a JSON string, whose text may have line ends");
+  command.footer("Example: echo 'Hello world' | zofo tokenize --model model.gguf");
+  command.on_selection(action, [arguments] { return run(*arguments); });
 }
 
 }  // namespace zofo::cli

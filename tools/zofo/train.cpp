@@ -1,18 +1,66 @@
-// zofo finetune and zofo meta-train: one training run, into a new folder or on from where a run stopped.
-#include "train.hpp"
-
+// zofo finetune and zofo meta-train: a training run in a new folder, or the resumption of one.
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "cli.hpp"
 #include "device.hpp"
+#include "zofo/checkpoint/run_state.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/options_toml.hpp"
+#include "zofo/data/task.hpp"
+#include "zofo/model_io/load_model.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/run/resume.hpp"
+#include "zofo/run/run_directory.hpp"
+#include "zofo/run/run_result.hpp"
+#include "zofo/run/task_scores.hpp"
 #include "zofo/train/budget.hpp"
+#include "zofo/train/load_tasks.hpp"
+#include "zofo/train/progress.hpp"
+#include "zofo/train/train_run.hpp"
 
 namespace zofo::cli {
 namespace {
+
+// A run of either command.
+struct Train {
+  llm::InputPaths paths;
+  std::string out;
+  bool json = false;
+  bool memory_plan = false;  // print the memory that the run needs on the GPU, and stop
+  llm::RunOptions options;
+  std::optional<checkpoint::RunState> saved;  // the state of the run in `out`, to resume it
+
+  // Returns the exit code.
+  template <class Device>
+  int on(Device& device) const {
+    if (!saved) llm::RunFolder::require_new(out);
+    catch_interrupt();
+    llm::Progress progress{std::string(llm::info(options.method).title)};
+    llm::Model model = llm::load_model(paths.model);
+    std::vector<data::TaskData> tasks = llm::load_tasks(paths, options);
+    const llm::RunSettings settings{out, paths, &progress, interrupted, saved};
+    if (memory_plan) {
+      write_out("{}", llm::memory_plan(device, model, std::move(tasks), options, settings));
+      return 0;
+    }
+    const llm::RunResult result = llm::train_run(device, model, std::move(tasks), options, settings);
+    if (result.interrupted) {
+      progress.note(fmt::format("interrupted after step {}; to resume: zofo {} --resume {}", result.steps,
+                                options.command, out));
+      return exit_interrupted;
+    }
+    print(result);
+    return 0;
+  }
+
+ private:
+  void print(const llm::RunResult& result) const;
+};
 
 using llm::Command;
 
@@ -22,105 +70,92 @@ struct Arguments {
   std::string resume;
 };
 
-// Options by the method, then the file, then the flags. An adapter names the method's sibling that has it,
-// with that one's defaults.
-llm::RunOptions merged(const CLI::App& command, const Arguments& arguments) {
+// The defaults of the method, then the file, then the flags. An adapter selects the method of the family that
+// has it.
+llm::RunOptions merged(const Subcommand& command, const Arguments& arguments) {
   const llm::RunOptions& flags = arguments.run.options;
   const std::string text = arguments.config.empty() ? "" : parse::read_file(arguments.config);
   llm::Hints hints;
   const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config, &hints);
   print_hints(hints);
-  const bool method_given = given(command, "--method");
+  const bool method_given = command.given("--method");
   llm::Method method = method_given ? flags.method : in_file.method;
   llm::AdapterKind adapter = method_given ? llm::info(method).adapter : in_file.adapter;
-  if (given(command, "--adapter")) adapter = flags.adapter;
+  if (command.given("--adapter")) adapter = flags.adapter;
   method = llm::sibling(method, adapter);
   llm::RunOptions options = llm::preset(flags.command, method);
   llm::parse_toml(options, text, arguments.config);
-  take_flags(command, flags, options);
+  command.take_flags(flags, options);
   options.method = method;
   options.adapter = adapter;
   return options;
 }
 
-// The run of a folder with the bounds that the command line gives it.
-Train resumed(const CLI::App& command, const Arguments& arguments) {
+// The run in a folder, with the limits of the command line.
+Train resumed(const Subcommand& command, const Arguments& arguments) {
   for (const char* flag : {"--out", "--config", "--memory-plan"})
-    require(!given(command, flag),
+    require(!command.given(flag),
             "{}: not with --resume, which continues in the run's folder with its options", flag);
   Train run = arguments.run;
   run.out = arguments.resume;
   const llm::RunFolder folder = llm::RunFolder::open(run.out);
   run.saved = llm::read_state(folder);
   const llm::RunOptions started = llm::options_of(*run.saved);
-  require(started.command == run.options.command, "{}: the run was begun by zofo {}: resume it with the same",
-          run.out, started.command);
+  require(started.command == run.options.command,
+          "{}: the run was started by zofo {}: resume it with the same command", run.out, started.command);
   const std::filesystem::path file = folder.file("options.toml");
   llm::Hints hints;
   run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
   print_folder_hints(hints);
-  take_flags(command, arguments.run.options, run.options);
+  command.take_flags(arguments.run.options, run.options);
   run.options.check();
   llm::check_changes(started, run.options, *run.saved);
   require(!folder.done() || llm::can_continue(run.options, *run.saved),
           "{}: the run is finished, after {} steps in {:.1f} s: raise --max-steps, --max-seconds or "
-          "--early-stopping-patience, whichever ended it, to resume",
+          "--early-stopping-patience, the one that ended it, to resume",
           run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
   const bool one = started.command == Command::finetune;
   llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
-  if (given(command, "--model")) paths.model = run.paths.model;
-  if (given(command, one ? "--task" : "--tasks")) paths.tasks = run.paths.tasks;
-  if (given(command, "--data")) paths.data = run.paths.data;
-  if (given(command, one ? "--tasks" : "--definitions")) paths.definitions = run.paths.definitions;
+  if (command.given("--model")) paths.model = run.paths.model;
+  if (command.given(one ? "--task" : "--tasks")) paths.tasks = run.paths.tasks;
+  if (command.given("--data")) paths.data = run.paths.data;
+  if (command.given(one ? "--tasks" : "--definitions")) paths.definitions = run.paths.definitions;
   run.paths = paths;
   return run;
 }
 
-Train started(const CLI::App& command, const Arguments& arguments) {
+Train started(const Subcommand& command, const Arguments& arguments) {
   const bool one = arguments.run.options.command == Command::finetune;
-  for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"})
-    if (!given(command, flag)) throw CLI::RequiredError(flag);
+  for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"}) command.require_given(flag);
   Train run = arguments.run;
   run.options = merged(command, arguments);
   run.options.check();
   return run;
 }
 
-int run(const CLI::App& command, const Arguments& arguments) {
+int run(const Subcommand& command, const Arguments& arguments) {
   Train run = arguments.resume.empty() ? started(command, arguments) : resumed(command, arguments);
   const Device device = choose_device(run.options.device, run.options.precision);
-  // The run's record says what "auto" came to.
+  // The run records the values that replace "auto".
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
   run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
-  run.options.check();  // a GPU has fewer directions and optimisers than the CPU
+  run.options.check();  // a GPU supports fewer directions and optimisers than the CPU
   return on_device(device, run, run.options.deterministic);
 }
 
-void add_common(CLI::App& command, Arguments& arguments) {
-  command.add_option("--out", arguments.run.out, "run folder to make; must not exist");
-  command.add_option(
-      "--resume", arguments.resume,
-      "run folder to resume, with its model, examples and options; --max-steps, --max-seconds, "
-      "--max-forward-passes and --early-stopping-patience may be raised");
-  command.add_option("--config", arguments.config, "TOML file with options of the run; flags win");
-  command.add_flag("--json", arguments.run.json, "print the result as one JSON object");
-  command.add_flag("--memory-plan", arguments.run.memory_plan,
-                   "print what the run will hold in the GPU's memory, and stop");
-  add_options(command, arguments.run.options);
-}
-
 void print_table(const llm::RunResult& result) {
-  write_out("{:<24}{:>8}{:>10}{:>10}{:>12}{:>12}\n", "task", "rows", "loss", "balanced", "loss before",
+  write_out("{:<24}{:>9}{:>10}{:>10}{:>12}{:>12}\n", "task", "examples", "loss", "balanced", "loss before",
             "bal. before");
   for (std::size_t i = 0; i < result.tasks.size(); ++i) {
     const llm::Scores& before = result.before[i];
     const llm::Scores& after = result.after[i];
-    write_out("{:<24}{:>8}{:>10.3f}{:>10.3f}{:>12.3f}{:>12.3f}\n", result.tasks[i], after.rows, after.loss,
-              after.balanced_accuracy, before.loss, before.balanced_accuracy);
+    write_out("{:<24}{:>9}{:>10.3f}{:>10.3f}{:>12.3f}{:>12.3f}\n", result.tasks[i], after.examples,
+              after.loss, after.balanced_accuracy, before.loss, before.balanced_accuracy);
   }
-  write_out("{}: {} steps in {:.1f} s; mean loss {:.3f}, before {:.3f}; the backbone moved by {:.3f}\n",
-            result.method, result.steps, result.seconds, llm::mean_loss(result.after),
-            llm::mean_loss(result.before), result.moved);
+  write_out(
+      "{}: {} steps in {:.1f} s; mean loss {:.3f}, before {:.3f}; norm of the backbone's update {:.3f}\n",
+      result.method, result.steps, result.seconds, llm::mean_loss(result.after),
+      llm::mean_loss(result.before), result.update_norm);
 }
 
 void print_line(const llm::RunResult& result) {
@@ -131,8 +166,27 @@ void print_line(const llm::RunResult& result) {
   if (scores.answers)
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
-  write_out("{}: {}loss {:.3f} on {} rows ({} served); {:.1f} s, {} steps\n", llm::info(result.method).title,
-            figures, scores.loss, scores.rows, result.selected, result.seconds, result.steps);
+  write_out("{}: {}loss {:.3f} on {} examples ({} selected); {:.1f} s, {} steps\n",
+            llm::info(result.method).title, figures, scores.loss, scores.examples, result.selected,
+            result.seconds, result.steps);
+}
+
+void Train::print(const llm::RunResult& result) const {
+  if (json) return write_text(to_json(result).dump() + "\n");
+  if (options.command == Command::meta_train) return print_table(result);
+  print_line(result);
+}
+
+void add_common(const Subcommand& command, Arguments& arguments) {
+  command.add("--out", arguments.run.out, "run folder to make; must not exist");
+  command.add("--resume", arguments.resume,
+              "run folder to resume, with its model, examples and options; --max-steps, --max-seconds, "
+              "--max-forward-passes and --early-stopping-patience may be raised");
+  command.add("--config", arguments.config, "TOML file with options of the run; flags override it");
+  command.add("--json", arguments.run.json, "print the result as one JSON object");
+  command.add("--memory-plan", arguments.run.memory_plan,
+              "print the memory that the run needs on the GPU, and stop");
+  command.add_options(arguments.run.options);
 }
 
 std::shared_ptr<Arguments> arguments_of(Command command) {
@@ -143,49 +197,42 @@ std::shared_ptr<Arguments> arguments_of(Command command) {
 
 }  // namespace
 
-void Train::print(const llm::RunResult& result) const {
-  if (json) return write_out("{}\n", to_json(result).dump());
-  if (options.command == Command::meta_train) return print_table(result);
-  print_line(result);
-}
-
 void add_finetune(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("finetune", "Fine-tune a model on a task");
+  const Subcommand command(app, "finetune", "Fine-tune a model on a task");
   auto arguments = arguments_of(Command::finetune);
-  add_input_paths(*command, arguments->run.paths, false);
-  add_common(*command, *arguments);
-  command->footer(
-      "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
+  command.add_input_paths(arguments->run.paths, false);
+  add_common(command, *arguments);
+  command.footer(
+      "The defaults are those of --method bilevel; zofo methods lists the changes that other methods make.\n"
       "Example: zofo finetune --model model.gguf --task sst2 --data ../shared/data --method bilevel \\\n"
       "           --max-seconds 150 --out runs/sst2\n"
-      "The run folder holds options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ (as "
-      "Hugging\n"
-      "Face's peft stores it), served.json, result.json, curve.svg, state.bin (what --resume goes on from) "
-      "and, "
-      "when\ncomplete, done.");
-  command->callback(
-      [command, arguments, &action] { action = [command, arguments] { return run(*command, *arguments); }; });
+      "The run folder contains options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ "
+      "(in the\n"
+      "format of Hugging Face's peft), served.json, result.json, curve.svg, state.bin (for --resume) and, "
+      "when the\n"
+      "run is complete, done.");
+  command.on_selection(action, [command, arguments] { return run(command, *arguments); });
 }
 
 void add_meta_train(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("meta-train", "Train one backbone over many tasks, an adapter pair a task");
+  const Subcommand command(app, "meta-train",
+                           "Train one backbone over many tasks, with a pair of adapters per task");
   auto arguments = arguments_of(Command::meta_train);
-  command->add_option("--model", arguments->run.paths.model,
-                      "GGUF file or Hugging Face folder of the model");
-  add_several_input_paths(*command, arguments->run.paths, "--tasks",
-                     "the tasks, separated by commas: folders with task.toml, or names of definitions");
-  add_common(*command, *arguments);
-  command->footer(
-      "The defaults are those of --method bilevel; zofo methods says what another method changes.\n"
+  command.add("--model", arguments->run.paths.model, "GGUF file or Hugging Face folder of the model");
+  command.add_several_input_paths(
+      arguments->run.paths, "--tasks",
+      "the tasks, separated by commas: folders with task.toml, or names of definitions");
+  add_common(command, *arguments);
+  command.footer(
+      "The defaults are those of --method bilevel; zofo methods lists the changes that other methods make.\n"
       "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data ../shared/data \\\n"
       "           --max-steps 500 --out runs/meta\n"
-      "The run folder holds options.toml (usable as --config), meta.json, metrics.jsonl, trajectory.jsonl,\n"
-      "adapters/TASK (as Hugging Face's peft stores it), result.json, curve.svg, state.bin (what --resume "
-      "goes "
-      "on\nfrom) and, when complete, done. zofo adapt goes on from it.");
-  command->callback(
-      [command, arguments, &action] { action = [command, arguments] { return run(*command, *arguments); }; });
+      "The run folder contains options.toml (usable as --config), meta.json, metrics.jsonl, "
+      "trajectory.jsonl,\n"
+      "adapters/TASK (in the format of Hugging Face's peft), result.json, curve.svg, state.bin (for "
+      "--resume) and,\n"
+      "when the run is complete, done. zofo adapt --run FOLDER adapts the result to a new task.");
+  command.on_selection(action, [command, arguments] { return run(command, *arguments); });
 }
 
 }  // namespace zofo::cli

@@ -1,91 +1,24 @@
-/// @file The command lines of a comparison's runs, and what a run that failed wrote last.
+/// @file The command lines of a comparison's runs, and the last message of a failed run.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <ios>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "zofo/compare/plan.hpp"
-#include "zofo/compare/settings.hpp"
-#include "zofo/core/error.hpp"
 
 namespace zofo::compare {
 
-namespace detail {
+/// The arguments of `zofo` that score the untrained model on a task.
+std::vector<std::string> evaluation_arguments(const Plan& plan, std::size_t task);
 
-inline void append(std::vector<std::string>& to, const std::vector<std::string>& more) {
-  to.insert(to.end(), more.begin(), more.end());
-}
-/// "--lower-rate=5e-4" of each.
-inline std::vector<std::string> as_flags(const std::vector<Setting>& settings) {
-  std::vector<std::string> out;
-  for (const Setting& setting : settings) {
-    std::string name = setting.option;
-    std::ranges::replace(name, '_', '-');
-    out.push_back("--" + name + "=" + setting.value);
-  }
-  return out;
-}
-inline std::vector<std::string> place_flags(const Plan& plan, std::size_t task) {
-  std::vector<std::string> out{"--model", plan.model, "--task", plan.tasks[task].place};
-  if (!plan.definitions.empty()) append(out, {"--tasks", plan.definitions});
-  if (!plan.data.empty()) append(out, {"--data", plan.data});
-  return out;
-}
+/// The arguments of `zofo` that start or resume a run in its folder. A run with a saved state is resumed; the
+/// files of an interrupted run without one are removed. Throws Error when that fails.
+std::vector<std::string> training_arguments(const Plan& plan, const Cell& cell,
+                                            const std::filesystem::path& run);
 
-}  // namespace detail
-
-/// Arguments of `zofo` that score the untrained model on a task.
-inline std::vector<std::string> evaluation_arguments(const Plan& plan, std::size_t task) {
-  std::vector<std::string> out{"evaluate", "--json"};
-  detail::append(out, detail::place_flags(plan, task));
-  detail::append(out, {"--device", std::string(llm::to_text(plan.device)), "--max-eval-samples",
-                       fmt::format("{}", plan.rows), "--seed", fmt::format("{}", plan.seeds.front())});
-  detail::append(out, detail::as_flags(shared_by_evaluation(plan)));
-  return out;
-}
-
-/// Arguments of `zofo` that make a run in its folder. A run that was cut short continues from the state that
-/// it saved; what one that saved none left behind is removed. Throws Error where that fails.
-inline std::vector<std::string> training_arguments(const Plan& plan, const Cell& cell,
-                                                   const std::filesystem::path& run) {
-  if (std::filesystem::exists(run / "state.bin")) return {"finetune", "--json", "--resume", run.string()};
-  std::error_code error;
-  std::filesystem::remove_all(run, error);
-  require(!error, "{}: cannot be removed: {}", run.string(), error.message());
-  const Arm& arm = plan.arms[cell.arm];
-  std::vector<std::string> out{"finetune",   "--json",   "--out",
-                               run.string(), "--method", std::string(llm::to_text(arm.method))};
-  detail::append(out, detail::place_flags(plan, cell.task));
-  detail::append(out, detail::as_flags(arm.settings));
-  detail::append(out, detail::as_flags(plan.settings_of(cell.seed)));
-  return out;
-}
-
-/// The message that a process ended its standard error with, or its last line; control characters are
-/// replaced.
-inline std::string last_line(const std::filesystem::path& log) {
-  constexpr std::streamoff most = 1 << 16;
-  std::ifstream in(log, std::ios::binary);
-  in.seekg(0, std::ios::end);
-  const std::streamoff size = in.tellg();
-  in.seekg(std::max<std::streamoff>(0, size - most));
-  std::string last;
-  for (std::string line; std::getline(in, line);)
-    if (!line.empty()) last = line;
-  constexpr std::string_view heading = "zofo: error: ";
-  if (last.starts_with(heading)) last.erase(0, heading.size());
-  std::ranges::replace_if(
-      last, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');
-  return last;
-}
+/// The last non-empty line of a log, without the heading "zofo: error: "; control characters are replaced.
+std::string last_line(const std::filesystem::path& log);
 
 }  // namespace zofo::compare

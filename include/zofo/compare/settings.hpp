@@ -1,108 +1,33 @@
-/// @file Options of a run given as texts: "lower_learning_rate=5e-4".
+/// @file Options of a run given as strings: "lower_learning_rate=5e-4".
 #pragma once
 
-#include <charconv>
-#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
-#include "zofo/config/enum_text.hpp"
 #include "zofo/config/renamed_options.hpp"
-#include "zofo/config/run_options.hpp"
-#include "zofo/core/error.hpp"
+
+namespace zofo::llm {
+struct RunOptions;
+}  // namespace zofo::llm
 
 namespace zofo::compare {
 
-/// An option of `zofo finetune` and its value, as texts.
+/// An option of `zofo finetune` and its value, as strings.
 struct Setting {
   std::string option, value;
 };
 
-namespace detail {
+/// Sets the option that a setting names, and rewrites its value in the shortest form. Throws Error naming an
+/// unknown option or a value of the wrong type; RunOptions::check() checks ranges.
+void apply(Setting& setting, llm::RunOptions& options);
 
-template <class T>
-void read_text(T& field, std::string_view option, std::string_view text) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    field = option == "lora_target_modules" ? llm::target_modules(text) : std::string(text);
-  } else if constexpr (llm::NamedEnum<T>) {
-    field = llm::enum_from<T>(option, text);
-  } else if constexpr (std::is_same_v<T, bool>) {
-    require(text == "true" || text == "false", "{} = {}: must be true or false", option, text);
-    field = text == "true";
-  } else {
-    T value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    bool good = error == std::errc() && end == text.data() + text.size();
-    if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-    require(good, "{} = {}: must be {}", option, text,
-            std::is_floating_point_v<T> ? "a finite number" : "an integer from 0 on, of at most its range");
-    field = value;
-  }
-}
+/// Parses "name=value"; dashes of the name become underscores. Old names are accepted; each adds a hint that
+/// starts with "set ", `of` and the name. Throws Error for a text without name or '='.
+Setting parse_setting(std::string_view text, std::string_view of = "", llm::Hints* hints = nullptr);
 
-}  // namespace detail
-
-/// Sets the option that a setting names, and writes its value in the shortest way. Throws Error naming an
-/// option that there is not, or a value of the wrong type; ranges are RunOptions::check()'s.
-inline void apply(Setting& setting, llm::RunOptions& options) {
-  bool known = false;
-  llm::for_each_option(options, [&](const char* name, auto& field, const char*) {
-    if (setting.option != name) return;
-    known = true;
-    detail::read_text(field, setting.option, setting.value);
-    setting.value = fmt::format("{}", field);
-  });
-  require(known, "{}: finetune has no such option", setting.option);
-}
-
-/// An option's name with underscores for dashes.
-inline std::string option_name(std::string_view text) {
-  std::string name(text);
-  for (char& c : name)
-    if (c == '-') c = '_';
-  return name;
-}
-
-/// An option and its value by today's names; an old name of either adds a hint headed by `where`.
-inline Setting current_setting(std::string_view option, std::string_view value, const std::string& where,
-                               llm::Hints* hints) {
-  const std::string_view name = llm::current_option(option);
-  if (name != option) llm::add_hint(hints, llm::renaming_hint(where, name));
-  return {std::string(name), std::string(llm::current_value(name, value, where, hints))};
-}
-
-/// "name=value", with the name's dashes as underscores; old names are accepted, each adds a hint headed by
-/// "set ", `of` and the name. Throws Error for a text without name or '='.
-inline Setting parse_setting(std::string_view text, std::string_view of = "", llm::Hints* hints = nullptr) {
-  const std::size_t equals = text.find('=');
-  require(equals != std::string_view::npos && equals > 0, "'{}': must be OPTION=VALUE or METHOD.OPTION=VALUE",
-          text);
-  const std::string name = option_name(text.substr(0, equals));
-  return current_setting(name, text.substr(equals + 1), fmt::format("set {}{}", of, name), hints);
-}
-
-/// Throws Error where texts ("METHOD.OPTION=VALUE" or "OPTION=VALUE") set the same option by its old name and
-/// by its new one.
-inline void refuse_old_and_new(std::span<const std::string> texts) {
-  const auto split = [](std::string_view text) {
-    const std::string_view head = text.substr(0, text.find('='));
-    const std::size_t dot = head.rfind('.');
-    const std::size_t begin = dot == std::string_view::npos ? 0 : dot + 1;
-    return std::pair(head.substr(0, begin), option_name(head.substr(begin)));
-  };
-  for (const std::string& text : texts) {
-    const auto [of, option] = split(text);
-    const std::string_view name = llm::current_option(option);
-    if (name == option) continue;
-    for (const std::string& other : texts)
-      require(split(other) != std::pair(of, std::string(name)),
-              "set {}{}: the old name of {}, which is set too: keep only {}", of, option, name, name);
-  }
-}
+/// Throws Error if texts ("METHOD.OPTION=VALUE" or "OPTION=VALUE") set the same option by its old name and by
+/// its new one.
+void refuse_old_and_new(std::span<const std::string> texts);
 
 }  // namespace zofo::compare

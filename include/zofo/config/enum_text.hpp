@@ -1,4 +1,4 @@
-/// @file Enums as text: one table an enum serves parsing, printing and error messages.
+/// @file Enums as text: parsing, printing and error messages use one table for each enum.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ inline constexpr std::array<std::string_view, 0> enum_names{};
 template <class E>
 concept NamedEnum = std::is_enum_v<E> &&(enum_names<E>.size() > 0);
 
-/// The value's name; "unknown" for a number that is no value of the enum.
+/// The value's name; "unknown" for a number that is not a value of the enum.
 template <NamedEnum E>
 [[nodiscard]] constexpr std::string_view to_text(E value) {
   const auto index = static_cast<std::size_t>(value);
@@ -38,7 +38,7 @@ template <NamedEnum E>
   return list;
 }
 
-/// The value of that name. Throws Error naming the field, the text and the names that there are.
+/// The value of that name. Throws Error naming the field, the text and all names of the enum.
 template <NamedEnum E>
 [[nodiscard]] E enum_from(std::string_view field, std::string_view text) {
   for (std::size_t i = 0; i < enum_names<E>.size(); ++i)

@@ -1,4 +1,4 @@
-/// @file Checks of single option fields, whose messages name the field, its value and what it may be.
+/// @file Checks of single option fields. Their messages name the field, its value and what is allowed.
 #pragma once
 
 #include <cmath>

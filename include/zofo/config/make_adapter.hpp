@@ -1,10 +1,8 @@
-/// @file The layout of the adapter that a run's options name.
+/// @file The layout of the adapter that a run's options select.
 #pragma once
 
 #include <cstdint>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "zofo/config/run_options.hpp"
@@ -13,30 +11,16 @@
 
 namespace zofo::llm {
 
-/// "q,v" as {"q", "v"}.
-inline std::vector<std::string> split_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::stringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
+/// The parts of a list separated by commas: "q,v" as {"q", "v"}.
+std::vector<std::string> split_commas(const std::string& text);
 
-/// A LoRA layout for a model of this shape; `targets` separated by commas, each as "q_proj" or "q". Throws
-/// Error naming the field that does not fit the model.
-inline peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
-                            const std::string& targets) {
-  std::vector<std::string> projections = split_commas(targets);
-  for (std::string& each : projections)
-    if (each.ends_with("_proj")) each.resize(each.size() - std::string_view("_proj").size());
-  return peft::Lora(config, {rank, static_cast<float>(alpha), projections});
-}
+/// A LoRA layout for a model of this shape. `targets` are separated by commas, each as "q_proj" or "q".
+/// Throws Error naming the field that does not fit the model.
+peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alpha,
+                     const std::string& targets);
 
-/// The layout for a model of this shape; LoRA's where the options name none, since a transformer serves
-/// one layout at least. Throws Error naming the field that does not fit the model.
-inline peft::Adapter make_adapter(const model::Config& config, const RunOptions& o) {
-  if (o.adapter == AdapterKind::prefix) return peft::Prefix(config, {o.num_virtual_tokens});
-  if (o.adapter == AdapterKind::prompt) return peft::Prompt(config, {o.num_virtual_tokens});
-  return make_lora(config, o.lora_rank, o.lora_alpha, o.lora_target_modules);
-}
+/// The layout for a model of this shape. Options without an adapter result in a LoRA layout, since a
+/// transformer always has one layout. Throws Error naming the field that does not fit the model.
+peft::Adapter make_adapter(const model::Config& config, const RunOptions& o);
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file The options that a command and a method start from.
+/// @file Default options of a command and of a method.
 #pragma once
 
 #include "zofo/config/methods.hpp"
@@ -7,57 +7,11 @@
 namespace zofo::llm {
 
 /// The default options of a command.
-[[nodiscard]] inline RunOptions defaults(Command command) {
-  RunOptions options;
-  options.command = command;
-  if (command == Command::finetune) return options;
-  options.max_eval_samples = 64;
-  options.curve_points = 0;
-  options.curve_samples = 0;
-  return options;
-}
+[[nodiscard]] RunOptions defaults(Command command);
 
-/// The default options of a command with what the method changes in them, as its paper has it.
-[[nodiscard]] inline RunOptions preset(Command command, Method method) {
-  RunOptions o = defaults(command);
-  o.method = method;
-  o.adapter = info(method).adapter;
-  if (o.adapter == AdapterKind::prefix) o.num_virtual_tokens = 5;
-  if (o.adapter == AdapterKind::prompt) o.num_virtual_tokens = 20;
-  if (info(method).trains == Trains::adapter_by_estimates) {
-    o.zo_eps = 1e-2;
-    o.zo_learning_rate = 1e-4;
-  }
-  switch (method) {
-    case Method::mezo_adam:
-      o.outer_optimizer = OuterKind::adam;
-      o.zo_learning_rate = 1e-5;
-      break;
-    case Method::lozo:
-      o.direction = DirectionKind::low_rank;
-      o.direction_rank = 2;
-      o.direction_interval = 50;
-      break;
-    case Method::sparse:
-      o.direction = DirectionKind::sparse;
-      o.mask_density = 0.25;
-      break;
-    case Method::mezo_svrg:
-      o.variance_reduction = ReductionKind::svrg;
-      break;
-    case Method::fzoo:
-      o.direction = DirectionKind::rademacher;
-      o.forward_difference = true;
-      o.std_normalized = true;
-      o.num_directions = 8;
-      o.zo_learning_rate = 1e-5;
-      break;
-    default:
-      break;
-  }
-  return o;
-}
-/// The options of a fine-tuning by that method.
-[[nodiscard]] inline RunOptions preset(Method method) { return preset(Command::finetune, method); }
+/// The default options of a command, with the changes that the method's paper (MethodInfo::paper) makes.
+[[nodiscard]] RunOptions preset(Command command, Method method);
+/// preset() for `zofo finetune`.
+[[nodiscard]] RunOptions preset(Method method);
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file The training methods: what each trains, and where it comes from.
+/// @file The training methods: what each trains, and its paper.
 #pragma once
 
 #include <array>
@@ -16,23 +16,24 @@ namespace zofo::llm {
 /// only, an adapter by zeroth-order estimates, or nothing.
 enum class Trains : std::uint8_t { both_levels, adapter, backbone, adapter_by_estimates, nothing };
 
-/// In what a method differs from others that train the same.
+/// Differences between methods that train the same parameters.
 struct MethodTraits {
-  bool backbone_fixed = false;  ///< of both levels: θ keeps its value
+  bool backbone_fixed = false;  ///< trains both levels, but θ is frozen
   bool random_sign = false;     ///< the sign of each estimate is random
-  bool joint = false;           ///< all tasks share one pair of adapters, whatever the options say
-  bool any_adapter = false;     ///< it takes any kind of adapter, and has no other method of its family
+  bool joint = false;           ///< all tasks share one pair of adapters; the option `adapters` has no effect
+  bool any_adapter = false;     ///< supports any kind of adapter; the only method of its family
 };
 
-/// A method. Those of one family differ in their adapter.
+/// A training method. Methods of one family differ in their adapter.
 struct MethodInfo {
-  Method method;
-  std::string_view family;
-  AdapterKind adapter;
-  Trains trains;
-  std::string_view title, summary, paper;
-  MethodTraits traits = {};
+  Method method;                           ///< the enum value
+  std::string_view family;                 ///< methods that differ only in their adapter
+  AdapterKind adapter;                     ///< what it trains, or the default where any_adapter is set
+  Trains trains;                           ///< which parameters, and by which gradients
+  std::string_view title, summary, paper;  ///< for people: name, one line, citation
+  MethodTraits traits = {};                ///< differences from methods that train the same
 
+  /// The name in options and files.
   [[nodiscard]] constexpr std::string_view name() const { return to_text(method); }
 };
 
@@ -50,19 +51,19 @@ inline constexpr std::string_view mezo_adapter_paper =
 /// All methods, in the order of their enum.
 inline constexpr std::array<MethodInfo, 20> methods{{
     {Method::bilevel, "bilevel", AdapterKind::lora, Trains::both_levels, "Bilevel-ZOFO",
-     "LoRA adapters by gradients inside, the backbone by zeroth-order updates outside",
+     "LoRA adapters by gradients in the inner loop, the backbone by zeroth-order updates in the outer loop",
      detail::bilevel_paper},
     {Method::bilevel_prefix, "bilevel", AdapterKind::prefix, Trains::both_levels, "Bilevel-ZOFO (prefix)",
-     "the same with prefixes", detail::bilevel_paper},
+     "the same with prefix adapters", detail::bilevel_paper},
     {Method::bilevel_prompt, "bilevel", AdapterKind::prompt, Trains::both_levels, "Bilevel-ZOFO (prompt)",
-     "the same with prompts", detail::bilevel_paper},
-    {Method::lora, "first-order", AdapterKind::lora, Trains::adapter, "LoRA alone",
+     "the same with prompt adapters", detail::bilevel_paper},
+    {Method::lora, "first-order", AdapterKind::lora, Trains::adapter, "LoRA",
      "one adapter by its gradient, the backbone frozen",
      "Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models"},
-    {Method::prefix, "first-order", AdapterKind::prefix, Trains::adapter, "Prefix alone",
+    {Method::prefix, "first-order", AdapterKind::prefix, Trains::adapter, "Prefix tuning",
      "one prefix by its gradient, the backbone frozen",
      "Li & Liang 2021, Prefix-Tuning: Optimizing Continuous Prompts for Generation"},
-    {Method::prompt, "first-order", AdapterKind::prompt, Trains::adapter, "Prompt alone",
+    {Method::prompt, "first-order", AdapterKind::prompt, Trains::adapter, "Prompt tuning",
      "one prompt by its gradient, the backbone frozen",
      "Lester et al. 2021, The Power of Scale for Parameter-Efficient Prompt Tuning"},
     {Method::mezo, "mezo", AdapterKind::none, Trains::backbone, "MeZO",
@@ -77,7 +78,7 @@ inline constexpr std::array<MethodInfo, 20> methods{{
      "MeZO with Adam's moments of the estimates: two more vectors of the backbone's size",
      "Malladi et al. 2023, Fine-Tuning Language Models with Just Forward Passes, section 2.2 (MeZO-Adam)"},
     {Method::lozo, "lozo", AdapterKind::none, Trains::backbone, "LOZO",
-     "the backbone along low-rank directions, each subspace kept for 50 steps",
+     "the backbone along low-rank directions, whose subspace changes every 50 steps",
      "Chen et al. 2024, Enhancing Zeroth-Order Fine-Tuning for Language Models with Low-Rank Structures"},
     {Method::sparse, "sparse", AdapterKind::none, Trains::backbone, "Sparse MeZO",
      "the quarter of the weights that is smallest in magnitude",
@@ -86,14 +87,14 @@ inline constexpr std::array<MethodInfo, 20> methods{{
      "MeZO with estimates corrected at an anchor by large batches",
      "Gautam et al. 2024, Variance-Reduced Zeroth-Order Methods for Fine-Tuning Language Models"},
     {Method::fzoo, "fzoo", AdapterKind::none, Trains::backbone, "FZOO",
-     "one-sided random-sign queries scaled by the spread of their losses",
+     "one-sided Rademacher directions, estimates divided by the standard deviation of their losses",
      "Dang et al. 2025, FZOO: Fast Zeroth-Order Optimizer"},
     {Method::frozen,
      "frozen",
      AdapterKind::lora,
      Trains::both_levels,
      "Frozen backbone",
-     "a baseline of bilevel: the same adapters and steps, the backbone keeps its value",
+     "a baseline of bilevel: the same adapters and steps, the backbone frozen",
      detail::bilevel_paper,
      {.backbone_fixed = true, .any_adapter = true}},
     {Method::random_sign,
@@ -109,7 +110,7 @@ inline constexpr std::array<MethodInfo, 20> methods{{
      AdapterKind::lora,
      Trains::adapter,
      "Joint LoRA",
-     "a baseline of several tasks: one adapter of all by its gradient, merged into the weights",
+     "a baseline for several tasks: one shared adapter by its gradient, merged into the weights",
      "Hu et al. 2022, LoRA: Low-Rank Adaptation of Large Language Models",
      {.joint = true}},
     {Method::joint_mezo,
@@ -117,7 +118,7 @@ inline constexpr std::array<MethodInfo, 20> methods{{
      AdapterKind::none,
      Trains::backbone,
      "Joint MeZO",
-     "a baseline of several tasks: MeZO on their mixture",
+     "a baseline for several tasks: MeZO on their mixture",
      detail::mezo_paper,
      {.joint = true}},
     {Method::none, "none", AdapterKind::none, Trains::nothing, "Untrained", "the model as it is",
@@ -129,23 +130,14 @@ static_assert([] {
   return methods.size() == enum_names<Method>.size();
 }());
 
-/// What there is to know about a method.
+/// The table entry of a method. Throws Error for a number that is not a method.
 [[nodiscard]] inline const MethodInfo& info(Method method) {
   const auto index = static_cast<std::size_t>(method);
-  require(index < methods.size(), "method: number {} is none", index);
+  require(index < methods.size(), "method = {}: must be below {}", index, methods.size());
   return methods[index];
 }
 
-/// The method of the same family with that adapter. Throws Error naming the adapters that the family has.
-[[nodiscard]] inline Method sibling(Method method, AdapterKind adapter) {
-  if (info(method).traits.any_adapter && adapter != AdapterKind::none) return method;
-  std::string list;
-  for (const MethodInfo& each : methods) {
-    if (each.family != info(method).family) continue;
-    if (each.adapter == adapter) return each.method;
-    list.append(list.empty() ? "" : ", ").append(to_text(each.adapter));
-  }
-  fail("adapter = \"{}\": method {} supports adapters {}", adapter, method, list);
-}
+/// The method of the same family with that adapter. Throws Error naming the adapters of the family.
+[[nodiscard]] Method sibling(Method method, AdapterKind adapter);
 
 }  // namespace zofo::llm

@@ -1,135 +1,29 @@
 /// @file Options of a run as TOML.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
-#include "zofo/config/enum_text.hpp"
-#include "zofo/config/method_presets.hpp"
 #include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/parse/toml.hpp"
 
 namespace zofo::llm {
 
-namespace detail {
+/// The options as TOML, one option on each line, in the order of for_each_option().
+std::string to_toml(const RunOptions& options);
 
-/// A string as TOML writes it. toml++ 3.3 puts what has a newline between three quotes, even where three are
-/// in it.
-inline std::string toml_quoted(std::string_view text) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (std::ranges::none_of(text, is_control) && text.find('\'') == std::string_view::npos)
-    return fmt::format("'{}'", text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (is_control(c))
-      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    else
-      quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-  }
-  return quoted + "\"";
-}
+/// Overwrites the fields that the text names; `name` stands for the text in errors. Old names of options and
+/// of their values are accepted; each adds a hint. Throws Error (name, line, field) for a syntax error, an
+/// unknown field, a wrong type, or an option that is given by its old name and by its new one.
+void parse_toml(RunOptions& options, std::string_view text, const std::string& name, Hints* hints = nullptr);
 
-/// A value as TOML writes it; numbers in the fewest digits that read back to the same number.
-template <class T>
-std::string toml_text(const T& value) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    return toml_quoted(value);
-  } else if constexpr (NamedEnum<T>) {
-    return toml_quoted(to_text(value));
-  } else {
-    std::string text = fmt::format("{}", value);
-    const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;
-    return needs_point ? text + ".0" : text;
-  }
-}
+/// parse_toml() on the text of a file. Also throws Error if the file cannot be read.
+void read_toml(RunOptions& options, const std::filesystem::path& path, Hints* hints = nullptr);
 
-}  // namespace detail
-
-/// The options as TOML, one line a field, in the order of the list.
-inline std::string to_toml(const RunOptions& options) {
-  std::string out;
-  for_each_option(options, [&out](const char* name, const auto& value, const char*) {
-    out += fmt::format("{} = {}\n", name, detail::toml_text(value));
-  });
-  return out;
-}
-
-namespace detail {
-
-template <class T>
-void read_field(T& field, const toml::node& node, std::string_view option, const std::string& where,
-                Hints* hints) {
-  if constexpr (std::is_same_v<T, bool>) {
-    require(node.is_boolean(), "{}: must be true or false", where);
-    field = *node.value<bool>();
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    require(node.is_string(), "{}: must be a string", where);
-    field = *node.value<std::string>();
-    if (option == "lora_target_modules") field = target_modules(field);
-  } else if constexpr (NamedEnum<T>) {
-    require(node.is_string(), "{}: must be a string", where);
-    field = enum_from<T>(where, current_value(option, *node.value<std::string>(), where, hints));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    require(node.is_number(), "{}: must be a number", where);
-    field = *node.value<double>();
-  } else {
-    require(node.is_integer(), "{}: must be an integer", where);
-    const std::int64_t value = *node.value<std::int64_t>();
-    require(value >= 0 && static_cast<std::uint64_t>(value) <= std::numeric_limits<T>::max(),
-            "{} = {}: must be in [0, {}]", where, value, std::numeric_limits<T>::max());
-    field = static_cast<T>(value);
-  }
-}
-
-}  // namespace detail
-
-/// Overwrites the fields that the text names; `name` is the text's in errors. Old names of options and of
-/// their values are accepted; each adds a hint. Throws Error (name, line, field) on a syntax error, an
-/// unknown field, a wrong type, or an option given by its old name and by its new one.
-inline void parse_toml(RunOptions& options, std::string_view text, const std::string& name,
-                       Hints* hints = nullptr) {
-  const toml::table table = parse::parse_toml(text, name);
-  for (const auto& [key, node] : table) {
-    const std::string given(key.str());
-    const std::string_view option = current_option(given);
-    const std::string where = fmt::format("{}:{}: {}", name, node.source().begin.line, given);
-    if (option != given) {
-      require(!table.contains(option), "{}: the old name of {}, which is given too: keep only {}", where,
-              option, option);
-      add_hint(hints, renaming_hint(where, option));
-    }
-    bool known = false;
-    for_each_option(options, [&, &value = node](const char* field, auto& target, const char*) {
-      if (option != field) return;
-      known = true;
-      detail::read_field(target, value, option, where, hints);
-    });
-    require(known, "{}: no such option; zofo finetune --help lists the options of a run", where);
-  }
-}
-
-/// Overwrites the fields that a TOML file names; throws Error as parse_toml does, and if it can't be read.
-inline void read_toml(RunOptions& options, const std::filesystem::path& path, Hints* hints = nullptr) {
-  parse_toml(options, parse::read_file(path), path.string(), hints);
-}
-
-/// The options of a run that a command began, from their text; the adapter is the method's where the text
-/// names none. Throws Error as parse_toml does.
-inline RunOptions options_from_toml(Command command, std::string_view text, const std::string& name,
-                                    Hints* hints = nullptr) {
-  RunOptions options = defaults(command);
-  parse_toml(options, text, name, hints);
-  if (!parse::parse_toml(text, name).contains("adapter")) options.adapter = info(options.method).adapter;
-  return options;
-}
+/// The defaults of a command, overwritten by the text as in parse_toml(). The adapter is the method's if the
+/// text names none. Throws Error as parse_toml() does.
+RunOptions options_from_toml(Command command, std::string_view text, const std::string& name,
+                             Hints* hints = nullptr);
 
 }  // namespace zofo::llm

@@ -1,67 +1,44 @@
-/// @file A labelled example as token ids: its prompt and the choices that may follow it.
+/// @file A labelled example as token ids: its prompt and the answer choices that may follow it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
 
-#include "zofo/core/error.hpp"
 #include "zofo/data/task_definition.hpp"
 #include "zofo/lm/tokens.hpp"
 
 namespace zofo::llm {
 
-/// What may follow a prompt, as token ids, and what its log-probabilities come to.
+/// The answer choices after a prompt as token ids, and how their log-probabilities become scores and a loss.
 struct OptionTokens {
-  std::vector<Tokens> options;        ///< the tokens that are scored
-  std::vector<Tokens> contexts = {};  ///< read between the prompt and each option; none: the prompt is all
-  data::Score score = data::Score::sum;
-  data::Loss loss = data::Loss::choices;
-  std::vector<double> offsets = {};  ///< taken off the scores (calibration); none: 0
+  std::vector<Tokens> options;            ///< the tokens that are scored, of each choice
+  std::vector<Tokens> contexts = {};      ///< tokens between the prompt and each choice; empty: none
+  data::Score score = data::Score::sum;   ///< how the log-probabilities of a choice become its score
+  data::Loss loss = data::Loss::choices;  ///< how the scores become the loss
+  std::vector<double> offsets = {};       ///< subtracted from the scores (calibration); empty: 0
 
-  /// Throws Error unless there are two options or more (one, if the loss is the answer's alone) and each has
-  /// a token, with as many contexts and offsets or none.
-  void check() const {
-    const std::size_t least = loss == data::Loss::answer ? 1 : 2;
-    require(options.size() >= least, "options: {} given: a task needs at least {}", options.size(), least);
-    for (std::size_t i = 0; i < options.size(); ++i)
-      require(!options[i].empty(), "options[{}]: has zero tokens: must have at least 1", i);
-    require(contexts.empty() || contexts.size() == options.size(), "contexts: {} for {} options",
-            contexts.size(), options.size());
-    require(offsets.empty() || offsets.size() == options.size(), "offsets: {} for {} options", offsets.size(),
-            options.size());
-  }
-  /// True if every option is one token after the prompt: then a row is one sequence, read at its last
-  /// position.
-  [[nodiscard]] bool single() const {
-    return contexts.empty() && std::ranges::all_of(options, [](const Tokens& o) { return o.size() == 1; });
-  }
-  /// Log-probabilities asked for by one row: the tokens of all options together.
-  [[nodiscard]] std::size_t targets() const {
-    std::size_t sum = 0;
-    for (const Tokens& option : options) sum += option.size();
-    return sum;
-  }
-  /// Tokens that option i adds to the prompt: the last one is predicted, never read.
-  [[nodiscard]] std::size_t added(std::size_t i) const {
-    return options[i].size() - 1 + (contexts.empty() ? 0 : contexts[i].size());
-  }
-  /// The most that an option adds.
-  [[nodiscard]] std::size_t longest() const {
-    std::size_t most = 0;
-    for (std::size_t i = 0; i < options.size(); ++i) most = std::max(most, added(i));
-    return most;
-  }
+  /// Throws Error unless there are at least two choices (one for Loss::answer) of at least one token each,
+  /// with as many contexts and offsets as choices, or none.
+  void check() const;
+  /// True if every choice is one token right after the prompt. Then an example is one sequence, and all its
+  /// log-probabilities are those of the last position.
+  [[nodiscard]] bool single() const;
+  /// Log-probabilities of one example: the number of tokens of all choices.
+  [[nodiscard]] std::size_t targets() const;
+  /// Tokens that choice i adds to the prompt: its last token is predicted, but never read.
+  [[nodiscard]] std::size_t added(std::size_t i) const;
+  /// The maximum of added() over the choices.
+  [[nodiscard]] std::size_t longest() const;
 };
 
-/// A labelled row: the ids of its prompt, the index of the right option, and what may follow: one object for
-/// all rows whose options are the task's own.
+/// A labelled example: the ids of its prompt, the index of the correct choice, and the choices. Examples with
+/// the task's own choices share one object of them.
 struct EncodedExample {
-  Tokens prompt;
-  int label = 0;
-  std::shared_ptr<const OptionTokens> options = nullptr;
-  const data::Example* example = nullptr;  ///< borrowed: the row as text, for metrics that compare texts
+  Tokens prompt;                                          ///< token ids
+  int label = 0;                                          ///< index of the correct choice
+  std::shared_ptr<const OptionTokens> options = nullptr;  ///< the choices; null only before they are set
+  const data::Example* source = nullptr;  ///< borrowed: the example as text, for metrics that compare texts
 };
 
 }  // namespace zofo::llm

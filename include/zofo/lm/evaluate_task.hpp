@@ -1,4 +1,4 @@
-/// @file Rows scored as their task asks: by what may follow their prompts, and by what the model writes.
+/// @file Examples scored as their task defines: by their answer choices and by generated answers.
 #pragma once
 
 #include <cstddef>
@@ -12,30 +12,30 @@
 
 namespace zofo::llm {
 
-/// What the texts of rows are written with, where the model writes the task's answers; nothing elsewhere.
-/// `taken`: positions that an adapter takes of each text's context.
+/// The memory that generating the answers of the examples needs; zero for a task without generated answers.
+/// `reserved`: positions of the context for an adapter's virtual tokens.
 template <class Backend>
-SequenceBounds written_extent(const model::Config& config, std::size_t taken,
-                              std::span<const EncodedExample> rows, const data::Task& task) {
+SequenceBounds generation_bounds(const model::Config& config, std::size_t reserved,
+                                 std::span<const EncodedExample> examples, const data::Task& task) {
   if (task.kind != data::Kind::generate) return {};
-  const std::vector<Tokens> prompts = prompts_of(rows);
-  const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, taken);
-  return {GreedyOptions{}.capacity<Backend>(config, prompts.size(), positions),
-          tokens_read_together<Backend>(prompts)};
+  const std::vector<Tokens> prompts = prompts_of(examples);
+  const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, reserved);
+  return {cache_capacity<Backend>(GreedyOptions{}, config, prompts.size(), positions),
+          prefill_tokens<Backend>(prompts)};
 }
 
-/// Scores of (θ, adapter) on rows of a task, among them those of the texts that it writes where the task's
-/// answers are written; a null adapter means θ alone. Throws Error if there are no rows.
+/// Scores of (θ, adapter) on examples of a task, including those of the generated answers if the task has
+/// such. A null adapter means only the backbone. Throws Error if there are no examples.
 template <class Backend>
 Scores evaluate_task(const Model& model, model::BasicTransformer<Backend>& transformer,
                      const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
-                     std::span<const EncodedExample> rows, const data::Task& task) {
-  Scores scores = evaluate(transformer, theta, adapter, rows, task.answer_rule);
+                     std::span<const EncodedExample> examples, const data::Task& task) {
+  Scores scores = evaluate(transformer, theta, adapter, examples, task.answer_rule);
   if (task.kind != data::Kind::generate) return scores;
   const Generator greedy = [&](std::span<const Tokens> prompts, const EndOfText& end) {
     return cached_greedy_sequences(model, transformer, theta, adapter, prompts, end);
   };
-  scores.answers = evaluate_generated(greedy, rows, task);
+  scores.answers = evaluate_generated(greedy, examples, task);
   return scores;
 }
 

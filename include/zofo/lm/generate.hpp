@@ -1,50 +1,45 @@
-/// @file Texts written by a model: the seam for a generator, one with a key/value cache and the simplest one,
-/// and the figures of what it wrote.
+/// @file Greedy generation of texts: with a key/value cache, and a simple reference without one.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "zofo/data/answer_metrics.hpp"
 #include "zofo/lm/evaluate.hpp"
 #include "zofo/lm/generation_state.hpp"
+#include "zofo/lm/generator.hpp"
 #include "zofo/lm/greedy_decoder.hpp"
 #include "zofo/lm/language_model.hpp"
 
 namespace zofo::llm {
 
-/// Writes a text after each prompt; whatever offers this can take the place of greedy_sequences.
-using Generator =
-    std::function<std::vector<std::string>(std::span<const Tokens> prompts, const EndOfText& end)>;
-
 namespace detail {
 
-/// Positions that an adapter of the first kind takes of each text's context.
+/// Positions of each sequence's context for the virtual tokens of an adapter of the first kind.
 template <class Backend>
-std::size_t positions_taken(const model::BasicTransformer<Backend>& transformer,
-                            const typename Backend::Vector* adapter) {
+std::size_t reserved_positions(const model::BasicTransformer<Backend>& transformer,
+                               const typename Backend::Vector* adapter) {
   const peft::Adapters& layouts = transformer.adapters();
   return adapter == nullptr ? 0 : layouts.virtual_tokens(layouts.first());
 }
-/// What is to be written after each prompt. Throws Error on a prompt without a token or beyond the context.
+/// Generations that have only their prompts. Throws Error for a prompt that is empty or longer than the
+/// context.
 template <class Backend>
 std::vector<Generation> generations(const model::BasicTransformer<Backend>& transformer,
                                     const typename Backend::Vector* adapter,
                                     std::span<const Tokens> prompts) {
-  const std::size_t taken = positions_taken(transformer, adapter);
-  sequence_positions(transformer.config(), prompts, 1, taken);
+  const std::size_t reserved = reserved_positions(transformer, adapter);
+  sequence_positions(transformer.config(), prompts, 1, reserved);
   std::vector<Generation> all;
-  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), taken});
+  for (const Tokens& prompt : prompts) all.push_back({prompt, prompt.size(), reserved});
   return all;
 }
-inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
+inline std::vector<std::string> generated_texts(std::vector<Generation>&& all) {
   std::vector<std::string> texts;
   for (Generation& each : all) texts.push_back(std::move(each.text));
   return texts;
@@ -52,40 +47,39 @@ inline std::vector<std::string> texts_of(std::vector<Generation>&& all) {
 
 }  // namespace detail
 
-/// The cache that greedy_decode takes. Throws Error as it does.
+/// The capacity of the cache that greedy_decode uses. Throws Error as greedy_decode does.
 template <class Backend>
-model::CacheCapacity sequence_bounds(const model::BasicTransformer<Backend>& transformer,
-                                     const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                                     const EndOfText& end, const GreedyOptions& options) {
+model::CacheCapacity cache_capacity(const model::BasicTransformer<Backend>& transformer,
+                                    const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
+                                    const EndOfText& end, const GreedyOptions& options) {
   options.check();
   end.check();
-  const std::size_t taken = detail::positions_taken(transformer, adapter);
-  const std::size_t positions = sequence_positions(transformer.config(), prompts, end.max_tokens, taken);
-  return options.template capacity<Backend>(transformer.config(), prompts.size(), positions);
+  const std::size_t reserved = detail::reserved_positions(transformer, adapter);
+  const std::size_t positions = sequence_positions(transformer.config(), prompts, end.max_tokens, reserved);
+  return cache_capacity<Backend>(options, transformer.config(), prompts.size(), positions);
 }
 
-/// The most probable token again and again, each prompt read once into a key/value cache and each token
-/// after it once. Ties go to the lower id. `told(i, writing)`, if given, hears of text i after each token.
-/// Throws Error on a prompt without a token or beyond the context.
+/// Greedy decoding with a key/value cache: each step generates the most probable token, of equal ones the
+/// lowest id. `on_token`, if given, is called after each token. Throws Error for a prompt that is empty or
+/// longer than the context.
 template <class Backend>
 std::vector<Generation> greedy_decode(const Model& model, model::BasicTransformer<Backend>& transformer,
                                       const typename Backend::Theta& theta,
                                       const typename Backend::Vector* adapter,
                                       std::span<const Tokens> prompts, const EndOfText& end,
-                                      const GreedyOptions& options = {},
-                                      const std::function<void(std::size_t, const Generation&)>& told = {}) {
-  const model::CacheCapacity capacity = sequence_bounds(transformer, adapter, prompts, end, options);
+                                      const GreedyOptions& options = {}, const TokenObserver& on_token = {}) {
+  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, options);
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
-  GreedyDecoder<Backend> writer(transformer, capacity);
-  writer.write(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
+  GreedyDecoder<Backend> decoder(transformer, capacity);
+  decoder.generate(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
-    if (told) told(i, all[i]);
+    if (on_token) on_token(i, all[i]);
     return more;
   });
   return all;
 }
-/// Its texts alone.
+/// The texts of greedy_decode.
 template <class Backend>
 std::vector<std::string> cached_greedy_sequences(const Model& model,
                                                  model::BasicTransformer<Backend>& transformer,
@@ -93,11 +87,11 @@ std::vector<std::string> cached_greedy_sequences(const Model& model,
                                                  const typename Backend::Vector* adapter,
                                                  std::span<const Tokens> prompts, const EndOfText& end,
                                                  const GreedyOptions& options = {}) {
-  return detail::texts_of(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
+  return detail::generated_texts(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
 }
 
-/// The most probable token again and again, the whole text read again for each: slow, and what a faster
-/// generator must agree with. Ties go to the lower id. Throws Error on a prompt without a token or beyond the
+/// The reference of greedy_decode without a cache: each step reads the whole sequence again. Slow. Of equally
+/// probable tokens the lowest id is generated. Throws Error for a prompt that is empty or longer than the
 /// context.
 template <class Backend>
 std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransformer<Backend>& transformer,
@@ -111,63 +105,37 @@ std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransf
     more = false;
     for (std::size_t next = 0; next < all.size();) {
       model::Batch batch;
-      std::vector<Generation*> written;
+      std::vector<Generation*> packed;
       for (; next < all.size() && batch.tokens.size() < Backend::max_batch_tokens; ++next) {
         if (all[next].ending != Ending::none) continue;
         const std::uint32_t sequence = batch.add(all[next].tokens, adapter == nullptr ? -1 : 0);
         const auto last = static_cast<std::uint32_t>(all[next].tokens.size() - 1);
         for (std::int32_t id = 0; id < vocabulary; ++id) batch.targets.push_back({sequence, last, id});
-        written.push_back(&all[next]);
+        packed.push_back(&all[next]);
       }
-      if (written.empty()) continue;
+      if (packed.empty()) continue;
       more = true;
       const std::vector<double> logprobs = log_probabilities(transformer, theta, adapter, batch);
-      for (std::size_t i = 0; i < written.size(); ++i) {
+      for (std::size_t i = 0; i < packed.size(); ++i) {
         const auto of_one = std::span(logprobs).subspan(i * static_cast<std::size_t>(vocabulary),
                                                         static_cast<std::size_t>(vocabulary));
         const auto best = std::ranges::max_element(of_one) - of_one.begin();
-        written[i]->add(model, static_cast<std::int32_t>(best), end);
+        packed[i]->add(model, static_cast<std::int32_t>(best), end);
       }
     }
   }
-  return detail::texts_of(std::move(all));
+  return detail::generated_texts(std::move(all));
 }
 
-/// Tokens of the longest pass that reads prompts into a cache.
+/// Tokens of the longest prefill pass.
 template <class Backend>
-std::size_t tokens_read_together(std::span<const Tokens> prompts) {
+std::size_t prefill_tokens(std::span<const Tokens> prompts) {
   std::size_t longest = 0, all = 0;
   for (const Tokens& each : prompts) {
     longest = std::max(longest, each.size());
     all += each.size();
   }
   return std::max(longest, std::min(all, Backend::max_batch_tokens));
-}
-
-/// What is written after.
-inline std::vector<Tokens> prompts_of(std::span<const EncodedExample> rows) {
-  std::vector<Tokens> prompts;
-  for (const EncodedExample& row : rows) prompts.push_back(row.prompt);
-  return prompts;
-}
-
-/// Mean exact match and F1 of what `generator` writes after the rows' prompts. The rows must know their
-/// examples. Throws Error if there are no rows.
-inline data::AnswerScore evaluate_generated(const Generator& generator, std::span<const EncodedExample> rows,
-                                            const data::Task& task) {
-  require(!rows.empty(), "rows to evaluate: 0: must be at least 1");
-  const std::vector<Tokens> prompts = prompts_of(rows);
-  const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});
-  require(texts.size() == rows.size(), "generator: {} texts for {} prompts", texts.size(), rows.size());
-  data::AnswerScore sum;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const data::AnswerScore score =
-        data::answer_score(task.answer_rule, texts[i], rows[i].example->references);
-    sum.exact_match += score.exact_match;
-    sum.f1 += score.f1;
-  }
-  const auto count = static_cast<double>(rows.size());
-  return {sum.exact_match / count, sum.f1 / count};
 }
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file A language model: the weights of a transformer and the tokenizer that goes with them.
+/// @file A language model: the weights of a transformer and its tokenizer.
 #pragma once
 
 #include "zofo/model/parameters.hpp"
@@ -6,10 +6,10 @@
 
 namespace zofo::llm {
 
-/// A loaded model. Its tokenizer knows the token that every sequence starts with, if the model asks for one.
+/// A loaded model. Its tokenizer has a beginning-of-text token if the model's sequences start with one.
 struct Model {
-  model::Parameters parameters;
-  tokenize::Tokenizer tokenizer;
+  model::Parameters parameters;   ///< the weights in fp32
+  tokenize::Tokenizer tokenizer;  ///< text to token ids and back
 };
 
 }  // namespace zofo::llm

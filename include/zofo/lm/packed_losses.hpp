@@ -1,4 +1,4 @@
-/// @file Losses of several sets of rows, each under an adapter of its own, in one packed pass.
+/// @file Losses of several sets of examples, each under its own adapter, in one packed pass.
 #pragma once
 
 #include <algorithm>
@@ -11,56 +11,34 @@
 #include "zofo/core/probe.hpp"
 #include "zofo/core/requests.hpp"
 #include "zofo/core/vector_space.hpp"
-#include "zofo/lm/choice_loss.hpp"
-#include "zofo/lm/pack_examples.hpp"
+#include "zofo/lm/encoded_example.hpp"
+#include "zofo/model/batch.hpp"
 #include "zofo/model/transformer.hpp"
 
 namespace zofo::llm {
 
-/// Tokens that a row takes in a packed pass.
-inline std::size_t packed_tokens(const EncodedExample& row) {
-  if (row.options->single()) return row.prompt.size();
-  std::size_t tokens = 0;
-  for (std::size_t i = 0; i < row.options->options.size(); ++i)
-    tokens += row.prompt.size() + row.options->added(i);
-  return tokens;
-}
-
-/// Rows under one adapter. Its loss is the mean loss of the rows; 0 for no rows.
+/// Examples under one adapter. The part's loss is their mean loss; 0 for no examples.
 struct ExamplesPart {
-  std::vector<const EncodedExample*> rows;
-  int adapter = -1;     ///< index into the adapters of the call, −1: none
-  double weight = 1.0;  ///< of its loss in the gradient
+  std::vector<const EncodedExample*> examples;  ///< borrowed
+  int adapter = -1;                             ///< index into the adapters of the call, −1: none
+  double weight = 1.0;                          ///< of the part's loss in the gradient
 };
 
-/// Parts one after the other. Those of one adapter should be neighbours (model::Batch).
-inline model::Batch pack_parts(std::span<const ExamplesPart> parts) {
-  model::Batch batch;
-  for (const ExamplesPart& part : parts)
-    for (const EncodedExample* row : part.rows) pack_row(batch, *row, part.adapter);
-  return batch;
-}
+/// Tokens of an example in a packed pass.
+std::size_t packed_tokens(const EncodedExample& example);
 
-/// The loss of each part; `slopes`, if not empty, gains weight × the gradient of it in each log-probability.
-inline std::vector<double> losses_of_parts(std::span<const double> logprobs,
-                                           std::span<const ExamplesPart> parts,
-                                           std::span<double> slopes = {}) {
-  std::vector<double> losses;
-  std::size_t at = 0;
-  for (const ExamplesPart& part : parts) {
-    if (part.rows.empty()) {
-      losses.push_back(0.0);
-      continue;
-    }
-    const std::size_t length = targets_of(part.rows);
-    losses.push_back(mean_loss(logprobs.subspan(at, length), part.rows, part.weight,
-                               slopes.empty() ? slopes : slopes.subspan(at, length)));
-    at += length;
-  }
-  return losses;
-}
+/// Tokens of all examples of the parts in a packed pass.
+std::size_t packed_tokens(std::span<const ExamplesPart> parts);
 
-/// Losses of the parts at every probe, [probe][part]; one pass a group of probes.
+/// A batch of the parts in their order. Parts of one adapter should be neighbours (model::Batch).
+model::Batch pack_parts(std::span<const ExamplesPart> parts);
+
+/// The loss of each part from the log-probabilities of pack_parts. `gradient` is empty, or of the same
+/// length: weight × the derivative of the part's loss by each log-probability is added to it.
+std::vector<double> losses_of_parts(std::span<const double> logprobs, std::span<const ExamplesPart> parts,
+                                    std::span<double> gradient = {});
+
+/// Losses of the parts at every probe, [probe][part]; one pass for a group of probes.
 template <class Backend, class D>
 std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& transformer,
                                              const typename Backend::Theta& theta, const D& perturbation,
@@ -74,16 +52,16 @@ std::vector<std::vector<double>> part_losses(model::BasicTransformer<Backend>& t
   return losses;
 }
 
-/// Losses of the parts; gradients[i] becomes that of Σ weight × loss over the parts of adapter i.
+/// Losses of the parts. gradients[i] is set to the gradient of Σ weight × loss over the parts of adapter i.
 template <class Backend>
 std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer,
                                    const typename Backend::Theta& theta, std::span<const ExamplesPart> parts,
                                    std::span<const typename Backend::Vector* const> adapters,
                                    std::span<typename Backend::Vector* const> gradients) {
   std::vector<double> losses;
-  const auto loss = [&](std::span<const double> logprobs, std::span<double> slopes) {
-    std::ranges::fill(slopes, 0.0);
-    losses = losses_of_parts(logprobs, parts, slopes);
+  const auto loss = [&](std::span<const double> logprobs, std::span<double> gradient) {
+    std::ranges::fill(gradient, 0.0);
+    losses = losses_of_parts(logprobs, parts, gradient);
     double sum = 0.0;
     for (std::size_t i = 0; i < parts.size(); ++i) sum += parts[i].weight * losses[i];
     return sum;
@@ -92,17 +70,9 @@ std::vector<double> part_gradients(model::BasicTransformer<Backend>& transformer
   return losses;
 }
 
-/// Tokens that the rows of the parts take in a packed pass.
-inline std::size_t packed_tokens(std::span<const ExamplesPart> parts) {
-  std::size_t tokens = 0;
-  for (const ExamplesPart& part : parts)
-    for (const EncodedExample* row : part.rows) tokens += packed_tokens(*row);
-  return tokens;
-}
-
-/// Values and gradients in several adapters, in one pass as long as no more than Backend::max_batch_tokens
-/// tokens share it. `parts_of(request)` lists the examples of a request, whose adapter is numbered here;
-/// `count(parts)` is called for every pass. Without examples value and gradient are 0.
+/// Values and gradients in several adapters. Requests share a pass while it has no more than
+/// Backend::max_batch_tokens tokens. `parts_of(request)` lists the examples of a request, whose adapter index
+/// is set here; `count(parts)` is called for every pass. Value and gradient of no examples are 0.
 template <class Backend, class PartsOf, class Count>
 void packed_gradients(model::BasicTransformer<Backend>& transformer, const typename Backend::Theta& theta,
                       std::span<GradientRequest<typename Backend::Vector>> requests, PartsOf&& parts_of,

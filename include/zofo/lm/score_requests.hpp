@@ -1,94 +1,65 @@
-/// @file Log-probabilities of options after a prompt: requests and answers as lines of JSON.
+/// @file Log-probabilities of answer choices after a prompt: requests and results as lines of JSON.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <nlohmann/json.hpp>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "zofo/data/jsonl.hpp"
-#include "zofo/lm/encode_examples.hpp"
-#include "zofo/lm/evaluate.hpp"
-#include "zofo/lm/packed_losses.hpp"
+#include "zofo/lm/choice_loss.hpp"
+#include "zofo/lm/language_model.hpp"
+#include "zofo/lm/pack_examples.hpp"
+#include "zofo/model/transformer.hpp"
 
 namespace zofo::llm {
 
-/// An adapter that requests may ask for.
+/// An adapter that requests may name.
 template <class Vector>
 struct SelectedAdapter {
-  const Vector* values = nullptr;
-  peft::Kind kind = peft::Kind::lora;
-  std::uint32_t taken = 0;  ///< positions that it takes of the context
+  const Vector* values = nullptr;      ///< borrowed
+  peft::Kind kind = peft::Kind::lora;  ///< its layout's kind
+  std::uint32_t reserved = 0;          ///< positions of the context for its virtual tokens
 };
 
-/// Adapters by name. A transformer serves them if it has a layout of each kind.
+/// Adapters by name. The transformer must have a layout of each kind.
 template <class Vector>
 struct SelectedAdapters {
-  std::vector<std::string> names;
-  std::vector<SelectedAdapter<Vector>> adapters;
-  int fallback = -1;  ///< answers requests that name none; −1: θ alone
+  std::vector<std::string> names;                 ///< of the adapters, in their order
+  std::vector<SelectedAdapter<Vector>> adapters;  ///< the adapters
+  int fallback = -1;  ///< index of the adapter of requests that name none; −1: only the backbone
 };
 
-/// A question: a row, and the adapter that answers it.
+/// An example and the adapter that scores its answer choices.
 struct Request {
-  EncodedExample row;
-  int adapter = -1;  ///< its number, −1 for none
+  EncodedExample example;  ///< prompt and choices
+  int adapter = -1;        ///< index of the adapter, −1: none
 };
 
-namespace detail {
+/// Reads {"prompt": …, "options": […], "adapter": …} with at least one option. `names` are the adapters that
+/// a request may name, `fallback` is the index for requests that name none, and `reserved(i)` returns the
+/// positions that adapter i needs in the context. Throws Error starting with file and line.
+Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
+                      std::span<const std::string> names, int fallback,
+                      const std::function<std::uint32_t(std::size_t)>& reserved);
 
-/// The number of the adapter that a request names; `fallback` where it names none.
-inline int adapter_of(const data::JsonLine& row, std::span<const std::string> names, int fallback) {
-  const auto field = row.fields.find("adapter");
-  if (field == row.fields.end()) return fallback;
-  require(field->is_string(), "{}: field 'adapter' is {}: must be a string", row.location(),
-          field->type_name());
-  const auto found = std::ranges::find(names, field->get_ref<const std::string&>());
-  require(found != names.end(), "{}: adapter '{}': must be one of those served ({})", row.location(),
-          field->get_ref<const std::string&>(),
-          names.empty() ? "none is" : fmt::format("{}", fmt::join(names, ", ")));
-  return static_cast<int>(found - names.begin());
-}
-
-}  // namespace detail
-
-/// Reads {"prompt": …, "options": […], "adapter": …}, one option or more. Throws Error headed by file and
-/// line.
+/// The same with the names and positions of `selected`.
 template <class Vector>
 Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
                       const SelectedAdapters<Vector>& selected) {
-  const data::JsonLine row = data::parse_json_line(line, std::string(file), number);
-  const nlohmann::json& prompt = row.at("prompt");
-  const nlohmann::json& words = row.at("options");
-  require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", row.location(),
-          prompt.type_name());
-  require(words.is_array() && !words.empty(), "{}: field 'options': must be a list of at least one string",
-          row.location());
-  OptionTokens options;
-  for (const nlohmann::json& word : words) {
-    require(word.is_string(), "{}: field 'options': holds {}: must hold strings", row.location(),
-            word.type_name());
-    options.options.push_back(model.tokenizer.encode(word.get_ref<const std::string&>()));
-    require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
-            row.location(), options.options.size() - 1);
-  }
-  const int adapter = detail::adapter_of(row, selected.names, selected.fallback);
-  EncodedExample made{encode_prompt(model, prompt.get_ref<const std::string&>())};
-  check_length(model, made.prompt.size(), options, row.location(),
-               adapter < 0 ? 0 : selected.adapters[static_cast<std::size_t>(adapter)].taken);
-  made.options = std::make_shared<const OptionTokens>(std::move(options));
-  return {std::move(made), adapter};
+  return parse_request(model, line, file, number, selected.names, selected.fallback,
+                       [&](std::size_t i) { return selected.adapters[i].reserved; });
 }
 
-/// Scores of every request's options, as many requests of any adapters in a pass as fill the backend's
-/// processor.
+/// A result as a line of JSON: {"logprobs": […], "tokens": […], "best": i}.
+std::string score_line(std::span<const double> scores, const OptionTokens& options);
+
+/// Scores of every request's answer choices. Requests of any adapters share a pass of about
+/// Backend::max_batch_tokens tokens.
 template <class Backend>
 std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>& transformer,
                                                 const typename Backend::Theta& theta,
@@ -100,7 +71,7 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
   std::vector<std::vector<double>> scores(requests.size());
   for (std::size_t next = 0; next < order.size();) {
     model::Batch batch;
-    std::vector<const typename Backend::Vector*> used;  // a pass takes along those that it needs
+    std::vector<const typename Backend::Vector*> used;  // only the adapters of the pass's requests
     int latest = -1;
     std::size_t end = next;
     for (; end < order.size() && batch.tokens.size() < Backend::max_batch_tokens; ++end) {
@@ -111,12 +82,12 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
         batch.kinds.push_back(adapter.kind);
         latest = request.adapter;
       }
-      pack_row(batch, request.row, request.adapter < 0 ? -1 : static_cast<int>(used.size()) - 1);
+      pack_example(batch, request.example, request.adapter < 0 ? -1 : static_cast<int>(used.size()) - 1);
     }
     const std::vector<double> logprobs =
         transformer.log_probabilities(theta, batch, std::span<const typename Backend::Vector* const>(used));
     for (std::size_t at = 0; next < end; ++next) {
-      const OptionTokens& options = *requests[order[next]].row.options;
+      const OptionTokens& options = *requests[order[next]].example.options;
       scores[order[next]] = option_scores(std::span(logprobs).subspan(at, options.targets()), options);
       at += options.targets();
     }
@@ -124,22 +95,18 @@ std::vector<std::vector<double>> score_requests(model::BasicTransformer<Backend>
   return scores;
 }
 
-/// Answers requests, a line each: {"logprobs": […], "tokens": […], "best": i}, the summed log-probability and
-/// the number of tokens of each option, and the index of the highest sum.
+/// The results of requests, a line each (score_line): the summed log-probability and the number of tokens of
+/// each choice, and the index of the highest sum.
 template <class Backend>
 std::vector<std::string> answer_requests(model::BasicTransformer<Backend>& transformer,
                                          const typename Backend::Theta& theta,
                                          const SelectedAdapters<typename Backend::Vector>& selected,
                                          std::span<const Request> requests) {
-  std::vector<std::string> answers;
+  std::vector<std::string> lines;
   const std::vector<std::vector<double>> scores = score_requests(transformer, theta, selected, requests);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    std::vector<std::size_t> counts;
-    for (const Tokens& option : requests[i].row.options->options) counts.push_back(option.size());
-    const auto best = std::ranges::max_element(scores[i]) - scores[i].begin();
-    answers.push_back(nlohmann::json{{"logprobs", scores[i]}, {"tokens", counts}, {"best", best}}.dump());
-  }
-  return answers;
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    lines.push_back(score_line(scores[i], *requests[i].example.options));
+  return lines;
 }
 
 }  // namespace zofo::llm

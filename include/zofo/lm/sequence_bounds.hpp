@@ -1,4 +1,4 @@
-/// @file The memory that generation needs: its cache and its longest pass.
+/// @file The memory that generation needs: its key/value cache and its longest prefill.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,11 @@
 
 namespace zofo::llm {
 
-/// Texts that are written with a cache; nothing where it has no sequences.
+/// Bounds of sequences that are generated with a cache. Nothing is generated where the cache has no
+/// sequences.
 struct SequenceBounds {
-  model::CacheCapacity cache = {};
-  std::size_t prompt_tokens = 0;  ///< of the longest pass that reads prompts
+  model::CacheCapacity cache = {};  ///< of keys and values
+  std::size_t prompt_tokens = 0;  ///< of the longest prefill pass
 };
 
 }  // namespace zofo::llm

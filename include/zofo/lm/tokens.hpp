@@ -1,4 +1,4 @@
-/// @file Token ids of a text.
+/// @file Token ids of a sequence.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace zofo::llm {
 
-/// Token ids of a text.
+/// Token ids of a sequence.
 using Tokens = std::vector<std::int32_t>;
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file What a run counts: steps, time and work done, and the candidates that early stopping compares.
+/// @file Counters of a run: steps, time and computation; and the candidates that early stopping compares.
 #pragma once
 
 #include <Eigen/Core>
@@ -9,44 +9,45 @@
 
 namespace zofo::llm {
 
-/// How far a run has come; the same numbers whether it was interrupted or not, but for the seconds.
+/// The progress of a run. Interruptions of the run change only the seconds.
 struct Counters {
-  std::uint32_t steps = 0;
-  double seconds = 0.0;    ///< of training
-  std::uint64_t rows = 0;  ///< rows read by forward passes, a backward counting them once more
-  std::uint64_t tokens = 0;
-  /// Passes in units of one forward over `batch` rows.
+  std::uint32_t steps = 0;   ///< outer steps
+  double seconds = 0.0;      ///< of training
+  std::uint64_t rows = 0;    ///< examples in forward passes; a backward pass counts them once more
+  std::uint64_t tokens = 0;  ///< tokens, counted as `rows`
+  /// Passes in units of one forward pass over `batch` examples.
   [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(rows) / batch; }
 };
 
-/// What a step took.
+/// The cost of a step.
 struct Cost {
-  double seconds = 0.0;
-  std::uint32_t rows = 0;
+  double seconds = 0.0;    ///< duration
+  std::uint32_t rows = 0;  ///< examples, counted as in Counters
 };
 
-/// What a problem has computed. Whole numbers: their sum is the same wherever a run was cut.
+/// The computation of a problem. Integers: their sum does not depend on where a run was interrupted.
 struct Work {
-  std::uint64_t rows = 0;    ///< rows read by forward passes, a backward counting them once more
-  std::uint64_t tokens = 0;  ///< tokens read, the same way
+  std::uint64_t rows = 0;    ///< examples in forward passes; a backward pass counts them once more
+  std::uint64_t tokens = 0;  ///< tokens, counted as `rows`
 };
 
-/// What could be selected after a step, and its loss on the rows that decide.
+/// A result that could be selected after a step, and its loss on the validation examples.
 struct Candidate {
-  double loss = 0.0;        ///< mean over the tasks
-  double accuracy = 0.0;    ///< the same; NaN where nothing is chosen
-  std::uint32_t steps = 0;  ///< steps that lead to it
-  Selected selected = Selected::backbone;
-  double upper_loss = 0.0;  ///< of (θ, p), where that and (θ, s) are to be decided between
-  double lower_loss = 0.0;
-  std::vector<Eigen::VectorXf> adapters{};  ///< one a task, or one of all; none if only the backbone
+  double loss = 0.0;                       ///< mean over the tasks
+  double accuracy = 0.0;                   ///< mean over the tasks; NaN without answer choices
+  std::uint32_t steps = 0;                 ///< outer steps of the trajectory that lead to it
+  Selected selected = Selected::backbone;  ///< (θ, p), (θ, s) or θ
+  double upper_loss = 0.0;                 ///< of (θ, p), if the run compares it with (θ, s)
+  double lower_loss = 0.0;                 ///< of (θ, s)
+  std::vector<Eigen::VectorXf>
+      adapters{};  ///< one for each task, or one for all; empty for θ without adapter
 };
 
-/// How far a run is.
+/// The progress that a run displays.
 struct Position {
-  double seconds = 0.0;  ///< of training
-  double left = 0.0;     ///< seconds left, estimated
-  double tokens_per_second = 0.0;
+  double seconds = 0.0;            ///< of training
+  double left = 0.0;               ///< estimated seconds left
+  double tokens_per_second = 0.0;  ///< mean over the run
 };
 
 }  // namespace zofo::llm

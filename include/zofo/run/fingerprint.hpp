@@ -1,99 +1,34 @@
-/// @file Fingerprints of a model and of a task's rows: a run continues only with what it was started with.
+/// @file Fingerprints of a model and of a task's examples. A run resumes only with the inputs of its start.
 #pragma once
 
 #include <Eigen/Core>
-#include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "zofo/core/error.hpp"
-#include "zofo/core/hash.hpp"
 #include "zofo/lm/encoded_example.hpp"
 #include "zofo/model/parameters.hpp"
 
 namespace zofo::llm {
 
-/// Hash of the weights as fp32, in the order of their layout.
-inline std::string hash_of(const model::Parameters& theta) {
-  return zofo::hash_text(zofo::Hash64().update(theta.values()).value());
-}
-/// The same where the weights lie elsewhere: they are read back first.
+/// Hash (XXH64) of the weights as fp32, in the order of their layout.
+std::string hash_of(const model::Parameters& theta);
+/// Hash of weights on a device, which are downloaded first.
 template <class Theta>
 std::string hash_of(const Theta& theta) {
   return hash_of(theta.download());
 }
 
 /// Hash of an adapter's values, in the order of its layout.
-inline std::string hash_of(const Eigen::VectorXf& x) {
-  const std::span<const float> values(x.data(), static_cast<std::size_t>(x.size()));
-  return zofo::hash_text(zofo::Hash64().update(values).value());
-}
+std::string hash_of(const Eigen::VectorXf& x);
 
 /// Hash of a model's shape and weights.
-inline std::string hash_of_model(const model::Parameters& theta) {
-  const model::Config& c = theta.config();
-  const nlohmann::json shape = {static_cast<int>(c.family),
-                                c.vocab,
-                                c.width,
-                                c.layers,
-                                c.heads,
-                                c.kv_heads,
-                                c.head_dim,
-                                c.ffn,
-                                c.context,
-                                c.rope_base,
-                                c.norm_eps,
-                                c.tied,
-                                c.attention_bias,
-                                c.pre_norm,
-                                c.embedding_width,
-                                c.window,
-                                static_cast<int>(c.rope_scaling.kind),
-                                c.rope_scaling.factor,
-                                c.rope_scaling.low_freq_factor,
-                                c.rope_scaling.high_freq_factor,
-                                c.rope_scaling.original_context,
-                                hash_of(theta)};
-  return zofo::hash_text(zofo::Hash64().update(shape.dump()).value());
-}
+std::string hash_of_model(const model::Parameters& theta);
 
-namespace detail {
+/// Hash of examples as the model reads them, including their answer choices.
+std::string hash_of_examples(std::span<const EncodedExample> rows);
 
-inline void hash_tokens(zofo::Hash64& hash, const Tokens& tokens) {
-  const std::uint64_t size[] = {tokens.size()};
-  hash.update(std::span<const std::uint64_t>(size)).update(std::span<const std::int32_t>(tokens));
-}
-inline void hash_options(zofo::Hash64& hash, const OptionTokens& options) {
-  const std::uint64_t form[] = {options.options.size(), options.contexts.size(),
-                                static_cast<std::uint64_t>(options.score),
-                                static_cast<std::uint64_t>(options.loss)};
-  hash.update(std::span<const std::uint64_t>(form));
-  for (const auto* list : {&options.options, &options.contexts})
-    for (const Tokens& tokens : *list) hash_tokens(hash, tokens);
-}
-
-}  // namespace detail
-
-/// Hash of rows as the model reads them, their options included.
-inline std::string hash_of_examples(std::span<const EncodedExample> rows) {
-  zofo::Hash64 hash;
-  for (const EncodedExample& row : rows) {
-    const std::uint64_t label[] = {static_cast<std::uint64_t>(row.label)};
-    hash.update(std::span<const std::uint64_t>(label));
-    detail::hash_tokens(hash, row.prompt);
-    detail::hash_options(hash, *row.options);
-  }
-  return zofo::hash_text(hash.value());
-}
-
-/// Throws Error naming the first field in which two identities differ.
-inline void check_fingerprint(const nlohmann::json& saved, const nlohmann::json& given) {
-  for (const auto& [field, value] : given.items())
-    require(saved.contains(field) && saved.at(field) == value,
-            "{}: fingerprint {}: the run was begun with {}: it can only go on with the same", field,
-            value.get<std::string>(), saved.contains(field) ? saved.at(field).dump() : "none");
-}
+/// Throws Error naming the first field of `given` that differs from the same field of `saved`.
+void check_fingerprint(const nlohmann::json& saved, const nlohmann::json& given);
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file θ_K from θ_0 and a trajectory, to the bit.
+/// @file Replays a trajectory: θ_K from θ_0, bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,19 @@
 
 namespace zofo::llm {
 
-/// Applies the updates of steps 0, …, to − 1 to θ_0 as the run did; `before(k)` is called with θ as it was
-/// before step k, k = 0, …, to. Returns the optimiser's state. Throws Error if the trajectory ends before.
+/// Applies the updates of steps 0, …, to − 1 to θ_0 in the order of the run. Calls `before(k)` with θ as it
+/// was before step k, k = 0, …, to. Returns the optimiser's state. Throws Error if the trajectory has fewer
+/// steps.
 template <class Theta, class Before>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
                               std::span<const TrajectoryStep> trajectory, std::uint32_t to, Theta& theta,
                               Before&& before) {
-  require(to <= trajectory.size(), "trajectory: {} steps: step {} was asked for", trajectory.size(), to);
+  require(to <= trajectory.size(), "trajectory: {} steps: step {} does not exist", trajectory.size(), to);
   ReplayState<AnyPerturbation, AnyOuter, Theta> state;
   zofo::replay(trajectory.first(to), perturbation, outer, theta, state, before);
   return std::move(state.outer);
 }
+/// replay() without calls between the steps.
 template <class Theta>
 AnyOuter::State<Theta> replay(const AnyPerturbation& perturbation, const AnyOuter& outer,
                               std::span<const TrajectoryStep> trajectory, std::uint32_t to, Theta& theta) {

@@ -1,29 +1,22 @@
-/// @file A finished fine-tuning put back together: θ_K and the adapter that it selected.
+/// @file Restores the selected model of a finished fine-tuning: θ_K and the adapter.
 #pragma once
 
 #include <filesystem>
 
 #include "zofo/config/options_toml.hpp"
-#include "zofo/parse/file.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/run/selected_model_file.hpp"
 #include "zofo/runtime/make_policies.hpp"
 
 namespace zofo::llm {
 
-/// The options that a run folder records; old names of options are accepted, each adds a hint. A
-/// meta-training's folder holds a meta.json.
-inline RunOptions read_options(const std::filesystem::path& run, Hints* hints = nullptr) {
-  const bool of_many = std::filesystem::exists(run / "meta.json");
-  const std::filesystem::path file = run / "options.toml";
-  RunOptions options = options_from_toml(of_many ? Command::meta_train : Command::finetune,
-                                         parse::read_file(file), file.string(), hints);
-  options.check();
-  return options;
-}
-/// Reads a run folder and replays its trajectory onto `theta`, which is θ_0, as far as the selected model
-/// needs. Throws Error (file, field) if it doesn't fit the model. θ_K is the run's to the bit where θ is
-/// stored where it was in the run and in its precision.
+/// The options of a run folder; its options.toml may contain old names of options, each of which adds a hint.
+/// The folder of a meta-training is recognised by its meta.json. Throws Error naming file and field.
+RunOptions read_options(const std::filesystem::path& run, Hints* hints = nullptr);
+
+/// Reads a run folder and replays its trajectory on `theta`, which is θ_0, up to the selected step. θ is
+/// equal to the run's bit for bit if device and precision are those of the run. Throws Error (file, field) if
+/// the folder does not match the model.
 template <class Theta>
 SelectedModel restore(const std::filesystem::path& run, Theta& theta) {
   SelectedModel selected = read_selected(run, theta.config());

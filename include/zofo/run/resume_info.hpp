@@ -1,7 +1,6 @@
-/// @file Where a run comes from: what it was started with, and the state that it continues from.
+/// @file Inputs of a run that a resumed run needs again, and the saved state from which it resumes.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,44 +9,32 @@
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/config/run_options.hpp"
-#include "zofo/core/error.hpp"
 #include "zofo/core/trajectory.hpp"
 #include "zofo/model/parameters.hpp"
-#include "zofo/run/fingerprint.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/run/run_log.hpp"
 
 namespace zofo::llm {
 
-/// What a run is given in addition to its inputs.
+/// Information about a run for its resumption.
 struct ResumeInfo {
-  nlohmann::json place = nlohmann::json::object();  ///< names of model and rows, kept for a resumption
-  std::string base_model = {};                      ///< what the adapters' folders call θ_0
-  std::optional<checkpoint::RunState> saved = {};   ///< a state to continue from
-  std::function<model::Parameters()> theta_0 =
-      {};  ///< reads the weights again, for a run that returns to them
+  nlohmann::json place = nlohmann::json::object();  ///< paths of model and data, for the saved state
+  std::string base_model = {};                      ///< name of θ_0 in the folders of adapters
+  std::optional<checkpoint::RunState> saved = {};   ///< the state to resume from
+  std::function<model::Parameters()> theta_0 = {};  ///< loads θ_0 again, for early stopping
 
-  /// Throws Error unless a run by these options can end as it may have to.
-  void check(const RunOptions& o) const {
-    require(o.early_stopping_patience == 0 || !o.updates_backbone() || theta_0 != nullptr,
-            "early_stopping_patience = {}: going back to the best backbone needs Origin::theta_0",
-            o.early_stopping_patience);
-  }
+  /// Throws Error if a run with these options needs theta_0, which is missing.
+  void check(const RunOptions& o) const;
 };
 
-/// What a run folder held when the saved state was made, read and checked before anything of it is changed.
+/// The contents of a run folder at the time of the saved state.
 struct Past {
-  RunLog::Past log;
-  std::vector<TrajectoryStep> steps;
+  RunLog::Past log;                   ///< texts of the log files
+  std::vector<TrajectoryStep> steps;  ///< the trajectory
 
-  /// Nothing for a new run. Throws Error naming the field or the file that is not what the state was made
-  /// with.
-  Past(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder) {
-    if (!resume_info.saved) return;
-    check_fingerprint(resume_info.saved->number<nlohmann::json>("identity"), fingerprints);
-    log = RunLog::read(folder, *resume_info.saved);
-    steps = parse_trajectory(log.trajectory, folder.file("trajectory.jsonl").string());
-  }
+  /// Reads and checks the files; changes nothing. Empty for a new run. Throws Error naming the first field of
+  /// `fingerprints`, or the file, that differs from the saved state.
+  Past(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder);
 };
 
 }  // namespace zofo::llm

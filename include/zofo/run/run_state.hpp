@@ -1,4 +1,4 @@
-/// @file Names in the saved state of a run.
+/// @file Names of values in the saved state of a run.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,12 +9,13 @@
 
 namespace zofo::llm {
 
+/// The file of the saved state in a run folder.
 inline constexpr std::string_view state_file = "state.bin";
-/// Version 1 was a fine-tuning's, 2 a meta-training's; old_states.hpp converts both.
+/// The current version. Version 1 was for fine-tuning, 2 for meta-training; old_states.hpp converts both.
 inline constexpr int state_version = 3;
-/// The estimator's state, the counts of evaluations, and the anchor but for its θ̃.
+/// The name of the estimator's state, the counts of evaluations, and the anchor without θ̃.
 inline constexpr const char* solver_name = "solver";
-/// A task's adapters and their optimisers' states.
+/// The name of a task's adapters and the states of their optimisers.
 [[nodiscard]] inline std::string adapters_name(std::size_t task) { return fmt::format("adapters {}", task); }
 
 }  // namespace zofo::llm

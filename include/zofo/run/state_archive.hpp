@@ -1,4 +1,4 @@
-/// @file Policies' states as part of a saved state, by the fields that they name.
+/// @file Saves and loads the states of policies as parts of a saved state, by their fields() functions.
 #pragma once
 
 #include <Eigen/Core>
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -16,50 +16,80 @@
 #include "zofo/bilevel/single_level.hpp"
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/core/adapter_pair.hpp"
-#include "zofo/core/error.hpp"
 #include "zofo/core/probe.hpp"
 #include "zofo/core/zo_gradient.hpp"
-#include "zofo/parse/json.hpp"
 
 namespace zofo::llm {
 
-/// A type that names what of it must be saved: `fields(archive)` calls archive(members...).
+/// A type that lists the members to save: `fields(archive)` calls archive(members...).
 template <class T, class Archive>
 concept HasFields = requires(T& x, Archive& archive) {
   x.fields(archive);
 };
 
-/// Collects values in their order: numbers in a list (doubles keep their bits, what is not finite becomes
-/// NaN), vectors of the device on the host, named by their order.
-template <class Device>
-class StateWriter {
+/// Writes numbers to a named list of a saved state: the part of StateWriter that does not depend on a device.
+class StateNumberWriter {
  public:
+  /// Starts an empty list `name` in `out`.
+  StateNumberWriter(std::string name, checkpoint::RunState& out);
+
+ protected:
+  /// Appends a truth value.
+  void number(bool x);
+  /// Appends a number without loss of bits; a number that is not finite is read back as NaN.
+  void number(double x);
+  /// Appends an integer.
+  void number(std::int64_t x);
+  /// Appends an integer that is not negative.
+  void number(std::uint64_t x);
+  /// Appends a vector, whose name is that of the list and the vector's position.
+  void vector(Eigen::VectorXf x);
+
+ private:
+  std::string name_;
+  checkpoint::RunState& out_;
+  std::size_t vectors_ = 0;
+};
+
+/// Writes values in their order: numbers to a list; vectors, downloaded from the device, under names with
+/// their position.
+template <class Device>
+class StateWriter : private StateNumberWriter {
+ public:
+  /// A vector on the device.
   using Vector = typename Device::Backend::Vector;
 
-  /// `name` heads the names of all that is written.
+  /// `name` is the name of the list, and the first part of the vectors' names.
   StateWriter(Device& device, std::string name, checkpoint::RunState& out)
-      : device_(device), name_(std::move(name)), out_(out) {
-    out_.json()[name_] = nlohmann::json::array();
-  }
+      : StateNumberWriter(std::move(name), out), device_(device) {}
 
+  /// Writes the values.
   template <class... Ts>
   void operator()(Ts&... values) {
     (write(values), ...);
   }
 
  private:
-  void number(nlohmann::json value) { out_.json()[name_].push_back(std::move(value)); }
   template <class T>
   requires std::is_arithmetic_v<T>
-  void write(const T& x) { number(x); }
+  void write(const T& x) {
+    if constexpr (std::same_as<T, bool>)
+      number(x);
+    else if constexpr (std::floating_point<T>)
+      number(static_cast<double>(x));
+    else if constexpr (std::unsigned_integral<T>)
+      number(static_cast<std::uint64_t>(x));
+    else
+      number(static_cast<std::int64_t>(x));
+  }
   template <class T>
   void write(const std::vector<T>& list) {
-    number(list.size());
+    number(std::uint64_t{list.size()});
     for (const T& x : list) write(x);
   }
   template <class T>
   void write(std::vector<T>& list) requires HasFields<T, StateWriter> {
-    number(list.size());
+    number(std::uint64_t{list.size()});
     for (T& x : list) write(x);
   }
   template <class T>
@@ -67,10 +97,8 @@ class StateWriter {
     number(x.has_value());
     if (x) write(*x);
   }
-  void write(const Vector& x) { out_.vectors[fmt::format("{}.{}", name_, vectors_++)] = device_.host(x); }
-  void write(const Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) {
-    out_.vectors[fmt::format("{}.{}", name_, vectors_++)] = x;
-  }
+  void write(const Vector& x) { vector(device_.host(x)); }
+  void write(const Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) { vector(x); }
   void write(const NoAdapter& /*x*/) {}
   template <class P>
   void write(const AdapterPair<P>& pair) {
@@ -83,79 +111,79 @@ class StateWriter {
   void write(T& x) { x.fields(*this); }
 
   Device& device_;
-  std::string name_;
-  checkpoint::RunState& out_;
-  std::size_t vectors_ = 0;
 };
 
-/// Reads what StateWriter wrote, in the same order. Throws Error naming what is missing, of another kind or,
-/// of vectors, of another size than `size`.
-template <class Device>
-class StateReader {
+/// Reads numbers from a named list of a saved state: the part of StateReader that does not depend on a device.
+class StateNumberReader {
  public:
+  /// `size` is the size of every vector. Throws Error if the list does not exist.
+  StateNumberReader(std::string name, const checkpoint::RunState& in, std::size_t size);
+  /// Throws Error unless all numbers were read.
+  void finish() const;
+
+ protected:
+  /// The next number, a truth value. Throws Error naming its position if it is missing or of another type.
+  bool boolean();
+  /// The next number; NaN for null. Throws Error as boolean() does.
+  double floating();
+  /// The next number, an integer in [0, largest]. Throws Error as boolean() does.
+  std::uint64_t whole(std::uint64_t largest);
+  /// The size of a list whose numbers follow.
+  std::uint64_t count();
+  /// The next vector. Throws Error naming it if it is missing or of another size.
+  const Eigen::VectorXf& vector();
+
+ private:
+  const nlohmann::json& number();
+  [[noreturn]] void refuse(const char* wanted) const;
+
+  std::string name_;
+  const checkpoint::RunState& in_;
+  const nlohmann::json* numbers_ = nullptr;
+  std::size_t size_, next_ = 0, vectors_ = 0;
+};
+
+/// Reads the values of StateWriter in the same order. Throws Error naming a value that is missing or of
+/// another type, and a vector of another size.
+template <class Device>
+class StateReader : private StateNumberReader {
+ public:
+  /// A vector on the device.
   using Vector = typename Device::Backend::Vector;
 
+  /// Reads the list `name` and its vectors, each of `size` numbers. Throws Error if the list does not exist.
   StateReader(Device& device, std::string name, const checkpoint::RunState& in, std::size_t size)
-      : device_(device), name_(std::move(name)), in_(in), size_(size) {
-    const auto found = in_.json().find(name_);
-    require(found != in_.json().end() && found->is_array(), "saved state: {}: must be a list", name_);
-    numbers_ = &*found;
-  }
+      : StateNumberReader(std::move(name), in, size), device_(device) {}
+  using StateNumberReader::finish;
 
+  /// Reads the values.
   template <class... Ts>
   void operator()(Ts&... values) {
     (read(values), ...);
   }
-  /// Throws Error unless all was read.
-  void finish() const {
-    require(next_ == numbers_->size(), "saved state: {}: {} numbers: must be {}", name_, numbers_->size(),
-            next_);
-  }
 
  private:
-  const nlohmann::json& number() {
-    require(next_ < numbers_->size(), "saved state: {}: {} numbers: must be more", name_, numbers_->size());
-    return (*numbers_)[next_++];
-  }
-  [[noreturn]] void refuse(const char* wanted) const {
-    fail("saved state: {}: entry {} = {}: must be {}", name_, next_ - 1, parse::shown((*numbers_)[next_ - 1]),
-         wanted);
-  }
-  void read(bool& x) {
-    const nlohmann::json& value = number();
-    if (!value.is_boolean()) refuse("true or false");
-    x = value.get<bool>();
-  }
+  void read(bool& x) { x = boolean(); }
   template <std::floating_point T>
   void read(T& x) {
-    const nlohmann::json& value = number();
-    if (!value.is_number() && !value.is_null()) refuse("a number");
-    x = value.is_null() ? std::numeric_limits<T>::quiet_NaN() : value.get<T>();
+    x = static_cast<T>(floating());
   }
   template <std::unsigned_integral T>
   void read(T& x) {
-    const nlohmann::json& value = number();
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > std::numeric_limits<T>::max())
-      refuse("a whole number");
-    x = value.get<T>();
+    x = static_cast<T>(whole(std::numeric_limits<T>::max()));
   }
   template <class T>
   void read(std::vector<T>& list) {
-    std::uint64_t count = 0;
-    read(count);
-    if (count > numbers_->size()) refuse("at most the numbers of the state");
     list.clear();
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t left = count(); left > 0; --left) {
       list.push_back(blank<T>());
       read(list.back());
     }
   }
   template <class T>
   void read(std::optional<T>& x) {
-    bool there = false;
-    read(there);
     x.reset();
-    if (there) {
+    if (boolean()) {
       T value = blank<T>();
       read(value);
       x.emplace(std::move(value));
@@ -169,13 +197,6 @@ class StateReader {
       return {device_.vector(Eigen::VectorXf()), device_.vector(Eigen::VectorXf())};
     else
       return T{};
-  }
-  const Eigen::VectorXf& vector() {
-    const std::string name = fmt::format("{}.{}", name_, vectors_++);
-    const Eigen::VectorXf* const found = in_.vector(name);
-    require(found != nullptr && static_cast<std::size_t>(found->size()) == size_,
-            "saved state: vector '{}': must have {} numbers", name, size_);
-    return *found;
   }
   void read(Vector& x) { x = device_.vector(vector()); }
   void read(Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) { x = vector(); }
@@ -191,10 +212,6 @@ class StateReader {
   void read(T& x) { x.fields(*this); }
 
   Device& device_;
-  std::string name_;
-  const checkpoint::RunState& in_;
-  const nlohmann::json* numbers_ = nullptr;
-  std::size_t size_, next_ = 0, vectors_ = 0;
 };
 
 /// Writes values under one name.
@@ -203,7 +220,7 @@ void save_values(Device& device, const std::string& name, checkpoint::RunState& 
   StateWriter<Device> writer(device, name, out);
   writer(values...);
 }
-/// Reads them back; vectors have `size` numbers. Throws Error naming what does not fit.
+/// Reads the values of a name; vectors have `size` numbers. Throws Error naming a value that does not match.
 template <class Device, class... Ts>
 void load_values(Device& device, const std::string& name, const checkpoint::RunState& in, std::size_t size,
                  Ts&... values) {

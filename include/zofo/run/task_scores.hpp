@@ -1,69 +1,25 @@
-/// @file Scores of several tasks' held-out rows: their means, and what a saved state keeps of them.
+/// @file Scores of several tasks on their held-out examples: means, and their form in a saved state.
 #pragma once
 
-#include <cstddef>
-#include <limits>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/core/error.hpp"
-#include "zofo/lm/evaluate.hpp"
+#include "zofo/lm/scores.hpp"
 
 namespace zofo::llm {
 
-namespace detail {
+/// The mean loss over the tasks, with equal weights.
+[[nodiscard]] double mean_loss(std::span<const Scores> tasks);
+/// The mean balanced accuracy over the tasks, with equal weights.
+[[nodiscard]] double mean_balanced_accuracy(std::span<const Scores> tasks);
 
-inline double mean_of(std::span<const Scores> tasks, double Scores::*figure) {
-  double sum = 0.0;
-  for (const Scores& each : tasks) sum += each.*figure;
-  return sum / static_cast<double>(tasks.size());
-}
-
-}  // namespace detail
-
-/// Means over the tasks, each counting once.
-[[nodiscard]] inline double mean_loss(std::span<const Scores> tasks) {
-  return detail::mean_of(tasks, &Scores::loss);
-}
-[[nodiscard]] inline double mean_balanced_accuracy(std::span<const Scores> tasks) {
-  return detail::mean_of(tasks, &Scores::balanced_accuracy);
-}
-
-/// Scores as a saved state keeps them.
-inline nlohmann::json to_json(std::span<const Scores> tasks) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const Scores& each : tasks) {
-    list.push_back({each.accuracy, each.macro_f1, each.loss, each.rows, each.balanced_accuracy});
-    if (each.answers) list.back().insert(list.back().end(), {each.answers->exact_match, each.answers->f1});
-  }
-  return list;
-}
-inline nlohmann::json to_json(const std::vector<Scores>& tasks) { return to_json(std::span(tasks)); }
-/// Reads them back. Throws Error naming the field where one is missing.
-inline std::vector<Scores> task_scores_from(const checkpoint::RunState& saved, const char* field) {
-  std::vector<Scores> tasks;
-  const auto list = saved.number<nlohmann::json>(field);
-  // JSON writes a number that is none as null.
-  const auto number = [](const nlohmann::json& value) {
-    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
-  };
-  try {
-    for (const nlohmann::json& each : list) {
-      Scores one;
-      one.accuracy = number(each.at(0));
-      one.macro_f1 = number(each.at(1));
-      one.loss = number(each.at(2));
-      one.rows = each.at(3).get<std::size_t>();
-      one.balanced_accuracy = number(each.at(4));
-      if (each.size() > 5) one.answers = {number(each.at(5)), number(each.at(6))};
-      tasks.push_back(one);
-    }
-  } catch (const nlohmann::json::exception& error) {
-    fail("saved state: {}: {}", field, error.what());
-  }
-  return tasks;
-}
+/// Scores in the form of a saved state: a list of numbers for each task.
+nlohmann::json to_json(std::span<const Scores> tasks);
+/// Scores in the form of a saved state: a list of numbers for each task.
+nlohmann::json to_json(const std::vector<Scores>& tasks);
+/// Scores from a field of a saved state. Throws Error naming the field if a number is missing.
+std::vector<Scores> task_scores_from(const checkpoint::RunState& saved, const char* field);
 
 }  // namespace zofo::llm

@@ -1,11 +1,10 @@
-/// @file The estimator and the variance reduction around it, chosen at run time.
+/// @file The estimator and its variance reduction, chosen at run time.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <tuple>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,61 +23,59 @@ namespace zofo::llm {
 /// Any of the stateless estimators, also with a random sign.
 class AnyEstimator {
  public:
+  /// The estimators to choose from.
   using Choice = std::variant<Central, Forward, StdNormalized, RandomSign<Central>, RandomSign<Forward>,
                               RandomSign<StdNormalized>>;
-  AnyEstimator(Choice estimator) : estimator_(std::move(estimator)) {}
+  /// Holds the chosen estimator.
+  AnyEstimator(Choice estimator);
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    std::visit([](const auto& e) { check_policy(e); }, estimator_);
-  }
-  /// Takes the seed where none was given.
-  void adopt_seed(std::uint64_t seed) {
-    std::visit([seed](auto& e) { zofo::adopt_seed(e, seed); }, estimator_);
-  }
-  /// The chosen one's.
-  void probes(std::uint32_t step, std::vector<Probe>& out) const {
-    std::visit([&](const auto& e) { e.probes(step, out); }, estimator_);
-  }
-  /// The chosen one's. Throws Error as it does.
-  void combine(std::uint32_t step, std::span<const double> losses, ZoGradient& out) const {
-    std::visit([&](const auto& e) { e.combine(step, losses, out); }, estimator_);
-  }
+  void check() const;
+  /// Sets the seed unless one was given.
+  void adopt_seed(std::uint64_t seed);
+  /// The perturbed points at which the chosen estimator needs the loss in this step.
+  void probes(std::uint32_t step, std::vector<Probe>& out) const;
+  /// The estimate from the losses at these points. Throws Error as the chosen estimator does.
+  void combine(std::uint32_t step, std::span<const double> losses, ZoGradient& out) const;
 
  private:
   Choice estimator_;
 };
 
-/// Any of the variance reductions; its state tells which step the anchor is of, so that a replay finds it.
+/// Any of the variance reductions. Its state records the step of the anchor, so that a replay can restore
+/// it.
 class AnyReduction {
  public:
+  /// No variance reduction.
   using None = variance::None<AnyEstimator>;
+  /// SVRG over any estimator.
   using Svrg = variance::Svrg<AnyEstimator>;
+  /// SPIDER over any estimator.
   using Spider = variance::Spider<AnyEstimator>;
+  /// STORM over any estimator.
   using Storm = variance::Storm<AnyEstimator>;
+  /// The variance reductions to choose from.
   using Choice = std::variant<None, Svrg, Spider, Storm>;
-  /// All but the chosen one's stay empty.
+  /// The states of all variance reductions; only that of the chosen one is used.
   struct State {
     std::optional<std::uint32_t> anchor;  ///< θ̃ is θ before this step
+    /// One state for each variance reduction.
     std::tuple<None::State, Svrg::State, Spider::State, Storm::State> own;
-    /// What a saved state holds.
+    /// The members that a saved state contains.
     template <class Archive>
     void fields(Archive& archive) {
       std::apply([&](auto&... states) { archive(anchor, states...); }, own);
     }
   };
 
-  explicit AnyReduction(Choice reduction) : reduction_(std::move(reduction)) {}
+  /// Holds the chosen variance reduction.
+  explicit AnyReduction(Choice reduction);
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    std::visit([](const auto& r) { check_policy(r); }, reduction_);
-  }
-  /// Takes the seed where none was given.
-  void adopt_seed(std::uint64_t seed) {
-    std::visit([seed](auto& r) { zofo::adopt_seed(r, seed); }, reduction_);
-  }
-  /// Writes the step's estimate.
+  void check() const;
+  /// Sets the seed unless one was given.
+  void adopt_seed(std::uint64_t seed);
+  /// Evaluates the losses that the step needs, and writes the step's estimate. Updates the state.
   template <variance::ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
     Watched<V> watched{evaluator};

@@ -1,12 +1,10 @@
-/// @file The optimiser of what zeroth-order steps move, chosen at run time.
+/// @file The optimiser of the parameters that zeroth-order steps update, chosen at run time.
 #pragma once
 
 #include <tuple>
 #include <type_traits>
-#include <utility>
 #include <variant>
 
-#include "zofo/core/error.hpp"
 #include "zofo/outer/adam.hpp"
 #include "zofo/outer/momentum.hpp"
 #include "zofo/outer/outer_optimizer.hpp"
@@ -16,38 +14,40 @@
 
 namespace zofo::llm {
 
-/// Any of the outer optimisers. Adam keeps two vectors of θ's size and Momentum one, both on the CPU only.
+/// Any of the outer optimisers. Adam stores two vectors of θ's size and Momentum one; both need the CPU.
 class AnyOuter {
  public:
+  /// SGD with a limit on the length of a step.
   using ClippedSgd = outer::StepClipping<outer::Sgd>;
+  /// Momentum with a limit on the length of a step's new part.
   using ClippedMomentum = outer::StepClipping<outer::Momentum>;
+  /// The optimisers to choose from.
   using Choice =
       std::variant<outer::Sgd, outer::Momentum, outer::Adam, outer::RmsScalar, ClippedSgd, ClippedMomentum>;
-  /// All but the chosen one's stay empty.
+  /// The states of all optimisers; only that of the chosen one is used.
   template <class Theta>
   struct State {
+    /// One state for each optimiser.
     std::tuple<outer::Sgd::State<Theta>, outer::Momentum::State<Theta>, outer::Adam::State<Theta>,
                outer::RmsScalar::State<Theta>, ClippedSgd::State<Theta>, ClippedMomentum::State<Theta>>
         own;
-    /// What a saved state holds.
+    /// The members that a saved state contains.
     template <class Archive>
     void fields(Archive& archive) {
       std::apply([&](auto&... states) { archive(states...); }, own);
     }
   };
 
-  AnyOuter(Choice optimizer) : optimizer_(std::move(optimizer)) {}
+  /// Holds the chosen optimiser.
+  AnyOuter(Choice optimizer);
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    std::visit([](const auto& o) { check_policy(o); }, optimizer_);
-  }
-  /// It looks at θ's coordinates: a step is no sum of multiples of directions.
-  [[nodiscard]] bool reads_coordinates() const {
-    return std::visit([]<class Outer>(const Outer&) { return coordinatewise<Outer>; }, optimizer_);
-  }
-  /// Throws Error when a coefficient is not finite, the estimate does not suit the state, or θ is stored
-  /// where the optimiser cannot reach its coordinates.
+  void check() const;
+  /// True if the optimiser works on single coordinates of θ, so that a step is not a sum of multiples of
+  /// directions.
+  [[nodiscard]] bool reads_coordinates() const;
+  /// Throws Error if a coefficient is not finite, the estimate does not match the state, or the optimiser
+  /// needs the coordinates of a θ that is on a GPU.
   template <class Theta, Perturbation<Theta> D>
   void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
                     const State<Theta>& state) const {
@@ -61,7 +61,7 @@ class AnyOuter {
         },
         optimizer_);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ and the state. Throws Error as check_update() does; θ and the state are unchanged then.
   template <class Theta, Perturbation<Theta> D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     std::visit(
@@ -76,9 +76,7 @@ class AnyOuter {
   }
 
  private:
-  [[noreturn]] static void refuse_coordinates() {
-    fail("outer_optimizer: not supported on a GPU; use sgd or rms-scalar, or --device cpu");
-  }
+  [[noreturn]] static void refuse_coordinates();
   template <class Outer>
   static constexpr bool coordinatewise =
       std::is_same_v<Outer, outer::Adam> || std::is_same_v<Outer, outer::Momentum> ||

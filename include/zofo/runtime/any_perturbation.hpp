@@ -1,4 +1,4 @@
-/// @file The perturbation distribution, chosen at run time: one type for the transformer and the solver.
+/// @file The perturbation distribution, chosen at run time. The transformer and the solver see one type.
 #pragma once
 
 #include <concepts>
@@ -23,13 +23,15 @@
 
 namespace zofo::llm {
 
-/// Any of the perturbations, bound to a direction and to θ's shape. The choice is made once for a whole piece
-/// of z.
+/// Any of the perturbations, bound to a direction and to θ's shape. fill() selects the distribution once for
+/// all of its numbers.
 class BoundPerturbation {
  public:
+  /// The bound forms of AnyPerturbation's distributions.
   using Choice =
       std::variant<Gaussian, Rademacher, ScaledGaussian, SingleEntry, LowRankFactors,
                    MaskedPerturbation<Gaussian, MagnitudeMask>, MaskedPerturbation<Gaussian, RandomMask>>;
+  /// Holds the chosen form.
   explicit BoundPerturbation(Choice perturbation) : chosen_(std::move(perturbation)) {}
 
   /// z_i for i in [offset, offset + n) of one tensor.
@@ -43,19 +45,18 @@ class BoundPerturbation {
   Choice chosen_;
 };
 
-/// Any of the perturbation distributions but Orthogonal, whose matrix products would double the time that a
-/// compiler takes.
+/// Any of the perturbation distributions but Orthogonal, whose matrix products would double the compile time.
 class AnyPerturbation {
  public:
+  /// The distributions to choose from.
   using Choice = std::variant<Gaussian, Rademacher, Sphere, Coordinate, LowRank,
                               Sparse<Gaussian, MagnitudeMask>, Sparse<Gaussian, RandomMask>>;
-  AnyPerturbation(Choice perturbation) : chosen_(std::move(perturbation)) {}
+  /// Holds the chosen distribution.
+  AnyPerturbation(Choice perturbation);
 
   /// Throws Error naming the field out of range.
-  void check() const {
-    std::visit([](const auto& perturbation) { check_policy(perturbation); }, chosen_);
-  }
-  /// Throws Error where `add` would.
+  void check() const;
+  /// Throws Error if add() would.
   template <class Theta>
   void check_direction(const Theta& theta, Direction direction) const {
     const auto check = [&](const auto& perturbation) {
@@ -75,23 +76,22 @@ class AnyPerturbation {
         },
         chosen_);
   }
-  /// θ ← θ + a z(direction), by the distribution's own kernel.
+  /// θ ← θ + a z(direction) on the CPU, by the distribution's own kernel.
   template <HasTensors Theta>
   void add(Theta& theta, Direction direction, double a) const {
     std::visit([&](const auto& perturbation) { perturbation.add(theta, direction, a); }, chosen_);
   }
+  /// θ ← θ + a z(direction) where θ applies updates itself. Throws Error if it does not support the
+  /// distribution.
   template <AppliesUpdate<Gaussian> Theta>
   requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
     move_one(theta, *this, direction, a);
   }
   /// E‖z‖² on d coordinates.
-  [[nodiscard]] double mean_square_length(std::size_t d) const {
-    return std::visit([d](const auto& perturbation) { return zofo::mean_square_length(perturbation, d); },
-                      chosen_);
-  }
+  [[nodiscard]] double mean_square_length(std::size_t d) const;
 
-  /// f(perturbation) with this one where θ is on the CPU, and with the chosen one itself where θ is
-  /// elsewhere. Throws Error if θ cannot be updated along it there.
+  /// Calls f with this object if θ is on the CPU, and with the chosen distribution if θ is on a GPU. Throws
+  /// Error if the GPU does not support the distribution.
   template <class Theta, class F>
   decltype(auto) on(const Theta& /*theta*/, F&& f) const {
     if constexpr (HasTensors<Theta>)
@@ -112,7 +112,7 @@ class AnyPerturbation {
   Choice chosen_;
 };
 
-/// θ += Σ coefficient·z(direction) where θ updates itself (concept AppliesUpdate).
+/// θ += Σ coefficient·z(direction) where θ applies updates itself (concept AppliesUpdate).
 template <AppliesUpdate<Gaussian> Theta>
 void apply_update(Theta& theta, const AnyPerturbation& any, std::span<const ZoTerm> terms) {
   any.on(theta, [&](const auto& perturbation) { apply_update(theta, perturbation, terms); });

@@ -1,8 +1,7 @@
-/// @file The solver's options and policies that a run's options stand for.
+/// @file Makes the solver's options and policies from a run's options.
 #pragma once
 
 #include <cstdint>
-#include <limits>
 
 #include "zofo/bilevel/options.hpp"
 #include "zofo/config/run_options.hpp"
@@ -15,74 +14,35 @@
 
 namespace zofo::llm {
 
-/// How the learning rates of a run follow the outer step.
+/// How the learning rates of a run depend on the outer step.
 struct RateSchedule {
-  ScheduleKind kind = ScheduleKind::constant;
-  std::uint32_t warmup_steps = 0;  ///< in which a rate rises from 0
-  std::uint32_t end = 0;           ///< outer step at which it has fallen to 0; a constant rate has none
+  ScheduleKind kind = ScheduleKind::constant;  ///< after the warm-up
+  std::uint32_t warmup_steps = 0;              ///< outer steps in which a rate rises from 0
+  std::uint32_t end = 0;  ///< outer step at which a rate reaches 0; unused for a constant rate
 
-  /// The schedule of a rate of this value; `per_step`: steps that its optimiser takes in an outer step.
-  [[nodiscard]] Schedule of(double rate, std::uint32_t per_step = 1) const {
-    const auto counted = [per_step](std::uint64_t outer_steps) { return outer_steps * per_step; };
-    Schedule schedule = rate;
-    if (kind == ScheduleKind::linear) schedule = Schedule::linear(rate, 0.0, counted(end - warmup_steps));
-    if (kind == ScheduleKind::cosine) schedule = Schedule::cosine(rate, 0.0, counted(end - warmup_steps));
-    return schedule.with_warmup(counted(warmup_steps));
-  }
+  /// The schedule of a rate of this value. `per_step`: updates of its optimiser in an outer step.
+  [[nodiscard]] Schedule of(double rate, std::uint32_t per_step = 1) const;
 };
 
-/// The options' schedule.
-inline RateSchedule rate_schedule(const RunOptions& o) {
-  return {o.lr_scheduler_type, o.warmup_steps, o.decay_steps > 0 ? o.decay_steps : o.max_steps};
-}
+/// The learning-rate schedule of a run's options.
+RateSchedule rate_schedule(const RunOptions& o);
 
-/// Steps of s in an outer step; p takes as many or one.
-inline std::uint32_t inner_steps(const RunOptions& o) {
-  return o.trains() == Trains::both_levels ? o.inner_steps : 1;
-}
+/// The number of updates of s in an outer step. p has as many, or one.
+std::uint32_t inner_steps(const RunOptions& o);
 
-/// The optimisers of s and p.
-inline inner::Adam lower_adam(const RunOptions& o) {
-  return {.rate = rate_schedule(o).of(o.lower_learning_rate, inner_steps(o)),
-          .weight_decay = o.weight_decay,
-          .clip = o.max_grad_norm};
-}
-inline inner::Adam upper_adam(const RunOptions& o) {
-  return {.rate = rate_schedule(o).of(o.upper_learning_rate, o.upper_every_inner_step ? inner_steps(o) : 1),
-          .weight_decay = o.weight_decay,
-          .clip = o.max_grad_norm};
-}
+/// The optimiser of s.
+inner::Adam lower_adam(const RunOptions& o);
+/// The optimiser of p.
+inner::Adam upper_adam(const RunOptions& o);
 
-/// The solver's options, but for the tasks' weights. Without a step limit time ends the run; the bound is
-/// that batches are numbered in 32 bits. Tasks that share their adapters are one task of the solver, whose
-/// mixture samples them. Adam does not see the scale of p's objective, so that λ is not divided out.
-inline BilevelOptions loop_options(const RunOptions& o) {
-  BilevelOptions loop;
-  loop.inner_steps = inner_steps(o);
-  const std::uint64_t most = std::numeric_limits<std::uint32_t>::max() /
-                             (std::uint64_t{loop.inner_steps} * o.gradient_accumulation_steps);
-  loop.outer_steps = o.max_steps > 0 ? o.max_steps : static_cast<std::uint32_t>(most);
-  loop.penalty = o.penalty;
-  loop.normalize_penalty = false;
-  loop.upper_with_lower = o.upper_every_inner_step;
-  loop.seed = o.seed;
-  if (!o.tied()) loop.tasks_per_step = o.tasks_per_step;
-  switch (o.trains()) {
-    case Trains::adapter:
-      return loop.adapter_only();
-    case Trains::backbone:
-    case Trains::adapter_by_estimates:
-      return loop.mezo();
-    case Trains::both_levels:
-    case Trains::nothing:
-      break;
-  }
-  loop.move_backbone = o.updates_backbone();
-  return loop;
-}
+/// The solver's options, except for the weights of the tasks. Without max_steps, the number of outer steps is
+/// the largest whose mini-batches can be numbered in 32 bits. Tasks that share their adapters are one task of
+/// the solver, whose mixture samples them. λ is not divided out, since Adam is invariant to the scale of p's
+/// objective.
+BilevelOptions loop_options(const RunOptions& o);
 
-/// The distribution of the directions on θ. A mask of magnitudes reads θ: it must be as at the start of the
-/// run.
+/// The distribution of the directions on θ. A magnitude mask reads θ, which must be as at the start of the
+/// run. Throws Error if the device of θ does not support it.
 template <class Theta>
 AnyPerturbation make_perturbation(const ZerothOrderOptions& o, const Theta& theta) {
   switch (o.direction) {
@@ -107,51 +67,14 @@ AnyPerturbation make_perturbation(const ZerothOrderOptions& o, const Theta& thet
   return AnyPerturbation(Gaussian{});
 }
 
-/// The estimator under its variance reduction; `random_sign`: the sign of each estimate is random.
-inline AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign) {
-  const auto chosen = [&](auto estimator) {
-    return random_sign ? AnyEstimator(RandomSign<decltype(estimator)>{estimator, o.seed})
-                       : AnyEstimator(estimator);
-  };
-  const auto estimator =
-      o.std_normalized
-          ? chosen(StdNormalized{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed})
-      : o.forward_difference
-          ? chosen(Forward{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed})
-          : chosen(Central{.epsilon = o.zo_eps, .queries = o.num_directions, .seed = o.seed});
-  switch (o.variance_reduction) {
-    case ReductionKind::svrg:
-      return AnyReduction(AnyReduction::Svrg{estimator, o.anchor_interval, o.anchor_batches});
-    case ReductionKind::spider:
-      return AnyReduction(AnyReduction::Spider{estimator, o.anchor_interval, o.anchor_batches});
-    case ReductionKind::storm:
-      return AnyReduction(AnyReduction::Storm{estimator, o.storm_weight});
-    case ReductionKind::none:
-      break;
-  }
-  return AnyReduction(AnyReduction::None{estimator});
-}
-inline AnyReduction make_reduction(const RunOptions& o) { return make_reduction(o, o.random_sign()); }
+/// The estimator with its variance reduction; `random_sign`: the sign of each estimate is random.
+AnyReduction make_reduction(const ZerothOrderOptions& o, bool random_sign);
+/// The estimator of a run with its variance reduction.
+AnyReduction make_reduction(const RunOptions& o);
 
-/// The optimiser of what zeroth-order estimates update, at `rate`.
-inline AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate) {
-  const outer::Sgd sgd{.rate = rate};
-  const outer::Momentum momentum{.rate = rate, .momentum = o.momentum};
-  const bool clipped = o.max_step_norm > 0.0;
-  switch (o.outer_optimizer) {
-    case OuterKind::momentum:
-      return clipped ? AnyOuter(AnyOuter::ClippedMomentum{momentum, o.max_step_norm}) : AnyOuter(momentum);
-    case OuterKind::adam:
-      return AnyOuter(outer::Adam{.rate = rate, .beta1 = o.momentum});
-    case OuterKind::rms_scalar:
-      return AnyOuter(outer::RmsScalar{.rate = rate});
-    case OuterKind::sgd:
-      break;
-  }
-  return clipped ? AnyOuter(AnyOuter::ClippedSgd{sgd, o.max_step_norm}) : AnyOuter(sgd);
-}
-inline AnyOuter make_outer(const RunOptions& o) {
-  return make_outer(o, rate_schedule(o).of(o.zo_learning_rate));
-}
+/// The optimiser of the parameters that zeroth-order estimates update, with this learning rate.
+AnyOuter make_outer(const ZerothOrderOptions& o, const Schedule& rate);
+/// The optimiser of a run, with the run's learning-rate schedule.
+AnyOuter make_outer(const RunOptions& o);
 
 }  // namespace zofo::llm

@@ -1,4 +1,5 @@
-/// @file The tasks' adapters and the states of their optimisers: those in use in memory, the others on disk.
+/// @file The tasks' adapters and the states of their optimisers: recently used ones in memory, the others on
+/// disk.
 #pragma once
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,24 +27,25 @@
 
 namespace zofo::llm {
 
-/// Where the adapters of a run start, and how many stay in memory.
+/// The initial values of a run's adapters, and how many stay in memory.
 struct AdapterStoreOptions {
-  std::filesystem::path folder;  ///< of the files of adapters that are not in memory; made when it is needed
-  std::size_t in_memory = 0;     ///< tasks whose adapters are kept in memory; 0: all
-  std::size_t tasks = 1;
-  Eigen::VectorXf initial;  ///< where every adapter starts
+  std::filesystem::path folder;  ///< of the files of adapters that are not in memory; made when needed
+  std::size_t max_resident = 0;  ///< tasks whose adapters are kept in memory; 0: all
+  std::size_t tasks = 1;         ///< number of tasks
+  Eigen::VectorXf initial;       ///< initial values of every adapter
 };
 
-/// Keeps at most `in_memory` tasks' adapters in memory; the others are in files, bit for bit. A task's
-/// adapters are made when they are first needed. The pairs and the states are the solver's. Borrows the
-/// device.
+/// Keeps the adapters of at most `max_resident` tasks in memory and stores the others in files, bit for bit.
+/// A task's adapters are made when they are first needed. The pairs and the states belong to the solver.
+/// Borrows the device.
 template <class Device, class Inner = inner::Adam>
 class AdapterStore {
  public:
-  using Vector = typename Device::Backend::Vector;
-  using Pairs = std::vector<AdapterPair<Vector>>;
-  using States = std::vector<TaskState<Inner, Vector>>;
+  using Vector = typename Device::Backend::Vector;       ///< an adapter
+  using Pairs = std::vector<AdapterPair<Vector>>;        ///< p and s of each task
+  using States = std::vector<TaskState<Inner, Vector>>;  ///< optimiser states of each task
 
+  /// No adapter exists yet.
   AdapterStore(Device& device, AdapterStoreOptions options)
       : device_(device),
         options_(std::move(options)),
@@ -55,25 +58,25 @@ class AdapterStore {
     if (wrote_files_) std::filesystem::remove_all(options_.folder, ignored);
   }
 
-  /// Pairs for all tasks, with no numbers in them.
+  /// Empty pairs for all tasks.
   [[nodiscard]] Pairs empty_pairs() const {
     Pairs pairs;
     for (std::size_t task = 0; task < options_.tasks; ++task) pairs.push_back(empty_pair());
     return pairs;
   }
-  /// Reads the adapters of `wanted` into memory and, where they would be too many, writes those that were
-  /// used longest ago to disk. Throws Error when the disk refuses.
+  /// Reads the adapters of the tasks `wanted` into memory. Writes the least recently used ones to disk if
+  /// they would be too many. Throws Error naming a file that cannot be written or read.
   void fetch(std::span<const std::size_t> wanted, Pairs& pairs, States& states) {
     ++now_;
     for (const std::size_t task : wanted) used_[task] = now_;
-    if (options_.in_memory > 0) evict(wanted.size(), pairs, states);
+    if (options_.max_resident > 0) evict(wanted.size(), pairs, states);
     for (const std::size_t task : wanted) {
       if (locations_[task] == Location::start) start(pairs[task], states[task]);
       if (locations_[task] == Location::disk) read(read_file(task), task, pairs, states);
       locations_[task] = Location::memory;
     }
   }
-  /// All adapters are at their start again, the optimisers' states too.
+  /// Resets all adapters to their initial values, and the optimisers' states.
   void reset(Pairs& pairs, States& states) {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
       locations_[task] = Location::start;
@@ -82,7 +85,7 @@ class AdapterStore {
     }
   }
 
-  /// Adds the adapters that were ever used to a saved state, with their optimisers' states.
+  /// Adds the adapters that were used and their optimisers' states to a saved state.
   void save(Pairs& pairs, States& states, checkpoint::RunState& out) const {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
       if (locations_[task] == Location::start) continue;
@@ -91,8 +94,8 @@ class AdapterStore {
       out.vectors.merge(one.vectors);
     }
   }
-  /// Takes them from a saved state; no more of them stay in memory than may. Throws Error naming what does
-  /// not fit.
+  /// Loads them from a saved state; at most `max_resident` stay in memory. Throws Error naming what does not
+  /// fit.
   void load(const checkpoint::RunState& in, Pairs& pairs, States& states) {
     for (std::size_t task = 0; task < options_.tasks; ++task) {
       if (!in.json().contains(name(task))) continue;
@@ -101,7 +104,7 @@ class AdapterStore {
       read(in, task, pairs, states);
     }
   }
-  /// A task's p or s on the host, wherever it is stored.
+  /// A copy of a task's p or s on the host.
   [[nodiscard]] Eigen::VectorXf adapter(std::size_t task, Level level, const Pairs& pairs) const {
     if (locations_[task] == Location::start) return options_.initial;
     if (locations_[task] == Location::memory)
@@ -111,8 +114,8 @@ class AdapterStore {
     load_values(device_, name(task), read_file(task), size(), pair.upper, pair.lower, state);
     return device_.host(level == Level::upper ? pair.upper : pair.lower);
   }
-  /// Tasks whose adapters are in memory.
-  [[nodiscard]] std::size_t held() const {
+  /// Number of tasks whose adapters are in memory.
+  [[nodiscard]] std::size_t resident() const {
     return static_cast<std::size_t>(std::ranges::count(locations_, Location::memory));
   }
 
@@ -147,13 +150,13 @@ class AdapterStore {
     save_values(device_, name(task), out, pairs[task].upper, pairs[task].lower, states[task]);
     return out;
   }
-  // Memory is freed for all that the step wants, which may be more than `in_memory` allows.
+  // Frees memory for all adapters of a step, which may be more than `max_resident`.
   void evict(std::size_t wanted, Pairs& pairs, States& states) {
     std::vector<std::size_t> idle;
     for (std::size_t task = 0; task < options_.tasks; ++task)
       if (locations_[task] == Location::memory && used_[task] != now_) idle.push_back(task);
     std::ranges::stable_sort(idle, {}, [&](std::size_t task) { return used_[task]; });
-    const std::size_t stay = options_.in_memory > wanted ? options_.in_memory - wanted : 0;
+    const std::size_t stay = options_.max_resident > wanted ? options_.max_resident - wanted : 0;
     for (std::size_t i = 0; i + stay < idle.size(); ++i) write(idle[i], pairs, states);
   }
   void write(std::size_t task, Pairs& pairs, States& states) {

@@ -1,85 +1,43 @@
-/// @file The best model of a run, and stopping when training no longer lowers its loss.
+/// @file The best model of a run, and early stopping where training no longer lowers its loss.
 #pragma once
 
-#include <fmt/format.h>
-
-#include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "zofo/bilevel/observers.hpp"
 #include "zofo/checkpoint/run_state.hpp"
-#include "zofo/config/option_enums.hpp"
-#include "zofo/core/error.hpp"
 #include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
 
-/// Keeps the best candidate beside what zofo::EarlyStopping counts, and saves both.
+/// Keeps the best candidate in addition to the counters of zofo::EarlyStopping, and saves both.
 class BestCandidate {
  public:
-  /// `patience`: evaluations in a row without a lower loss that end a run; 0: none do.
+  /// A run ends after `patience` evaluations in sequence without a lower loss; 0: never.
   explicit BestCandidate(std::uint32_t patience) : patience_(patience), counts_({.patience = patience}) {}
 
+  /// Whether early stopping is used.
   [[nodiscard]] bool on() const { return patience_ > 0; }
+  /// The candidate with the lowest loss; nothing before the first finite loss.
   [[nodiscard]] const std::optional<Candidate>& best() const { return best_; }
+  /// Whether the run must end.
   [[nodiscard]] bool exhausted() const { return counts_.exhausted(); }
   /// The step of the latest evaluation.
   [[nodiscard]] std::uint32_t latest() const { return latest_; }
-  /// Takes a candidate into account; of equal losses the earlier stays. A loss that is not finite is no
-  /// best.
-  void see(Candidate candidate) {
-    latest_ = candidate.steps;
-    counts_.see(candidate.steps, candidate.loss);
-    if (counts_.has_best() && counts_.evaluations_since_best() == 0) best_ = std::move(candidate);
-  }
+  /// Counts an evaluation; of equal losses the earlier candidate stays the best. A candidate with a loss that
+  /// is not finite is never the best.
+  void consider(Candidate candidate);
 
-  void save(checkpoint::RunState& state) const {
-    if (!on()) return;
-    state.json()["stopping"] = {{"worse", counts_.evaluations_since_best()}, {"latest", latest_}};
-    if (!best_) return;
-    state.json()["best"] = {{"loss", best_->loss},
-                            {"accuracy", best_->accuracy},
-                            {"steps", best_->steps},
-                            {"selected", to_text(best_->selected)},
-                            {"upper", best_->upper_loss},
-                            {"lower", best_->lower_loss},
-                            {"adapters", best_->adapters.size()}};
-    for (std::size_t i = 0; i < best_->adapters.size(); ++i) state.vectors[name(i)] = best_->adapters[i];
-  }
-  /// Throws Error naming what is missing.
-  void load(const checkpoint::RunState& state) {
-    if (!on()) return;
-    const auto counts = state.fields("stopping");
-    const std::uint32_t since_best = counts.integer("worse");
-    latest_ = counts.integer("latest");
-    if (state.json().contains("best")) load_best(state);
-    const auto restore = [&](double& best, std::uint32_t& best_step, std::uint32_t& worse) {
-      if (best_) best = best_->loss, best_step = best_->steps;
-      worse = since_best;
-    };
-    counts_.fields(restore);
-  }
+  /// Adds counters and best candidate to a state.
+  void save(checkpoint::RunState& state) const;
+  /// Continues from a state. Throws Error naming what is missing.
+  void load(const checkpoint::RunState& state);
 
  private:
-  void load_best(const checkpoint::RunState& state) {
-    const auto b = state.fields("best");
-    best_ = Candidate{b.number("loss"),
-                      checkpoint::number_or_nan(b, "accuracy"),
-                      b.integer("steps"),
-                      enum_from<Selected>("best: selected", b.string("selected")),
-                      checkpoint::number_or_nan(b, "upper"),
-                      checkpoint::number_or_nan(b, "lower")};
-    for (std::uint32_t i = 0; i < b.integer("adapters"); ++i) {
-      const Eigen::VectorXf* const adapter = state.vector(name(i));
-      require(adapter != nullptr, "saved state: vector '{}': is missing", name(i));
-      best_->adapters.push_back(*adapter);
-    }
-  }
-  static std::string name(std::size_t i) { return fmt::format("best {}", i); }
+  void load_best(const checkpoint::RunState& state);
+  static std::string name(std::size_t i);
 
   std::uint32_t patience_, latest_ = 0;
   zofo::EarlyStopping counts_;

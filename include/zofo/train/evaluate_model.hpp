@@ -1,4 +1,4 @@
-/// @file Scores of a model, or of what a run made of it, on a task's held-out rows.
+/// @file Scores of a model, or of the result of a run, on a task's validation examples.
 #pragma once
 
 #include <cstddef>
@@ -6,83 +6,35 @@
 #include <vector>
 
 #include "zofo/data/task.hpp"
-#include "zofo/lm/calibrate.hpp"
-#include "zofo/lm/encode_examples.hpp"
-#include "zofo/lm/evaluate_task.hpp"
-#include "zofo/train/memory_bounds.hpp"
+#include "zofo/lm/scores.hpp"
 #include "zofo/train/run_model.hpp"
 
 namespace zofo::llm {
 
-/// How rows are scored.
+/// How validation examples are scored.
 struct EvaluateOptions {
-  std::size_t rows = 0;    ///< the first of the held-out rows, 0: all
-  bool calibrate = false;  ///< subtract what each option scores after a prompt without the row
+  std::size_t max_eval_samples = 0;  ///< the first of the validation examples; 0: all
+  bool calibrate = false;  ///< subtract the scores of the choices after a neutral prompt (lm/calibrate.hpp)
 };
 
-/// Throws Error where a task has no answer choices to calibrate.
-inline void require_calibratable(const data::Task& task, const EvaluateOptions& options) {
-  require(!options.calibrate || task.kind != data::Kind::generate,
-          "--calibrate: task {} has nothing to choose from: the model writes", task.name);
-}
+/// Throws Error where calibration is requested for a task without answer choices.
+void require_calibratable(const data::Task& task, const EvaluateOptions& options);
 
-namespace detail {
-
-/// The rows of a task.
-struct TaskExampleList {
-  const data::Task* task;
-  ExampleEncoder encoder;
-  std::vector<EncodedExample> rows;
-};
-
-/// Throws Error, before anything is computed, where the device has no memory for what the rows need.
-template <class Device>
-void expect_rows(RunModel<Device>& of, const TaskExampleList& task) {
-  const model::Config& config = of.transformer->config();
-  const peft::Adapters& layouts = of.transformer->adapters();
-  const bool read = of.taken() > 0 && layouts.first() == peft::Kind::prompt;
-  ExampleBounds extent;
-  extent.cover(task.rows);
-  PassExamples passes;
-  passes.texts = written_extent<typename Device::Backend>(config, of.taken(), task.rows, *task.task);
-  of.device.reserve(config, layouts.layout(layouts.first()), extent.after(of.taken(), read), passes, false);
-}
-
-}  // namespace detail
-
-/// Scores the held-out rows of each task; demonstrations that the data holds come before every prompt. A task
-/// under several templates is a list of tasks. Throws Error naming file and line of a row that does not fit
-/// the model, or where the device has not enough memory.
+/// Scores of the validation examples of each task; the data's demonstrations are put before every prompt. A
+/// task under several templates is a list of tasks. Throws Error naming file and line of an example that does
+/// not fit the model, or where the device has not enough memory. A program with its own Device includes
+/// train/impl/evaluate_model.hpp.
 template <class Device>
 std::vector<Scores> evaluate(RunModel<Device>& of, std::span<const data::TaskData> tasks,
-                             const EvaluateOptions& options = {}) {
-  constexpr const char* file = "validation.jsonl";
-  std::vector<detail::TaskExampleList> all;
-  for (const data::TaskData& data : tasks) {
-    require_calibratable(data.task, options);
-    const ExampleEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.taken());
-    all.push_back({&data.task, encoder, encode_examples(encoder, data.validation, options.rows, file)});
-  }
-  for (const detail::TaskExampleList& each : all) detail::expect_rows(of, each);
-  if (options.calibrate)
-    for (detail::TaskExampleList& each : all)
-      calibrate(*of.transformer, of.theta, of.adapter_or_null(), each.encoder, each.rows, file);
-  std::vector<Scores> scores;
-  for (const detail::TaskExampleList& each : all)
-    scores.push_back(evaluate_task(of.model, *of.transformer, of.theta, of.adapter_or_null(),
-                                   std::span(each.rows), *each.task));
-  return scores;
-}
+                             const EvaluateOptions& options = {});
 /// The same for one task.
 template <class Device>
-Scores evaluate(RunModel<Device>& of, const data::TaskData& task, const EvaluateOptions& options = {}) {
-  return evaluate(of, std::span(&task, 1), options).front();
-}
+Scores evaluate(RunModel<Device>& of, const data::TaskData& task, const EvaluateOptions& options = {});
 
 /// The instances of this header for one device; PREFIX is extern or nothing.
-#define ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)                                                     \
-  PREFIX template std::vector<Scores> evaluate(RunModel<DEVICE>&, std::span<const data::TaskData>,  \
-                                               const EvaluateOptions&);                             \
+#define ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)                                                    \
+  PREFIX template std::vector<Scores> evaluate(RunModel<DEVICE>&, std::span<const data::TaskData>, \
+                                               const EvaluateOptions&);                            \
   PREFIX template Scores evaluate(RunModel<DEVICE>&, const data::TaskData&, const EvaluateOptions&);
 
 // zofo::llm holds those of the CPU.

@@ -1,166 +1,48 @@
-/// @file A model, or what a run made of it, in a format that other programs read.
+/// @file Exports a model, or the result of a run, in a format that other programs read.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <variant>
 
-#include "zofo/checkpoint/atomic_folder.hpp"
 #include "zofo/config/enum_text.hpp"
-#include "zofo/model_io/export_gguf.hpp"
-#include "zofo/model_io/export_hugging_face.hpp"
-#include "zofo/model_io/load_model.hpp"
-#include "zofo/model_io/merge_lora.hpp"
-#include "zofo/peft/peft_adapter.hpp"
-#include "zofo/run/restore.hpp"
-#include "zofo/tokenize/gguf_tokenizer.hpp"
 
 namespace zofo::llm {
 
 /// A folder for Hugging Face's transformers, a file for llama.cpp, or the adapter as a folder for peft.
 enum class ExportFormat : std::uint8_t { hf, gguf, peft };
+/// Names of the formats.
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<ExportFormat>{"hf", "gguf", "peft"};
 
 /// The number format of the weights that are written.
 enum class ExportType : std::uint8_t { f32, bf16, q8_0 };
+/// Names of the number formats.
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<ExportType>{"f32", "bf16", "q8_0"};
 
 /// What is exported, and to where.
 struct ExportOptions {
-  std::string model;  ///< GGUF file or Hugging Face folder
-  std::string run;    ///< folder of a fine-tuning of this model; empty: the model itself
-  std::string out;    ///< a new folder, or a new file for gguf
-  ExportFormat format = ExportFormat::hf;
-  ExportType dtype = ExportType::f32;
-  bool merge = false;  ///< put the run's adapter into the weights
+  std::string model;                       ///< GGUF file or Hugging Face folder
+  std::string run;                         ///< folder of a fine-tuning of this model; empty: the model itself
+  std::string out;                         ///< a new folder, or a new file for gguf
+  ExportFormat format = ExportFormat::hf;  ///< of the output
+  ExportType dtype = ExportType::f32;      ///< of the weights
+  bool merge = false;                      ///< add the run's adapter to the weights
 
-  /// Throws Error naming the option that is out of range or does not go with the others.
-  void check() const {
-    require(!out.empty(), "--out: must name a new folder, or a new file for gguf");
-    require(dtype != ExportType::q8_0 || format == ExportFormat::gguf,
-            "--dtype {}: must be f32 or bf16, or q8_0 with --format gguf", dtype);
-    require(format != ExportFormat::peft || dtype == ExportType::f32,
-            "--dtype {}: adapters are written as f32", dtype);
-    require(format != ExportFormat::peft || !merge, "--merge: --format peft writes only the adapter");
-    require(!run.empty() || (format != ExportFormat::peft && !merge),
-            "--run: must name the run whose adapter is meant");
-    std::error_code ignored;
-    require(!std::filesystem::exists(out, ignored), "{}: already exists: name a new {}", out,
-            format == ExportFormat::gguf ? "file" : "folder");
-  }
+  /// Throws Error naming the option that is out of range or contradicts another one.
+  void check() const;
 };
 
-/// What an export wrote.
+/// The result of an export.
 struct Exported {
   std::string what;     ///< "a GGUF file (f32)"
   std::string warning;  ///< what the format cannot hold; empty: nothing
 };
 
-namespace detail {
-
-/// The fields of config.json that the tokenizer decides.
-inline nlohmann::json special_tokens(const std::string& model) {
-  nlohmann::json fields = nlohmann::json::object();
-  if (is_folder(model)) {
-    const auto config = checkpoint::JsonFields::load(std::filesystem::path(model) / "config.json");
-    for (const char* field : {"bos_token_id", "eos_token_id", "pad_token_id"})
-      if (config.has(field)) fields[field] = config.at(field);
-    return fields;
-  }
-  const checkpoint::GgufFile file(model);
-  for (const char* token : {"bos", "eos"}) {
-    const std::string key = fmt::format("tokenizer.ggml.{}_token_id", token);
-    if (file.has(key)) fields[fmt::format("{}_token_id", token)] = file.unsigned_integer(key);
-  }
-  return fields;
-}
-
-inline void write_adapter(const std::filesystem::path& folder, const model::Config& config,
-                          const peft::PeftAdapter& adapter, const std::string& base) {
-  const Eigen::VectorXf& x = adapter.values;
-  peft::write_peft(folder, config, adapter.layout, {x.data(), static_cast<std::size_t>(x.size())}, base);
-}
-
-inline void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter, const std::string& run) {
-  const auto* lora = std::get_if<peft::Lora>(&adapter.layout);
-  require(lora != nullptr, "--merge: {} serves a {}: only LoRA can be put into the weights", run,
-          peft::name(peft::kind(adapter.layout)));
-  merge_lora(theta, *lora, adapter.values);
-}
-
-inline Exported export_folder(const ExportOptions& o, const model::Parameters& theta,
-                              const peft::PeftAdapter* beside) {
-  checkpoint::AtomicFolder folder(o.out);
-  write_hugging_face(
-      folder.part(), theta,
-      o.dtype == ExportType::f32 ? checkpoint::SafetensorsType::F32 : checkpoint::SafetensorsType::BF16,
-      special_tokens(o.model));
-  const bool tokenizer = is_folder(o.model) && copy_tokenizer(o.model, folder.part()) > 0;
-  if (beside != nullptr) {
-    std::filesystem::create_directory(folder.part() / "adapter");
-    write_adapter(folder.part() / "adapter", theta.config(), *beside, o.out);
-  }
-  folder.commit();
-  return {fmt::format("a Hugging Face model ({}){}", o.dtype,
-                      tokenizer ? "" : " without tokenizer files: the source has none"),
-          ""};
-}
-
-inline Exported export_file(const ExportOptions& o, const model::Parameters& theta,
-                            const std::optional<tokenize::GgufTokenizer>& tokenizer) {
-  const checkpoint::GgmlType type = o.dtype == ExportType::f32    ? checkpoint::GgmlType::F32
-                                    : o.dtype == ExportType::bf16 ? checkpoint::GgmlType::BF16
-                                                                  : checkpoint::GgmlType::Q8_0;
-  if (tokenizer)
-    write_gguf(o.out, theta, type,
-               [&](checkpoint::GgufWriter& file) { tokenizer->write(file, theta.config().vocab); });
-  else
-    write_gguf(o.out, theta, type, checkpoint::GgufFile(o.model));
-  Exported done{fmt::format("a GGUF file ({})", o.dtype), ""};
-  if (tokenizer && tokenizer->loses_nfc)
-    done.warning = fmt::format(
-        "{}: the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: other texts get "
-        "other tokens",
-        o.out);
-  return done;
-}
-
-}  // namespace detail
-
-/// Writes the model, with the run's updates and its adapter merged or beside it, in one piece: nothing is
-/// there if it fails. Throws Error naming the option, file or field at fault.
-inline Exported export_model(const ExportOptions& o) {
-  o.check();
-  std::optional<tokenize::GgufTokenizer> tokenizer;
-  if (o.format == ExportFormat::gguf && is_folder(o.model))
-    tokenizer = tokenize::read_gguf_tokenizer(o.model);
-  model::Parameters theta = load_backbone(o.model);
-  std::optional<SelectedModel> restored;
-  if (!o.run.empty()) restored.emplace(restore(o.run, theta));
-  const peft::PeftAdapter* const adapter = restored && restored->adapter ? &*restored->adapter : nullptr;
-  require(adapter != nullptr || !o.merge,
-          "--merge: {} serves the backbone alone: there is no adapter to merge", o.run);
-  if (o.format == ExportFormat::peft) {
-    require(adapter != nullptr, "--format peft: {} serves the backbone alone: there is no adapter to write",
-            o.run);
-    checkpoint::AtomicFolder folder(o.out);
-    detail::write_adapter(folder.part(), theta.config(), *adapter, o.model);
-    folder.commit();
-    return {"an adapter", ""};
-  }
-  if (o.merge) detail::merge_into(theta, *adapter, o.run);
-  const peft::PeftAdapter* const beside = o.merge ? nullptr : adapter;
-  if (o.format == ExportFormat::hf) return detail::export_folder(o, theta, beside);
-  require(beside == nullptr, "--format gguf: holds only a backbone: --merge puts the run's adapter into it");
-  return detail::export_file(o, theta, tokenizer);
-}
+/// Writes the model with the run's updates, and with its adapter merged or in a folder of its own. The output
+/// appears only when it is complete. Throws Error naming the option, file or field at fault.
+Exported export_model(const ExportOptions& o);
 
 }  // namespace zofo::llm

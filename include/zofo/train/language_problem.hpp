@@ -28,38 +28,38 @@
 
 namespace zofo::llm {
 
-/// How mini-batches are made.
+/// How mini-batches are sampled and computed.
 struct BatchOptions {
   std::size_t batch_size = 8;  ///< examples of a mini-batch of one task
-  std::uint32_t pieces = 1;    ///< passes that a mini-batch is computed in, each of `batch_size` examples;
-                             ///< values and gradients are their means (gradient accumulation)
-  bool use_adapter = true;  ///< false: the backbone without adapters
+  std::uint32_t pieces = 1;    ///< passes of a mini-batch, each of `batch_size` examples; values and
+                               ///< gradients are their means (gradient accumulation)
+  bool use_adapter = true;     ///< false: the backbone without adapters
 };
 
 /// F = mean loss over a mini-batch of D_f, G = the same over D_g, both of θ (the backbone) and a task's
 /// adapter. A task is one set of examples, or a mixture of several that share its adapters: then the loss is
 /// the mean over the sets that the mini-batch samples. A level without examples is 0.
 ///
-/// All requests of a call go through the model in one packed pass (losses) or in as many as hold them
-/// (gradients); an adapter is known by its address. Borrows the transformer and the examples.
+/// All requests of a call share one packed pass (losses) or as few as max_batch_tokens allows (gradients). An
+/// adapter is identified by its address. Borrows the transformer and the examples.
 template <class Backend>
 class BasicLanguageProblem {
  public:
-  using Theta = typename Backend::Theta;
-  using Adapter = typename Backend::Vector;
-  using Transformer = model::BasicTransformer<Backend>;
+  using Theta = typename Backend::Theta;                 ///< the backbone
+  using Adapter = typename Backend::Vector;              ///< an adapter
+  using Transformer = model::BasicTransformer<Backend>;  ///< the model
 
   /// One task.
   struct Task {
     std::vector<const TaskExamples*> sets;  ///< one, or those of a mixture
     std::uint32_t sets_per_batch = 0;       ///< sampled without repetition; 0: all
-    std::vector<double> weights{};          ///< chances of the sets are proportional to these; none: equal
-    /// Seed of its mini-batches; unset: that of the batch keys, with the task's number.
+    std::vector<double> weights{};          ///< of the sets in the sampling; empty: equal
+    /// Seed of its mini-batches; unset: the seed of the batch keys, with the task's number.
     std::optional<std::uint64_t> seed{};
   };
 
   /// Throws Error naming what is out of range: no task, no set, a set without examples, an example without
-  /// answer choices, weights, a batch of 0 or of no pieces.
+  /// answer choices, weights, or a zero in the options.
   BasicLanguageProblem(Transformer& transformer, std::vector<Task> tasks, BatchOptions options)
       : transformer_(&transformer), tasks_(std::move(tasks)), options_(options) {
     require(options_.batch_size >= 1, "batch_size = {}: must be at least 1", options_.batch_size);
@@ -75,10 +75,11 @@ class BasicLanguageProblem {
     }
   }
 
+  /// Number of tasks.
   [[nodiscard]] std::size_t num_tasks() const { return tasks_.size(); }
 
-  /// out[i · requests + j]: the loss of request j at probe i. F is on the examples that p never fits, where a
-  /// task has such (TaskExamples::unseen).
+  /// out[i · requests + j]: the loss of request j at probe i. If a task has unseen examples
+  /// (TaskExamples::unseen), F is their loss.
   template <class D>
   void losses(const Theta& theta, const D& perturbation, std::span<const Probe> probes,
               std::span<const LossRequest<Adapter>> requests, std::span<double> out) {
@@ -114,23 +115,24 @@ class BasicLanguageProblem {
     }
   }
 
-  /// What has been computed so far.
+  /// The work of all calls so far.
   [[nodiscard]] const Work& work() const { return work_; }
+  /// As given to the constructor.
   [[nodiscard]] const BatchOptions& options() const { return options_; }
 
  private:
   using Examples = std::vector<const EncodedExample*>;
   enum class Part : std::uint8_t { upper, unseen, lower };
-  // The examples that a part of a mini-batch was found to hold: p and s ask for the same ones.
+  // Sampled examples, kept within a call: p and s use the same ones.
   struct Sampled {
     const std::vector<EncodedExample>* from;
     BatchKey key;
     Examples examples;
   };
 
-  // Batch k of a task is the batches pieces·k, …, pieces·k + pieces − 1 of `batch` examples each, which are
-  // the examples of one batch that many times as large. Batches are numbered in 32 bits; past them they would
-  // repeat.
+  // Batch k of a task consists of the batches pieces·k, …, pieces·k + pieces − 1 of `batch_size` examples
+  // each, which are the examples of one batch of pieces·batch_size. Batch numbers have 32 bits; larger ones
+  // would repeat batches.
   [[nodiscard]] BatchKey piece_of(BatchKey key, std::uint32_t i) const {
     if (options_.pieces == 1) return key;
     const std::uint64_t step = std::uint64_t{key.step} * options_.pieces + i;
@@ -151,8 +153,9 @@ class BasicLanguageProblem {
       made.examples.push_back(&from[i]);
     return made.examples;
   }
-  // Appends a part for every set that the mini-batch samples and that has such examples.
-  void add_parts(std::vector<ExamplesPart>& parts, int adapter, double weight, const BatchKey& key, Part part) {
+  // Appends a part for every sampled set that has examples for `part`.
+  void add_parts(std::vector<ExamplesPart>& parts, int adapter, double weight, const BatchKey& key,
+                 Part part) {
     const Task& task = tasks_[key.task];
     std::vector<std::size_t> sets;
     sample_tasks(task.seed.value_or(task_seed(key)), key.step, task.sets.size(), task.sets_per_batch,
@@ -178,7 +181,7 @@ class BasicLanguageProblem {
       ends_.push_back(parts_.size());
     }
   }
-  // The adapter's place in the call, −1 where none is used.
+  // The adapter's index in the call, −1 where none is used.
   int index_of(const Adapter* adapter) {
     if (!options_.use_adapter) return -1;
     const auto found = std::ranges::find(adapters_, adapter);
@@ -227,7 +230,7 @@ class BasicLanguageProblem {
         [&](std::span<const ExamplesPart> parts) { count(parts, 2); });
   }
   void count(std::span<const ExamplesPart> parts, std::size_t times) {
-    for (const ExamplesPart& part : parts) work_.rows += times * part.rows.size();
+    for (const ExamplesPart& part : parts) work_.rows += times * part.examples.size();
     work_.tokens += times * packed_tokens(parts);
   }
 
@@ -236,9 +239,9 @@ class BasicLanguageProblem {
   BatchOptions options_;
   std::vector<std::uint32_t> first_set_;  ///< number of a task's first set among all sets
   Work work_;
-  // Memory of a call.
+  // Buffers of a call.
   std::vector<ExamplesPart> parts_;
-  std::vector<std::size_t> ends_;  ///< of each request's share of `parts_`
+  std::vector<std::size_t> ends_;  ///< one past each request's last entry of `parts_`
   std::vector<const Adapter*> adapters_;
   std::vector<Sampled> sampled_;
   std::vector<Adapter> piece_gradients_;

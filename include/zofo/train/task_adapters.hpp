@@ -1,4 +1,4 @@
-/// @file The adapters that a solver trains, as many in memory as may be.
+/// @file The adapters that a solver trains.
 #pragma once
 
 #include <Eigen/Core>
@@ -18,19 +18,21 @@
 
 namespace zofo::llm {
 
-/// The pairs of adapters of all tasks of a solver, as many in memory as may be. Borrows the device and the
-/// options.
+/// The pairs of adapters of all tasks of a solver; the least recently used ones may be on disk
+/// (AdapterStore). Borrows the device and the options.
 template <class Device>
 class TaskAdapters {
  public:
-  using Store = AdapterStore<Device>;
+  using Store = AdapterStore<Device>;  ///< memory and disk
 
+  /// Makes empty pairs; prepare() fills them.
   TaskAdapters(Device& device, const RunOptions& options, AdapterStoreOptions store)
       : options_(options), store_(device, std::move(store)), pairs_(store_.empty_pairs()) {}
 
+  /// Of the tasks.
   [[nodiscard]] typename Store::Pairs& pairs() { return pairs_; }
-  /// Makes the adapters that the solver's next step uses available: at their start where the options reset
-  /// them, and in memory. An anchor holds those of all tasks.
+  /// Brings the adapters of the solver's next step into memory, and resets them where the options do so. With
+  /// variance reduction a step may use those of all tasks.
   template <class Solver>
   void prepare(Solver& solver) {
     const std::uint32_t step = solver.state().step;
@@ -43,16 +45,17 @@ class TaskAdapters {
     }
     store_.fetch(wanted, pairs_, solver.state().tasks);
   }
+  /// Adds the adapters to a saved state.
   template <class Solver>
   void save(Solver& solver, checkpoint::RunState& out) {
     store_.save(pairs_, solver.state().tasks, out);
   }
-  /// Throws Error naming what does not fit.
+  /// Loads the adapters of a saved state. Throws Error naming what does not fit.
   template <class Solver>
   void load(Solver& solver, const checkpoint::RunState& in) {
     store_.load(in, pairs_, solver.state().tasks);
   }
-  /// p or s of a task on the host; of one pair for all tasks, of any task.
+  /// A copy of p or s of a task on the host; of the shared pair where there is one.
   [[nodiscard]] Eigen::VectorXf adapter(std::size_t task, Level level) const {
     return store_.adapter(pairs_.size() == 1 ? 0 : task, level, pairs_);
   }
@@ -63,15 +66,20 @@ class TaskAdapters {
   typename Store::Pairs pairs_;
 };
 
-/// The same where an adapter stands in θ's place, and there is none below it.
+/// The same where an adapter takes the place of θ and has no adapters itself.
 class NoTaskAdapters {
  public:
+  /// For so many tasks.
   explicit NoTaskAdapters(std::size_t tasks) : pairs_(tasks) {}
+  /// A pair without coordinates for each task.
   [[nodiscard]] std::vector<AdapterPair<NoAdapter>>& pairs() { return pairs_; }
+  /// Does nothing.
   template <class Solver>
   void prepare(Solver& /*solver*/) const {}
+  /// Does nothing.
   template <class Solver>
   void save(Solver& /*solver*/, checkpoint::RunState& /*out*/) const {}
+  /// Does nothing.
   template <class Solver>
   void load(Solver& /*solver*/, const checkpoint::RunState& /*in*/) const {}
 

@@ -1,7 +1,6 @@
 /// @file Training time and work of a run, step by step.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,58 +10,39 @@
 
 namespace zofo::llm {
 
-/// Seconds that the next step is taken to need, after a step of `taken` before which `expected` were. On a
-/// GPU the first step, and one of a size not seen before, tries out how to compute its products: the first
-/// is no measure, a later one counts for a tenth where it is longer than what was expected.
-inline double expect_seconds(double expected, double taken, std::uint32_t steps) {
-  if (steps <= 1) return 0.0;
-  return expected == 0.0 ? taken : std::min(taken, 0.9 * expected + 0.1 * taken);
-}
+/// Expected seconds of the next step after `steps` steps, the last of which took `taken` and was expected to
+/// take `expected`. On a GPU the first step, and the first one of a new size, tests several ways to compute
+/// its products: the first step is not counted, and a later step that is longer than expected has a weight of
+/// one tenth.
+double next_step_seconds(double expected, double taken, std::uint32_t steps);
 
-/// Counts a run's steps, seconds and rows; continues from what a run had taken before.
+/// Counts a run's steps, seconds and examples; a resumed run continues from its saved counters.
 class Timer {
  public:
+  /// Steps, seconds and examples so far.
   [[nodiscard]] const Counters& counters() const { return counters_; }
-  /// What the next step is taken to need.
+  /// The expected cost of the next step.
   [[nodiscard]] const Cost& next() const { return next_; }
 
-  void save(checkpoint::RunState& state) const {
-    state.json()["steps"] = counters_.steps;
-    state.json()["seconds"] = counters_.seconds;
-    state.json()["rows"] = counters_.rows;
-    state.json()["tokens"] = counters_.tokens;
-    state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
-  }
-  /// Continues from what an earlier part of the run took. Throws Error naming a number that is missing.
-  void load(const checkpoint::RunState& state) {
-    counters_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
-                 state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
-    const auto next = state.fields("next_step");
-    next_ = {next.number("seconds"), next.integer("rows")};
-  }
-  /// Training begins, or continues.
+  /// Adds the counters to a state.
+  void save(checkpoint::RunState& state) const;
+  /// Continues from the counters of a state. Throws Error naming a number that is missing.
+  void load(const checkpoint::RunState& state);
+  /// Training starts or continues.
   void start() {
     start_ = Clock::now();
     already_ = before_ = counters_.seconds;
   }
-  /// A step ended, after which its problem had done `work` in all.
-  void step(std::uint32_t steps, const Work& work) {
-    counters_.steps = steps;
-    counters_.seconds = seconds();
-    const auto rows = static_cast<std::uint32_t>(work.rows - counted_.rows);
-    counters_.rows += rows;
-    counters_.tokens += work.tokens - counted_.tokens;
-    counted_ = work;
-    next_ = {expect_seconds(next_.seconds, counters_.seconds - before_, steps), rows};
-  }
-  /// An evaluation ended that belongs to the method.
-  void evaluated(std::size_t rows) {
-    counters_.rows += rows;
+  /// A step ended. `work` is the total work of its problem.
+  void step(std::uint32_t steps, const Work& work);
+  /// An evaluation ended that is a part of the method.
+  void evaluated(std::size_t examples) {
+    counters_.rows += examples;
     counters_.seconds = seconds();
   }
-  /// The next step begins.
+  /// The next step starts.
   void proceed() { before_ = seconds(); }
-  /// Calls f() in no time.
+  /// Calls f() without counting its time.
   template <class F>
   void pause(F&& f) {
     const Clock::time_point began = Clock::now();

@@ -1,4 +1,4 @@
-/// @file The model of a run: its backbone, its adapters, their scores, and what of them could be selected.
+/// @file The model of a run: its backbone, its adapters, their scores, and the candidates for selection.
 #pragma once
 
 #include <Eigen/Core>
@@ -26,17 +26,17 @@
 
 namespace zofo::llm {
 
-/// θ where the device can update it, the tasks' adapters, and for zeroth-order updates of an adapter that
-/// adapter on the host. Borrows the device, the options and the tasks.
+/// θ on the device, the tasks' adapters, and on the host the adapter that zeroth-order updates train, if any.
+/// Borrows the device, the options and the tasks.
 template <class Device>
 class TrainedModel {
  public:
-  using Backend = typename Device::Backend;
-  using Theta = typename Backend::Theta;
-  using Vector = typename Backend::Vector;
+  using Backend = typename Device::Backend;  ///< of the device
+  using Theta = typename Backend::Theta;     ///< the backbone
+  using Vector = typename Backend::Vector;   ///< an adapter
 
-  /// The memory of the whole run is planned before any of it is taken. Throws Error where it is short.
-  /// `folder`: of adapters that are not in memory.
+  /// Reserves the memory of the whole run first. Throws Error where the device has too little. `folder`: of
+  /// adapters that are not in memory.
   TrainedModel(Device& device, model::Parameters& theta, const RunOptions& options,
                const std::vector<RunTask>& tasks, std::filesystem::path folder)
       : device_(device),
@@ -50,30 +50,35 @@ class TrainedModel {
                   {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
                    estimated_}) {}
 
+  /// The layout of all adapters.
   [[nodiscard]] const peft::Adapter& layout() const { return layout_; }
+  /// The backbone on the device.
   [[nodiscard]] Theta& theta() { return theta_; }
+  /// The backbone on the device.
   [[nodiscard]] const Theta& theta() const { return theta_; }
+  /// The transformer on the device.
   [[nodiscard]] model::BasicTransformer<Backend>& transformer() { return transformer_; }
+  /// The pairs of adapters of all tasks.
   [[nodiscard]] TaskAdapters<Device>& adapters() { return adapters_; }
-  /// The adapter that zeroth-order updates train, where the method has them.
+  /// The adapter that zeroth-order updates train, if the method has one.
   [[nodiscard]] Eigen::VectorXf& estimated_adapter() { return estimated_; }
 
-  /// Scores of the first `limit` held-out rows of every task (0: all) under θ only.
+  /// Scores of the first `limit` held-out examples of every task (0: all) under only θ.
   std::vector<Scores> score_backbone(std::size_t limit) {
     std::vector<Scores> scores;
     for (const RunTask& task : tasks_) scores.push_back(score(task, nullptr, first(task.held_out, limit)));
     return scores;
   }
-  /// The same under the present adapters: p where both levels are trained.
-  std::vector<Scores> score_now(std::size_t limit) {
+  /// The same under the current adapters: p where both levels are trained.
+  std::vector<Scores> score_current(std::size_t limit) {
     const Selected present = options_.trains() == Trains::both_levels ? Selected::upper : trained();
     std::vector<Scores> scores;
     for (std::size_t i = 0; i < tasks_.size(); ++i)
       scores.push_back(score_under(i, present, first(tasks_[i].held_out, limit)));
     return scores;
   }
-  /// Scores of what was selected on all held-out rows, and of the answers that it generates where a task asks
-  /// for them. `model` has the tokenizer.
+  /// Scores of the selected candidate on all held-out examples, including generated answers where a task has
+  /// them. `model` provides the tokenizer.
   std::vector<Scores> final_scores(const Model& model, const Candidate& candidate) {
     std::vector<Scores> scores;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
@@ -86,19 +91,19 @@ class TrainedModel {
     return scores;
   }
 
-  /// Rows that are set aside to select the model.
+  /// Number of validation examples of all tasks.
   [[nodiscard]] std::size_t validation_examples() const {
-    std::size_t rows = 0;
-    for (const RunTask& task : tasks_) rows += task.selection.size();
-    return rows;
+    std::size_t sum = 0;
+    for (const RunTask& task : tasks_) sum += task.selection.size();
+    return sum;
   }
-  /// Rows that selecting a candidate reads.
+  /// Number of examples that one validation reads: both p and s are scored where both levels are trained.
   [[nodiscard]] std::size_t examples_of_validation() const {
     return validation_examples() * (options_.trains() == Trains::both_levels ? 2 : 1);
   }
-  /// What would be selected after `steps` steps: of both levels (θ, p) or (θ, s), whichever has the lower
-  /// mean loss on the rows set aside, and p where there are none. `with_loss`: that loss also where nothing
-  /// is to be chosen.
+  /// The candidate after `steps` steps. With both levels it is (θ, p) or (θ, s), the one with the lower mean
+  /// loss on the validation examples; (θ, p) where there are none. `with_loss`: compute that loss even where
+  /// there is nothing to choose.
   Candidate candidate(std::uint32_t steps, bool with_loss) {
     Candidate c;
     c.steps = steps;
@@ -107,7 +112,7 @@ class TrainedModel {
       c.selected = Selected::upper;
       if (validation_examples() > 0) choose(c);
     } else if (with_loss) {
-      take(c, mean_of_selection(c.selected));
+      set_means(c, mean_of_selection(c.selected));
     }
     if (c.selected == Selected::backbone) return c;
     const std::size_t count = options_.tied() ? 1 : tasks_.size();
@@ -120,10 +125,11 @@ class TrainedModel {
     double loss = 0.0, accuracy = 0.0;
   };
 
-  static std::span<const EncodedExample> first(const std::vector<EncodedExample>& rows, std::size_t limit) {
-    return std::span(rows).first(limit == 0 ? rows.size() : std::min(rows.size(), limit));
+  static std::span<const EncodedExample> first(const std::vector<EncodedExample>& examples,
+                                               std::size_t limit) {
+    return std::span(examples).first(limit == 0 ? examples.size() : std::min(examples.size(), limit));
   }
-  // What a method of one level trains.
+  // The result of a method of one level.
   [[nodiscard]] Selected trained() const {
     const Trains trains = options_.trains();
     return trains == Trains::backbone || trains == Trains::nothing ? Selected::backbone : Selected::lower;
@@ -132,15 +138,15 @@ class TrainedModel {
     if (options_.trains() == Trains::adapter_by_estimates) return estimated_;
     return adapters_.adapter(task, selected == Selected::upper ? Level::upper : Level::lower);
   }
-  Scores score(const RunTask& task, const Vector* adapter, std::span<const EncodedExample> rows) {
-    return evaluate(transformer_, theta_, adapter, rows, task.task().answer_rule);
+  Scores score(const RunTask& task, const Vector* adapter, std::span<const EncodedExample> examples) {
+    return evaluate(transformer_, theta_, adapter, examples, task.task().answer_rule);
   }
-  Scores score_under(std::size_t task, Selected selected, std::span<const EncodedExample> rows) {
-    if (selected == Selected::backbone) return score(tasks_[task], nullptr, rows);
+  Scores score_under(std::size_t task, Selected selected, std::span<const EncodedExample> examples) {
+    if (selected == Selected::backbone) return score(tasks_[task], nullptr, examples);
     const Vector adapter = device_.vector(host_adapter(task, selected));
-    return score(tasks_[task], &adapter, rows);
+    return score(tasks_[task], &adapter, examples);
   }
-  // Each task counts once.
+  // Each task has the same weight.
   Means mean_of_selection(Selected selected) {
     Means sum;
     for (std::size_t i = 0; i < tasks_.size(); ++i) {
@@ -151,7 +157,7 @@ class TrainedModel {
     const auto count = static_cast<double>(tasks_.size());
     return {sum.loss / count, sum.accuracy / count};
   }
-  static void take(Candidate& candidate, const Means& means) {
+  static void set_means(Candidate& candidate, const Means& means) {
     candidate.loss = means.loss;
     candidate.accuracy = means.accuracy;
   }
@@ -161,20 +167,20 @@ class TrainedModel {
     c.selected = upper ? Selected::upper : Selected::lower;
     c.upper_loss = by_p.loss;
     c.lower_loss = by_s.loss;
-    take(c, upper ? by_p : by_s);
+    set_means(c, upper ? by_p : by_s);
   }
   Theta& place(model::Parameters& theta) {
-    const ExampleBounds extent = extent_of(tasks_, layout_);
-    PassExamples passes = pass_rows(options_, tasks_, extent, Backend::max_batch_tokens);
+    const ExampleBounds bounds = bounds_of(tasks_, layout_);
+    PassExamples passes = pass_examples(options_, tasks_, bounds, Backend::max_batch_tokens);
     for (const RunTask& task : tasks_) {
-      const SequenceBounds own =
-          written_extent<Backend>(theta.config(), peft::virtual_tokens(layout_), task.held_out, task.task());
-      model::CacheCapacity& cache = passes.texts.cache;
+      const SequenceBounds own = generation_bounds<Backend>(theta.config(), peft::virtual_tokens(layout_),
+                                                            task.held_out, task.task());
+      model::CacheCapacity& cache = passes.generation.cache;
       cache = {std::max(cache.sequences, own.cache.sequences),
                std::max(cache.positions, own.cache.positions)};
-      passes.texts.prompt_tokens = std::max(passes.texts.prompt_tokens, own.prompt_tokens);
+      passes.generation.prompt_tokens = std::max(passes.generation.prompt_tokens, own.prompt_tokens);
     }
-    device_.reserve(theta.config(), layout_, extent, passes, options_.gradient_checkpointing);
+    device_.reserve(theta.config(), layout_, bounds, passes, options_.gradient_checkpointing);
     return device_.place(theta);
   }
 

@@ -1,5 +1,5 @@
-/// @file One training run over a list of tasks: every method is the same solver with other parts, and a run
-/// that was interrupted continues as if it had not been.
+/// @file One training run over a list of tasks. Every method is the same solver with other parts. An
+/// interrupted run continues exactly.
 #pragma once
 
 #include <fmt/format.h>
@@ -41,13 +41,13 @@
 
 namespace zofo::llm {
 
-/// What a run is made of, all of it borrowed.
+/// The inputs of a run, all borrowed.
 struct RunInputs {
-  Model& model;
-  const std::vector<RunTask>& tasks;
-  const RunOptions& options;
-  const RunFolder& folder;
-  Progress& progress;
+  Model& model;                       ///< updated where the run trains the backbone
+  const std::vector<RunTask>& tasks;  ///< with examples as tokens
+  const RunOptions& options;          ///< of the run
+  const RunFolder& folder;            ///< where the run is written
+  Progress& progress;                 ///< receives steps and messages
 };
 
 /// The tasks as a problem: one task each, or one mixture where they share their adapters.
@@ -72,11 +72,11 @@ BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>&
 template <class Device>
 class Training {
  public:
-  using Backend = typename Device::Backend;
+  using Backend = typename Device::Backend;  ///< of the device
 
-  /// `interrupted` is called after every step; true ends the run, which can be resumed. Throws Error where
-  /// options, model and tasks do not go together, or are not those of the saved state; the run folder is as
-  /// it was then.
+  /// `interrupted` is called after every step; true ends the run, which can be resumed. Throws Error and
+  /// leaves the run folder unchanged where options, model and tasks do not fit together, or are not those of
+  /// the saved state.
   Training(Device& device, RunInputs inputs, std::function<bool()> interrupted, ResumeInfo resume_info = {})
       : device_(device),
         inputs_(checked(inputs, resume_info)),
@@ -91,11 +91,11 @@ class Training {
         budget_(options_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
         stopping_(options_.early_stopping_patience) {
-    // A saved state that turns out not to fit leaves the folder as it is.
+    // A saved state that does not fit must leave the folder unchanged: resume() describes later.
     if (!resume_info_.saved || options_.trains() == Trains::nothing) describe();
   }
 
-  /// Trains, selects the model, scores it on the held-out rows and writes everything but result.json.
+  /// Trains, selects the model, scores it on the held-out examples and writes everything except result.json.
   RunResult run() {
     if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
@@ -187,12 +187,12 @@ class Training {
       if (stopping_.on() && !stopped_ && stopping_.latest() < counters.steps) evaluate_candidate();
       save();
     }
-    moved_ = distance.length(theta);
+    update_norm_ = distance.length(theta);
     if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>)
-      go_back(perturbation, outer);
+      restore_best_backbone(perturbation, outer);
   }
 
-  // What follows a step; false ends the run.
+  // Called after each step; false ends the run.
   template <class Save>
   bool after(const StepReport& report, std::span<const std::size_t> sampled, const Save& save) {
     timer_.step(report.step + 1, *work_);
@@ -203,7 +203,7 @@ class Training {
     if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
     if (stopped_ || !can_continue()) return false;
-    // Scores of the learning curve cost no training time.
+    // The scores of the learning curve are not counted as training time.
     if (budget_.point_is_due(counters)) timer_.pause([&] { curve_point(); });
     if (checkpointer_.due(counters.steps, counters.seconds)) save();
     return true;
@@ -213,17 +213,18 @@ class Training {
   }
 
   void curve_point() {
-    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_now(options_.curve_samples));
+    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_current(options_.curve_samples));
   }
   void evaluate_candidate() {
     Candidate now = model_.candidate(timer_.counters().steps, true);
     timer_.evaluated(model_.examples_of_validation());
     log_.validated(timer_.counters(), now);
-    stopping_.see(std::move(now));
+    stopping_.consider(std::move(now));
   }
 
   // ---- saving and resuming ----
-  // All but θ, the outer optimiser's state and the anchor's θ̃, which the trajectory gives.
+  // Everything except θ, the outer optimiser's state and the anchor's θ̃: a replay of the trajectory restores
+  // these.
   template <class RunSolver, class Adapters>
   checkpoint::RunState state(RunSolver& solver, Adapters& adapters) {
     checkpoint::RunState out;
@@ -275,8 +276,8 @@ class Training {
     log_.continue_after(past_.log);
     past_.steps.clear();
   }
-  // To the backbone that early stopping found the best.
-  void go_back(const AnyPerturbation& perturbation, const AnyOuter& outer) {
+  // Replays the trajectory up to the best candidate of early stopping.
+  void restore_best_backbone(const AnyPerturbation& perturbation, const AnyOuter& outer) {
     if (!stopping_.best() || stopped_ || !options_.updates_backbone()) return;
     const std::uint32_t best = stopping_.best()->steps;
     if (best == timer_.counters().steps) return;
@@ -287,7 +288,7 @@ class Training {
     replay(perturbation, outer, steps, best, theta, [&](std::uint32_t step) {
       if (step < best) distance.add(steps[step].update);
     });
-    moved_ = distance.length(theta);
+    update_norm_ = distance.length(theta);
   }
 
   // ---- result ----
@@ -301,7 +302,7 @@ class Training {
     result.steps = counters.steps;
     result.seconds = counters.seconds;
     result.passes = counters.passes(options_.batch_size);
-    result.moved = moved_;
+    result.update_norm = update_norm_;
     result.selected = selected.selected;
     result.selected_steps = selected.steps;
     result.interrupted = stopped_;
@@ -316,10 +317,10 @@ class Training {
   }
   std::vector<Scores> final_scores(const Candidate& selected) {
     const Counters& counters = timer_.counters();
-    std::size_t rows = 0;
-    for (const RunTask& task : inputs_.tasks) rows += task.held_out.size();
-    inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out rows", counters.steps,
-                                      counters.seconds, rows));
+    std::size_t examples = 0;
+    for (const RunTask& task : inputs_.tasks) examples += task.held_out.size();
+    inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out examples", counters.steps,
+                                      counters.seconds, examples));
     std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
     if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
     log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, counters, scores);
@@ -341,7 +342,7 @@ class Training {
   Timer timer_;
   std::vector<Scores> before_;
   const Work* work_ = nullptr;
-  double moved_ = 0.0;
+  double update_norm_ = 0.0;
   bool stopped_ = false;
 };
 

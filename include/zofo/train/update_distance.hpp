@@ -1,4 +1,4 @@
-/// @file How far zeroth-order updates have taken θ from where it began.
+/// @file The norm of θ_K − θ_0, the sum of all zeroth-order updates.
 #pragma once
 
 #include <cmath>
@@ -19,20 +19,20 @@ namespace zofo::llm {
 
 namespace detail {
 
-/// A stand-in for θ that takes the updates that θ takes and keeps them direction by direction: Δθ = Σ a z.
+/// Receives the updates of θ and stores the coefficient of each direction: Δθ = Σ a z.
 class Displacement {
  public:
   /// `mean_square`: E‖z‖² of the distribution.
   explicit Displacement(double mean_square) : mean_square_(mean_square) {}
 
-  /// The distribution of its updates.
+  /// The distribution of the updates.
   struct Distribution {
     double mean_square = 0.0;
     void add(Displacement& to, Direction z, double a) const { to.sums_[{z.seed, z.step, z.query}] += a; }
     [[nodiscard]] double mean_square_length(std::size_t /*d*/) const { return mean_square; }
   };
   [[nodiscard]] Distribution distribution() const { return {mean_square_}; }
-  /// Its number of coordinates, which nothing asks for: the distribution knows its length.
+  /// Required by the updates, but not used: the distribution knows E‖z‖².
   [[nodiscard]] static std::size_t size() { return 0; }
   /// √(E‖z‖² Σ a²), the root mean square of ‖Δθ‖ over independent directions.
   [[nodiscard]] double length() const {
@@ -62,23 +62,23 @@ double distance(const Theta& a, const Theta& b) {
 
 }  // namespace detail
 
-/// ‖θ_K − θ_0‖ of a run: in the root mean square over independent directions where the optimiser adds
-/// multiples of them, which rounding does not change; measured, by a copy of θ_0, where it reads coordinates.
-/// Borrows the optimiser.
+/// ‖θ_K − θ_0‖ of a run. If the optimiser adds multiples of directions, the norm is the root mean square over
+/// independent directions, and rounding does not change it. If the optimiser reads coordinates, the norm is
+/// measured with a copy of θ_0. Borrows the optimiser.
 template <class Theta>
 class UpdateDistance {
  public:
-  /// θ as it is now is θ_0.
+  /// Starts at the current θ as θ_0.
   UpdateDistance(const AnyPerturbation& perturbation, const AnyOuter& outer, const Theta& theta_0)
       : outer_(outer), sum_(mean_square_length(perturbation, theta_0)) {
     if constexpr (HasTensors<Theta>)
       if (outer.reads_coordinates()) copy_theta(theta_0, start_);
   }
-  /// The update of the next step.
+  /// Adds the update of the next step.
   void add(const ZoGradient& update) {
     if (!start_) outer_.apply(sum_, sum_.distribution(), update, state_);
   }
-  /// θ is what the updates made of it.
+  /// The norm; `theta` is θ after the added updates.
   [[nodiscard]] double length(const Theta& theta) const {
     if constexpr (HasTensors<Theta>)
       if (start_) return detail::distance(*start_, theta);

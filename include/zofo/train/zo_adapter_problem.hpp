@@ -1,4 +1,4 @@
-/// @file A language problem in its adapter: what zeroth-order updates of an adapter minimise.
+/// @file A language problem as a function of its adapter, for zeroth-order updates of the adapter.
 #pragma once
 
 #include <Eigen/Core>
@@ -14,20 +14,21 @@
 
 namespace zofo::llm {
 
-/// F(adapter) = F(θ, adapter) at a fixed backbone θ: the adapter takes θ's place in the algorithm (MeZO on
-/// PEFT modules, Malladi et al. 2023, §3). The adapter and its perturbed copy stay on the host, an adapter
-/// being small; the copy is sent to the device for each probe. Borrows the device, the backbone and the
-/// problem.
+/// F(adapter) = F(θ, adapter) at a fixed backbone θ: the adapter takes the place of θ in the algorithm (MeZO
+/// on PEFT modules, Malladi et al. 2023, §3). The adapter is small: it and its perturbed copy stay on the
+/// host, and the copy is sent to the device for each probe. Borrows the device, the backbone and the problem.
 template <class Device, class Problem>
 class AdapterProblem {
  public:
-  using Theta = Eigen::VectorXf;
-  using Adapter = NoAdapter;
-  using Backbone = typename Problem::Theta;
+  using Theta = Eigen::VectorXf;             ///< the adapter
+  using Adapter = NoAdapter;                 ///< there is no lower level
+  using Backbone = typename Problem::Theta;  ///< the model's weights
 
+  /// Borrows all arguments.
   AdapterProblem(Device& device, const Backbone& backbone, Problem& problem)
       : device_(&device), backbone_(&backbone), problem_(&problem) {}
 
+  /// Number of tasks.
   [[nodiscard]] std::size_t num_tasks() const { return problem_->num_tasks(); }
 
   /// out[i · requests + j]: the loss of request j at probe i of the adapter.
@@ -50,7 +51,7 @@ class AdapterProblem {
                        out.subspan(i * requests.size(), requests.size()));
     }
   }
-  /// There is no lower level: values are 0, and an adapter of no coordinates has no gradient.
+  /// There is no lower level: sets all values to 0.
   void gradients(const Theta& /*adapter*/, std::span<GradientRequest<Adapter>> requests) const {
     for (GradientRequest<Adapter>& request : requests) request.value = 0.0;
   }

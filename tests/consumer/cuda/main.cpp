@@ -1,4 +1,5 @@
-// A user of zofo::cuda, in a project without the language CUDA: links the compiled kernels and the CUDA runtime.
+// A user of zofo::cuda, in a project without the language CUDA: links the compiled kernels and the CUDA
+// runtime.
 #include <cstdio>
 
 #include "zofo/core/error.hpp"

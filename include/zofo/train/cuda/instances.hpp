@@ -22,7 +22,7 @@ namespace zofo::llm {
   ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)        \
   ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)           \
   ZOFO_VERIFY_INSTANCES(PREFIX, DEVICE)          \
-  PREFIX template RunModel<DEVICE>::RunModel(DEVICE&, Model, const std::filesystem::path&);
+  ZOFO_RUN_MODEL_INSTANCES(PREFIX, DEVICE)
 
 ZOFO_CUDA_RUN_INSTANCES(extern, CudaDevice<tensor::cuda::bf16>)
 ZOFO_CUDA_RUN_INSTANCES(extern, CudaDevice<float>)

@@ -23,6 +23,11 @@ vcpkg_cmake_configure(
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/zofo)
+if(NOT "llm" IN_LIST FEATURES)  # headers alone have no folder lib
+  file(MAKE_DIRECTORY "${CURRENT_PACKAGES_DIR}/share")
+  file(RENAME "${CURRENT_PACKAGES_DIR}/lib/pkgconfig" "${CURRENT_PACKAGES_DIR}/share/pkgconfig")
+  file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug" "${CURRENT_PACKAGES_DIR}/lib")
+endif()
 vcpkg_fixup_pkgconfig()
 if("tools" IN_LIST FEATURES)
   # The program finds its data in ../share/zofo from its own folder.
@@ -33,8 +38,5 @@ if("tools" IN_LIST FEATURES)
   endforeach()
 endif()
 file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug/include" "${CURRENT_PACKAGES_DIR}/debug/share")
-if(NOT "llm" IN_LIST FEATURES)
-  file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/debug" "${CURRENT_PACKAGES_DIR}/lib")  # headers alone
-endif()
 file(INSTALL "${CMAKE_CURRENT_LIST_DIR}/usage" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
 vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")

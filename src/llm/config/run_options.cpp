@@ -1,19 +1,17 @@
-/// @file What the options of a run may be; included by run_options.hpp.
-#pragma once
+#include "zofo/config/run_options.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "zofo/config/field_checks.hpp"
-#include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::llm {
 
-namespace detail {
+namespace {
 
-inline void check_ranges(const RunOptions& o) {
+void check_ranges(const RunOptions& o) {
   require_count("inner_steps", o.inner_steps, 1, 1'000'000);
   require_in("penalty", o.penalty, 0.0, 1e9);
   require_in("lower_learning_rate", o.lower_learning_rate, 0.0, 10.0);
@@ -40,8 +38,8 @@ inline void check_ranges(const RunOptions& o) {
   require_count("seed", o.seed, 0, std::numeric_limits<std::int64_t>::max());
 }
 
-/// How long the run is, and that its mini-batches can be numbered.
-inline void check_length(const RunOptions& o) {
+// Checks the length of the run, and that its mini-batches can be numbered.
+void check_length(const RunOptions& o) {
   require(o.method == Method::none || o.max_steps > 0 || o.max_seconds > 0.0 || o.max_forward_passes > 0.0,
           "max_steps = 0, max_seconds = 0 and max_forward_passes = 0: at least one must be positive");
   // Batches are numbered in 32 bits; past them they would repeat.
@@ -57,8 +55,8 @@ inline void check_length(const RunOptions& o) {
           o.warmup_steps, end);
 }
 
-/// The adapter is one that the method has.
-inline void check_adapter(const RunOptions& o) {
+// Checks that the method supports the adapter.
+void check_adapter(const RunOptions& o) {
   const MethodInfo& method = info(o.method);
   const bool free_choice = method.traits.any_adapter && o.adapter != AdapterKind::none;
   require(free_choice || o.adapter == method.adapter,
@@ -70,8 +68,8 @@ inline void check_adapter(const RunOptions& o) {
           o.max_grad_norm, o.weight_decay, o.method);
 }
 
-/// Fields of zeroth-order estimates that do not go together with the method or the device.
-inline void check_estimates(const RunOptions& o) {
+// Checks the fields of zeroth-order estimates against the method and the device.
+void check_estimates(const RunOptions& o) {
   require(o.trains() != Trains::adapter ||
               (o.outer_optimizer == OuterKind::sgd && o.variance_reduction == ReductionKind::none &&
                !o.std_normalized && o.max_step_norm == 0.0),
@@ -86,14 +84,14 @@ inline void check_estimates(const RunOptions& o) {
   if (o.device == DeviceKind::cuda && o.updates_backbone()) o.check_zeroth_order_on_gpu();
 }
 
-/// Fields that say how several tasks share rows and adapters.
-inline void check_sharing(const RunOptions& o) {
+// Checks the fields that define how several tasks share examples and adapters.
+void check_sharing(const RunOptions& o) {
   require(o.max_resident_adapters == 0 || o.variance_reduction == ReductionKind::none,
-          "max_resident_adapters = {}: must be 0 with variance_reduction = \"{}\", which holds all adapters "
-          "of its anchor",
+          "max_resident_adapters = {}: must be 0 with variance_reduction = \"{}\", which keeps all adapters "
+          "of its anchor in memory",
           o.max_resident_adapters, o.variance_reduction);
   require(o.adapters == AdapterMode::persistent || (o.adapted() && !info(o.method).traits.joint),
-          "adapters = \"{}\": method {} has no adapters of its tasks: must be persistent", o.adapters,
+          "adapters = \"{}\": method {} trains no adapters of single tasks: must be persistent", o.adapters,
           o.method);
   require(o.backbone_examples == ThetaRows::shared || o.trains() == Trains::both_levels,
           "backbone_examples = \"{}\": method {} does not train p with the backbone: must be shared",
@@ -104,25 +102,25 @@ inline void check_sharing(const RunOptions& o) {
           o.method);
 }
 
-}  // namespace detail
+}  // namespace
 
-inline void RunOptions::check() const {
+void RunOptions::check() const {
   check_zeroth_order();
-  detail::check_ranges(*this);
-  detail::check_length(*this);
-  detail::check_adapter(*this);
-  detail::check_estimates(*this);
-  detail::check_sharing(*this);
+  check_ranges(*this);
+  check_length(*this);
+  check_adapter(*this);
+  check_estimates(*this);
+  check_sharing(*this);
 }
 
-inline void RunOptions::check(std::size_t tasks) const {
+void RunOptions::check(std::size_t tasks) const {
   check();
-  require(tasks >= 1, "tasks: none is named: must be at least 1");
+  require(tasks >= 1, "tasks: none given: must be at least 1");
   require(tasks == 1 || command == Command::meta_train,
-          "tasks: {} are named: finetune takes one; meta-train takes several", tasks);
+          "tasks: {} given: finetune takes one; meta-train takes several", tasks);
   require(tasks_per_step <= tasks, "tasks_per_step = {}: must be at most the {} tasks", tasks_per_step,
           tasks);
-  // The upper half of the seeds of samples tells tasks apart.
+  // The upper half of a seed of samples is the number of the task.
   if (tasks > 1) require_count("seed", seed, 0, std::numeric_limits<std::uint32_t>::max());
 }
 

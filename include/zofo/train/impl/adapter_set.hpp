@@ -1,0 +1,138 @@
+/// @file A backbone with any number of adapters on a device, and the templates of train/adapter_set.hpp.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zofo/lm/packed_losses.hpp"
+#include "zofo/lm/score_requests.hpp"
+#include "zofo/model/transformer.hpp"
+#include "zofo/parse/line_source.hpp"
+#include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/restore.hpp"
+#include "zofo/run/run_description.hpp"
+#include "zofo/train/adapter_set.hpp"
+
+namespace zofo::llm {
+
+namespace detail {
+
+/// Appends an adapter and its name. Throws Error where the name exists already.
+void add_adapter(const std::string& name, peft::PeftAdapter adapter, std::vector<std::string>& names,
+                 std::vector<peft::PeftAdapter>& adapters);
+
+/// One layout for each kind of adapter. LoRA adapters are widened to a common layout; prefixes and prompts
+/// must have the same number of virtual tokens: else throws Error.
+peft::Adapters unite_layouts(const model::Config& config, std::span<const std::string> names,
+                             std::span<peft::PeftAdapter> adapters);
+
+}  // namespace detail
+
+/// θ and adapters by name. An adapter with an empty name is that of a fine-tuning; it answers requests that
+/// name none. Borrows the device.
+template <class Device>
+class AdapterSet {
+  // Declared before `theta`, whose initialiser reads the run's adapters.
+  std::vector<peft::PeftAdapter> read_;
+
+ public:
+  using Backend = typename Device::Backend;  ///< of the device
+  using Vector = typename Backend::Vector;   ///< an adapter
+
+  /// `run` is the folder of a fine-tuning, or of a meta-training, whose adapters have their tasks' names;
+  /// empty: the model itself. Throws Error where an adapter does not fit the model or the others, or two have
+  /// the same name.
+  AdapterSet(Device& device, Model loaded, const std::filesystem::path& run,
+             std::span<const NamedFolder> given)
+      : model(std::move(loaded)), theta(place(device, run)) {
+    for (const NamedFolder& each : given) read(each.name, each.folder);
+    const peft::Adapters layouts = detail::unite_layouts(model.parameters.config(), selected.names, read_);
+    for (peft::PeftAdapter& each : read_) {
+      const peft::Kind kind = peft::kind(each.layout);
+      vectors_.push_back(device.vector(std::move(each.values)));
+      selected.adapters.push_back({nullptr, kind, layouts.virtual_tokens(kind)});
+    }
+    for (std::size_t i = 0; i < vectors_.size(); ++i) selected.adapters[i].values = &vectors_[i];
+    read_.clear();
+    transformer.emplace(device.backend(), model.parameters.config(), layouts);
+  }
+  AdapterSet(const AdapterSet&) = delete;
+  AdapterSet& operator=(const AdapterSet&) = delete;
+
+  Model model;                                                  ///< weights and tokenizer
+  SelectedAdapters<Vector> selected;                            ///< the adapters on the device
+  typename Backend::Theta& theta;                               ///< the backbone on the device
+  std::optional<model::BasicTransformer<Backend>> transformer;  ///< set by the constructor
+
+ private:
+  typename Backend::Theta& place(Device& device, const std::filesystem::path& run) {
+    if (run.empty()) return device.place(model.parameters);
+    if (!std::filesystem::exists(run / RunDescription::file)) {
+      typename Backend::Theta& placed = device.place(model.parameters);
+      SelectedModel restored = restore(run, placed);
+      if (!restored.adapter) return placed;
+      selected.fallback = 0;
+      add("", std::move(*restored.adapter));
+      return placed;
+    }
+    const RunDescription described = read_description(run);
+    described.check_backbone(run, model.parameters);
+    for (const std::string& name : described.adapter_names())
+      read(name, run / RunDescription::adapter_folder(name));
+    merge_run(run, described, model.parameters);
+    typename Backend::Theta& placed = device.place(model.parameters);
+    replay_run(described, read_trajectory(run / "trajectory.jsonl"), placed);
+    return placed;
+  }
+  void read(const std::string& name, const std::filesystem::path& folder) {
+    add(name, peft::read_peft(folder, model.parameters.config()));
+  }
+  void add(const std::string& name, peft::PeftAdapter adapter) {
+    detail::add_adapter(name, std::move(adapter), selected.names, read_);
+  }
+
+  std::vector<Vector> vectors_;
+};
+
+/// Scores the answer choices of requests. Requests of any adapters share a pass.
+template <class Device>
+std::vector<std::vector<double>> score(AdapterSet<Device>& set, std::span<const Request> requests) {
+  return score_requests(*set.transformer, set.theta, set.selected, requests);
+}
+
+/// Answers lines as score_lines(device, …) does, with a set that exists.
+template <class Device>
+void score_lines(AdapterSet<Device>& set, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
+  std::vector<Request> waiting;
+  std::size_t tokens = 0;
+  const auto take = [&](const std::string& line, std::size_t number) {
+    waiting.push_back(parse_request(set.model, line, lines.name(), number, set.selected));
+    tokens += packed_tokens(waiting.back().example);
+    return tokens >= Device::Backend::max_batch_tokens;
+  };
+  const auto answer = [&] {
+    for (const std::string& each : answer_requests(*set.transformer, set.theta, set.selected, waiting))
+      write(each);
+    flush();  // a client that sends line by line waits for the answer
+    waiting.clear();
+    tokens = 0;
+  };
+  parse::answer_lines(lines, take, answer);
+}
+
+template <class Device>
+void score_lines(Device& device, Model model, const std::filesystem::path& run,
+                 std::span<const NamedFolder> adapters, parse::LineSource& lines,
+                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
+  AdapterSet<Device> set(device, std::move(model), run, adapters);
+  score_lines(set, lines, write, flush);
+}
+
+}  // namespace zofo::llm

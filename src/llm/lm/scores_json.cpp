@@ -1,0 +1,24 @@
+#include "zofo/lm/scores_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace zofo::llm {
+
+nlohmann::json score_fields(const Scores& scores) {
+  nlohmann::json fields = {{"accuracy", scores.accuracy},
+                           {"macro_f1", scores.macro_f1},
+                           {"loss", scores.loss},
+                           {"rows", scores.examples}};
+  if (scores.answers)
+    fields.update({{"exact_match", scores.answers->exact_match}, {"f1", scores.answers->f1}});
+  return fields;
+}
+
+Scores scores_from(const checkpoint::JsonFields& fields) {
+  Scores scores{checkpoint::number_or_nan(fields, "accuracy"), checkpoint::number_or_nan(fields, "macro_f1"),
+                checkpoint::number_or_nan(fields, "loss"), fields.integer("rows")};
+  if (fields.has("f1")) scores.answers = {fields.number("exact_match"), fields.number("f1")};
+  return scores;
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,83 @@
+#include "zofo/run/fingerprint.hpp"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/core/hash.hpp"
+
+namespace zofo::llm {
+
+std::string hash_of(const model::Parameters& theta) {
+  return zofo::hash_text(zofo::Hash64().update(theta.values()).value());
+}
+
+std::string hash_of(const Eigen::VectorXf& x) {
+  const std::span<const float> values(x.data(), static_cast<std::size_t>(x.size()));
+  return zofo::hash_text(zofo::Hash64().update(values).value());
+}
+
+std::string hash_of_model(const model::Parameters& theta) {
+  const model::Config& c = theta.config();
+  const nlohmann::json shape = {static_cast<int>(c.family),
+                                c.vocab,
+                                c.width,
+                                c.layers,
+                                c.heads,
+                                c.kv_heads,
+                                c.head_dim,
+                                c.ffn,
+                                c.context,
+                                c.rope_base,
+                                c.norm_eps,
+                                c.tied,
+                                c.attention_bias,
+                                c.pre_norm,
+                                c.embedding_width,
+                                c.window,
+                                static_cast<int>(c.rope_scaling.kind),
+                                c.rope_scaling.factor,
+                                c.rope_scaling.low_freq_factor,
+                                c.rope_scaling.high_freq_factor,
+                                c.rope_scaling.original_context,
+                                hash_of(theta)};
+  return zofo::hash_text(zofo::Hash64().update(shape.dump()).value());
+}
+
+namespace {
+
+void hash_tokens(zofo::Hash64& hash, const Tokens& tokens) {
+  const std::uint64_t size[] = {tokens.size()};
+  hash.update(std::span<const std::uint64_t>(size)).update(std::span<const std::int32_t>(tokens));
+}
+void hash_options(zofo::Hash64& hash, const OptionTokens& options) {
+  const std::uint64_t form[] = {options.options.size(), options.contexts.size(),
+                                static_cast<std::uint64_t>(options.score),
+                                static_cast<std::uint64_t>(options.loss)};
+  hash.update(std::span<const std::uint64_t>(form));
+  for (const auto* list : {&options.options, &options.contexts})
+    for (const Tokens& tokens : *list) hash_tokens(hash, tokens);
+}
+
+}  // namespace
+
+std::string hash_of_examples(std::span<const EncodedExample> rows) {
+  zofo::Hash64 hash;
+  for (const EncodedExample& row : rows) {
+    const std::uint64_t label[] = {static_cast<std::uint64_t>(row.label)};
+    hash.update(std::span<const std::uint64_t>(label));
+    hash_tokens(hash, row.prompt);
+    hash_options(hash, *row.options);
+  }
+  return zofo::hash_text(hash.value());
+}
+
+void check_fingerprint(const nlohmann::json& saved, const nlohmann::json& given) {
+  for (const auto& [field, value] : given.items())
+    require(saved.contains(field) && saved.at(field) == value,
+            "{}: fingerprint {}: the run was started with {}: it can only be resumed with the same", field,
+            value.get<std::string>(), saved.contains(field) ? saved.at(field).dump() : "none");
+}
+
+}  // namespace zofo::llm

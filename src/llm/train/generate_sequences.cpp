@@ -1,0 +1,76 @@
+#include "zofo/train/generate_sequences.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/jsonl.hpp"
+#include "zofo/lm/encode_examples.hpp"
+#include "zofo/tokenize/utf8.hpp"
+#include "zofo/train/impl/prompts.hpp"
+
+namespace zofo::llm {
+
+void GenerateOptions::check() const {
+  constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
+  require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-new-tokens {}: must be between 1 and {}",
+          end.max_tokens, most);
+  greedy.check();
+}
+
+void check_prompt(const std::string& text, std::string_view location) {
+  require(!text.empty(), "{}: must not be empty", location);
+  tokenize::utf8::require_valid(text, location);
+}
+
+namespace detail {
+
+Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
+                      std::string_view location) {
+  check_prompt(text, location);
+  Tokens ids = encode_prompt(model, text);
+  require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
+  const std::size_t context = model.parameters.config().context;
+  require(ids.size() + reserved <= context, "{}: prompt of {} tokens: the model's context is {}{}", location,
+          ids.size(), context,
+          reserved > 0 ? fmt::format(", of which the run's adapter takes {}", reserved) : "");
+  return ids;
+}
+
+Tokens prompt_of_line(const Model& model, std::size_t reserved, const std::string& text,
+                      const std::string& file, std::size_t number) {
+  const data::JsonLine line = data::parse_json_line(text, file, number);
+  const nlohmann::json& prompt = line.at("prompt");
+  require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", line.location(),
+          prompt.type_name());
+  return checked_prompt(model, reserved, prompt.get_ref<const std::string&>(), line.location());
+}
+
+}  // namespace detail
+
+std::string to_json_line(const Generation& generation) {
+  const nlohmann::json object = {{"text", generation.text},
+                                 {"tokens", generation.generated()},
+                                 {"prompt_tokens", generation.prompt},
+                                 {"end", name_of(generation.ending)}};
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::size_t settled_bytes(const Generation& generation, const EndOfText& end) {
+  const std::string& text = generation.text;
+  if (generation.ending != Ending::none) return text.size();
+  const std::size_t open = std::min(text.size(), end.stop.empty() ? 0 : end.stop.size() - 1);
+  const std::string_view settled = std::string_view(text).substr(0, text.size() - open);
+  const std::size_t tail = settled.size() - std::min<std::size_t>(settled.size(), 3);
+  // An incomplete character is at most three bytes; its first byte determines how many follow.
+  for (std::size_t at = tail; at < settled.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(settled[at]);
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    if (at + length > settled.size()) return at;
+  }
+  return settled.size();
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,50 @@
+#include "zofo/train/load_tasks.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/demonstrations.hpp"
+#include "zofo/data/shots.hpp"
+
+namespace zofo::llm {
+
+void limit_prompts(data::Task& task, std::size_t max_tokens) {
+  if (max_tokens == 0) return;
+  task.max_prompt_tokens =
+      task.max_prompt_tokens == 0 ? max_tokens : std::min(task.max_prompt_tokens, max_tokens);
+}
+
+void require_choices(const data::Task& task) {
+  require(task.kind != data::Kind::generate,
+          "task {}: the model generates its answers: meta-training needs answer choices", task.name);
+}
+
+data::TaskData prepared(data::TaskData data, const RunOptions& o) {
+  if (o.command == Command::meta_train) require_choices(data.task);
+  limit_prompts(data.task, o.max_prompt_tokens);
+  data::take_demonstrations(data, o.demonstrations, o.seed);
+  data::take_shots(data, o.shots, o.seed);
+  return data;
+}
+
+std::vector<data::TaskData> load_tasks(const InputPaths& paths, const RunOptions& o) {
+  std::vector<data::TaskData> tasks;
+  for (const std::string& name : paths.tasks)
+    tasks.push_back(
+        prepared(data::load_task(name, paths.data_folder(), paths.definitions, o.template_name), o));
+  return tasks;
+}
+
+std::vector<data::TaskData> load_choice_tasks(const InputPaths& paths, std::size_t max_tokens) {
+  std::vector<data::TaskData> tasks;
+  for (const std::string& name : paths.tasks) {
+    tasks.push_back(data::load_task(name, paths.data_folder(), paths.definitions));
+    require_choices(tasks.back().task);
+    limit_prompts(tasks.back().task, max_tokens);
+  }
+  return tasks;
+}
+
+}  // namespace zofo::llm

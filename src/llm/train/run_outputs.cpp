@@ -1,0 +1,53 @@
+#include "zofo/train/run_outputs.hpp"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "zofo/run/run_description.hpp"
+#include "zofo/run/selected_model_file.hpp"
+
+namespace zofo::llm {
+
+void RunOutputs::describe() const {
+  if (options.command == Command::meta_train) write_description({});
+}
+
+void RunOutputs::write(const Candidate& selected, std::uint32_t steps,
+                       std::size_t validation_examples) const {
+  if (options.command == Command::finetune) return write_model(selected, validation_examples);
+  if (selected.steps < steps) write_description(selected.steps);
+  write_adapters(selected.adapters);
+}
+
+void RunOutputs::write_description(std::optional<std::uint32_t> steps) const {
+  std::vector<RunDescription::Task> list;
+  for (const RunTask& task : tasks)
+    list.push_back({task.name(), task.task().choices, task.training_examples()});
+  RunDescription described = llm::describe(options, model_hash, std::move(list));
+  described.steps = steps;
+  folder.write(RunDescription::file, to_json(described).dump(2) + "\n");
+}
+
+void RunOutputs::write_model(const Candidate& selected, std::size_t validation_examples) const {
+  SelectedModel model{selected.selected, selected.steps, selected.upper_loss, selected.lower_loss,
+                      validation_examples};
+  if (!selected.adapters.empty()) model.adapter = {layout, selected.adapters.front()};
+  write_selected(folder.path(), config, model, base_model);
+}
+
+void RunOutputs::write_adapters(const std::vector<Eigen::VectorXf>& adapters) const {
+  // An adapter of an updated backbone belongs to the run, not to the initial model.
+  const std::string base = options.updates_backbone() ? folder.path().string() : base_model;
+  const auto write = [&](const std::filesystem::path& name, const Eigen::VectorXf& values) {
+    write_run_adapter(folder.path() / name, config, layout, values, base);
+  };
+  if (options.merged()) return write(RunDescription::merged_folder, adapters.front());
+  if (!options.adapted()) return;
+  if (options.tied())
+    return write(RunDescription::adapter_folder(RunDescription::tied_name), adapters.front());
+  for (std::size_t i = 0; i < tasks.size(); ++i)
+    write(RunDescription::adapter_folder(tasks[i].name()), adapters[i]);
+}
+
+}  // namespace zofo::llm

@@ -1,0 +1,190 @@
+#include "cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <type_traits>
+
+#include "zofo/config/option_diff.hpp"
+#include "zofo/run/data_folder.hpp"
+
+namespace zofo::cli {
+namespace {
+
+template <class T>
+inline constexpr bool is_unsigned = std::is_unsigned_v<T> && !std::is_same_v<T, bool>;
+template <class T>
+inline constexpr bool is_unsigned<std::vector<T>> = is_unsigned<T>;
+
+// Refuses "-1", which CLI11 would read as a very large unsigned number.
+void refuse_negative(CLI::Option* option) {
+  option->check([](const std::string& text) {
+    return text.starts_with('-') ? fmt::format("{}: must not be negative", text) : std::string();
+  });
+}
+
+template <class T>
+CLI::Option* add_value(CLI::App& app, const std::string& flag, T& field, const std::string& help) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return app.add_flag(flag, field, help);
+  } else {
+    CLI::Option* option = app.add_option(flag, field, help);
+    if constexpr (is_unsigned<T>) refuse_negative(option);
+    return option;
+  }
+}
+
+}  // namespace
+
+void flush_output() {
+  // C flushes by itself, too: only the stream's error flag shows an earlier failure.
+  require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, "standard output: write failed");
+}
+
+void write_text(const std::string& text) {
+  require(std::fwrite(text.data(), 1, text.size(), stdout) == text.size(), "standard output: write failed");
+}
+
+void find_definitions(const std::string& flag, const std::vector<std::string>& tasks,
+                      std::string& definitions) {
+  const auto is_name = [](const std::string& task) {
+    return !std::filesystem::exists(std::filesystem::path(task) / "task.toml");
+  };
+  if (!definitions.empty() || std::none_of(tasks.begin(), tasks.end(), is_name)) return;
+  llm::InstalledData wanted = llm::task_definitions;
+  wanted.flag = flag.c_str();
+  definitions = llm::find_data(wanted).string();
+}
+
+std::string flag_of(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return "--" + name;
+}
+
+const Flag& Flag::required() const {
+  option_->required();
+  return *this;
+}
+const Flag& Flag::show_default() const {
+  option_->capture_default_str();
+  return *this;
+}
+const Flag& Flag::not_negative() const {
+  refuse_negative(option_);
+  return *this;
+}
+const Flag& Flag::separated_by_commas() const {
+  option_->delimiter(',');
+  return *this;
+}
+const Flag& Flag::one_value_each() const {
+  option_->allow_extra_args(false);
+  return *this;
+}
+const Flag& Flag::take_all() const {
+  option_->take_all();
+  return *this;
+}
+bool Flag::given() const { return cli::given(option_); }
+
+Subcommand::Subcommand(CLI::App& app, const char* name, const char* description)
+    : app_(app.add_subcommand(name, description)) {}
+
+template <class T>
+Flag Subcommand::add(const std::string& flag, T& field, const std::string& help) const {
+  return Flag(add_value(*app_, flag, field, help));
+}
+template Flag Subcommand::add(const std::string&, bool&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, double&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::uint32_t&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::uint64_t&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::string&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::filesystem::path&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::vector<std::string>&, const std::string&) const;
+template Flag Subcommand::add(const std::string&, std::vector<std::size_t>&, const std::string&) const;
+
+template <class T>
+void Subcommand::add_old(const std::string& old_flag, const std::string& flag, T& field) const {
+  register_old_flag(add_value(*app_, old_flag, field, ""), app_->get_option(flag), old_flag, flag);
+}
+template void Subcommand::add_old(const std::string&, const std::string&, double&) const;
+template void Subcommand::add_old(const std::string&, const std::string&, std::uint32_t&) const;
+template void Subcommand::add_old(const std::string&, const std::string&, std::uint64_t&) const;
+template void Subcommand::add_old(const std::string&, const std::string&, std::string&) const;
+
+void Subcommand::add_text(const std::string& flag, std::function<void(const std::string&)> set,
+                          const std::string& help, const std::string& default_text) const {
+  app_->add_option_function<std::string>(flag, std::move(set), help)->default_str(default_text);
+}
+
+void Subcommand::add_definitions(const std::string& flag, std::string& definitions) const {
+  add(flag, definitions,
+      "folder with the task definitions; default: $ZOFO_TASKS, else share/zofo/tasks of the installation");
+}
+
+void Subcommand::add_input_paths(llm::InputPaths& paths, bool required) const {
+  app_->add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
+      ->required(required);
+  app_->add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
+      ->expected(1)
+      ->required(required);
+  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add_definitions("--tasks", paths.definitions);
+  app_->parse_complete_callback([&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
+}
+
+Flag Subcommand::add_several_input_paths(llm::InputPaths& paths, const char* flag, const char* help) const {
+  const Flag tasks = add(flag, paths.tasks, help).separated_by_commas();
+  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add_definitions("--definitions", paths.definitions);
+  app_->parse_complete_callback(
+      [&paths] { find_definitions("--definitions", paths.tasks, paths.definitions); });
+  return tasks;
+}
+
+void Subcommand::add_options(llm::RunOptions& options) const {
+  constexpr const char* group = "Options of the run";
+  for_each_option(options, [&]<class T>(const char* name, T& field, const char* help) {
+    const std::string flag = flag_of(name), no = "--no-" + flag.substr(2);
+    const std::string old_name(llm::old_option(name));
+    const std::string old_flag = flag_of(old_name);
+    if constexpr (std::is_same_v<T, bool>) {  // --FLAG, --FLAG=false and --no-FLAG
+      const CLI::Option* option = app_->add_flag(flag + ",!" + no, field, help)->group(group);
+      if (old_name.empty()) return;
+      const std::string old_no = "--no-" + old_flag.substr(2);
+      register_old_flag(app_->add_flag(old_flag, field), option, old_flag, flag);
+      register_old_flag(app_->add_flag("!" + old_no, field), option, old_no, no);
+    } else if constexpr (llm::NamedEnum<T>) {
+      add_choice(flag, field, help, name);
+      CLI::Option* option = app_->get_option(flag)->group(group);
+      if (old_name.empty()) return;
+      add_choice(old_flag, field, "", name);
+      register_old_flag(app_->get_option(old_flag), option, old_flag, flag);
+    } else {
+      add_value(*app_, flag, field, help)->capture_default_str()->group(group);
+      if (!old_name.empty()) add_old(old_flag, flag, field);
+    }
+  });
+}
+
+void Subcommand::footer(const char* text) const { app_->footer(text); }
+
+void Subcommand::on_selection(Action& action, Action run) const {
+  app_->callback([&action, run = std::move(run)] { action = run; });
+}
+
+bool Subcommand::given(const std::string& flag) const { return cli::given(app_->get_option(flag)); }
+
+void Subcommand::require_given(const char* flag) const {
+  if (!given(flag)) throw CLI::RequiredError(flag);
+}
+
+void Subcommand::take_flags(const llm::RunOptions& flags, llm::RunOptions& options) const {
+  llm::for_each_pair(options, flags, [this](const char* name, auto& field, const auto& value) {
+    if (given(flag_of(name))) field = value;
+  });
+  options.lora_target_modules = llm::target_modules(options.lora_target_modules);
+}
+
+}  // namespace zofo::cli

@@ -1,0 +1,57 @@
+// zofo score: log-probabilities of options after a prompt, for requests on standard input.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli.hpp"
+#include "device_flags.hpp"
+#include "zofo/model_io/load_model.hpp"
+#include "zofo/parse/line_source.hpp"
+#include "zofo/train/adapter_set.hpp"
+
+namespace zofo::cli {
+namespace {
+
+struct Score {
+  std::string model;
+  std::string run;
+  std::vector<std::string> adapters;  // NAME=FOLDER
+
+  template <class Device>
+  int on(Device& device) const {
+    std::vector<llm::NamedFolder> named;
+    for (const std::string& each : adapters) named.push_back(llm::named_folder(each));
+    parse::LineSource lines(0, "stdin");
+    llm::score_lines(
+        device, llm::load_model(model), run, named, lines,
+        [](const std::string& line) { write_text(line + "\n"); }, [] { flush_output(); });
+    return 0;
+  }
+};
+
+}  // namespace
+
+void add_score(CLI::App& app, Action& action) {
+  const Subcommand command(app, "score", "Log-probabilities of options after a prompt");
+  auto arguments = std::make_shared<Score>();
+  auto device = std::make_shared<DeviceFlags>();
+  command.add("--model", arguments->model, "GGUF file or Hugging Face folder of the model").required();
+  command.add(
+      "--run", arguments->run,
+      "run folder of a fine-tuning of this model, or of a meta-training, whose adapters have the names of "
+      "their tasks");
+  command.add("--adapter", arguments->adapters,
+              "NAME=FOLDER: a LoRA adapter in peft's format; as many as needed");
+  device->add(command);
+  command.footer(
+      "Reads one JSON object on each line of standard input: {\"prompt\": TEXT, \"options\": [TEXT, ...]}, "
+      "and\n"
+      "\"adapter\": NAME to select an adapter (requests for different adapters share a pass). Prints\n"
+      "{\"logprobs\": [...], \"tokens\": [...], \"best\": i}: sums of log-probabilities and numbers of "
+      "tokens.\n"
+      "Example: echo '{\"prompt\": \"A fine film. It was\", \"options\": [\" terrible\", \" great\"]}' | \\\n"
+      "           zofo score --model model.gguf --run runs/sst2");
+  command.on_selection(action, [arguments, device] { return on_device(device->choose(), *arguments); });
+}
+
+}  // namespace zofo::cli
