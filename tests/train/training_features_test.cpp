@@ -7,6 +7,7 @@
 #include "tasks_fixture.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/training.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;

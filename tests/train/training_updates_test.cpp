@@ -10,6 +10,7 @@
 #include "tasks_fixture.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/update_distance.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
