@@ -83,7 +83,7 @@ void do_work(Work& work, const std::string& name, bool gaussian) {
     gaussian ? work.outer_step(zofo::Gaussian{}) : work.outer_step(zofo::Rademacher{});
 }
 
-// Times `name`, and beside each repetition what its ratio is against: the BLAS's speed where a step is
+// Times `name` and, next to each repetition, what its ratio is against: the BLAS's speed where a step is
 // arithmetic, a forward's time where it is forwards plus noise. A virtual machine's speed drifts, so the two
 // are neighbours in time. The peak is read before the other work starts.
 void time_work(const std::string& name, bool gaussian, std::size_t batch, std::size_t seq, int repeats,

@@ -1,5 +1,6 @@
 // Times writing with the key/value cache on the CPU: `zofo_bench_generate --model model.gguf`. A token's time
-// after prompts of several lengths, the part of it that is attention, and what reading the text again costs.
+// after prompts of several lengths, the part of it that is attention, and what a pass over the whole sequence
+// costs.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -40,7 +41,7 @@ struct Clock {
   }
 };
 
-// `batch` texts of one length that are written token by token.
+// `batch` sequences of one length, generated token by token.
 class Texts {
  public:
   Texts(const model::Parameters& theta, std::size_t batch, std::size_t positions)
@@ -78,7 +79,7 @@ class Texts {
                                     slots_, last, scores_.data(),
                                     tensor::view(out_.data(), rows, c.query_width()));
   }
-  // A token of each text by reading all of it.
+  // A token of each sequence by a pass over all of it.
   void reread(std::size_t length) { transformer_.log_probabilities(theta_, prompts(length), {}); }
 
  private:
@@ -101,7 +102,7 @@ class Texts {
   std::vector<float> memory_, qkv_, out_, scores_;
 };
 
-// Steps and their attention alone are neighbours in time, since a machine's speed drifts.
+// Steps and their attention are timed alternately, because a machine's speed drifts.
 nlohmann::json measure(const model::Parameters& theta, std::size_t batch, std::size_t length,
                        std::size_t steps, const Clock& clock) {
   Texts texts(theta, batch, length + steps + 1);
@@ -137,7 +138,7 @@ int main(int argc, char** argv) try {
   Clock clock;
   app.add_option("--model", file, "model to read; without it random weights of SmolLM2-135M's shape");
   app.add_option("--prompt", lengths, "tokens of the prompts")->check(CLI::Range(1, 8000));
-  app.add_option("--batch", batches, "texts written at once")->check(CLI::Range(1, 64));
+  app.add_option("--batch", batches, "sequences decoded together")->check(CLI::Range(1, 64));
   app.add_option("--steps", steps, "tokens written; the median counts")->check(CLI::Range(3, 1000));
   app.add_flag("--own-time", clock.own,
                "count the time that the process computes, for a busy machine; take OMP_NUM_THREADS=1");

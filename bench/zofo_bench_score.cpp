@@ -31,8 +31,8 @@ double seconds_of(auto&& work) {
 // A task's training rows as lines of `zofo score`.
 std::vector<std::string> request_lines(const std::string& name, const std::string& data, std::size_t rows) {
   const data::TaskData task = data::load_task(name, data, ZOFO_SOURCE_DIR "/tasks");
-  require(task.train.size() >= rows, "{}: {} training rows: --rows {} asks for more", name, task.train.size(),
-          rows);
+  require(task.train.size() >= rows, "{}: {} training examples: --rows = {} must not be more", name,
+          task.train.size(), rows);
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < rows; ++i)
     lines.push_back(nlohmann::json{{"prompt", task.train[i].prompt}, {"options", task.task.choices}}.dump());
@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
   std::size_t rows = 1000, rounds = 3;
   app.add_option("--model", model, "GGUF file or Hugging Face folder")->required();
   app.add_option("--data", data, "folder with TASK/train.jsonl")->capture_default_str();
-  app.add_option("--task", task, "whose training rows are asked")->capture_default_str();
+  app.add_option("--task", task, "task whose training examples are scored")->capture_default_str();
   app.add_option("--rows", rows, "requests")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--rounds", rounds, "of which the medians are printed")
       ->capture_default_str()

@@ -50,7 +50,8 @@ auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queri
                       zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
 }
 
-// Both sides of a probe written, θ updated: `ratio` is over two passes of copy, timed beside each step.
+// Writes both perturbed copies and updates θ; `ratio` is relative to two passes of copy, timed next to each
+// step.
 template <class Distribution>
 void step_against_copy(benchmark::State& state) {
   const auto d = static_cast<Eigen::Index>(state.range(0));

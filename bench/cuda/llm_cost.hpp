@@ -1,5 +1,5 @@
-/// @file What the steps of zofo_bench_llm cost at least: the arithmetic of their matrix products and the
-/// bytes that pass through the GPU's memory beside them.
+/// @file Lower bounds of the cost of the steps of zofo_bench_llm: the arithmetic of their matrix products and
+/// the bytes of device memory traffic.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,8 @@ class LlmCost {
   /// The cost of a step of zofo_bench_llm. Throws Error if there is none of the name.
   [[nodiscard]] Cost of(std::string_view step) const {
     if (step == "forward") return forward();
-    if (step == "mezo_step") return 2.0 * forward() + two_sides() + update();
-    if (step == "outer_step") return 6.0 * forward() + two_sides() + update();
+    if (step == "mezo_step") return 2.0 * forward() + two_sided() + update();
+    if (step == "outer_step") return 6.0 * forward() + two_sided() + update();
     if (step == "outer_step_low_rank") return 6.0 * forward() + update();
     if (step == "lora_step") return forward() + backward();
     if (step == "probes16_low_rank") return 16.0 * forward();
@@ -80,7 +80,7 @@ class LlmCost {
             scalar_ * rows_ * layers() * block + logits};
   }
   // θ read once, and written at either side, where a product reads it.
-  [[nodiscard]] Cost two_sides() const { return {0.0, 3.0 * scalar_ * (blocks() + head())}; }
+  [[nodiscard]] Cost two_sided() const { return {0.0, 3.0 * scalar_ * (blocks() + head())}; }
   [[nodiscard]] Cost update() const { return {0.0, 2.0 * scalar_ * weights_}; }
 
   model::Config c_;

@@ -37,7 +37,7 @@ inline constexpr std::size_t targets_of_a_sequence = 4;
 template <class T>
 class LlmWork {
  public:
-  /// Throws Error if the GPU's memory is short or a sequence has no room for the targets.
+  /// Throws Error if the GPU's memory is short or a sequence is too short for the targets.
   LlmWork(tensor::cuda::Context& context, const model::Config& config, std::size_t batch, std::size_t seq,
           const LlmWorkOptions& options)
       : low_rank_(options.low_rank),
@@ -94,8 +94,8 @@ class LlmWork {
 
   void forward() { transformer_.log_probabilities(theta_, plain_, {}); }
 
-  // Both sides of one direction, then θ's move: MeZO on the plain batch, the outer step of the bilevel
-  // algorithm on F(p), G(p) and G(s).
+  // Two-sided evaluation of one direction, then the update of θ: MeZO on the plain batch, the outer step of
+  // the bilevel algorithm on F(p), G(p) and G(s).
   template <class Distribution>
   void descend(const Distribution& distribution, const model::Batch& batch) {
     const std::array<const Vector*, 2> both{&p_, &s_};

@@ -302,7 +302,7 @@ TEST_CASE("a product of no rows does nothing, and wrong ones are refused by name
                     "product: y_ld = 7: must be at least out = 8");
   CHECK_THROWS_WITH(multiply({.rows = 1, .out = 8, .in = 8, .batch = 2, .w_stride = 64}),
                     contains("cannot share y"));
-  CHECK_THROWS_WITH(multiply({.rows = 1, .out = 8, .in = 8, .bias = true}), contains("there is none"));
+  CHECK_THROWS_WITH(multiply({.rows = 1, .out = 8, .in = 8, .bias = true}), contains("must not be null"));
   const DeviceArray<float> bias(16);
   CHECK_THROWS_WITH(blas.multiply({.rows = 1, .out = 8, .in = 8, .bias = true}, bias.data(), bias.data(),
                                   bias.data() + 1, static_cast<float*>(nullptr)),

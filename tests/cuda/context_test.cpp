@@ -65,7 +65,7 @@ TEST_CASE("a context counts allocations, bytes and waits", "[cuda]") {
   CHECK(context.counters().synchronisations == opened.synchronisations + 1);
 }
 
-TEST_CASE("a buffer may outlive its context, and a context may move", "[cuda]") {
+TEST_CASE("a buffer may outlive its context, and a context is movable", "[cuda]") {
   Buffer<float> buffer;
   {
     Context first;

@@ -159,7 +159,7 @@ TEST_CASE("decoding equals its definition for every head dim and sharing of keys
     }
 }
 
-TEST_CASE("decoding equals its definition for long texts and sharp scores", "[cuda][decode]") {
+TEST_CASE("decoding equals its definition for long sequences and sharp scores", "[cuda][decode]") {
   const std::vector<std::uint32_t> last{1999, 3, 640, 511};
   for (const std::uint32_t dim : {64U, 80U, 128U}) {
     check<float>({.shape = {6, 2, dim}, .last = last, .slot = {1, 0, 3, 2}});

@@ -1,4 +1,4 @@
-/// @file Cached passes and written texts on the GPU, in fp32 against the CPU; graphs, counters, memory.
+/// @file Cached passes and generated sequences on the GPU, in fp32 against the CPU; graphs, counters, memory.
 /// Tests tagged [.time] print milliseconds and run only when asked for.
 #include <algorithm>
 #include <chrono>
@@ -64,22 +64,22 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
   llm::GreedyDecoder<Backend> writer(transformer,
-                                    {at_once, llm::sequence_positions(config, prompts, most, taken)});
-  std::vector<Tokens> texts(prompts.size());
+                                     {at_once, llm::sequence_positions(config, prompts, most, taken)});
+  std::vector<Tokens> sequences(prompts.size());
   writer.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
-    texts[i].push_back(id);
-    return texts[i].size() < most + i % 2;  // some leave before the others
+    sequences[i].push_back(id);
+    return sequences[i].size() < most + i % 2;  // some leave before the others
   });
-  return texts;
+  return sequences;
 }
 
-/// The smallest difference of the two highest log-probabilities on the way of these texts.
+/// The smallest difference of the two highest log-probabilities along these sequences.
 double smallest_gap(const golden::Case& c, Transformer& transformer, const Eigen::VectorXf& adapter,
-                    const std::vector<Tokens>& texts) {
+                    const std::vector<Tokens>& sequences) {
   Batch batch;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     Tokens all = prompts[i];
-    all.insert(all.end(), texts[i].begin(), texts[i].end() - 1);
+    all.insert(all.end(), sequences[i].begin(), sequences[i].end() - 1);
     const std::uint32_t sequence = batch.add(all, 0);
     for (std::size_t t = prompts[i].size() - 1; t < all.size(); ++t)
       for (std::uint32_t id = 0; id < c.shape.vocab; ++id)
@@ -112,8 +112,7 @@ TEST_CASE("cached passes on the GPU give the CPU's log-probabilities, for every 
 
     Context context;
     const CudaParameters<float> theta(context, c.theta);
-    BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape,
-                                              peft::Adapters(m.layouts));
+    BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, peft::Adapters(m.layouts));
     std::vector<Vector> values;
     std::vector<const Vector*> adapters;
     for (const auto& v : m.values) values.emplace_back(context, v);
@@ -151,8 +150,9 @@ TEST_CASE("cached passes on the GPU give the CPU's log-probabilities, for every 
   CHECK(taken >= 4);
 }
 
-TEST_CASE("texts on the GPU in fp32 are the CPU's, for every head dim, family and kind of adapter",
-          "[cuda]") {
+TEST_CASE(
+    "generated sequences on the GPU in fp32 equal the CPU's, for every head dim, family and kind of adapter",
+    "[cuda]") {
   constexpr std::size_t most = 12;
   for (const char* name : families)
     for (const std::uint32_t head_dim : {64U, 80U, 96U, 128U}) {
@@ -181,7 +181,7 @@ TEST_CASE("texts on the GPU in fp32 are the CPU's, for every head dim, family an
     }
 }
 
-TEST_CASE("texts in bf16 begin as those of fp32 do", "[cuda]") {
+TEST_CASE("sequences generated in bf16 begin like those in fp32", "[cuda]") {
   // Two layers' rounding moves log-probabilities by some hundredths: most first choices stand.
   std::size_t same = 0, all = 0;
   for (const char* name : families) {
@@ -191,16 +191,17 @@ TEST_CASE("texts in bf16 begin as those of fp32 do", "[cuda]") {
     const CudaParameters<float> exact(context, theta.download());
     BasicTransformer<CudaBackend<bf16>> gpu(CudaBackend<bf16>(context), c.shape, c.lora);
     BasicTransformer<CudaBackend<float>> single(CudaBackend<float>(context), c.shape, c.lora);
-    const auto texts = written(gpu, theta, nullptr, 4, 6), expected = written(single, exact, nullptr, 4, 6);
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      same += texts[i][0] == expected[i][0] ? 1 : 0;
+    const auto sequences = written(gpu, theta, nullptr, 4, 6),
+               expected = written(single, exact, nullptr, 4, 6);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      same += sequences[i][0] == expected[i][0] ? 1 : 0;
       ++all;
     }
   }
   CHECK(same * 4 >= all * 3);
 }
 
-TEST_CASE("a steady step of writing allocates nothing, waits once and is one graph", "[cuda]") {
+TEST_CASE("a steady decode step allocates nothing, waits once and is one graph", "[cuda]") {
   const golden::Case c = shaped("llama 2", 64);
   Context context;
   const CudaParameters<bf16> theta(context, c.theta);
@@ -252,7 +253,7 @@ TEST_CASE("another cache or another limit runs no recorded step of the first", "
   CHECK(pass(other, {4}, 3) < 3);
 }
 
-TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
+TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") {
   for (const char* name : {"llama 2", "350m type"}) {
     golden::Case c = shaped(name, 64);
     Config config = c.shape;
@@ -277,7 +278,8 @@ TEST_CASE("the memory planned for writing is the memory held", "[cuda]") {
   }
 }
 
-TEST_CASE("a model's texts on the GPU are the slow generator's on the CPU", "[cuda]") {
+TEST_CASE("a model's generated sequences on the GPU equal those of the uncached generator on the CPU",
+          "[cuda]") {
   const testing::TinyFixture files("cuda_generate");
   const llm::Model model = files.model();
   std::vector<Tokens> requested;
@@ -293,7 +295,7 @@ TEST_CASE("a model's texts on the GPU are the slow generator's on the CPU", "[cu
         llm::greedy_sequences(model, cpu, model.parameters, nullptr, requested, end));
 }
 
-TEST_CASE("time of a written token on the GPU", "[.time]") {
+TEST_CASE("time of a decode step on the GPU", "[.time]") {
   Config config;  // SmolLM2-135M
   config.vocab = 49152;
   config.width = 576;
@@ -309,15 +311,15 @@ TEST_CASE("time of a written token on the GPU", "[.time]") {
   const CudaParameters<bf16> theta(context, random);
   const peft::Lora lora(config, {});
   BasicTransformer<CudaBackend<bf16>> gpu(CudaBackend<bf16>(context), config, lora);
-  for (const std::uint32_t texts : {1U, 8U, 64U})
+  for (const std::uint32_t sequences : {1U, 8U, 64U})
     for (const std::size_t length : {64U, 512U, 1536U}) {
       constexpr std::size_t steps = 64;
-      KvCache<CudaBackend<bf16>> cache(gpu.backend(), config, {texts, length + steps + 8});
+      KvCache<CudaBackend<bf16>> cache(gpu.backend(), config, {sequences, length + steps + 8});
       std::vector<std::uint32_t> slots;
-      for (std::uint32_t slot = 0; slot < texts; ++slot) slots.push_back(slot);
+      for (std::uint32_t slot = 0; slot < sequences; ++slot) slots.push_back(slot);
       const auto pass = [&](std::size_t tokens) {
         Batch batch;
-        for (std::uint32_t i = 0; i < texts; ++i)
+        for (std::uint32_t i = 0; i < sequences; ++i)
           batch.targets.push_back(
               {batch.add(Tokens(tokens, 7), -1), static_cast<std::uint32_t>(tokens - 1), 0});
         gpu.best_tokens(theta, batch, {}, cache, slots, config.vocab);
@@ -330,7 +332,7 @@ TEST_CASE("time of a written token on the GPU", "[.time]") {
       const double start = seconds();
       for (std::size_t k = 0; k < steps; ++k) pass(1);
       const double step = (seconds() - start) / steps;
-      std::printf("%2u texts after %4zu tokens: %.3f ms a step, %.0f tokens/s\n", texts, length, 1e3 * step,
-                  texts / step);
+      std::printf("%2u sequences after %4zu tokens: %.3f ms a step, %.0f tokens/s\n", sequences, length,
+                  1e3 * step, sequences / step);
     }
 }

@@ -108,7 +108,7 @@ struct Problem {
            (specs[s].by_probe ? static_cast<double>(scales[static_cast<std::size_t>(i)]) : 1.0);
   }
 
-  // f(site, index, row, l, place of the entry in t)
+  // f(projection, index, row, l, place of the entry in t)
   template <class F>
   void each(F&& f) const {
     for (std::size_t row = 0; row < rows.count(); ++row)
@@ -145,7 +145,7 @@ struct Problem {
     });
     return dx;
   }
-  // Laid out as the factors are, adapter after adapter; by-probe sites have none.
+  // Laid out as the factors are, adapter after adapter; projections by probe have none.
   [[nodiscard]] std::vector<double> gradients(const std::vector<double>& x, const std::vector<double>& t,
                                               const std::vector<double>& dy,
                                               const std::vector<double>& dt) const {

@@ -1,4 +1,5 @@
-/// @file Low-rank sites on the GPU with their sums in double, for tests of the kernels that add products.
+/// @file Low-rank projections on the GPU with their sums in double, for tests of the kernels that add
+/// products.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace zofo::tensor::cuda {
 
-/// What a test asks of a site.
+/// What a test asks of a projection.
 struct ProjectionShape {
   std::uint32_t rank = 0, in = 0, out = 0, y_at = 0;
   bool by_probe = false;
@@ -64,7 +65,7 @@ class TestProjections {
     return all;
   }
 
-  /// y[row] += Σ scale·t Bᵀ of every site.
+  /// y[row] += Σ scale·t Bᵀ of every projection.
   void add_products(const Rows& rows, const std::vector<std::int32_t>& adapter, const std::vector<float>& t,
                     std::vector<double>& y, std::size_t y_stride) const {
     each(rows, adapter, [&](const Site& s, std::size_t row, std::size_t i) {
@@ -79,7 +80,7 @@ class TestProjections {
     });
   }
 
-  /// dx[row] += Σ dt A of every site.
+  /// dx[row] += Σ dt A of every projection.
   void add_back(const Rows& rows, const std::vector<std::int32_t>& adapter, const std::vector<float>& dt,
                 std::vector<double>& dx, std::size_t width) const {
     each(rows, adapter, [&](const Site& s, std::size_t row, std::size_t i) {

@@ -94,7 +94,7 @@ void check_gradients(const Problem& p) {
   const auto expected = p.gradients(exact(as<T>(x)), exact(t), exact(as<T>(dy)), exact(dt));
   const auto again = compute();
   CHECK(std::memcmp(got.data(), again.data(), got.size() * sizeof(float)) == 0);
-  // what lies before the first factor and at by-probe sites belongs to nobody
+  // entries before the first factor and at projections by probe are unused
   for (std::uint32_t i = 0; i < p.adapters; ++i) {
     std::fill_n(got.begin() + static_cast<std::ptrdiff_t>(i * p.stride), p.shift, 0.0F);
     for (std::uint32_t s = 0; s < projections.count; ++s)

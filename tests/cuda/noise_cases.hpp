@@ -25,8 +25,8 @@ inline ProbeArgument probe_of(std::uint32_t query, float scale, std::uint32_t st
 inline Direction direction_of(const ProbeArgument& probe) { return {probe.seed, probe.step, probe.query}; }
 
 // z as core makes it.
-inline std::vector<float> entries(Distribution distribution, Direction direction, std::uint32_t tensor, std::uint64_t offset,
-                                  std::size_t n) {
+inline std::vector<float> entries(Distribution distribution, Direction direction, std::uint32_t tensor,
+                                  std::uint64_t offset, std::size_t n) {
   std::vector<float> z(n, 0.0F);
   if (distribution == Distribution::gaussian) zofo::normals(direction, tensor, offset, z.data(), n);
   if (distribution == Distribution::rademacher) zofo::rademacher(direction, tensor, offset, z.data(), n);

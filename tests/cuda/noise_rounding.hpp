@@ -40,11 +40,12 @@ inline bf16 rounded_stochastically(float sum, Direction direction, std::uint32_t
 }
 
 template <class T>
-std::vector<T> updated(Distribution distribution, const std::vector<UpdateTerm>& terms, const Segments& segments,
-                       const std::vector<T>& x) {
+std::vector<T> updated(Distribution distribution, const std::vector<UpdateTerm>& terms,
+                       const Segments& segments, const std::vector<T>& x) {
   DeviceArray<T> theta(x);
   const DeviceArray<UpdateTerm> on_gpu(terms);
-  update(nullptr, distribution, on_gpu.data(), static_cast<std::uint32_t>(terms.size()), segments, theta.data());
+  update(nullptr, distribution, on_gpu.data(), static_cast<std::uint32_t>(terms.size()), segments,
+         theta.data());
   return theta.host();
 }
 

@@ -20,8 +20,8 @@ namespace {
 
 // What write_probes should write for one probe; entries of no segment are NaN as in a fresh array.
 template <class T>
-std::vector<T> probed(const Segments& segments, Distribution distribution, const ProbeArgument& probe, Direction direction,
-                      const std::vector<T>& x, std::size_t size) {
+std::vector<T> probed(const Segments& segments, Distribution distribution, const ProbeArgument& probe,
+                      Direction direction, const std::vector<T>& x, std::size_t size) {
   std::vector<T> out(size);
   std::vector<bool> written(size, false);
   for (std::uint32_t k = 0; k < segments.count; ++k) {
@@ -29,7 +29,8 @@ std::vector<T> probed(const Segments& segments, Distribution distribution, const
     const auto z = entries(distribution, direction, s.tensor, s.offset, s.size);
     for (std::size_t i = 0; i < s.size; ++i) {
       const float theta = widened(x[s.from + i]);
-      out[s.to + i] = rounded<T>(distribution == Distribution::none ? theta : std::fma(probe.scale, z[i], theta));
+      out[s.to + i] =
+          rounded<T>(distribution == Distribution::none ? theta : std::fma(probe.scale, z[i], theta));
       written[s.to + i] = true;
     }
   }
@@ -54,16 +55,17 @@ void check_probes(Distribution distribution, std::uint32_t count, bool own, std:
   const DeviceArray<T> theta(x);
   const DeviceArray<ProbeArgument> arguments(probes);
   DeviceArray<T> out(count * stride);
-  (own ? write_own_probes<T> : write_probes<T>)(nullptr, distribution, arguments.data(), count, segments, theta.data(),
-                                                out.data(), stride);
+  (own ? write_own_probes<T> : write_probes<T>)(nullptr, distribution, arguments.data(), count, segments,
+                                                theta.data(), out.data(), stride);
   std::vector<T> expected;
   for (std::uint32_t j = 0; j < count; ++j) {
-    const auto one = probed(segments, distribution, probes[j], direction_of(own ? probes[j] : probes[0]), x, stride);
+    const auto one =
+        probed(segments, distribution, probes[j], direction_of(own ? probes[j] : probes[0]), x, stride);
     expected.insert(expected.end(), one.begin(), one.end());
   }
   // Where a normal is not core's to the bit, one of some 10^4 sums may round the other way.
-  INFO("law " << static_cast<int>(distribution) << ", " << count << " probes, own " << own << ", " << sizeof(T)
-              << " bytes");
+  INFO("law " << static_cast<int>(distribution) << ", " << count << " probes, own " << own << ", "
+              << sizeof(T) << " bytes");
   CHECK(different_bits(out.host(), expected) <= (distribution == Distribution::gaussian ? 2U : 0U));
   const auto got = out.host();
   double largest = 0.0;
@@ -113,8 +115,9 @@ TEST_CASE("normals and signs are core's", "[cuda]") {
   CHECK(filled(Distribution::none, probe, 11, 3, 20) == std::vector<float>(20, 0.0F));
 }
 
-TEST_CASE("write_probes writes what perturbing on the CPU writes, and nothing else", "[cuda]") {
-  for (const Distribution distribution : {Distribution::none, Distribution::gaussian, Distribution::rademacher})
+TEST_CASE("write_probes writes the same as the CPU, and nothing else", "[cuda]") {
+  for (const Distribution distribution :
+       {Distribution::none, Distribution::gaussian, Distribution::rademacher})
     for (const std::uint32_t count : {1U, 2U, 3U, 5U})
       for (const bool own : {false, true})
         for (const std::size_t stride : {kTo, kTo - 1}) {
@@ -142,9 +145,10 @@ TEST_CASE("write_probes is perturb_pair_normals in fp32", "[cuda]") {
 TEST_CASE("write_probes of no probe or no entry does nothing", "[cuda]") {
   const DeviceArray<ProbeArgument> arguments(std::vector<ProbeArgument>{probe_of(0, 1.0F)});
   DeviceArray<float> out(8);
-  write_probes<float>(nullptr, Distribution::gaussian, arguments.data(), 1, Segments{}, out.data(), out.data(), 8);
-  write_probes<float>(nullptr, Distribution::gaussian, arguments.data(), 0, one_segment(1, 8), out.data(), out.data(),
-                      8);
+  write_probes<float>(nullptr, Distribution::gaussian, arguments.data(), 1, Segments{}, out.data(),
+                      out.data(), 8);
+  write_probes<float>(nullptr, Distribution::gaussian, arguments.data(), 0, one_segment(1, 8), out.data(),
+                      out.data(), 8);
   for (const float x : out.host()) CHECK(std::isnan(x));
 }
 

@@ -49,7 +49,8 @@ TEST_CASE("a zero update changes no bit", "[cuda]") {
     x.push_back(bf16_of(static_cast<std::uint16_t>(bits)));
   for (const std::uint32_t count : {1U, 3U}) {
     const std::vector<UpdateTerm> terms(count, probe_of(0, 0.0F));
-    for (const Distribution distribution : {Distribution::none, Distribution::gaussian, Distribution::rademacher})
+    for (const Distribution distribution :
+         {Distribution::none, Distribution::gaussian, Distribution::rademacher})
       for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{3}})
         CHECK(different_bits(updated(distribution, terms, one_segment(1, x.size(), offset), x), x) == 0);
   }
@@ -117,8 +118,8 @@ TEST_CASE("the errors of rounding along one Gaussian direction are not correlate
   constexpr std::size_t n = std::size_t{1} << 22U;
   constexpr float step = 0x1p-17F;  // far below half a step of bf16 at 1
   const std::vector<UpdateTerm> terms{probe_of(0, step)};
-  const auto got = to_float(
-      updated(Distribution::gaussian, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
+  const auto got = to_float(updated(Distribution::gaussian, terms, one_segment(6, n),
+                                    std::vector<bf16>(n, __float2bfloat16(1.0F))));
   const auto z = entries(Distribution::gaussian, direction_of(terms[0]), 6, 0, n);
   // Sums over entries of error·f(z) for f = 1, z, |z|, z², z of the neighbour, of the other block; each with
   // the variance that independent roundings give.
@@ -143,13 +144,13 @@ TEST_CASE("the errors of rounding along one Gaussian direction are not correlate
   check([&](std::size_t i) { return at(i) * at(i ^ 4U); });
 }
 
-TEST_CASE("an update far below half a bf16 step moves the mean by the right amount", "[cuda]") {
+TEST_CASE("an update far below half a bf16 step changes the mean by the right amount", "[cuda]") {
   // x = 1 and steps ±2^-17: a fraction 2^-10 of the step above 1, 2^-9 of the step below.
   constexpr std::size_t n = std::size_t{1} << 22U;
   constexpr double step = 0x1p-17;
   const std::vector<UpdateTerm> terms{probe_of(0, static_cast<float>(step))};
-  const auto got = to_float(
-      updated(Distribution::rademacher, terms, one_segment(6, n), std::vector<bf16>(n, __float2bfloat16(1.0F))));
+  const auto got = to_float(updated(Distribution::rademacher, terms, one_segment(6, n),
+                                    std::vector<bf16>(n, __float2bfloat16(1.0F))));
   const auto z = entries(Distribution::rademacher, direction_of(terms[0]), 6, 0, n);
   double along = 0.0;
   std::size_t strange = 0;

@@ -15,7 +15,7 @@ namespace zofo::model {
 template <class T>
 struct OnGpu {
   OnGpu(const golden::Case& c, const peft::Adapters& layouts, const std::vector<Eigen::VectorXf>& given,
-         bool recompute)
+        bool recompute)
       : theta(context, c.theta), transformer(CudaBackend<T>(context), c.shape, layouts, recompute) {
     for (const auto& v : given) values.emplace_back(context, v);
     for (const auto& v : values) adapters.push_back(&v);

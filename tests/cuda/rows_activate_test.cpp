@@ -127,7 +127,7 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
     }
 }
 
-TEST_CASE("relu may be done in place, and keeps a NaN", "[cuda]") {
+TEST_CASE("relu may be computed in place, and a NaN stays NaN", "[cuda]") {
   std::vector<float> values = random_values(25, 16);
   values[3] = std::nanf("");
   DeviceArray<float> x(values);

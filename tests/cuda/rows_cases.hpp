@@ -1,5 +1,5 @@
-/// @file Values, adapters and sites for the tests of row-wise kernels, and their limits: 1e-5 in fp32; 4e-3
-/// in bf16, whose one rounding of the output is 2^-9 at most.
+/// @file Values, adapters and projections for the tests of row-wise kernels, and their limits: 1e-5 in fp32;
+/// 4e-3 in bf16, whose one rounding of the output is 2^-9 at most.
 #pragma once
 
 #include <algorithm>

@@ -89,7 +89,7 @@ TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16
         const DeviceArray<std::int32_t> adapter_gpu(adapter);
         const DeviceArray<std::uint32_t> position_gpu(position);
         const DeviceArray<float> cosines(tables.cosines), sines(tables.sines);
-        // q and v as adapters have them, and a probe's site over them; k has none.
+        // q and v as adapters have them, and a probe's projection over them; k has none.
         const TestProjections projections({{rank, 16, heads * dim, 0, false, false, 2.0F},
                                            {rank, 16, kv * dim, (heads + kv) * dim, false, false, 2.0F},
                                            {1, 16, heads * dim, 0, true, true, 0.5F}},

@@ -9,6 +9,7 @@
 #include "zofo/config/method_presets.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/cuda/device.hpp"
+#include "zofo/train/device.hpp"
 #include "zofo/train/training.hpp"
 
 using namespace zofo;

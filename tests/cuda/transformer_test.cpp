@@ -75,7 +75,7 @@ TEST_CASE("adapters' gradients on the GPU equal central differences of the NumPy
       for (auto& g : gradients) pointers.push_back(&g);
       for (int again = 0; again < 3; ++again) {
         const double value = gpu.transformer.value_and_gradient(gpu.theta, c.batch, gpu.adapters,
-                                                                 golden::curved_loss, pointers);
+                                                                golden::curved_loss, pointers);
         CHECK(value == Approx(c.loss).epsilon(2e-6));
         for (std::size_t a = 0; a < gradients.size(); ++a) {
           const Eigen::VectorXf got = gradients[a].host();
@@ -141,7 +141,7 @@ TEST_CASE("probes on the GPU equal the CPU's, for every law that the GPU makes",
   }
 }
 
-TEST_CASE("a step along a direction moves the GPU's weights as the CPU's", "[cuda]") {
+TEST_CASE("an update along a direction changes the GPU's weights like the CPU's", "[cuda]") {
   const golden::Case c = made(Family::opt, 16);
   OnGpu<float> gpu(c);
   Parameters cpu = c.theta.clone();
@@ -219,8 +219,8 @@ void compare_gradients(const golden::Case& c, bool recompute) {
   for (auto& e : expected) expected_pointers.push_back(&e);
   const double on_cpu =
       cpu.value_and_gradient(c.theta, c.batch, c.adapters(), golden::curved_loss, expected_pointers);
-  const double on_gpu = gpu.transformer.value_and_gradient(gpu.theta, c.batch, gpu.adapters,
-                                                             golden::curved_loss, got_pointers);
+  const double on_gpu =
+      gpu.transformer.value_and_gradient(gpu.theta, c.batch, gpu.adapters, golden::curved_loss, got_pointers);
   CHECK(on_gpu == Approx(on_cpu).epsilon(1e-5));
   for (std::size_t a = 0; a < got.size(); ++a)
     CHECK((got[a].host() - expected[a]).norm() < 2e-5F * expected[a].norm());
@@ -236,7 +236,7 @@ TEST_CASE("head dimensions of the models, in fp32 against the CPU", "[cuda]") {
     }
 }
 
-TEST_CASE("gradients of every family on the GPU equal the CPU's, kept or computed again", "[cuda]") {
+TEST_CASE("gradients of every family on the GPU equal the CPU's, saved or recomputed", "[cuda]") {
   std::size_t taken = 0;
   for (const golden::Case& c : golden::all()) {
     if (!fits(c.shape) || c.values.empty()) continue;

@@ -44,7 +44,7 @@ TEST_CASE("each reason why a GPU cannot be used has its own words", "[cuda][no-g
   view.status = cudaErrorInsufficientDriver;
   view.driver = 12020;
   CHECK(reason_against(view, 0) ==
-        "the NVIDIA driver is too old: it brings CUDA 12.2, this program needs 13.0");
+        "the NVIDIA driver is too old: it supports CUDA 12.2, this program needs 13.0");
   view.driver = 0;
   CHECK(reason_against(view, 0) == "no NVIDIA driver is installed");
   view.driver = 13000;

@@ -57,7 +57,7 @@ TEST_CASE("the dot of nothing is 0", "[cuda]") {
   CHECK(out.host()[0] == 0.0);
 }
 
-TEST_CASE("adam moves as inner/adam.hpp writes it", "[cuda]") {
+TEST_CASE("adam equals inner/adam.hpp", "[cuda]") {
   const AdamNumbers a{0.9F, 0.99F, 1e-6F, 0.05F, 3.0F, 0.999F};
   for (const std::size_t n : sizes) {
     const auto g = random_values(5, n), x = random_values(6, n), m = random_values(7, n);

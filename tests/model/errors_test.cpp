@@ -47,10 +47,10 @@ TEST_CASE("sequences outside [1, context] are refused", "[model]") {
 }
 
 TEST_CASE("adapters that are not there or of another size are refused", "[model]") {
-  CHECK(contains(refusal([](auto& c) { c.batch.adapter[1] = 2; }), "sequence 1 asks for adapter 2"));
-  CHECK(contains(refusal([](auto& c) { c.batch.adapter[0] = -2; }), "asks for adapter -2"));
+  CHECK(contains(refusal([](auto& c) { c.batch.adapter[1] = 2; }), "sequence 1: adapter = 2"));
+  CHECK(contains(refusal([](auto& c) { c.batch.adapter[0] = -2; }), "adapter = -2"));
   CHECK(contains(refusal([](auto& c) { c.values[1].conservativeResize(c.values[1].size() - 1); }),
-                 "831 entries: its layout needs 832"));
+                 "831 entries: its layout has 832"));
 }
 
 TEST_CASE("targets outside the batch or the vocabulary are refused", "[model]") {

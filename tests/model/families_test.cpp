@@ -61,7 +61,7 @@ TEST_CASE("log-probabilities of every family equal Hugging Face's", "[model]") {
   }
 }
 
-TEST_CASE("adapters' gradients of every family equal PyTorch's, kept or computed again", "[model]") {
+TEST_CASE("adapters' gradients of every family equal PyTorch's, saved or recomputed", "[model]") {
   const auto document = golden::load("families.json");
   for (const auto& j : document.at("cases"))
     for (const bool recompute : {false, true}) {
@@ -109,7 +109,7 @@ TEST_CASE("a window as long as the sequences is none", "[model]") {
   CHECK(with_config(c, [](Config& other) { other.window = 19; }) == with_config(c, [](Config&) {}));
 }
 
-TEST_CASE("a probe moves every tensor of every family", "[model]") {
+TEST_CASE("a probe perturbs every tensor of every family", "[model]") {
   const Direction direction{11, 3, 0};
   const double scale = 0.01;
   for (const char* name : {"qwen2", "opt, 350m type", "opt, projected"}) {

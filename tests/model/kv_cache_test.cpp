@@ -150,10 +150,10 @@ TEST_CASE("equal logits go to the lowest id, and a logit that is no number is re
   c.theta.data(head)[3] = NAN;
   CHECK(refusal([&] {
           transformer.best_tokens(c.theta, batch, {}, cache, slots, c.shape.vocab);
-        }).find("not a number") != std::string::npos);
+        }).find("a logit is NaN") != std::string::npos);
 }
 
-TEST_CASE("a step gives the same bits whatever sequences share it", "[model]") {
+TEST_CASE("a decode step gives the same bits for every set of sequences in it", "[model]") {
   const golden::Case c = golden::one("opt, 350m type");
   Transformer transformer(c.shape, c.lora);
   Cache cache(transformer.backend(), c.shape, {6, 8});
@@ -191,7 +191,8 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   CHECK(capacity({0, 4}).find("sequences = 0") != std::string::npos);
   CHECK(capacity({1, 0}).find("positions = 0") != std::string::npos);
   CHECK(capacity({1, c.shape.context + 1}).find("the model's context") != std::string::npos);
-  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more than there are addresses") != std::string::npos);
+  CHECK(capacity({~std::size_t{0} / 64, 4}).find("more entries than the address space holds") !=
+        std::string::npos);
   CHECK(Cache::bytes(c.shape, {3, 5}) == 3 * 5 * 2 * c.shape.layers * c.shape.key_width() * sizeof(float));
 
   Cache cache(transformer.backend(), c.shape, {3, 5});

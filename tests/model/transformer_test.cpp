@@ -104,7 +104,7 @@ TEST_CASE("probabilities of the whole vocabulary sum to one", "[model]") {
   CHECK(sum == Approx(1.0).margin(1e-6));
 }
 
-TEST_CASE("a transformer keeps nothing of the batch before", "[model]") {
+TEST_CASE("a transformer carries nothing over from the batch before", "[model]") {
   const golden::Case c = golden::one("two adapters");
   Transformer used(c.shape, c.lora), fresh(c.shape, c.lora);
   std::vector<Eigen::VectorXf> g(2);

@@ -102,7 +102,7 @@ TEST_CASE("prefixes, prompts and dropout equal peft's and PyTorch's", "[peft]") 
     }
 }
 
-TEST_CASE("an adapter that starts from tokens is these tokens before the text", "[peft]") {
+TEST_CASE("an adapter initialised from tokens equals these tokens before the sequence", "[peft]") {
   const std::vector<std::int32_t> tokens{7, 0, 33, 60};
   for (const char* name :
        {"llama 2", "llama 3.1", "mistral", "qwen2", "125m type", "350m type", "projected"}) {
@@ -236,7 +236,7 @@ TEST_CASE("gradients of mixed kinds equal central differences", "[peft]") {
   }
 }
 
-TEST_CASE("probes move prefixed and prompted sequences as moved weights do", "[peft]") {
+TEST_CASE("probes change prefixed and prompted sequences like perturbed weights", "[peft]") {
   for (const char* name : {"llama 3.1", "125m type", "350m type"}) {
     const Mixed m(name);
     std::vector<const Eigen::VectorXf*> adapters;
@@ -273,7 +273,7 @@ TEST_CASE("dropout is drawn by its key and only where it is asked for", "[peft]"
   CHECK(dropped.gradients != run(dropping, peft::DropoutKey{2, 2}).gradients);
 }
 
-TEST_CASE("a mask keeps its share and its mean", "[peft]") {
+TEST_CASE("a mask drops its share and preserves the mean", "[peft]") {
   const std::size_t n = 40000;
   const std::vector<float> ones(n, 1.0F);
   std::vector<float> kept(n), piece(101);
@@ -309,10 +309,11 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: there are 5"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = static_cast<Kind>(7); }), "kind unknown"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = Kind::prefix; }),
-                 "64 entries: its layout needs 384"));
+                 "64 entries: its layout has 384"));
   const std::vector<std::int32_t> tokens(29, 1);
-  CHECK(contains(refused([&](Mixed& m) { m.c.batch.add(tokens, 0); }),
-                 "has 29 tokens: must be in [1, 28] (the model's context less its adapter's tokens)"));
+  CHECK(
+      contains(refused([&](Mixed& m) { m.c.batch.add(tokens, 0); }),
+               "has 29 tokens: must be in [1, 28] (the model's context less the adapter's virtual tokens)"));
   CHECK(refused([&](Mixed& m) { m.c.batch.add(std::span(tokens).first(28), 0); }).empty());
   CHECK(refused([&](Mixed& m) { m.c.batch.add(tokens, 1); }).empty());  // LoRA takes no position
 
@@ -321,9 +322,10 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
   std::vector<const Eigen::VectorXf*> adapters;
   for (const auto& v : m.values) adapters.push_back(&v);
   CHECK(contains(message([&] { lora_only.log_probabilities(m.c.theta, m.c.batch, adapters); }),
-                 "kind prompt: no layout of it is served"));
+                 "kind prompt: the model has no such layout"));
   CHECK(contains(message([&] { peft::Adapters({c.lora, c.lora}); }), "two layouts of kind lora"));
-  CHECK(contains(message([&] { peft::Adapters(std::vector<peft::Adapter>{}); }), "no layout is given"));
+  CHECK(contains(message([&] { peft::Adapters(std::vector<peft::Adapter>{}); }),
+                 "the list of layouts is empty"));
   CHECK(contains(message([&] { peft::Prefix(c.shape, {0}); }), "prefix tokens = 0"));
   CHECK(contains(message([&] { peft::Prompt(c.shape, {32}); }), "must be below the model's context of 32"));
   CHECK(contains(message([&] { Transformer(family("350m type").shape, peft::Prompt(c.shape, {4})); }),

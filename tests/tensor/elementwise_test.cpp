@@ -112,7 +112,7 @@ TEST_CASE("swiglu and its gradient equal double precision", "[tensor]") {
     }
 }
 
-TEST_CASE("rotary turns pairs, keeps other columns, and direction -1 undoes it", "[tensor]") {
+TEST_CASE("rotary rotates pairs, leaves other columns unchanged, and direction -1 undoes it", "[tensor]") {
   const std::size_t rows = 3, heads = 2, dim = 4, cols = heads * dim + 3;
   const auto before = values(8, rows * cols);
   auto x = before;

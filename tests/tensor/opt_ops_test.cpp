@@ -44,7 +44,7 @@ double weighted_norm(const std::vector<double>& x, const std::vector<float>& gai
 
 }  // namespace
 
-TEST_CASE("layer_norm equals double precision, rows apart, other columns kept", "[tensor]") {
+TEST_CASE("layer_norm equals double precision, row by row, other columns unchanged", "[tensor]") {
   const std::size_t rows = 5, n = 37, stride = 40;
   const auto x = values(1, rows * stride, 3.0F), gain = values(2, n), bias = values(3, n);
   std::vector<float> y(rows * stride, 7.0F);
@@ -58,7 +58,7 @@ TEST_CASE("layer_norm equals double precision, rows apart, other columns kept", 
   }
 }
 
-TEST_CASE("layer_norm keeps its digits beside a large mean, and works in place", "[tensor]") {
+TEST_CASE("layer_norm is accurate for a large mean, and works in place", "[tensor]") {
   const std::size_t n = 64;
   auto x = values(4, n);
   for (float& v : x) v += 1000.0F;
@@ -102,8 +102,7 @@ TEST_CASE("layer_norm_backward equals central differences and adds", "[tensor]")
   }
 }
 
-TEST_CASE("relu and its gradient equal their definition, whether the input or the output is kept",
-          "[tensor]") {
+TEST_CASE("relu and its gradient equal their definition, given the input or the output", "[tensor]") {
   const std::size_t rows = 4, n = 23;
   auto x = values(10, rows * n);
   x[5] = 0.0F;
@@ -122,7 +121,7 @@ TEST_CASE("relu and its gradient equal their definition, whether the input or th
   }
 }
 
-TEST_CASE("relu does not hide what is not a number", "[tensor]") {
+TEST_CASE("relu does not hide NaN", "[tensor]") {
   const std::vector<float> x{std::numeric_limits<float>::quiet_NaN(), -1.0F};
   std::vector<float> y(2);
   relu(view(x.data(), 1, 2), view(y.data(), 1, 2));

@@ -72,7 +72,7 @@ TEST_CASE("pieces of a batch have the mean and the gradient of the whole", "[tra
       close(values[i].upper, values_at_once[i].upper);
     }
   }
-  CHECK(pieces.work().rows == whole.work().rows);
+  CHECK(pieces.work().examples == whole.work().examples);
   CHECK_THROWS_AS(problem(2, 0), Error);
   CHECK_THROWS_AS(testing::loss(pieces, theta, p, Level::upper, {4, 2'000'000'000, 0}), Error);
 }

@@ -48,7 +48,7 @@ struct Fixture {
   double gradient(const Eigen::VectorXf& x, double f, double g, Eigen::VectorXf& out) {
     return testing::gradient(problem, model.parameters, x, f, g, {batch_f, batch_g}, out);
   }
-  [[nodiscard]] std::uint64_t examples_read() const { return problem.work().rows; }
+  [[nodiscard]] std::uint64_t examples_read() const { return problem.work().examples; }
   Eigen::VectorXf random(std::uint64_t seed) const {
     Eigen::VectorXf x(static_cast<Eigen::Index>(lora.size()));
     normals(Direction{seed, 0, 0}, 0, 0, x.data(), lora.size());

@@ -7,6 +7,7 @@
 #include "tiny_fixture.hpp"
 #include "zofo/lm/calibrate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
+#include "zofo/train/device.hpp"
 #include "zofo/train/language_problem.hpp"
 #include "zofo/train/training.hpp"
 

@@ -8,6 +8,7 @@
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_config.hpp"
 #include "zofo/run/restore.hpp"
+#include "zofo/train/device.hpp"
 #include "zofo/train/training.hpp"
 
 using namespace zofo;

@@ -1,4 +1,4 @@
-/// @file Packed sequences and the log-probabilities wanted of them.
+/// @file Packed sequences and the log-probabilities that a call computes.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,22 @@
 
 namespace zofo::model {
 
-/// Asks for log P(token | tokens[0..position] of the sequence).
+/// Requests log P(token | tokens[0..position] of the sequence).
 struct Target {
-  std::uint32_t sequence = 0;
+  std::uint32_t sequence = 0;  ///< index of the sequence
   std::uint32_t position = 0;  ///< position within its sequence whose output predicts `token`
-  std::int32_t token = 0;
+  std::int32_t token = 0;      ///< the token whose log-probability is requested
 };
 
-/// Tokens of all sequences in one row with `cu_seqlens` beside them; nothing is padded.
-/// Sequences of one adapter should be added one after the other: each run of them is one LoRA product.
-/// Adapters of several kinds may serve one batch.
+/// Sequences one after the other, without padding. Sequences of one adapter should be neighbours: each run of
+/// them is one LoRA product. The adapters of a batch may be of several kinds.
 struct Batch {
-  std::vector<std::int32_t> tokens;
-  std::vector<std::uint32_t> cu_seqlens{0};
-  std::vector<int> adapter;  ///< a sequence's index into the adapters of the call, −1 for none
-  std::vector<Target> targets;
-  std::vector<peft::Kind> kinds;  ///< of each adapter of the call; empty: all are of the transformer's first
+  std::vector<std::int32_t> tokens;          ///< of all sequences
+  std::vector<std::uint32_t> cu_seqlens{0};  ///< first token of each sequence, then the number of tokens
+  std::vector<int> adapter;                  ///< of each sequence: index into the call's adapters; −1: none
+  std::vector<Target> targets;               ///< requested log-probabilities
+  std::vector<peft::Kind>
+      kinds;  ///< of each adapter of the call; empty: the transformer's first kind for all
 
   /// Appends a sequence and returns its index.
   std::uint32_t add(std::span<const std::int32_t> sequence, int adapter_index) {

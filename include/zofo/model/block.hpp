@@ -1,5 +1,5 @@
-/// @file One block of a transformer, LLaMA-type or OPT-type: its forward pass in three stages, its backward
-/// pass to activations and adapters. Written once; a backend says how each operation is done.
+/// @file One block of a transformer, LLaMA-type or OPT-type: its forward pass in three stages, and its
+/// backward pass to activations and adapters. Written once; a backend implements the operations.
 #pragma once
 
 #include <cstddef>
@@ -10,35 +10,47 @@
 
 namespace zofo::model {
 
-/// The operations of a block over workspaces that it keeps. Hidden states are [rows, width], rows being the
-/// batch's tokens once a probe: `h` enters the block, `middle` lies between its halves, `out` leaves it; they
-/// may be one buffer, and must be three where a backward pass follows. The products that adapters add to o
-/// and down are left to the norm that reads the hidden states next: in a post-norm block its own, which takes
-/// the sum of the states and the half's output, kept beside them.
+/// The operations of a block, with their workspaces. Hidden states are [rows, width]; the rows are the
+/// batch's tokens once per probe. `h` is the input of the block, `residual` the residual stream between its
+/// sublayers (attention, MLP), `out` its output; they may be one buffer, but must be three if a backward pass
+/// follows. The low-rank products that adapters add to o and down stay pending until the next norm reads the
+/// hidden states. In a post-norm block this is the norm of the same sublayer, whose input, the sum of hidden
+/// states and sublayer output, has a buffer of its own.
 template <class Backend>
 class Block {
  public:
+  ///@{
+  /// The backend's types.
   using Scalar = typename Backend::Scalar;
   using Buffer = typename Backend::Buffer;
   using View = tensor::MatrixView<Scalar>;
   using Call = typename Backend::Call;
   using Weights = LayerWeights<Scalar>;
+  ///@}
 
-  /// What the backward pass reads besides the hidden states.
+  /// Saved activations: what the backward pass reads besides the hidden states.
   struct Saved {
+    ///@{
+    /// Queries, keys and values; the result of attention; the output of the MLP's first projection.
     Buffer qkv, attended, ffn_in;
-    Buffer attention_sum, ffn_sum;  ///< what the norms of a post-norm block read
-    typename Backend::FloatBuffer log_sums;
+    ///@}
+    ///@{
+    /// Inputs of the norms of a post-norm block.
+    Buffer attention_sum, ffn_sum;
+    ///@}
+    typename Backend::FloatBuffer log_sums;  ///< log Σ exp of each row's scores, per head
   };
 
+  /// A block of a model of this shape.
   explicit Block(const Config& config) : config_(config) {}
 
-  /// middle = h + attention(norm(h)), or norm(h + attention(h)) in a post-norm block; reads the weights of
-  /// Stage::attention. `left` is what the block before has left to add to h.
+  /// residual = h + attention(norm(h)), or norm(h + attention(h)) in a post-norm block; reads the weights of
+  /// Stage::attention. `pending`: modules of the block before whose low-rank products are to be added to h.
   void attention(Backend& b, Call& call, std::size_t layer, const Weights& w, TargetModules pending, View h,
                  View residual, Saved& saved) {
     const View x = input(b, call, pending, w.attn_norm, h);
-    // Where nothing is kept, what is dead lends its memory: ffn_in's to qkv, x's to attended.
+    // Without a backward pass, buffers whose contents are no longer needed are reused: ffn_in for qkv, x for
+    // attended.
     const View qkv = b.view(call.saves_activations() ? saved.qkv : saved.ffn_in, h.rows, config_.qkv_width());
     b.linear(call, x, w.qkv, qkv);
     const TargetModules modules = TargetModules::qkv(layer);
@@ -54,8 +66,8 @@ class Block {
     if (!config_.pre_norm) b.norm(call, config_, out, w.attn_norm, sum, residual);
   }
 
-  /// keep.ffn_in = the projection of norm(middle), or of middle, into the second half; reads the weights of
-  /// Stage::ffn_in.
+  /// saved.ffn_in = the MLP's first projection of norm(residual), or of residual in a post-norm block,
+  /// activated in place for ReLU; reads the weights of Stage::ffn_in.
   void ffn_in(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, Saved& saved) {
     const View x = input(b, call, TargetModules::attention_out(layer), w.ffn_norm, residual);
     const View pre = b.view(saved.ffn_in, residual.rows, config_.ffn_in());
@@ -66,7 +78,8 @@ class Block {
     b.activate(call, config_, modules, pre, activated(b, pre));
   }
 
-  /// out = middle + down(activation), or its norm in a post-norm block; reads the weights of Stage::ffn_out.
+  /// out = residual + down(activation), or its norm in a post-norm block; reads the weights of
+  /// Stage::ffn_out.
   void ffn_out(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View out,
                Saved& saved) {
     if (config_.pre_norm) return add_ffn(b, call, layer, w, residual, out, saved);
@@ -75,7 +88,7 @@ class Block {
     b.norm(call, config_, TargetModules::down(layer), w.ffn_norm, sum, out);
   }
 
-  /// What of ffn_out the backward pass reads where activations are computed again: a post-norm block's sum.
+  /// Recomputes what the backward pass reads of ffn_out: the sum of a post-norm block.
   void ffn_out_again(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual,
                      Saved& saved) {
     if (config_.pre_norm) return;
@@ -84,8 +97,8 @@ class Block {
     b.low_rank_out(call, TargetModules::down(layer), sum);
   }
 
-  /// dh: gradient of `out` on entry, of `h` on exit (left unfinished below the first block unless a prompt is
-  /// trained there). Adapters' gradients go to the call.
+  /// dh: gradient of `out` on entry, of `h` on exit (not completed for the first block unless a prompt is
+  /// trained). Gradients of adapters are added to the call's.
   void backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View h, View residual, View dh,
                 Saved& saved) {
     if (!config_.pre_norm) norm_backward(b, call, w.ffn_norm, ffn_sum(b, call, dh.rows, saved), dh);
@@ -96,7 +109,7 @@ class Block {
   }
 
  private:
-  // What a half reads: the norm of the hidden states, or they themselves in a post-norm block.
+  // A sublayer's input: the norm of the hidden states, or the states themselves in a post-norm block.
   View input(Backend& b, Call& call, TargetModules pending, const NormWeights<Scalar>& w, View h) {
     if (!config_.pre_norm) return h;
     const View x = b.view(normed_, h.rows, config_.width);
@@ -119,7 +132,7 @@ class Block {
     b.fill_zero(dh);
     b.norm_backward(call, config_, w, sum, TargetModules::none(), dx, dh);
   }
-  // dh += the gradient in a half's input h, given that of what its first projection w makes of it.
+  // dh += the gradient in a sublayer's input h, given dy, that of the output of its first projection w.
   void input_backward(Backend& b, Call& call, const NormWeights<Scalar>& norm, const LinearWeights<Scalar>& w,
                       View h, const TargetModules& modules, View dy, View dh) {
     if (config_.pre_norm) {
@@ -131,7 +144,7 @@ class Block {
     if (b.adapts(call, modules)) b.low_rank_back_in(call, modules, dh);
   }
 
-  // ReLU needs its result alone, so it is done in place.
+  // The backward pass of ReLU needs only its result, so ReLU is computed in place.
   View activated(Backend& b, View pre) { return config_.gated() ? b.view(act_, pre.rows, config_.ffn) : pre; }
 
   void ffn_backward(Backend& b, Call& call, std::size_t layer, const Weights& w, View residual, View dh,

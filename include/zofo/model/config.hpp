@@ -13,17 +13,18 @@ namespace zofo::model {
 /// 2023). opt: LayerNorm, learned positions, ReLU, biases on every projection (Zhang et al. 2022).
 enum class Family : std::uint8_t { llama, opt };
 
-/// How rotary frequencies are slowed down for contexts longer than those trained on. linear: all of them by
-/// `factor` (Chen et al. 2023). llama3: waves longer than original_context / low_freq_factor by `factor`,
-/// those shorter than original_context / high_freq_factor not at all, the ones between by a mixture
-/// (Llama 3.1).
+/// How rotary frequencies are scaled for contexts longer than those of pretraining. linear: all are divided
+/// by `factor` (Chen et al. 2023). llama3: waves longer than original_context / low_freq_factor are divided
+/// by `factor`, waves shorter than original_context / high_freq_factor are unchanged, and the ones between
+/// are interpolated (Llama 3.1).
 struct RopeScaling {
+  /// Which formula scales the frequencies.
   enum class Kind : std::uint8_t { none, linear, llama3 };
-  Kind kind = Kind::none;
-  float factor = 1.0F;
-  float low_freq_factor = 1.0F;
-  float high_freq_factor = 4.0F;
-  std::uint32_t original_context = 8192;
+  Kind kind = Kind::none;                 ///< formula
+  float factor = 1.0F;                    ///< divisor of slow frequencies, at least 1
+  float low_freq_factor = 1.0F;           ///< llama3: slower than this many turns per original context
+  float high_freq_factor = 4.0F;          ///< llama3: faster than this many turns is not scaled
+  std::uint32_t original_context = 8192;  ///< llama3: context of pretraining, in tokens
   friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
 
   /// Throws Error naming the first field out of range.
@@ -44,49 +45,57 @@ struct RopeScaling {
 
 /// Sizes of a transformer with grouped-query attention.
 struct Config {
-  using RopeScaling = model::RopeScaling;
+  using RopeScaling = model::RopeScaling;  ///< scaling of rotary frequencies
 
-  Family family = Family::llama;
-  std::uint32_t vocab = 0;      ///< tokens in the vocabulary
-  std::uint32_t width = 0;      ///< hidden size
-  std::uint32_t layers = 0;     ///< blocks
-  std::uint32_t heads = 0;      ///< query heads
-  std::uint32_t kv_heads = 0;   ///< key/value heads; divides `heads`
-  std::uint32_t head_dim = 0;   ///< entries of a head, even
-  std::uint32_t ffn = 0;        ///< hidden size of a block's second half
-  std::uint32_t context = 0;    ///< longest sequence
-  float rope_base = 10000.0F;   ///< base of the rotary frequencies
-  float norm_eps = 1e-5F;       ///< added to the mean square or variance in the norms
-  bool tied = true;             ///< output head shares the embedding
-  bool attention_bias = false;  ///< biases on q, k and v of a LLaMA-type block (Qwen2)
-  RopeScaling rope_scaling;
-  bool pre_norm =
-      true;  ///< norms before a block's halves and a final one; false: after each residual sum (OPT-350M)
+  Family family = Family::llama;  ///< kind of block
+  std::uint32_t vocab = 0;        ///< tokens in the vocabulary
+  std::uint32_t width = 0;        ///< hidden size
+  std::uint32_t layers = 0;       ///< blocks
+  std::uint32_t heads = 0;        ///< query heads
+  std::uint32_t kv_heads = 0;     ///< key/value heads; divides `heads`
+  std::uint32_t head_dim = 0;     ///< entries of a head, even
+  std::uint32_t ffn = 0;          ///< hidden size of the MLP
+  std::uint32_t context = 0;      ///< longest sequence
+  float rope_base = 10000.0F;     ///< base of the rotary frequencies
+  float norm_eps = 1e-5F;         ///< added to the mean square or variance in the norms
+  bool tied = true;               ///< output head shares the embedding
+  bool attention_bias = false;    ///< biases on q, k and v of a LLaMA-type block (Qwen2)
+  RopeScaling rope_scaling;       ///< for contexts longer than those of pretraining
+  /// True: a norm before each sublayer (attention, MLP) and a final one. False: a norm after each residual
+  /// sum (OPT-350M).
+  bool pre_norm = true;
   /// Entries of an embedded token, which matrices without bias project to and from `width` (OPT-350M); 0:
   /// width.
   std::uint32_t embedding_width = 0;
-  /// Tokens that a token sees, itself the last of them (Mistral 7B v0.1); 0: all before it.
+  /// Keys that a query attends to, its own the last of them (Mistral 7B v0.1); 0: all up to its own.
   std::uint32_t window = 0;
 
   /// OPT's table of positions begins with two rows for padding.
   static constexpr std::uint32_t position_offset = 2;
+  /// The MLP has a gate projection (SwiGLU).
   [[nodiscard]] bool gated() const { return family == Family::llama; }
+  /// Positions are rotary; else they are learned.
   [[nodiscard]] bool rotary() const { return family == Family::llama; }
+  /// Every projection and norm has a bias.
   [[nodiscard]] bool biased() const { return family == Family::opt; }
+  /// The projections q, k and v have biases.
   [[nodiscard]] bool qkv_biased() const { return biased() || attention_bias; }
-  /// A norm comes after the last block.
+  /// A norm follows the last block.
   [[nodiscard]] bool final_norm() const { return pre_norm; }
   /// The embedding is projected to the width of the blocks, and back before the head.
   [[nodiscard]] bool projected() const { return embedding_width > 0; }
   /// Entries of an embedded token.
   [[nodiscard]] std::uint32_t embedded() const { return projected() ? embedding_width : width; }
-  /// Columns of the projection into a block's second half: gate and up side by side, or up alone.
+  /// Columns of the MLP's first projection: gate and up next to each other, or only up.
   [[nodiscard]] std::size_t ffn_in() const { return (gated() ? 2 : 1) * std::size_t{ffn}; }
+  ///@{
+  /// Columns of all queries, of all keys, and of queries, keys and values together.
   [[nodiscard]] std::size_t query_width() const { return std::size_t{heads} * head_dim; }
   [[nodiscard]] std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
   [[nodiscard]] std::size_t qkv_width() const { return query_width() + 2 * key_width(); }
+  ///@}
   friend bool operator==(const Config&, const Config&) = default;
-  /// What layouts and files of adapters read of it.
+  /// The sizes that layouts and files of adapters depend on.
   operator peft::ModelShape() const {  // NOLINT(google-explicit-constructor)
     return {.layers = layers,
             .width = width,
@@ -132,7 +141,7 @@ struct Config {
             "false",
             name);
     require(pre_norm || family == Family::opt,
-            "model config: pre_norm = false: blocks of the {} family have their norms before their halves",
+            "model config: pre_norm = false: blocks of the {} family have their norms before the sublayers",
             name);
     require(embedding_width == 0 || family == Family::opt,
             "model config: embedding_width = {}: a model of the {} family embeds in its width; must be 0",

@@ -1,4 +1,4 @@
-/// @file The transformer's operations on the CPU in fp32, the reference that other backends are held to.
+/// @file The transformer's operations on the CPU in fp32, the reference for other backends.
 #pragma once
 
 #include <algorithm>
@@ -24,9 +24,11 @@
 
 namespace zofo::model {
 
-/// fp32 on the CPU: a BLAS for products, OpenMP and the compiler's vectors for the rest. Rows of a view are
-/// the tokens of probe 0, then those of probe 1, and so on.
+/// fp32 on the CPU: a BLAS for products, OpenMP and vectorised loops for the rest. Rows of a view are the
+/// tokens of probe 0, then those of probe 1, and so on.
 struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
+  ///@{
+  /// Types of weights, adapters, workspaces and views.
   using Scalar = float;
   using Theta = Parameters;
   using Vector = Eigen::VectorXf;
@@ -35,48 +37,54 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   using Call = CpuCall;
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
+  ///@}
 
-  /// Tokens of a batch that fill the matrix products without straining the memory.
+  /// Tokens per batch from which more tokens do not make matrix products faster.
   static constexpr std::size_t max_batch_tokens = 512;
-  /// Texts that are written together.
+  /// Sequences that are decoded together.
   static constexpr std::size_t max_batch_sequences = 16;
 
   /// Every shape that Config allows is supported.
   void check(const Config& /*config*/) const {}
 
-  /// A dense view of the first rows·cols entries, growing the buffer if it is shorter.
+  ///@{
+  /// A dense view of the buffer's first rows·cols entries; enlarges a shorter buffer.
   static View view(Buffer& buffer, std::size_t rows, std::size_t cols) {
     return grown_view(buffer, rows, cols);
   }
   static View float_view(FloatBuffer& buffer, std::size_t rows, std::size_t cols) {
     return view(buffer, rows, cols);
   }
+  ///@}
+  /// x = 0; x is dense.
   static void fill_zero(View x) { std::fill_n(x.data, x.rows * x.cols, 0.0F); }
+  /// to = from; both are dense.
   static void copy(ConstView from, View to) { std::copy_n(from.data, from.rows * from.cols, to.data); }
 
-  /// Runs the operations of one pass; `name` and θ tell passes apart where they are recorded.
+  /// Runs the operations of one pass. A backend that records passes identifies them by `name` and θ.
   template <class Name, class Pass>
   static void run(Call& /*call*/, const Name& /*name*/, const Theta& /*theta*/, Pass&& pass) {
     pass();
   }
+  /// Splits probes into groups, each of which one pass evaluates.
   template <class Distribution>
   static std::vector<ProbeGroup> groups(const Distribution& /*distribution*/, std::span<const Probe> probes) {
     return group_probes(probes);
   }
-  /// Weights at the probes of a group, which share a direction.
+  /// The weights at the probes of a group.
   template <class Distribution>
   auto at_probes(const Theta& theta, const Distribution& distribution, std::span<const Probe> group) {
     const Direction direction = group.empty() ? Direction{} : group[0].direction;
     return CpuProbed(theta, zofo::bind(distribution, theta, direction), group, scratch_);
   }
-  /// 2,048 rows of a 576-wide head are 4.5 MiB: they stay in the last-level cache between generation and
-  /// product.
+  /// Rows of the head's matrix per slice. 2,048 rows of a 576-wide head take 4.5 MiB: they stay in the
+  /// last-level cache between generation and product.
   static std::size_t head_slice(const Config& /*config*/) { return 2048; }
 
-  /// Makes ready what all operations of a pass read.
+  /// Prepares a pass.
   static void begin_pass(Call& /*call*/) {}
 
-  /// Adds what the projections before left to h, then x = norm(h).
+  /// h += the pending low-rank products of modules before it, then x = norm(h).
   void norm(Call& call, const Config& c, const TargetModules& pending, const NormWeights<float>& w, View h,
             View x) {
     low_rank_out(call, pending, h);
@@ -88,7 +96,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
         tensor::cpu::rms_norm(h.rows_from(first, n), w.gain.at(j), c.norm_eps, x.rows_from(first, n));
     });
   }
-  /// dx += the low-rank share of `sites`, then dh += the gradient of norm at h; one probe.
+  /// dx += the gradient through LoRA of `modules`, then dh += the gradient of norm at h; one probe.
   void norm_backward(Call& call, const Config& c, const NormWeights<float>& w, View h,
                      const TargetModules& modules, View dx, View dh) {
     low_rank_back_in(call, modules, dx);
@@ -107,13 +115,13 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     product(call, x, w, 0.0F, y);
     tensor::cpu::relu(y, y);
   }
-  /// to = from + x Wᵀ + b; `to` may be `from`. The last view's memory is free to be used.
+  /// to = from + x Wᵀ + b; `to` may be `from`. The last view is scratch memory.
   void linear_residual(Call& call, ConstView x, const LinearWeights<float>& w, ConstView from, View to,
                        View /*spare*/) const {
     if (from.data != to.data) std::copy_n(from.data, from.rows * from.cols, to.data);
     product(call, x, w, 1.0F, to);
   }
-  /// y = x Wᵀ at each probe of a matrix that is no adapted projection: tensor number `tensor`.
+  /// y = x Wᵀ at each probe; the matrix, tensor number `tensor`, is no projection of a block.
   void project(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*tensor*/, View y) const {
     product(call, x, w, 0.0F, y);
   }
@@ -133,30 +141,33 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     return values;
   }
 
-  /// Adds the adapters' products to qkv and turns queries and keys to their positions.
+  /// qkv += the products of LoRA, then queries and keys are rotated by their positions.
   void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
     low_rank_out(call, modules, qkv);
     if (c.rotary()) rotate(call, c, qkv, 1.0F);
   }
+  /// Gradient of the rotation.
   void rotate_back(Call& call, const Config& c, View d_qkv) const {
     if (c.rotary()) rotate(call, c, d_qkv, -1.0F);
   }
+  /// out = attention; stores keys and values in the call's cache, if there is one.
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
                  FloatBuffer& /*log_sums*/) {
-    if (call.cached().exists()) store(call, c, layer, qkv);
-    if (call.cached().steps()) return step(call, c, layer, qkv, out);
+    if (call.cached().exists()) store_cache(call, c, layer, qkv);
+    if (call.cached().decodes()) return decode_step(call, c, layer, qkv, out);
     const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
     call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
       tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
                                       prefix, out.rows_from(first, n));
     });
   }
+  /// d_qkv = the gradient of attention for d_out; gradients of prefixes are added to the call's.
   void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView /*out*/,
                           const FloatBuffer& /*log_sums*/, ConstView d_out, View d_qkv) const {
     tensor::cpu::prefixed_attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(),
                                              prefix_of(call, layer), d_qkv, prefix_gradient_of(call, layer));
   }
-  /// Adds the adapters' products to pre, then y = activation(pre); y is pre for ReLU.
+  /// pre += the products of LoRA, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const TargetModules& modules, View pre, View y) {
     low_rank_out(call, modules, pre);
     if (c.gated())
@@ -164,7 +175,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     else
       tensor::cpu::relu(pre, y);
   }
-  /// dy += the low-rank share of `sites`, then d_pre = the gradient of activate at pre.
+  /// dy += the gradient through LoRA of `modules`, then d_pre = the gradient of activate at pre.
   void activate_backward(Call& call, const Config& c, ConstView pre, const TargetModules& modules, View dy,
                          View d_pre) {
     low_rank_back_in(call, modules, dy);
@@ -175,22 +186,23 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   }
 
   // ---- the head ----
-  /// Logits of the vocabulary's entries from `first` on.
+  /// y = logits of the tokens from `first` on.
   void logits(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*first*/, View y) const {
     linear(call, x, w, y);
   }
 
  private:
-  // Up to here reading a weight takes longer than multiplying by it; beyond, a BLAS is faster.
+  // Up to this number of rows, reading a weight takes longer than multiplying by it; above it a BLAS is
+  // faster.
   static constexpr std::size_t thin_rows = 8;
 
-  // Takes the layer's keys and values into the cache.
-  void store(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {
+  // Stores the layer's keys and values in the cache.
+  void store_cache(const Call& call, const Config& c, std::size_t layer, ConstView qkv) const {
     const CachedCall<float>& cached = call.cached();
     const Packing& packing = call.packing();
     const auto cu = packing.cu_seqlens();
     const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
-#pragma omp parallel for schedule(dynamic) if (!cached.steps())
+#pragma omp parallel for schedule(dynamic) if (!cached.decodes())
     for (std::size_t i = 0; i < cached.slots.size(); ++i) {
       const auto to = cached.cache.layer(layer);
       if (prefix.length > 0 && prefix.adapter[i] >= 0)
@@ -199,8 +211,8 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
                               packing.positions()[cu[i]]);
     }
   }
-  // Attention of one token a sequence to what its slot holds.
-  void step(const Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
+  // Attention of one token per sequence to its cached positions.
+  void decode_step(const Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
     const CachedCall<float>& cached = call.cached();
     const View scores = view(scores_, qkv.rows * c.heads, cached.cache.positions);
     tensor::cpu::cached_attention(qkv, head_shape(c), cached.cache.layer(layer), cached.slots,
@@ -214,7 +226,7 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     call.for_probes(x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       const View part = y.rows_from(first, n);
       const ConstView matrix{w.matrix.at(j), w.out, w.in, w.in};
-      if (call.cached().steps() && n <= thin_rows)
+      if (call.cached().decodes() && n <= thin_rows)
         tensor::cpu::thin_product(x, matrix, beta, part);
       else
         tensor::cpu::gemm_nt(1.0F, x.rows_from(first, n), matrix, beta, part);

@@ -1,4 +1,4 @@
-/// @file A packed batch, its adapters and its wanted log-probabilities as the CPU's operations read them.
+/// @file A packed batch, its adapters and its targets as the operations on the CPU read them.
 #pragma once
 
 #include <Eigen/Core>
@@ -32,9 +32,10 @@ inline tensor::MatrixView<float> grown_view(std::vector<float>& buffer, std::siz
 
 /// log Σ exp over slices of a row of logits, stable by a running maximum.
 struct RunningSum {
-  double high = -std::numeric_limits<double>::infinity();
-  double sum = 0.0;
+  double high = -std::numeric_limits<double>::infinity();  ///< the highest logit so far
+  double sum = 0.0;                                        ///< Σ exp(logit − high)
 
+  /// Adds n logits, at least one.
   void add(const float* x, std::size_t n) {
     float top = x[0];
 #pragma omp simd reduction(max : top)
@@ -46,14 +47,15 @@ struct RunningSum {
     sum = sum * std::exp(high - both) + static_cast<double>(part) * std::exp(static_cast<double>(top) - both);
     high = both;
   }
+  /// The logarithm of the sum.
   [[nodiscard]] double log() const { return high + std::log(sum); }
 };
 
-/// What one call of the transformer is about. Borrows the batch, the layouts and the adapters until the next
+/// The state of one call of the transformer. Refers to the batch, the layouts and the adapters until the next
 /// `begin`. Adapters are numbered within their kind.
 class CpuCall {
  public:
-  /// Starts a call.
+  /// Starts a call: packs the batch and copies the adapters.
   void begin(CpuBackend& /*backend*/, const Config& config, const peft::Adapters& layouts,
              const CallInputs<Eigen::VectorXf, float>& inputs) {
     config_ = config;
@@ -76,31 +78,38 @@ class CpuCall {
     for (const std::uint32_t row : head_rows_.row_of) of_target.push_back(best_[row]);
     return of_target;
   }
-  /// The loss's derivative in each log-probability.
+  /// Sets the derivative of the loss in each target's log-probability.
   void set_dlogprobs(CpuBackend& /*backend*/, std::span<const double> dlogprobs) {
     dlogprobs_.assign(dlogprobs.begin(), dlogprobs.end());
   }
-  /// Hands the adapters' gradients over; those of a null entry are dropped.
+  /// Copies the adapters' gradients to `to`; null entries are skipped.
   void gradients(CpuBackend& /*backend*/, std::span<Eigen::VectorXf* const> to) const {
     for (std::size_t i = 0; i < to.size(); ++i)
       if (to[i] != nullptr) *to[i] = gradients_[peft::index(packing_.kind(i))].col(number(i));
   }
 
+  ///@{
+  /// What `begin` was given.
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const Packing& packing() const { return packing_; }
   [[nodiscard]] const Batch& batch() const { return *batch_; }
   [[nodiscard]] const peft::Adapters& layouts() const { return *layouts_; }
-  /// The layout of LoRA, which is served where a run has it.
+  ///@}
+  /// The layout of LoRA; only for calls with a LoRA adapter.
   [[nodiscard]] const peft::Lora& lora() const { return layouts_->lora(); }
-  /// The masks of this call; null where nothing is dropped.
+  /// The dropout masks of this call; null if nothing is dropped.
   [[nodiscard]] const peft::DropoutMask* dropout() const { return mask_ ? &*mask_ : nullptr; }
+  /// The key of the masks.
   [[nodiscard]] peft::DropoutKey dropout_key() const { return dropout_key_; }
-  /// A sequence of the call has an adapter of this kind.
+  /// Whether a sequence of the call has an adapter of this kind.
   [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
+  /// Rows of one probe.
   [[nodiscard]] std::size_t tokens() const { return packing_.tokens(); }
-  /// A backward pass follows.
+  /// Whether a backward pass follows.
   [[nodiscard]] bool saves_activations() const { return saves_activations_; }
+  /// Probes that share the pass.
   [[nodiscard]] std::size_t probes() const { return probes_; }
+  /// Rows of all probes.
   [[nodiscard]] std::size_t rows() const { return tokens() * probes_; }
   /// Calls use(probe, its first row, its rows) for each probe of `all` rows.
   template <class Use>
@@ -108,19 +117,28 @@ class CpuCall {
     const std::size_t n = all / probes_;
     for (std::size_t j = 0; j < probes_; ++j) use(j, j * n, n);
   }
-  /// Distinct positions that targets ask for.
+  /// Distinct positions of the targets.
   [[nodiscard]] std::size_t head_rows() const { return head_rows_.tokens.size(); }
+  ///@{
+  /// The packed token of each head row, and the head row of a target.
   [[nodiscard]] std::span<const std::uint32_t> head_tokens() const { return head_rows_.tokens; }
   [[nodiscard]] std::size_t head_row(std::size_t target) const { return head_rows_.row_of[target]; }
+  ///@}
+  ///@{
+  /// The derivative in each target's log-probability; the log-probabilities, [probe][target]; the sums of
+  /// exponentials, [probe][head row]; the most probable token of each head row.
   [[nodiscard]] std::span<const double> dlogprobs() const { return dlogprobs_; }
   [[nodiscard]] std::vector<std::vector<double>>& log_p() { return log_p_; }
   [[nodiscard]] std::vector<RunningSum>& sums() { return sums_; }
   [[nodiscard]] std::vector<std::int32_t>& best() { return best_; }
-  /// Where keys and values are kept, if they are.
+  ///@}
+  /// The key/value cache of the call, if there is one.
   [[nodiscard]] const CachedCall<float>& cached() const { return cached_; }
-  /// Adapters of a kind, one after the other; their gradients likewise.
+  ///@{
+  /// The adapters of a kind one after the other, and their gradients.
   [[nodiscard]] const float* values(peft::Kind kind) const { return values_[peft::index(kind)].data(); }
   [[nodiscard]] float* gradients(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
+  ///@}
 
  private:
   // One column an adapter.

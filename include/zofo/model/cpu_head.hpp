@@ -1,4 +1,4 @@
-/// @file Rows of the head and the sums over its slices on the CPU.
+/// @file Log-probabilities from logits on the CPU, one slice of the vocabulary at a time.
 #pragma once
 
 #include <algorithm>
@@ -13,26 +13,33 @@
 
 namespace zofo::model {
 
-/// The share of CpuBackend's operations that comes between the last hidden states and log-probabilities.
+/// The operations of CpuBackend between the last hidden states and the log-probabilities.
 class CpuHead {
  public:
+  ///@{
+  /// Types of the operations' arguments.
   using Call = CpuCall;
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
+  ///@}
 
+  /// Distance of two rows of `count` logits.
   static std::size_t logit_stride(std::size_t count) { return count; }
+  /// out = the rows of h at the call's head rows, at each probe.
   void gather(Call& call, ConstView h, View out) const {
     call.for_probes(out.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
       for (std::size_t r = 0; r < n; ++r)
         std::copy_n(h.row(j * call.tokens() + call.head_tokens()[r]), h.cols, out.row(first + r));
     });
   }
+  /// dh = 0, then its head rows = d; one probe.
   void scatter(Call& call, ConstView d, View dh) const {
     std::fill_n(dh.data, dh.rows * dh.cols, 0.0F);
     for (std::size_t r = 0; r < d.rows; ++r) std::copy_n(d.row(r), d.cols, dh.row(call.head_tokens()[r]));
   }
+  /// Clears the running sums.
   void begin_head(Call& call) const { call.sums().assign(call.probes() * call.head_rows(), {}); }
-  /// Takes them into the running sums, and those of targets.
+  /// Adds a slice of logits, of the tokens from `first` on, to the running sums; stores the targets' logits.
   void add_slice(Call& call, ConstView logits, std::size_t first) const {
     for (std::size_t r = 0; r < logits.rows; ++r) call.sums()[r].add(logits.row(r), logits.cols);
     for (std::size_t j = 0; j < call.probes(); ++j)
@@ -43,12 +50,13 @@ class CpuHead {
               static_cast<double>(logits.row(j * call.head_rows() + call.head_row(t))[token - first]);
       }
   }
+  /// Makes the targets' logits log-probabilities.
   void finish_head(Call& call) const {
     for (std::size_t j = 0; j < call.probes(); ++j)
       for (std::size_t t = 0; t < call.batch().targets.size(); ++t)
         call.log_p()[j][t] -= call.sums()[j * call.head_rows() + call.head_row(t)].log();
   }
-  /// The column of the highest logit of each row, the first of equal ones; −1 where one is not a number.
+  /// The column of the highest logit of each row, the first of equal ones; −1 if a logit is NaN.
   void pick_best(Call& call, ConstView logits) const {
     call.best().assign(logits.rows, -1);
 #pragma omp parallel for schedule(static)

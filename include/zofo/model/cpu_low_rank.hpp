@@ -1,4 +1,4 @@
-/// @file LoRA's products and gradients on the CPU, with or without dropout of its inputs.
+/// @file Products and gradients of LoRA on the CPU, with or without dropout of its inputs.
 #pragma once
 
 #include <cstddef>
@@ -13,35 +13,38 @@
 
 namespace zofo::model {
 
-/// The share of CpuBackend's operations that concerns adapted projections; keeps t = x Aᵀ and its gradient
-/// from the operation that makes them to the one that adds their products.
+/// The operations of CpuBackend on adapted projections. t = x Aᵀ and its gradient are stored between the
+/// operation that computes them and the one that adds their product.
 class CpuLowRank {
  public:
+  ///@{
+  /// Types of the operations' arguments.
   using Call = CpuCall;
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
+  ///@}
 
-  /// True if an adapter of the call's layout sits at one of the sites.
+  /// Whether the call has LoRA at one of the modules.
   [[nodiscard]] bool adapts(const Call& call, const TargetModules& modules) const {
     if (call.packing().runs().empty()) return false;
     for (std::size_t i = 0; i < modules.count; ++i)
       if (call.lora().factors(modules.layer, modules.projection[i]).used) return true;
     return false;
   }
-  /// t = x Aᵀ of every site, kept for the operation that adds the product.
+  /// t = x Aᵀ of every module, stored for low_rank_out.
   void low_rank_in(Call& call, const TargetModules& modules, ConstView x) {
     for_products(call, modules, x.rows, [&](const Product& s) {
       tensor::cpu::gemm_nt(1.0F, input_of(call, s, x), s.a, 0.0F, t_of(s));
     });
   }
-  /// y += (α/r)·t Bᵀ at every site's columns.
+  /// y += (α/r)·t Bᵀ at the columns of every module.
   void low_rank_out(Call& call, const TargetModules& modules, View y) {
     for_products(call, modules, y.rows, [&](const Product& s) {
       tensor::cpu::gemm_nt(call.lora().scale(), t_of(s), s.b, 1.0F,
                            y.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
     });
   }
-  /// dt = (α/r)·dy B, kept for the operation that adds its share to dx; dA and dB go to the call.
+  /// dt = (α/r)·dy B, stored for low_rank_back_in; the call's gradients of A and B are added to.
   void low_rank_gradient(Call& call, const TargetModules& modules, ConstView x, ConstView dy) {
     low_rank_in(call, modules, x);
     for_products(call, modules, x.rows, [&](const Product& s) {
@@ -73,31 +76,31 @@ class CpuLowRank {
   }
 
  private:
-  // One adapter's factors at one site, and the rows and columns that they concern.
+  // The factors of one adapter and one module, and the rows and columns of their product.
   struct Product {
     std::size_t first, count;
     int adapter;
-    std::uint32_t number;  // of the site, as masks are drawn for it
+    std::uint32_t mask_id;  // of the module's dropout mask
     ConstView a, b;
     std::size_t a_at, b_at;
     std::size_t column;    // of y
     std::size_t t_column;  // of t
-    View t;                // whole
+    View t;                // of all modules
   };
 
-  // The rows that a site reads, less what is dropped of them.
+  // The module's input after dropout.
   ConstView input_of(Call& call, const Product& s, ConstView x) {
     const ConstView rows = x.rows_from(s.first, s.count);
     if (call.dropout() == nullptr) return rows;
-    const View left = grown_view(dropped_, s.count, x.cols);
-    drop<false>(call, s, rows, left);
-    return left;
+    const View masked = grown_view(dropped_, s.count, x.cols);
+    drop<false>(call, s, rows, masked);
+    return masked;
   }
-  // y (+)= x less what is dropped; x and y begin at the site's first row.
+  // y (+)= mask ∘ x; x and y begin at the product's first row.
   template <bool add>
   static void drop(const Call& call, const Product& s, ConstView x, View y) {
     for (std::size_t r = 0; r < x.rows; ++r)
-      call.dropout()->apply<add>(call.dropout_key(), s.number, std::uint64_t{s.first + r} * x.cols, x.row(r),
+      call.dropout()->apply<add>(call.dropout_key(), s.mask_id, std::uint64_t{s.first + r} * x.cols, x.row(r),
                                  x.cols, y.row(r));
   }
   static View t_of(const Product& s) {
@@ -115,13 +118,13 @@ class CpuLowRank {
       const peft::Lora::Factors& factors = lora.factors(modules.layer, modules.projection[i]);
       if (!factors.used) continue;
       const std::size_t column = output_column(call.config(), modules.projection[i]);
-      const std::uint32_t number =
+      const std::uint32_t mask_id =
           peft::dropout_mask_id(modules.layer, static_cast<std::size_t>(modules.projection[i]));
       call.for_probes(rows, [&](std::size_t, std::size_t first, std::size_t) {
         for (const AdapterRun& run : call.packing().runs()) {
           const float* values =
               call.values(peft::Kind::lora) + static_cast<std::size_t>(run.adapter) * lora.size();
-          use(Product{first + run.first, run.count, run.adapter, number,
+          use(Product{first + run.first, run.count, run.adapter, mask_id,
                       ConstView(tensor::view(values + factors.a, rank, factors.in)),
                       ConstView(tensor::view(values + factors.b, factors.out, rank)), factors.a, factors.b,
                       column, i * rank, t});

@@ -1,4 +1,4 @@
-/// @file Weights at probes on the CPU: written to scratch just before they are used (DESIGN.md §1.2).
+/// @file Weights at probes on the CPU, written to scratch memory just before they are used.
 #pragma once
 
 #include <algorithm>
@@ -15,20 +15,27 @@
 
 namespace zofo::model {
 
-/// Ranges of θ at the probes of one direction, in the order that the forward pass asks for them: θ's own
-/// where no noise is asked for, else scratch, which the next range overwrites. Borrows all it is given.
+/// Ranges of θ at the probes of one direction, in the order in which the forward pass reads them: θ's own
+/// weights if there is no noise, else scratch memory, which the next range overwrites. Refers to its
+/// arguments.
 template <class Distribution>
 class CpuProbed {
  public:
-  CpuProbed(const Parameters& theta, Distribution distribution, std::span<const Probe> group, std::vector<float>& scratch)
+  /// Evaluates `group`, probes of one direction; an empty group means θ itself.
+  CpuProbed(const Parameters& theta, Distribution distribution, std::span<const Probe> group,
+            std::vector<float>& scratch)
       : theta_(theta), distribution_(std::move(distribution)), group_(group), scratch_(scratch) {}
 
+  ///@{
+  /// The ranges that a pass reads, in its order.
   void set_ranges(std::vector<WeightRange> ranges) { ranges_ = std::move(ranges); }
   [[nodiscard]] std::size_t count() const { return ranges_.size(); }
   [[nodiscard]] const WeightRange& range(std::size_t i) const { return ranges_[i]; }
+  ///@}
+  /// Starts a pass.
   void begin(CpuCall& /*call*/) const {}
 
-  /// Range i at each probe; valid until the next range is asked for.
+  /// Range i at each probe; valid until the next call of `at`.
   ParameterRange<float> at(std::size_t i) {
     const Layout& layout = theta_.layout();
     const WeightRange& range = ranges_[i];
@@ -42,27 +49,27 @@ class CpuProbed {
       const Tensor& tensor = layout.tensors()[t];
       const std::size_t n =
           range.rows > 0 ? range.rows * tensor.cols : static_cast<std::size_t>(tensor.size());
-      write_probed(distribution_, group_, static_cast<std::uint32_t>(t), std::uint64_t{range.row} * tensor.cols, base,
-                   n, out);
+      write_probed(distribution_, group_, static_cast<std::uint32_t>(t),
+                   std::uint64_t{range.row} * tensor.cols, base, n, out);
       base += n;
       for (float*& o : out) o += n;
     }
     return {&layout, range, {scratch_.data(), size}};
   }
 
-  /// h = the tokens' rows of the embedding at each probe, plus their positions' where positions are learned.
+  /// h = the tokens' embeddings at each probe, plus those of their positions if positions are learned.
   void embed(const CpuCall& call, tensor::MatrixView<float> h) const {
     embed_tokens(call, h);
     add_positions(call, h);
   }
-  /// h = the tokens' rows of the embedding at each probe.
+  /// h = the tokens' embeddings at each probe.
   void embed_tokens(const CpuCall& call, tensor::MatrixView<float> h) const {
     const auto ids = call.packing().row_tokens();
     std::fill_n(h.data, h.rows * h.cols, 0.0F);
     add_rows(call, theta_.layout().embedding(), h,
              [&](std::size_t token) { return static_cast<std::size_t>(ids[token]); });
   }
-  /// h += the positions' rows at each probe, where positions are learned.
+  /// h += the positions' embeddings at each probe, if positions are learned.
   void add_positions(const CpuCall& call, tensor::MatrixView<float> h) const {
     if (theta_.layout().positions() == Layout::none) return;
     const auto positions = call.packing().positions();

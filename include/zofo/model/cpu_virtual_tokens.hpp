@@ -10,14 +10,17 @@
 
 namespace zofo::model {
 
-/// The share of CpuBackend's operations that concerns positions which no token of the text takes.
+/// The operations of CpuBackend on virtual tokens.
 class CpuVirtualTokens {
  public:
+  ///@{
+  /// Types of the operations' arguments.
   using Call = CpuCall;
   using View = tensor::MatrixView<float>;
   using ConstView = tensor::MatrixView<const float>;
+  ///@}
 
-  /// Rows of prompts become their vectors.
+  /// Writes the vectors of prompts to their rows of h, at each probe.
   void write_prompts(Call& call, View h) const {
     const std::size_t rows = prompt_rows(call);
     call.for_probes(h.rows, [&](std::size_t, std::size_t first, std::size_t) {
@@ -27,7 +30,7 @@ class CpuVirtualTokens {
       });
     });
   }
-  /// Prompts' gradients += those of their rows; one probe.
+  /// Adds the gradients of the prompts' rows to the gradients of the prompts; one probe.
   void prompt_gradient(Call& call, ConstView dh) const {
     const std::size_t rows = prompt_rows(call);
     for_prompts(call, [&](std::size_t number, std::size_t row) {
@@ -38,6 +41,7 @@ class CpuVirtualTokens {
   }
 
  protected:
+  /// The prefixes of a layer, as attention reads them.
   static tensor::cpu::AttentionPrefix prefix_of(const Call& call, std::size_t layer) {
     if (!call.uses(peft::Kind::prefix)) return {};
     const peft::Prefix& layout = call.layouts().prefix();
@@ -45,7 +49,7 @@ class CpuVirtualTokens {
     return {values + layout.keys(layer), values + layout.values(layer), layout.size(), layout.tokens(),
             call.packing().of_sequence(peft::Kind::prefix)};
   }
-  /// Where the layer's gradients of prefixes go; null where none are asked for.
+  /// Where the gradients of the layer's prefixes are stored; null if no sequence has a prefix.
   static tensor::cpu::PrefixGradient prefix_gradient_of(Call& call, std::size_t layer) {
     if (!call.uses(peft::Kind::prefix)) return {};
     float* const to = call.gradients(peft::Kind::prefix);

@@ -1,5 +1,4 @@
-/// @file Final norm and output head at the positions that a loss asks for, a slice of the vocabulary at a
-/// time.
+/// @file Final norm and output head at the positions of the targets, one slice of the vocabulary at a time.
 #pragma once
 
 #include <algorithm>
@@ -11,19 +10,23 @@
 
 namespace zofo::model {
 
-/// Log-probabilities of a batch's targets from the last hidden states; logits exist only for the rows asked
-/// for.
+/// Log-probabilities of a batch's targets from the last hidden states. Logits are computed only at the
+/// targets' positions.
 template <class Backend>
 class Head {
  public:
+  ///@{
+  /// The backend's types.
   using Scalar = typename Backend::Scalar;
   using View = tensor::MatrixView<Scalar>;
   using Call = typename Backend::Call;
+  ///@}
 
+  /// A head of a model of this shape.
   explicit Head(const Config& config) : config_(config) {}
 
-  /// The weights that log_probabilities reads, in its order: the norm's and the projection's where there are
-  /// any, then the head's slices of at most `slice` rows.
+  /// Appends the weights that log_probabilities reads, in its order: those of the norm and the projection, if
+  /// the model has them, then slices of at most `slice` rows of the head's matrix.
   static void append_ranges(const Layout& layout, std::size_t slice, std::vector<WeightRange>& ranges) {
     if (layout.config().final_norm()) ranges.push_back({layout.output_norm(), layout.output_norm_count()});
     if (layout.config().projected()) ranges.push_back({layout.project_out(), 1});
@@ -32,8 +35,8 @@ class Head {
       ranges.push_back({layout.head(), 1, row, std::min(slice, vocab - row)});
   }
 
-  /// Leaves log P of every target at every probe to the call; `weights` gives those of range i from `first`
-  /// on.
+  /// Stores log P of every target at every probe in the call; weights.at(i) returns range i, and the head's
+  /// ranges start at index `first`.
   template <class Weights>
   void log_probabilities(Backend& b, Call& call, const Layout& layout, Weights& weights, std::size_t first,
                          View hidden) {
@@ -48,7 +51,7 @@ class Head {
     b.finish_head(call);
   }
 
-  /// The same at θ with the logits of all slices kept for `backward`.
+  /// The same at θ; the logits of all slices are saved for `backward`.
   template <class Theta>
   void forward_and_save(Backend& b, Call& call, const Theta& theta, View hidden) {
     const View x = head_input(b, call, theta, hidden);
@@ -56,7 +59,7 @@ class Head {
     slice(b, call, x, {theta.data(theta.layout().head()), 0}, 0, config_.vocab);
     b.finish_head(call);
   }
-  /// Leaves the most probable of the first `limit` tokens after every row asked for to the call, at θ.
+  /// Stores the most probable of the first `limit` tokens at every target's position in the call, at θ.
   template <class Theta>
   void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
     const View x = head_input(b, call, theta, hidden);
@@ -67,8 +70,8 @@ class Head {
     b.pick_best(call, logits.cols_from(0, limit));
   }
 
-  /// dh = the gradient in the last hidden states, given the loss's in each log-probability, which the call
-  /// holds.
+  /// dh = the gradient in the last hidden states, from the derivatives in the log-probabilities, which the
+  /// call holds.
   template <class Theta>
   void backward(Backend& b, Call& call, const Theta& theta, View dh) {
     const std::size_t n = call.head_rows();
@@ -93,7 +96,7 @@ class Head {
   }
 
  private:
-  // What the head's matrix reads, at θ.
+  // The input of the head's matrix at θ.
   template <class Theta>
   View head_input(Backend& b, Call& call, const Theta& theta, View hidden) {
     View x = gather(b, call, hidden);
@@ -117,8 +120,8 @@ class Head {
     b.gather(call, hidden, rows);
     return rows;
   }
-  template <class Placed>
-  NormWeights<Scalar> norm_weights(const Layout& layout, const Placed& weights) const {
+  template <class TensorWeights>
+  NormWeights<Scalar> norm_weights(const Layout& layout, const TensorWeights& weights) const {
     NormWeights<Scalar> w{weights(layout.output_norm()), {}};
     if (config_.biased()) w.bias = weights(layout.output_norm() + 1);
     return w;
@@ -141,5 +144,18 @@ class Head {
   typename Backend::Buffer normed_, projected_, gathered_, d_rows_, d_logits_;
   typename Backend::FloatBuffer logits_;
 };
+
+/// The weights that a forward pass at probes reads, in its order; `slice`: rows of the head's matrix per
+/// slice.
+template <class Backend>
+std::vector<WeightRange> pass_ranges(const Layout& layout, std::size_t slice) {
+  std::vector<WeightRange> list;
+  if (layout.config().projected()) list.push_back({layout.project_in(), 1});
+  for (std::size_t l = 0; l < layout.config().layers; ++l)
+    for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
+      list.push_back(stage_range(layout, l, stage));
+  Head<Backend>::append_ranges(layout, slice, list);
+  return list;
+}
 
 }  // namespace zofo::model

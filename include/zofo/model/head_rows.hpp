@@ -1,4 +1,4 @@
-/// @file The positions of a batch that its targets ask for, each once.
+/// @file The positions of a batch that its targets refer to, each once.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct HeadRows {
   std::vector<std::uint32_t> tokens;  ///< packed token of each row
   std::vector<std::uint32_t> row_of;  ///< row of each target
 
-  /// Takes up the targets of a batch that check_batch has passed, packed as `packing` says.
+  /// Reads the targets of a batch that check_batch has accepted.
   void set(const Batch& batch, const Packing& packing) {
     tokens.clear();
     row_of.clear();
     std::map<std::uint32_t, std::uint32_t> seen;
     for (const Target& t : batch.targets) {
       const std::uint32_t token = packing.first_token_row(t.sequence) + t.position;
-      const auto [place, fresh] = seen.try_emplace(token, static_cast<std::uint32_t>(tokens.size()));
-      if (fresh) tokens.push_back(token);
-      row_of.push_back(place->second);
+      const auto [entry, is_new] = seen.try_emplace(token, static_cast<std::uint32_t>(tokens.size()));
+      if (is_new) tokens.push_back(token);
+      row_of.push_back(entry->second);
     }
   }
 };

@@ -1,4 +1,4 @@
-/// @file Where adapters of every kind start.
+/// @file Initial values of adapters of every kind.
 #pragma once
 
 #include <Eigen/Core>
@@ -14,7 +14,7 @@
 
 namespace zofo::model {
 
-/// n tokens drawn with equal chances: a pure function of the seed.
+/// n tokens, independent and uniform over the vocabulary: a pure function of the seed.
 inline std::vector<std::int32_t> random_tokens(std::uint64_t seed, std::size_t n, std::uint32_t vocab) {
   std::vector<double> u(n);
   uniforms(Direction{seed, 0, 0}, 0, 0, u.data(), n);
@@ -23,10 +23,11 @@ inline std::vector<std::int32_t> random_tokens(std::uint64_t seed, std::size_t n
   return tokens;
 }
 
-/// The vector that an adapter starts from. LoRA: no change to the model (Lora::initial). A prefix: keys and
-/// values of real tokens (Li & Liang 2021, section 5.3), a prompt: their embeddings (Lester et al. 2021,
-/// section 3.2): `tokens`, repeated or cut to as many as the adapter has; none given: random ones of the
-/// seed. Throws Error if a token is not in the vocabulary.
+/// Initial values of an adapter. LoRA: Lora::initial, which does not change the model. Prefix: keys and
+/// values of tokens (Li & Liang 2021, section 5.3). Prompt: embeddings of tokens (Lester et al. 2021,
+/// section 3.2). These are `tokens`, repeated or cut to the adapter's number of virtual tokens; if empty,
+/// random_tokens of the seed. Throws Error if a token is not in the vocabulary or the layout does not fit the
+/// model.
 template <class Transformer, class Theta>
 Eigen::VectorXf initial_adapter(Transformer& transformer, const Theta& theta, const peft::Adapter& layout,
                                 std::uint64_t seed, std::span<const std::int32_t> tokens = {}) {
@@ -39,8 +40,7 @@ Eigen::VectorXf initial_adapter(Transformer& transformer, const Theta& theta, co
   Eigen::VectorXf values =
       prefix ? transformer.keys_and_values(theta, start) : transformer.embedded(theta, start);
   require(static_cast<std::size_t>(values.size()) == peft::size(layout),
-          "adapter: its layout of {} entries is one for a model of another shape, whose start has {}",
-          peft::size(layout), values.size());
+          "adapter: its layout has {} entries; one for this model has {}", peft::size(layout), values.size());
   return values;
 }
 

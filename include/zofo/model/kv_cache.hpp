@@ -1,4 +1,5 @@
-/// @file Keys and values of the positions that sequences have read, so that a further token costs one token.
+/// @file Key/value cache: keys and values of the positions that were computed before, so that a decode step
+/// computes one token per sequence.
 #pragma once
 
 #include <algorithm>
@@ -15,13 +16,13 @@
 
 namespace zofo::model {
 
-/// What a cache has room for.
+/// Size of a cache.
 struct CacheCapacity {
-  std::size_t sequences = 0;  ///< held at once, each in a slot of its own
-  std::size_t positions = 0;  ///< of each; those that its adapter takes count
+  std::size_t sequences = 0;  ///< slots: each holds one sequence
+  std::size_t positions = 0;  ///< per slot, those that an adapter reserves included
 
-  /// Entries of all keys and values. Throws Error naming what is zero or beyond the context or the memory's
-  /// addresses.
+  /// Entries of all keys and values. Throws Error naming the field that is zero, beyond the context or beyond
+  /// the address space.
   [[nodiscard]] std::size_t entries(const Config& c) const {
     require(sequences >= 1, "key/value cache: sequences = 0: must be at least 1");
     require(positions >= 1 && positions <= c.context,
@@ -29,37 +30,38 @@ struct CacheCapacity {
             c.context);
     const std::size_t of_sequence = 2 * std::size_t{c.layers} * positions * c.key_width();
     require(sequences <= std::numeric_limits<std::size_t>::max() / 16 / of_sequence,
-            "key/value cache: sequences = {}: more than there are addresses", sequences);
+            "key/value cache: sequences = {}: more entries than the address space holds", sequences);
     return sequences * of_sequence;
   }
 };
 
-/// A call's view of a cache: the slot of each sequence of its batch, and the positions that are there
-/// already, all zero (the batch is read whole) or none (each sequence is one token that follows them).
+/// A call's view of a cache. Cached lengths are all 0 (prefill: whole sequences) or all positive (decode
+/// step: each sequence is one token that follows its cached positions).
 template <class T>
 struct CachedCall {
-  tensor::CacheView<T> cache;
-  std::span<const std::uint32_t> slots;
-  std::span<const std::uint32_t> lengths;
+  tensor::CacheView<T> cache;              ///< keys and values
+  std::span<const std::uint32_t> slots;    ///< of each sequence of the batch
+  std::span<const std::uint32_t> lengths;  ///< cached positions of each sequence
 
+  /// Whether the call has a cache.
   [[nodiscard]] bool exists() const { return cache.exists(); }
-  /// Tokens follow what the cache holds.
-  [[nodiscard]] bool steps() const { return exists() && lengths.front() > 0; }
-  /// Positions of the longest sequence once the call is done; of one that steps.
+  /// Whether the call is a decode step.
+  [[nodiscard]] bool decodes() const { return exists() && lengths.front() > 0; }
+  /// Positions of the longest sequence after a decode step.
   [[nodiscard]] std::size_t longest() const {
     return exists() ? std::size_t{*std::ranges::max_element(lengths)} + 1 : 0;
   }
 };
 
-/// Owns the keys and values of a few sequences in a backend's memory, all of it taken at once. Which
-/// positions a slot holds is known here; a transformer writes and reads them. Row p of a slot is position p,
-/// so a prefix's keys and a prompt's are rows like others. Moves; must not outlive the backend's device.
+/// Owns the keys and values of several sequences in a backend's memory, allocated at once. The cache records
+/// how many positions each slot holds; a transformer writes and reads them. Row p of a slot is position p, so
+/// keys of a prefix or a prompt are rows like others. Move-only; must not outlive the backend's device.
 template <class Backend>
 class KvCache {
  public:
-  using Scalar = typename Backend::Scalar;
+  using Scalar = typename Backend::Scalar;  ///< type of an entry
 
-  /// Throws Error if the extent is out of range or the memory too small.
+  /// Allocates the cache. Throws Error if the capacity is out of range or memory is short.
   KvCache(Backend& backend, const Config& config, CacheCapacity capacity)
       : config_(config), capacity_(capacity) {
     const std::size_t entries = capacity.entries(config);
@@ -73,17 +75,18 @@ class KvCache {
   [[nodiscard]] static std::size_t bytes(const Config& config, CacheCapacity capacity) {
     return capacity.entries(config) * sizeof(Scalar);
   }
+  /// Slots and positions per slot.
   [[nodiscard]] CacheCapacity capacity() const { return capacity_; }
-  /// Positions that a slot holds.
+  /// Cached positions of a slot.
   [[nodiscard]] std::size_t length(std::size_t slot) const { return lengths_.at(slot); }
   /// Frees a slot for another sequence.
   void clear(std::size_t slot) { lengths_.at(slot) = 0; }
 
-  /// Writes what the slots of a batch's sequences hold to `past`. Throws Error unless each slot exists and is
-  /// named once.
+  /// Writes the number of cached positions of each sequence's slot to `lengths`. Throws Error unless there is
+  /// one slot per sequence, each exists and none occurs twice.
   void lengths(const Config& config, const Batch& batch, std::span<const std::uint32_t> slots,
                std::vector<std::uint32_t>& lengths) const {
-    require(config == config_, "key/value cache: it is that of a model of another shape");
+    require(config == config_, "key/value cache: it was made for a model of another shape");
     require(slots.size() == batch.sequences(), "key/value cache: {} slots for {} sequences", slots.size(),
             batch.sequences());
     lengths.clear();
@@ -94,26 +97,27 @@ class KvCache {
       lengths.push_back(lengths_[slot]);
     }
   }
-  /// The view of a call on a batch that check_batch has passed; `taken(i)`: positions that the sequence's
-  /// adapter takes. Throws Error unless each slot has room, and either all are empty or each sequence is one
-  /// token.
+  /// The view of a call on a batch that check_batch has accepted; reserved(i): positions that the adapter of
+  /// sequence i reserves; lengths: from lengths(). Throws Error unless each slot is large enough, and either
+  /// all are empty (prefill) or each sequence is one token (decode step).
   template <class Reserved>
   CachedCall<Scalar> call(const Batch& batch, std::span<const std::uint32_t> slots, Reserved&& reserved,
                           std::span<const std::uint32_t> lengths) const {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       const std::size_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-      require((lengths[i] > 0) == (lengths[0] > 0) && (lengths[i] == 0 || length == 1),
-              "key/value cache: slot {} holds {} positions and its sequence has {} tokens: a call reads new "
-              "sequences whole, or one token after each that is there",
-              slots[i], lengths[i], length);
+      require(
+          (lengths[i] > 0) == (lengths[0] > 0) && (lengths[i] == 0 || length == 1),
+          "key/value cache: slot {} holds {} positions and its sequence has {} tokens: a call is either a "
+          "prefill of empty slots or a decode step of one token per slot",
+          slots[i], lengths[i], length);
       const std::size_t after = length + (lengths[i] > 0 ? lengths[i] : reserved(i));
       require(after <= capacity_.positions,
-              "key/value cache: slot {} has room for {} positions: {} are needed", slots[i],
+              "key/value cache: slot {} holds at most {} positions: the sequence needs {}", slots[i],
               capacity_.positions, after);
     }
     return {view_, slots, lengths};
   }
-  /// Says that the positions of a call are there.
+  /// Records that the positions of a call are cached.
   template <class Reserved>
   void commit(const Batch& batch, std::span<const std::uint32_t> slots, Reserved&& reserved) {
     for (std::size_t i = 0; i < slots.size(); ++i) {

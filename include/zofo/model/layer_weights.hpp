@@ -1,4 +1,5 @@
-/// @file The weights of one block as its operations take them, in θ or in a probed copy of a part of it.
+/// @file The weights of one block as its operations read them: those of θ, or a perturbed copy of a part of
+/// θ.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +9,14 @@
 
 namespace zofo::model {
 
-/// Neighbouring tensors that one step of the forward pass reads at once, or `rows` rows of one matrix from
-/// row `row` on (0: whole tensors).
+/// Neighbouring tensors that one step of the forward pass reads, or some rows of one matrix.
 struct WeightRange {
-  std::size_t first = 0;  ///< index of Layout::tensors()
-  std::size_t count = 0;
-  std::size_t row = 0;
-  std::size_t rows = 0;
+  std::size_t first = 0;  ///< first tensor, an index of Layout::tensors()
+  std::size_t count = 0;  ///< tensors
+  std::size_t row = 0;    ///< first row, if `rows` is not 0
+  std::size_t rows = 0;   ///< rows of the matrix `first`; 0: whole tensors
 
-  /// Where the range starts in the arena.
+  /// First weight of the range in the arena.
   [[nodiscard]] std::uint64_t offset(const Layout& layout) const {
     const Tensor& t = layout.tensors()[first];
     return t.offset + std::uint64_t{row} * t.cols;
@@ -28,13 +28,14 @@ struct WeightRange {
   }
 };
 
-/// A range's weights where its first tensor lies at `base`: gives each tensor's, null outside the range.
+/// The weights of a range, found by tensor.
 template <class T>
 struct ParameterRange {
-  const Layout* layout = nullptr;
-  WeightRange range;
-  tensor::PerProbe<T> base;
+  const Layout* layout = nullptr;  ///< of the model
+  WeightRange range;               ///< which weights
+  tensor::PerProbe<T> base;        ///< the first weight of the range
 
+  /// The weights of a tensor; null outside the range.
   tensor::PerProbe<T> operator()(std::size_t tensor) const {
     if (tensor < range.first || tensor >= range.first + range.count) return {};
     if (range.rows > 0) return base;
@@ -42,9 +43,11 @@ struct ParameterRange {
   }
 };
 
-/// The three steps of a block's forward pass. A step at two probes of SmolLM2-135M is 14 MiB at most, so
-/// probed weights stay in a CPU's last-level cache until their product.
+/// The three steps of a block's forward pass: attention, the MLP's first projection, and its last one. The
+/// weights of a step at two probes of SmolLM2-135M take 14 MiB at most, so perturbed weights stay in a CPU's
+/// last-level cache until their product.
 enum class Stage : std::uint8_t { attention, ffn_in, ffn_out };
+/// Number of stages.
 inline constexpr std::size_t stages_per_block = 3;
 
 /// The tensors that a stage of a block reads.
@@ -60,36 +63,44 @@ inline WeightRange stage_range(const Layout& layout, std::size_t layer, Stage st
 /// Gain and bias of a norm.
 template <class T>
 struct NormWeights {
+  ///@{
+  /// [width] each; the bias is null in an RMSNorm.
   tensor::PerProbe<T> gain, bias;
+  ///@}
 };
-/// Matrix [out, in] and bias of a projection.
+/// Matrix and bias of a projection.
 template <class T>
 struct LinearWeights {
-  tensor::PerProbe<T> matrix, bias;
-  std::size_t out = 0, in = 0;
+  tensor::PerProbe<T> matrix;  ///< [out, in]
+  tensor::PerProbe<T> bias;    ///< [out]; null: none
+  std::size_t out = 0;         ///< output features
+  std::size_t in = 0;          ///< input features
 };
 
-/// A block's weights; those outside the range that they were taken from have null data.
+/// A block's weights; those outside the range that they were read from are null.
 template <class T>
 struct LayerWeights {
+  ///@{
+  /// Of attention and of the MLP.
   NormWeights<T> attn_norm, ffn_norm;
   LinearWeights<T> qkv, o, ffn_in, down;
+  ///@}
 
-  /// Weights of `layer`; `weights(tensor)` gives those of one tensor.
-  template <class Placed>
-  static LayerWeights at(const Layout& layout, std::size_t layer, const Placed& weights) {
-    const auto place = [&](Role role) -> tensor::PerProbe<T> {
+  /// Weights of `layer`; `weights(tensor)` returns those of one tensor.
+  template <class TensorWeights>
+  static LayerWeights at(const Layout& layout, std::size_t layer, const TensorWeights& weights) {
+    const auto of = [&](Role role) -> tensor::PerProbe<T> {
       const std::size_t i = layout.tensor(layer, role);
       return i == Layout::none ? tensor::PerProbe<T>{} : weights(i);
     };
     const Config& c = layout.config();
     const std::size_t width = c.width;
-    return {{place(Role::attn_norm), place(Role::attn_norm_bias)},
-            {place(Role::ffn_norm), place(Role::ffn_norm_bias)},
-            {place(Role::q), place(Role::q_bias), c.qkv_width(), width},
-            {place(Role::o), place(Role::o_bias), width, c.query_width()},
-            {place(c.gated() ? Role::gate : Role::up), place(Role::up_bias), c.ffn_in(), width},
-            {place(Role::down), place(Role::down_bias), width, c.ffn}};
+    return {{of(Role::attn_norm), of(Role::attn_norm_bias)},
+            {of(Role::ffn_norm), of(Role::ffn_norm_bias)},
+            {of(Role::q), of(Role::q_bias), c.qkv_width(), width},
+            {of(Role::o), of(Role::o_bias), width, c.query_width()},
+            {of(c.gated() ? Role::gate : Role::up), of(Role::up_bias), c.ffn_in(), width},
+            {of(Role::down), of(Role::down_bias), width, c.ffn}};
   }
   /// θ's own weights of `layer`.
   template <class Theta>

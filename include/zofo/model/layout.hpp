@@ -1,4 +1,4 @@
-/// @file Which weights a model has and where they lie in its arena.
+/// @file Which weights a model has and where they are stored in its arena.
 #pragma once
 
 #include <array>
@@ -12,18 +12,19 @@
 
 namespace zofo::model {
 
-/// One weight: its place in the arena and its size; its index is its stream of random numbers.
+/// One weight tensor; its index in Layout::tensors() is its stream of random numbers.
 struct Tensor {
-  std::string name;
-  std::uint64_t offset = 0;
-  std::uint32_t rows = 0;
-  std::uint32_t cols = 0;
+  std::string name;          ///< such as "blk.0.attn_q"
+  std::uint64_t offset = 0;  ///< of its first weight in the arena
+  std::uint32_t rows = 0;    ///< output features; 1 for a vector
+  std::uint32_t cols = 0;    ///< input features
+  /// Weights.
   [[nodiscard]] std::uint64_t size() const { return std::uint64_t{rows} * cols; }
 };
 
-/// A tensor's role in a block; those of a pre-norm family come in this order, in a post-norm block each norm
-/// after its half, so that the tensors that one step of the forward pass reads are neighbours, and q|k|v and
-/// gate|up are one matrix each.
+/// A tensor's role in a block. Tensors of a pre-norm block are stored in this order; in a post-norm block
+/// each norm follows its sublayer. So the tensors that one step of the forward pass reads are neighbours, and
+/// q|k|v and gate|up are one matrix each.
 enum class Role : std::uint8_t {
   attn_norm,
   attn_norm_bias,
@@ -45,13 +46,14 @@ enum class Role : std::uint8_t {
   count
 };
 
-/// Names, sizes and places of all weights of a config, row-major [out, in] a matrix, in the order of the
-/// forward pass.
+/// Names, sizes and offsets of all weights of a config in the order of the forward pass; matrices are
+/// row-major [out, in].
 class Layout {
  public:
+  /// Index of a tensor that the model does not have.
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-  /// Throws Error if the config is out of range.
+  /// Lays out the weights. Throws Error if the config is out of range.
   explicit Layout(const Config& config) : config_(config) {
     config.check();
     add("token_embd", config.vocab, config.embedded());
@@ -66,17 +68,20 @@ class Layout {
     if (!config.tied) add("output", config.vocab, config.embedded());
   }
 
+  /// The model's sizes.
   [[nodiscard]] const Config& config() const { return config_; }
+  /// The tensors in the order of the arena.
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return tensors_; }
-  /// Weights in all.
+  /// Weights of all tensors.
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
+  /// The table of embedded tokens.
   [[nodiscard]] std::size_t embedding() const { return 0; }
   /// The table of learned positions; `none` in a rotary model.
   [[nodiscard]] std::size_t positions() const { return config_.rotary() ? none : 1; }
-  /// The matrix from embedded tokens to hidden states; `none` where tokens are embedded in the width.
+  /// The matrix from embedded tokens to hidden states; `none` if they have the same width.
   [[nodiscard]] std::size_t project_in() const { return config_.projected() ? first_layer_ - 1 : none; }
-  /// The final norm's gain, which its bias follows; `none` in a post-norm model.
+  /// The final norm's gain, followed by its bias; `none` in a post-norm model.
   [[nodiscard]] std::size_t output_norm() const { return config_.final_norm() ? end_ : none; }
   /// Tensors of the final norm.
   [[nodiscard]] std::size_t output_norm_count() const {
@@ -93,11 +98,11 @@ class Layout {
     return first_layer_ + layer * layer_count_;
   }
   /// A block's tensor, counted from the block's first; `none` if the family has no such tensor.
-  [[nodiscard]] std::size_t in_layer(Role role) const { return place_[static_cast<std::size_t>(role)]; }
+  [[nodiscard]] std::size_t in_layer(Role role) const { return index_[static_cast<std::size_t>(role)]; }
   /// A block's tensor as an index of tensors(); `none` if the family has no such tensor.
   [[nodiscard]] std::size_t tensor(std::size_t layer, Role role) const {
-    const std::size_t place = in_layer(role);
-    return place == none ? none : layer_first(layer) + place;
+    const std::size_t index = in_layer(role);
+    return index == none ? none : layer_first(layer) + index;
   }
 
  private:
@@ -112,7 +117,7 @@ class Layout {
     const std::string block = "blk." + std::to_string(layer) + ".";
     const std::size_t first = tensors_.size();
     const auto put = [&](Role role, const std::string& name, std::uint32_t rows, std::uint32_t cols) {
-      place_[static_cast<std::size_t>(role)] = tensors_.size() - first;
+      index_[static_cast<std::size_t>(role)] = tensors_.size() - first;
       add(block + name, rows, cols);
     };
     const auto put_bias = [&](Role role, const char* name, std::uint32_t cols) {
@@ -145,17 +150,17 @@ class Layout {
     if (!c.pre_norm) put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
     layer_count_ = tensors_.size() - first;
   }
-  static std::array<std::size_t, static_cast<std::size_t>(Role::count)> no_places() {
-    std::array<std::size_t, static_cast<std::size_t>(Role::count)> places{};
-    places.fill(none);
-    return places;
+  static std::array<std::size_t, static_cast<std::size_t>(Role::count)> no_tensors() {
+    std::array<std::size_t, static_cast<std::size_t>(Role::count)> indices{};
+    indices.fill(none);
+    return indices;
   }
 
   Config config_;
   std::vector<Tensor> tensors_;
   std::uint64_t size_ = 0;
   std::size_t first_layer_ = 0, layer_count_ = 0, end_ = 0;
-  std::array<std::size_t, static_cast<std::size_t>(Role::count)> place_ = no_places();
+  std::array<std::size_t, static_cast<std::size_t>(Role::count)> index_ = no_tensors();
 };
 
 }  // namespace zofo::model

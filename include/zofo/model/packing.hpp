@@ -1,4 +1,4 @@
-/// @file What a packed batch looks like to a block: rows, positions, adapters, rotary tables.
+/// @file The rows, positions, adapters and rotary tables of a packed batch.
 #pragma once
 
 #include <algorithm>
@@ -18,45 +18,45 @@
 
 namespace zofo::model {
 
-/// Kind of a call's adapter.
+/// Kind of an adapter of a call.
 inline peft::Kind kind_of(const peft::Adapters& layouts, const Batch& batch, std::size_t adapter) {
   return batch.kinds.empty() ? layouts.first() : batch.kinds[adapter];
 }
 
-/// Positions that a sequence's adapter takes of its context.
+/// Positions of a sequence's context that its adapter reserves.
 inline std::uint32_t virtual_tokens(const peft::Adapters& layouts, const Batch& batch, std::size_t sequence) {
   const int adapter = batch.adapter[sequence];
   return adapter < 0 ? 0 : layouts.virtual_tokens(kind_of(layouts, batch, static_cast<std::size_t>(adapter)));
 }
 
-/// Throws Error unless every adapter has a kind that is served.
+/// Throws Error unless the model has a layout for the kind of every adapter.
 inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
   require(batch.kinds.empty() || batch.kinds.size() == adapters,
-          "transformer: the batch names the kinds of {} adapters: there are {}", batch.kinds.size(),
+          "transformer: the batch names the kinds of {} adapters: the call has {}", batch.kinds.size(),
           adapters);
   for (const peft::Kind kind : batch.kinds)
-    require(layouts.has(kind), "transformer: an adapter is of kind {}: no layout of it is served",
+    require(layouts.has(kind), "transformer: an adapter is of kind {}: the model has no such layout",
             peft::name(kind));
 }
 
-/// Throws Error unless every sequence, adapter, token and target of the batch is within the model. `past`:
-/// positions of each sequence that a cache holds, its adapter's among them; empty: there is no cache.
+/// Throws Error unless the model can compute every sequence, adapter, token and target of the batch.
+/// `cached`: cached positions of each sequence, its adapter's included; empty: there is no cache.
 inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,
                         std::size_t adapters, std::span<const std::uint32_t> cached = {}) {
-  require(batch.sequences() > 0, "transformer: the batch holds no sequence");
+  require(batch.sequences() > 0, "transformer: the batch is empty: must hold at least one sequence");
   check_kinds(layouts, batch, adapters);
   for (std::size_t i = 0; i < batch.sequences(); ++i) {
     require(batch.adapter[i] >= -1 && batch.adapter[i] < static_cast<int>(adapters),
-            "transformer: sequence {} asks for adapter {}: must be -1 (none) or below {}", i,
-            batch.adapter[i], adapters);
+            "transformer: sequence {}: adapter = {}: must be -1 (none) or below {}", i, batch.adapter[i],
+            adapters);
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
     const bool follows = !cached.empty() && cached[i] > 0;
     const std::uint32_t reserved = follows ? cached[i] : virtual_tokens(layouts, batch, i);
     require(length >= 1 && reserved < config.context && length <= config.context - reserved,
             "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
             config.context > reserved ? config.context - reserved : 0,
-            follows        ? " less what is cached"
-            : reserved > 0 ? " less its adapter's tokens"
+            follows        ? " less the cached positions"
+            : reserved > 0 ? " less the adapter's virtual tokens"
                            : "");
   }
   const auto in_vocabulary = [&](std::int32_t token) {
@@ -72,12 +72,12 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
             t.sequence, t.position, t.token);
 }
 
-/// Geometry of the current batch: its rows are the tokens of all sequences, a prompt's vectors before those
-/// of a sequence that has one. A sequence that follows cached positions has rows for its tokens alone: its
-/// prefix or prompt is cached. The rotary tables grow to the longest sequence seen and stay.
+/// Geometry of the current batch. Its rows are the tokens of all sequences, each with the vectors of its
+/// prompt before it. A sequence that follows cached positions has rows only for its tokens: its prefix or
+/// prompt is cached. The rotary tables grow to the longest sequence so far and are reused.
 class Packing {
  public:
-  /// Takes up a batch that check_batch has passed.
+  /// Packs a batch that check_batch has accepted.
   void set(const Config& config, const peft::Adapters& layouts, const Batch& batch, std::size_t adapters,
            std::span<const std::uint32_t> cached = {}) {
     number_adapters(layouts, batch, adapters);
@@ -92,39 +92,43 @@ class Packing {
       const std::uint32_t before = cached.empty() ? 0 : cached[i];
       last = std::max(last, add(layouts, batch, i, before));
     }
-    // In powers of two, so that texts which grow token by token hardly ever make them grow.
+    // In powers of two, so that decode steps rarely enlarge the tables.
     if (config.rotary()) grow_rotary(config, std::min(std::bit_ceil(last), config.context));
   }
 
   /// Rows of a probe.
   [[nodiscard]] std::size_t tokens() const { return positions_.size(); }
-  /// First rows of sequences, prompts included; one entry more than sequences.
+  /// First row of each sequence, its prompt included, then the number of rows.
   [[nodiscard]] std::span<const std::uint32_t> cu_seqlens() const { return cu_seqlens_; }
   /// Row of a sequence's first token.
   [[nodiscard]] std::uint32_t first_token_row(std::size_t sequence) const {
     return first_token_rows_[sequence];
   }
-  /// Each row's position; those of a prefix come before.
+  /// Each row's position; the positions of a prefix precede it.
   [[nodiscard]] std::span<const std::uint32_t> positions() const { return positions_; }
   /// Each row's token; 0 in a prompt's rows.
   [[nodiscard]] std::span<const std::int32_t> row_tokens() const { return tokens_; }
   /// Rows with LoRA.
   [[nodiscard]] std::span<const AdapterRun> runs() const { return runs_; }
-  /// The number of each sequence's adapter among those of a kind; −1: it has none of this kind.
+  /// For each sequence, the index of its adapter among those of a kind; −1: none of this kind.
   [[nodiscard]] std::span<const std::int32_t> of_sequence(peft::Kind kind) const {
     return of_sequence_[peft::index(kind)];
   }
-  /// A sequence has an adapter of this kind.
+  /// Whether a sequence has an adapter of this kind.
   [[nodiscard]] bool uses(peft::Kind kind) const {
     return std::ranges::any_of(of_sequence(kind), [](std::int32_t number) { return number >= 0; });
   }
   /// Adapters of a kind.
   [[nodiscard]] std::size_t count(peft::Kind kind) const { return counts_[peft::index(kind)]; }
-  /// An adapter's number among those of its kind.
+  /// An adapter's index among those of its kind.
   [[nodiscard]] std::size_t number(std::size_t adapter) const { return numbers_[adapter]; }
+  /// An adapter's kind.
   [[nodiscard]] peft::Kind kind(std::size_t adapter) const { return kinds_[adapter]; }
+  ///@{
+  /// Rotary tables, [positions, head_dim/2].
   [[nodiscard]] std::span<const float> cosines() const { return cosines_; }
   [[nodiscard]] std::span<const float> sines() const { return sines_; }
+  ///@}
 
  private:
   void number_adapters(const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {

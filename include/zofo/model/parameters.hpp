@@ -10,11 +10,11 @@
 
 namespace zofo::model {
 
-/// The backbone's weights in one fp32 arena laid out by Layout. Moves; `clone` copies and says so.
+/// The backbone's weights in one fp32 arena, ordered by Layout. Move-only; `clone` makes a copy.
 class Parameters {
  public:
-  using Scalar = float;
-  using Tensor = model::Tensor;
+  using Scalar = float;          ///< type of a weight
+  using Tensor = model::Tensor;  ///< description of a weight tensor
 
   /// Zero weights of the config's shape. Throws Error if the config is out of range.
   explicit Parameters(const Config& config) : layout_(config), values_(layout_.size()) {}
@@ -27,15 +27,24 @@ class Parameters {
   /// A copy of every weight.
   [[nodiscard]] Parameters clone() const { return Parameters(*this); }
 
+  /// Names, sizes and offsets of the tensors.
   [[nodiscard]] const Layout& layout() const { return layout_; }
+  /// The model's sizes.
   [[nodiscard]] const Config& config() const { return layout_.config(); }
+  /// The tensors in the order of the arena.
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return layout_.tensors(); }
+  ///@{
+  /// All weights.
   [[nodiscard]] std::span<float> values() { return values_; }
   [[nodiscard]] std::span<const float> values() const { return values_; }
+  ///@}
+  ///@{
+  /// The weights of tensor number `tensor`, row-major.
   [[nodiscard]] float* data(std::size_t tensor) { return values_.data() + tensors()[tensor].offset; }
   [[nodiscard]] const float* data(std::size_t tensor) const {
     return values_.data() + tensors()[tensor].offset;
   }
+  ///@}
 
  private:
   Parameters(const Parameters&) = default;
@@ -44,7 +53,8 @@ class Parameters {
   std::vector<float> values_;
 };
 
-/// Calls f(stream, data, size) for every weight (core/vector_space's customisation point).
+///@{
+/// Calls f(stream, data, size) for every weight tensor (customisation point of core/vector_space.hpp).
 template <class Function>
 void for_each_tensor(Parameters& theta, Function&& f) {
   for (std::size_t i = 0; i < theta.tensors().size(); ++i)
@@ -55,7 +65,9 @@ void for_each_tensor(const Parameters& theta, Function&& f) {
   for (std::size_t i = 0; i < theta.tensors().size(); ++i)
     f(static_cast<std::uint32_t>(i), theta.data(i), static_cast<std::size_t>(theta.tensors()[i].size()));
 }
-/// Calls f(stream, data, rows, cols, row_stride, col_stride) for every weight; norms are 1 x width.
+///@}
+///@{
+/// Calls f(stream, data, rows, cols, row_stride, col_stride) for every weight tensor; norms are 1 x width.
 template <class Function>
 void for_each_matrix(Parameters& theta, Function&& f) {
   for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
@@ -72,5 +84,6 @@ void for_each_matrix(const Parameters& theta, Function&& f) {
       std::size_t{t.cols}, std::size_t{1});
   }
 }
+///@}
 
 }  // namespace zofo::model

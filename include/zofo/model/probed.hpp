@@ -1,5 +1,5 @@
-/// @file Weights at a probe, written to scratch just before they are used (DESIGN.md §1.2): θ itself is never
-/// touched.
+/// @file Weights at a probe θ + scale·z, written to scratch memory just before they are used. θ itself is not
+/// modified.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,9 @@
 
 namespace zofo::model {
 
-/// Stands for "no perturbation" where a call asks only for θ itself.
+/// The perturbation distribution of calls that evaluate only θ itself: z = 0.
 struct NoPerturbation {
+  /// z[i] = 0 for i < n.
   template <class T>
   void fill(Direction, std::uint32_t, std::uint64_t, T* z, std::size_t n) const {
     std::fill_n(z, n, T{0});
@@ -23,11 +24,11 @@ struct NoPerturbation {
 
 /// Consecutive probes of one direction: their noise is generated once.
 struct ProbeGroup {
-  std::size_t first = 0;
-  std::size_t count = 0;
+  std::size_t first = 0;  ///< index of the first probe
+  std::size_t count = 0;  ///< probes
 };
 
-/// Splits probes into runs of one direction; probes of scale 0 stand alone, since they need no noise.
+/// Splits probes into runs of one direction. A probe of scale 0 needs no noise and is a group of its own.
 inline std::vector<ProbeGroup> group_probes(std::span<const Probe> probes) {
   std::vector<ProbeGroup> groups;
   for (std::size_t i = 0; i < probes.size(); ++i) {
@@ -41,11 +42,11 @@ inline std::vector<ProbeGroup> group_probes(std::span<const Probe> probes) {
   return groups;
 }
 
-/// out[j][i] = x[i] + scales[j]·z[offset + i] for every probe j of a group; z is generated once, a cache
-/// line's worth of chunks at a time.
+/// out[j][i] = x[i] + scale_j·z[offset + i] for every probe j of a group, i < n. z is generated once for all
+/// probes, in chunks that stay in the first-level cache.
 template <class Distribution>
-void write_probed(const Distribution& distribution, std::span<const Probe> group, std::uint32_t stream, std::uint64_t offset,
-                  const float* x, std::size_t n, std::span<float* const> out) {
+void write_probed(const Distribution& distribution, std::span<const Probe> group, std::uint32_t stream,
+                  std::uint64_t offset, const float* x, std::size_t n, std::span<float* const> out) {
   constexpr std::size_t chunk = 2048;
   const std::size_t chunks = (n + chunk - 1) / chunk;
 #pragma omp parallel for schedule(static) if (chunks > 4)

@@ -1,4 +1,4 @@
-/// @file Which adapted projections read one input, and where in a packed row their products go.
+/// @file The projections that LoRA may adapt, grouped by the input that they read.
 #pragma once
 
 #include <array>
@@ -12,17 +12,21 @@ namespace zofo::model {
 
 /// Neighbouring tokens of one LoRA adapter.
 struct AdapterRun {
-  std::size_t first = 0;
-  std::size_t count = 0;
-  int adapter = -1;  ///< its number among those of its kind
+  std::size_t first = 0;  ///< first row
+  std::size_t count = 0;  ///< rows
+  int adapter = -1;       ///< index among the adapters of its kind
 };
 
-/// The projections of a block that read one input.
+/// Target modules of LoRA that read one input: projections of one block. Low-rank probes add their products
+/// to the same projections.
 struct TargetModules {
-  std::size_t layer = 0;
-  std::array<peft::Projection, 3> projection{};
-  std::size_t count = 0;
+  std::size_t layer = 0;                         ///< block
+  std::array<peft::Projection, 3> projection{};  ///< of which the first `count` are set
+  std::size_t count = 0;                         ///< projections
 
+  ///@{
+  /// The projections of block `layer` that read the input of attention, its result, the input of the MLP, and
+  /// the MLP's activation.
   static TargetModules qkv(std::size_t layer) {
     return {layer, {peft::Projection::q, peft::Projection::k, peft::Projection::v}, 3};
   }
@@ -32,19 +36,20 @@ struct TargetModules {
     return {layer, {peft::Projection::up}, 1};
   }
   static TargetModules down(std::size_t layer) { return {layer, {peft::Projection::down}, 1}; }
-  /// No projection: nothing is added.
+  ///@}
+  /// No projection.
   static TargetModules none() { return {}; }
 };
 
-/// The weight that a projection's adapters move.
+/// The weight of a projection.
 constexpr Role role_of(peft::Projection projection) {
   constexpr std::array<Role, peft::projection_names.size()> roles{Role::q,    Role::k,  Role::v,   Role::o,
                                                                   Role::gate, Role::up, Role::down};
   return roles[static_cast<std::size_t>(projection)];
 }
 
-/// First column of a projection's product in the row that it is added to: q, k, v and gate, up lie side by
-/// side.
+/// First column of a projection's product in the row that it is added to: q, k and v share a row, as do gate
+/// and up.
 inline std::size_t output_column(const Config& config, peft::Projection projection) {
   switch (projection) {
     case peft::Projection::k:

@@ -22,20 +22,24 @@
 
 namespace zofo::model {
 
-/// A LLaMA-type or OPT-type transformer (DESIGN.md §5), written once over a backend. It owns workspaces only:
-/// weights and adapters come with each call, and no call writes to them. One object serves one thread;
-/// buffers grow to the largest batch seen and stay.
+/// A LLaMA-type or OPT-type transformer, written once over a backend. It owns only workspaces: each call is
+/// given weights and adapters and modifies neither. For one thread at a time; buffers grow to the largest
+/// batch so far.
 template <class Backend>
 class BasicTransformer {
  public:
+  ///@{
+  /// The backend's types of weights and adapters; adapters of a call, and where their gradients are stored.
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
   using AdapterList = std::span<const Vector* const>;
   using GradientList = std::span<Vector* const>;
+  ///@}
 
-  /// `adapters`: a layout, or one of each kind that calls mix. `recompute` keeps one [tokens, width] a layer
-  /// for the backward pass instead of all activations, at the price of most of one more forward. Throws Error
-  /// if a layout is one for another shape of model.
+  ///@{
+  /// `adapters`: one layout, or one per kind that batches mix. `recompute`: gradient checkpointing, which
+  /// saves one [tokens, width] per layer for the backward pass instead of all activations and costs most of a
+  /// further forward pass. Throws Error if a size is out of range or a layout was made for another shape.
   BasicTransformer(Backend backend, const Config& config, peft::Adapters adapters, bool recompute = false)
       : config_(config),
         adapters_(std::move(adapters)),
@@ -50,23 +54,26 @@ class BasicTransformer {
   BasicTransformer(const Config& config, peft::Adapters adapters,
                    bool recompute = false) requires std::default_initializable<Backend>
       : BasicTransformer(Backend(), config, std::move(adapters), recompute) {}
+  ///@}
 
+  ///@{
+  /// The layouts, that of LoRA (throws Error if there is none), the model's sizes, the backend.
   [[nodiscard]] const peft::Adapters& adapters() const { return adapters_; }
-  /// The layout of LoRA. Throws Error if none is served.
   [[nodiscard]] const peft::Lora& lora() const { return adapters_.lora(); }
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] Backend& backend() { return backend_; }
+  ///@}
 
   /// log P of each target at θ. Throws Error if the batch does not fit the model.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters) {
-    const Probe here;
-    return log_probabilities(theta, NoPerturbation{}, std::span(&here, 1), batch, adapters).front();
+    const Probe at_theta;
+    return log_probabilities(theta, NoPerturbation{}, std::span(&at_theta, 1), batch, adapters).front();
   }
 
-  /// log P of each target at each probe, [probe][target]. All sequences and adapters of the batch go through
-  /// the model in one packed pass a group of probes; which probes form a group (neighbours of one direction,
-  /// whose noise is generated once, or all low-rank ones) is the backend's. a distribution that must see θ's
-  /// shape is bound to each direction once.
+  /// log P of each target at each probe, [probe][target]. One packed pass per group of probes evaluates all
+  /// sequences and adapters; the backend forms the groups (neighbours of one direction, whose noise is
+  /// generated once, or all low-rank probes). A distribution that depends on θ's shape is bound once per
+  /// direction.
   template <class Distribution>
   std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Distribution& distribution,
                                                      std::span<const Probe> probes, const Batch& batch,
@@ -86,10 +93,9 @@ class BasicTransformer {
     return result;
   }
 
-  /// The value of `loss` and its gradient in every adapter. `loss(logprobs, dlogprobs)` returns the value and
-  /// writes the derivative in each target's log-probability; gradients[i] is set for adapter i (skipped where
-  /// null). Weights get no gradient. `dropout`: the masks of LoRA's inputs where its layout drops some;
-  /// without it nothing is dropped.
+  /// The value of `loss` and its gradient in every adapter. loss(logprobs, dlogprobs) returns the value and
+  /// writes the derivative in each target's log-probability; gradients[i] is set for adapter i unless it is
+  /// null. Weights have no gradient. `dropout` selects the masks of LoRA's inputs if the layout has dropout.
   template <class Loss>
   double value_and_gradient(const Theta& theta, const Batch& batch, AdapterList adapters, Loss&& loss,
                             GradientList gradients, std::optional<peft::DropoutKey> dropout = {}) {
@@ -100,7 +106,7 @@ class BasicTransformer {
     call_.begin(
         backend_, config_, adapters_,
         {.batch = &batch, .adapters = adapters, .probes = {&here, 1}, .backward = true, .dropout = dropout});
-    backend_.run(call_, "forward and keep", theta, [&] { forward_and_save(theta); });
+    backend_.run(call_, "forward and save", theta, [&] { forward_and_save(theta); });
     const std::vector<double> log_p = std::move(call_.results(backend_).front());
     std::vector<double> dlogprobs(log_p.size(), 0.0);
     const double value = loss(std::span<const double>(log_p), std::span<double>(dlogprobs));
@@ -110,17 +116,18 @@ class BasicTransformer {
     return value;
   }
 
-  /// log P of each target at θ, with the keys and values of the batch kept in the slots of `cache`, one a
-  /// sequence. Sequences of empty slots are read whole, as before; else each is one token, which sees what
-  /// its slot holds and is kept there, too. Throws Error if the batch fits neither the model nor the cache.
+  /// log P of each target at θ; keys and values are stored in the slots of `cache`, one per sequence. With
+  /// empty slots the call is a prefill of whole sequences; else it is a decode step, in which each sequence
+  /// is one token that follows its slot's positions. Throws Error if the batch does not fit the model or the
+  /// cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
     cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
                 [&](View h) { head_.forward_and_save(backend_, call_, theta, h); });
     return std::move(call_.results(backend_).front());
   }
-  /// The same, but the most probable of the first `limit` tokens at each target's position, the lowest of
-  /// equally probable ones. Throws Error if a logit is not a number.
+  /// The same for the most probable of the first `limit` tokens at each target's position; of equally
+  /// probable ones the lowest. Throws Error if a logit is NaN.
   std::vector<std::int32_t> best_tokens(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
                                         std::size_t limit) {
@@ -130,13 +137,13 @@ class BasicTransformer {
                 [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
     std::vector<std::int32_t> best = call_.best_tokens(backend_);
     require(std::ranges::find(best, -1) == best.end(),
-            "transformer: a logit is not a number: the weights or the adapter are too large");
+            "transformer: a logit is NaN: the weights or the adapter are too large");
     return best;
   }
 
-  /// Keys (turned to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
-  /// as many: with it a sequence sees what it sees after these tokens. Throws Error if they do not fit the
-  /// model.
+  /// Keys (rotated to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
+  /// n virtual tokens: with it a sequence is evaluated as after these tokens. Throws Error if they do not fit
+  /// the model.
   Eigen::VectorXf keys_and_values(const Theta& theta, std::span<const std::int32_t> tokens) {
     begin_reading(theta, tokens);
     const std::size_t queries = config_.query_width(), width = config_.key_width();
@@ -149,7 +156,7 @@ class BasicTransformer {
     });
     return Eigen::Map<const Eigen::VectorXf>(values.data(), static_cast<Eigen::Index>(values.size()));
   }
-  /// The rows of the embedding of n tokens, laid out as a prompt of as many. Throws Error as above.
+  /// The embeddings of n tokens, laid out as a prompt of n virtual tokens. Throws Error as above.
   Eigen::VectorXf embedded(const Theta& theta, std::span<const std::int32_t> tokens) {
     begin_reading(theta, tokens);
     const View x = backend_.view(embedded_, call_.rows(), config_.embedded());
@@ -167,15 +174,15 @@ class BasicTransformer {
 
   void check(const Theta& theta, const Batch& batch, AdapterList adapters,
              std::span<const std::uint32_t> cached = {}) const {
-    require(theta.config() == config_, "transformer: the weights are those of a model of another shape");
+    require(theta.config() == config_, "transformer: the weights belong to a model of another shape");
     check_batch(config_, adapters_, batch, adapters.size(), cached);
     for (std::size_t i = 0; i < adapters.size(); ++i) {
       const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
       require(static_cast<std::size_t>(adapters[i]->size()) == size,
-              "transformer: an adapter has {} entries: its layout needs {}", adapters[i]->size(), size);
+              "transformer: adapter {}: {} entries: its layout has {}", i, adapters[i]->size(), size);
     }
   }
-  // Takes up tokens whose activations are read.
+  // Starts a call whose activations are read.
   void begin_reading(const Theta& theta, std::span<const std::int32_t> tokens) {
     read_ = {};
     read_.add(tokens, -1);
@@ -186,11 +193,11 @@ class BasicTransformer {
 
   View hidden_view(Buffer& buffer) { return backend_.view(buffer, call_.rows(), config_.width); }
 
-  // One pass at all probes of a group, stage by stage; `weights` gives each stage's at every probe.
+  // One pass at all probes of a group; `weights` provides each stage's weights at every probe.
   template <class Probed>
   void group_pass(const Theta& theta, Probed&& weights) {
     const Layout& layout = theta.layout();
-    weights.set_ranges(ranges(layout));
+    weights.set_ranges(pass_ranges<Backend>(layout, backend_.head_slice(config_)));
     saved_.resize(std::max<std::size_t>(saved_.size(), 1));
     backend_.run(call_, weights, theta, [&] {
       const View h = hidden_view(hidden_);
@@ -212,7 +219,7 @@ class BasicTransformer {
     });
   }
 
-  // One pass at θ whose keys and values are kept in the cache, with head(last hidden states) at its end.
+  // One pass at θ that stores keys and values in the cache; ends with head(last hidden states).
   template <class HeadPass>
   void cached_pass(const Theta& theta, const Batch& batch, AdapterList adapters, KvCache<Backend>& cache,
                    std::span<const std::uint32_t> slots, std::string_view name, HeadPass&& head) {
@@ -241,7 +248,7 @@ class BasicTransformer {
     cache.commit(batch, slots, reserved);
   }
 
-  // The first hidden states; project_in() gives the weights of the projection, where there is one.
+  // The first hidden states; project_in() returns the weights of the projection, if the model has one.
   template <class Probed, class ProjectIn>
   void embed(Probed& weights, const Layout& layout, View h, ProjectIn&& project_in) {
     const bool prompted = call_.uses(peft::Kind::prompt);
@@ -261,7 +268,8 @@ class BasicTransformer {
     head_.forward_and_save(backend_, call_, theta, hidden_view(hidden_));
   }
 
-  // The hidden states after all layers, and what the backward pass reads; calls done(l) after layer l.
+  // Computes the hidden states of all layers and saves what the backward pass reads; calls done(l) after
+  // layer l.
   template <class Done>
   void forward_layers(const Theta& theta, Done&& done) {
     saved_.resize(recompute_ ? 1 : config_.layers);
@@ -307,7 +315,7 @@ class BasicTransformer {
     return {theta.data(theta.layout().project_in()), 0};
   }
 
-  // The first two stages: all that the backward pass reads.
+  // The first two stages, which save all that the backward pass reads of a pre-norm block.
   void forward_saved(std::size_t l, const Weights& w, TargetModules pending, View h) {
     block_.attention(backend_, call_, l, w, pending, h, residual(l), saved(l));
     block_.ffn_in(backend_, call_, l, w, residual(l), saved(l));
@@ -317,16 +325,6 @@ class BasicTransformer {
   }
   Saved& saved(std::size_t layer) { return saved_[recompute_ ? 0 : layer]; }
   View residual(std::size_t layer) { return hidden_view(residuals_[recompute_ ? 0 : layer]); }
-
-  std::vector<WeightRange> ranges(const Layout& layout) const {
-    std::vector<WeightRange> list;
-    if (config_.projected()) list.push_back({layout.project_in(), 1});
-    for (std::size_t l = 0; l < config_.layers; ++l)
-      for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
-        list.push_back(stage_range(layout, l, stage));
-    Head<Backend>::append_ranges(layout, backend_.head_slice(config_), list);
-    return list;
-  }
 
   Config config_;
   peft::Adapters adapters_;

@@ -1,5 +1,5 @@
-/// @file LoRA adapters of different ranks, scales and projections under one layout, so that one pass serves
-/// all.
+/// @file One layout for LoRA adapters of different ranks, scales and projections, so that one pass evaluates
+/// all of them.
 #pragma once
 
 #include <Eigen/Core>
@@ -16,10 +16,10 @@
 
 namespace zofo::peft {
 
-/// The smallest layout that holds all: every projection that one of them adapts, the largest rank, scale 1.
-/// Throws Error if there is none.
+/// The smallest layout that contains all of these: every projection that one of them adapts, the largest
+/// rank, scale 1. Throws Error if the list is empty.
 inline Lora common_layout(const ModelShape& shape, std::span<const Lora> layouts) {
-  require(!layouts.empty(), "adapters: no layout is given");
+  require(!layouts.empty(), "adapters: the list of layouts is empty");
   LoraOptions common{1, 1.0F, {}};
   for (const std::string_view name : projection_names)
     for (const Lora& each : layouts) {
@@ -33,14 +33,15 @@ inline Lora common_layout(const ModelShape& shape, std::span<const Lora> layouts
   return Lora(shape, common);
 }
 
-/// An adapter as one of a larger layout that computes the same: A gains rows of zeros, B columns of zeros,
-/// and B takes up the ratio of the scales. Throws Error where the larger layout lacks a projection or is of
-/// lower rank, or the values are not the layout's.
+/// Converts an adapter to a larger layout; the model computes the same. A gains rows of zeros, B gains
+/// columns of zeros and is multiplied by the ratio of the scales. Throws Error if the larger layout lacks a
+/// projection or has a lower rank, or if `values` has another size than the layout `from`.
 inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Eigen::VectorXf& values,
                              const Lora& to) {
-  require(static_cast<std::size_t>(values.size()) == from.size(), "adapter of {} numbers: its layout has {}",
+  require(static_cast<std::size_t>(values.size()) == from.size(), "adapter: {} entries: its layout has {}",
           values.size(), from.size());
-  require(from.rank() <= to.rank(), "adapter of rank {}: the layout's is {}", from.rank(), to.rank());
+  require(from.rank() <= to.rank(), "adapter: rank = {}: the common layout has rank {}", from.rank(),
+          to.rank());
   const float ratio = from.scale() / to.scale();
   Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
   for (std::size_t layer = 0; layer < shape.layers; ++layer)
@@ -48,7 +49,7 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
       const Lora::Factors& small = from.factors(layer, static_cast<Projection>(p));
       const Lora::Factors& large = to.factors(layer, static_cast<Projection>(p));
       if (!small.used) continue;
-      require(large.used, "adapter with projection '{}': the layout has none", projection_names[p]);
+      require(large.used, "adapter: projection '{}' is not part of the common layout", projection_names[p]);
       std::copy_n(values.data() + small.a, std::size_t{from.rank()} * small.in, wide.data() + large.a);
       for (std::size_t row = 0; row < small.out; ++row)
         for (std::size_t r = 0; r < from.rank(); ++r)

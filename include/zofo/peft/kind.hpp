@@ -8,12 +8,14 @@
 
 namespace zofo::peft {
 
-/// What an adapter's vector means.
+/// Kind of an adapter.
 enum class Kind : std::uint8_t { lora, prefix, prompt };
+/// Names of the kinds, in the order of Kind.
 inline constexpr std::array<std::string_view, 3> kind_names{"lora", "prefix", "prompt"};
 
+/// The kind's index in kind_names.
 [[nodiscard]] constexpr std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
-/// Its name; "unknown" for a value that is none.
+/// The kind's name; "unknown" for a value outside the enumeration.
 [[nodiscard]] constexpr std::string_view name(Kind kind) {
   return index(kind) < kind_names.size() ? kind_names[index(kind)] : "unknown";
 }

@@ -1,4 +1,4 @@
-/// @file Low-rank adapters: where each A and B lies in one flat vector.
+/// @file Low-rank adapters: where the factors A and B of each projection are stored in one flat vector.
 #pragma once
 
 #include <Eigen/Core>
@@ -18,14 +18,15 @@ namespace zofo::peft {
 
 /// Projections of a block that may carry an adapter.
 enum class Projection : std::uint8_t { q, k, v, o, gate, up, down };
+/// Names of the projections, in the order of Projection.
 inline constexpr std::array<std::string_view, 7> projection_names{"q", "k", "v", "o", "gate", "up", "down"};
 
 /// Rank r, scale α/r, projections and dropout of LoRA. Source: Hu et al. 2022.
 struct LoraOptions {
-  std::uint32_t rank = 8;
-  float alpha = 16.0F;
-  std::vector<std::string> targets{"q", "v"};
-  float dropout = 0.0F;  ///< share of LoRA's inputs dropped in gradients that ask for it
+  std::uint32_t rank = 8;                      ///< r
+  float alpha = 16.0F;                         ///< α
+  std::vector<std::string> targets{"q", "v"};  ///< target modules: names out of projection_names
+  float dropout = 0.0F;                        ///< share of LoRA's inputs dropped in gradients with a key
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -44,19 +45,20 @@ struct LoraOptions {
   }
 };
 
-/// Layout of an adapter in a flat fp32 vector: layer by layer, target by target, A [rank, in] then B [out,
-/// rank].
+/// Layout of an adapter in a flat fp32 vector: layer by layer, target module by target module, A [rank, in]
+/// then B [out, rank], both row-major.
 class Lora {
  public:
-  /// One adapted projection: A at `a`, B at `b` of the flat vector.
+  /// The factors of one projection.
   struct Factors {
-    std::size_t a = 0;
-    std::size_t b = 0;
-    std::uint32_t in = 0;
-    std::uint32_t out = 0;
-    bool used = false;
+    std::size_t a = 0;      ///< first entry of A in the flat vector
+    std::size_t b = 0;      ///< first entry of B
+    std::uint32_t in = 0;   ///< columns of A
+    std::uint32_t out = 0;  ///< rows of B
+    bool used = false;      ///< false: the projection is not adapted
   };
 
+  /// Throws Error if an option is out of range or the model has no such projection.
   Lora(const ModelShape& shape, LoraOptions options) : options_(std::move(options)), factors_(shape.layers) {
     options_.check();
     require(shape.gated ||
@@ -69,17 +71,21 @@ class Lora {
           layer[p] = place(shape, static_cast<Projection>(p));
   }
 
+  /// Entries of the vector.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// r.
   [[nodiscard]] std::uint32_t rank() const { return options_.rank; }
+  /// α/r.
   [[nodiscard]] float scale() const { return options_.alpha / static_cast<float>(options_.rank); }
+  /// The options that the layout was made from.
   [[nodiscard]] const LoraOptions& options() const { return options_; }
-  /// Where the projection's factors lie; `used` is false if it carries none.
+  /// Where the projection's factors are stored.
   [[nodiscard]] const Factors& factors(std::size_t layer, Projection projection) const {
     return factors_[layer][static_cast<std::size_t>(projection)];
   }
 
-  /// A uniform in ±1/√in (Kaiming with a = √5, the reference's start), B zero: the adapter starts as no
-  /// change.
+  /// Initial values: A uniform in ±1/√in (Kaiming with a = √5, as in the authors' code), B zero, so that the
+  /// adapter changes nothing. A pure function of the seed.
   [[nodiscard]] Eigen::VectorXf initial(std::uint64_t seed) const {
     Eigen::VectorXf x = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(size_));
     std::uint32_t stream = 0;

@@ -1,4 +1,4 @@
-/// @file Prefix tuning: where the keys and values of each layer lie in one flat vector.
+/// @file Prefix tuning: where the keys and values of each layer are stored in one flat vector.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace zofo::peft {
 
-/// Keys and values a layer of prefix tuning. Source: Li & Liang 2021, without the network that makes the
-/// prefix from smaller numbers: the prefix itself is trained.
+/// Options of prefix tuning. Source: Li & Liang 2021, without the network that reparametrises the prefix: the
+/// prefix itself is trained.
 struct PrefixOptions {
-  std::uint32_t tokens = 5;
+  std::uint32_t tokens = 5;  ///< virtual tokens: keys and values per layer
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -21,28 +21,35 @@ struct PrefixOptions {
 };
 
 /// Layout of a prefix in a flat fp32 vector: layer by layer, keys [tokens, key_width] then values [tokens,
-/// key_width]. Keys are as attention takes them: after the rotary positions 0 … tokens − 1, pairs side by
-/// side. A sequence's own positions start at `tokens`, as after that many real tokens.
+/// key_width]. Keys are stored as attention reads them: rotated to the positions 0 … tokens − 1, with the two
+/// entries of a rotary pair next to each other. A sequence's own positions start at `tokens`.
 class Prefix {
  public:
+  /// Throws Error if an option is out of range or leaves no position of the model's context.
   Prefix(const ModelShape& shape, PrefixOptions options)
-      : options_(options), layers_(shape.layers), half_(std::size_t{options.tokens} * shape.key_width()) {
+      : options_(options),
+        layers_(shape.layers),
+        layer_keys_(std::size_t{options.tokens} * shape.key_width()) {
     options_.check();
-    require(options_.tokens < shape.context,
-            "prefix tokens = {}: must be below the model's context of {}, which they share with the text",
+    require(options_.tokens < shape.context, "prefix tokens = {}: must be below {} (the model's context)",
             options_.tokens, shape.context);
   }
 
+  /// The options that the layout was made from.
   [[nodiscard]] const PrefixOptions& options() const { return options_; }
+  /// Virtual tokens.
   [[nodiscard]] std::uint32_t tokens() const { return options_.tokens; }
-  [[nodiscard]] std::size_t size() const { return 2 * half_ * layers_; }
-  /// Where the layer's keys and values start.
-  [[nodiscard]] std::size_t keys(std::size_t layer) const { return 2 * half_ * layer; }
-  [[nodiscard]] std::size_t values(std::size_t layer) const { return keys(layer) + half_; }
+  /// Entries of the vector.
+  [[nodiscard]] std::size_t size() const { return 2 * layer_keys_ * layers_; }
+  ///@{
+  /// First entry of the layer's keys and of its values.
+  [[nodiscard]] std::size_t keys(std::size_t layer) const { return 2 * layer_keys_ * layer; }
+  [[nodiscard]] std::size_t values(std::size_t layer) const { return keys(layer) + layer_keys_; }
+  ///@}
 
  private:
   PrefixOptions options_;
-  std::size_t layers_, half_;
+  std::size_t layers_, layer_keys_;
 };
 
 }  // namespace zofo::peft

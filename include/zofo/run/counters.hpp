@@ -11,24 +11,24 @@ namespace zofo::llm {
 
 /// The progress of a run. Interruptions of the run change only the seconds.
 struct Counters {
-  std::uint32_t steps = 0;   ///< outer steps
-  double seconds = 0.0;      ///< of training
-  std::uint64_t rows = 0;    ///< examples in forward passes; a backward pass counts them once more
-  std::uint64_t tokens = 0;  ///< tokens, counted as `rows`
+  std::uint32_t steps = 0;     ///< outer steps
+  double seconds = 0.0;        ///< of training
+  std::uint64_t examples = 0;  ///< examples in forward passes; a backward pass counts them once more
+  std::uint64_t tokens = 0;    ///< tokens, counted as `examples`
   /// Passes in units of one forward pass over `batch` examples.
-  [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(rows) / batch; }
+  [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(examples) / batch; }
 };
 
 /// The cost of a step.
 struct Cost {
-  double seconds = 0.0;    ///< duration
-  std::uint32_t rows = 0;  ///< examples, counted as in Counters
+  double seconds = 0.0;        ///< duration
+  std::uint32_t examples = 0;  ///< examples, counted as in Counters
 };
 
 /// The computation of a problem. Integers: their sum does not depend on where a run was interrupted.
 struct Work {
-  std::uint64_t rows = 0;    ///< examples in forward passes; a backward pass counts them once more
-  std::uint64_t tokens = 0;  ///< tokens, counted as `rows`
+  std::uint64_t examples = 0;  ///< examples in forward passes; a backward pass counts them once more
+  std::uint64_t tokens = 0;    ///< tokens, counted as `examples`
 };
 
 /// A result that could be selected after a step, and its loss on the validation examples.

@@ -1,4 +1,4 @@
-/// @file The memory of a run, added up before its first step.
+/// @file The device memory of a run, added up before its first step.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,14 +14,14 @@
 
 namespace zofo::tensor {
 
-/// A number of bytes in words: "512.0 MiB", "3.25 GiB" from 1 GiB on.
+/// Formats a number of bytes: "512.0 MiB", from 1 GiB on "3.25 GiB".
 inline std::string bytes_text(std::size_t bytes) {
   const double mib = static_cast<double>(bytes) / (1024.0 * 1024.0);
   return mib < 1024.0 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024.0);
 }
 
-/// What a run will hold in a device's memory, entry by entry, so that one that cannot fit fails before its
-/// first step and says why.
+/// Device memory that a run will use, entry by entry. A run that cannot fit fails before its first step, with
+/// a message that names the largest entries.
 class MemoryPlan {
  public:
   /// Adds `bytes` to the entry of this name.
@@ -40,7 +40,7 @@ class MemoryPlan {
     return sum;
   }
 
-  /// One line an entry in the order of their adding, then the sum; names left, sizes right.
+  /// One line per entry in the order of addition, then the sum; names left-aligned, sizes right-aligned.
   [[nodiscard]] std::string table() const {
     constexpr std::string_view sum = "total";
     std::size_t width = sum.size();
@@ -54,8 +54,8 @@ class MemoryPlan {
     return text;
   }
 
-  /// Throws Error unless everything fits into `free` of the device's `all` bytes; names the largest entries
-  /// and what would make them smaller.
+  /// Throws Error unless the sum is at most `free`, of the device's `all` bytes. The message names the
+  /// largest entries and what would make them smaller.
   void check(std::size_t free, std::size_t all) const {
     if (total() <= free) return;
     std::vector<Entry> largest = entries_;
@@ -64,11 +64,11 @@ class MemoryPlan {
     for (std::size_t i = 0; i < std::min<std::size_t>(largest.size(), 3); ++i)
       names += fmt::format("{}{} {}", i == 0 ? "" : ", ", largest[i].name, bytes_text(largest[i].bytes));
     fail(
-        "memory: the run needs {}, of the device's {} {} are free. Largest: {}. Smaller: fewer sequences in "
-        "a "
-        "batch or shorter ones, activations recomputed instead of kept, fewer probes in a pass, bf16 instead "
-        "of fp32",
-        bytes_text(total()), bytes_text(all), bytes_text(free), names);
+        "memory: the run needs {}, but only {} of the device's {} are free. Largest entries: {}. To save "
+        "memory, "
+        "use fewer or shorter sequences per batch, gradient checkpointing, fewer probes per pass, or bf16 "
+        "instead of fp32",
+        bytes_text(total()), bytes_text(free), bytes_text(all), names);
   }
 
  private:

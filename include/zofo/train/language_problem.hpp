@@ -230,7 +230,7 @@ class BasicLanguageProblem {
         [&](std::span<const ExamplesPart> parts) { count(parts, 2); });
   }
   void count(std::span<const ExamplesPart> parts, std::size_t times) {
-    for (const ExamplesPart& part : parts) work_.rows += times * part.examples.size();
+    for (const ExamplesPart& part : parts) work_.examples += times * part.examples.size();
     work_.tokens += times * packed_tokens(parts);
   }
 

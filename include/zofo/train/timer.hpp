@@ -37,7 +37,7 @@ class Timer {
   void step(std::uint32_t steps, const Work& work);
   /// An evaluation ended that is a part of the method.
   void evaluated(std::size_t examples) {
-    counters_.rows += examples;
+    counters_.examples += examples;
     counters_.seconds = seconds();
   }
   /// The next step starts.

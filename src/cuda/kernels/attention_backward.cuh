@@ -1,8 +1,9 @@
-/// @file Attention backward on the tensor cores. Probabilities come again from lse; with P the probabilities,
-/// dP = dO Vᵀ and D = rowsum(dO ∘ O): dS = P ∘ (dP − D), dQ = dS K/√dim, dK = dSᵀQ/√dim, dV = Pᵀ dO.
-/// One kernel has a block for 64 queries (dQ and D), one a block for 64 keys and all queries of the group
-/// that see them (dK, dV), so that no two blocks add to one place; where a sequence has no more than 64 keys
-/// the second does all. Source: Dao 2023 (FlashAttention-2, algorithm 2; the split into two kernels is ours).
+/// @file Attention backward on the tensor cores. Probabilities are recomputed from lse; with P the
+/// probabilities, dP = dO Vᵀ and D = rowsum(dO ∘ O): dS = P ∘ (dP − D), dQ = dS K/√dim, dK = dSᵀQ/√dim, dV =
+/// Pᵀ dO. One kernel has a block for 64 queries (dQ and D), one a block for 64 keys and all queries of the
+/// group that see them (dK, dV), so that no two blocks add to one place; where a sequence has no more than 64
+/// keys the second does all. Source: Dao 2023 (FlashAttention-2, algorithm 2; the split into two kernels is
+/// ours).
 #pragma once
 
 #include "cuda/kernels/attention_backward_keys.cuh"

@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 && !whole ? 3 : 2
   clear(dv);
   for (int step = 0; step < steps; ++step) {
     wait_for_copies();
-    __syncthreads();  // the stage is there, and nobody reads the one before any more
+    __syncthreads();  // the stage is loaded, and no thread still reads the previous one
     bf16* const queries = shared + Memory::stages_at + step % 2 * Memory::stage;
     const bf16* const out_gradients = queries + Memory::tile;
     const float* const lse = numbers + step % 2 * 2 * queries_at_once;

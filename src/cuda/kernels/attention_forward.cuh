@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(attention_threads, dim == 64 ? 4 : 3)
   RunningSoftmax state;
   for (int t = start; t < tiles; ++t) {
     wait_for_copies();
-    __syncthreads();  // tile t is there, and nobody reads tile t − 1 any more
+    __syncthreads();  // tile t is loaded, and no thread still reads tile t − 1
     bf16* const stage = stages + t % 2 * 2 * tile;
     if (t + 1 < tiles) {
       bf16* const next = stages + (t + 1) % 2 * 2 * tile;

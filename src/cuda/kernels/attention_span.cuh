@@ -134,7 +134,7 @@ __device__ inline KeyRows<T> value_rows(const AttentionProblem<T>& problem, cons
 
 /// Gradients of prefixes before their sum over sequences: [span.partial][keys, values][length, kv_width].
 struct PrefixPartials {
-  float* data;  ///< null: nobody asks for them
+  float* data;  ///< null: not requested
   [[nodiscard]] __device__ float* keys(std::size_t size, std::size_t partial) const {
     return data + 2 * partial * size;
   }

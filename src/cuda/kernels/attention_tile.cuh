@@ -17,7 +17,7 @@ constexpr float log2_e = 1.4426950408889634F;
 constexpr float ln_2 = 0.6931471805599453F;
 
 /// Entries from one row of a tile to the next: an odd number of 16-byte pieces, so that the eight rows that
-/// ldmatrix reads at once lie in different banks.
+/// ldmatrix reads at once are in different banks.
 template <int dim>
 constexpr int pitch = dim + 8;
 
@@ -128,7 +128,7 @@ __device__ inline void clear(float (&sums)[blocks][4]) {
   for (int n = 0; n < blocks; ++n) sums[n][0] = sums[n][1] = sums[n][2] = sums[n][3] = 0.0F;
 }
 
-/// sums[16, 8·blocks] += a bᵀ for one k-step: b's rows lie `row_pitch` apart from this lane's address on.
+/// sums[16, 8·blocks] += a bᵀ for one k-step: b's rows are `row_pitch` apart, from this lane's address on.
 template <int row_pitch, int blocks>
 __device__ inline void product_step(float (&sums)[blocks][4], const Fragment& a, std::uint32_t b) {
 #pragma unroll
@@ -174,7 +174,7 @@ __device__ inline void column_products(float (&sums)[blocks][4], const Fragment 
     column_step(sums, a[k], b + static_cast<std::uint32_t>(k * 16 * pitch<dim> * 2));
 }
 
-/// Two values side by side as bf16, the first in the lower half.
+/// Two values as bf16 in one word, the first in the lower half.
 __device__ inline std::uint32_t narrow_pair(float low, float high) {
   const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
   return *reinterpret_cast<const std::uint32_t*>(&pair);

@@ -1,4 +1,4 @@
-/// @file Launchers of decode.hpp, and the kernels that move keys and choose tokens.
+/// @file Launchers of decode.hpp, and the kernels that copy keys and choose tokens.
 #pragma once
 
 #include <algorithm>

@@ -15,7 +15,7 @@ namespace zofo::tensor::cuda::detail {
 struct FactorSum {
   std::uint32_t projection = 0;
   bool of_b = false;
-  std::uint32_t columns = 0;      ///< of x or of the site's share of dy
+  std::uint32_t columns = 0;      ///< of x or of the projection's share of dy
   std::uint32_t first_block = 0;  ///< of those that sum it
   std::size_t at = 0;             ///< in a partial sum
 };

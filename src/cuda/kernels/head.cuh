@@ -154,7 +154,7 @@ __device__ inline RowGradient row_gradient(const TargetArgument* targets, std::u
   return gradient;
 }
 
-/// The part of d_logits that all columns have: −slope·softmax.
+/// The part of d_logits that all columns have: −gradient·softmax.
 struct SoftmaxShare {
   float high, share;  ///< the gradient is share·exp(logit − high)
   __device__ float operator()(float logit) const { return share * expf(logit - high); }
@@ -185,7 +185,7 @@ struct GradientBlock {
   static constexpr std::uint32_t columns = 8 * threads * rounds;
 };
 
-/// d_logits of columns begin … end − 1 of a row as if it had no target there; `eights`: 8 may be moved at
+/// d_logits of columns begin … end − 1 of a row as if it had no target there; `eights`: 8 may be stored at
 /// once.
 template <class Block, class T>
 __device__ inline void write_shares(const float* row, std::uint32_t begin, std::uint32_t end, bool eights,

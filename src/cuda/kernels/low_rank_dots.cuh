@@ -1,5 +1,5 @@
-/// @file Many rows times few columns: out[row, t_at … ] = scale·x[row, y_at … ] B_i for every site of a list,
-/// where B_i belongs to the row's adapter or probe. Both low_rank_in (with the sites turned) and
+/// @file Many rows times few columns: out[row, t_at … ] = scale·x[row, y_at … ] B_i for every projection of a
+/// list, where B_i belongs to the row's adapter or probe. Both low_rank_in (with the projections turned) and
 /// low_rank_back are this.
 #pragma once
 

@@ -1,4 +1,4 @@
-/// @file Which columns of which factors a block multiplies with: runs of sites, their columns, and the
+/// @file Which columns of which factors a block multiplies with: runs of projections, their columns, and the
 /// adapter or probe of a row.
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace zofo::tensor::cuda::detail {
 
-/// Neighbouring sites that read the same columns of x, so that one pass over them serves all.
+/// Neighbouring projections that read the same columns of x, so that one pass over them suffices.
 struct ProjectionRun {
-  std::uint32_t first = 0, count = 0;  ///< sites
+  std::uint32_t first = 0, count = 0;  ///< projections
   std::uint32_t columns = 0;           ///< of the result: their ranks' sum
   std::uint32_t first_chunk = 0;       ///< of columns that blocks take at once
 };
@@ -40,7 +40,7 @@ struct ProjectionRuns {
   }
 };
 
-/// Column `rank` of a site; `site` LowRankProjections::most: there is no such column.
+/// Column `rank` of a projection; `projection` LowRankProjections::most: there is no such column.
 struct ProjectionColumn {
   std::uint32_t projection = LowRankProjections::most;
   std::uint32_t rank = 0;
@@ -69,7 +69,7 @@ __device__ inline RowKey row_key(const Rows& rows, const std::int32_t* adapter, 
   return {adapter != nullptr ? adapter[row - probe * rows.tokens] : -1, static_cast<std::int32_t>(probe)};
 }
 
-/// Column `column.rank` of B at a key, null where there is none: its entries lie b_row apart.
+/// Column `column.rank` of B at a key, null where there is none: its entries are b_row apart.
 __device__ inline const float* factor_column(const LowRankProjections& projections,
                                              const ProjectionColumn& column, const RowKey& key) {
   if (column.projection == LowRankProjections::most) return nullptr;
@@ -80,7 +80,7 @@ __device__ inline const float* factor_column(const LowRankProjections& projectio
          std::size_t{column.rank} * projection.b_col;
 }
 
-/// True if rows of this key have a product at a site of the run.
+/// True if rows of this key have a product at a projection of the run.
 __device__ inline bool has_product(const LowRankProjections& projections, const ProjectionRun& run,
                                    const RowKey& key) {
   for (std::uint32_t s = run.first; s < run.first + run.count; ++s)
@@ -96,7 +96,7 @@ __device__ inline float scaled(const LowRankProjection& projection, const RowKey
          (projection.scales != nullptr ? projection.scale * projection.scales[index] : projection.scale);
 }
 
-/// count neighbouring entries of a column of B from entry k on. dense: they lie side by side, 16-byte
+/// count neighbouring entries of a column of B from entry k on. dense: they are contiguous, 16-byte
 /// aligned.
 template <bool dense, int count>
 __device__ inline void load_factor(const float* column, std::uint32_t b_row, std::uint32_t k, bool inside,

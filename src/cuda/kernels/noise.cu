@@ -26,8 +26,8 @@ void philox_words(cudaStream_t stream, ProbeArgument probe, std::uint32_t tensor
   launched("philox_words");
 }
 
-void fill(cudaStream_t stream, Distribution distribution, ProbeArgument probe, std::uint32_t tensor, std::uint64_t offset,
-          std::size_t n, float* out) {
+void fill(cudaStream_t stream, Distribution distribution, ProbeArgument probe, std::uint32_t tensor,
+          std::uint64_t offset, std::size_t n, float* out) {
   Segments segments;
   segments.segment[0] = {tensor, offset, n, 0, 0};
   segments.count = 1;
@@ -39,10 +39,12 @@ void fill(cudaStream_t stream, Distribution distribution, ProbeArgument probe, s
       detail::fill_kernel<Distribution::none><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
     case Distribution::gaussian:
-      detail::fill_kernel<Distribution::gaussian><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
+      detail::fill_kernel<Distribution::gaussian>
+          <<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
     case Distribution::rademacher:
-      detail::fill_kernel<Distribution::rademacher><<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
+      detail::fill_kernel<Distribution::rademacher>
+          <<<blocks, detail::kNoiseThreads, 0, stream>>>(plan, probe, out);
       break;
   }
   launched("fill");
@@ -52,10 +54,10 @@ template void write_probes(cudaStream_t, Distribution, const ProbeArgument*, std
                            const bf16*, bf16*, std::size_t);
 template void write_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
                            const float*, float*, std::size_t);
-template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
-                               const bf16*, bf16*, std::size_t);
-template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t, const Segments&,
-                               const float*, float*, std::size_t);
+template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t,
+                               const Segments&, const bf16*, bf16*, std::size_t);
+template void write_own_probes(cudaStream_t, Distribution, const ProbeArgument*, std::uint32_t,
+                               const Segments&, const float*, float*, std::size_t);
 template void update(cudaStream_t, Distribution, const UpdateTerm*, std::uint32_t, const Segments&, bf16*);
 template void update(cudaStream_t, Distribution, const UpdateTerm*, std::uint32_t, const Segments&, float*);
 template void update_low_rank(cudaStream_t, const UpdateTerm*, std::uint32_t, const LowRankSegments&,

@@ -1,4 +1,4 @@
-/// @file Eight scalars in registers: read and written in 16 bytes where they lie so, rounded to nearest or
+/// @file Eight scalars in registers: read and written in 16 bytes if aligned, rounded to nearest or
 /// stochastically, and the eight entries of a direction that go with them.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace zofo::tensor::cuda::detail {
 
-/// The bits of eight scalars as they lie in memory.
+/// The bits of eight scalars as stored in memory.
 template <class T>
 struct Eight {
   static constexpr std::uint32_t words = kGroup * sizeof(T) / sizeof(std::uint32_t);
@@ -112,7 +112,7 @@ __device__ void store_whole(T* p, const Eight<T>& x) {
                   make_uint4(x.word[k], x.word[k + 1], x.word[k + 2], x.word[k + 3]));
 }
 
-/// Whether the lower or upper four of a group are all there and lie as one access needs them.
+/// Whether the lower or upper four of a group are present and aligned for one access.
 template <class T>
 __device__ bool four_at_once(const T* p, const GroupPart& part, std::int32_t first) {
   return part.begin <= first && first + 4 <= part.end && aligned<4 * sizeof(T)>(p + first);

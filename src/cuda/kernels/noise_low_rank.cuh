@@ -10,8 +10,8 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
-// A thread has four rows of eight columns, a warp 4 x 256, so that each factor entry that it loads serves
-// four or eight sums.
+// A thread has four rows of eight columns, a warp 4 x 256, so that each factor entry that it loads is used
+// for four or eight sums.
 inline constexpr std::uint32_t kTileThreads = 128, kTileRows = 4;
 inline constexpr std::uint32_t kTileCols = 32 * kGroup, kTileHeight = kTileThreads / 32 * kTileRows;
 
@@ -19,7 +19,7 @@ inline constexpr std::uint32_t kTileCols = 32 * kGroup, kTileHeight = kTileThrea
 struct LowRankPlan {
   LowRankSegments segments;
   std::uint32_t end[LowRankSegments::most] = {};  ///< blocks of segments 0 … k
-  bool whole[LowRankSegments::most] = {};         ///< all that its threads touch lies in 16 bytes
+  bool whole[LowRankSegments::most] = {};         ///< all that its threads access is aligned to 16 bytes
   [[nodiscard]] std::uint32_t blocks() const { return segments.count == 0 ? 0 : end[segments.count - 1]; }
 };
 

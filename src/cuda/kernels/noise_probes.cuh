@@ -57,7 +57,8 @@ __global__ void __launch_bounds__(kNoiseThreads)
       const float scale = probes[j].scale;
       float probed[kGroup];
 #pragma unroll
-      for (std::uint32_t i = 0; i < kGroup; ++i) probed[i] = moved<distribution>(scale, z[i], value(theta, i));
+      for (std::uint32_t i = 0; i < kGroup; ++i)
+        probed[i] = moved<distribution>(scale, z[i], value(theta, i));
       store(to + j * out_stride + std::size_t{group} * kGroup, share, group, round_to_nearest<T>(probed));
     }
   }
@@ -76,13 +77,15 @@ void write_probes_of(cudaStream_t stream, const SegmentPlan& plan, const ProbeAr
                      std::uint32_t count, const T* x, T* out, std::size_t out_stride) {
   if (count == 1)
     return launch_write_probes<T, distribution, 1, false>(stream, plan, probes, count, x, out, out_stride);
-  if (count == 2) return launch_write_probes<T, distribution, 2, own>(stream, plan, probes, count, x, out, out_stride);
+  if (count == 2)
+    return launch_write_probes<T, distribution, 2, own>(stream, plan, probes, count, x, out, out_stride);
   launch_write_probes<T, distribution, 0, own>(stream, plan, probes, count, x, out, out_stride);
 }
 
 template <class T, bool own>
-void write_probes_of(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
-                     const Segments& segments, const T* x, T* out, std::size_t out_stride) {
+void write_probes_of(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes,
+                     std::uint32_t count, const Segments& segments, const T* x, T* out,
+                     std::size_t out_stride) {
   const SegmentPlan plan = plan_segments(segments);
   if (plan.blocks() == 0 || count == 0) return;
   switch (distribution) {
@@ -91,21 +94,23 @@ void write_probes_of(cudaStream_t stream, Distribution distribution, const Probe
     case Distribution::gaussian:
       return write_probes_of<T, Distribution::gaussian, own>(stream, plan, probes, count, x, out, out_stride);
     case Distribution::rademacher:
-      return write_probes_of<T, Distribution::rademacher, own>(stream, plan, probes, count, x, out, out_stride);
+      return write_probes_of<T, Distribution::rademacher, own>(stream, plan, probes, count, x, out,
+                                                               out_stride);
   }
 }
 
 }  // namespace detail
 
 template <class T>
-void write_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
-                  const Segments& segments, const T* x, T* out, std::size_t out_stride) {
+void write_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes,
+                  std::uint32_t count, const Segments& segments, const T* x, T* out, std::size_t out_stride) {
   detail::write_probes_of<T, false>(stream, distribution, probes, count, segments, x, out, out_stride);
 }
 
 template <class T>
-void write_own_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes, std::uint32_t count,
-                      const Segments& segments, const T* x, T* out, std::size_t out_stride) {
+void write_own_probes(cudaStream_t stream, Distribution distribution, const ProbeArgument* probes,
+                      std::uint32_t count, const Segments& segments, const T* x, T* out,
+                      std::size_t out_stride) {
   detail::write_probes_of<T, true>(stream, distribution, probes, count, segments, x, out, out_stride);
 }
 

@@ -23,7 +23,7 @@ struct SegmentPlan {
   [[nodiscard]] std::uint32_t blocks() const { return segments.count == 0 ? 0 : end[segments.count - 1]; }
 };
 
-/// Groups that a segment touches; those at its ends may be shared with what lies beside it.
+/// Groups that a segment touches; those at its ends may be shared with the segments next to it.
 inline std::uint64_t groups_of(const Segment& s) {
   return s.size == 0 ? 0 : (s.offset + s.size + kGroup - 1) / kGroup - s.offset / kGroup;
 }
@@ -66,7 +66,7 @@ __device__ inline Share share_of(const SegmentPlan& plan) {
           static_cast<std::uint32_t>(after / kGroup)};
 }
 
-/// The coordinates of a group that lie in a segment: begin … end − 1 of its eight.
+/// The coordinates of a group inside a segment: begin … end − 1 of its eight.
 struct GroupPart {
   std::int32_t begin, end;
 };
@@ -79,12 +79,12 @@ __device__ inline GroupPart part_of(const Segment& segment, std::uint32_t group)
           end < kGroup ? static_cast<std::int32_t>(end) : static_cast<std::int32_t>(kGroup)};
 }
 
-/// Where coordinate 0 of the segment's tensor would be if the segment lies at element `first` and the rest of
-/// the tensor around it. Group g is 8 g elements further on, even if it begins before the segment.
+/// Where coordinate 0 of the segment's tensor would be if the segment is stored at element `first` and the
+/// rest of the tensor around it. Group g is 8 g elements further on, even if it begins before the segment.
 template <class T>
 __device__ T* origin(T* base, std::uint64_t first, const Segment& segment) {
   T* p = base + (static_cast<std::int64_t>(first) - static_cast<std::int64_t>(segment.offset));
-  asm("" : "+l"(p));  // one number in the loop over groups instead of the three that it comes from
+  asm("" : "+l"(p));  // one number in the loop over groups instead of three
   return p;
 }
 

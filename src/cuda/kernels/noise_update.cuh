@@ -1,4 +1,4 @@
-/// @file The outer update: directions made again in registers and added to the weights where they lie.
+/// @file The outer update: directions regenerated in registers and added to the weights in place.
 #pragma once
 
 #include "cuda/kernels/noise_eight.cuh"
@@ -52,7 +52,8 @@ __global__ void __launch_bounds__(kNoiseThreads)
   }
 }
 
-/// bf16: the terms' sum, small beside x, is made on its own before x takes it, then rounded stochastically.
+/// bf16: the terms' sum, small relative to x, is computed before it is added to x, then rounded
+/// stochastically.
 template <Distribution distribution>
 __global__ void __launch_bounds__(kNoiseThreads)
     update_rounded_kernel(const __grid_constant__ SegmentPlan plan, const UpdateTerm* terms,
@@ -121,7 +122,8 @@ void update(cudaStream_t stream, Distribution distribution, const UpdateTerm* te
             const Segments& segments, T* x) {
   const detail::SegmentPlan plan = detail::plan_segments(segments);
   if (plan.blocks() == 0 || count == 0 || distribution == Distribution::none) return;
-  if (distribution == Distribution::gaussian) return detail::launch_update<Distribution::gaussian>(stream, plan, terms, count, x);
+  if (distribution == Distribution::gaussian)
+    return detail::launch_update<Distribution::gaussian>(stream, plan, terms, count, x);
   detail::launch_update<Distribution::rademacher>(stream, plan, terms, count, x);
 }
 

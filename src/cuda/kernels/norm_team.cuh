@@ -13,7 +13,7 @@ namespace zofo::tensor::cuda::detail {
 
 enum class TeamKind : std::uint8_t { warp, block, block_with_products };
 
-/// Who holds a row: one warp, or a block, which alone can add products. Each thread has `packs` packs of 8
+/// The team of a row: one warp, or a block; only a block can add products. Each thread has `packs` packs of 8
 /// columns of `rows` rows.
 template <TeamKind kind, int packs_, int rows_>
 struct NormTeam {
@@ -42,7 +42,7 @@ struct NormSlot {
   }
 };
 
-/// Sums each value over the team. `shared` may serve one sum only.
+/// Sums each value over the team. `shared` may be used for one sum only.
 template <class Team, int count>
 __device__ inline void team_sum(float (&value)[count], BlockSum<count>& shared) {
   if constexpr (Team::is_warp)
@@ -69,7 +69,7 @@ __device__ inline void load_rows(const NormSlot<Team>& place, const RowGroup<Tea
     }
 }
 
-/// Adds the sites' products to the team's rows.
+/// Adds the projections' products to the team's rows.
 template <class Team>
 __device__ inline void add_projection_products(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
                                                std::uint32_t width, const LowRankProjections& projections,
@@ -82,7 +82,7 @@ __device__ inline void add_projection_products(const NormSlot<Team>& place, cons
   }
 }
 
-/// Writes the rows and keeps what was written, so that what is normed is what is stored.
+/// Writes the rows and holds what was written, so that the normed values equal the stored ones.
 template <class Team, class T>
 __device__ inline void store_rounded(const NormSlot<Team>& place, const RowGroup<Team::rows>& group,
                                      std::uint32_t width, NormValues<Team>& value, T* to) {

@@ -12,7 +12,7 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
-/// Left to itself the compiler adds the product of the operands' upper halves, which are 0.
+/// By default the compiler adds the product of the operands' upper halves, which are 0.
 __device__ inline zofo::WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
   zofo::WideProduct p;
   asm("{ .reg .b64 wide; mul.wide.u32 wide, %2, %3; mov.b64 {%0, %1}, wide; }"
@@ -79,7 +79,7 @@ class PhiloxStream {
 /// in ten million, which are the float next to it (counted on the CPU with 1/√x an ulp off).
 __device__ inline float square_root(float x) {
   float inverse;
-  // 1e-30 is nothing next to the least positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
+  // 1e-30 is nothing next to the smallest positive −2 log u, 1.2e-7, and keeps 1/√0 finite.
   asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(__fadd_rn(x, 1e-30F)));
   const float root = __fmul_rn(x, inverse);
   const float half = __fmul_rn(inverse, 0.5F);

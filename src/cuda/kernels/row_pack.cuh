@@ -1,4 +1,5 @@
-/// @file Neighbouring values of a row moved at once, as fp32 in registers; sums over the threads of a row.
+/// @file Neighbouring values of a row loaded or stored at once, as fp32 in registers; sums over the threads
+/// of a row.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 
 namespace zofo::tensor::cuda::detail {
 
-/// `size` neighbouring values as they lie in memory, loaded and stored in pieces of up to 16 bytes.
+/// `size` neighbouring values as stored in memory, loaded and stored in pieces of up to 16 bytes.
 template <class T, int size>
 struct alignas(size * sizeof(T) < 16 ? size * sizeof(T) : 16) RowPack {
   static constexpr int words = static_cast<int>(size * sizeof(T) / 4);

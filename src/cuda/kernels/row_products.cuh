@@ -1,5 +1,5 @@
 /// @file Low-rank products added to rows that are in registers: a thread owns a few columns of several rows,
-/// so that what it reads of a factor serves all of them.
+/// so that what it reads of a factor is used for all of them.
 #pragma once
 
 #include "cuda/kernels/row_pack.cuh"
@@ -95,11 +95,11 @@ struct FactorTile {
       }
   }
 
-  // Odd ranks, and columns of which only some belong to the site.
+  // Odd ranks, and columns of which only some belong to the projection.
   __device__ void load_each(const float* b, const LowRankProjection& from, std::uint32_t column) {
 #pragma unroll
     for (std::uint32_t c = 0; c < columns; ++c) {
-      const std::uint32_t row = column + c - from.y_at;  // wraps to a great number left of the site
+      const std::uint32_t row = column + c - from.y_at;  // wraps to a large number left of the projection
 #pragma unroll
       for (std::uint32_t l = 0; l < ranks; ++l)
         value[c][l] = row < from.out && rank_at + l < from.rank
@@ -131,13 +131,13 @@ __device__ inline void load_coefficients(const float* from, bool quads, std::uin
   }
 }
 
-/// Whether any site adds to columns column … column + columns − 1.
+/// Whether any projection adds to columns column … column + columns − 1.
 __device__ inline bool reaches(const LowRankProjection& projection, std::uint32_t column,
                                std::uint32_t columns) {
   return column + columns > projection.y_at && column < projection.y_at + projection.out;
 }
 
-/// The greatest index below `below`, −1 if there is none: names each index of a group once.
+/// The largest index below `below`, −1 if there is none: names each index of a group once.
 template <int rows>
 __device__ inline std::int32_t next_index(const std::int32_t (&index)[rows], std::int32_t below) {
   std::int32_t next = -1;
@@ -147,7 +147,7 @@ __device__ inline std::int32_t next_index(const std::int32_t (&index)[rows], std
   return next;
 }
 
-/// sum[r][c] += Σ over sites of scale·t B at (row r of the group, column + c).
+/// sum[r][c] += Σ over projections of scale·t B at (row r of the group, column + c).
 template <int rows, int columns, int ranks>
 __device__ inline void add_products(const LowRankProjections& projections, const RowGroup<rows>& group,
                                     const float* t, std::uint32_t column, FactorTile<columns, ranks>& tile,
@@ -167,7 +167,7 @@ __device__ inline void add_products(const LowRankProjections& projections, const
       for (std::uint32_t rank_at = 0; rank_at < projection.rank; rank_at += ranks) {
         tile.hold(projections, s, i, column, rank_at);
         // All loads before all sums, so that they wait together. A row of another index has `left` 0: its
-        // numbers, whatever they are, do not reach this product.
+        // numbers do not reach this product.
         float coefficient[rows][ranks];
 #pragma unroll
         for (int r = 0; r < rows; ++r)
@@ -185,7 +185,7 @@ __device__ inline void add_products(const LowRankProjections& projections, const
   }
 }
 
-/// The sites as their inputs' gradients need them: what is added is Σ dt A, columns are those of x.
+/// The projections as their inputs' gradients need them: what is added is Σ dt A, columns are those of x.
 inline LowRankProjections turned_to_input(LowRankProjections projections) {
   for (std::uint32_t s = 0; s < projections.count; ++s) {
     LowRankProjection& projection = projections.projection[s];
@@ -200,7 +200,7 @@ inline LowRankProjections turned_to_input(LowRankProjections projections) {
   return projections;
 }
 
-/// Ranks that a tile should hold for these sites: 4 or 8.
+/// Ranks that a tile should hold for these projections: 4 or 8.
 inline int tile_ranks(const LowRankProjections& projections) {
   int ranks = 4;
   for (std::uint32_t s = 0; s < projections.count; ++s)

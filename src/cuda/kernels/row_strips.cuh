@@ -19,7 +19,7 @@ struct StripLane {
   __device__ std::uint32_t column(std::uint32_t strip) const { return strip + 8 * g; }
 };
 
-/// A lane's values of a strip, and as they lie in memory.
+/// A lane's values of a strip, and as stored in memory.
 using StripValues = float[2][8];
 using StripPacks = RowPack<bf16, 8>[2];
 
@@ -60,11 +60,11 @@ __device__ inline void round_half(const StripValues& value, StripPacks& pack) {
   }
 }
 
-/// Four neighbouring ranks of one site, or its last ones.
+/// Four neighbouring ranks of one projection, or its last ones.
 struct RankQuad {
   std::uint32_t projection = LowRankProjections::most;
   std::uint32_t at = 0;    ///< first column of t
-  std::uint32_t left = 0;  ///< ranks of the site from the first on; 0: there is no such quad
+  std::uint32_t left = 0;  ///< ranks of the projection from the first on; 0: there is no such quad
   std::uint32_t kind = 0;  ///< bits: aligned, by_probe
 
   static constexpr std::uint32_t aligned = 1;   ///< four coefficients may be loaded at once
@@ -85,16 +85,16 @@ struct RankQuad {
   }
 };
 
-/// What a warp's strip of columns gets from the sites: y += t B, four quads of ranks (a step of the tensor
-/// cores) at a time, of which lane q of four has the q-th. B goes in as the left operand, so that a lane ends
-/// up with eight neighbours of a row. `held`: what is read of B stays for the next rows. Both operands are
-/// split as for the products before (see SplitPair); what is left out is 2⁻¹⁶ of a product, of which bf16
-/// keeps 2⁻⁹.
+/// What a warp's strip of columns gets from the projections: y += t B, four quads of ranks (a step of the
+/// tensor cores) at a time, of which lane q of four has the q-th. B goes in as the left operand, so that a
+/// lane ends up with eight neighbours of a row. `held`: what is read of B stays for the next rows. Both
+/// operands are split as for the products before (see SplitPair); what is left out is 2⁻¹⁶ of a product, of
+/// which bf16 keeps 2⁻⁹.
 template <bool held>
 class StripProducts {
  public:
   static constexpr std::uint32_t step = 4;  ///< quads
-  std::uint32_t quads = 0;                  ///< of sites that reach the strip; 0: there is nothing to add
+  std::uint32_t quads = 0;  ///< of projections that reach the strip; 0: there is nothing to add
 
   __device__ StripProducts(const StripLane& lane, const LowRankProjections& projections, std::uint32_t strip,
                            const float* t)
@@ -199,7 +199,7 @@ class StripProducts {
       load_half(lane, projections, key, wanted, half, fragment_[half]);
   }
 
-  // Once for each key, mostly one. Only its rows are kept, so that no factor spoils another's row.
+  // Once for each key, mostly one. Only its rows are used, so that no factor affects another's row.
   template <std::uint32_t begin, std::uint32_t end>
   __device__ void add_halves(const StripLane& lane, const LowRankProjections& projections, const float* t,
                              std::uint32_t row, std::uint32_t total, const RowKey& key, const float4& first,
@@ -269,11 +269,11 @@ class StripProducts {
   HalfFragments fragment_[held ? 2 : 1];
 };
 
-/// The key of row `row`, none where there is no such row. Only what some site asks for is told apart, so that
-/// rows differ no more than they must.
+/// The key of row `row`, none where there is no such row. Only what some projection reads is distinguished,
+/// so that rows differ no more than they must.
 struct RowKeys {
   Rows rows;
-  const std::int32_t* adapter = nullptr;  ///< null: no site has adapters
+  const std::int32_t* adapter = nullptr;  ///< null: no projection has adapters
   bool by_probe = false;
 
   __device__ RowKeys(const Rows& all, const LowRankProjections& projections, const std::int32_t* adapters)

@@ -1,4 +1,4 @@
-/// @file Activations of the feed-forward half: SwiGLU (Shazeer 2020) and ReLU, and their gradients.
+/// @file Activations of the MLP: SwiGLU (Shazeer 2020) and ReLU, and their gradients.
 #pragma once
 
 #include <type_traits>
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(256)
   if constexpr (gated) store_values(up, d_pre + at + ffn);
 }
 
-/// The activation with products. What is activated is what T holds, kept or not, so that the passes with and
+/// The activation with products. What is activated is what T holds, saved or not, so that the passes with and
 /// without a backward pass agree.
 template <class T, Activation kind, int ranks>
 __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)

@@ -10,8 +10,8 @@ namespace zofo::tensor::cuda {
 namespace detail {
 
 /// z of coordinates first … first + 7 of a stream; `first` is a multiple of 8.
-__device__ inline void dense_noise(Distribution distribution, const ProbeArgument& probe, std::uint32_t stream,
-                                   std::uint64_t first, float (&z)[8]) {
+__device__ inline void dense_noise(Distribution distribution, const ProbeArgument& probe,
+                                   std::uint32_t stream, std::uint64_t first, float (&z)[8]) {
   if (distribution == Distribution::gaussian) {
     const auto block = static_cast<std::uint32_t>(first / 4);
     const float4 front = cuda::normals4(probe, stream, block);
@@ -50,9 +50,9 @@ struct EmbeddingTable {
 
 /// h += the table's row at a probe, columns column … column + 7. `probes` null: at θ itself.
 template <class T>
-__device__ inline void add_table_row(const EmbeddingTable<T>& table, Distribution distribution, const ProbeArgument* probes,
-                                     std::uint32_t probe, std::uint32_t row, std::uint32_t width,
-                                     std::uint32_t column, float (&h)[8]) {
+__device__ inline void add_table_row(const EmbeddingTable<T>& table, Distribution distribution,
+                                     const ProbeArgument* probes, std::uint32_t probe, std::uint32_t row,
+                                     std::uint32_t width, std::uint32_t column, float (&h)[8]) {
   const std::uint64_t first = std::uint64_t{row} * width + column;
   float value[8];
   load_values(table.entry + first, value);

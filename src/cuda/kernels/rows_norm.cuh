@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
   load_rows(place, group, width, a.h, value);
 
   __shared__ BlockSum<2 * count> mean_sum, moment_sum;
-  float mean[2 * count], moment[2 * count];  // of values, then of slopes; squares, then products of both
+  float mean[2 * count], moment[2 * count];  // of values, then of gradients; squares, then products of both
   set_zero(mean);
   set_zero(moment);
 #pragma unroll

@@ -211,7 +211,7 @@ __global__ void __launch_bounds__(512)
   }
 
   __shared__ StripSum<2> mean_sum, moment_sum;
-  float mean[2][2] = {}, moment[2][2] = {};  // of values, then of slopes; squares, then products of both
+  float mean[2][2] = {}, moment[2][2] = {};  // of values, then of gradients; squares, then products of both
 #pragma unroll
   for (int s = 0; s < strips; ++s) {
     if (!place.has(s)) continue;
@@ -270,7 +270,7 @@ __global__ void __launch_bounds__(512)
   }
 }
 
-/// Calls launch(strips, threads) for rows of this width if `most` strips a warp suffice; says whether they
+/// Calls launch(strips, threads) for rows of this width if `most` strips a warp suffice; returns whether they
 /// do. With several, blocks stay small enough for two on a multiprocessor where they can.
 template <int most, class Launch>
 bool with_strips(std::uint32_t width, const Launch& launch) {

@@ -26,7 +26,7 @@ __device__ inline void turn(const Rotation& rotation, std::uint32_t position, st
   const std::uint32_t half = rotation.dim / 2;
   const float* const cosines = rotation.cosines + std::size_t{position} * half;
   const float* const sines = rotation.sines + std::size_t{position} * half;
-  if (rotation.dim % size == 0) {  // then the columns lie in one head
+  if (rotation.dim % size == 0) {  // then the columns belong to one head
     const std::uint32_t first = column % rotation.dim / 2;
     float cosine[size / 2], sine[size / 2];
     load_values(cosines + first, cosine);

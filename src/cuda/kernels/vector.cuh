@@ -1,4 +1,4 @@
-/// @file Kernels and launchers of vector.hpp. Each thread moves packs of four floats where the pointers
+/// @file Kernels and launchers of vector.hpp. Each thread accesses packs of four floats where the pointers
 /// allow, single ones elsewhere and at the end.
 #pragma once
 

@@ -7,10 +7,11 @@
 namespace zofo::llm {
 
 bool Budget::allows(const Counters& counters, const Cost& next) const {
-  const double rows = static_cast<double>(counters.rows + next.rows);
+  const double examples = static_cast<double>(counters.examples + next.examples);
   return (options_.max_steps == 0 || counters.steps < options_.max_steps) &&
          (options_.max_seconds == 0.0 || counters.seconds + next.seconds <= options_.max_seconds) &&
-         (options_.max_forward_passes == 0.0 || rows <= options_.max_forward_passes * options_.batch_size);
+         (options_.max_forward_passes == 0.0 ||
+          examples <= options_.max_forward_passes * options_.batch_size);
 }
 
 double Budget::left(const Counters& counters) const {

@@ -13,9 +13,9 @@ double next_step_seconds(double expected, double taken, std::uint32_t steps) {
 void Timer::save(checkpoint::RunState& state) const {
   state.json()["steps"] = counters_.steps;
   state.json()["seconds"] = counters_.seconds;
-  state.json()["rows"] = counters_.rows;
+  state.json()["rows"] = counters_.examples;
   state.json()["tokens"] = counters_.tokens;
-  state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.rows}};
+  state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.examples}};
 }
 
 void Timer::load(const checkpoint::RunState& state) {
@@ -28,8 +28,8 @@ void Timer::load(const checkpoint::RunState& state) {
 void Timer::step(std::uint32_t steps, const Work& work) {
   counters_.steps = steps;
   counters_.seconds = seconds();
-  const auto examples = static_cast<std::uint32_t>(work.rows - counted_.rows);
-  counters_.rows += examples;
+  const auto examples = static_cast<std::uint32_t>(work.examples - counted_.examples);
+  counters_.examples += examples;
   counters_.tokens += work.tokens - counted_.tokens;
   counted_ = work;
   next_ = {next_step_seconds(next_.seconds, counters_.seconds - before_, steps), examples};

@@ -23,15 +23,14 @@
 
 namespace zofo::model {
 
-/// Laws whose directions the GPU makes: dense ones in registers, low-rank ones as factors.
+/// Perturbation distributions that the GPU generates: dense ones in registers, low-rank ones as factors.
 template <class Distribution>
 concept CudaDistribution =
     std::is_same_v<Distribution, NoPerturbation> || std::is_same_v<Distribution, Gaussian> ||
     std::is_same_v<Distribution, Rademacher> || std::is_same_v<Distribution, LowRank>;
 
-/// bf16 (sums in fp32) or fp32 on one GPU. All operations are queued; only reading results waits. A pass is
-/// recorded into a graph when it comes a second time in the same shape, and replayed from then on. Borrows
-/// the context.
+/// bf16 (sums in fp32) or fp32 on one GPU. All operations are queued; only reading results waits. The second
+/// pass of a shape is recorded into a graph; later ones replay it. Refers to the context.
 template <class T>
 class CudaBackend : public CudaHead<T> {
   using Base = CudaHead<T>;
@@ -46,35 +45,35 @@ class CudaBackend : public CudaHead<T> {
   using typename Base::Theta;
   using typename Base::View;
 
-  /// Tokens of a batch that fill the GPU without straining its memory.
+  /// Tokens per batch from which more tokens do not make the GPU faster.
   static constexpr std::size_t max_batch_tokens = 8192;
-  /// Texts that are written together.
+  /// Sequences that are decoded together.
   static constexpr std::size_t max_batch_sequences = 64;
 
-  /// Throws Error naming the field whose value no kernel takes.
+  /// Throws Error naming the field whose value no kernel supports.
   void check(const Config& c) const {
     const auto eights = [](const char* field, std::size_t value) {
       require(value % 8 == 0,
-              "model config: {} = {}: the CUDA backend needs a multiple of 8 (--device cpu takes any)", field,
-              value);
+              "model config: {} = {}: the CUDA backend needs a multiple of 8 (--device cpu: any value)",
+              field, value);
     };
     eights("width", c.width);
     eights("head_dim", c.head_dim);
     eights("ffn", c.ffn);
     eights("embedding_width", c.embedding_width);
     require(c.width <= 16384,
-            "model config: width = {}: the CUDA backend takes at most 16384 (--device cpu takes any)",
+            "model config: width = {}: the CUDA backend supports at most 16384 (--device cpu: any value)",
             c.width);
-    require(
-        c.embedding_width <= 16384,
-        "model config: embedding_width = {}: the CUDA backend takes at most 16384 (--device cpu takes any)",
-        c.embedding_width);
+    require(c.embedding_width <= 16384,
+            "model config: embedding_width = {}: the CUDA backend supports at most 16384 (--device cpu: any "
+            "value)",
+            c.embedding_width);
     require(c.head_dim <= 256,
-            "model config: head_dim = {}: the CUDA backend takes at most 256 (--device cpu takes any)",
+            "model config: head_dim = {}: the CUDA backend supports at most 256 (--device cpu: any value)",
             c.head_dim);
   }
 
-  /// Neighbouring probes of one direction share their noise; low-rank probes go all together.
+  /// Groups of probes: neighbours of one direction, whose noise is generated once, or all low-rank probes.
   template <class Distribution>
   static std::vector<ProbeGroup> groups(const Distribution& /*distribution*/, std::span<const Probe> probes) {
     if constexpr (std::is_same_v<Distribution, LowRank>) {
@@ -84,33 +83,35 @@ class CudaBackend : public CudaHead<T> {
       return group_probes(probes);
     }
   }
+  /// The weights at the probes of a group.
   template <class Distribution>
   auto at_probes(const Theta& theta, const Distribution& distribution, std::span<const Probe> group) {
-    static_assert(
-        CudaDistribution<Distribution>,
-        "zofo: the CUDA backend makes Gaussian, Rademacher and LowRank directions (concept CudaLaw)");
+    static_assert(CudaDistribution<Distribution>,
+                  "zofo: the CUDA backend generates Gaussian, Rademacher and LowRank directions (concept "
+                  "CudaDistribution)");
     if constexpr (std::is_same_v<Distribution, LowRank>)
       return CudaLowRank<T>(theta, distribution, group, state_->probes, state_->options.overlap_below);
     else
       return CudaDense<T>(theta, distribution_of(distribution), state_->probes,
                           state_->options.overlap_below);
   }
-  /// Rows of the head at a time: half a stage's weights, or four million where that is more, so that probed
-  /// ones fit into the ring and logits stay small.
+  /// Rows of the head's matrix per slice: half of the weights of a stage, or four million weights if that is
+  /// more, so that perturbed slices fit into the ring buffer and logits stay small.
   static std::size_t head_slice(const Config& c) {
     const std::size_t half_a_stage = std::max(c.qkv_width() + c.query_width(), c.ffn_in()) / 2;
     const std::size_t four_million = (std::size_t{1} << 22U) / c.width;
     return (std::max(half_a_stage, four_million) + 63) / 64 * 64;
   }
 
-  /// Blocks that share the keys of a row in a step of `rows` rows: of the least bucket only one may be a
-  /// token's.
+  /// Number of thread blocks that share the keys of a row in a decode step of `rows` rows. A step of the
+  /// smallest bucket is sized for one sequence, since the other rows may be padding.
   static std::uint32_t splits(const tensor::cuda::AttentionShape& shape, std::uint32_t rows,
                               std::size_t keys) {
     return tensor::cuda::decode_splits(shape, rows > 8 ? rows : 1, keys);
   }
 
   // ---- the block ----
+  /// h += the pending low-rank products of modules before it, then x = norm(h).
   void norm(Call& call, const Config& c, const TargetModules& pending, const NormWeights<T>& w, View h,
             View x) {
     const std::size_t per_probe = h.rows / call.probes();
@@ -124,6 +125,7 @@ class CudaBackend : public CudaHead<T> {
                                           .eps = c.norm_eps,
                                           .x = x.data});
   }
+  /// dx += the gradient through LoRA of `modules`, then dh += the gradient of norm at h; one probe.
   void norm_backward(Call& call, const Config& c, const NormWeights<T>& w, View h,
                      const TargetModules& modules, View dx, View dh) {
     const tensor::cuda::LowRankProjections list = pending_products(call, modules, dx);
@@ -139,7 +141,7 @@ class CudaBackend : public CudaHead<T> {
                                                    .dh = dh.data});
   }
   // ---- prefixes and prompts ----
-  /// Makes ready what all operations of a pass read: prefixes in T.
+  /// Prepares a pass: converts prefixes to T.
   void begin_pass(Call& call) {
     if (call.shape().prefixes == 0) return;
     const std::size_t n = call.shape().prefixes * call.layouts().prefix().size();
@@ -152,29 +154,35 @@ class CudaBackend : public CudaHead<T> {
     else
       tensor::cuda::narrow(context().stream(), n, from, state_->prefixes.memory.data());
   }
+  /// Writes the vectors of prompts to their rows of h, at each probe.
   void write_prompts(Call& call, View h) const {
     tensor::cuda::write_prompts<T>(call.stream(), rows_of(call, h.rows), call.prompted(),
                                    static_cast<std::uint32_t>(h.cols), call.adapters(peft::Kind::prompt),
                                    h.data);
   }
+  /// Writes the gradients of the prompts; one probe.
   void prompt_gradient(Call& call, ConstView dh) const {
     tensor::cuda::prompt_gradients<T>(call.stream(), call.prompted(), static_cast<std::uint32_t>(dh.cols),
                                       call.shape().prompts, dh.data, call.gradients_data(peft::Kind::prompt));
   }
+  /// qkv += the products of LoRA and low-rank probes, then queries and keys are rotated by their positions.
   void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
     turn(call, c, low_rank_projections(call, modules), 1.0F, qkv);
   }
+  /// Gradient of the rotation.
   void rotate_back(Call& call, const Config& c, View d_qkv) { turn(call, c, {}, -1.0F, d_qkv); }
+  /// out = attention; stores keys and values in the call's cache, if there is one.
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
                  FloatBuffer& log_sums) {
     if (call.caches())
       tensor::cuda::cache_rows<T>(call.stream(), heads(c), call.cached_rows(), prefix_of(call, layer),
                                   call.packed_prefixes().adapter, qkv.data, call.template cache<T>(layer));
-    if (call.steps()) return step(call, c, layer, qkv, out);
+    if (call.decodes()) return decode_step(call, c, layer, qkv, out);
     float* const sums = call.saves_activations() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
     tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
                             prefix_of(call, layer), qkv.data, out.data, sums);
   }
+  /// d_qkv = the gradient of attention for d_out; gradients of prefixes are added to the call's.
   void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView out,
                           FloatBuffer& log_sums, ConstView d_out, View d_qkv) {
     const tensor::cuda::Rows rows = rows_of(call, qkv.rows);
@@ -199,6 +207,7 @@ class CudaBackend : public CudaHead<T> {
                                                           .d_prefix = gradient,
                                                           .workspace = state_->sums.memory.data()});
   }
+  /// pre += the products of LoRA and low-rank probes, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const TargetModules& modules, View pre, View y) {
     tensor::cuda::activate<T>(call.stream(),
                               {.kind = activation(c),
@@ -209,6 +218,7 @@ class CudaBackend : public CudaHead<T> {
                                .save_pre = call.saves_activations(),
                                .y = y.data});
   }
+  /// dy += the gradient through LoRA of `modules`, then d_pre = the gradient of activate at pre.
   void activate_backward(Call& call, const Config& c, ConstView pre, const TargetModules& modules, View dy,
                          View d_pre) {
     const tensor::cuda::LowRankProjections list = pending_products(call, modules, dy);
@@ -222,8 +232,8 @@ class CudaBackend : public CudaHead<T> {
   }
 
  private:
-  // Attention of one token a sequence to what its slot holds.
-  void step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
+  // Attention of one token per sequence to its cached positions.
+  void decode_step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
     const std::uint32_t rows = call.shape().tokens, split = splits(heads(c), rows, call.shape().keys);
     grow(state_->steps.memory, tensor::cuda::decode_workspace(heads(c), rows, split));
     tensor::cuda::decode_attention<T>(call.stream(), heads(c), call.cached_rows(), split, qkv.data,
@@ -255,7 +265,7 @@ class CudaBackend : public CudaHead<T> {
   static tensor::cuda::AttentionShape heads(const Config& c) {
     return {c.heads, c.kv_heads, c.head_dim, c.window};
   }
-  // Products of t at sites, and of dt at sites that are turned to their inputs.
+  // Products of t for outputs, and of dt for the gradients of inputs.
   [[nodiscard]] tensor::cuda::LowRankProducts products_of(
       const Call& call, const tensor::cuda::LowRankProjections& modules) const {
     return {modules, call.packed().adapter, state_->t.memory.data()};

@@ -29,10 +29,10 @@
 
 namespace zofo::model {
 
-/// What one call of the transformer reads and writes. Memory stays between calls and grows to the largest.
+/// The data of one call of the transformer in device memory. Buffers are reused and grow to the largest call.
 class CudaCall {
  public:
-  /// Starts a call.
+  /// Starts a call: packs and uploads the batch, copies the adapters.
   template <class Backend>
   void begin(Backend& backend, const Config& config, const peft::Adapters& layouts,
              const CallInputs<tensor::cuda::Vector, typename Backend::Scalar>& inputs) {
@@ -85,7 +85,7 @@ class CudaCall {
     for (const std::uint32_t row : head_rows_.row_of) of_target.push_back(host_best_.data()[row]);
     return of_target;
   }
-  /// The loss's derivative in each log-probability.
+  /// Sets the derivative of the loss in each target's log-probability.
   template <class Backend>
   void set_dlogprobs(Backend& /*backend*/, std::span<const double> dlogprobs) {
     grow(host_dlogprobs_, shape_.targets);
@@ -93,9 +93,9 @@ class CudaCall {
     std::ranges::copy(dlogprobs, host_dlogprobs_.data());
     tensor::cuda::check(cudaMemcpyAsync(dlogprobs_.data(), host_dlogprobs_.data(),
                                         shape_.targets * sizeof(double), cudaMemcpyHostToDevice, stream()),
-                        "handing over the loss's slopes");
+                        "uploading the loss's derivatives");
   }
-  /// Copies the adapters' gradients to their vectors; those of a null entry are dropped.
+  /// Copies the adapters' gradients to `to`; null entries are skipped.
   template <class Backend>
   void gradients(Backend& /*backend*/, std::span<tensor::cuda::Vector* const> to) const {
     for (std::size_t i = 0; i < to.size(); ++i) {
@@ -107,72 +107,98 @@ class CudaCall {
     }
   }
 
+  /// Sizes, rounded up to buckets.
   [[nodiscard]] const CallShape& shape() const { return shape_; }
+  /// Rows of all probes.
   [[nodiscard]] std::size_t rows() const { return std::size_t{shape_.tokens} * shape_.probes; }
+  /// Probes that share the pass.
   [[nodiscard]] std::size_t probes() const { return shape_.probes; }
-  /// Rows of the head a probe, rounded up to their bucket.
+  /// Head rows per probe, rounded up to their bucket.
   [[nodiscard]] std::size_t head_rows() const { return shape_.head_rows; }
-  /// A backward pass follows.
+  /// Whether a backward pass follows.
   [[nodiscard]] bool saves_activations() const { return saves_activations_; }
-  /// A sequence has LoRA.
+  /// Whether a sequence has LoRA.
   [[nodiscard]] bool adapted() const { return !packing_.runs().empty(); }
-  /// A sequence has an adapter of this kind.
+  /// Whether a sequence has an adapter of this kind.
   [[nodiscard]] bool uses(peft::Kind kind) const { return packing_.uses(kind); }
+  ///@{
+  /// The layouts of the adapters, and that of LoRA.
   [[nodiscard]] const peft::Adapters& layouts() const { return *layouts_; }
   [[nodiscard]] const peft::Lora& lora() const { return layouts_->lora(); }
-  /// Inputs of LoRA are masked in this call.
+  ///@}
+  /// Whether inputs of LoRA are masked in this call.
   [[nodiscard]] bool drops() const { return mask_.has_value(); }
-  /// The mask of a projection of a layer.
+  /// The dropout mask of a projection of a layer.
   [[nodiscard]] tensor::cuda::DropoutArgument mask(std::size_t layer, peft::Projection projection) const {
     return {upload_.dropout(), peft::dropout_mask_id(layer, static_cast<std::size_t>(projection)),
             mask_->threshold, mask_->scale};
   }
+  ///@{
+  /// The model's sizes, the GPU and its main stream.
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] tensor::cuda::Context& context() const { return *context_; }
   [[nodiscard]] cudaStream_t stream() const { return context_->stream(); }
+  ///@}
 
+  ///@{
+  /// Rows of the blocks and of the head, and the packed tokens, as kernels read them.
   [[nodiscard]] tensor::cuda::Rows row_shape() const { return {shape_.tokens, shape_.probes}; }
   [[nodiscard]] tensor::cuda::Rows head_shape() const { return {shape_.head_rows, shape_.probes}; }
   [[nodiscard]] tensor::cuda::PackedTokens packed() const {
     return {upload_.tokens(),     upload_.positions(), upload_.adapters(),
             upload_.cu_seqlens(), shape_.sequences,    shape_.longest};
   }
-  /// The same with each row's prefix for its adapter.
+  ///@}
+  /// The packed tokens with each row's prefix as its adapter.
   [[nodiscard]] tensor::cuda::PackedTokens packed_prefixes() const {
     tensor::cuda::PackedTokens packed_rows = packed();
     packed_rows.adapter = upload_.prefixes();
     return packed_rows;
   }
-  /// Keys and values are kept; and each sequence is a token that follows those that are.
+  ///@{
+  /// Whether the call has a key/value cache, and whether it is a decode step.
   [[nodiscard]] bool caches() const { return cache_.exists(); }
-  [[nodiscard]] bool steps() const { return shape_.keys > 0; }
+  [[nodiscard]] bool decodes() const { return shape_.keys > 0; }
+  ///@}
+  /// One layer of the cache.
   template <class T>
   [[nodiscard]] tensor::CacheLayer<T> cache(std::size_t layer) const {
     return tensor::CacheView<T>{static_cast<T*>(cache_.data), cache_.slots, cache_.positions, cache_.kv_heads,
                                 cache_.dim}
         .layer(layer);
   }
-  /// Tells caches apart where passes are recorded.
+  /// Address of the cache: part of the key of a recorded pass.
   [[nodiscard]] const void* cache_address() const { return cache_.data; }
+  /// Slots and positions of the rows.
   [[nodiscard]] tensor::cuda::CachedRows cached_rows() const {
     return {upload_.slots(), upload_.positions(), shape_.tokens};
   }
-  /// Sequences that begin with a prompt.
+  /// The sequences that begin with a prompt.
   [[nodiscard]] tensor::cuda::PromptedSequences prompted() const {
     return {upload_.cu_seqlens(), upload_.prompts(), shape_.sequences, layouts_->prompt().tokens()};
   }
+  ///@{
+  /// The packed token of each head row, and the targets.
   [[nodiscard]] const std::uint32_t* head_tokens() const { return upload_.head_tokens(); }
   [[nodiscard]] tensor::cuda::Targets targets() const {
     return {upload_.targets(), shape_.targets, upload_.used_targets()};
   }
-  /// How many head rows are real; on the GPU.
+  ///@}
+  /// The number of head rows that are not padding, in device memory.
   [[nodiscard]] const std::uint32_t* used_head_rows() const { return upload_.used_head_rows(); }
+  ///@{
+  /// The probes, and their scales as an array.
   [[nodiscard]] const tensor::cuda::ProbeArgument* probe_arguments() const { return upload_.probes(); }
-  /// The probes' scales by themselves.
   [[nodiscard]] const float* scales() const { return upload_.scales(); }
-  /// The adapters of a kind, one after the other; their gradients likewise.
+  ///@}
+  ///@{
+  /// The adapters of a kind one after the other, and their gradients.
   [[nodiscard]] const float* adapters(peft::Kind kind) const { return adapters_[peft::index(kind)].data(); }
   [[nodiscard]] float* gradients_data(peft::Kind kind) { return gradients_[peft::index(kind)].data(); }
+  ///@}
+  ///@{
+  /// Sums of exponentials, [probe][head row]; logits of targets, [probe][target]; the most probable token of
+  /// each head row; log-probabilities, [probe][target]; derivatives of the loss in them; rotary tables.
   [[nodiscard]] tensor::cuda::RunningSum* sums() { return sums_.data(); }
   [[nodiscard]] float* picked() { return picked_.data(); }
   [[nodiscard]] std::int32_t* best() { return best_.data(); }
@@ -180,7 +206,8 @@ class CudaCall {
   [[nodiscard]] const double* dlogprobs() const { return dlogprobs_.data(); }
   [[nodiscard]] const float* cosines() const { return cosines_.data(); }
   [[nodiscard]] const float* sines() const { return sines_.data(); }
-  /// Changes whenever a buffer moved: graphs recorded before it must not run.
+  ///@}
+  /// Increases when a buffer is reallocated: graphs recorded before must not run.
   [[nodiscard]] std::uint64_t generation() const { return generation_ + upload_.generation(); }
 
  private:
@@ -188,7 +215,7 @@ class CudaCall {
   void take_cache(const CachedCall<T>& cached) {
     const tensor::CacheView<T>& view = cached.cache;
     cache_ = {view.data, view.slots, view.positions, view.kv_heads, view.dim};
-    keys_seen_ = cached.steps() ? cached.longest() : 0;
+    cached_keys_ = cached.decodes() ? cached.longest() : 0;
   }
   void set_dropout(std::optional<peft::DropoutKey> dropout) {
     mask_.reset();
@@ -203,8 +230,8 @@ class CudaCall {
     const auto cu = packing_.cu_seqlens();
     for (std::size_t i = 0; i + 1 < cu.size(); ++i)
       longest = std::max<std::size_t>(longest, cu[i + 1] - cu[i]);
-    // A step has a row a sequence, so that few of them are as little work as they can be.
-    shape_ = {CallShape::bucket(packing_.tokens(), keys_seen_ > 0 ? 8 : 64),
+    // A decode step has one row per sequence: small buckets avoid work on padding.
+    shape_ = {CallShape::bucket(packing_.tokens(), cached_keys_ > 0 ? 8 : 64),
               CallShape::bucket(cu.size() - 1, 8),
               CallShape::bucket(longest, 32),
               CallShape::bucket(std::max<std::size_t>(head_rows_.tokens.size(), 1), 8),
@@ -213,7 +240,7 @@ class CudaCall {
               static_cast<std::uint32_t>(packing_.count(peft::Kind::lora)),
               used_of(peft::Kind::prefix),
               used_of(peft::Kind::prompt),
-              keys_seen_ > 0 ? CallShape::bucket(keys_seen_, 128) : 0};
+              cached_keys_ > 0 ? CallShape::bucket(cached_keys_, 128) : 0};
     upload_.set_shape(*context_, shape_);
     grow(sums_, std::size_t{shape_.probes} * shape_.head_rows);
     grow(best_, shape_.head_rows);
@@ -242,7 +269,7 @@ class CudaCall {
     tensor::cuda::check(cudaMemcpyAsync(to, from, size * sizeof(float), cudaMemcpyDeviceToDevice, stream()),
                         "copying an adapter");
   }
-  // The tables are made once for all positions of the bucket.
+  // Uploads the rotary tables if they have grown.
   void send_rotary() {
     if (packing_.cosines().size() <= rotary_sent_) return;
     rotary_sent_ = packing_.cosines().size();
@@ -252,8 +279,8 @@ class CudaCall {
          {std::pair{packing_.cosines(), cosines_.data()}, std::pair{packing_.sines(), sines_.data()}})
       tensor::cuda::check(
           cudaMemcpyAsync(to, from.data(), rotary_sent_ * sizeof(float), cudaMemcpyHostToDevice, stream()),
-          "handing over rotary tables");
-    context_->synchronise();  // the tables' memory may move with the next batch
+          "uploading rotary tables");
+    context_->synchronise();  // the next batch may reallocate the tables
   }
 
   template <class Buffer>
@@ -268,7 +295,7 @@ class CudaCall {
   Config config_;
   Packing packing_;
   HeadRows head_rows_;
-  std::size_t targets_ = 0, rotary_sent_ = 0, keys_seen_ = 0;
+  std::size_t targets_ = 0, rotary_sent_ = 0, cached_keys_ = 0;
   tensor::CacheView<void> cache_;
   bool saves_activations_ = false;
   std::optional<peft::DropoutMask> mask_;

@@ -1,4 +1,5 @@
-/// @file Sizes of a call on the GPU, rounded up, and where its arrays are in the block that is uploaded.
+/// @file Sizes of a call on the GPU, rounded up to buckets, and the offsets of its arrays in the uploaded
+/// block.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +10,19 @@
 
 namespace zofo::model {
 
-/// Sizes of a call rounded up to buckets, so that calls of nearly one size run the same recorded graph.
+/// Sizes of a call rounded up to buckets, so that calls of similar size run the same recorded graph.
 struct CallShape {
-  std::uint32_t tokens = 0, sequences = 0, longest = 0;
-  std::uint32_t head_rows = 0, targets = 0;
-  std::uint32_t probes = 1, adapters = 0;   ///< adapters: those of LoRA
-  std::uint32_t prefixes = 0, prompts = 0;  ///< 0 where no sequence has one
-  std::uint32_t keys = 0;                   ///< that a token sees at most where it follows cached ones
+  std::uint32_t tokens = 0;     ///< rows of one probe
+  std::uint32_t sequences = 0;  ///< sequences
+  std::uint32_t longest = 0;    ///< rows of the longest sequence
+  std::uint32_t head_rows = 0;  ///< distinct positions of targets
+  std::uint32_t targets = 0;    ///< requested log-probabilities
+  std::uint32_t probes = 1;     ///< probes of the pass
+  std::uint32_t adapters = 0;   ///< LoRA adapters
+  std::uint32_t prefixes = 0;   ///< prefixes; 0 if no sequence has one
+  std::uint32_t prompts = 0;    ///< prompts; 0 if no sequence has one
+  std::uint32_t keys = 0;       ///< most keys of a query in a decode step; 0: no decode step
+  /// Equality of all fields.
   friend bool operator==(const CallShape&, const CallShape&) = default;
 
   /// The smallest bucket that holds n: a multiple of `step`, or of about an eighth of n where that is more.
@@ -28,19 +35,32 @@ struct CallShape {
 
 /// Byte offsets of a call's arrays in the uploaded block, each a multiple of 256.
 struct CallOffsets {
-  std::size_t tokens = 0, positions = 0, adapters = 0, prefixes = 0, slots = 0;  ///< one entry a token
-  std::size_t cu_seqlens = 0, prompts = 0;                                       ///< one entry a sequence
-  std::size_t head_tokens = 0, targets = 0;
-  std::size_t used = 0;  ///< how many head rows and targets are real
+  ///@{
+  /// Arrays with one entry per token.
+  std::size_t tokens = 0, positions = 0, adapters = 0, prefixes = 0, slots = 0;
+  ///@}
+  ///@{
+  /// Arrays with one entry per sequence.
+  std::size_t cu_seqlens = 0, prompts = 0;
+  ///@}
+  ///@{
+  /// Head rows, targets, and how many of each are not padding.
+  std::size_t head_tokens = 0, targets = 0, used = 0;
+  ///@}
+  ///@{
+  /// Probes, their scales, and the key of dropout masks.
   std::size_t probes = 0, scales = 0, dropout = 0;
+  ///@}
   std::size_t end = 0;  ///< bytes of the block
 
+  /// All offsets 0.
   CallOffsets() = default;
+  /// Offsets for calls of this shape.
   explicit CallOffsets(const CallShape& shape) {
     const auto place = [this](std::size_t bytes) {
-      const std::size_t here = end;
+      const std::size_t offset = end;
       end += (bytes + 255) / 256 * 256;
-      return here;
+      return offset;
     };
     tokens = place(4 * shape.tokens);
     positions = place(4 * shape.tokens);

@@ -1,4 +1,4 @@
-/// @file What varies from call to call, sent to the GPU in one copy.
+/// @file The data that varies from call to call, copied to the GPU at once.
 #pragma once
 
 #include <algorithm>
@@ -21,9 +21,9 @@
 
 namespace zofo::model {
 
-/// One block of memory on the host and its copy on the GPU. The arrays are at offsets that depend on the
-/// call's shape only, so that a recorded graph reads the next call's there. Pointers that it returns are to
-/// the GPU's memory, valid until the next set_shape.
+/// A block of host memory and its copy in device memory. The arrays' offsets depend only on the call's shape,
+/// so a recorded graph reads the next call's data at the same addresses. Returned pointers are to device
+/// memory and valid until the next set_shape.
 class CallUpload {
  public:
   /// Lays out the block for calls of this shape. Throws Error if memory is short.
@@ -34,8 +34,7 @@ class CallUpload {
     grow(context, device_);
   }
 
-  /// Writes all but slots and dropout. Every call ends by waiting for its results, so the host's block is not
-  /// in use any more.
+  /// Writes all arrays except slots and dropout. The host block is free: each call waits for its results.
   void fill(const Packing& packing, const HeadRows& head_rows, const Batch& batch,
             std::span<const Probe> probes) {
     std::memset(host_.data(), 0, at_.end);
@@ -67,7 +66,7 @@ class CallUpload {
     host<tensor::cuda::ProbeArgument>(at_.dropout)[0] = {key.seed, key.step, peft::DropoutMask::query, 0.0F,
                                                          0};
   }
-  /// Writes the slot of each row; `slots`: one a sequence, or none.
+  /// Writes the slot of each row; `slots`: one per sequence, or none.
   void fill_slots(const Packing& packing, std::span<const std::uint32_t> slots) {
     std::int32_t* const of_row = host<std::int32_t>(at_.slots);
     std::fill_n(of_row, shape_.tokens, -1);
@@ -82,32 +81,37 @@ class CallUpload {
         "uploading a batch");
   }
 
+  ///@{
+  /// Each row's token and position; LoRA adapter and prefix, −1: none; each sequence's prompt, −1: none; each
+  /// row's cache slot, −1: none; first row of each sequence; the token of each head row; the targets.
   [[nodiscard]] const std::int32_t* tokens() const { return device<std::int32_t>(at_.tokens); }
   [[nodiscard]] const std::uint32_t* positions() const { return device<std::uint32_t>(at_.positions); }
-  /// LoRA of each token, −1: none.
   [[nodiscard]] const std::int32_t* adapters() const { return device<std::int32_t>(at_.adapters); }
-  /// The prefix of each token and the prompt of each sequence, −1: none.
   [[nodiscard]] const std::int32_t* prefixes() const { return device<std::int32_t>(at_.prefixes); }
   [[nodiscard]] const std::int32_t* prompts() const { return device<std::int32_t>(at_.prompts); }
-  /// The slot of each token in the cache, −1: none.
   [[nodiscard]] const std::int32_t* slots() const { return device<std::int32_t>(at_.slots); }
   [[nodiscard]] const std::uint32_t* cu_seqlens() const { return device<std::uint32_t>(at_.cu_seqlens); }
   [[nodiscard]] const std::uint32_t* head_tokens() const { return device<std::uint32_t>(at_.head_tokens); }
   [[nodiscard]] const tensor::cuda::TargetArgument* targets() const {
     return device<tensor::cuda::TargetArgument>(at_.targets);
   }
-  /// How many head rows and targets are real, each one number.
+  ///@}
+  ///@{
+  /// The numbers of head rows and of targets that are not padding.
   [[nodiscard]] const std::uint32_t* used_head_rows() const { return device<std::uint32_t>(at_.used); }
   [[nodiscard]] const std::uint32_t* used_targets() const { return device<std::uint32_t>(at_.used) + 1; }
+  ///@}
+  ///@{
+  /// The probes, their scales as an array, and the key of dropout masks.
   [[nodiscard]] const tensor::cuda::ProbeArgument* probes() const {
     return device<tensor::cuda::ProbeArgument>(at_.probes);
   }
-  /// The probes' scales by themselves.
   [[nodiscard]] const float* scales() const { return device<float>(at_.scales); }
   [[nodiscard]] const tensor::cuda::ProbeArgument* dropout() const {
     return device<tensor::cuda::ProbeArgument>(at_.dropout);
   }
-  /// Changes whenever the block moved.
+  ///@}
+  /// Increases when the block is reallocated.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
  private:

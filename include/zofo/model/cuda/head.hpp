@@ -1,4 +1,4 @@
-/// @file Logits, sums over their slices and log-probabilities on the GPU.
+/// @file Logits and log-probabilities on the GPU, one slice of the vocabulary at a time.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace zofo::model {
 
-/// The share of CudaBackend's operations that comes between the last hidden states and log-probabilities.
+/// The operations of CudaBackend between the last hidden states and the log-probabilities.
 template <class T>
 class CudaHead : public CudaProducts<T> {
   using Base = CudaProducts<T>;
@@ -24,38 +24,44 @@ class CudaHead : public CudaProducts<T> {
 
   using Base::Base;
 
-  /// Rows of logits start on 16 bytes.
+  /// Distance of two rows of `count` logits: rows are aligned to 16 bytes.
   static std::size_t logit_stride(std::size_t count) { return (count + 7) / 8 * 8; }
+  /// out = the rows of h at the call's head rows, at each probe.
   void gather(Call& call, ConstView h, View out) {
     tensor::cuda::gather_rows<T>(call.stream(), call.row_shape(), static_cast<std::uint32_t>(h.cols),
                                  call.head_tokens(), call.shape().head_rows, h.data, out.data);
   }
+  /// dh = 0, then its head rows = d; one probe.
   void scatter(Call& call, ConstView d, View dh) {
     tensor::cuda::scatter_rows<T>(call.stream(), call.row_shape(), static_cast<std::uint32_t>(dh.cols),
                                   call.head_tokens(), call.shape().head_rows, call.used_head_rows(), d.data,
                                   dh.data);
   }
+  /// Clears the running sums.
   void begin_head(Call& call) {
     tensor::cuda::begin_sums(call.stream(), call.sums(), call.probes() * call.head_rows());
   }
-  /// Logits of the vocabulary's entries from `first` on.
+  /// y = logits of the tokens from `first` on.
   void logits(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t first, FloatView y) {
     state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
     if (state_->rank > 0) add_head_noise(call, x, y, first);
   }
+  /// Adds a slice of logits, of the tokens from `first` on, to the running sums; stores the targets' logits.
   void add_slice(Call& call, FloatView logits, std::size_t first) {
     tensor::cuda::add_slice(call.stream(), slice(call, logits, first), call.targets(), call.sums(),
                             call.picked());
   }
+  /// Computes the targets' log-probabilities.
   void finish_head(Call& call) {
     tensor::cuda::finish_log_probabilities(call.stream(), call.sums(), call.shape().head_rows, probes(call),
                                            call.targets(), call.picked(), call.log_p());
   }
-  /// The column of the highest logit of each row.
+  /// The column of the highest logit of each row, the first of equal ones; −1 if a logit is NaN.
   void pick_best(Call& call, FloatView logits) {
     tensor::cuda::best_columns(call.stream(), logits.data, static_cast<std::uint32_t>(logits.stride),
                                static_cast<std::uint32_t>(logits.cols), call.shape().head_rows, call.best());
   }
+  /// d_logits = Σ_t d_t (onehot_t − softmax); one probe.
   void logit_gradient(Call& call, FloatView logits, View d_logits) {
     tensor::cuda::logit_gradient<T>(call.stream(), slice(call, logits, 0), call.sums(), call.targets(),
                                     call.dlogprobs(), d_logits.data);

@@ -1,4 +1,4 @@
-/// @file The backbone θ on the GPU.
+/// @file The backbone θ in device memory.
 #pragma once
 
 #include <algorithm>
@@ -24,10 +24,11 @@
 
 namespace zofo::model {
 
-/// Where the factors of a low-rank direction of each matrix lie: U [rank, rows] and V [rank, cols] in one
-/// vector a probe.
+/// Layout of the factors of a low-rank direction: U [rank, rows] and V [rank, cols] of each matrix, in one
+/// vector per probe.
 class CudaFactors {
  public:
+  /// Factors of this rank for all matrices of a model.
   CudaFactors(tensor::cuda::Context& context, const Layout& layout, std::uint32_t rank) : rank_(rank) {
     piece_of_.assign(layout.tensors().size(), none);
     for (std::size_t i = 0; i < layout.tensors().size(); ++i) {
@@ -44,15 +45,17 @@ class CudaFactors {
                                         cudaMemcpyHostToDevice, context.stream()),
                         "loading the table of factors");
   }
+  /// Rank of the direction.
   [[nodiscard]] std::uint32_t rank() const { return rank_; }
-  /// Floats a probe.
+  /// Floats per probe.
   [[nodiscard]] std::size_t stride() const { return stride_; }
+  /// The factors of all matrices.
   [[nodiscard]] std::span<const tensor::cuda::FactorPiece> pieces() const { return pieces_; }
-  /// Null for a vector.
+  /// The factors of a tensor; null for a vector.
   [[nodiscard]] const tensor::cuda::FactorPiece* piece(std::size_t tensor) const {
     return piece_of_[tensor] == none ? nullptr : &pieces_[piece_of_[tensor]];
   }
-  /// Writes the factors of every probe from `out` on.
+  /// Writes the factors of every probe to `out`, [probe, stride()]; hold: steps between updates of V.
   void write(cudaStream_t stream, const tensor::cuda::ProbeArgument* probes, std::uint32_t count,
              std::uint32_t hold, float* out) const {
     const tensor::cuda::FactorPieces pieces{.pieces = device_.data(),
@@ -73,16 +76,16 @@ class CudaFactors {
   tensor::cuda::Buffer<tensor::cuda::FactorPiece> device_;
 };
 
-/// θ in one arena on the GPU, laid out as Parameters are; T is bf16 or float. It moves along random
-/// directions by itself (apply_update), each weight read and written once a step; bf16 is rounded
-/// stochastically, so that steps far below a weight's resolution are taken in the mean. Borrows the context.
+/// θ in one arena in device memory, laid out like Parameters; T is bf16 or float. apply_update generates
+/// random directions on the GPU and reads and writes each weight once per step; bf16 is rounded
+/// stochastically, so that updates far below a weight's resolution are applied in expectation. Refers to the
+/// context.
 template <class T>
 class CudaParameters {
  public:
-  using Scalar = T;
+  using Scalar = T;  ///< type of a weight
 
-  /// Weights of the config's shape, not yet set. Throws Error if the config is out of range or memory is
-  /// short.
+  /// Uninitialised weights. Throws Error if the config is out of range or memory is short.
   CudaParameters(tensor::cuda::Context& context, const Config& config)
       : context_(&context), layout_(config), values_(context, layout_.size()) {}
   /// Weights rounded to T. Throws Error as above.
@@ -91,14 +94,20 @@ class CudaParameters {
     upload(theta);
   }
 
+  ///@{
+  /// The GPU, the layout, the model's sizes, the tensors, and the number of weights.
   [[nodiscard]] tensor::cuda::Context& context() const { return *context_; }
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] const Config& config() const { return layout_.config(); }
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return layout_.tensors(); }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(layout_.size()); }
+  ///@}
+  ///@{
+  /// All weights, or those of tensor number `tensor`, in device memory.
   [[nodiscard]] T* data() { return values_.data(); }
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] const T* data(std::size_t tensor) const { return values_.data() + tensors()[tensor].offset; }
+  ///@}
 
   /// A copy on the GPU. Throws Error if memory is short.
   [[nodiscard]] CudaParameters clone() const {
@@ -111,8 +120,7 @@ class CudaParameters {
   }
   /// Sets the weights, rounded to T. Throws Error if the shapes differ or one is not finite in T.
   void upload(const Parameters& theta) {
-    require(theta.config() == config(),
-            "theta on the GPU: the weights are those of a model of another shape");
+    require(theta.config() == config(), "theta on the GPU: the weights belong to a model of another shape");
     pieces([&](std::size_t first, std::size_t n, float* staging) {
       using tensor::cuda::check;
       const float* from = theta.values().data() + first;
@@ -125,7 +133,7 @@ class CudaParameters {
     });
     check_finite();
   }
-  /// The weights as fp32 on the CPU.
+  /// A copy of the weights in fp32 in host memory.
   [[nodiscard]] Parameters download() const {
     Parameters theta(config());
     pieces([&](std::size_t first, std::size_t n, float* staging) {
@@ -142,8 +150,7 @@ class CudaParameters {
     });
     return theta;
   }
-  /// Calls f(terms on the GPU, count) with the terms of an update, as many at a time as the GPU's memory
-  /// for them holds.
+  /// Calls f(terms in device memory, count) with the terms of an update, in groups of limited size.
   template <class F>
   void for_terms(std::span<const ZoTerm> terms, F&& f) {
     if (terms_.size() == 0) terms_ = tensor::cuda::Buffer<tensor::cuda::UpdateTerm>(*context_, most_terms);
@@ -155,31 +162,31 @@ class CudaParameters {
         list[i] = {t.direction.seed, t.direction.step, t.direction.query, static_cast<float>(t.coefficient),
                    0};
       }
-      // From pageable memory: the call returns when the list has been read.
+      // The list is in pageable memory: the call returns after it has been read.
       tensor::cuda::check(cudaMemcpyAsync(terms_.data(), list.data(), n * sizeof(list[0]),
                                           cudaMemcpyHostToDevice, context_->stream()),
-                          "handing over an update");
+                          "uploading an update");
       f(static_cast<const tensor::cuda::UpdateTerm*>(terms_.data()), static_cast<std::uint32_t>(n));
     }
   }
-  /// Memory for the factors of low-rank directions; grows and stays.
+  /// Memory for the factors of low-rank directions; grows and is reused.
   [[nodiscard]] tensor::cuda::Buffer<float>& factors(std::size_t floats) {
     if (factors_.size() < floats) factors_ = tensor::cuda::Buffer<float>(*context_, floats);
     return factors_;
   }
-  /// The matrices' pieces on the GPU for low-rank directions of this rank.
+  /// The layout of the factors of low-rank directions of this rank.
   [[nodiscard]] const CudaFactors& pieces_of(std::uint32_t rank) {
     if (!pieces_ || pieces_->rank() != rank) pieces_.emplace(*context_, layout_, rank);
     return *pieces_;
   }
 
-  /// Normals of `seed` times `scale`, gains 1: weights of a model that nobody has trained, for measurements.
+  /// Random weights for measurements: normals of `seed` times `scale`; gains are 1.
   void fill_random(std::uint64_t seed, float scale);
 
  private:
   static constexpr std::size_t most_terms = 64;
 
-  // One that is not would make every later number meaningless.
+  // A weight that is not finite would make all later results meaningless.
   void check_finite() const {
     tensor::cuda::Buffer<std::uint32_t> found(*context_, 1);
     for (const Tensor& t : tensors()) {
@@ -227,7 +234,8 @@ void CudaParameters<T>::fill_random(std::uint64_t seed, float scale) {
 
 namespace detail {
 
-/// Calls f(segments) with all tensors that `wanted` takes, as many at a time as a kernel call holds.
+/// Calls f(segments) with all tensors for which `wanted` is true, as many at a time as a kernel call can
+/// hold.
 template <class Wanted, class F>
 void for_segments(const Layout& layout, Wanted&& wanted, F&& f) {
   tensor::cuda::Segments segments;
@@ -244,7 +252,8 @@ void for_segments(const Layout& layout, Wanted&& wanted, F&& f) {
 }
 
 template <class T>
-void move_dense(CudaParameters<T>& theta, tensor::cuda::Distribution distribution, std::span<const ZoTerm> terms) {
+void move_dense(CudaParameters<T>& theta, tensor::cuda::Distribution distribution,
+                std::span<const ZoTerm> terms) {
   theta.for_terms(terms, [&](const tensor::cuda::UpdateTerm* list, std::uint32_t count) {
     for_segments(
         theta.layout(), [](const Tensor&) { return true; },
@@ -256,14 +265,16 @@ void move_dense(CudaParameters<T>& theta, tensor::cuda::Distribution distributio
 
 }  // namespace detail
 
-/// θ += Σ coefficient·z(direction) for a distribution that the GPU knows, fused with generation
-/// (perturb/perturbation.hpp).
+///@{
+/// θ += Σ coefficient·z(direction), fused with generation, for the distributions that the GPU generates
+/// (customisation point of perturb/perturbation.hpp).
 template <class T>
 void apply_update(CudaParameters<T>& theta, const Gaussian& /*distribution*/, std::span<const ZoTerm> terms) {
   detail::move_dense(theta, tensor::cuda::Distribution::gaussian, terms);
 }
 template <class T>
-void apply_update(CudaParameters<T>& theta, const Rademacher& /*distribution*/, std::span<const ZoTerm> terms) {
+void apply_update(CudaParameters<T>& theta, const Rademacher& /*distribution*/,
+                  std::span<const ZoTerm> terms) {
   detail::move_dense(theta, tensor::cuda::Distribution::rademacher, terms);
 }
 template <class T>
@@ -276,8 +287,8 @@ void apply_update(CudaParameters<T>& theta, const LowRank& distribution, std::sp
     table.write(stream, list, count, distribution.hold, factors);
     tensor::cuda::LowRankSegments matrices;
     const auto flush = [&] {
-      tensor::cuda::update_low_rank(stream, list, count, matrices, {factors, table.stride(), distribution.rank},
-                                    theta.data());
+      tensor::cuda::update_low_rank(stream, list, count, matrices,
+                                    {factors, table.stride(), distribution.rank}, theta.data());
       matrices.count = 0;
     };
     for (const tensor::cuda::FactorPiece& piece : table.pieces()) {
@@ -288,9 +299,11 @@ void apply_update(CudaParameters<T>& theta, const LowRank& distribution, std::sp
     detail::for_segments(
         theta.layout(), [](const Tensor& t) { return t.rows <= 1 || t.cols <= 1; },
         [&](const tensor::cuda::Segments& segments) {
-          tensor::cuda::update(stream, tensor::cuda::Distribution::gaussian, list, count, segments, theta.data());
+          tensor::cuda::update(stream, tensor::cuda::Distribution::gaussian, list, count, segments,
+                               theta.data());
         });
   });
 }
+///@}
 
 }  // namespace zofo::model

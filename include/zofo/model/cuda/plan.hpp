@@ -1,4 +1,4 @@
-/// @file What a model on the GPU will hold, before it holds it.
+/// @file The device memory that a model will use, computed in advance.
 #pragma once
 
 #include <algorithm>
@@ -18,28 +18,35 @@
 
 namespace zofo::model {
 
-/// The largest batch of one kind of pass.
+/// Upper bounds of the batches of one kind of pass.
 struct PassBounds {
-  std::size_t tokens = 0, sequences = 0, longest = 0;  ///< rows of prompts count as tokens
+  ///@{
+  /// Rows per probe (those of prompts included), sequences, rows of the longest sequence.
+  std::size_t tokens = 0, sequences = 0, longest = 0;
+  ///@}
+  ///@{
+  /// Distinct positions of targets, and targets.
   std::size_t head_rows = 0, targets = 0;
-  std::size_t probes = 1;      ///< that share a pass: 2 for both sides of a dense direction, 1 at θ itself
-  std::uint32_t low_rank = 0;  ///< rank of low-rank probes; 0: dense ones where `perturbed`
-  bool perturbed = false;
+  ///@}
+  std::size_t probes = 1;          ///< per pass: 2 for two-sided evaluation of a dense direction, 1 at θ
+  std::uint32_t low_rank = 0;      ///< rank of low-rank probes; 0: dense ones if `perturbed`
+  bool perturbed = false;          ///< evaluated at probes
   bool saves_activations = false;  ///< a backward pass follows
-  bool recompute = false;
-  bool whole_head = false;  ///< the head's logits are made at once, as they are where text is written
-  std::size_t cached = 0;   ///< positions that tokens see at most where they follow cached ones; 0: none do
+  bool recompute = false;          ///< gradient checkpointing
+  bool whole_head = false;         ///< all logits are computed at once, as in generation
+  std::size_t cached = 0;  ///< most cached positions of a sequence in a decode step; 0: no decode step
 };
 
-/// Adds up the memory of a transformer on the GPU whose passes are at most the given ones; buffers are
-/// shared between passes, and each grows to the largest that any of them needs. The same sums as CudaBackend,
-/// Block, Head and CudaCall make, which a test holds it to.
+/// Adds up the device memory of a transformer whose passes stay within given bounds. Buffers are shared
+/// between passes; each has the largest size that any pass needs. The sums follow the allocations of
+/// CudaBackend, Block, Head and CudaCall; a test compares them.
 template <class T>
 class CudaPlan {
  public:
+  /// A plan for a model with these adapters.
   CudaPlan(const Config& config, peft::Adapters adapters) : layout_(config), adapters_(std::move(adapters)) {}
 
-  /// Takes a kind of pass into account.
+  /// Adds a kind of pass.
   void pass(const PassBounds& e) {
     const std::size_t tokens = CallShape::bucket(e.tokens, e.cached > 0 ? 8 : 64);
     const std::size_t rows = tokens * e.probes;
@@ -53,36 +60,35 @@ class CudaPlan {
     if (e.perturbed) probes(e);
     if (e.cached > 0) steps(e, tokens);
   }
-  /// A cache of keys and values, with the passes that read prompts of `prompt_tokens` together into it and
-  /// those that write.
+  /// Adds a key/value cache, prefills of at most `prompt_tokens` tokens, and decode steps.
   void cache(CacheCapacity capacity, std::size_t prompt_tokens) {
     cache_ += capacity.entries(layout_.config()) * sizeof(T);
-    PassBounds reading;
-    reading.tokens = prompt_tokens;
-    reading.sequences = reading.head_rows = reading.targets = capacity.sequences;
-    reading.longest = capacity.positions;
-    reading.whole_head = true;
-    pass(reading);
-    PassBounds generation = reading;
-    generation.tokens = capacity.sequences;
-    generation.cached = capacity.positions;
-    pass(generation);
+    PassBounds prefill;
+    prefill.tokens = prompt_tokens;
+    prefill.sequences = prefill.head_rows = prefill.targets = capacity.sequences;
+    prefill.longest = capacity.positions;
+    prefill.whole_head = true;
+    pass(prefill);
+    PassBounds decode = prefill;
+    decode.tokens = capacity.sequences;
+    decode.cached = capacity.positions;
+    pass(decode);
   }
-  /// Adapters on the GPU, with copies, moments and gradients.
+  /// Adds `count` vectors of an adapter's size: adapters, copies, moments and gradients.
   void vectors(std::size_t count) { vectors_ += count * adapters_.size(adapters_.first()) * sizeof(float); }
 
-  /// The plan, largest things first as a reader thinks of them.
+  /// The plan.
   [[nodiscard]] tensor::MemoryPlan plan() const {
     tensor::MemoryPlan plan;
     plan.add("backbone", static_cast<std::size_t>(layout_.size()) * sizeof(T));
     plan.add("activations of a pass", sum(Part::hidden, Part::embedded));
     if (parts_[index(Part::backward)] > 0)
-      plan.add("kept for the backward pass", sum(Part::backward, Part::saved));
+      plan.add("saved for the backward pass", sum(Part::backward, Part::saved));
     plan.add("head and logits", sum(Part::head_states, Part::logit_gradients));
     if (sum(Part::factors, Part::probes) > 0) plan.add("weights at probes", sum(Part::factors, Part::probes));
     plan.add("low-rank products", sum(Part::products, Part::product_gradients));
     plan.add("adapters and their moments", vectors_);
-    if (cache_ > 0) plan.add("keys and values of texts", cache_ + sum(Part::steps, Part::steps));
+    if (cache_ > 0) plan.add("key/value cache", cache_ + sum(Part::steps, Part::steps));
     tensor::cuda::Context::plan(plan);
     return plan;
   }
@@ -91,19 +97,19 @@ class CudaPlan {
   [[nodiscard]] std::uint32_t rank() const {
     return adapters_.has(peft::Kind::lora) ? adapters_.lora().rank() : 0;
   }
-  // LoRA's inputs less what is dropped of them.
+  // Bytes of LoRA's masked inputs.
   [[nodiscard]] std::size_t dropped(const PassBounds& e, std::size_t rows) const {
     const bool drops = e.saves_activations && rank() > 0 && adapters_.lora().options().dropout > 0.0F;
     const Config& c = layout_.config();
     return drops ? rows * std::max({std::size_t{c.width}, c.query_width(), std::size_t{c.ffn}}) * sizeof(T)
                  : 0;
   }
-  // Buffers that passes share. Each grows to the largest that any pass needs, so they are raised one by one.
+  // Buffers that passes share. Each grows to the largest size that any pass needs.
   enum class Part : std::uint8_t {
     hidden,
     normed,
     activated,
-    first_ffn_in,  // of the first block, which passes that keep nothing use for all blocks
+    first_ffn_in,  // of the first block; passes without a backward pass use it for all blocks
     first_sum,
     embedded,
     backward,
@@ -134,7 +140,7 @@ class CudaPlan {
     raise(Part::normed,
           row * (e.saves_activations ? c.width : std::max<std::size_t>(c.width, c.query_width())));
     raise(Part::activated, row * (c.gated() ? c.ffn : 0));
-    // Where nothing is kept, q, k and v lie where the second half's projection will.
+    // Without a backward pass, q, k and v share a buffer with the MLP's first projection.
     raise(Part::first_ffn_in, row * (e.saves_activations ? c.ffn_in() : std::max(c.qkv_width(), c.ffn_in())));
     raise(Part::first_sum, row * (c.pre_norm ? 0 : c.width));
     raise(Part::embedded, row * c.embedding_width);
@@ -187,7 +193,7 @@ class CudaPlan {
           vectors += (t.size() + 7) / 8 * 8;
       raise(Part::factors,
             e.probes * static_cast<std::size_t>(factors * sizeof(float) + vectors * sizeof(T)));
-      // Of one direction, as two probes commonly are.
+      // Assumes probes of one direction, as in two-sided evaluation.
       const std::size_t rows = CallShape::bucket(e.tokens, 64) * e.probes;
       if (!CudaLowRank<T>::writes(rows, e.probes, c.width)) return;
     }
@@ -196,8 +202,8 @@ class CudaPlan {
     if (c.projected()) largest = std::max(largest, std::uint64_t{c.width} * c.embedding_width);
     for (const Stage stage : {Stage::attention, Stage::ffn_in, Stage::ffn_out})
       largest = std::max(largest, stage_range(layout_, 0, stage).size(layout_));
-    const std::size_t halves = largest < CudaBackendOptions{}.overlap_below ? 2 : 1;
-    raise(Part::probes, halves * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
+    const std::size_t buffers = largest < CudaBackendOptions{}.overlap_below ? 2 : 1;
+    raise(Part::probes, buffers * e.probes * static_cast<std::size_t>((largest + 63) / 64 * 64) * sizeof(T));
   }
 
   Layout layout_;

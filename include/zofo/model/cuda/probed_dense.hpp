@@ -1,4 +1,4 @@
-/// @file Weights at the probes of one dense direction on the GPU, written a stage ahead of their use.
+/// @file Weights at the probes of one dense direction on the GPU, written one stage ahead of their use.
 #pragma once
 
 #include <cstddef>
@@ -12,20 +12,23 @@ namespace zofo::model {
 template <class T>
 class CudaDense : public CudaStages<T> {
  public:
+  /// `distribution` none: θ itself.
   CudaDense(const CudaParameters<T>& theta, tensor::cuda::Distribution distribution, ProbeScratch<T>& scratch,
             std::size_t overlap_below)
       : CudaStages<T>(theta, scratch, overlap_below), distribution_(distribution) {}
 
-  /// What tells recorded passes apart.
+  /// Part of the key of a recorded pass.
   [[nodiscard]] std::uint64_t key() const { return static_cast<std::uint64_t>(distribution_); }
+  /// Rank of low-rank products that the backend adds: none.
   [[nodiscard]] static constexpr std::uint32_t rank() { return 0; }
 
-  /// Grows the ring; called outside of a recording.
+  /// Allocates memory; called outside of a recording.
   void prepare(const CudaCall& call) {
     if (distribution_ != tensor::cuda::Distribution::none) this->grow_ring(call);
   }
+  /// Starts a pass.
   void begin(const CudaCall& call) { call_ = &call; }
-  /// Range i at each probe; valid until the range after the next is asked for.
+  /// Range i at each probe; valid until the call for range i + 2.
   ParameterRange<T> at(std::size_t i) {
     const WeightRange& range = this->range(i);
     if (distribution_ == tensor::cuda::Distribution::none)
@@ -33,6 +36,8 @@ class CudaDense : public CudaStages<T> {
     return this->written(i, [this](auto... where) { write(where...); });
   }
 
+  ///@{
+  /// h = the tokens' and positions' embeddings at each probe, h = only the tokens', h += only the positions'.
   void embed(const CudaCall& call, tensor::MatrixView<T> h) const {
     embed_rows(theta_, call, distribution_, {true, true, {}, {}}, h);
   }
@@ -42,6 +47,7 @@ class CudaDense : public CudaStages<T> {
   void add_positions(const CudaCall& call, tensor::MatrixView<T> h) const {
     embed_rows(theta_, call, distribution_, {false, true, {}, {}}, h);
   }
+  ///@}
 
  private:
   using CudaStages<T>::theta_;

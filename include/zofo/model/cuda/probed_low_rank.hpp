@@ -1,4 +1,4 @@
-/// @file Weights at low-rank probes on the GPU: factors next to the matrices, or matrices written out.
+/// @file Weights at low-rank probes on the GPU: factors next to the matrices, or perturbed matrices.
 #pragma once
 
 #include <algorithm>
@@ -14,27 +14,30 @@
 
 namespace zofo::model {
 
-/// θ at any number of low-rank probes at once. Matrices stay θ's own and the backend adds factors' products
-/// to what layers give; but where the probes share one direction and a pass has many rows, the matrices at
-/// each probe are written a stage ahead of their use, which costs less. Vectors are written at each probe
-/// before the pass.
+/// θ at any number of low-rank probes. The backend multiplies by θ's own matrices and adds the products of
+/// the factors. If all probes share one direction and a pass has many rows, it is cheaper to write the
+/// perturbed matrices of each probe, one stage ahead of their use. Vectors are written at each probe before
+/// the pass.
 template <class T>
 class CudaLowRank : public CudaStages<T> {
  public:
+  /// Throws Error if the distribution is out of range.
   CudaLowRank(const CudaParameters<T>& theta, const LowRank& distribution, std::span<const Probe> group,
               ProbeScratch<T>& scratch, std::size_t overlap_below)
-      : CudaStages<T>(theta, scratch, overlap_below), distribution_(distribution), one_direction_(share_direction(group)) {
+      : CudaStages<T>(theta, scratch, overlap_below),
+        distribution_(distribution),
+        one_direction_(share_direction(group)) {
     distribution.check();
   }
 
-  /// Whether matrices are written out in a pass of so many rows, at `probes` probes of one direction. A
-  /// layer's matrices are about 12 width² weights, of which each is read once and written at each probe,
-  /// against some passes over its rows of activations; the factor was measured on an H100 at widths 2048 and
-  /// 4096.
+  /// Whether perturbed matrices are written in a pass of `rows` rows, at `probes` probes of one direction. A
+  /// layer has about 12 width² weights, each read once and written once per probe; the alternative is several
+  /// passes over the layer's activations. The factor was measured on an H100 at widths 2048 and 4096.
   [[nodiscard]] static bool writes(std::size_t rows, std::size_t probes, std::size_t width) {
     return 5 * rows > 2 * (1 + probes) * width;
   }
 
+  /// Part of the key of a recorded pass.
   [[nodiscard]] std::uint64_t key() const {
     return std::uint64_t{1} << 63U | std::uint64_t{written_ ? 1U : 0U} << 62U |
            std::uint64_t{distribution_.hold} << 16U | distribution_.rank;
@@ -42,7 +45,7 @@ class CudaLowRank : public CudaStages<T> {
   /// Rank of the products that the backend adds.
   [[nodiscard]] std::uint32_t rank() const { return written_ ? 0 : distribution_.rank; }
 
-  /// Grows the memory for factors, vectors and written matrices; called outside of a recording.
+  /// Allocates memory for factors, vectors and perturbed matrices; called outside of a recording.
   void prepare(const CudaCall& call) {
     if (!scratch_.table || scratch_.table->rank() != distribution_.rank) {
       scratch_.table = std::make_unique<CudaFactors>(theta_.context(), theta_.layout(), distribution_.rank);
@@ -54,15 +57,17 @@ class CudaLowRank : public CudaStages<T> {
     written_ = one_direction_ && writes(call.rows(), call.probes(), theta_.config().width);
     if (written_) this->grow_ring(call);
   }
+  /// Starts a pass: writes the factors and the vectors.
   void begin(const CudaCall& call) {
     call_ = &call;
     const auto probes = static_cast<std::uint32_t>(call.probes());
-    scratch_.table->write(call.stream(), call.probe_arguments(), probes, distribution_.hold, scratch_.factors.data());
+    scratch_.table->write(call.stream(), call.probe_arguments(), probes, distribution_.hold,
+                          scratch_.factors.data());
     tensor::cuda::Segments segments;
     const auto flush = [&] {
-      tensor::cuda::write_own_probes<T>(call.stream(), tensor::cuda::Distribution::gaussian, call.probe_arguments(),
-                                        probes, segments, theta_.data(), scratch_.vectors.data(),
-                                        vectors_stride_);
+      tensor::cuda::write_own_probes<T>(call.stream(), tensor::cuda::Distribution::gaussian,
+                                        call.probe_arguments(), probes, segments, theta_.data(),
+                                        scratch_.vectors.data(), vectors_stride_);
       segments.count = 0;
     };
     for (std::size_t i = 0; i < vector_at_.size(); ++i) {
@@ -75,10 +80,11 @@ class CudaLowRank : public CudaStages<T> {
     if (segments.count > 0) flush();
   }
 
-  /// Gives each tensor's weights: a vector's at each probe, a matrix's own or those that were written.
-  struct Place {
-    const CudaLowRank* self;
-    ParameterRange<T> matrices;
+  /// The weights of a range, found by tensor: vectors at each probe, θ's own or perturbed matrices.
+  struct Weights {
+    const CudaLowRank* self;     ///< the owner
+    ParameterRange<T> matrices;  ///< the range's matrices
+    /// The weights of a tensor; null outside the range.
     tensor::PerProbe<T> operator()(std::size_t tensor) const {
       const WeightRange& range = matrices.range;
       if (tensor < range.first || tensor >= range.first + range.count) return {};
@@ -87,12 +93,15 @@ class CudaLowRank : public CudaStages<T> {
       return matrices(tensor);
     }
   };
-  [[nodiscard]] Place at(std::size_t i) {
+  /// Range i at each probe; valid until the call for range i + 2.
+  [[nodiscard]] Weights at(std::size_t i) {
     if (written_) return {this, this->written(i, [this](auto... where) { write(where...); })};
     const WeightRange& range = this->range(i);
     return {this, {&theta_.layout(), range, {theta_.data() + range.offset(theta_.layout()), 0}}};
   }
 
+  ///@{
+  /// h = the tokens' and positions' embeddings at each probe, h = only the tokens', h += only the positions'.
   void embed(const CudaCall& call, tensor::MatrixView<T> h) const { embed_tables(call, true, true, h); }
   void embed_tokens(const CudaCall& call, tensor::MatrixView<T> h) const {
     embed_tables(call, true, false, h);
@@ -100,6 +109,7 @@ class CudaLowRank : public CudaStages<T> {
   void add_positions(const CudaCall& call, tensor::MatrixView<T> h) const {
     embed_tables(call, false, true, h);
   }
+  ///@}
 
  private:
   using CudaStages<T>::scratch_;
@@ -127,7 +137,7 @@ class CudaLowRank : public CudaStages<T> {
                                            static_cast<std::uint32_t>(call_->probes()), segments, factors,
                                            theta_.data(), out, stride);
   }
-  // Each vector starts on 16 bytes.
+  // Each vector is aligned to 16 bytes.
   void place_vectors() {
     vector_at_.assign(theta_.tensors().size(), no_vector);
     vectors_stride_ = 0;

@@ -1,4 +1,4 @@
-/// @file Matrix products on the GPU, and those that adapters and low-rank probes add to them.
+/// @file Matrix products on the GPU, and the low-rank products of adapters and probes.
 #pragma once
 
 #include <array>
@@ -15,37 +15,43 @@
 
 namespace zofo::model {
 
-/// The share of CudaBackend's operations that multiplies by weights, adapters' factors or probes' factors.
+/// The operations of CudaBackend that multiply by weights, by factors of adapters or by factors of probes.
 template <class T>
 class CudaProducts : public CudaWork<T> {
   using Base = CudaWork<T>;
 
  public:
+  ///@{
+  /// From the base class.
   using Base::fill_zero;
   using Base::view;
   using typename Base::Call;
   using typename Base::ConstView;
   using typename Base::View;
+  ///@}
 
   using Base::Base;
 
+  /// y = x Wᵀ + b at each probe.
   void linear(Call& call, ConstView x, const LinearWeights<T>& w, View y) {
     state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
   }
+  /// y = max(x Wᵀ + b, 0).
   void linear_relu(Call& call, ConstView x, const LinearWeights<T>& w, View y) {
     tensor::cuda::Product p = product(call, x, w, y.stride);
     p.relu = true;
     state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, y.data);
   }
+  /// to = from + x Wᵀ + b; `to` may be `from`. `spare` is scratch memory.
   void linear_residual(Call& call, ConstView x, const LinearWeights<T>& w, View from, View to, View spare) {
     tensor::cuda::Product p = product(call, x, w, to.stride);
     p.beta = 1.0F;
-    state_->blas.lend(spare.data, spare.rows * spare.stride * sizeof(T));
+    state_->blas.set_scratch(spare.data, spare.rows * spare.stride * sizeof(T));
     state_->blas.multiply(p, x.data, w.matrix.data, w.bias.data, from.data, to.data);
-    state_->blas.lend(nullptr, 0);
+    state_->blas.set_scratch(nullptr, 0);
   }
-  /// y = x Wᵀ of a matrix that is no adapted projection: tensor number `tensor`; low-rank probes add their
-  /// share.
+  /// y = x Wᵀ at each probe, low-rank noise included; the matrix, tensor number `tensor`, is no projection of
+  /// a block.
   void project(Call& call, ConstView x, const LinearWeights<T>& w, std::size_t tensor, View y) {
     linear(call, x, w, y);
     if (state_->rank == 0) return;
@@ -57,19 +63,22 @@ class CudaProducts : public CudaWork<T> {
     tensor::cuda::low_rank_out<T>(call.stream(), rows, list, nullptr, state_->t.memory.data(), y.data,
                                   static_cast<std::uint32_t>(y.stride));
   }
+  /// dx = dy W; one probe.
   void linear_backward(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
     multiply_back(dy, w, 0.0F, dx);
   }
+  /// dx += dy W; one probe.
   void linear_backward_add(Call& /*call*/, ConstView dy, const LinearWeights<T>& w, View dx) {
-    state_->blas.lend(state_->sums.memory.data(), state_->sums.memory.size() * sizeof(float));
+    state_->blas.set_scratch(state_->sums.memory.data(), state_->sums.memory.size() * sizeof(float));
     multiply_back(dy, w, 1.0F, dx);
-    state_->blas.lend(nullptr, 0);
+    state_->blas.set_scratch(nullptr, 0);
   }
 
-  /// True if an adapter or a low-rank probe sits at one of the sites.
+  /// Whether the call has LoRA or low-rank probes at one of the modules.
   [[nodiscard]] bool adapts(const Call& call, const TargetModules& modules) const {
     return low_rank_projections(call, modules).count > 0;
   }
+  /// t = x Aᵀ of every module, stored for the operation that adds the product.
   void low_rank_in(Call& call, const TargetModules& modules, ConstView x) {
     const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (list.count == 0) return;
@@ -80,12 +89,14 @@ class CudaProducts : public CudaWork<T> {
                                               call.packed().adapter, input, state_->t.memory.data());
                });
   }
+  /// y += the products of every module.
   void low_rank_out(Call& call, const TargetModules& modules, View y) {
     const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (list.count == 0) return;
     tensor::cuda::low_rank_out<T>(call.stream(), rows_of(call, y.rows), list, call.packed().adapter,
                                   state_->t.memory.data(), y.data, static_cast<std::uint32_t>(y.stride));
   }
+  /// dt = (α/r)·dy B, stored for the operation that adds dt A; writes the gradients of A and B to the call's.
   void low_rank_gradient(Call& call, const TargetModules& modules, ConstView x, ConstView dy) {
     const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     const tensor::cuda::Rows rows = rows_of(call, x.rows);
@@ -117,6 +128,7 @@ class CudaProducts : public CudaWork<T> {
                                                       .workspace = state_->sums.memory.data()});
                });
   }
+  /// dx += dt A.
   void low_rank_back_in(Call& call, const TargetModules& modules, View dx) {
     const tensor::cuda::LowRankProjections list = pending_products(call, modules, dx);
     tensor::cuda::low_rank_back_in<T>(call.stream(), rows_of(call, dx.rows), list, call.packed().adapter,
@@ -124,11 +136,15 @@ class CudaProducts : public CudaWork<T> {
   }
 
  protected:
+  ///@{
+  /// From the base class.
   using Base::grow;
   using Base::probes;
   using Base::rows_of;
   using Base::state_;
+  ///@}
 
+  /// A product by a weight, as Blas reads it: one batch entry per probe if the weight is perturbed.
   tensor::cuda::Product product(const Call& call, ConstView x, const LinearWeights<T>& w,
                                 std::size_t y_stride) const {
     tensor::cuda::Product p;
@@ -147,7 +163,7 @@ class CudaProducts : public CudaWork<T> {
     p.bias_stride = w.bias.stride;
     return p;
   }
-  // dx = dy W + beta·dx.
+  /// dx = dy W + beta·dx.
   void multiply_back(ConstView dy, const LinearWeights<T>& w, float beta, View dx) {
     tensor::cuda::Product p;
     p.rows = dy.rows;
@@ -160,7 +176,7 @@ class CudaProducts : public CudaWork<T> {
     const T* const no_bias = nullptr;
     state_->blas.multiply(p, dy.data, w.matrix.data, no_bias, dx.data);
   }
-  // The adapters' and the low-rank probes' products at these projections.
+  /// The low-rank products of adapters and probes at these modules.
   tensor::cuda::LowRankProjections low_rank_projections(const Call& call,
                                                         const TargetModules& modules) const {
     tensor::cuda::LowRankProjections list;
@@ -186,22 +202,22 @@ class CudaProducts : public CudaWork<T> {
     }
     return list;
   }
-  // Calls use(sites, their x, number of the first) for all sites at once, or one by one with what dropout
-  // leaves of x.
+  /// Calls use(projections, their x, index of the first) for all projections at once, or one by one with
+  /// masked x if there is dropout.
   template <class Use>
   void for_inputs(Call& call, const TargetModules& modules, const tensor::cuda::LowRankProjections& list,
                   ConstView x, Use&& use) {
     if (!call.drops()) return use(list, x.data, std::size_t{0});
-    const View left = view(state_->dropped, x.rows, x.cols);
+    const View masked = view(state_->dropped, x.rows, x.cols);
     for_masks(call, modules, list,
               [&](const auto& part, const tensor::cuda::DropoutArgument& mask, std::size_t i) {
                 tensor::cuda::drop<T>(call.stream(), x.rows, static_cast<std::uint32_t>(x.cols), mask, x.data,
-                                      false, left.data);
-                use(part, static_cast<const T*>(left.data), i);
+                                      false, masked.data);
+                use(part, static_cast<const T*>(masked.data), i);
               });
   }
-  // What an operation has still to add to dx of the sites' share: all of it, or nothing where masks come
-  // between.
+  /// The products that an operation must still add to dx: all of them, or none if there is dropout, for which
+  /// they are added here.
   tensor::cuda::LowRankProjections pending_products(Call& call, const TargetModules& modules, View dx) {
     const tensor::cuda::LowRankProjections list = low_rank_projections(call, modules);
     if (!call.drops() || list.count == 0) return list;
@@ -216,8 +232,8 @@ class CudaProducts : public CudaWork<T> {
         });
     return {};
   }
-  // Calls use(a list of one site, its mask, its number) for LoRA's sites; masks come where there are no
-  // others.
+  /// Calls use(a list of one projection, its mask, its index) for each projection with LoRA. Calls with
+  /// dropout have no low-rank probes.
   template <class Use>
   static void for_masks(const Call& call, const TargetModules& modules,
                         const tensor::cuda::LowRankProjections& list, Use&& use) {
@@ -230,6 +246,7 @@ class CudaProducts : public CudaWork<T> {
       use(part, call.mask(modules.layer, modules.projection[i]), n++);
     }
   }
+  /// Appends a projection whose product starts at `column`.
   static void put(tensor::cuda::LowRankProjections& list, tensor::cuda::LowRankProjection projection,
                   std::size_t column) {
     projection.y_at = static_cast<std::uint32_t>(column);
@@ -237,6 +254,7 @@ class CudaProducts : public CudaWork<T> {
     list.t_width += projection.rank;
     list.projection[list.count++] = projection;
   }
+  /// The low-rank noise of a matrix at the probes.
   tensor::cuda::LowRankProjection probe_projection(const Call& call, std::size_t tensor) const {
     const CudaFactors& table = *state_->probes.table;
     const tensor::cuda::FactorPiece& piece = *table.piece(tensor);

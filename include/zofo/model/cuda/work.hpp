@@ -1,4 +1,4 @@
-/// @file What the GPU's operations share: memory that grows and stays, and passes recorded into graphs.
+/// @file Base of the operations on the GPU: reusable memory, and passes recorded into graphs.
 #pragma once
 
 #include <algorithm>
@@ -19,23 +19,25 @@
 
 namespace zofo::model {
 
-/// A buffer on the GPU that grows before a recording and stays.
+/// A reusable buffer in device memory; it grows outside of recordings.
 template <class T>
 struct CudaWorkspace {
-  tensor::cuda::Buffer<T> memory;
+  tensor::cuda::Buffer<T> memory;  ///< the buffer
 };
 
-/// How the backend goes about its work.
+/// Options of the backend.
 struct CudaBackendOptions {
-  /// Probes of a stage of fewer weights are written while the stage before computes (CudaDense).
+  /// Perturbed weights of stages with fewer weights are written while the stage before computes (CudaStages).
   std::size_t overlap_below = std::size_t{1} << 23U;
 };
 
-/// The part of CudaBackend that runs passes and owns their memory. A pass is recorded into a graph when it
-/// comes a second time in the same shape, and replayed from then on. Borrows the context.
+/// The part of CudaBackend that runs passes and owns their memory. The second pass of a shape is recorded
+/// into a graph; later ones replay it. Refers to the context.
 template <class T>
 class CudaWork {
  public:
+  ///@{
+  /// Types of weights, adapters, workspaces and views.
   using Scalar = T;
   using Theta = CudaParameters<T>;
   using Vector = tensor::cuda::Vector;
@@ -45,12 +47,17 @@ class CudaWork {
   using View = tensor::MatrixView<T>;
   using ConstView = tensor::MatrixView<const T>;
   using FloatView = tensor::MatrixView<float>;
+  ///@}
 
+  /// A backend on this GPU.
   explicit CudaWork(tensor::cuda::Context& context, CudaBackendOptions options = {})
       : state_(std::make_unique<State>(context, options)) {}
 
+  /// The GPU.
   [[nodiscard]] tensor::cuda::Context& context() const { return state_->context; }
 
+  ///@{
+  /// A dense view of the buffer's first rows·cols entries; enlarges a shorter buffer.
   View view(Buffer& buffer, std::size_t rows, std::size_t cols) {
     grow(buffer.memory, rows * cols);
     return tensor::view(buffer.memory.data(), rows, cols);
@@ -59,17 +66,20 @@ class CudaWork {
     grow(buffer.memory, rows * cols);
     return tensor::view(buffer.memory.data(), rows, cols);
   }
+  ///@}
+  /// x = 0; x is dense.
   void fill_zero(View x) const {
     tensor::cuda::check(cudaMemsetAsync(x.data, 0, x.rows * x.cols * sizeof(T), context().stream()),
                         "clearing");
   }
 
+  /// to = from; both are dense.
   void copy(ConstView from, View to) const {
     tensor::cuda::check(cudaMemcpyAsync(to.data, from.data, from.rows * from.cols * sizeof(T),
                                         cudaMemcpyDeviceToDevice, context().stream()),
                         "copying rows");
   }
-  /// A view's entries on the host, row by row; waits for the GPU.
+  /// A view's entries in host memory, row by row; waits for the GPU.
   [[nodiscard]] std::vector<float> read(ConstView x) const {
     std::vector<T> values(x.rows * x.cols);
     tensor::cuda::check(
@@ -83,7 +93,7 @@ class CudaWork {
     return wide;
   }
 
-  /// Runs a pass whose weights are θ's own.
+  /// Runs a pass at θ; `name` identifies its operations.
   template <class Pass>
   void run(Call& call, std::string_view name, const Theta& theta, Pass&& pass) {
     run_keyed(call, std::hash<std::string_view>()(name), theta, pass);
@@ -99,27 +109,37 @@ class CudaWork {
   }
 
  protected:
+  /// Memory and graphs.
   struct State {
+    ///@{
+    /// The GPU, matrix products, graphs, memory of perturbed weights; rank and layout of the current pass;
+    /// workspaces; keys of passes that have run once.
     State(tensor::cuda::Context& c, CudaBackendOptions o) : context(c), options(o), blas(c) {}
     tensor::cuda::Context& context;
     CudaBackendOptions options;
     tensor::cuda::Blas blas;
     tensor::cuda::GraphCache graphs;
     ProbeScratch<T> probes;
-    std::uint32_t rank = 0;          // of the low-rank probes of the pass under way
+    std::uint32_t rank = 0;          // of the low-rank probes of the current pass
     const Layout* layout = nullptr;  // of its θ
     FloatBuffer t, dt, sums, steps;
-    Buffer prefixes, dropped;  // prefixes in T; inputs or gradients less what is dropped
+    Buffer prefixes, dropped;  // prefixes in T; masked inputs or gradients
     std::uint64_t generation = 0;
     std::vector<std::vector<std::uint64_t>> seen;  // keys that have run once
+    ///@}
   };
 
+  ///@{
+  /// The call's probes, and `rows` rows of all probes, as kernels read them.
   static std::uint32_t probes(const Call& call) { return static_cast<std::uint32_t>(call.probes()); }
   static tensor::cuda::Rows rows_of(const Call& call, std::size_t rows) {
     return {static_cast<std::uint32_t>(rows / call.probes()), probes(call)};
   }
 
-  // Contents of a new buffer are 0: rows of padding that no kernel writes are read as finite numbers.
+  ///@}
+
+  /// Enlarges a buffer to n entries if it is smaller. New memory is 0: rows of padding that no kernel writes
+  /// are then read as finite numbers.
   template <class Memory>
   void grow(Memory& memory, std::size_t n) {
     if (memory.size() >= n) return;
@@ -130,6 +150,7 @@ class CudaWork {
     ++state_->generation;
   }
 
+  /// Runs, records or replays a pass; `kind` distinguishes passes of equal shapes.
   template <class Pass>
   void run_keyed(Call& call, std::uint64_t kind, const Theta& theta, Pass&& pass) {
     state_->layout = &theta.layout();
@@ -157,7 +178,7 @@ class CudaWork {
     const std::vector<std::uint64_t> before = key();
     const auto seen = std::ranges::find(state_->seen, before);
     if (seen == state_->seen.end()) {
-      // The first time runs at once: it grows buffers and lets products search their algorithm.
+      // The first pass of a shape runs directly: it allocates buffers and times matrix products.
       pass();
       if (state_->seen.size() >= 64) state_->seen.erase(state_->seen.begin());
       state_->seen.push_back(key());
@@ -167,7 +188,7 @@ class CudaWork {
     state_->graphs.insert(before, tensor::cuda::Graph::capture(context(), pass)).launch(context());
   }
 
-  std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_;  ///< behind a pointer, so that the backend can be moved
 };
 
 }  // namespace zofo::model

@@ -46,8 +46,8 @@ inline void score_gradient(const float* p, const float* dp, std::size_t n, float
   for (std::size_t j = 0; j < n; ++j) ds[j] = p[j] * (dp[j] - mean) * scale;
 }
 
-// What one head leaves of its backward pass: probabilities and gradients of the scores, [query, key], keys of
-// the prefix first; what a query does not see is not set.
+// Intermediate results of one head's backward pass: probabilities and gradients of the scores, [query, key],
+// keys of the prefix first; entries of keys that a query does not attend to are not set.
 struct HeadScores {
   const float* p = nullptr;
   const float* ds = nullptr;
@@ -134,10 +134,10 @@ inline void attention(ConstView qkv, const HeadShape& shape, std::span<const std
   prefixed_attention(qkv, shape, cu_seqlens, {}, out);
 }
 
-/// d_qkv = the gradient of prefixed_attention() for the output gradient d_out, and d_prefix (if its pointers
-/// are not null) += the prefix's; probabilities are computed again. Deterministic: heads of one group share
-/// keys and sequences of one adapter share a prefix, so a task is a group of one sequence, or of all of them
-/// in their order if there is a prefix.
+/// d_qkv = the gradient of prefixed_attention() for the output gradient d_out; d_prefix += the prefix's,
+/// unless its pointers are null. Probabilities are recomputed. Deterministic: heads of one group share keys,
+/// and sequences of one adapter share a prefix; therefore one thread computes a group of one sequence, or, if
+/// there is a prefix, of all sequences in order.
 inline void prefixed_attention_backward(ConstView qkv, ConstView d_out, const HeadShape& shape,
                                         std::span<const std::uint32_t> cu_seqlens,
                                         const AttentionPrefix& prefix, View d_qkv,

@@ -1,4 +1,4 @@
-/// @file What attention on the CPU is made of: which keys a query sees, and sums over rows.
+/// @file Parts of attention on the CPU: which keys a query attends to, and sums over rows.
 #pragma once
 
 #include <algorithm>
@@ -14,41 +14,44 @@ namespace zofo::tensor::cpu {
 /// Head counts of grouped-query attention; a row of `qkv` holds heads·dim queries, then kv_heads·dim keys,
 /// then as many values.
 struct HeadShape {
-  std::size_t heads = 0;
-  std::size_t kv_heads = 0;
-  std::size_t dim = 0;
-  std::size_t window = 0;  ///< keys that a query sees, its own the last; 0: all before it
+  std::size_t heads = 0;     ///< query heads
+  std::size_t kv_heads = 0;  ///< key/value heads; divides `heads`
+  std::size_t dim = 0;       ///< entries of a head
+  std::size_t window = 0;    ///< keys that a query attends to, its own the last; 0: all up to its own
 
-  /// First of the n keys up to a query's own that it sees.
+  /// First key that the query of key n − 1 attends to.
   [[nodiscard]] std::size_t first_key(std::size_t n) const {
     return window == 0 || n <= window ? 0 : n - window;
   }
-  /// One past the last of `length` queries that see key `key`, where `before` + i is query i's own.
+  /// One past the last of `length` queries that attend to key `key`; query i's own key is `before` + i.
   [[nodiscard]] std::size_t end_query(std::size_t key, std::size_t before, std::size_t length) const {
     if (window == 0 || key + window >= length + before) return length;
     return key + window > before ? key + window - before : 0;
   }
+  /// Query heads that share a key/value head.
   [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
+  ///@{
+  /// First column in `qkv` of a query head's queries, keys and values.
   [[nodiscard]] std::size_t q_at(std::size_t head) const { return head * dim; }
   [[nodiscard]] std::size_t k_at(std::size_t head) const { return (heads + head / group()) * dim; }
   [[nodiscard]] std::size_t v_at(std::size_t head) const { return (heads + kv_heads + head / group()) * dim; }
+  ///@}
 };
 
-/// Keys and values that come before each sequence's own (prefix tuning): those of adapter i start at
-/// keys + i·stride and values + i·stride, [length, kv_heads·dim] each. All queries see them, within the
-/// window.
+/// Keys and values that precede each sequence's own (prefix tuning), [length, kv_heads·dim] each. All queries
+/// attend to them, within the window.
 struct AttentionPrefix {
-  const float* keys = nullptr;
-  const float* values = nullptr;
-  std::size_t stride = 0;
-  std::size_t length = 0;
-  std::span<const std::int32_t> adapter;  ///< of each sequence; −1: it has no prefix
+  const float* keys = nullptr;            ///< of adapter 0
+  const float* values = nullptr;          ///< of adapter 0
+  std::size_t stride = 0;                 ///< entries from one adapter to the next
+  std::size_t length = 0;                 ///< virtual tokens
+  std::span<const std::int32_t> adapter;  ///< of each sequence; −1: no prefix
 };
 
-/// Gradients of a prefix, laid out as the prefix; added to.
+/// Gradients of prefixes, laid out as the prefixes; added to.
 struct PrefixGradient {
-  float* keys = nullptr;
-  float* values = nullptr;
+  float* keys = nullptr;    ///< of adapter 0; null: not requested
+  float* values = nullptr;  ///< of adapter 0
 };
 
 namespace detail {
@@ -59,8 +62,8 @@ using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
 inline Lanes& lanes(float* p) { return *reinterpret_cast<Lanes*>(p); }
 inline const Lanes& lanes(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
 
-// out[c] (+)= Σ_j weights[j·weight_stride]·rows[j·row_stride + c]: the one product attention is made of. Sums
-// stay in registers, 32 columns at a time; a triangular product by a BLAS would compute its zeros.
+// out[c] (+)= Σ_j weights[j·weight_stride]·rows[j·row_stride + c]: the product that attention consists of.
+// Sums stay in registers, 32 columns at a time; a triangular product by a BLAS would compute its zeros.
 template <bool add>
 void weighted_sum(const float* weights, std::size_t weight_stride, const float* rows, std::size_t row_stride,
                   std::size_t count, std::size_t columns, float* out) {
@@ -160,8 +163,8 @@ inline void causal_row(const float* q, const float* keys, std::size_t total, std
   softmax_row(p, n, dim);
 }
 
-// The keys that query i sees, numbered with the prefix first: first … end − 1, from `own` on the sequence's
-// own.
+// The keys that query i attends to, numbered with the prefix first: first … end − 1; from `own` on they are
+// the sequence's own.
 struct Seen {
   std::size_t prefix, first, own, end;
 

@@ -1,4 +1,4 @@
-/// @file Attention of single queries to cached keys and values on the CPU, and how these get there.
+/// @file Attention of single queries to cached keys and values on the CPU, and how they are stored.
 #pragma once
 
 #include <algorithm>
@@ -38,9 +38,9 @@ inline void cache_prefix(const AttentionPrefix& prefix, std::size_t adapter, con
     }
 }
 
-/// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own among them, within
-/// the window. scores: room for rows·heads·positions numbers. A task is a row's queries that share a head of
-/// keys. Source: Vaswani et al. 2017, eq. 1.
+/// Row i of out = attention of row i of qkv to positions 0 … last[i] of slots[i], its own included, within
+/// the window. scores: workspace of rows·heads·positions floats. A task is the queries of a row that share a
+/// key/value head. Source: Vaswani et al. 2017, eq. 1.
 inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheLayer<float>& cache,
                              std::span<const std::uint32_t> slots, std::span<const std::uint32_t> last,
                              float* scores, View out) {

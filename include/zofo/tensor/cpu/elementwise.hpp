@@ -98,9 +98,9 @@ inline void swiglu_backward(ConstView gate_up, ConstView dy, View d_gate_up) {
   }
 }
 
-/// Rotates the pairs (2i, 2i+1) of each head by position·base^(−2i/head_dim); `direction` −1 undoes it (the
-/// gradient). x is [tokens, ≥ heads·head_dim]; positions has one entry a token. Source: Su et al. 2021,
-/// eq. 34.
+/// Rotates the pairs (2i, 2i+1) of each head by position·base^(−2i/head_dim); `direction` −1 is the inverse,
+/// which is the gradient. x: [tokens, ≥ heads·head_dim]; positions: one entry per token; cosines, sines:
+/// [positions, head_dim/2]. Source: Su et al. 2021, eq. 34.
 inline void rotary(View x, std::size_t heads, std::size_t head_dim, std::span<const std::uint32_t> positions,
                    std::span<const float> cosines, std::span<const float> sines, float direction) {
   const std::size_t half = head_dim / 2;

@@ -9,8 +9,11 @@
 
 namespace zofo::tensor::cpu {
 
+///@{
+/// fp32 matrices.
 using View = MatrixView<float>;
 using ConstView = MatrixView<const float>;
+///@}
 using tensor::view;
 
 namespace detail {

@@ -46,7 +46,7 @@ inline void layer_norm(ConstView x, const float* gain, const float* bias, float 
   }
 }
 
-/// dx += the gradient of layer_norm at x for the output gradient dy; its bias does not matter.
+/// dx += the gradient of layer_norm at x for the output gradient dy; it does not depend on the bias.
 inline void layer_norm_backward(ConstView x, const float* gain, float eps, ConstView dy, View dx) {
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < x.rows; ++i) {
@@ -71,7 +71,7 @@ inline void layer_norm_backward(ConstView x, const float* gain, float eps, Const
   }
 }
 
-/// y = max(x, 0); y may be x. Not a number stays one.
+/// y = max(x, 0); y may be x. NaN stays NaN.
 inline void relu(ConstView x, View y) {
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < x.rows; ++i) {

@@ -1,4 +1,4 @@
-/// @file Matrix products by cuBLAS, each shape with the algorithm that is fastest on this GPU.
+/// @file Matrix products by cuBLAS, with the fastest algorithm on this GPU for each shape.
 #pragma once
 
 #include <cublasLt.h>
@@ -25,24 +25,24 @@
 namespace zofo::tensor::cuda {
 
 /// Products on the main stream. The first call of a shape outside a capture times cuBLAS's candidates on the
-/// arrays given (it waits for the GPU and takes memory for the call), unless a product of nearly as many
-/// rows did so before: then it takes that one's choice, as a kernel's loading takes longer than many passes.
-/// Later calls only launch. In a capture, and always where the context is deterministic, a new shape takes
-/// cuBLAS's first candidate: a choice by time may differ between runs, and with it the order of sums. Borrows
-/// the context.
+/// given arrays; it waits for the GPU and may allocate memory. If a product of nearly as many rows was timed
+/// before, its choice is reused, because loading a kernel takes longer than many passes. Later calls only
+/// launch. In a capture, and always in a deterministic context, a new shape uses cuBLAS's first candidate: a
+/// choice by time may differ between runs, and with it the order of sums. Refers to the context.
 class Blas {
  public:
+  /// Products on this GPU.
   explicit Blas(Context& context) : context_(&context), start_(make_event(true)), end_(make_event(true)) {}
 
-  /// y = product of x and W + beta·y + bias, relu (see Product). T, Y: bf16 or float each, float and float,
-  /// or bf16 and float (without bias); sums are fp32. `bias` is read if product.bias and starts, in each
-  /// product of a batch, on 16 bytes. Throws Error for a size beyond 2^31 and where cuBLAS has no algorithm.
+  /// y = product of x and W + beta·y + bias, relu (see Product). (T, Y): (bf16, bf16), (float, float), or
+  /// (bf16, float) without bias; sums are fp32. `bias` is read if product.bias is set and must be aligned to
+  /// 16 bytes in each product of a batch. Throws Error for a size beyond 2^31 or if cuBLAS has no algorithm.
   template <class T, class Y>
   void multiply(const Product& product, const T* x, const T* w, const std::type_identity_t<T>* bias, Y* y) {
     multiply(product, x, w, bias, y, y);
   }
 
-  /// The same with beta·from in place of beta·y; from: like y, or y itself.
+  /// The same with beta·from instead of beta·y; `from` has the shape of y, or is y.
   template <class T, class Y>
   void multiply(const Product& product, const T* x, const T* w, const std::type_identity_t<T>* bias,
                 const std::type_identity_t<Y>* from, Y* y) {
@@ -63,7 +63,7 @@ class Blas {
                                  from == y};
     const Arrays arrays{x, w, bias, from, y};
     detail::ProductPlan& plan = ready(key, arrays);
-    if (!plan.apart) return check(launch(key.product, plan, plan.algorithm, arrays), "multiplying");
+    if (!plan.one_by_one) return check(launch(key.product, plan, plan.algorithm, arrays), "multiplying");
     Product one = p;
     one.batch = 1;
     for (std::size_t i = 0; i < p.batch; ++i)
@@ -71,11 +71,11 @@ class Blas {
                from + i * p.y_stride, y + i * p.y_stride);
   }
 
-  /// Memory that a search may overwrite until the next call of this; else one that needs a second y allocates
-  /// it.
-  void lend(void* memory, std::size_t bytes) { lent_ = {memory, bytes}; }
+  /// Sets scratch memory that a search may overwrite, until the next call of this function; null: a search
+  /// that needs a second y allocates it.
+  void set_scratch(void* memory, std::size_t bytes) { scratch_ = {memory, bytes}; }
 
-  /// Shapes whose algorithm was chosen.
+  /// Number of shapes with a chosen algorithm.
   [[nodiscard]] std::size_t shapes() const { return plans_.size(); }
 
  private:
@@ -89,12 +89,12 @@ class Blas {
     return std::is_same_v<T, bf16> ? CUDA_R_16BF : CUDA_R_32F;
   }
 
-  // cuBLAS's epilogues read the bias in vectors and want it in y's type.
+  // cuBLAS's epilogues read the bias in vectors, and its type must be y's.
   static void check_bias(const Product& p, const void* bias, std::size_t element, bool one_type) {
-    require(one_type, "product: a bias needs y in the type of x");
-    require(bias != nullptr, "product: bias is set, but there is none");
+    require(one_type, "product: bias = true: y must have the type of x");
+    require(bias != nullptr, "product: bias = true: the pointer must not be null");
     require(detail::alignment(bias, p.bias_stride, element) == 16,
-            "product: the bias must start on 16 bytes in every product of a batch");
+            "product: the bias must be aligned to 16 bytes in every product of a batch");
   }
 
   cublasStatus_t launch(const Product& p, const detail::ProductPlan& plan,
@@ -106,16 +106,16 @@ class Blas {
                           &algorithm, context_->workspace(), Context::workspace_bytes, context_->stream());
   }
 
-  // The plan of this key with an algorithm chosen, searching for it if that is due and allowed.
+  // The plan of this key with an algorithm; searches for the fastest one if that is allowed and not yet done.
   detail::ProductPlan& ready(const detail::ProductKey& key, const Arrays& arrays) {
     const auto [entry, is_new] = plans_.try_emplace(key);
     detail::ProductPlan& plan = entry->second;
-    if (plan.searched || plan.apart) return plan;
+    if (plan.searched || plan.one_by_one) return plan;
     const bool may_search = !context_->deterministic() && !context_->capturing();
     if (plan.chosen && !may_search) return plan;
     try {
       if (is_new) plan = detail::make_plan(key);
-      if (!may_search || !borrow(key, plan)) choose(key, plan, may_search, arrays);
+      if (!may_search || !reuse_choice(key, plan)) choose(key, plan, may_search, arrays);
     } catch (...) {
       plans_.erase(entry);
       throw;
@@ -125,25 +125,25 @@ class Blas {
 
   void choose(const detail::ProductKey& key, detail::ProductPlan& plan, bool may_search,
               const Arrays& arrays) {
-    constexpr int most = 24;
-    const auto candidates = detail::algorithms(*context_, key, plan, may_search ? most : 1);
+    constexpr int max_candidates = 24;
+    const auto candidates = detail::algorithms(*context_, key, plan, may_search ? max_candidates : 1);
     if (candidates.empty()) {
       require(key.product.batch > 1,
               "cuBLAS has no algorithm for a product of {} rows, {} outputs and {} inputs on {}",
               key.product.rows, key.product.out, key.product.in, context_->name());
-      plan.apart = true;
+      plan.one_by_one = true;
       return;
     }
     plan.algorithm = candidates.front();
     plan.chosen = true;
-    if (context_->deterministic()) plan.searched = true;  // nothing to wait for
+    if (context_->deterministic()) plan.searched = true;  // no search follows
     if (!may_search) return;
     search(key, plan, candidates, arrays);
     near_.insert_or_assign(detail::near(key), plan.algorithm);
   }
 
-  // Takes the choice of a product of nearly as many rows, if that algorithm can do this one too.
-  bool borrow(const detail::ProductKey& key, detail::ProductPlan& plan) const {
+  // Reuses the choice of a product of nearly as many rows, if that algorithm supports this one.
+  bool reuse_choice(const detail::ProductKey& key, detail::ProductPlan& plan) const {
     const auto found = near_.find(detail::near(key));
     if (found == near_.end()) return false;
     cublasLtMatmulHeuristicResult_t result{};
@@ -156,7 +156,7 @@ class Blas {
     return true;
   }
 
-  // Sets the fastest of the candidates. Short of memory for a second y, the first stays.
+  // Chooses the fastest candidate. Without memory for a second y, the first one remains.
   void search(const detail::ProductKey& key, detail::ProductPlan& plan,
               const std::vector<cublasLtMatmulAlgo_t>& candidates, const Arrays& arrays) {
     plan.searched = true;
@@ -175,8 +175,8 @@ class Blas {
             key.product.rows, key.product.out, key.product.in);
   }
 
-  // The real arrays, whose y the product is about to overwrite; with beta a run changes what it adds to, and
-  // then another y, aligned like the real one.
+  // The arrays of a timing run: the product's own, whose y it overwrites anyway. If beta is not 0 and y is
+  // also an input, a run would change it; then another y, aligned like the first.
   struct Scratch {
     Buffer<unsigned char> memory;
     Arrays arrays;
@@ -188,12 +188,12 @@ class Blas {
     if (p.beta == 0.0F || !key.in_place) return Scratch{{}, arrays};
     const std::size_t element = key.out_type == CUDA_R_32F ? sizeof(float) : sizeof(bf16);
     const std::size_t bytes = ((p.batch - 1) * p.y_stride + (p.rows - 1) * p.y_ld + p.out) * element;
-    if (bytes <= lent_.bytes && reinterpret_cast<std::uintptr_t>(lent_.memory) % granule ==
-                                    reinterpret_cast<std::uintptr_t>(arrays.y) % granule) {
-      Scratch lent{{}, arrays};
-      lent.arrays.y = lent_.memory;
-      lent.arrays.from = lent_.memory;
-      return lent;
+    if (bytes <= scratch_.bytes && reinterpret_cast<std::uintptr_t>(scratch_.memory) % granule ==
+                                       reinterpret_cast<std::uintptr_t>(arrays.y) % granule) {
+      Scratch reused{{}, arrays};
+      reused.arrays.y = scratch_.memory;
+      reused.arrays.from = scratch_.memory;
+      return reused;
     }
     if (bytes + 2 * granule > Context::free_memory()) return std::nullopt;
     Scratch scratch{Buffer<unsigned char>(*context_, bytes + granule), arrays};
@@ -202,9 +202,9 @@ class Blas {
     return scratch;
   }
 
-  // Milliseconds of one product by this algorithm, as part of a graph, because that is where it will run and
-  // launches from here would hide what a short kernel takes; nothing if the algorithm fails. One that is far
-  // behind `best` is timed only once.
+  // Milliseconds of one product by this algorithm; nothing if the algorithm fails. It is timed in a graph, as
+  // it will run, because single launches take longer than a short kernel. One much slower than `best` is
+  // timed only once.
   std::optional<float> time_of(const Product& p, const detail::ProductPlan& plan,
                                const cublasLtMatmulAlgo_t& algorithm, const Arrays& arrays, float best) {
     const auto run = [&] { return launch(p, plan, algorithm, arrays); };
@@ -222,7 +222,7 @@ class Blas {
         for (int i = 0; i < repeats; ++i) check(run(), "timing a product");
       });
     } catch (const Error&) {
-      return std::nullopt;  // of no use if it cannot be captured
+      return std::nullopt;  // an algorithm that cannot be captured is useless
     }
     graph->launch(*context_);
     std::array<float, 3> times{};
@@ -231,7 +231,7 @@ class Blas {
     return times[1];
   }
 
-  // Milliseconds on the GPU of what f queues.
+  // Milliseconds that the work queued by f takes on the GPU.
   template <class F>
   float elapsed(F&& f) {
     check(cudaEventRecord(start_.get(), context_->stream()), "timing");
@@ -243,13 +243,13 @@ class Blas {
     return milliseconds;
   }
 
-  struct Lent {
+  struct ScratchMemory {
     void* memory = nullptr;
     std::size_t bytes = 0;
   };
 
   Context* context_;
-  Lent lent_;
+  ScratchMemory scratch_;
   Event start_, end_;
   std::unordered_map<detail::ProductKey, detail::ProductPlan, detail::ProductKeyHash> plans_;
   std::unordered_map<detail::ProductKey, cublasLtMatmulAlgo_t, detail::ProductKeyHash> near_;

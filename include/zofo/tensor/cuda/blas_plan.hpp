@@ -1,4 +1,4 @@
-/// @file A product as cuBLAS sees it: its shape, its descriptors, the algorithms that can do it.
+/// @file A product for cuBLAS: its shape, its descriptors, and the algorithms that support it.
 #pragma once
 
 #include <cublasLt.h>
@@ -21,24 +21,33 @@
 
 namespace zofo::tensor::cuda {
 
-/// y = x·Wᵀ, or x·W where w_is_in_by_out, + beta·(what is added) + bias, then max(·, 0) where relu.
-/// Everything is row-major: x [rows, in], W [out, in] (or [in, out]) without gaps, bias [out], y [rows, out].
+/// A matrix product: y = x·Wᵀ + beta·from + bias, then max(·, 0) if `relu`. Row-major: x [rows, in], W [out,
+/// in] without gaps, bias [out], y [rows, out].
 struct Product {
+  ///@{
+  /// Sizes.
   std::size_t rows = 0, out = 0, in = 0;
-  std::size_t batch = 1;  ///< products of this shape
-  /// Elements from one product's array to the next one's; 0: all share it (y cannot be shared).
+  ///@}
+  std::size_t batch = 1;  ///< number of products of this shape
+  ///@{
+  /// Elements from one product's array to the next; 0: all share it (y cannot be shared).
   std::size_t x_stride = 0, w_stride = 0, y_stride = 0, bias_stride = 0;
-  std::size_t x_ld = 0, y_ld = 0;  ///< elements from row to row; 0: no gaps
-  bool w_is_in_by_out = false;
-  float beta = 0.0F;
-  bool relu = false;
-  bool bias = false;
+  ///@}
+  ///@{
+  /// Elements from row to row; 0: no gaps.
+  std::size_t x_ld = 0, y_ld = 0;
+  ///@}
+  bool w_is_in_by_out = false;  ///< W is [in, out] and the product is x·W
+  float beta = 0.0F;            ///< multiplies what is added
+  bool relu = false;            ///< max(·, 0) at the end
+  bool bias = false;            ///< there is a bias
+  /// Equality of all fields.
   bool operator==(const Product&) const = default;
 };
 
 namespace detail {
 
-/// Everything an algorithm's fitness depends on.
+/// Everything that the choice of an algorithm depends on.
 struct ProductKey {
   Product product;
   cudaDataType type = CUDA_R_32F, out_type = CUDA_R_32F;
@@ -66,7 +75,7 @@ struct ProductKeyHash {
   }
 };
 
-/// What products have in common whose rows are as good as as many: two classes to each power of two.
+/// The key of products of nearly as many rows: two classes per power of two.
 inline ProductKey near(ProductKey key) {
   Product& p = key.product;
   if (p.rows >= 2) {
@@ -78,7 +87,7 @@ inline ProductKey near(ProductKey key) {
   return key;
 }
 
-/// Throws Error if a size is beyond what cuBLAS's kernels count with (32 bits).
+/// Throws Error if a size is zero, inconsistent, or beyond the 32-bit integers of cuBLAS's kernels.
 inline void check_sizes(const Product& p) {
   const auto fits = [](const char* field, std::size_t value) {
     require(value <= std::numeric_limits<std::int32_t>::max(), "product: {} = {}: must be below 2^31", field,
@@ -96,8 +105,8 @@ inline void check_sizes(const Product& p) {
   require(p.batch == 1 || p.y_stride > 0, "product: y_stride = 0: the products of a batch cannot share y");
 }
 
-/// The same product with nothing left open: gaps written out, strides 0 where there is no batch, and a batch
-/// that shares its weights and lies row after row as one product of more rows.
+/// The same product in normal form: distances of rows set, strides 0 without a batch, and a batch with shared
+/// weights and contiguous rows as one product of more rows.
 inline Product normal_form(Product p) {
   if (p.x_ld == 0) p.x_ld = p.in;
   if (p.y_ld == 0) p.y_ld = p.out;
@@ -111,7 +120,7 @@ inline Product normal_form(Product p) {
   return p;
 }
 
-/// 16 if the array and its copies in a batch start on 16 bytes, else the size of an element.
+/// 16 if all arrays of a batch are aligned to 16 bytes, else the size of an element.
 inline std::uint32_t alignment(const void* data, std::size_t stride, std::size_t element) {
   constexpr std::uint32_t vector = 16;
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % vector == 0 && stride * element % vector == 0;
@@ -133,7 +142,7 @@ using Layout = std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, La
 using Operation = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, OperationEnd>;
 using Preference = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>, PreferenceEnd>;
 
-/// A column-major matrix, which a row-major one is when read as its transpose.
+/// Describes a column-major matrix: a row-major one is its transpose.
 inline Layout make_layout(cudaDataType type, std::size_t rows, std::size_t cols, std::size_t ld,
                           std::size_t batch, std::size_t stride) {
   constexpr const char* doing = "describing a matrix";
@@ -162,15 +171,15 @@ void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attr
         "describing an algorithm");
 }
 
-/// A product's descriptors and the algorithm chosen for it. cuBLAS counts in columns, so it is told
-/// yᵀ [out, rows] = op(W)·xᵀ: its A is W, its B is x, and no array moves.
+/// A product's descriptors and its algorithm. cuBLAS is column-major, so it computes yᵀ [out, rows] =
+/// op(W)·xᵀ: its A is W, its B is x, and no array is transposed.
 struct ProductPlan {
   Operation operation;
   Layout w, x, y;  // y's also describes what is added
   cublasLtMatmulAlgo_t algorithm{};
-  bool chosen = false;    // algorithm is set
-  bool searched = false;  // and is the fastest found, not the first
-  bool apart = false;     // no algorithm takes the batch at once: product by product
+  bool chosen = false;      // `algorithm` is set
+  bool searched = false;    // no further search is needed
+  bool one_by_one = false;  // no algorithm supports the batch: its products run one after the other
 };
 
 inline cublasLtEpilogue_t epilogue(const Product& p) {
@@ -197,18 +206,19 @@ inline ProductPlan make_plan(const ProductKey& key) {
   return plan;
 }
 
-/// Split sums that an algorithm may use. Deterministic: none, so that an entry is one sum in one order
-/// whatever block finishes first. For bf16 outputs those that meet in the workspace in fp32 (the others round
-/// partial sums to bf16); for fp32 outputs all.
+/// Reduction schemes (split sums) that an algorithm may use. Deterministic: none, so that the order of a sum
+/// does not depend on which block finishes first. For bf16 outputs those with partial sums in fp32 (the
+/// others round them to bf16); for fp32 outputs all.
 inline std::uint32_t reduction_schemes(const ProductKey& key, bool deterministic) {
   if (deterministic) return CUBLASLT_REDUCTION_SCHEME_NONE;
   return key.out_type == CUDA_R_32F ? CUBLASLT_REDUCTION_SCHEME_MASK : CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
 }
 
-/// Up to `most` algorithms, what cuBLAS expects to be fastest first; empty if there is none.
+/// Up to `max_count` algorithms, in the order in which cuBLAS expects them to be fast; empty if there is
+/// none.
 inline std::vector<cublasLtMatmulAlgo_t> algorithms(const Context& context, const ProductKey& key,
-                                                    const ProductPlan& plan, int most) {
-  // Alignment is read off the bias's address, so cuBLAS is shown the worst that it will meet.
+                                                    const ProductPlan& plan, int max_count) {
+  // cuBLAS derives alignment from the bias's address; this address has the least alignment that may occur.
   if (key.product.bias)
     set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(std::uintptr_t{16}));
   cublasLtMatmulPreference_t created = nullptr;
@@ -221,11 +231,11 @@ inline std::vector<cublasLtMatmulAlgo_t> algorithms(const Context& context, cons
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key.x_aligned);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key.from_aligned);
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.y_aligned);
-  std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(most));
+  std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(max_count));
   int found = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       context.blas(), plan.operation.get(), plan.w.get(), plan.x.get(), plan.y.get(), plan.y.get(),
-      preference.get(), most, results.data(), &found);
+      preference.get(), max_count, results.data(), &found);
   if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "choosing an algorithm");
   std::vector<cublasLtMatmulAlgo_t> list;
   for (int i = 0; i < found; ++i)

@@ -24,15 +24,16 @@ constexpr std::size_t bytes_of(std::size_t n, std::size_t size) {
 }
 }  // namespace detail
 
-/// An array of n values on the GPU, undefined at first. Move-only. Taking and freeing memory waits for the
+/// An array of n values in device memory, initially undefined. Move-only. Allocating and freeing wait for the
 /// GPU, so a steady step does neither.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "zofo: a Buffer holds plain values");
 
  public:
+  /// An empty array.
   Buffer() = default;
-  /// Throws Error that says how much was asked for and how much is free where it does not fit.
+  /// Allocates n values. Throws Error with the requested and the free size if they do not fit.
   Buffer(Context& context, std::size_t n)
       : memory_(context.shared_counters(), detail::bytes_of(n, sizeof(T))), size_(n) {}
   Buffer(Buffer&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
@@ -43,14 +44,18 @@ class Buffer {
   }
   ~Buffer() = default;
 
+  ///@{
+  /// The values, in device memory.
   [[nodiscard]] T* data() { return static_cast<T*>(memory_.data()); }
   [[nodiscard]] const T* data() const { return static_cast<const T*>(memory_.data()); }
+  ///@}
+  /// Number of values.
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  /// Queues a copy of `values` to the first entries. They must stay as they are until it is done if they lie
-  /// in pinned memory. Throws Error if they are too many.
+  /// Queues a copy of `values` to the first entries. Values in pinned memory must not change until it is
+  /// done. Throws Error if there are more than `size()`.
   void upload(Context& context, std::span<const T> values) {
-    require(values.size() <= size_, "buffer: {} values for one of {}", values.size(), size_);
+    require(values.size() <= size_, "buffer: {} values: must be at most {} (its size)", values.size(), size_);
     check(cudaMemcpyAsync(memory_.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
                           context.stream()),
           "copying to the GPU");
@@ -70,14 +75,15 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-/// An array of n values in pinned host memory, undefined at first. Move-only.
+/// An array of n values in pinned host memory, initially undefined. Move-only.
 template <class T>
 class Pinned {
   static_assert(std::is_trivially_copyable_v<T>, "zofo: a Pinned array holds plain values");
 
  public:
+  /// An empty array.
   Pinned() = default;
-  /// Throws Error that says how much was asked for where it does not fit.
+  /// Allocates n values. Throws Error with the requested size if they do not fit.
   Pinned(Context& context, std::size_t n)
       : memory_(context.shared_counters(), detail::bytes_of(n, sizeof(T))), size_(n) {}
   Pinned(Pinned&& other) noexcept : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
@@ -88,8 +94,12 @@ class Pinned {
   }
   ~Pinned() = default;
 
+  ///@{
+  /// The values.
   [[nodiscard]] T* data() { return static_cast<T*>(memory_.data()); }
   [[nodiscard]] const T* data() const { return static_cast<const T*>(memory_.data()); }
+  ///@}
+  /// Number of values.
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:

@@ -11,12 +11,12 @@
 
 namespace zofo::tensor::cuda {
 
-/// Throws Error unless `status` is success. The message names what was being done, CUDA's reason and the
-/// source line of the call.
+/// Throws Error unless `status` is success. The message names the operation (`doing`), CUDA's reason and the
+/// source location of the call.
 inline void check(cudaError_t status, std::string_view doing,
                   std::source_location where = std::source_location::current()) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // else the next launch would be blamed for it
+  cudaGetLastError();  // else the next launch would report it
   fail("CUDA: {}: {} ({}) at {}:{}", doing, cudaGetErrorString(status), cudaGetErrorName(status),
        where.file_name(), where.line());
 }

@@ -22,7 +22,7 @@ namespace detail {
 struct GraphEnd {
   void operator()(cudaGraph_t graph) const { cudaGraphDestroy(graph); }
 };
-// CUDA keeps one that is under way until it is done.
+// CUDA destroys a running graph after it has finished.
 struct GraphExecEnd {
   void operator()(cudaGraphExec_t graph) const { cudaGraphExecDestroy(graph); }
 };
@@ -73,12 +73,13 @@ Recording record(Context& context, F& f) {
 }
 }  // namespace detail
 
-/// Work of the main stream, with what it forked, ready to be launched as a whole. Pointers and sizes are
-/// those of the capture; what varies is read from the GPU's memory. Move-only.
+/// Work of the main stream and of its forks, recorded so that one launch runs all of it. Pointers and sizes
+/// are those of the capture; data that varies is read from device memory. Move-only.
 class Graph {
  public:
-  /// Records what f() queues without running it. f may fork and must join; it may not allocate, free or wait.
-  /// Where f throws, the capture is dropped, the streams are usable and the exception continues.
+  /// Records the work that f() queues without running it. f may fork and must then join; it may not allocate,
+  /// free or wait. If f throws, the capture is discarded, the streams stay usable and the exception is
+  /// rethrown.
   template <class F>
   static Graph capture(Context& context, F&& f) {
     const detail::Recording recording = detail::record(context, f);
@@ -107,15 +108,15 @@ class Graph {
   std::size_t kernels_ = 0;
 };
 
-/// The graphs used last, found by what they depend on.
+/// A least-recently-used cache of graphs.
 class GraphCache {
  public:
-  using Key = std::vector<std::uint64_t>;
+  using Key = std::vector<std::uint64_t>;  ///< all that a graph depends on
 
-  /// Holds up to `most` graphs, at least one; then the one unused for longest goes.
-  explicit GraphCache(std::size_t most = 64) : most_(std::max<std::size_t>(most, 1)) {}
+  /// A cache of up to `capacity` graphs, at least one.
+  explicit GraphCache(std::size_t capacity = 64) : capacity_(std::max<std::size_t>(capacity, 1)) {}
 
-  /// The graph of this key, or null. Valid until it is dropped by an insertion.
+  /// The graph of this key, or null. Valid until an insertion evicts it.
   [[nodiscard]] Graph* find(const Key& key) {
     const auto entry = std::ranges::find(entries_, key, &Entry::first);
     if (entry == entries_.end()) return nullptr;
@@ -123,19 +124,20 @@ class GraphCache {
     return &entry->second;
   }
 
-  /// Keeps a graph, in place of one of the same key.
+  /// Inserts a graph; replaces one with the same key, and evicts the least recently used one of a full cache.
   Graph& insert(const Key& key, Graph graph) {
     if (Graph* const old = find(key)) return *old = std::move(graph);
-    if (entries_.size() >= most_) entries_.pop_back();
+    if (entries_.size() >= capacity_) entries_.pop_back();
     return entries_.emplace_front(key, std::move(graph)).second;
   }
 
+  /// Number of graphs.
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
   using Entry = std::pair<Key, Graph>;
-  std::size_t most_;
-  std::list<Entry> entries_;  // used last first
+  std::size_t capacity_;
+  std::list<Entry> entries_;  // most recently used first
 };
 
 }  // namespace zofo::tensor::cuda

@@ -5,9 +5,9 @@
 
 namespace zofo::tensor::cuda {
 
-/// Throws zofo::Error if the launch before it was refused. The message names `kernel`, CUDA's reason and the
-/// source line of the call. It does not wait for the kernel: an error inside one shows at the next
-/// synchronisation.
+/// Throws zofo::Error if the preceding launch failed. The message names `kernel`, CUDA's reason and the
+/// source location of the call. It does not wait for the kernel: the next synchronisation reports errors
+/// inside it.
 void launched(const char* kernel, std::source_location where = std::source_location::current());
 
 }  // namespace zofo::tensor::cuda

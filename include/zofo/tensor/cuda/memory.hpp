@@ -1,4 +1,5 @@
-/// @file The one place where the backend takes memory, on the GPU and pinned beside it, and counts it.
+/// @file Allocation of device memory and of pinned host memory, with counters. The backend allocates only
+/// here.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -15,23 +16,24 @@
 
 namespace zofo::tensor::cuda {
 
-/// What a context has been asked for since it was opened. A steady step changes only `graph_launches` and, by
-/// one, `synchronisations`.
+/// Counters of a context since it was opened. A steady step changes only `graph_launches` and, by one,
+/// `synchronisations`.
 struct Counters {
-  std::uint64_t allocations = 0;       ///< of memory on the GPU and pinned memory
-  std::uint64_t synchronisations = 0;  ///< times that the CPU waited for the GPU
-  std::uint64_t graph_launches = 0;
-  std::uint64_t kernels_captured = 0;  ///< kernels in all graphs captured
-  std::uint64_t bytes = 0;             ///< held on the GPU now
-  std::uint64_t peak_bytes = 0;        ///< the most that was held on the GPU
-  std::uint64_t pinned_bytes = 0;      ///< held in pinned memory now
+  std::uint64_t allocations = 0;       ///< of device memory and pinned memory
+  std::uint64_t synchronisations = 0;  ///< times that the host waited for the GPU
+  std::uint64_t graph_launches = 0;    ///< launches of graphs
+  std::uint64_t kernels_captured = 0;  ///< kernels in all captured graphs
+  std::uint64_t bytes = 0;             ///< device memory in use now
+  std::uint64_t peak_bytes = 0;        ///< maximum of `bytes`
+  std::uint64_t pinned_bytes = 0;      ///< pinned memory in use now
 };
 
-/// A block of the GPU's memory, aligned to 256 bytes; its contents are undefined.
+/// A block of device memory, aligned to 256 bytes; its contents are undefined.
 class DeviceMemory {
  public:
+  /// An empty block.
   DeviceMemory() = default;
-  /// Throws Error that says how much was asked for and how much is free where it does not fit.
+  /// Allocates a block. Throws Error with the requested and the free size if it does not fit.
   DeviceMemory(std::shared_ptr<Counters> counters, std::size_t bytes)
       : counters_(std::move(counters)), bytes_(bytes) {
     if (bytes_ == 0) return;
@@ -44,7 +46,7 @@ class DeviceMemory {
   }
   DeviceMemory(DeviceMemory&& other) noexcept { swap(other); }
   DeviceMemory& operator=(DeviceMemory&& other) noexcept {
-    DeviceMemory(std::move(other)).swap(*this);  // frees what was held here at once
+    DeviceMemory(std::move(other)).swap(*this);  // frees the old block at once
     return *this;
   }
   ~DeviceMemory() {
@@ -53,7 +55,9 @@ class DeviceMemory {
     counters_->bytes -= bytes_;
   }
 
+  /// First byte, in device memory.
   [[nodiscard]] void* data() const { return data_; }
+  /// Size.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
@@ -66,8 +70,8 @@ class DeviceMemory {
     cudaGetLastError();
     std::size_t free = 0, all = 0;
     cudaMemGetInfo(&free, &all);
-    fail("CUDA: out of memory: asked for {}, of the GPU's {} {} are free (this program holds {})",
-         bytes_text(bytes_), bytes_text(all), bytes_text(free), bytes_text(counters_->bytes));
+    fail("CUDA: out of memory: {} requested, {} of the GPU's {} are free (this program uses {})",
+         bytes_text(bytes_), bytes_text(free), bytes_text(all), bytes_text(counters_->bytes));
   }
 
   std::shared_ptr<Counters> counters_;
@@ -78,15 +82,16 @@ class DeviceMemory {
 /// A block of host memory that the GPU reads and writes directly; its contents are undefined.
 class PinnedMemory {
  public:
+  /// An empty block.
   PinnedMemory() = default;
-  /// Throws Error that says how much was asked for where it does not fit.
+  /// Allocates a block. Throws Error with the requested size if it does not fit.
   PinnedMemory(std::shared_ptr<Counters> counters, std::size_t bytes)
       : counters_(std::move(counters)), bytes_(bytes) {
     if (bytes_ == 0) return;
     const cudaError_t status = cudaMallocHost(&data_, bytes_);
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();
-      fail("CUDA: out of pinned host memory: asked for {} (this program holds {})", bytes_text(bytes_),
+      fail("CUDA: out of pinned host memory: {} requested (this program uses {})", bytes_text(bytes_),
            bytes_text(counters_->pinned_bytes));
     }
     check(status, "allocating pinned host memory");
@@ -104,7 +109,9 @@ class PinnedMemory {
     counters_->pinned_bytes -= bytes_;
   }
 
+  /// First byte.
   [[nodiscard]] void* data() const { return data_; }
+  /// Size.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:

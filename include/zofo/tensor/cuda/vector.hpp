@@ -16,8 +16,8 @@
 
 namespace zofo::tensor::cuda {
 
-/// An fp32 vector on the GPU. All operations are queued on the context's stream; only `dot`, `norm` and
-/// `host` wait. Copies copy on the GPU. Borrows the context.
+/// An fp32 vector in device memory. All operations are queued on the context's stream; only `dot`, `norm` and
+/// `host` wait. Copies are made on the GPU. Refers to the context.
 class Vector {
  public:
   /// A zero vector. Throws Error if memory is short.
@@ -25,7 +25,7 @@ class Vector {
       : context_(&context), values_(context, size), sums_(make_sums(context)) {
     clear();
   }
-  /// The values of x.
+  /// A copy of x. Throws Error if memory is short.
   Vector(Context& context, const Eigen::VectorXf& x)
       : context_(&context), values_(context, static_cast<std::size_t>(x.size())), sums_(make_sums(context)) {
     set(x);
@@ -46,24 +46,29 @@ class Vector {
   Vector& operator=(Vector&&) noexcept = default;
   ~Vector() = default;
 
+  /// Entries.
   [[nodiscard]] std::size_t size() const { return values_.size(); }
+  ///@{
+  /// The entries, in device memory.
   [[nodiscard]] float* data() { return values_.data(); }
   [[nodiscard]] const float* data() const { return values_.data(); }
+  ///@}
+  /// The GPU.
   [[nodiscard]] Context& context() const { return *context_; }
 
   /// Sets all entries to 0.
   void clear() {
     check(cudaMemsetAsync(data(), 0, size() * sizeof(float), context_->stream()), "clearing a vector");
   }
-  /// Takes the values of x, which must be as long.
+  /// Copies x. Throws Error if its size differs.
   void set(const Eigen::VectorXf& x) {
-    require(static_cast<std::size_t>(x.size()) == size(), "vector on the GPU: {} entries for one of {}",
+    require(static_cast<std::size_t>(x.size()) == size(), "vector on the GPU: {} entries: must be {}",
             x.size(), size());
     check(
         cudaMemcpyAsync(data(), x.data(), size() * sizeof(float), cudaMemcpyHostToDevice, context_->stream()),
         "loading a vector");
   }
-  /// The values on the CPU.
+  /// The entries in host memory; waits for the GPU.
   [[nodiscard]] Eigen::VectorXf host() const {
     Eigen::VectorXf x(static_cast<Eigen::Index>(size()));
     check(
@@ -102,18 +107,19 @@ class Vector {
   std::shared_ptr<Sums> sums_;
 };
 
-/// y ← y + a x.
+///@{
+/// Operations of concept VectorSpace; dot and norm wait for the GPU.
 inline void axpy(double a, const Vector& x, Vector& y) {
   cuda::axpy(y.context().stream(), y.size(), static_cast<float>(a), x.data(), y.data());
 }
 [[nodiscard]] inline double dot(const Vector& x, const Vector& y) { return x.dot(y); }
 [[nodiscard]] inline double norm(const Vector& x) { return std::sqrt(x.dot(x)); }
-/// x ← a x.
 inline void scale(double a, Vector& x) {
   cuda::scale(x.context().stream(), x.size(), static_cast<float>(a), x.data());
 }
 inline void assign(const Vector& x, Vector& y) { y = x; }
 [[nodiscard]] inline Vector zeros_like(const Vector& x) { return Vector(x.context(), x.size()); }
+///@}
 
 /// One step of inner::Adam on the GPU (concept inner::HasFusedAdam).
 inline void adam_move(const zofo::AdamNumbers& numbers, const Vector& gradient, Vector& first, Vector& second,

@@ -1,4 +1,4 @@
-/// @file A CUDA GPU as the device of a run.
+/// @file A GPU as the device of a run.
 #pragma once
 
 #include <Eigen/Core>
@@ -13,25 +13,29 @@
 
 namespace zofo::llm {
 
-/// A GPU, with weights and activations in T (bf16 or float). Holds the backbone that it was given last.
+/// A GPU, with weights and activations in T (bf16 or float). Owns the backbone that was placed last.
 template <class T>
 class CudaDevice {
  public:
-  using Backend = model::CudaBackend<T>;
+  using Backend = model::CudaBackend<T>;  ///< of the transformer
 
-  /// Throws Error that says what is wrong where no GPU can be used.
+  /// Opens the GPU. Throws Error with the reason if it cannot be used.
   explicit CudaDevice(tensor::cuda::Context::Options options = {}) : context_(options) {}
 
+  /// A new backend on this GPU.
   [[nodiscard]] Backend backend() { return Backend(context_); }
-  /// Puts the backbone onto the GPU.
+  /// Copies the backbone to the GPU.
   model::CudaParameters<T>& place(const model::Parameters& theta) { return theta_.emplace(context_, theta); }
+  ///@{
+  /// Copies a vector to the GPU, and back.
   [[nodiscard]] tensor::cuda::Vector vector(const Eigen::VectorXf& x) { return {context_, x}; }
   [[nodiscard]] static Eigen::VectorXf host(const tensor::cuda::Vector& x) { return x.host(); }
-  /// Plans the memory of a run whose passes are as large as told. Throws Error that says what to change where
-  /// the GPU is too small.
+  ///@}
+  /// Plans the memory of a run whose passes stay within the given bounds. Throws Error that names the largest
+  /// entries and what to change if the GPU's memory is too small.
   void reserve(const model::Config& config, const peft::Adapter& adapter, const ExampleBounds& row,
                const PassExamples& rows, bool recompute) {
-    const auto extent = [&](std::size_t count) {
+    const auto bounds = [&](std::size_t count) {
       model::PassBounds e;
       e.tokens = count * row.tokens;
       e.sequences = count * row.sequences;
@@ -41,17 +45,17 @@ class CudaDevice {
       return e;
     };
     model::CudaPlan<T> plan(config, adapter);
-    model::PassBounds scoring = extent(Backend::max_batch_tokens / row.tokens + 1);
+    model::PassBounds scoring = bounds(Backend::max_batch_tokens / row.tokens + 1);
     plan.pass(scoring);
     if (rows.probed > 0) {
-      model::PassBounds probed = extent(rows.probed);
+      model::PassBounds probed = bounds(rows.probed);
       probed.perturbed = true;
       probed.probes = rows.probes;
       probed.low_rank = rows.low_rank;
       plan.pass(probed);
     }
     if (rows.gradient > 0) {
-      model::PassBounds gradient = extent(rows.gradient);
+      model::PassBounds gradient = bounds(rows.gradient);
       gradient.saves_activations = true;
       gradient.recompute = recompute;
       plan.pass(gradient);
@@ -61,7 +65,7 @@ class CudaDevice {
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
-  /// The same for texts that are written with a cache, prompts of `prompt_tokens` being read together.
+  /// The same for generation with a key/value cache and prefills of at most `prompt_tokens` tokens.
   void reserve_generation(const model::Config& config, const peft::Adapters& adapters,
                           model::CacheCapacity cache, std::size_t prompt_tokens) {
     model::CudaPlan<T> plan(config, adapters);
@@ -69,13 +73,14 @@ class CudaDevice {
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
-  /// What `expect` came to.
+  /// The plan of the last call of `reserve` or `reserve_generation`.
   [[nodiscard]] const tensor::MemoryPlan& plan() const { return plan_; }
 
-  /// The most of the GPU's memory that the run has held, in MiB.
+  /// The maximum of the device memory in use so far, in MiB.
   [[nodiscard]] double peak_mib() const {
     return static_cast<double>(context_.counters().peak_bytes) / static_cast<double>(1U << 20U);
   }
+  /// The GPU.
   [[nodiscard]] tensor::cuda::Context& context() { return context_; }
 
  private:

@@ -1,5 +1,5 @@
-/// @file Single queries against cached keys and values on the GPU: attention of a step of writing, how keys
-/// and values get into the cache, and the choice of the next token. T is bf16 or float.
+/// @file Decode steps on the GPU: storing keys and values in the cache, attention of single queries to it,
+/// and the choice of the next token. T is bf16 or float.
 #pragma once
 
 #include "zofo/tensor/cache_view.hpp"
@@ -8,23 +8,23 @@
 
 namespace zofo::tensor::cuda {
 
-/// Rows of qkv and where their keys and values lie in the cache; arrays on the GPU, an entry a row.
+/// Rows of qkv and where their keys and values are cached; arrays in device memory, one entry per row.
 struct CachedRows {
-  const std::int32_t* slot = nullptr;  ///< −1: padding
-  const std::uint32_t* position = nullptr;
-  std::uint32_t count = 0;  ///< padding included
+  const std::int32_t* slot = nullptr;       ///< −1: padding
+  const std::uint32_t* position = nullptr;  ///< within the slot
+  std::uint32_t count = 0;                  ///< rows, padding included
 };
 
 /// Copies the keys and values of every row to its slot and position. A row at position prefix.length whose
-/// `prefix_of` is not −1 is the first of a sequence with a prefix, which is copied before it. Head dims are
-/// multiples of 8.
+/// `prefix_of` is not −1 is the first of a sequence with a prefix; the prefix is then copied to the positions
+/// before it. Head dims are multiples of 8.
 template <class T>
 void cache_rows(cudaStream_t stream, const AttentionShape& shape, const CachedRows& rows,
                 const AttentionPrefix<T>& prefix, const std::int32_t* prefix_of, const T* qkv,
                 const CacheLayer<T>& cache);
 
-/// Blocks that share the keys of a row, none of which sees more than `longest` of them: enough that a few
-/// rows fill the GPU, as long as each has a tile of keys.
+/// Number of thread blocks that share the at most `longest` keys of a row: enough that a few rows occupy the
+/// GPU, as long as each block has a tile of keys.
 std::uint32_t decode_splits(const AttentionShape& shape, std::uint32_t rows, std::size_t longest);
 /// Floats of workspace that decode_attention needs.
 std::size_t decode_workspace(const AttentionShape& shape, std::uint32_t rows, std::uint32_t splits);
@@ -38,8 +38,8 @@ void decode_attention(cudaStream_t stream, const AttentionShape& shape, const Ca
                       std::uint32_t splits, const T* qkv, const CacheLayer<T>& cache, T* out,
                       float* workspace);
 
-/// best[row] = the column of the highest of the row's first `columns` logits, the first of equal ones; −1
-/// where one is not a number. logits: [rows, stride].
+/// best[row] = the column of the highest of the row's first `columns` logits, the first of equal ones; −1 if
+/// one is NaN. logits: [rows, stride].
 void best_columns(cudaStream_t stream, const float* logits, std::uint32_t stride, std::uint32_t columns,
                   std::uint32_t rows, std::int32_t* best);
 

@@ -1,41 +1,41 @@
-/// @file Log-probabilities at chosen rows, a slice of the vocabulary at a time, and their gradient. Logits
-/// are fp32.
+/// @file Log-probabilities of targets, one slice of the vocabulary at a time, and their gradient. Logits are
+/// fp32.
 #pragma once
 
 #include "zofo/tensor/cuda/types.hpp"
 
 namespace zofo::tensor::cuda {
 
-/// A wanted log-probability on the GPU: `row` indexes the gathered rows of one probe.
+/// A requested log-probability in device memory.
 struct TargetArgument {
-  std::uint32_t row = 0;
-  std::int32_t token = 0;
+  std::uint32_t row = 0;   ///< index of the gathered row, within one probe
+  std::int32_t token = 0;  ///< whose log-probability is requested
 };
 
-/// The wanted log-probabilities of a call: `capacity` entries on the GPU, of which the first *used (on the
-/// GPU) are real and the others padding.
+/// The requested log-probabilities of a call; both arrays are in device memory.
 struct Targets {
-  const TargetArgument* data = nullptr;
-  std::uint32_t capacity = 0;
-  const std::uint32_t* used = nullptr;
+  const TargetArgument* data = nullptr;  ///< `capacity` entries
+  std::uint32_t capacity = 0;            ///< entries, padding included
+  const std::uint32_t* used = nullptr;   ///< number of entries that are not padding
 };
 
 /// Logits [probes·rows, stride] of the columns `first` … `first + count − 1` of the vocabulary.
 struct LogitSlice {
-  const float* logits = nullptr;
-  std::uint32_t stride = 0;
-  std::uint32_t first = 0, count = 0;
-  std::uint32_t rows = 0;  ///< of one probe
-  std::uint32_t probes = 1;
+  const float* logits = nullptr;  ///< in device memory
+  std::uint32_t stride = 0;       ///< distance of two rows
+  std::uint32_t first = 0;        ///< first token
+  std::uint32_t count = 0;        ///< tokens
+  std::uint32_t rows = 0;         ///< of one probe
+  std::uint32_t probes = 1;       ///< number of probes
 };
 
-/// Running log Σ exp of a row over slices: highest logit and Σ exp(logit − highest).
+/// Running log Σ exp of a row over slices.
 struct RunningSum {
-  float high;
-  float sum;
+  float high;  ///< the highest logit so far
+  float sum;   ///< Σ exp(logit − high)
 };
 
-/// Sets every running sum to the empty one.
+/// Clears running sums.
 void begin_sums(cudaStream_t stream, RunningSum* sums, std::size_t rows);
 
 /// Adds a slice to the running sums of its rows and sets picked[probe, t] for the targets whose token is in

@@ -7,29 +7,33 @@
 
 namespace zofo::tensor::cuda {
 
-/// Low-rank noise of a table of `rows` rows: row i gets probes[j].scale/√rank·Σ_l u[l·rows + i] v[l·width +
-/// …], the factors of probe j at u + j·stride and v + j·stride.
+/// Low-rank noise of a table: probes[j].scale/√rank·Σ_l u[l·rows + i] v[l·width + …] is added to row i at
+/// probe j.
 struct LowRankTable {
-  const float* u = nullptr;
-  const float* v = nullptr;
-  std::size_t stride = 0;
-  std::uint32_t rank = 0, rows = 0;
+  const float* u = nullptr;  ///< factor of probe 0, [rank, rows]
+  const float* v = nullptr;  ///< factor of probe 0, [rank, width]
+  std::size_t stride = 0;    ///< floats from one probe to the next
+  std::uint32_t rank = 0;    ///< 0: no low-rank noise
+  std::uint32_t rows = 0;    ///< of the table
 };
 
-/// h[row] = table[token] + z (+ positions[position + position_offset] + z), the noise of the row's probe made
-/// in registers: only rows that are read are generated. `positions` null: rotary model, or positions that are
-/// added later, by a call whose `table` is null and `add` true. A table's low-rank noise, if its rank is not
-/// 0, replaces that of `distribution`.
+/// Arguments of embed.
 struct Embedding {
-  std::uint32_t width = 0;
-  std::uint32_t table_stream = 0;  ///< the table's stream of random numbers
-  std::uint32_t position_stream = 0;
-  std::uint32_t position_offset = 0;  ///< 2 for OPT
-  LowRankTable table_noise{}, position_noise{};
-  Distribution distribution = Distribution::none;
-  const ProbeArgument* probes = nullptr;  ///< null: no noise
-  bool add = false;                       ///< to what h holds
+  std::uint32_t width = 0;                         ///< columns of the tables and of h
+  std::uint32_t table_stream = 0;                  ///< the table's stream of random numbers
+  std::uint32_t position_stream = 0;               ///< likewise of the positions
+  std::uint32_t position_offset = 0;               ///< 2 for OPT
+  LowRankTable table_noise{};                      ///< of the tokens
+  LowRankTable position_noise{};                   ///< of the positions
+  Distribution distribution = Distribution::none;  ///< of dense noise
+  const ProbeArgument* probes = nullptr;           ///< null: no noise
+  bool add = false;                                ///< add to h; else h is overwritten
 };
+
+/// h[row] = table[token] + z (+ positions[position + position_offset] + z); the noise z of the row's probe is
+/// generated in registers, only for rows that are read. `positions` null: the model is rotary, or positions
+/// are added by a later call whose `table` is null and `add` true. Low-rank noise of a table, if its rank is
+/// not 0, replaces that of `distribution`. h: [rows, width].
 template <class T>
 void embed(cudaStream_t stream, const Embedding& e, const Rows& rows, const PackedTokens& packed,
            const T* table, const T* positions, T* h);
@@ -40,32 +44,33 @@ enum class Norm : std::uint8_t { rms, layer };
 /// Arguments of norm.
 template <class T>
 struct NormForward {
-  Norm kind = Norm::rms;
-  Rows rows{};
-  std::uint32_t width = 0;
-  T* h = nullptr;              ///< [rows, width]; written where there are products
-  LowRankProducts products{};  ///< pending ones of the projection before: added to h first
-  PerProbe<T> gain{}, bias{};
-  float eps = 0.0F;
-  T* x = nullptr;  ///< the result, [rows, width]
+  Norm kind = Norm::rms;       ///< which norm
+  Rows rows{};                 ///< of all probes
+  std::uint32_t width = 0;     ///< columns
+  T* h = nullptr;              ///< [rows, width]; overwritten if there are products
+  LowRankProducts products{};  ///< pending low-rank products, added to h first
+  PerProbe<T> gain{};          ///< [width]
+  PerProbe<T> bias{};          ///< [width]; unused by RMSNorm
+  float eps = 0.0F;            ///< added to the mean square or variance
+  T* x = nullptr;              ///< the result, [rows, width]
 };
 
-/// x[row] = norm(h[row])·gain (+ bias), after h[row] += the pending products. Throws zofo::Error above 16,384
-/// columns, which registers do not hold; so does norm_backward.
+/// x[row] = norm(h[row])·gain (+ bias), after h[row] += the pending products. Throws zofo::Error if width is
+/// above 16,384, which registers do not hold; so does norm_backward.
 template <class T>
 void norm(cudaStream_t stream, const NormForward<T>& arguments);
 
 /// Arguments of norm_backward.
 template <class T>
 struct NormBackward {
-  Norm kind = Norm::rms;
-  Rows rows{};
-  std::uint32_t width = 0;
-  const T* h = nullptr;  ///< what norm normalised, [rows, width]
-  PerProbe<T> gain{};
-  float eps = 0.0F;
+  Norm kind = Norm::rms;       ///< which norm
+  Rows rows{};                 ///< of one probe
+  std::uint32_t width = 0;     ///< columns
+  const T* h = nullptr;        ///< what norm normalised, [rows, width]
+  PerProbe<T> gain{};          ///< [width]
+  float eps = 0.0F;            ///< as in norm
   const T* dx = nullptr;       ///< gradient of the output, [rows, width]
-  LowRankProducts products{};  ///< Σ dt A of these sites is added to dx first; `t` is their dt
+  LowRankProducts products{};  ///< Σ dt A of these projections is added to dx first; `t` is their dt
   bool accumulate = true;      ///< false: dh is overwritten
   T* dh = nullptr;             ///< the result, [rows, width]; not null
 };
@@ -74,25 +79,25 @@ struct NormBackward {
 template <class T>
 void norm_backward(cudaStream_t stream, const NormBackward<T>& arguments);
 
-/// Rotary positions: the first `columns` of a row, which are heads of `dim` entries, are turned in pairs
-/// (2i, 2i+1) by the angle of the row's position. columns 0 or `cosines` null: no rotation.
+/// Rotation by positions: the first `columns` columns of a row are heads of `dim` entries; pairs (2i, 2i+1)
+/// are rotated by the angle of the row's position.
 struct Rotation {
-  std::uint32_t columns = 0;
-  std::uint32_t dim = 0;
+  std::uint32_t columns = 0;       ///< 0: no rotation
+  std::uint32_t dim = 0;           ///< entries of a head
   const float* cosines = nullptr;  ///< [positions, dim/2]; sines likewise
-  const float* sines = nullptr;
-  float direction = 1.0F;  ///< −1 turns back
+  const float* sines = nullptr;    ///< [positions, dim/2]
+  float direction = 1.0F;          ///< −1: the inverse rotation
 };
 
 /// Arguments of finish_qkv.
 template <class T>
 struct QkvFinish {
-  Rows rows{};
-  const std::uint32_t* position = nullptr;  ///< of each token; may be null without a rotation
-  Rotation rotation{};
-  LowRankProducts products{};
-  std::uint32_t stride = 0;
-  T* qkv = nullptr;  ///< [rows, stride]
+  Rows rows{};                              ///< of all probes
+  const std::uint32_t* position = nullptr;  ///< of each token; may be null without rotation
+  Rotation rotation{};                      ///< of queries and keys
+  LowRankProducts products{};               ///< added first
+  std::uint32_t stride = 0;                 ///< distance of two rows
+  T* qkv = nullptr;                         ///< [rows, stride]
 };
 
 /// Adds the low-rank products to qkv, then rotates queries and keys.
@@ -105,28 +110,28 @@ enum class Activation : std::uint8_t { swiglu, relu };
 /// Arguments of activate.
 template <class T>
 struct ActivationForward {
-  Activation kind = Activation::swiglu;
-  Rows rows{};
-  std::uint32_t ffn = 0;
-  T* pre = nullptr;            ///< [rows, 2·ffn] (relu: [rows, ffn])
-  LowRankProducts products{};  ///< added to pre first
-  bool save_pre = false;       ///< write the sums back to pre
-  T* y = nullptr;              ///< the result, [rows, ffn]; for relu it may be pre
+  Activation kind = Activation::swiglu;  ///< which activation
+  Rows rows{};                           ///< of all probes
+  std::uint32_t ffn = 0;                 ///< columns of y
+  T* pre = nullptr;                      ///< [rows, 2·ffn] (relu: [rows, ffn])
+  LowRankProducts products{};            ///< added to pre first
+  bool save_pre = false;                 ///< write the sums back to pre, for activate_backward
+  T* y = nullptr;                        ///< the result, [rows, ffn]; for relu it may be pre
 };
 
-/// y = activation(pre + products), of the sum as T holds it.
+/// y = activation(pre + products); the sum is rounded to T first.
 template <class T>
 void activate(cudaStream_t stream, const ActivationForward<T>& arguments);
 
 /// Arguments of activate_backward.
 template <class T>
 struct ActivationBackward {
-  Activation kind = Activation::swiglu;
-  Rows rows{};
-  std::uint32_t ffn = 0;
-  const T* pre = nullptr;      ///< as activate kept it; for relu it may be y, since only the sign counts
+  Activation kind = Activation::swiglu;  ///< which activation
+  Rows rows{};                           ///< of one probe
+  std::uint32_t ffn = 0;                 ///< columns of dy
+  const T* pre = nullptr;      ///< as activate saved it; for relu it may be y: only the sign is read
   const T* dy = nullptr;       ///< gradient of the output, [rows, ffn]
-  LowRankProducts products{};  ///< Σ dt A of these sites is added to dy first; `t` is their dt
+  LowRankProducts products{};  ///< Σ dt A of these projections is added to dy first; `t` is their dt
   T* d_pre = nullptr;          ///< the result, shaped as pre; may be pre
 };
 
@@ -138,7 +143,7 @@ void activate_backward(cudaStream_t stream, const ActivationBackward<T>& argumen
 template <class T>
 void gather_rows(cudaStream_t stream, const Rows& rows, std::uint32_t width, const std::uint32_t* row,
                  std::uint32_t count, const T* h, T* out);
-/// h = 0, then h[row[i]] = d[i]; one probe. Entries of `row` from `used` on (a device number) are padding and
+/// h = 0, then h[row[i]] = d[i]; one probe. Entries of `row` from *used (in device memory) on are padding and
 /// skipped.
 template <class T>
 void scatter_rows(cudaStream_t stream, const Rows& rows, std::uint32_t width, const std::uint32_t* row,
