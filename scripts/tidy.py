@@ -24,7 +24,10 @@ def header_files(commands: list[Command], folder: Path) -> dict[str, Command]:
         for part in command.file.parts:
             if part.endswith("_verify_interface_header_sets"):
                 library = part.removesuffix("_verify_interface_header_sets")
-                libraries.setdefault(library, {})[compile_commands.first_include(command.file)] = command
+                name = compile_commands.first_include(command.file)
+                # A header without the pragma is text for the inside of a namespace: those that include it show it.
+                if "#pragma once" in (ROOT / "include" / name).read_text(encoding="utf-8"):
+                    libraries.setdefault(library, {})[name] = command
     result = {}
     for library, headers in libraries.items():
         path = folder / f"{library}_headers.cpp"

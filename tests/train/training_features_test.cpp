@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "tasks_fixture.hpp"
 #include "zofo/train/training.hpp"
+#include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/run_description.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;

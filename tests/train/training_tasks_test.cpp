@@ -1,5 +1,7 @@
 // Runs over several tasks.
 #include "zofo/train/training.hpp"
+#include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/run_description.hpp"
 
 #include <cmath>
 #include <vector>

@@ -9,6 +9,7 @@
 #include "zofo/peft/peft_config.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/device.hpp"
+#include "zofo/train/split.hpp"
 #include "zofo/train/training.hpp"
 
 using namespace zofo;

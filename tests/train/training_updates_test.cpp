@@ -9,6 +9,8 @@
 #include "problem_calls.hpp"
 #include "tasks_fixture.hpp"
 #include "zofo/train/update_distance.hpp"
+#include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/run_description.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
