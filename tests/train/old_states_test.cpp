@@ -8,10 +8,10 @@
 #include "catch.hpp"
 #include "contains.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/model/cpu_backend.hpp"
 #include "zofo/run/resume.hpp"
 #include "zofo/run/run_state.hpp"
 #include "zofo/run/state_archive.hpp"
-#include "zofo/model/cpu_backend.hpp"
 #include "zofo/runtime/any_estimator.hpp"
 #include "zofo/train/device.hpp"
 

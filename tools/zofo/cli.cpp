@@ -12,6 +12,32 @@
 namespace zofo::cli {
 namespace {
 
+// A flag of an earlier release: another name of `option`. The names are for messages ("--steps",
+// "--max-steps").
+struct OldFlag {
+  CLI::Option* old_option;
+  const CLI::Option* option;
+  std::string old_name, name;
+};
+
+std::vector<OldFlag>& old_flags() {
+  static std::vector<OldFlag> list;
+  return list;
+}
+
+void register_old_flag(CLI::Option* old_option, const CLI::Option* option, std::string old_name,
+                       std::string name) {
+  old_flags().push_back({old_option, option, std::move(old_name), std::move(name)});
+}
+
+// True if the command line has the option, by any of its names.
+bool has(const CLI::Option* option) {
+  if (option->count() > 0) return true;
+  for (const OldFlag& each : old_flags())
+    if (each.option == option && each.old_option->count() > 0) return true;
+  return false;
+}
+
 template <class T>
 inline constexpr bool is_unsigned = std::is_unsigned_v<T> && !std::is_same_v<T, bool>;
 template <class T>
@@ -36,6 +62,36 @@ CLI::Option* add_value(CLI::App& app, const std::string& flag, T& field, const s
 }
 
 }  // namespace
+
+llm::Hints& flag_hints() {
+  static llm::Hints list;
+  return list;
+}
+
+void hide_old_flags() {
+  for (const OldFlag& each : old_flags()) each.old_option->group("");
+}
+
+void print_hints(const llm::Hints& hints) {
+  for (const std::string& line : hints) fmt::print(stderr, "zofo: {}\n", line);
+}
+
+void print_folder_hints(const llm::Hints& hints) {
+  if (hints.empty()) return;
+  const std::string more =
+      hints.size() > 1 ? fmt::format("; {} more old names in this folder", hints.size() - 1) : "";
+  fmt::print(stderr, "zofo: {}{}\n", hints.front(), more);
+}
+
+void check_old_flags() {
+  for (const OldFlag& each : old_flags()) {
+    if (each.old_option->count() == 0) continue;
+    require(each.option->count() == 0, "{}: the old name of {}, which is given too: keep only {}",
+            each.old_name, each.name, each.name);
+    llm::add_hint(&flag_hints(), llm::renaming_hint(each.old_name, each.name));
+  }
+  print_hints(flag_hints());
+}
 
 void flush_output() {
   // C flushes by itself, too: only the stream's error flag shows an earlier failure.
@@ -86,7 +142,7 @@ const Flag& Flag::take_all() const {
   option_->take_all();
   return *this;
 }
-bool Flag::given() const { return cli::given(option_); }
+bool Flag::given() const { return has(option_); }
 
 Subcommand::Subcommand(CLI::App& app, const char* name, const char* description)
     : app_(app.add_subcommand(name, description)) {}
@@ -174,7 +230,7 @@ void Subcommand::on_selection(Action& action, Action run) const {
   app_->callback([&action, run = std::move(run)] { action = run; });
 }
 
-bool Subcommand::given(const std::string& flag) const { return cli::given(app_->get_option(flag)); }
+bool Subcommand::given(const std::string& flag) const { return has(app_->get_option(flag)); }
 
 void Subcommand::require_given(const char* flag) const {
   if (!given(flag)) throw CLI::RequiredError(flag);

@@ -1,5 +1,5 @@
-// What the commands of the program `zofo` share. CLI11 is slow to compile: only cli.cpp, old_flags.cpp and
-// main.cpp include it; the commands describe their flags to Subcommand.
+// What the commands of the program `zofo` share. CLI11 is slow to compile: only cli.cpp and main.cpp
+// include it; the commands describe their flags to Subcommand.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "old_flags.hpp"
 #include "zofo/config/enum_text.hpp"
 #include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
@@ -65,6 +64,24 @@ void find_definitions(const std::string& flag, const std::vector<std::string>& t
 
 // "batch_size" as "--batch-size".
 std::string flag_of(std::string name);
+
+// Flags of earlier releases are still accepted, each with a hint on standard error, but not in the help.
+
+// Hints about the old names on the command line, of flags and of values.
+llm::Hints& flag_hints();
+
+// Removes the old flags from the help. Called before the help is printed, not earlier: CLI11's messages leave
+// out the name of a hidden option.
+void hide_old_flags();
+
+// Prints hints to standard error.
+void print_hints(const llm::Hints& hints);
+
+// Prints one line for a run folder, all of whose names are those of the release that made it.
+void print_folder_hints(const llm::Hints& hints);
+
+// Prints a hint for each old name on the command line. Throws Error if an option is given by both names.
+void check_old_flags();
 
 // A flag of a command.
 class Flag {

@@ -18,7 +18,7 @@ namespace zofo::llm {
 
 /// Information about a run for its resumption.
 struct ResumeInfo {
-  nlohmann::json place = nlohmann::json::object();  ///< paths of model and data, for the saved state
+  nlohmann::json paths = nlohmann::json::object();  ///< paths of model and data, for the saved state
   std::string base_model = {};                      ///< name of θ_0 in the folders of adapters
   std::optional<checkpoint::RunState> saved = {};   ///< the state to resume from
   std::function<model::Parameters()> theta_0 = {};  ///< loads θ_0 again, for early stopping
@@ -28,13 +28,13 @@ struct ResumeInfo {
 };
 
 /// The contents of a run folder at the time of the saved state.
-struct Past {
-  RunLog::Past log;                   ///< texts of the log files
+struct SavedLog {
+  RunLog::Texts log;                  ///< texts of the log files
   std::vector<TrajectoryStep> steps;  ///< the trajectory
 
   /// Reads and checks the files; changes nothing. Empty for a new run. Throws Error naming the first field of
   /// `fingerprints`, or the file, that differs from the saved state.
-  Past(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder);
+  SavedLog(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder);
 };
 
 }  // namespace zofo::llm

@@ -32,7 +32,7 @@ inline constexpr std::array<std::string_view, 4> enum_names<ScoreEvent>{"before"
 class RunLog {
  public:
   /// The text of both files at the time of a saved state.
-  struct Past {
+  struct Texts {
     std::string metrics;     ///< of metrics.jsonl
     std::string trajectory;  ///< of trajectory.jsonl
   };
@@ -55,9 +55,9 @@ class RunLog {
   void load(const checkpoint::RunState& state);
   /// The texts of the files at the time of a saved state; changes nothing. Throws Error naming the file whose
   /// beginning differs.
-  static Past read(const RunFolder& folder, const checkpoint::RunState& state);
-  /// Removes from the files all text after `past`; the next lines are appended there.
-  void continue_after(const Past& past);
+  static Texts read(const RunFolder& folder, const checkpoint::RunState& state);
+  /// Removes from the files all text after `texts`; the next lines are appended there.
+  void continue_after(const Texts& texts);
 
  private:
   [[nodiscard]] nlohmann::json line_start(std::string_view event, const Counters& counters) const;

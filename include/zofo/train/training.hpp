@@ -85,7 +85,7 @@ class Training {
         interrupted_(std::move(interrupted)),
         resume_info_(std::move(resume_info)),
         model_hash_(hash_of_model(inputs.model.parameters)),
-        past_(resume_info_, as_saved(), inputs.folder),
+        saved_log_(resume_info_, as_saved(), inputs.folder),
         model_(device, inputs.model.parameters, options_, inputs.tasks,
                inputs.folder.file("adapters_on_disk")),
         log_(inputs.folder, options_),
@@ -232,7 +232,7 @@ class Training {
     out.json() = {{"version", state_version},
                   {"command", to_text(options_.command)},
                   {"options", to_toml(options_)},
-                  {"place", resume_info_.place},
+                  {"place", resume_info_.paths},
                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
     if (!before_.empty()) out.json()["before"] = to_json(before_);
     log_.save(out);
@@ -257,14 +257,14 @@ class Training {
     own.step = timer_.counters().steps;
     const std::uint32_t updates = options_.takes_estimates() ? own.step : 0;
     const std::string file = inputs_.folder.file("trajectory.jsonl").string();
-    require(past_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
-            past_.steps.size(), updates);
+    require(saved_log_.steps.size() == updates, "{}: {} steps: the saved state is one of {}", file,
+            saved_log_.steps.size(), updates);
     inputs_.progress.note(fmt::format("continuing after step {}", own.step));
-    own.outer =
-        replay(solver.perturbation(), solver.outer(), past_.steps, updates, theta, [&](std::uint32_t step) {
-          if (own.estimator.anchor == step) copy_theta(theta, own.anchor.theta);
-          if (step < updates) distance.add(past_.steps[step].update);
-        });
+    own.outer = replay(solver.perturbation(), solver.outer(), saved_log_.steps, updates, theta,
+                       [&](std::uint32_t step) {
+                         if (own.estimator.anchor == step) copy_theta(theta, own.anchor.theta);
+                         if (step < updates) distance.add(saved_log_.steps[step].update);
+                       });
     require(!own.estimator.anchor || own.anchor.theta,
             "{}: {} steps: the saved state has an anchor at step {}", file, updates,
             own.estimator.anchor.value_or(0));
@@ -274,8 +274,8 @@ class Training {
         "saved state: solver: adapters of {} tasks at the anchor", anchored);
     describe();
     inputs_.folder.unmark_done();
-    log_.continue_after(past_.log);
-    past_.steps.clear();
+    log_.continue_after(saved_log_.log);
+    saved_log_.steps.clear();
   }
   // Replays the trajectory up to the best candidate of early stopping.
   void restore_best_backbone(const AnyPerturbation& perturbation, const AnyOuter& outer) {
@@ -334,7 +334,7 @@ class Training {
   std::function<bool()> interrupted_;
   ResumeInfo resume_info_;
   std::string model_hash_;
-  Past past_;
+  SavedLog saved_log_;
   TrainedModel<Device> model_;
   RunLog log_;
   Budget budget_;

@@ -11,7 +11,8 @@ void ResumeInfo::check(const RunOptions& o) const {
           o.early_stopping_patience);
 }
 
-Past::Past(const ResumeInfo& resume_info, const nlohmann::json& fingerprints, const RunFolder& folder) {
+SavedLog::SavedLog(const ResumeInfo& resume_info, const nlohmann::json& fingerprints,
+                   const RunFolder& folder) {
   if (!resume_info.saved) return;
   check_fingerprint(resume_info.saved->number<nlohmann::json>("identity"), fingerprints);
   log = RunLog::read(folder, *resume_info.saved);

@@ -77,7 +77,7 @@ void RunLog::load(const checkpoint::RunState& state) {
     last_point_ = {scores_from(state.fields("scores"))};
 }
 
-RunLog::Past RunLog::read(const RunFolder& folder, const checkpoint::RunState& state) {
+RunLog::Texts RunLog::read(const RunFolder& folder, const checkpoint::RunState& state) {
   const auto log = state.number<nlohmann::json>("log");
   try {
     return {CheckedLines::text_at(folder.file("metrics.jsonl"), log.at("metrics")),
@@ -87,9 +87,9 @@ RunLog::Past RunLog::read(const RunFolder& folder, const checkpoint::RunState& s
   }
 }
 
-void RunLog::continue_after(const Past& past) {
-  metrics_.continue_after(past.metrics);
-  trajectory_.continue_after(past.trajectory);
+void RunLog::continue_after(const Texts& texts) {
+  metrics_.continue_after(texts.metrics);
+  trajectory_.continue_after(texts.trajectory);
 }
 
 nlohmann::json RunLog::line_start(std::string_view event, const Counters& counters) const {
