@@ -26,12 +26,14 @@ struct MethodTraits {
 
 /// A training method. Methods of one family differ in their adapter.
 struct MethodInfo {
-  Method method;                           ///< the enum value
-  std::string_view family;                 ///< methods that differ only in their adapter
-  AdapterKind adapter;                     ///< what it trains, or the default where any_adapter is set
-  Trains trains;                           ///< which parameters, and by which gradients
-  std::string_view title, summary, paper;  ///< for people: name, one line, citation
-  MethodTraits traits = {};                ///< differences from methods that train the same
+  Method method;             ///< the enum value
+  std::string_view family;   ///< methods that differ only in their adapter
+  AdapterKind adapter;       ///< what it trains, or the default where any_adapter is set
+  Trains trains;             ///< which parameters, and by which gradients
+  std::string_view title;    ///< the name in tables and help
+  std::string_view summary;  ///< one line of help
+  std::string_view paper;    ///< citation
+  MethodTraits traits = {};  ///< differences from methods that train the same
 
   /// The name in options and files.
   [[nodiscard]] constexpr std::string_view name() const { return to_text(method); }
