@@ -114,7 +114,7 @@ int main(int argc, char** argv) try {
   const bool to_file = !options.out.empty() && options.out != "-";
   std::ofstream file;
   if (to_file) {
-    file.open(options.out);  // before the long run, so that a wrong path is said at once
+    file.open(options.out);  // before the long run, so that a wrong path is reported at once
     zofo::require(file.is_open(), "--json {}: cannot be written", options.out);
   }
   const std::string text = run(options, cases).dump(to_file ? 1 : -1) + "\n";

@@ -206,7 +206,7 @@ int main(int argc, char** argv) try {
   app.add_flag("--json", as_json, "one JSON object a line");
   app.add_option("--only", only, "measure one thing in this process")
       ->check(CLI::IsMember({"sgemm", "forward", "lora_step", "mezo_step", "outer_step", "normals"}));
-  app.add_option("--direction", direction, "law of the directions")
+  app.add_option("--direction", direction, "distribution of the directions")
       ->check(CLI::IsMember({"gaussian", "rademacher"}));
   app.add_option("--batch", batch, "sequences")->check(CLI::Range(1, 1024));
   app.add_option("--seq", seq, "tokens a sequence")->check(CLI::Range(1, 8192));

@@ -154,7 +154,7 @@ int main(int argc, char** argv) try {
       else
         fmt::print(
             "{} x {:>5} tokens: read {:8.1f} ms, then {:6.2f} ms a step, {:5.2f} of it attention; "
-            "read anew {:8.1f} ms\n",
+            "read again {:8.1f} ms\n",
             batch, length, line["read_ms"].get<double>(), line["step_ms"].get<double>(),
             line["attention_ms"].get<double>(), line["reread_ms"].get<double>());
       std::fflush(stdout);

@@ -116,7 +116,7 @@ int main(int argc, char** argv) try {
   app.add_option("--layers", options.layers, "blocks, in place of the shape's");
   app.add_flag("--recompute", options.work.recompute, "recompute activations for the backward pass");
   app.add_option("--overlap-below", options.work.overlap_below,
-                 "write a stage's probes beside the stage before where it has fewer weights");
+                 "write a sublayer's probes while the one before it runs, if it has fewer weights");
   app.add_flag("--deterministic", options.deterministic, "the same bits in every run");
   app.add_flag("--fp32", options.fp32, "weights and activations in fp32 instead of bf16");
   app.add_flag("--json", options.as_json, "one JSON object a line");

@@ -24,6 +24,7 @@ concept StateNumber = std::same_as<T, bool> || std::same_as<T, int> || std::same
 /// Named JSON values and named vectors. The writer chooses the names.
 class RunState {
  public:
+  /// No values and no vectors.
   RunState();
   RunState(const RunState& other);
   RunState(RunState&& other) noexcept;

@@ -20,21 +20,23 @@ inline constexpr std::string_view zero_shot = "zero-shot";
 /// A method with its own options. The label names it in folders and tables; the same method may occur with
 /// several labels.
 struct Arm {
-  std::string label;
-  llm::Method method = llm::Method::bilevel;
-  std::vector<Setting> settings = {};
+  std::string label;                          ///< the name in folders and tables, unique in a plan
+  llm::Method method = llm::Method::bilevel;  ///< of training
+  std::vector<Setting> settings = {};         ///< each option at most once
 };
 
 /// A task's name, and the value of `--task` of its runs: the name of a definition, or a folder with a
 /// task.toml.
 struct TaskPlan {
-  std::string name, place;
+  std::string name;   ///< in folders and tables
+  std::string place;  ///< value of `--task`
 };
 
 /// One run.
 struct Cell {
-  std::size_t task, arm;  ///< indices in the plan
-  std::uint64_t seed;
+  std::size_t task;    ///< index in the plan
+  std::size_t arm;     ///< index in the plan
+  std::uint64_t seed;  ///< value of `--seed`
 };
 
 /// Fields of a comparison that were renamed in this release.
@@ -43,17 +45,18 @@ inline constexpr std::array<llm::RenamedOption, 3> plan_fields{
 
 /// A comparison: every task with every arm and every seed.
 struct Plan {
-  std::string model;              ///< file or folder
-  std::uint64_t model_bytes = 0;  ///< size of the file, 0 for a folder
-  std::string data, definitions;  ///< folders of examples and of task definitions
-  std::vector<TaskPlan> tasks;
-  std::vector<Arm> arms;
-  std::vector<std::uint64_t> seeds;
-  double seconds = 0.0;    ///< of training, for each run; 0: no limit
-  double passes = 0.0;     ///< forward-equivalent passes of each run; 0: no limit
-  std::uint64_t rows = 0;  ///< held-out examples scored, 0: all
-  llm::DeviceKind device = llm::DeviceKind::cpu;
-  std::uint64_t threads = 1;  ///< of a run on the CPU
+  std::string model;                              ///< file or folder
+  std::uint64_t model_bytes = 0;                  ///< size of the file, 0 for a folder
+  std::string data;                               ///< folder of examples
+  std::string definitions;                        ///< folder of task definitions
+  std::vector<TaskPlan> tasks;                    ///< in the order of the runs
+  std::vector<Arm> arms;                          ///< in the order of the runs
+  std::vector<std::uint64_t> seeds;               ///< every arm runs with each
+  double seconds = 0.0;                           ///< of training, for each run; 0: no limit
+  double passes = 0.0;                            ///< forward-equivalent passes of each run; 0: no limit
+  std::uint64_t rows = 0;                         ///< held-out examples scored, 0: all
+  llm::DeviceKind device = llm::DeviceKind::cpu;  ///< of all runs
+  std::uint64_t threads = 1;                      ///< of a run on the CPU
 
   /// Throws Error naming the first field that is out of range or has a duplicate, or an option of an arm that
   /// `zofo finetune` would refuse. Rewrites the values of settings in the shortest form.

@@ -11,11 +11,17 @@ namespace zofo::compare {
 
 /// A plan's fields as strings; an empty one was not given.
 struct PlanTexts {
+  ///@{
+  /// A field of Plan with this name.
   std::string model, data, definitions, device;
-  std::vector<std::string> tasks;
+  ///@}
+  std::vector<std::string> tasks;    ///< values of `--task`
   std::vector<std::string> methods;  ///< "METHOD" or "LABEL=METHOD"
-  std::vector<std::string> seeds;
+  std::vector<std::string> seeds;    ///< integers
+  ///@{
+  /// A limit: the field of Plan with this name.
   std::string seconds, passes, rows;
+  ///@}
   std::vector<std::string> settings;  ///< "METHOD.OPTION=VALUE" or "OPTION=VALUE"
 };
 

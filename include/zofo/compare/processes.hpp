@@ -15,10 +15,13 @@ namespace zofo::compare {
 
 /// A program to run.
 struct Command {
-  std::filesystem::path program;
+  std::filesystem::path program;                                      ///< a path; PATH is not searched
   std::vector<std::string> arguments;                                 ///< after the program's name
   std::vector<std::pair<std::string, std::string>> environment = {};  ///< replaces or extends this process's
-  std::filesystem::path out = "/dev/null", err = "/dev/null";         ///< truncated at the start
+  ///@{
+  /// A file for the standard output, and one for the standard error. Both are truncated at the start.
+  std::filesystem::path out = "/dev/null", err = "/dev/null";
+  ///@}
 };
 
 /// How a process ended.

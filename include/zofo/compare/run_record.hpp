@@ -14,27 +14,31 @@ namespace zofo::compare {
 
 /// Metrics; NaN where the task does not have one.
 struct Figures {
-  double accuracy = std::numeric_limits<double>::quiet_NaN();
-  double macro_f1 = std::numeric_limits<double>::quiet_NaN();
-  double loss = std::numeric_limits<double>::quiet_NaN();
+  double accuracy = std::numeric_limits<double>::quiet_NaN();     ///< share of correct answers
+  double macro_f1 = std::numeric_limits<double>::quiet_NaN();     ///< mean F1 over the classes
+  double loss = std::numeric_limits<double>::quiet_NaN();         ///< mean over the examples
   double exact_match = std::numeric_limits<double>::quiet_NaN();  ///< of generated answers
   double f1 = std::numeric_limits<double>::quiet_NaN();           ///< of the words of generated answers
 };
 
 /// A point of a learning curve.
 struct CurvePoint {
-  double seconds, passes;
-  Figures figures;
+  double seconds;   ///< of training so far
+  double passes;    ///< forward-equivalent passes so far
+  Figures figures;  ///< metrics at this point
 };
 
 /// A finished run, or the untrained model's scores.
 struct RunRecord {
-  Figures figures;         ///< on all held-out examples
-  std::uint64_t rows = 0;  ///< held-out examples
-  double seconds = 0.0, passes = 0.0, peak_mib = 0.0;
-  std::uint64_t steps = 0;
-  std::string selected, model_hash;
-  std::vector<CurvePoint> curve;
+  Figures figures;                ///< on all held-out examples
+  std::uint64_t rows = 0;         ///< held-out examples
+  double seconds = 0.0;           ///< of training
+  double passes = 0.0;            ///< forward-equivalent passes
+  double peak_mib = 0.0;          ///< most memory that the process used
+  std::uint64_t steps = 0;        ///< of training
+  std::string selected;           ///< the selected model: upper, lower or backbone
+  std::string model_hash;         ///< XXH64 of the model before the run; empty if not recorded
+  std::vector<CurvePoint> curve;  ///< in the order of seconds; empty for the untrained model
 
   /// The curve of one metric against seconds or passes, without the points where it is NaN.
   [[nodiscard]] Line line(double CurvePoint::*x, double Figures::*y) const;

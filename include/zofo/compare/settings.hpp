@@ -15,7 +15,8 @@ namespace zofo::compare {
 
 /// An option of `zofo finetune` and its value, as strings.
 struct Setting {
-  std::string option, value;
+  std::string option;  ///< name, with underscores
+  std::string value;   ///< text of the value
 };
 
 /// Sets the option that a setting names, and rewrites its value in the shortest form. Throws Error naming an

@@ -21,7 +21,10 @@ Estimate estimate(std::span<const double> values);
 
 /// A piecewise linear curve through points. x and y have the same size, and x does not decrease.
 struct Line {
+  ///@{
+  /// One coordinate of all points.
   std::vector<double> x, y;
+  ///@}
 };
 
 /// The x of the first point whose y is at least `share` of the line's largest y. It overestimates the
@@ -33,8 +36,8 @@ double value_at(const Line& line, double x);
 
 /// The mean of several lines.
 struct MeanLine {
-  std::vector<double> x;
-  std::vector<Estimate> y;
+  std::vector<double> x;    ///< increasing
+  std::vector<Estimate> y;  ///< one for every x
 };
 
 /// The mean of lines where all of them are defined, at every x of a point of one of them; between these the

@@ -15,21 +15,35 @@ namespace zofo::compare {
 
 /// The result of one cell of a plan: a record, or the message of a failure; neither before it has run.
 struct Outcome {
-  Cell cell;
-  std::optional<RunRecord> record = {};
-  std::string failure = {};
+  Cell cell;                             ///< the run
+  std::optional<RunRecord> record = {};  ///< of a finished run
+  std::string failure = {};              ///< message; empty if the run did not fail
 };
 
 /// A method on a task, over its seeds. Metrics that no run has are estimates without values.
 struct Row {
-  std::string task, label;
-  std::size_t runs = 0;  ///< finished
-  std::size_t failures = 0;
-  std::uint64_t rows = 0;  ///< held-out examples scored
-  Estimate accuracy, macro_f1, loss, seconds, passes, steps;
-  Estimate exact_match, f1;              ///< of a generation task
-  Estimate seconds_to_95, passes_to_95;  ///< until 95 % of the run's own best accuracy on its learning curve
-  double peak_mib = 0.0;                 ///< maximum over the runs
+  std::string task;          ///< name of the task
+  std::string label;         ///< of the arm
+  std::size_t runs = 0;      ///< finished
+  std::size_t failures = 0;  ///< runs that failed
+  std::uint64_t rows = 0;    ///< held-out examples scored
+  ///@{
+  /// A metric on the held-out examples.
+  Estimate accuracy, macro_f1, loss;
+  ///@}
+  ///@{
+  /// Training effort.
+  Estimate seconds, passes, steps;
+  ///@}
+  ///@{
+  /// A metric of a generation task.
+  Estimate exact_match, f1;
+  ///@}
+  ///@{
+  /// Effort until 95 % of the run's own best accuracy on its learning curve.
+  Estimate seconds_to_95, passes_to_95;
+  ///@}
+  double peak_mib = 0.0;  ///< maximum over the runs
 };
 
 /// The share of the best accuracy that seconds_to_95 and passes_to_95 refer to.

@@ -30,9 +30,9 @@ struct MethodInfo {
   std::string_view family;   ///< methods that differ only in their adapter
   AdapterKind adapter;       ///< what it trains, or the default where any_adapter is set
   Trains trains;             ///< which parameters, and by which gradients
-  std::string_view title;    ///< for people: its name
-  std::string_view summary;  ///< for people: one line
-  std::string_view paper;    ///< authors, year and title
+  std::string_view title;    ///< the name in tables and help
+  std::string_view summary;  ///< one line of help
+  std::string_view paper;    ///< citation
   MethodTraits traits = {};  ///< differences from methods that train the same
 
   /// The name in options and files.

@@ -25,6 +25,7 @@ struct RopeScaling {
   float low_freq_factor = 1.0F;           ///< llama3: slower than this many turns per original context
   float high_freq_factor = 4.0F;          ///< llama3: faster than this many turns is not scaled
   std::uint32_t original_context = 8192;  ///< llama3: context of pretraining, in tokens
+  /// Equality of all fields.
   friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
 
   /// Throws Error naming the first field out of range.
@@ -94,6 +95,7 @@ struct Config {
   [[nodiscard]] std::size_t key_width() const { return std::size_t{kv_heads} * head_dim; }
   [[nodiscard]] std::size_t qkv_width() const { return query_width() + 2 * key_width(); }
   ///@}
+  /// Equality of all fields.
   friend bool operator==(const Config&, const Config&) = default;
   /// The sizes that layouts and files of adapters depend on.
   operator peft::ModelShape() const {  // NOLINT(google-explicit-constructor)

@@ -18,9 +18,9 @@ namespace zofo::parse::detail {
 
 }  // namespace zofo::parse::detail
 
-// A setting of toml++; with NDEBUG its default checks nothing. Every file of this library includes toml++
-// through this header, so that all use the same setting.
 #ifndef TOML_ASSERT
+/// A setting of toml++; with NDEBUG its default checks nothing. Every file of this library includes toml++
+/// through this header, so that all use the same setting.
 #define TOML_ASSERT(expression) \
   ((expression) ? void() : ::zofo::parse::detail::toml_assertion_failed(#expression))
 #endif

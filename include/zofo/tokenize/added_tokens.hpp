@@ -16,8 +16,8 @@ namespace zofo::tokenize {
 
 /// A token written out in the text.
 struct AddedToken {
-  std::int32_t id = 0;
-  std::string content;
+  std::int32_t id = 0;       ///< in the vocabulary
+  std::string content;       ///< the characters of the token
   bool single_word = false;  ///< found only where no letter or digit touches it
   bool lstrip = false;       ///< includes the white space before it
   bool rstrip = false;       ///< includes the white space after it

@@ -12,13 +12,14 @@ namespace zofo::tokenize {
 
 /// The content of the keys that from_gguf() reads for the model `gpt2`.
 struct GgufTokenizer {
-  std::vector<std::string> tokens;       ///< by id; empty where an id has no token
-  std::vector<std::int32_t> types;       ///< by id, as TokenType
-  std::vector<std::string> merges;       ///< "left right", by rank
-  std::string pre;                       ///< the name of a Pretokenizer
-  std::optional<std::int32_t> bos, eos;  ///< tokens that begin and end sequences
-  bool add_bos = false;                  ///< bos is put before every text
-  bool loses_nfc = false;  ///< the folder's tokenizer applies NFC first, for which GGUF has no key
+  std::vector<std::string> tokens;  ///< by id; empty where an id has no token
+  std::vector<std::int32_t> types;  ///< by id, as TokenType
+  std::vector<std::string> merges;  ///< "left right", by rank
+  std::string pre;                  ///< the name of a Pretokenizer
+  std::optional<std::int32_t> bos;  ///< the token that begins sequences
+  std::optional<std::int32_t> eos;  ///< the token that ends sequences
+  bool add_bos = false;             ///< bos is put before every text
+  bool loses_nfc = false;           ///< the folder's tokenizer applies NFC first, for which GGUF has no key
 
   /// A copy with `rows` tokens: ids without a token get an unused one, "[PAD<id>]". Throws Error when there
   /// are more than `rows` tokens.

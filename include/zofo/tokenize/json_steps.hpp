@@ -20,17 +20,17 @@ inline constexpr std::size_t most_splitter_steps = 16;
 
 /// The steps of a normalizer, and their effect on spaces.
 struct ReadNormalizer {
-  std::vector<Normalizer::Step> steps;
-  std::string symbol;   ///< spells a space, if one of the steps replaces spaces
-  bool prefix = false;  ///< a step puts a symbol before every text
+  std::vector<Normalizer::Step> steps;  ///< in the order of their use
+  std::string symbol;                   ///< spells a space, if one of the steps replaces spaces
+  bool prefix = false;                  ///< a step puts a symbol before every text
 };
 
 /// The steps of a pre-tokenizer, and their effect on spaces and bytes.
 struct ReadSplitter {
-  std::vector<Splitter::Step> steps;
-  std::string symbol;       ///< spells a space, if one of the steps replaces spaces
-  bool prefix = false;      ///< a step puts a symbol before texts
-  bool byte_level = false;  ///< words are spelled in the byte alphabet at the end
+  std::vector<Splitter::Step> steps;  ///< in the order of their use
+  std::string symbol;                 ///< spells a space, if one of the steps replaces spaces
+  bool prefix = false;                ///< a step puts a symbol before texts
+  bool byte_level = false;            ///< words are spelled in the byte alphabet at the end
 };
 
 /// Reads `normalizer`. Throws Error naming the JSON path and the value that is not supported.

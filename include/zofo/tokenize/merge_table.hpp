@@ -25,7 +25,8 @@ using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_
 
 /// Two tokens that are merged into one.
 struct Merge {
-  std::string left, right;
+  std::string left;   ///< the first token, in the vocabulary's spelling
+  std::string right;  ///< the second token, in the vocabulary's spelling
 };
 
 /// Parses lines "left right". Throws Error naming the line that is not two tokens separated by one space.

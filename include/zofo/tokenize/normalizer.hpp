@@ -21,13 +21,13 @@ struct UnicodeForm {
 
 /// Replaces every match by `content`.
 struct Replacement {
-  Pattern pattern;
-  std::string content;
+  Pattern pattern;      ///< what is replaced
+  std::string content;  ///< inserted literally
 };
 
 /// Puts `content` before a non-empty text.
 struct Prefix {
-  std::string content;
+  std::string content;  ///< inserted literally
 };
 
 /// A list of steps; each is applied to the result of the one before.

@@ -19,6 +19,7 @@ class Pattern {
  public:
   /// Frees the memory of a Match.
   struct FreeMatch {
+    /// Frees `match`.
     void operator()(pcre2_real_match_data_8* match) const;
   };
   /// Working memory for pieces() and stretches().

@@ -27,12 +27,13 @@ class Pipeline {
  public:
   /// The parts, in the order of their use.
   struct Parts {
-    Vocabulary vocabulary;  ///< the model's tokens and the added ones
-    AddedTokens raw, normalized;
-    Normalizer normalizer;
-    Splitter splitter;
-    Bpe bpe;
-    TokenBytes bytes;  ///< for decode()
+    Vocabulary vocabulary;   ///< the model's tokens and the added ones
+    AddedTokens raw;         ///< found in the text as it is given
+    AddedTokens normalized;  ///< found in the normalized text
+    Normalizer normalizer;   ///< applied between added tokens
+    Splitter splitter;       ///< cuts normalized text into words
+    Bpe bpe;                 ///< merges the symbols of a word
+    TokenBytes bytes;        ///< for decode()
   };
 
   /// Takes the parts.

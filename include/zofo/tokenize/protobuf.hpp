@@ -10,10 +10,10 @@ namespace zofo::tokenize {
 
 /// One field of a message; `bytes` is a view of the message.
 struct ProtoField {
-  std::uint64_t number = 0;
-  unsigned wire = 0;        ///< 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes
-  std::uint64_t value = 0;  ///< of wire types 0, 1, 5
-  std::string_view bytes;   ///< of wire type 2
+  std::uint64_t number = 0;  ///< of the field
+  unsigned wire = 0;         ///< 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes
+  std::uint64_t value = 0;   ///< of wire types 0, 1, 5
+  std::string_view bytes;    ///< of wire type 2
 };
 
 /// Calls visit(field) with every field of a message. Throws Error with the byte position for an invalid

@@ -10,14 +10,14 @@ namespace zofo::tokenize {
 
 /// A piece; `type` is numbered as TokenType.
 struct Piece {
-  std::string text;
-  float score = 0;
-  std::uint64_t type = 1;
+  std::string text;        ///< characters, spaces spelled U+2581
+  float score = 0;         ///< rank: the pair with the highest score is merged first
+  std::uint64_t type = 1;  ///< 1: an ordinary piece
 };
 
 /// Pieces by id, and the options that ids depend on, with the format's defaults.
 struct SentencePieceModel {
-  std::vector<Piece> pieces;
+  std::vector<Piece> pieces;             ///< by id
   std::uint64_t model_type = 1;          ///< 1 unigram, 2 byte pairs
   bool byte_fallback = false;            ///< unknown characters become bytes
   bool add_dummy_prefix = true;          ///< a space is put before a text

@@ -16,8 +16,9 @@ class SpecialTokens {
  public:
   /// An occurrence of a token: byte position and length in the text, and the token's id.
   struct Found {
-    std::size_t position, length;
-    std::int32_t id;
+    std::size_t position;  ///< in bytes
+    std::size_t length;    ///< in bytes
+    std::int32_t id;       ///< of the token
   };
 
   /// Adds a literal; an empty one is ignored, since it would occur everywhere.

@@ -17,9 +17,9 @@ enum class SplitBehavior { removed, isolated, merged_with_previous, merged_with_
 
 /// Splits at matches, or with `invert` at the stretches between them.
 struct Split {
-  Pattern pattern;
-  SplitBehavior behavior = SplitBehavior::isolated;
-  bool invert = false;
+  Pattern pattern;                                   ///< finds the matches
+  SplitBehavior behavior = SplitBehavior::isolated;  ///< what is done with them
+  bool invert = false;                               ///< stretches between matches count as matches
 };
 
 /// Which texts get the symbol for a space as a prefix: all, the first one, or none.
@@ -27,9 +27,9 @@ enum class PrefixScheme { always, first, never };
 
 /// Spells spaces by a visible symbol, and with `split` cuts before every symbol.
 struct Metaspace {
-  std::string symbol = "\u2581";
-  PrefixScheme prefix = PrefixScheme::always;
-  bool split = true;
+  std::string symbol = "\u2581";               ///< replaces each space
+  PrefixScheme prefix = PrefixScheme::always;  ///< texts that get the symbol as a prefix
+  bool split = true;                           ///< cuts before every symbol
 };
 
 /// Puts a space before a text that does not start with one.
@@ -38,7 +38,7 @@ struct SpacePrefix {};
 /// Cuts before every symbol that follows something else. The reference has no such step: where no merge
 /// crosses the cut it does not change the ids, and shorter words can be cached.
 struct SymbolCut {
-  std::string symbol;
+  std::string symbol;  ///< spells a space
 };
 
 /// A list of steps; each splits the pieces of the one before, as independent texts.

@@ -11,7 +11,8 @@ namespace zofo::tokenize {
 /// The keys that ids depend on.
 struct TokenizerConfig {
   std::string file;                           ///< for messages
-  std::optional<std::string> bos, eos;        ///< spellings
+  std::optional<std::string> bos;             ///< spelling of the token that begins sequences
+  std::optional<std::string> eos;             ///< spelling of the token that ends sequences
   std::optional<bool> add_bos;                ///< whether bos is put before every text
   bool add_prefix_space = false;              ///< of byte-level tokenizers without a `tokenizer.json`
   std::vector<std::string> special_tokens{};  ///< every `*_token`, each once

@@ -12,8 +12,8 @@ namespace zofo::tokenize {
 
 /// A pipeline and the token that its post-processor puts before every text.
 struct TokenizerJson {
-  Pipeline pipeline;
-  std::optional<std::int32_t> bos;
+  Pipeline pipeline;                ///< encodes and decodes
+  std::optional<std::int32_t> bos;  ///< empty if nothing is put before texts
 };
 
 /// Parses the text of a `tokenizer.json`. Ignores `decoder`, since decode() inverts the other parts, and

@@ -6,7 +6,7 @@
 
 namespace zofo::tokenize {
 
-/// The members of White_Space as a character class of a pattern lists them. PCRE2's own \s also matches
+/// The members of White_Space as a character class of a pattern lists them. PCRE2's own `\s` also matches
 /// U+180E, which the reference tokenizers treat as a symbol.
 inline constexpr std::string_view kWhitespace =
     R"(\x{9}-\x{D}\x{20}\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";

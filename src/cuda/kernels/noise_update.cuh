@@ -7,8 +7,8 @@ namespace zofo::tensor::cuda {
 
 namespace detail {
 
-/// Σ_k scale_k z_k of a group; false if every scale is 0, when z is not made. The sum begins at −0, to which
-/// adding is exact whatever the sign of what is added.
+/// Σ_k scale_k z_k of a group; false if every scale is 0, when z is not made. The sum begins at −0,
+/// since −0 + x equals x, also for a zero x of either sign.
 template <Distribution distribution>
 __device__ bool sum_terms(const UpdateTerm* terms, std::uint32_t count, std::uint32_t tensor,
                           std::uint32_t group, float (&sum)[kGroup]) {

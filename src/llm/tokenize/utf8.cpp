@@ -11,7 +11,7 @@ namespace {
 
 using detail::byte_at, detail::sequence_length;
 
-/// The second byte alone shows overlong forms, surrogates and code points above U+10FFFF.
+/// The second byte is enough to detect overlong forms, surrogates and code points above U+10FFFF.
 bool second_byte_allowed(unsigned char first, unsigned char second) {
   switch (first) {
     case 0xE0:

@@ -27,7 +27,7 @@ inline void add_product(const Lanes& a, const Lanes& b, Lanes& sum) { sum += a *
 
 #include <immintrin.h>
 
-// Every function from here to the matching pop is compiled for AVX2 and FMA, whatever the -m flags are: files
+// Every function from here to the matching pop is compiled for AVX2 and FMA under any -m flags: files
 // compiled with different flags then define the same functions. No lambda may occur here (g++ leaves lambdas
 // out), and no vector may be passed by value.
 #if defined(__clang__)
