@@ -1,15 +1,15 @@
-// A bilevel problem of one's own: θ is the log weight decay of a linear model p, chosen on held-out examples.
+// A user-defined bilevel problem: θ is the log weight decay of a linear model p, chosen on held-out examples.
 #include "zofo/zofo.hpp"
 
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 int main() {
-  const MatrixXd rows = MatrixXd::Random(40, 12), train = rows.topRows(20), held = rows.bottomRows(20);
-  const VectorXd y = rows.col(0) + VectorXd::Random(40), train_y = y.head(20), held_y = y.tail(20);
-  const auto F = [&](const VectorXd&, const VectorXd& p) { return (held * p - held_y).squaredNorm(); };
+  const MatrixXd x = MatrixXd::Random(40, 12), train = x.topRows(20), test = x.bottomRows(20);
+  const VectorXd y = x.col(0) + VectorXd::Random(40), train_y = y.head(20), test_y = y.tail(20);
+  const auto F = [&](const VectorXd&, const VectorXd& p) { return (test * p - test_y).squaredNorm(); };
   const auto dF = [&](const VectorXd& t, const VectorXd& p, VectorXd& g) {
-    g = 2 * held.transpose() * (held * p - held_y);
+    g = 2 * test.transpose() * (test * p - test_y);
     return F(t, p);
   };
   const auto G = [&](const VectorXd& t, const VectorXd& p) {

@@ -13,7 +13,7 @@
 
 namespace statistics {
 
-// The estimate of step k as a vector; `f` is evaluated at probes of a vector of its own.
+// The estimate of step k as a vector; `f` is evaluated at probes of its own vector.
 template <class Estimator, class Distribution, class F>
 Eigen::VectorXd estimate(const Estimator& estimator, const Distribution& distribution, const F& f, const Eigen::VectorXd& theta,
                          std::uint32_t step) {

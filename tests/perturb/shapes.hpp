@@ -62,7 +62,7 @@ Eigen::VectorXd noise(const Distribution& distribution, const Theta& zero, zofo:
   return flat(theta);
 }
 
-// Whether add and both kinds of moved copies have the same bits on one thread and on three.
+// Whether add and both kinds of perturbed copies have the same bits on one thread and on three.
 template <class Distribution, class Theta>
 bool same_on_any_threads(const Distribution& distribution, const Theta& start) {
 #ifdef _OPENMP
@@ -87,7 +87,8 @@ bool same_on_any_threads(const Distribution& distribution, const Theta& start) {
 
 // Whether pieces of awkward sizes of the bound distribution are those of the whole.
 template <class Distribution, class Theta>
-bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::uint32_t tensor, std::size_t n) {
+bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::uint32_t tensor,
+                    std::size_t n) {
   const zofo::Direction direction{9, 1, 1};
   const auto bound = zofo::bind(distribution, theta, direction);
   std::vector<float> whole(n), parts(n);
@@ -99,7 +100,7 @@ bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::u
   return whole == parts;
 }
 
-// Largest |mean − expected| of second moments Σ c over draws of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
+// Largest |mean − expected| of second moments Σ c over samples of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
 // with the gradient g of θ's shape (flat), and ĝ = (g·z) z.
 template <class Distribution, class Theta>
 double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g, double factor,

@@ -168,9 +168,10 @@ struct QuadraticOf {
     detail::set_phi(k, phi_hessian());
     return k;
   }
-  /// The source of the problem.
+  /// The source of the problem, on which P1 to P3 are measured (docs/results/theory, P1).
   [[nodiscard]] std::string_view citation() const {
-    return "Quadratic upper and lower level, the standard test of penalty methods, after Kwon, "
+    return "Quadratic upper and lower level, the standard test of penalty methods; P1 to P3 on it after "
+           "Kwon, "
            "Kwon, Wright, Nowak, A fully first-order method for stochastic bilevel optimization, ICML 2023.";
   }
 
