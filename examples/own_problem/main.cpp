@@ -5,11 +5,13 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 int main() {
-  const MatrixXd x = MatrixXd::Random(40, 12), train = x.topRows(20), test = x.bottomRows(20);
-  const VectorXd y = x.col(0) + VectorXd::Random(40), train_y = y.head(20), test_y = y.tail(20);
-  const auto F = [&](const VectorXd&, const VectorXd& p) { return (test * p - test_y).squaredNorm(); };
+  const MatrixXd data = MatrixXd::Random(40, 12), train = data.topRows(20), held_out = data.bottomRows(20);
+  const VectorXd y = data.col(0) + VectorXd::Random(40), train_y = y.head(20), held_out_y = y.tail(20);
+  const auto F = [&](const VectorXd&, const VectorXd& p) {
+    return (held_out * p - held_out_y).squaredNorm();
+  };
   const auto dF = [&](const VectorXd& t, const VectorXd& p, VectorXd& g) {
-    g = 2 * test.transpose() * (test * p - test_y);
+    g = 2 * held_out.transpose() * (held_out * p - held_out_y);
     return F(t, p);
   };
   const auto G = [&](const VectorXd& t, const VectorXd& p) {

@@ -103,17 +103,17 @@ bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::u
 // Largest |mean − expected| of second moments Σ c over samples of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
 // with the gradient g of θ's shape (flat), and ĝ = (g·z) z.
 template <class Distribution, class Theta>
-double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g, double factor,
-                        std::uint32_t draws, std::uint64_t seed) {
+double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g,
+                        double factor, std::uint32_t samples, std::uint64_t seed) {
   double sum = 0.0, squares = 0.0;
-  for (std::uint32_t k = 0; k < draws; ++k) {
+  for (std::uint32_t k = 0; k < samples; ++k) {
     const Eigen::VectorXd z = noise(distribution, zero, {seed, k, 0});
     const double ratio = std::pow(g.dot(z), 2) * z.squaredNorm() / g.squaredNorm();
     sum += ratio;
     squares += ratio * ratio;
   }
-  const double mean = sum / draws;
-  return std::abs(mean - factor) / std::sqrt((squares / draws - mean * mean) / draws);
+  const double mean = sum / samples;
+  return std::abs(mean - factor) / std::sqrt((squares / samples - mean * mean) / samples);
 }
 
 }  // namespace shapes
