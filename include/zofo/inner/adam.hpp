@@ -16,10 +16,10 @@
 namespace zofo::inner {
 
 /// x with its own kernel for a step of Adam, for example because it is stored on another device:
-/// `adam_move(numbers, gradient, first, second, x)`.
+/// `adam_update(numbers, gradient, first, second, x)`.
 template <class P>
 concept HasFusedAdam = requires(const AdamNumbers& numbers, const P& gradient, P& x) {
-  adam_move(numbers, gradient, x, x, x);
+  adam_update(numbers, gradient, x, x, x);
 };
 
 /// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019) and clipping by the global
@@ -81,7 +81,7 @@ struct Adam {
                               .bias2 = 1.0 / (1.0 - std::pow(beta2, t)),
                               .keep = 1.0 - step * weight_decay};
     if constexpr (HasFusedAdam<P>)
-      adam_move(numbers, gradient, first, second, x);
+      adam_update(numbers, gradient, first, second, x);
     else
       update_coordinates(numbers, gradient, first, second, x);
     ++state.steps;

@@ -136,7 +136,7 @@ struct LowRank {
     if constexpr (HasTensors<Theta>)
       add_bound(*this, theta, direction, a);
     else
-      move_one(theta, *this, direction, a);
+      apply_one_update(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function (docs/results/theory, E3) of d coordinates that form vectors: d + 2,
   /// also the limit for matrices when r grows.

@@ -56,7 +56,7 @@ concept AppliesUpdate = requires(Theta& theta, const D& perturbation, std::span<
 
 /// θ ← θ + a z(direction) by apply_update.
 template <class Theta, class D>
-void move_one(Theta& theta, const D& perturbation, Direction direction, double a) {
+void apply_one_update(Theta& theta, const D& perturbation, Direction direction, double a) {
   const ZoTerm term{direction, a};
   apply_update(theta, perturbation, std::span(&term, 1));
 }

@@ -40,7 +40,7 @@ struct Rademacher {
     if constexpr (HasTensors<Theta>)
       add_coordinatewise(*this, theta, direction, a);
     else
-      move_one(theta, *this, direction, a);
+      apply_one_update(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }

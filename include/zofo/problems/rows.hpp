@@ -63,8 +63,8 @@ inline void check_batch(Eigen::Index batch) {
 
 /// `batch` indices in [0, rows), sampled with replacement: a pure function of the key `sample`. The mean over
 /// these examples is an unbiased estimate of the mean over all.
-[[nodiscard]] inline std::vector<Eigen::Index> draw_rows(BatchKey sample, Eigen::Index rows,
-                                                         Eigen::Index batch) {
+[[nodiscard]] inline std::vector<Eigen::Index> sample_rows(BatchKey sample, Eigen::Index rows,
+                                                           Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));
   uniforms(Direction{masked_seed(sample.seed, SeedMask::rows), sample.step, sample.stream},
            stream_number(RowStream::batch), 0, u.data(), u.size());
@@ -81,7 +81,8 @@ namespace detail {
 [[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, BatchKey sample) {
   if (batch == 0) return Eigen::VectorXd::Constant(rows, 1.0 / static_cast<double>(rows));
   Eigen::VectorXd weights = Eigen::VectorXd::Zero(rows);
-  for (const Eigen::Index i : draw_rows(sample, rows, batch)) weights[i] += 1.0 / static_cast<double>(batch);
+  for (const Eigen::Index i : sample_rows(sample, rows, batch))
+    weights[i] += 1.0 / static_cast<double>(batch);
   return weights;
 }
 
