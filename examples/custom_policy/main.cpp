@@ -1,4 +1,4 @@
-// A direction distribution, an estimator, an inner solver and an outer optimiser of one's own in zofo's solver.
+// User-defined directions, estimator, inner optimizer and outer optimizer in zofo's solver.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -26,8 +26,8 @@ struct FourPoint {
     out = {{z, epsilon}, {z, -epsilon}, {z, 2 * epsilon}, {z, -2 * epsilon}};
   }
   void combine(std::uint32_t step, std::span<const double> f, zofo::ZoGradient& out) const {
-    const double slope = (8 * (f[0] - f[1]) - (f[2] - f[3])) / (12 * epsilon);
-    out = {.terms = {{{7, step, 0}, slope}}, .queries = 1};
+    const double derivative = (8 * (f[0] - f[1]) - (f[2] - f[3])) / (12 * epsilon);
+    out = {.terms = {{{7, step, 0}, derivative}}, .queries = 1};
   }
 };
 
@@ -59,7 +59,8 @@ struct Shrinking {
     double steps = 0;
   };
   template <class Theta, class Distribution>
-  void apply(Theta& theta, const Distribution& distribution, const zofo::ZoGradient& estimate, State<Theta>& state) const {
+  void apply(Theta& theta, const Distribution& distribution, const zofo::ZoGradient& estimate,
+             State<Theta>& state) const {
     const double now = rate / std::sqrt(1 + state.steps++ / horizon);
     for (const auto& term : estimate.terms) distribution.add(theta, term.direction, -now * term.coefficient);
   }

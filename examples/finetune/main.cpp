@@ -1,5 +1,5 @@
-// A whole fine-tuning: a small generated model learns a task by Bilevel-ZOFO, is scored, writes and is
-// exported.
+// A complete fine-tuning run: a small random model learns a task by Bilevel-ZOFO, is evaluated, generates a
+// sequence and is exported.
 #include "zofo/data/task.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/export_model.hpp"

@@ -1,17 +1,17 @@
-// Two policies of one's own: an outer optimizer that sees the update block by block, and directions that
-// learn.
+// Two user-defined policies: an outer optimizer that reads the update block by block, and directions that
+// learn from the updates.
 #include <cmath>
 #include <cstdio>
 
 #include "zofo/problems/quadratic.hpp"
 #include "zofo/zofo.hpp"
 
-// Lion (Chen et al. 2023): θ moves by the signs of a mean of the updates.
+// Lion (Chen et al. 2023): θ is updated by the signs of a mean of the estimates.
 struct SignOfMean {
-  double rate = 1e-2, keep = 0.9;
+  double rate = 1e-2, decay = 0.9;
   template <class Theta>
   struct State {
-    std::vector<std::vector<double>> mean;  // one row a tensor
+    std::vector<std::vector<double>> mean;  // one row per tensor
     template <class Archive>
     void fields(Archive& archive) {
       archive(mean);
@@ -27,7 +27,7 @@ struct SignOfMean {
         [&]<class T>(std::size_t tensor, T* x, const T* g, std::size_t offset, std::size_t n) {
           for (std::size_t i = 0; i < n; ++i) {
             double& m = state.mean[tensor][offset + i];
-            m = keep * m + (1 - keep) * g[i];
+            m = decay * m + (1 - decay) * g[i];
             x[i] -= static_cast<T>(rate * ((m > 0) - (m < 0)));
           }
         });
@@ -37,7 +37,7 @@ struct SignOfMean {
 // Random signs that lean towards the last update (after Maheswaranathan et al., Guided evolutionary
 // strategies, 2019).
 struct Guided {
-  double lean = 0.5;  // share of a direction's squared length that lies along the last update
+  double lean = 0.5;  // share of a direction's squared length along the last update
   struct State {
     zofo::ZoGradient last;
     template <class Archive>

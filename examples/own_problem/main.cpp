@@ -1,15 +1,17 @@
-// A bilevel problem of one's own: θ is the log weight decay of a linear model p, chosen on held-out examples.
+// A user-defined bilevel problem: θ is the log weight decay of a linear model p, chosen on held-out examples.
 #include "zofo/zofo.hpp"
 
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 int main() {
-  const MatrixXd rows = MatrixXd::Random(40, 12), train = rows.topRows(20), held = rows.bottomRows(20);
-  const VectorXd y = rows.col(0) + VectorXd::Random(40), train_y = y.head(20), held_y = y.tail(20);
-  const auto F = [&](const VectorXd&, const VectorXd& p) { return (held * p - held_y).squaredNorm(); };
+  const MatrixXd data = MatrixXd::Random(40, 12), train = data.topRows(20), held_out = data.bottomRows(20);
+  const VectorXd y = data.col(0) + VectorXd::Random(40), train_y = y.head(20), held_out_y = y.tail(20);
+  const auto F = [&](const VectorXd&, const VectorXd& p) {
+    return (held_out * p - held_out_y).squaredNorm();
+  };
   const auto dF = [&](const VectorXd& t, const VectorXd& p, VectorXd& g) {
-    g = 2 * held.transpose() * (held * p - held_y);
+    g = 2 * held_out.transpose() * (held_out * p - held_out_y);
     return F(t, p);
   };
   const auto G = [&](const VectorXd& t, const VectorXd& p) {

@@ -1,4 +1,4 @@
-// The README's ten lines: a bilevel problem with known answers, solved without a gradient in θ.
+// A bilevel problem with a known solution, solved without gradients in θ.
 #include <cstdio>
 
 #include "zofo/problems/quadratic.hpp"

@@ -1,5 +1,4 @@
-// θ is a struct of two matrices: the solver, check_problem and reference need nothing of it but
-// for_each_tensor.
+// θ is a struct of two matrices: the solver, check_problem and reference need only for_each_tensor.
 #include <cstdio>
 
 #include "zofo/hypergradient.hpp"
@@ -11,7 +10,7 @@ using Eigen::VectorXd;
 // The weights of a network V tanh(W x).
 struct Network {
   MatrixXd W, V;
-  // Calls f(number of the tensor, its data, its size) for each: what a perturbation fills.
+  // Calls f(index of the tensor, data, size) for each tensor; perturbations use it.
   template <class F>
   friend void for_each_tensor(Network& theta, F&& f) {
     f(0U, theta.W.data(), static_cast<std::size_t>(theta.W.size()));
@@ -21,8 +20,8 @@ struct Network {
 
 int main() {
   const VectorXd input = VectorXd::LinSpaced(3, -1, 1), goal = VectorXd::LinSpaced(2, 0.3, 0.6);
-  // G: p follows the network's answer. F: the answer is wanted near a goal, the weights small.
-  const auto answer = [&](const Network& t) -> VectorXd {
+  // G: p approximates the network's output. F: the output should be near a goal, and the weights small.
+  const auto output = [&](const Network& t) -> VectorXd {
     return t.V * (t.W * input).array().tanh().matrix();
   };
   const auto F = [&](const Network& t, const VectorXd& p) {
@@ -33,10 +32,10 @@ int main() {
     return F(t, p);
   };
   const auto G = [&](const Network& t, const VectorXd& p) {
-    return 0.5 * (p - answer(t)).squaredNorm() + 0.05 * p.squaredNorm();
+    return 0.5 * (p - output(t)).squaredNorm() + 0.05 * p.squaredNorm();
   };
   const auto dG = [&](const Network& t, const VectorXd& p, VectorXd& g) {
-    g = p - answer(t) + 0.1 * p;
+    g = p - output(t) + 0.1 * p;
     return G(t, p);
   };
   auto problem = zofo::simple_problem<Network, VectorXd>(F, dF, G, dG);
@@ -46,13 +45,13 @@ int main() {
   const VectorXd start = VectorXd::Zero(2);
   zofo::check_problem(problem, theta, start).require_passed();  // are the gradients right?
 
-  // ‖∇φ‖ by implicit differentiation: a Network of gradients.
-  const auto slope = [&](const Network& t) {
+  // ‖∇φ‖ by implicit differentiation; the gradient is a Network.
+  const auto gradient_norm = [&](const Network& t) {
     const auto exact = zofo::reference(problem, t, start);
     exact.require_converged();
     return std::sqrt(exact.phi_gradient.W.squaredNorm() + exact.phi_gradient.V.squaredNorm());
   };
-  const double before = slope(theta);
+  const double before = gradient_norm(theta);
   zofo::Solver solver{
       problem,
       zofo::Policies{.estimator = zofo::Central{.queries = 4},
@@ -61,7 +60,7 @@ int main() {
       zofo::BilevelOptions{.outer_steps = 1000, .penalty = 100}};
   zofo::AdapterPair adapters{start, start};
   solver.solve(theta, adapters);
-  const double after = slope(theta);
+  const double after = gradient_norm(theta);
   std::printf("gradient of phi: %.4f before, %.4f after\n", before, after);
   return after < 0.1 * before ? 0 : 1;
 }

@@ -52,7 +52,7 @@ struct Outer {
   }
 };
 
-// θ that lists tensors only, which no reader can resize.
+// θ that only lists tensors, so that a reader cannot resize it.
 struct TwoTensors {
   Eigen::MatrixXd a;
   std::vector<float> b;
@@ -164,7 +164,7 @@ TEST_CASE("every truncation and every altered byte of the values is refused or h
     Outer y;
     CHECK_THROWS_AS(reader(y), Error);
   }
-  // Counts that lie allocate nothing: 2^56 elements would end this program.
+  // Wrong counts allocate nothing: 2^56 elements would end this program.
   for (std::size_t i = 0; i < bytes.size(); ++i)
     for (const unsigned change : {0x01U, 0x80U, 0xffU}) {
       auto altered = bytes;

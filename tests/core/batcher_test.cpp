@@ -11,7 +11,7 @@ using zofo::sample_batch;
 
 namespace {
 
-/// The rows of the first `batches` batches, end to end.
+/// The examples of the first `batches` batches, concatenated.
 std::vector<std::size_t> sequence(std::uint64_t seed, std::uint32_t stream, std::size_t rows,
                                   std::size_t batch, std::uint32_t batches) {
   std::vector<std::size_t> all;
@@ -29,7 +29,7 @@ TEST_CASE("SplitMix64 gives the published sequence") {
   CHECK(zofo::detail::random_bits(1234567, 2) == 9817491932198370423ULL);
 }
 
-TEST_CASE("every epoch holds each row once, whatever the batch") {
+TEST_CASE("every epoch holds each example once, for any batch size") {
   const auto [rows, batch] =
       GENERATE(table<std::size_t, std::size_t>({{12, 4}, {10, 3}, {7, 7}, {1, 1}, {666, 16}}));
   const std::size_t epochs = 3 * batch;  // after `batch` epochs a batch starts with an epoch again
@@ -55,11 +55,11 @@ TEST_CASE("a batch is a pure function of its key") {
   CHECK(sample_batch({42, 0xffffffffU, 2}, 100, 100).size() == 100);  // no overflow at the last step
 }
 
-TEST_CASE("batches cut one sequence: the size of the batch does not change the order") {
+TEST_CASE("batches are parts of one sequence: the batch size does not change the order") {
   CHECK(sequence(9, 0, 30, 5, 12) == sequence(9, 0, 30, 15, 4));
 }
 
-TEST_CASE("all orders of three rows are equally likely, in epochs and in seeds") {
+TEST_CASE("all orders of three examples are equally likely, in epochs and in seeds") {
   std::map<std::vector<std::size_t>, int> by_epoch, by_seed;
   constexpr int trials = 6000;
   for (std::uint32_t i = 0; i < trials; ++i) {
@@ -75,7 +75,7 @@ TEST_CASE("all orders of three rows are equally likely, in epochs and in seeds")
   }
 }
 
-TEST_CASE("a batch of no rows or of more than there are is an error") {
+TEST_CASE("an empty batch, or one larger than the data set, is an error") {
   CHECK_THROWS_AS(sample_batch({}, 10, 0), zofo::Error);
   CHECK_THROWS_AS(sample_batch({}, 10, 11), zofo::Error);
   CHECK_THROWS_AS(sample_batch({}, 0, 1), zofo::Error);

@@ -35,7 +35,7 @@ TEST_CASE("the hash is XXH64: values published with xxHash and with its ports", 
   CHECK(zofo::hash_text(0x1fU) == "000000000000001f");
 }
 
-TEST_CASE("the hash does not depend on the pieces, and on every byte", "[checkpoint]") {
+TEST_CASE("the hash does not depend on the pieces, but on every byte", "[checkpoint]") {
   const std::string text = sanity_buffer(300);
   const std::uint64_t whole = Hash64().update(text).value();
   std::mt19937 random(3);

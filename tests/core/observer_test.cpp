@@ -25,7 +25,7 @@ TEST_CASE("every observer sees every report and any of them ends the run", "[cor
   CHECK(both.get<1>().seen == 2);
 }
 
-TEST_CASE("a fresh report says that nothing was evaluated", "[core]") {
+TEST_CASE("every number of a new report is marked as not evaluated", "[core]") {
   const zofo::StepReport report;
   CHECK(std::isnan(report.upper));
   CHECK(std::isnan(report.inner_value_s));

@@ -15,7 +15,7 @@ using zofo::Direction;
 namespace {
 
 // Every statistical check below fails for a perfect generator with probability about 1e-7 (5.33 standard
-// deviations), the Kolmogorov-Smirnov test with 1e-6. Seeds are fixed: a pass stays a pass.
+// deviations), the Kolmogorov-Smirnov test with 1e-6. Seeds are fixed, so results repeat.
 constexpr double kSigmas = 5.33;
 constexpr Direction kDirection{0x0123456789ABCDEFu, 11, 5};
 constexpr std::uint32_t kTensor = 3;
@@ -52,7 +52,7 @@ double moment_sigmas(const std::vector<float>& z, F f, double expected, double d
   return std::abs(sum / n - expected) / (deviation / std::sqrt(n));
 }
 
-/// The documented map from words to normals by <cmath> in double precision; u alone is rounded to float, as
+/// The documented map from words to normals by <cmath> in double precision; only u is rounded to float, as
 /// documented.
 std::array<double, 2> reference_pair(std::uint32_t radius_word, std::uint32_t angle_word) {
   const double u = (static_cast<float>(radius_word / 2) + 0.5f) * 0x1p-31;
@@ -108,7 +108,7 @@ TEST_CASE("extreme words give finite normals", "[random]") {
   }
 }
 
-TEST_CASE("normals have the moments and tails of the normal law", "[random]") {
+TEST_CASE("normals have the moments and tails of the normal distribution", "[random]") {
   const auto z = normal_vector(kDirection, kTensor, 0, 1 << 21);
   CHECK(moment_sigmas(
             z, [](double x) { return x; }, 0, 1) < kSigmas);
@@ -159,7 +159,7 @@ TEST_CASE("the four normals of a block are independent, squares too", "[random]"
   }
 }
 
-TEST_CASE("seeds, steps, queries and tensors have streams of their own", "[random]") {
+TEST_CASE("seeds, steps, queries and tensors have separate streams", "[random]") {
   constexpr std::size_t n = 1 << 18;
   const Direction base{1, 2, 3};
   const struct {
@@ -219,7 +219,8 @@ TEST_CASE("signs are the documented bits", "[random]") {
   CHECK(correlation_sigmas({many.begin() + 1, many.end()}, {many.begin(), many.end() - 1}) < kSigmas);
 }
 
-TEST_CASE("coordinates kept at random are those of small uniforms, however the range is cut", "[random]") {
+TEST_CASE("coordinates kept at random are those of small uniforms, for any division of the range",
+          "[random]") {
   for (const double fraction : {0.0, 1e-9, 0.37, 0.5, 1.0}) {
     const std::size_t n = 20000;
     std::vector<double> u(n), z(n, 2.0);
@@ -238,7 +239,7 @@ TEST_CASE("coordinates kept at random are those of small uniforms, however the r
   }
 }
 
-TEST_CASE("out-of-place moves have the bits of moves in place", "[random]") {
+TEST_CASE("perturbed copies have the bits of perturbations in place", "[random]") {
   const std::size_t n = 5003;
   std::vector<float> x(n), sum(n), out(n), plus(n), minus(n);
   for (std::size_t k = 0; k < n; ++k) x[k] = static_cast<float>(k) * 1e-3f;
@@ -254,7 +255,7 @@ TEST_CASE("out-of-place moves have the bits of moves in place", "[random]") {
   CHECK((same_bits(sum, out) && same_bits(plus, out)));
 }
 
-TEST_CASE("uniforms stay inside (0, 1), with the moments of their law", "[random]") {
+TEST_CASE("uniforms stay inside (0, 1), with the moments of the uniform distribution", "[random]") {
   std::vector<double> u(1 << 20), part(1001);
   zofo::uniforms(kDirection, kTensor, 0, u.data(), u.size());
   zofo::uniforms(kDirection, kTensor, 333, part.data(), part.size());

@@ -50,7 +50,8 @@ TEST_CASE("saved runs depend on the numbers: they are these", "[rng_streams]") {
   STATIC_REQUIRE(stream_number(BatchStream::examples) == 2002);
 }
 
-TEST_CASE("a tensor's extra streams are the use's, and users' are no one else's", "[rng_streams]") {
+TEST_CASE("a tensor's extra streams belong to their use, and the library uses none of the users'",
+          "[rng_streams]") {
   for (const std::uint32_t tensor : {0U, 7U, (1U << 28U) - 1}) {
     const std::uint32_t stream = zofo::extra_stream(ExtraStream::left, tensor);
     CHECK(stream == (3U << 28U) + tensor);

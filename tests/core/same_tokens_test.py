@@ -1,4 +1,4 @@
-"""same_tokens_test.py COMPILER HEADER[,HEADER...] INCLUDE_FOLDER...: what this project's headers say is the same whatever the -m flags.
+"""same_tokens_test.py COMPILER HEADER[,HEADER...] INCLUDE_FOLDER...: this project's headers have the same tokens for all -m flags.
 
 A program may have files compiled with different -m flags. Its inline functions and templates must consist of the same
 tokens in all of them (the one-definition rule), so no header may ask for __AVX2__ and its like. The first include

@@ -22,13 +22,13 @@ struct Options {
 constexpr double kPi = 3.14159265358979323846;
 }  // namespace
 
-TEST_CASE("a number is a schedule that stays", "[core]") {
+TEST_CASE("a number is a constant schedule", "[core]") {
   CHECK(Options{.rate = 0.02}.rate.at(0) == 0.02);
   CHECK(Options{.rate = 0.02}.rate.at(std::numeric_limits<std::uint64_t>::max()) == 0.02);
   CHECK(Options{}.rate == Schedule(0.5));
 }
 
-TEST_CASE("linear schedules join their ends and stay", "[core]") {
+TEST_CASE("linear schedules reach their end and are constant then", "[core]") {
   const Schedule s = Schedule::linear(2.0, -1.0, 30);
   for (std::uint64_t k = 0; k <= 30; ++k)
     CHECK(s.at(k) == Approx(2.0 - 0.1 * static_cast<double>(k)).margin(1e-15));
@@ -38,7 +38,7 @@ TEST_CASE("linear schedules join their ends and stay", "[core]") {
   CHECK(s.at(1ULL << 60U) == -1.0);
 }
 
-TEST_CASE("cosine schedules follow Loshchilov and Hutter's equation and stay", "[core]") {
+TEST_CASE("cosine schedules follow Loshchilov and Hutter's equation and are constant then", "[core]") {
   const Schedule s = Schedule::cosine(0.8, 0.2, 12);
   for (std::uint64_t k = 0; k <= 12; ++k)
     CHECK(s.at(k) == Approx(0.2 + 0.3 * (1.0 + std::cos(kPi * static_cast<double>(k) / 12.0))));

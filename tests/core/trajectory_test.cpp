@@ -111,7 +111,7 @@ TEST_CASE("a broken trajectory is refused by line", "[core]") {
              contains("t:3: belongs to another update"));
 }
 
-TEST_CASE("a log goes on after the steps that count", "[core]") {
+TEST_CASE("a log continues after the steps before first_step", "[core]") {
   const auto path = std::filesystem::path(ZOFO_BINARY_DIR) / "trajectory_test.jsonl";
   std::filesystem::remove(path);
   {

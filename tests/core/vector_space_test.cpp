@@ -9,7 +9,7 @@
 
 namespace user {
 
-// A θ of two tensors, known to zofo only by what lies beside it.
+// A θ of two tensors, known to zofo only by the functions next to it.
 struct Pair {
   std::vector<float> first, second;
 };

@@ -1,4 +1,4 @@
-// Somebody else's buffer as a vector: Eigen::Map, Eigen::Ref, std::span; and vectors of numbers.
+// A buffer that another object owns as a vector: Eigen::Map, Eigen::Ref, std::span; and vectors of numbers.
 #include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
@@ -51,7 +51,7 @@ V view(VectorXd& numbers) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a view has the operations of a vector on the numbers that it shows", "[core]",
+TEMPLATE_TEST_CASE("a view has the operations of a vector on the numbers that it refers to", "[core]",
                    Mapped<VectorXd>, Refd, Span) {
   VectorXd a(3), b(3);
   a << 1.0, -2.0, 2.0;

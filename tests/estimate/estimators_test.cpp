@@ -33,7 +33,7 @@ struct Bowl {
 const Bowl kBowl;
 const Eigen::VectorXd kPoint = Eigen::Vector3d{1.0, -0.5, 0.25};
 
-// Broken on purpose: what the checks must see.
+// Wrong on purpose: the checks must find them.
 struct TooLong {  // z is 3 % too long, so the estimate is 6 % too large
   void add(Eigen::VectorXd& x, zofo::Direction d, double a) const { Gaussian{}.add(x, d, 1.03 * a); }
 };
@@ -43,7 +43,7 @@ struct Biased {  // one entry of z has mean 0.3
     x[1] += 0.3 * a;
   }
 };
-struct ReusedSeed {  // every step draws from the same 200 directions
+struct ReusedSeed {  // every step samples from the same 200 directions
   void add(Eigen::VectorXd& x, zofo::Direction d, double a) const {
     d.step %= 200;
     Gaussian{}.add(x, d, a);
@@ -87,7 +87,7 @@ TEST_CASE("E3 and E4: second moments on a linear function", "[estimate]") {
   CHECK(statistics::moment_deviation(Forward{0.1, 1, 23}, Gaussian{}, g, 12.0, draws) < 5.0);
   CHECK(statistics::moment_deviation(Central{0.1, 4, 24}, Gaussian{}, g, (10.0 + 4 + 1) / 4, draws / 4) <
         5.0);
-  // The check tells the two distributions apart, and q = 4 from q = 3.
+  // The check distinguishes the two distributions, and q = 4 from q = 3.
   CHECK(statistics::moment_deviation(Central{0.1, 1, 21}, Gaussian{}, g, 10.0, draws) > 5.0);
   CHECK(statistics::moment_deviation(Central{0.1, 3, 24}, Gaussian{}, g, 3.75, draws / 4) > 5.0);
 }

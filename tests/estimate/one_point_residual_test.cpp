@@ -62,7 +62,7 @@ TEST_CASE("its mean and second moment on a linear function", "[estimate]") {
   CHECK(moment.deviation(VectorXd::Constant(1, 8.0)) > 5.0);  // d + 2, of a difference at one step
 }
 
-TEST_CASE("it minimises a quadratic with one loss a step", "[estimate]") {
+TEST_CASE("it minimises a quadratic with one loss per step", "[estimate]") {
   const OnePointResidual residual{.epsilon = 0.1, .queries = 1, .seed = 4};
   OnePointResidual::State state;
   VectorXd theta = VectorXd::Ones(3);
@@ -79,7 +79,7 @@ TEST_CASE("it minimises a quadratic with one loss a step", "[estimate]") {
   CHECK(theta.norm() < 0.1);
 }
 
-TEST_CASE("what cannot be combined leaves the state", "[estimate]") {
+TEST_CASE("an error in combine leaves the state unchanged", "[estimate]") {
   const OnePointResidual residual{.queries = 2};
   OnePointResidual::State state{{1.0, 2.0}};
   ZoGradient g;

@@ -13,10 +13,10 @@
 
 namespace statistics {
 
-// The estimate of step k as a vector; `f` is evaluated at probes of a vector of its own.
+// The estimate of step k as a vector; `f` is evaluated at probes of its own vector.
 template <class Estimator, class Distribution, class F>
-Eigen::VectorXd estimate(const Estimator& estimator, const Distribution& distribution, const F& f, const Eigen::VectorXd& theta,
-                         std::uint32_t step) {
+Eigen::VectorXd estimate(const Estimator& estimator, const Distribution& distribution, const F& f,
+                         const Eigen::VectorXd& theta, std::uint32_t step) {
   std::vector<double> losses;
   for (const zofo::Probe& probe : zofo::probes_of(estimator, step)) {
     Eigen::VectorXd x = theta;
@@ -51,23 +51,23 @@ struct Mean {
   double count = 0.0;
 };
 
-// E1: how far the mean of `draws` estimates is from `expected`.
+// E1: how far the mean of `samples` estimates is from `expected`.
 template <class Estimator, class Distribution, class F>
-double mean_deviation(const Estimator& estimator, const Distribution& distribution, const F& f, const Eigen::VectorXd& theta,
-                      const Eigen::VectorXd& expected, std::uint32_t draws) {
+double mean_deviation(const Estimator& estimator, const Distribution& distribution, const F& f,
+                      const Eigen::VectorXd& theta, const Eigen::VectorXd& expected, std::uint32_t samples) {
   Mean mean(theta.size());
-  for (std::uint32_t k = 0; k < draws; ++k) mean.add(estimate(estimator, distribution, f, theta, k));
+  for (std::uint32_t k = 0; k < samples; ++k) mean.add(estimate(estimator, distribution, f, theta, k));
   return mean.deviation(expected);
 }
 
 // E3, E4: how far the mean of ‖ĝ‖²/‖∇f‖² is from `factor`, for the linear f with gradient g.
 template <class Estimator, class Distribution>
-double moment_deviation(const Estimator& estimator, const Distribution& distribution, const Eigen::VectorXd& g, double factor,
-                        std::uint32_t draws) {
+double moment_deviation(const Estimator& estimator, const Distribution& distribution,
+                        const Eigen::VectorXd& g, double factor, std::uint32_t samples) {
   const auto f = [&g](const Eigen::VectorXd& x) { return g.dot(x); };
   const Eigen::VectorXd theta = Eigen::VectorXd::Zero(g.size());
   Mean mean(1);
-  for (std::uint32_t k = 0; k < draws; ++k) {
+  for (std::uint32_t k = 0; k < samples; ++k) {
     const double ratio = estimate(estimator, distribution, f, theta, k).squaredNorm() / g.squaredNorm();
     mean.add(Eigen::VectorXd::Constant(1, ratio));
   }

@@ -49,7 +49,7 @@ TEST_CASE("it estimates ∇f/‖∇f‖ on a linear function", "[estimate]") {
   CHECK(across.deviation(VectorXd::Zero(1)) < 5.0);  // five standard errors: a false alarm in 6e-7
 }
 
-TEST_CASE("a plateau gives no step, and one query has no spread", "[estimate]") {
+TEST_CASE("equal losses give no step, and one query has no standard deviation", "[estimate]") {
   const StdNormalized flat{.epsilon = 0.5, .queries = 2, .seed = 1};
   for (const auto& term : zofo::estimate_of(flat, 0, std::vector<double>{3.0, 3.0, 3.0}).terms)
     CHECK(term.coefficient == 0.0);

@@ -11,7 +11,7 @@
 using zofo::inner::Adam;
 static_assert(zofo::inner::InnerOptimizer<Adam, Eigen::VectorXf>);
 
-TEST_CASE("Adam moves by the moments written as sums over all gradients", "[inner]") {
+TEST_CASE("Adam updates by the moments written as sums over all gradients", "[inner]") {
   // Kingma & Ba's closed form m_t = (1−β₁) Σ β₁^{t−i} gᵢ, without a recursion.
   const double rate = 0.05, b1 = 0.9, b2 = 0.99, eps = 1e-6;
   objectives::Script script;
@@ -36,7 +36,7 @@ TEST_CASE("Adam moves by the moments written as sums over all gradients", "[inne
   CHECK(state.steps == 12);
 }
 
-TEST_CASE("the first step has length rate in every coordinate, whatever the gradient's size", "[inner]") {
+TEST_CASE("the first step has length rate in every coordinate, for any size of the gradient", "[inner]") {
   objectives::Script script{{Eigen::Vector3d{1e-3, -5.0, 200.0}}};
   Adam::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = Eigen::Vector3d::Zero();

@@ -26,7 +26,7 @@ namespace {
 const double kInfinity = std::numeric_limits<double>::infinity(),
              kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// A user's optimizer that looks ahead: Polyak's momentum, the gradient taken where the momentum alone leads.
+// A user's optimizer that looks ahead: Polyak's momentum, the gradient taken after the momentum step only.
 struct Ahead {
   template <class P>
   struct State {
@@ -87,7 +87,7 @@ static_assert(inner::LooksAhead<Ahead, VectorXd>);
 static_assert(inner::InnerObjective<objectives::Diagonal<VectorXd>, VectorXd>);
 static_assert(!inner::InnerObjective<int, VectorXd>);
 
-TEST_CASE("gradients of many adapters that one call wrote move them as steps one by one do", "[inner]") {
+TEST_CASE("gradients of many adapters from one call give the same updates as single steps", "[inner]") {
   with_optimizers([](const auto& optimizer) {
     using State = typename std::remove_cvref_t<decltype(optimizer)>::template State<VectorXd>;
     constexpr std::size_t n = 3;
@@ -171,7 +171,7 @@ TEST_CASE("clipping computes a norm only where there is a limit", "[inner]") {
   CHECK(gradient.norm() == Approx(1.0));
 }
 
-TEST_CASE("views of numbers that lie elsewhere are moved as vectors are", "[inner]") {
+TEST_CASE("views of numbers of another object are updated as vectors are", "[inner]") {
   using View = Eigen::Map<VectorXd>;
   with_optimizers([](const auto& optimizer) {
     using Optimizer = std::remove_cvref_t<decltype(optimizer)>;
@@ -184,7 +184,7 @@ TEST_CASE("views of numbers that lie elsewhere are moved as vectors are", "[inne
     typename Optimizer::template State<View> view_state;
     for (int k = 0; k < 15; ++k) {
       objectives::step(optimizer, g, x, state);
-      // A copied state has numbers of its own: going on with the copy leaves the original as it was.
+      // A copied state has numbers of its own: steps with the copy do not change the original.
       auto copied = view_state;
       VectorXd elsewhere = numbers;
       View other(elsewhere.data(), elsewhere.size());

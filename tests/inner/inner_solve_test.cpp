@@ -80,7 +80,7 @@ struct Plain {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every inner solver works on Eigen vectors, matrices and a type of one's own", "[inner]",
+TEMPLATE_TEST_CASE("every inner solver works on Eigen vectors, matrices and a user-defined type", "[inner]",
                    VectorXd, Eigen::MatrixXf, own::TwoBlocks) {
   with_solvers([](const auto& solver) {
     using Solver = std::remove_cvref_t<decltype(solver)>;
@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE("every inner solver works on Eigen vectors, matrices and a ty
   });
 }
 
-TEST_CASE("a copied state goes on as the one it was copied from", "[inner]") {
+TEST_CASE("a copied state continues as the original does", "[inner]") {
   with_solvers([](const auto& solver) {
     using State = typename std::remove_cvref_t<decltype(solver)>::template State<VectorXd>;
     objectives::Numbered<VectorXd> g;
@@ -173,7 +173,7 @@ TEST_CASE("a rate of 1/√k is taken step by step by every solver that has one",
   CHECK(run(inner::Adam{.rate = rate}) == Approx(adam).epsilon(1e-10));
 }
 
-TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[inner]") {
+TEST_CASE("a solve stops at the tolerance and reports convergence only when it is met", "[inner]") {
   // Each step halves the gradient of ½x² from 1.
   objectives::Diagonal<VectorXd> g{VectorXd::Ones(1), VectorXd::Zero(1)};
   const inner::GradientDescent halving{0.5};
@@ -183,7 +183,7 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
     return inner::inner_solve(solver, g, x, state, budget);
   };
   SECTION("stopped") {
-    // 2^−4 is seen by the fifth step, which moves on to 2^−5.
+    // The fifth step finds 2^−4 and changes x to 2^−5.
     const auto report = solve(halving, 1.0, {100, 0.0625});
     CHECK(report.converged);
     CHECK(report.steps == 5);
@@ -196,7 +196,7 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
     CHECK(report.gradient_norm == 0.125);
   }
   SECTION("met by the last step") { CHECK(solve(halving, 1.0, {4, 0.0625}).converged); }
-  SECTION("tolerance 0 is met by a zero gradient alone") {
+  SECTION("tolerance 0 is met only by a zero gradient") {
     CHECK_FALSE(solve(halving, 1.0, {200}).converged);
     CHECK(solve(inner::GradientDescent{1.0}, 1.0, {1}).converged);
     CHECK(solve(halving, 0.0, {200}).steps == 1);
@@ -217,7 +217,7 @@ TEST_CASE("a solve stops at the tolerance and says so only when it is met", "[in
   }
 }
 
-TEST_CASE("an optimizer of one's own is solved with as the library's", "[inner]") {
+TEST_CASE("a user-defined optimizer works as the library's do", "[inner]") {
   objectives::Numbered<VectorXd> g;
   static_assert(inner::InnerOptimizer<Plain, VectorXd> && !inner::LooksAhead<Plain, VectorXd>);
   VectorXd x = VectorXd::Zero(10), other = x;
@@ -230,7 +230,7 @@ TEST_CASE("an optimizer of one's own is solved with as the library's", "[inner]"
   CHECK(x == other);
 }
 
-TEST_CASE("an x of another size than the moments' is refused; memory alone adapts", "[inner]") {
+TEST_CASE("an x of another size than the moments' is refused; only scratch memory adapts", "[inner]") {
   objectives::Numbered<VectorXd> g;
   VectorXd small = VectorXd::Zero(3), large = VectorXd::Zero(5);
   const auto moments = [&](const auto& solver) {

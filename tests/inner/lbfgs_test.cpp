@@ -49,7 +49,7 @@ struct Rotated {
   }
 };
 
-// A state that has seen the pairs (s, y): x and gradient are moved along them by hand.
+// A state that has seen the pairs (s, y): x and gradient are changed along them by hand.
 void show_pair(const Lbfgs& solver, const VectorXd& s, const VectorXd& y, VectorXd& x, VectorXd& gradient,
                Lbfgs::State<VectorXd>& state) {
   // The last update began at x₀ = *previous; the next is to begin at x₀ + s with the gradient changed by y.

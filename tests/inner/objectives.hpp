@@ -1,4 +1,4 @@
-// Objectives whose answers are known.
+// Objectives with known solutions.
 #pragma once
 
 #include <Eigen/Core>
@@ -49,7 +49,7 @@ struct Numbered {
   }
 };
 
-// Hands out a list of gradients, whatever x is.
+// Returns a list of gradients in order, for any x.
 struct Script {
   std::vector<Eigen::VectorXd> gradients;
   std::size_t next = 0;

@@ -1,5 +1,5 @@
 # cmake -D COMPILER=… -D SOURCE=… -D INCLUDES=… -P check.cmake
-# SOURCE must not compile, and the compiler's output must hold what its first line says: // expect: substring
+# SOURCE must not compile, and the compiler's output must contain the text of its first line: // expect: substring
 file(STRINGS "${SOURCE}" first LIMIT_COUNT 1)
 if(NOT first MATCHES "^// expect: (.+)$")
   message(FATAL_ERROR "${SOURCE}:1: the first line must be `// expect: substring`, not `${first}`")
@@ -18,5 +18,5 @@ if(result EQUAL 0)
 endif()
 string(FIND "${output}" "${expected}" place)
 if(place EQUAL -1)
-  message(FATAL_ERROR "${SOURCE}: the compiler did not say `${expected}` but:\n${output}")
+  message(FATAL_ERROR "${SOURCE}: the compiler's output does not contain `${expected}`:\n${output}")
 endif()

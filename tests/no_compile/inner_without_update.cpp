@@ -8,7 +8,7 @@ struct Square {
   }
 };
 
-// A solver of the old kind, which evaluates by itself.
+// It evaluates the objective itself, which is not an optimizer's task.
 struct Evaluating {
   template <class P>
   struct State {};

@@ -1,4 +1,4 @@
-// An update that throws leaves θ and the optimiser's state bit by bit as they were, and can be taken again.
+// An update that throws does not change a bit of θ and of the optimiser's state, and can be repeated.
 #include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
@@ -65,7 +65,7 @@ void check_all(const Outer& solver) {
     check_retry(solver, [c](const auto& o, VectorXd& theta, auto& state) {
       o.apply(theta, Gaussian{}, bad(c), state);
     });
-  // The second term's direction is one that the perturbation has not: the first must not have been added.
+  // The second term's direction is one that the perturbation lacks: the first must not have been added.
   check_retry(solver, [](const auto& o, VectorXd& theta, auto& state) {
     o.apply(theta, zofo::Orthogonal{1}, estimates::at(1), state);
   });
@@ -112,7 +112,7 @@ TEST_CASE("every optimiser leaves θ and its state when an update cannot be appl
   check_all(outer::Projected{outer::Adam{.rate = 0.1}, outer::Box{-0.5, 0.5}});
 }
 
-TEST_CASE("what apply would throw can be asked beforehand", "[outer]") {
+TEST_CASE("check_update throws what apply would throw", "[outer]") {
   check_requests(outer::Sgd{.rate = 0.1});
   check_requests(outer::Momentum{.rate = 0.1});
   check_requests(outer::Adam{.rate = 0.1});

@@ -1,4 +1,4 @@
-// Laws whose entries hang together: the optimisers that look at coordinates see the z that `add` adds.
+// Distributions with dependent entries: optimisers that read coordinates get the z that `add` adds.
 #include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
@@ -46,7 +46,7 @@ void check(const Distribution& distribution) {
 }
 }  // namespace
 
-TEST_CASE("momentum and Adam with laws that bind to θ's shape", "[outer]") {
+TEST_CASE("momentum and Adam with distributions that bind to θ's shape", "[outer]") {
   check(zofo::Sphere{});
   check(zofo::Coordinate{});
   check(zofo::Orthogonal{2});

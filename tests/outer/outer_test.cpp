@@ -39,7 +39,7 @@ std::vector<double> dense(const ZoGradient& gradient, std::uint32_t tensor, std:
 ZoGradient estimate(std::uint32_t step) { return {{{{5, step, 0}, 0.5 + step}, {{5, step, 1}, -2.0}}}; }
 }  // namespace
 
-TEST_CASE("SGD moves θ by −η Σ c z", "[outer]") {
+TEST_CASE("SGD adds −η Σ c z to θ", "[outer]") {
   Eigen::VectorXd theta = Eigen::VectorXd::Constant(100, 1.0);
   outer::Sgd::State<Eigen::VectorXd> state;
   outer::Sgd{0.1}.apply(theta, Gaussian{}, estimate(3), state);
@@ -48,7 +48,7 @@ TEST_CASE("SGD moves θ by −η Σ c z", "[outer]") {
     CHECK(theta[i] == Approx(1.0 - 0.1 * g[static_cast<std::size_t>(i)]));
 }
 
-TEST_CASE("Adam moves θ by the moments written as sums over all estimates, tensor by tensor", "[outer]") {
+TEST_CASE("Adam updates θ by the moments written as sums over all estimates, tensor by tensor", "[outer]") {
   const double rate = 0.01, b1 = 0.9, b2 = 0.999;
   const std::size_t n = 1500;  // two blocks
   TwoTensors theta{std::vector<float>(n, 0.0F), std::vector<float>(n, 0.0F)};

@@ -39,7 +39,7 @@ VectorXd path_end(double scale) {
 }
 }  // namespace
 
-TEST_CASE("with one query the first step is rate along the direction, whatever ρ", "[outer]") {
+TEST_CASE("with one query the first step is rate along the direction, for any ρ", "[outer]") {
   const double rho = GENERATE(3.0, -1e-9, 1e12);
   VectorXd theta = VectorXd::Zero(9);
   RmsScalar::State<VectorXd> state;

@@ -36,7 +36,8 @@ ZoGradient estimate(std::uint32_t step, double size) {
 }
 // θ after one step from 0.
 template <class Distribution>
-VectorXd moved(const Distribution& distribution, double rate, double longest, const ZoGradient& gradient, Eigen::Index d) {
+VectorXd moved(const Distribution& distribution, double rate, double longest, const ZoGradient& gradient,
+               Eigen::Index d) {
   const StepClipping region{Sgd{.rate = rate}, longest};
   StepClipping<Sgd>::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(d);
@@ -74,7 +75,7 @@ TEST_CASE("shortened steps have the length in the root mean square, exactly wher
   const zofo::Sparse smallest{zofo::Rademacher{},
                               zofo::MagnitudeMask(VectorXd::LinSpaced(50, 0.0, 1.0).eval(), 0.2)};
   CHECK(moved(smallest, 1.0, 0.3, one, 50).norm() == Approx(0.3));
-  // Two Gaussian directions; the mean square of the squared length over 400 draws has the relative standard
+  // Two Gaussian directions; the mean square of the squared length over 400 samples has the relative standard
   // error √(2/d)/√400·…: below 2 √(1/50)/20 = 0.015. Five of them.
   double gaussian = 0.0, sparse = 0.0;
   const zofo::Sparse mask{Gaussian{}, zofo::RandomMask{0.2, 3, 1}};

@@ -25,7 +25,7 @@ using zofo::Gaussian;
 
 namespace {
 
-// Broken on purpose, each in one way.
+// Wrong on purpose, each in one way.
 struct TooLong {
   void add(VectorXd& x, Direction z, double a) const { Gaussian{}.add(x, z, 1.05 * a); }
 };
@@ -111,7 +111,7 @@ TEST_CASE("its false-alarm rate holds: of 400 checks at 5 % no more fail than ch
         check_perturbation(Gaussian{}, kTheta, 1000, 1, 1e-9).threshold);
 }
 
-TEST_CASE("its arguments are checked, and θ is left", "[perturb]") {
+TEST_CASE("its arguments are checked, and θ is not changed", "[perturb]") {
   CHECK_THROWS_WITH(check_perturbation(Gaussian{}, kTheta, 99), contains("samples = 99"));
   CHECK_THROWS_WITH(check_perturbation(Gaussian{}, kTheta, 100, 1, 0.0), contains("false_alarm_rate = 0"));
   CHECK_THROWS_WITH(check_perturbation(Gaussian{}, VectorXd()), contains("no coordinates"));

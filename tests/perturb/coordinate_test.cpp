@@ -16,7 +16,7 @@ using zofo::Direction;
 
 namespace {
 
-// χ² of the coordinates that `draws` directions move against the uniform distribution on them.
+// χ² of the coordinates that `draws` directions change against the uniform distribution on them.
 template <class Distribution, class Theta>
 double chi_square(const Distribution& distribution, const Theta& zero, std::uint32_t draws) {
   Eigen::VectorXd counts = Eigen::VectorXd::Zero(shapes::flat(zero).size());
@@ -65,7 +65,7 @@ TEST_CASE("E3: second moment d, and no bias, for coordinates", "[perturb]") {
   CHECK(statistics::moment_deviation(Central{0.1, 1, 42}, Lopsided{}, g, 6.0, 200000) > 5.0);
 }
 
-TEST_CASE("the laws' own streams are none of a tensor's", "[perturb]") {
+TEST_CASE("the distributions' extra streams are not those of a tensor", "[perturb]") {
   CHECK(zofo::extra_stream(zofo::ExtraStream::coordinate, 0) == 1U << 28U);
   CHECK(zofo::extra_stream(zofo::ExtraStream::right, 7) == (4U << 28U) + 7);
   CHECK_THROWS_WITH(zofo::extra_stream(zofo::ExtraStream::mask, 1U << 28U), contains("268435456"));

@@ -30,7 +30,7 @@ Eigen::Index rank(const Eigen::MatrixXd& z) {
   return (s.array() > 1e-12 * s[0]).count();
 }
 
-// Rank of z above z': r where the rows of both lie in one space of r dimensions, V's.
+// Rank of z stacked on z': r if the rows of both are in one space of r dimensions, V's.
 Eigen::Index joint_rank(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
   Eigen::MatrixXd both(a.rows() + b.rows(), a.cols());
   both << a, b;
@@ -39,12 +39,14 @@ Eigen::Index joint_rank(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b) {
 
 struct Unscaled {  // U Vᵀ without 1/√r
   LowRank distribution;
-  void add(Eigen::MatrixXd& x, Direction d, double a) const { distribution.add(x, d, a * std::sqrt(distribution.rank)); }
+  void add(Eigen::MatrixXd& x, Direction d, double a) const {
+    distribution.add(x, d, a * std::sqrt(distribution.rank));
+  }
 };
 
 }  // namespace
 
-TEST_CASE("z of a matrix has the rank asked for, whatever its order in memory", "[perturb]") {
+TEST_CASE("z of a matrix has the requested rank, for both orders in memory", "[perturb]") {
   for (std::uint32_t r = 1; r <= 4; ++r) {
     const Eigen::MatrixXd z = matrix({r, 1}, {61, r, 0});
     CHECK(rank(z) == r);
@@ -58,9 +60,11 @@ TEST_CASE("z of a matrix has the rank asked for, whatever its order in memory", 
   CHECK(rank(matrix({20, 1}, {61, 0, 0})) == 9);
 }
 
-TEST_CASE("V is held and then redrawn; U is new in every step", "[perturb]") {
+TEST_CASE("V is kept for `hold` steps and then sampled again; U is new in every step", "[perturb]") {
   const LowRank distribution{2, 3};
-  const auto z = [&](std::uint32_t step, std::uint32_t query = 0) { return matrix(distribution, {62, step, query}); };
+  const auto z = [&](std::uint32_t step, std::uint32_t query = 0) {
+    return matrix(distribution, {62, step, query});
+  };
   CHECK(joint_rank(z(0), z(1)) == 2);
   CHECK(joint_rank(z(0), z(2)) == 2);
   CHECK(joint_rank(z(2), z(3)) == 4);
@@ -71,7 +75,7 @@ TEST_CASE("V is held and then redrawn; U is new in every step", "[perturb]") {
   CHECK(joint_rank(matrix({2, 0}, {62, 0, 0}), matrix({2, 0}, {62, 9999, 0})) == 2);
 }
 
-TEST_CASE("vectors are Gaussian, alone and beside a matrix", "[perturb]") {
+TEST_CASE("vectors are Gaussian, with and without a matrix in θ", "[perturb]") {
   const Eigen::VectorXd vector = Eigen::VectorXd::Zero(50);
   CHECK(shapes::noise(LowRank{2, 1}, vector, {63, 1, 2}) == shapes::noise(Gaussian{}, vector, {63, 1, 2}));
   const Eigen::MatrixXd row = Eigen::MatrixXd::Zero(1, 50);
@@ -95,16 +99,16 @@ TEST_CASE("E3 and E8: second moments of low-rank directions", "[perturb]") {
   const std::uint32_t r = GENERATE(1U, 2U, 4U, 8U, 16U);
   const LowRank distribution{r, 1};
   CHECK(distribution.second_moment_factor(4, 3) == Approx(14.0 + 16.0 / r));
-  CHECK(shapes::moment_deviation(distribution, zero, g, distribution.second_moment_factor(4, 3), 200000, 64) < 5.0);
+  const double factor = distribution.second_moment_factor(4, 3);
+  CHECK(shapes::moment_deviation(distribution, zero, g, factor, 200000, 64) < 5.0);
   // Seen to fail: the distribution of one rank more, and a scale that is wrong.
   if (r < 4)
-    CHECK(shapes::moment_deviation(LowRank{r + 1, 1}, zero, g, distribution.second_moment_factor(4, 3), 200000, 64) >
-          5.0);
+    CHECK(shapes::moment_deviation(LowRank{r + 1, 1}, zero, g, factor, 200000, 64) > 5.0);
   if (r > 1)
-    CHECK(shapes::moment_deviation(Unscaled{distribution}, zero, g, distribution.second_moment_factor(4, 3), 20000, 64) > 5.0);
+    CHECK(shapes::moment_deviation(Unscaled{distribution}, zero, g, factor, 20000, 64) > 5.0);
 }
 
-TEST_CASE("E8: low-rank estimates have no bias, V held or not", "[perturb]") {
+TEST_CASE("E8: low-rank estimates have no bias, with V kept or not", "[perturb]") {
   const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(4, 3);
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(12, -1.0, 2.0);
   statistics::Mean mean(12);

@@ -1,4 +1,4 @@
-// Moved copies of θ against `add` on a copy, for every distribution.
+// Perturbed copies of θ against `add` on a copy, for every distribution.
 #include <Eigen/Core>
 #include <cstdint>
 #include <list>
@@ -54,7 +54,7 @@ void check_updates(const Distribution& distribution, const Theta& start) {
   distribution.add(down, direction, -0.25);
   write_perturbed(distribution, start, direction, 0.25, out);
   write_perturbed_pair(distribution, start, direction, 0.25, plus, minus);
-  // One rounding apart at most (whether a compiler fuses is its own affair): entries are below 16.
+  // One rounding apart at most (a compiler may fuse or not): entries are below 16.
   const double margin = std::is_same_v<Theta, Eigen::VectorXd> ? 4e-15 : 2e-6;
   CHECK((shapes::flat(up) - shapes::flat(start)).norm() > 0.0);
   CHECK((shapes::flat(out) - shapes::flat(up)).cwiseAbs().maxCoeff() <= margin);
@@ -83,7 +83,7 @@ void check_on_every_shape(const Distribution& distribution) {
 
 }  // namespace
 
-TEST_CASE("moved copies are what add makes of a copy", "[perturb]") {
+TEST_CASE("perturbed copies equal add on a copy", "[perturb]") {
   check_on_every_shape(Gaussian{});
   check_on_every_shape(Rademacher{});
   check_on_every_shape(Sphere{});
@@ -95,7 +95,7 @@ TEST_CASE("moved copies are what add makes of a copy", "[perturb]") {
   check_updates(OnlyAdds{}, Eigen::VectorXd{Eigen::VectorXd::LinSpaced(10, -1.0, 1.0)});
 }
 
-TEST_CASE("floats are moved with one rounding, the same in add and in copies", "[perturb]") {
+TEST_CASE("floats are perturbed with one rounding, the same in add and in copies", "[perturb]") {
   const Eigen::VectorXf start = Eigen::VectorXf::LinSpaced(70001, -1.0F, 1.0F);
   Eigen::VectorXf moved = start, out = start;
   Gaussian{}.add(moved, {1, 2, 3}, 1e-3);
@@ -103,7 +103,7 @@ TEST_CASE("floats are moved with one rounding, the same in add and in copies", "
   CHECK(moved == out);
 }
 
-TEST_CASE("every tensor of a θ of many is moved", "[perturb]") {
+TEST_CASE("every tensor of a θ with many is perturbed", "[perturb]") {
   Many start;
   for (std::size_t i = 0; i < 70; ++i) start.tensors.emplace_back(i % 5 + 1, 1.0F);
   check_updates(Gaussian{}, start);
@@ -117,7 +117,7 @@ TEST_CASE("copies of another shape are refused", "[perturb]") {
   CHECK_THROWS_WITH(write_perturbed_pair(Gaussian{}, theta, {}, 1.0, four, three), contains("θ's has 4"));
 }
 
-TEST_CASE("every law has the same bits on any number of threads", "[perturb]") {
+TEST_CASE("every distribution has the same bits on any number of threads", "[perturb]") {
   const Eigen::VectorXf vector = Eigen::VectorXf::LinSpaced(300000, -1.0F, 1.0F);
   shapes::Layer<double> layer(400, 500);
   CHECK(shapes::same_on_any_threads(Gaussian{}, vector));
@@ -131,7 +131,7 @@ TEST_CASE("every law has the same bits on any number of threads", "[perturb]") {
   CHECK(shapes::same_on_any_threads(Sparse{Gaussian{}, RandomMask{0.1, 3, 1}}, vector));
 }
 
-TEST_CASE("bound laws do not depend on how a range is split", "[perturb]") {
+TEST_CASE("bound distributions do not depend on how a range is split", "[perturb]") {
   const shapes::Layer<float> layer(61, 73);
   const std::size_t n = 61 * 73;
   CHECK(shapes::same_in_pieces(Sphere{}, layer, 5, n));

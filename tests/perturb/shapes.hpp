@@ -62,7 +62,7 @@ Eigen::VectorXd noise(const Distribution& distribution, const Theta& zero, zofo:
   return flat(theta);
 }
 
-// Whether add and both kinds of moved copies have the same bits on one thread and on three.
+// Whether add and both kinds of perturbed copies have the same bits on one thread and on three.
 template <class Distribution, class Theta>
 bool same_on_any_threads(const Distribution& distribution, const Theta& start) {
 #ifdef _OPENMP
@@ -87,7 +87,8 @@ bool same_on_any_threads(const Distribution& distribution, const Theta& start) {
 
 // Whether pieces of awkward sizes of the bound distribution are those of the whole.
 template <class Distribution, class Theta>
-bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::uint32_t tensor, std::size_t n) {
+bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::uint32_t tensor,
+                    std::size_t n) {
   const zofo::Direction direction{9, 1, 1};
   const auto bound = zofo::bind(distribution, theta, direction);
   std::vector<float> whole(n), parts(n);
@@ -99,20 +100,20 @@ bool same_in_pieces(const Distribution& distribution, const Theta& theta, std::u
   return whole == parts;
 }
 
-// Largest |mean − expected| of second moments Σ c over draws of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
+// Largest |mean − expected| of second moments Σ c over samples of ‖ĝ‖²/‖∇f‖², in standard errors: f is linear
 // with the gradient g of θ's shape (flat), and ĝ = (g·z) z.
 template <class Distribution, class Theta>
-double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g, double factor,
-                        std::uint32_t draws, std::uint64_t seed) {
+double moment_deviation(const Distribution& distribution, const Theta& zero, const Eigen::VectorXd& g,
+                        double factor, std::uint32_t samples, std::uint64_t seed) {
   double sum = 0.0, squares = 0.0;
-  for (std::uint32_t k = 0; k < draws; ++k) {
+  for (std::uint32_t k = 0; k < samples; ++k) {
     const Eigen::VectorXd z = noise(distribution, zero, {seed, k, 0});
     const double ratio = std::pow(g.dot(z), 2) * z.squaredNorm() / g.squaredNorm();
     sum += ratio;
     squares += ratio * ratio;
   }
-  const double mean = sum / draws;
-  return std::abs(mean - factor) / std::sqrt((squares / draws - mean * mean) / draws);
+  const double mean = sum / samples;
+  return std::abs(mean - factor) / std::sqrt((squares / samples - mean * mean) / samples);
 }
 
 }  // namespace shapes

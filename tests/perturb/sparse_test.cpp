@@ -46,7 +46,7 @@ std::vector<bool> smallest(const std::vector<T>& x, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("off the mask z is zero, on it z is the base law's", "[perturb]") {
+TEST_CASE("off the mask z is zero, on it z is the base distribution's", "[perturb]") {
   const Sparse distribution{Gaussian{}, RandomMask{0.25, 7, 1}};
   const Eigen::VectorXd dense = shapes::noise(Gaussian{}, kZero, {71, 2, 3});
   const Eigen::VectorXd z = shapes::noise(distribution, kZero, {71, 2, 3});
@@ -60,7 +60,7 @@ TEST_CASE("off the mask z is zero, on it z is the base law's", "[perturb]") {
   CHECK(((moved.array() == 0.1F) || (on > 0.5)).all());
 }
 
-TEST_CASE("a random mask is held, shared by queries, and not tied to z", "[perturb]") {
+TEST_CASE("a random mask is kept for `hold` steps, shared by queries, and independent of z", "[perturb]") {
   const RandomMask mask{0.5, 71, 3};
   const auto on = [&](std::uint32_t step, std::uint32_t query = 0) { return kept(mask, {71, step, query}); };
   CHECK((on(0) == on(2)).all());
@@ -130,7 +130,8 @@ TEST_CASE("bad fractions and masks of another θ are refused", "[perturb]") {
                     contains("entry 0 of tensor 0"));
   Eigen::VectorXd longer = Eigen::VectorXd::Zero(5);
   const Sparse distribution{Gaussian{}, MagnitudeMask(theta, 0.5)};
-  CHECK_THROWS_WITH(distribution.add(longer, {}, 1.0), contains("tensor 0 has 5 entries") && contains("made for 4"));
+  CHECK_THROWS_WITH(distribution.add(longer, {}, 1.0),
+                    contains("tensor 0 has 5 entries") && contains("made for 4"));
   shapes::Mixed mixed{std::vector<float>(4), {}};
   CHECK_THROWS_WITH(distribution.add(mixed, {}, 1.0), contains("tensor 3 has 4 entries"));
 }

@@ -38,7 +38,7 @@ void check_derivatives(const Problem& problem, const typename Problem::Theta& th
 }
 
 // p*, p_λ, φ, ∇φ, L*_λ and ∇L*_λ to 1e-12 of Newton's method and implicit differentiation on the problem's
-// own oracles, and of the same from values and p-gradients alone to what differences allow.
+// own oracles, and of the same from values and p-gradients only to the accuracy of differences.
 template <class Problem>
 void check_closed_forms(const Problem& problem, const typename Problem::Theta& theta, double penalty) {
   for (const bool own : {true, false})
@@ -69,7 +69,7 @@ inline Range eigenvalues(const MatrixXd& symmetric) {
   const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(0.5 * (symmetric + symmetric.transpose()));
   return {eigen.eigenvalues().minCoeff(), eigen.eigenvalues().maxCoeff()};
 }
-// Extreme eigenvalues of ∂²G/∂p² (or ∂²F/∂p²) from p-gradients alone.
+// Extreme eigenvalues of ∂²G/∂p² (or ∂²F/∂p²) from p-gradients only.
 template <class Problem>
 Range curvature(const Problem& problem, const typename Problem::Theta& theta, bool lower,
                 const typename Problem::Adapter& p) {

@@ -73,7 +73,7 @@ TEST_CASE("auc is the share of pairs in the right order", "[problems]") {
 }
 
 // 2,000 rows at rate 0.3: five standard errors of a proportion, 6e-7 false alarms.
-TEST_CASE("labels are corrupted at the rate asked for, always to another class", "[problems]") {
+TEST_CASE("labels are corrupted at the given rate, always to another class", "[problems]") {
   zofo::problems::ClassRows rows{Eigen::MatrixXd::Ones(2000, 1), Eigen::VectorXi::Zero(2000)};
   const auto corrupted = zofo::problems::corrupt_labels(rows, 3, 0.3, 11);
   int hits = 0, ones = 0;

@@ -111,5 +111,5 @@ TEST_CASE("linear meta: bad input is named", "[problems]") {
                     contains("support.inputs is 0x0"));
   CHECK_THROWS_WITH(linear_meta_family({.rank = 9}, 1), contains("rank = 9: must be in [1, 8]"));
   CHECK_THROWS_WITH(linear_meta_family({.query = 1, .training = 1}, 1).phi_minimiser(),
-                    contains("do not fix the backbone"));
+                    contains("do not determine the backbone"));
 }

@@ -43,7 +43,7 @@ TEST_CASE("logistic: the loss by hand", "[problems]") {
   CHECK(std::isfinite(problem.upper(VectorXd::Zero(1), 1e6 * p)));
 }
 
-// φ by solving the lower level again at every θ: nothing of implicit differentiation is on this side.
+// φ by solving the lower level again at every θ: this side uses no implicit differentiation.
 TEST_CASE("logistic: the reference's ∇φ equals differences of φ", "[problems]") {
   const Logistic problem = zofo::problems::random_logistic({.train = 30, .features = 4}, 2);
   const VectorXd theta = VectorXd::LinSpaced(4, -3, -1);
@@ -72,7 +72,7 @@ TEST_CASE("logistic: constants bound the curvatures", "[problems]") {
         Approx(problem.constants(equal).mu).epsilon(1e-6));
 }
 
-TEST_CASE("logistic: bad rows are named", "[problems]") {
+TEST_CASE("logistic: wrong examples are named", "[problems]") {
   const auto groups = PenaltyGroups::one(2);
   CHECK_THROWS_WITH(Logistic(rows(2, 3), rows(1, 0), 3, groups),
                     contains("train.labels[0] = 3: must be in [0, 3)"));

@@ -46,7 +46,7 @@ bool variance_is(Moments m, double variance) {
 
 }  // namespace
 
-TEST_CASE("the noise has mean zero and the variance that is asked for", "[problems]") {
+TEST_CASE("the noise has mean zero and the variance of the options", "[problems]") {
   const double clean = kQuadratic.upper(kTheta, kP), low = kQuadratic.lower(kTheta, kP);
   const double variance = 0.25 * kTheta.squaredNorm() + 0.09 * kP.squaredNorm() + 0.04;
   const auto upper = moments([&](std::uint32_t k) { return kNoisy.upper(kTheta, kP, {3, k, 0}) - clean; });
@@ -57,7 +57,7 @@ TEST_CASE("the noise has mean zero and the variance that is asked for", "[proble
   const double lower_variance = 0.01 * kTheta.squaredNorm() + 0.49 * kP.squaredNorm();
   CHECK(mean_is_zero(lower, lower_variance));
   CHECK(variance_is(lower, lower_variance));
-  // F's and G's draws on one sample are independent: the variance of the sum is the sum.
+  // F's and G's noise on one sample is independent: the variance of the sum is the sum.
   const auto both = moments([&](std::uint32_t k) {
     return kNoisy.upper(kTheta, kP, {3, k, 0}) - clean + kNoisy.lower(kTheta, kP, {3, k, 0}) - low;
   });
@@ -91,7 +91,7 @@ TEST_CASE("the noise of the gradient is the gradient of the noise", "[problems]"
   CHECK(variance_is(zeta, 0.49));
 }
 
-// Along z with step ε: on one sample the quotient's variance is σ_θ²‖z‖² whatever ε is; on two it is
+// Along z with step ε: on one sample the quotient's variance is σ_θ²‖z‖² for every ε; on two it is
 // (σ_θ²‖θ‖² + σ_p²‖p‖² + σ_v²)/(2ε²), apart from the term that common samples have too.
 TEST_CASE("common samples cancel the noise of a difference, independent ones do not", "[problems]") {
   const VectorXd z = VectorXd::Unit(4, 2);

@@ -22,7 +22,7 @@ NonconvexUpper make(Eigen::Index d, Cosines theta, Cosines adapter, std::uint64_
 
 }  // namespace
 
-TEST_CASE("closed forms with waves agree with the reference", "[problems]") {
+TEST_CASE("closed forms with cosines agree with the reference", "[problems]") {
   const bool in_adapter = GENERATE(false, true);
   const auto problem = make(5, {2, 3}, in_adapter ? Cosines{0.4, 2} : Cosines{});
   for (std::uint32_t k = 0; k < 3; ++k) {
@@ -55,14 +55,14 @@ TEST_CASE("a scan in one dimension finds every stationary point", "[problems]") 
   const auto problem = make(1, {2, 3}, {0.4, 2});
   const auto points = problem.stationary_points(-6, 6);
   CHECK(points.size() >= 3);
-  CHECK(points.size() % 2 == 1);  // φ grows without bound on both sides
+  CHECK(points.size() % 2 == 1);  // φ grows without bound to the left and right
   const auto phi = [&](double x) { return problem.phi(VectorXd::Constant(1, x)); };
   for (std::size_t i = 0; i < points.size(); ++i) {
     const auto& point = points[i];
     CHECK(std::abs(problem.phi_gradient(VectorXd::Constant(1, point.x))[0]) < 1e-13);
     CHECK(point.minimum == (i % 2 == 0));
     CHECK(point.value == phi(point.x));
-    // By values alone: a minimum is below its neighbours, a maximum above.
+    // By values only: a minimum is below its neighbours, a maximum above.
     CHECK((phi(point.x + 1e-3) > point.value) == point.minimum);
     CHECK((phi(point.x - 1e-3) > point.value) == point.minimum);
   }
@@ -77,7 +77,7 @@ TEST_CASE("a scan in one dimension finds every stationary point", "[problems]") 
   CHECK(static_cast<std::size_t>(turns) == points.size());
 }
 
-TEST_CASE("without waves it is the quadratic", "[problems]") {
+TEST_CASE("without cosines it is the quadratic", "[problems]") {
   const auto problem = make(3, {}, {});
   const VectorXd theta = agreement::random_like(problem.start().theta, 70);
   CHECK(problem.phi(theta) == problem.base.phi(theta));

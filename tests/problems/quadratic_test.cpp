@@ -74,7 +74,7 @@ TEST_CASE("gradients equal central differences", "[problems]") {
       q.phi_gradient(theta).isApprox(differences([&](const VectorXd& x) { return q.phi(x); }, theta), 1e-9));
 }
 
-TEST_CASE("p* and p_λ are the minima they claim to be", "[problems]") {
+TEST_CASE("p* and p_λ are minima", "[problems]") {
   const Quadratic q = problem();
   const VectorXd theta = point(5, 2);
   CHECK(differences([&](const VectorXd& x) { return q.lower(theta, x); }, q.lower_solution(theta)).norm() <

@@ -53,7 +53,7 @@ TEST_CASE("ridge: constants are attained at their θ", "[problems]") {
   CHECK(problem.constants().mu == problem.constants(problem.start().theta).mu);
 }
 
-// 4,000 batches; five standard errors from the batches' own spread: 6e-7 false alarms a comparison.
+// 4,000 batches; five standard errors, from the batches' standard deviation: 6e-7 false alarms a comparison.
 TEST_CASE("ridge: mini-batches are unbiased and keyed by the sample", "[problems]") {
   const Ridge full = zofo::problems::random_ridge({}, 7);
   const Ridge batched(full.train(), full.validation(), full.groups(), 5);
@@ -79,7 +79,7 @@ TEST_CASE("ridge: mini-batches are unbiased and keyed by the sample", "[problems
   }
 }
 
-TEST_CASE("ridge: bad rows are named", "[problems]") {
+TEST_CASE("ridge: wrong examples are named", "[problems]") {
   const auto groups = PenaltyGroups::one(2);
   CHECK_THROWS_WITH(Ridge(rows(0, 2), rows(1, 2), groups),
                     contains("train.features is 0x2: must be at least"));

@@ -1,4 +1,5 @@
-// f(θ) = mean over i of ½ (θ − cᵢ)ᵀ Dᵢ (θ − cᵢ), a mini-batch being one i: what the reductions are tried on.
+// f(θ) = mean over i of ½ (θ − cᵢ)ᵀ Dᵢ (θ − cᵢ), where a mini-batch is one i: the test function of the
+// reductions.
 #pragma once
 
 #include <Eigen/Core>
@@ -33,7 +34,7 @@ struct FiniteSum {
   }
 };
 
-// An evaluator by the concept's letter; it counts what it is asked for.
+// An evaluator with only the members of the concept; it counts its requests.
 struct SumEvaluator {
   const FiniteSum& sum;
   Eigen::VectorXd theta;

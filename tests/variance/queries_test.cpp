@@ -1,4 +1,4 @@
-// What ρ is under a variance reduction: E ρ² = ‖∇f‖² on a linear function, whatever the number of terms.
+// What ρ is under a variance reduction: E ρ² = ‖∇f‖² on a linear function, for any number of terms.
 // Means are checked at five standard errors with fixed seeds: a false alarm in 6e-7 a check, 13 checks.
 #include <Eigen/Core>
 #include <cmath>
@@ -25,7 +25,7 @@ namespace variance = zofo::variance;
 
 namespace {
 
-// f(θ) = gᵀθ on every mini-batch, at a θ that moves by one in every coordinate a step.
+// f(θ) = gᵀθ on every mini-batch, at a θ that changes by one in every coordinate per step.
 struct Linear {
   VectorXd g = VectorXd::LinSpaced(4, -1.0, 2.0);
   double shift = 0.0, anchor = 0.0;

@@ -54,7 +54,7 @@ TEST_CASE("no reduction gives the estimator's own estimate", "[reduce]") {
   CHECK(evaluator.requested_here == 4);
 }
 
-TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, which a hand calculation repeats", "[reduce]") {
+TEST_CASE("SVRG is ĝ(θ) − ĝ(θ̃) + the full one, as calculated by hand", "[reduce]") {
   const variance::Svrg svrg{.estimator = kCentral, .period = 4, .batches = 8};
   variance::Svrg<Central>::State state;
   SumEvaluator evaluator{kSum, point(0.0)};
@@ -112,7 +112,7 @@ TEST_CASE("SPIDER adds differences along the path", "[reduce]") {
   }
 }
 
-TEST_CASE("STORM is its recursion, forgets what rounding forgets, and with weight 1 is the plain estimate",
+TEST_CASE("STORM is its recursion, removes terms below rounding, and with weight 1 is the plain estimate",
           "[reduce]") {
   const double weight = GENERATE(0.5, 1.0);
   const variance::Storm storm{.estimator = kCentral, .weight = weight};

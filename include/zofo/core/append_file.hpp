@@ -18,18 +18,21 @@
 
 namespace zofo {
 
-/// A file that grows line by line, each line flushed; throws Error when the disk refuses one. One process at
-/// a time: a second writer is refused.
+/// A file that grows line by line. Each line is flushed. Throws Error when a write fails. Only one process
+/// may write the file: a second writer is refused.
 class AppendFile {
  public:
+  /// Opens the file for appending, and creates it if needed. Throws Error naming the path when it cannot be
+  /// opened or when another process writes it.
   explicit AppendFile(std::filesystem::path path)
       : path_(std::move(path)), file_(std::fopen(path_.c_str(), "abe")) {
     require(file_ != nullptr, "{}: cannot be opened for writing: {}", path_.string(), std::strerror(errno));
-    const bool alone = flock(fileno(file_.get()), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    require(alone, "{}: another process is writing it", path_.string());
+    const bool locked = flock(fileno(file_.get()), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    require(locked, "{}: another process is writing it", path_.string());
   }
+  /// The file's path.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// Appends `text` and a line end.
+  /// Appends `text` and a line end. Throws Error when the write fails.
   void line(std::string_view text) {
     std::string with_end(text);
     with_end += '\n';
@@ -37,12 +40,12 @@ class AppendFile {
                          std::fflush(file_.get()) == 0;
     require(written, "{}: write failed: {}", path_.string(), std::strerror(errno));
   }
-  /// Forgets everything after the first `bytes` bytes.
+  /// Truncates the file to its first `bytes` bytes. Throws Error when that fails.
   void cut(std::uint64_t bytes) {
     require(ftruncate(fileno(file_.get()), static_cast<off_t>(bytes)) == 0,
             "{}: cannot be cut to {} bytes: {}", path_.string(), bytes, std::strerror(errno));
   }
-  /// Returns once the disk holds every line.
+  /// Returns when every line is on disk. Throws Error when that fails.
   void settle() {
     require(fdatasync(fileno(file_.get())) == 0 || errno == EINVAL, "{}: write failed: {}", path_.string(),
             std::strerror(errno));

@@ -26,10 +26,10 @@ namespace zofo {
 namespace detail {
 
 inline constexpr std::string_view archive_magic =
-    "ZOFO\r\n\x1a\n";  // a transfer that changes line ends shows
+    "ZOFO\r\n\x1a\n";  // line ends: a transfer that changes them is found
 inline constexpr std::uint32_t archive_version = 1;
 
-/// What an archive file begins with.
+/// The first bytes of an archive file.
 struct ArchiveHeader {
   char magic[8];
   std::uint32_t version;
@@ -40,8 +40,8 @@ static_assert(sizeof(ArchiveHeader) == 24);
 
 }  // namespace detail
 
-/// Writes an archive with a header and a checksum: the file appears whole or not at all. `kind` says what is
-/// in it ("solver state"). Throws Error naming the path when the disk refuses.
+/// Writes an archive with a header and a checksum: the file appears whole or not at all. `kind` names its
+/// contents ("solver state"). Throws Error naming the path when a write fails.
 inline void write_archive(const std::filesystem::path& path, std::string_view kind,
                           const ArchiveWriter& archive) {
   detail::ArchiveHeader header{{},
@@ -96,7 +96,7 @@ class ArchiveFile {
     size_ = header.contents_size;
   }
 
-  /// Reads its values; borrows the file.
+  /// A reader of the file's values. It refers to this object, which must outlive it.
   [[nodiscard]] ArchiveReader reader() const {
     return {std::span(bytes_).subspan(start_, size_), name_, start_};
   }

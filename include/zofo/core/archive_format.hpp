@@ -1,8 +1,8 @@
-/// @file What archives of states are made of: the tags of their values, and what a type must offer.
+/// @file The format of archives of states: the tags of the values, and what a type must offer.
 ///
-/// An archive is a row of tagged values, little-endian: a tag of one byte, then a number's bytes; a list's
-/// count (64 bits) and elements; `begin`, the fields and `end` of a structure. Tags cost a byte a value and
-/// make a file that belongs to other policies fail at its first value of another type.
+/// An archive is a sequence of tagged values, little-endian: a tag of one byte, then a number's bytes; a
+/// list's count (64 bits) and elements; `begin`, the fields and `end` of a structure. Tags cost one byte per
+/// value. A file that was saved with other policies fails at its first value of another type.
 #pragma once
 
 #include <bit>
@@ -41,7 +41,7 @@ enum class ArchiveTag : std::uint8_t {
   end
 };
 
-/// A state that names what of it must be saved: `fields(archive)` calls `archive(a, b, …)` with them.
+/// A state that names its members to be saved: `fields(archive)` calls `archive(a, b, …)` with them.
 template <class T, class Archive>
 concept HasFields = requires(T& value, Archive& archive) {
   value.fields(archive);
@@ -52,7 +52,7 @@ namespace detail {
 static_assert(std::endian::native == std::endian::little,
               "zofo: archives are written on little-endian machines");
 
-/// Numbers whose bytes lie in an archive as they lie in memory.
+/// Numbers that are stored in an archive with the same bytes as in memory.
 template <class T>
 concept ArchivedNumber = std::is_arithmetic_v<T> && !std::same_as<T, bool> &&
                          (std::integral<T> || std::same_as<T, float> || std::same_as<T, double>);
@@ -96,7 +96,7 @@ template <ArchivedNumber T>
   return index >= 1 && index <= std::size(names) ? names[index - 1] : "no known type";
 }
 
-// Values of core whose types do without fields().
+// Values of core whose types have no fields().
 template <class Archive>
 void fields_of(Direction& direction, Archive& archive) {
   archive(direction.seed, direction.step, direction.query);

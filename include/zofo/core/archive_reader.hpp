@@ -1,4 +1,4 @@
-/// @file Reading states from an archive, which may be of anybody's making.
+/// @file Reading states from an archive, which may come from an untrusted source.
 #pragma once
 
 #include <array>
@@ -23,15 +23,16 @@
 
 namespace zofo {
 
-/// Reads what ArchiveWriter wrote, in the same order: `archive(a, b, …)` writes over the values. No size is
-/// believed before the bytes for it are there. Throws Error naming the file, the byte, the part (`part`) and
-/// what was expected; values that were read before keep what was read.
+/// Reads what ArchiveWriter wrote, in the same order: `archive(a, b, …)` overwrites the values. A size is
+/// compared with the bytes that are left before memory is allocated for it. Throws Error naming the file, the
+/// byte, the part (`part`) and what was expected; values that were read before the error stay as read.
 ///
 /// Vectors and Eigen objects take the size that was saved. A type of θ or of an adapter that cannot be
 /// resized takes its shape from an object of that type given by `shape_from`.
 class ArchiveReader {
  public:
-  /// Borrows the bytes. `name` is the file's, `offset` that of the bytes in it, in messages.
+  /// Refers to the bytes, which must outlive the reader. `name` and `offset` are the file's name and the
+  /// position of the bytes in it, for messages.
   ArchiveReader(std::span<const std::byte> bytes, std::string name, std::size_t offset = 0)
       : bytes_(bytes), name_(std::move(name)), offset_(offset) {}
 
@@ -41,12 +42,13 @@ class ArchiveReader {
     (read(values), ...);
     return *this;
   }
-  /// What is read next, for messages: "outer optimizer".
+  /// Names what is read next, for messages: "outer optimizer".
   ArchiveReader& part(std::string text) {
     part_ = std::move(text);
     return *this;
   }
-  /// Values of type P that were not there before get the shape of `example`, which must outlive the reading.
+  /// A value of type P that is empty before it is read gets the shape of `example`, which must outlive the
+  /// reader.
   template <class P>
   ArchiveReader& shape_from(const P& example) {
     for (Example& known : examples_)
@@ -57,11 +59,11 @@ class ArchiveReader {
     examples_.push_back({type_key<P>(), &example});
     return *this;
   }
-  /// Throws Error unless everything was read.
+  /// Throws Error unless all bytes were read.
   void finish() const {
     if (position_ != bytes_.size()) broken("{} bytes follow: must be the end", bytes_.size() - position_);
   }
-  /// Throws Error naming the place.
+  /// Throws Error with the formatted message, the file's name and the current byte.
   template <class... Args>
   [[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) const {
     const std::string what = fmt::format(format, std::forward<Args>(args)...);
@@ -137,7 +139,7 @@ class ArchiveReader {
       expect(ArchiveTag::list);
       const std::size_t n = count(1);
       values.clear();
-      // One by one: elements are larger in memory than in the file, and the count may be a lie.
+      // One by one: elements are larger in memory than in the file, and the count may be wrong.
       for (std::size_t i = 0; i < n; ++i) {
         T element{};
         read(element);
@@ -178,7 +180,7 @@ class ArchiveReader {
     value.emplace(std::move(numbers));
   }
 
-  // A value of the right shape where the type has one, to be read over.
+  // An empty value becomes one of the right shape, where the type has a shape; then it is overwritten.
   template <class T>
   T& renewed(std::optional<T>& value) {
     if constexpr (HasFields<T, ArchiveReader> || EigenPlain<T> || NumberRange<T> ||
@@ -221,10 +223,10 @@ class ArchiveReader {
   }
   template <class T>
   void read_tensors(T& value) {
-    std::uint64_t held = 0;
-    for_each_tensor(value, [&held](std::uint32_t, auto*, std::size_t) { ++held; });
+    std::uint64_t tensors = 0;
+    for_each_tensor(value, [&tensors](std::uint32_t, auto*, std::size_t) { ++tensors; });
     expect(ArchiveTag::tensors);
-    require_count("a list of tensors", static_cast<std::size_t>(held), count(1));
+    require_count("a list of tensors", static_cast<std::size_t>(tensors), count(1));
     for_each_tensor(value, [this]<class N>(std::uint32_t, N* x, std::size_t n) {
       require_count("a tensor", n, number_count<N>());
       take(x, n);
@@ -257,7 +259,7 @@ class ArchiveReader {
   void require_count(std::string_view what, std::size_t wanted, std::size_t found) const {
     if (wanted != found) broken("{} of {}: must have {}", what, found, wanted);
   }
-  // The count of a row of numbers of type T that lie in the bytes that are left.
+  // The count of a sequence of numbers of type T; the bytes that are left hold as many.
   template <class T>
   [[nodiscard]] std::size_t number_count() {
     expect(ArchiveTag::numbers);

@@ -40,7 +40,7 @@ class ArchiveWriter {
   void write(const T& value) {
     if constexpr (HasFields<T, ArchiveWriter>) {
       put(ArchiveTag::begin);
-      // fields() serves reading too and so is no const member; an archive that is written changes nothing.
+      // fields() is also used for reading and so is not const; writing an archive changes nothing.
       const_cast<T&>(value).fields(*this);
       put(ArchiveTag::end);
     } else if constexpr (detail::PlainCoreValue<T>) {

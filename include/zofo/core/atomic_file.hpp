@@ -19,11 +19,11 @@
 
 namespace zofo {
 
-/// Writes beside `path` and renames at the end, so a reader sees all of the file or none of it; what is
-/// written without a commit() is removed again.
+/// Writes to `path`.part and renames it at the end, so a reader sees all of the file or none of it. Without a
+/// commit() the destructor removes what was written.
 class AtomicFile {
  public:
-  /// Throws Error naming the path and the system's reason.
+  /// Opens the file `path`.part. Throws Error naming the path and the system's reason.
   explicit AtomicFile(std::filesystem::path path)
       : path_(std::move(path)), part_(path_.string() + ".part"), file_(std::fopen(part_.c_str(), "wbe")) {
     require(file_ != nullptr, "{}: cannot be opened for writing: {}", part_.string(), std::strerror(errno));
@@ -37,20 +37,23 @@ class AtomicFile {
     std::filesystem::remove(part_, ignored);
   }
 
+  /// The path of the complete file.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// Bytes written so far.
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  /// Appends. Throws Error when the disk refuses.
+  /// Appends bytes. Throws Error when the write fails.
   void write(std::span<const std::byte> bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) refused("write");
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail_because("write");
     size_ += bytes.size();
   }
+  /// Appends text. Throws Error when the write fails.
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-  /// Puts the file in its place. Throws Error when the disk refuses; then nothing is left behind.
+  /// Renames the file to `path`. Throws Error when a write or the renaming fails; then the destructor removes
+  /// the partial file.
   void commit() {
-    if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) refused("write");
+    if (std::fflush(file_.get()) != 0 || ::fsync(::fileno(file_.get())) != 0) fail_because("write");
     std::error_code error;
     std::filesystem::rename(part_, path_, error);
     require(!error, "{}: rename failed: {}", path_.string(), error.message());
@@ -58,7 +61,7 @@ class AtomicFile {
   }
 
  private:
-  [[noreturn]] void refused(std::string_view what) const {
+  [[noreturn]] void fail_because(std::string_view what) const {
     fail("{}: {} failed: {}", path_.string(), what, std::strerror(errno));
   }
   struct Close {
@@ -66,11 +69,11 @@ class AtomicFile {
   };
 
   std::filesystem::path path_, part_;
-  std::unique_ptr<std::FILE, Close> file_;  ///< null once the file is in its place
+  std::unique_ptr<std::FILE, Close> file_;  ///< null after commit()
   std::size_t size_ = 0;
 };
 
-/// Writes a whole file so; throws Error as AtomicFile does.
+/// Writes a whole file by AtomicFile. Throws Error as AtomicFile does.
 inline void write_atomically(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.write(bytes);

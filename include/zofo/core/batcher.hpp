@@ -1,4 +1,4 @@
-/// @file Which examples a mini-batch holds, as a pure function of its key.
+/// @file The examples of a mini-batch, as a pure function of its key.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t position) {
 
 }  // namespace detail
 
-/// The order of the rows 0 ... rows−1 in one epoch (Fisher–Yates), a pure function of its arguments.
+/// The examples 0 … rows − 1 in their order in one epoch (Fisher–Yates shuffle): a pure function of its
+/// arguments.
 inline std::vector<std::size_t> shuffled(std::uint64_t seed, std::uint64_t stream, std::uint64_t epoch,
                                          std::size_t rows) {
   const std::uint64_t key = detail::random_bits(detail::random_bits(seed, stream), epoch);
@@ -39,9 +40,10 @@ inline std::vector<std::size_t> shuffled(std::uint64_t seed, std::uint64_t strea
   return order;
 }
 
-/// Indices of the examples of mini-batch `key.step`: the epochs of (seed, task, stream), each in its own
-/// order, are laid end to end and cut into batches, so every example comes once an epoch. A batch across the
-/// border of two epochs may hold an example twice. Costs O(rows). Throws Error unless 1 ≤ batch ≤ rows.
+/// Indices of the examples of mini-batch `key.step`. The epochs of (seed, task, stream), each in its own
+/// order, are concatenated and cut into batches of `batch` examples, so every example is used once per epoch.
+/// A batch across the border of two epochs may hold an example twice. `rows` is the number of examples. Costs
+/// O(rows). Throws Error unless 1 ≤ batch ≤ rows.
 inline std::vector<std::size_t> sample_batch(BatchKey key, std::size_t rows, std::size_t batch) {
   require(batch >= 1 && batch <= rows, "batch = {}: must be in [1, {}], the number of rows", batch, rows);
   const std::uint64_t first = std::uint64_t{key.step} * batch;

@@ -1,19 +1,19 @@
-/// @file The functions of Box-Muller as text, read once in each namespace whose functions are compiled for
-/// other instructions: zofo::detail (random_box_muller.hpp, any processor) and zofo::detail::avx2
-/// (random_avx2.hpp). No include guard, therefore; what it includes has been included before.
+/// @file The functions of Box-Muller, included once in each namespace whose functions are compiled for other
+/// instructions: zofo::detail (random_box_muller.hpp, any processor) and zofo::detail::avx2
+/// (random_avx2.hpp). So it has no include guard; the headers that it needs are included before.
 /// Source: Box, Muller, "A note on the generation of random normal deviates", Ann. Math. Statist. 29 (1958).
 ///
-/// Only correctly rounded operations (+, x, fma, sqrt) occur, and no product feeds a sum except through fma,
-/// so a compiler has nothing to contract. Polynomials are near-minimax fits (Lawson's iteration) rounded to
+/// All operations are correctly rounded (+, x, fma, sqrt), and products enter sums through fma only, so a
+/// compiler has nothing to contract. Polynomials are near-minimax fits (Lawson's iteration) rounded to
 /// float.
 #include <cstddef>
 #include <cstdint>
 
-/// Two independent normals per lane.
+/// Two independent standard normals per lane.
 template <class Lanes>
 struct NormalPair {
-  typename Lanes::Float first;
-  typename Lanes::Float second;
+  typename Lanes::Float first;   ///< normal of the even coordinate
+  typename Lanes::Float second;  ///< normal of the odd coordinate
 };
 
 /// c[0] + c[1] x + c[2] x^2 + ...

@@ -1,4 +1,4 @@
-/// @file The library's exception alone, for code that cannot include fmt (what nvcc compiles).
+/// @file The library's exception, without fmt, for code that nvcc compiles.
 #pragma once
 
 #include <stdexcept>

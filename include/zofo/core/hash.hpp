@@ -15,10 +15,12 @@
 
 namespace zofo {
 
-/// XXH64 with seed 0 (Collet's specification of xxHash): finds damage and mix-ups, is no defence against
-/// forgery. Fed piece by piece; the value does not depend on the pieces. Little-endian machines.
+/// XXH64 with seed 0 (Collet's specification of xxHash). It finds damaged and exchanged files, but does not
+/// protect against forgery. Bytes are added in pieces; the value does not depend on how they are divided. For
+/// little-endian machines.
 class Hash64 {
  public:
+  /// Adds `size` bytes.
   Hash64& update(const void* data, std::size_t size) {
     const auto* from = static_cast<const unsigned char*>(data);
     if (size == 0) return *this;
@@ -38,13 +40,15 @@ class Hash64 {
     held_ = size;
     return *this;
   }
+  /// Adds the bytes of a string.
   Hash64& update(std::string_view bytes) { return update(bytes.data(), bytes.size()); }
+  /// Adds the bytes of the values in memory.
   template <class T>
   Hash64& update(std::span<const T> values) {
     return update(values.data(), values.size_bytes());
   }
 
-  /// Of all bytes so far.
+  /// The hash of all bytes so far.
   [[nodiscard]] std::uint64_t value() const {
     std::uint64_t h = total_ >= stripe ? merged() : p5;
     h += total_;
@@ -93,7 +97,7 @@ class Hash64 {
   std::uint64_t total_ = 0;
 };
 
-/// A hash as people and JSON see it: 16 hexadecimal digits.
+/// A hash as 16 hexadecimal digits, for messages and JSON.
 inline std::string hash_text(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
 }  // namespace zofo

@@ -1,4 +1,4 @@
-/// @file What a state keeps of the shape of θ or of an adapter.
+/// @file Members of states with the shape of θ or of an adapter.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace zofo {
 
-/// A std::optional for views (concept View): owns the numbers that its view shows, so that copies are deep.
+/// A std::optional for views (concept View) that owns the numbers of its view, so that copies are deep.
 template <View P>
 class ViewMemory {
  public:
@@ -26,38 +26,46 @@ class ViewMemory {
     swap(other);
     return *this;
   }
-  /// A copy of the numbers that x shows.
+  /// Copies the numbers that x refers to.
   ViewMemory& operator=(const P& x) {
     emplace(x);
     return *this;
   }
   ~ViewMemory() = default;
 
-  /// A copy of the numbers that x shows; allocates when the size changes only.
+  /// Copies the numbers that x refers to; allocates only when the size changes.
   P& emplace(const P& x) {
     copy_numbers(x, owned_);
     return show(true);
   }
-  /// These numbers, as zeros_like gives them.
+  /// Takes these numbers, which zeros_like may have made.
   P& emplace(Owned<P> x) {
     owned_ = std::move(x);
     return show(true);
   }
-  /// No numbers: a view of size 0.
+  /// Holds a view of size 0.
   P& emplace() { return emplace(Owned<P>()); }
+  /// Holds no value.
   void reset() { view_.reset(); }
+  /// Exchanges the values of both.
   void swap(ViewMemory& other) noexcept {
-    const bool here = has_value(), there = other.has_value();
+    const bool mine = has_value(), others = other.has_value();
     std::swap(owned_, other.owned_);
-    show(there);
-    other.show(here);
+    show(others);
+    other.show(mine);
   }
 
+  /// Whether it holds a value.
   [[nodiscard]] bool has_value() const { return view_.has_value(); }
+  /// Whether it holds a value.
   [[nodiscard]] explicit operator bool() const { return has_value(); }
+  /// The view of the numbers; it must hold a value.
   [[nodiscard]] P& operator*() { return *view_; }
+  /// The view of the numbers; it must hold a value.
   [[nodiscard]] const P& operator*() const { return *view_; }
+  /// The view of the numbers; it must hold a value.
   [[nodiscard]] P* operator->() { return &*view_; }
+  /// The view of the numbers; it must hold a value.
   [[nodiscard]] const P* operator->() const { return &*view_; }
 
  private:
@@ -84,13 +92,13 @@ struct MemoryOf<P> {
 
 }  // namespace detail
 
-/// What a state keeps of P's shape, empty before the first use: std::optional<P> for a P that owns its
-/// numbers, a deep copy with the same members for a view of somebody else's.
+/// A member of a state with P's shape, empty before the first use: std::optional<P> if P owns its numbers,
+/// else (a view) ViewMemory<P>, which has the same members and copies the numbers.
 template <class P>
 using Memory = typename detail::MemoryOf<P>::Type;
 
-/// to ← a copy of `from`: by assignment, by a deep copy of a view, or by `from.clone()` where copies must be
-/// asked for.
+/// to ← a copy of `from`: by assignment, by a deep copy of a view, or by `from.clone()` where P has no copy
+/// assignment.
 template <class P>
 void remember(const P& from, Memory<P>& to) {
   if constexpr (View<P> || std::is_copy_assignable_v<P>)
@@ -99,8 +107,8 @@ void remember(const P& from, Memory<P>& to) {
     to.emplace(from.clone());
 }
 
-/// to ← what `from` holds, leaving `from` unspecified: by a move where P owns its numbers, number by number
-/// where it is a view.
+/// to ← the value of `from`, which is unspecified afterwards: by a move if P owns its numbers, number by
+/// number if it is a view.
 template <class P>
 void bring_back(Memory<P>& from, P& to) {
   if constexpr (View<P>)

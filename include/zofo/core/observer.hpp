@@ -1,4 +1,4 @@
-/// @file Observers: progress bars, logs, early stopping and checkpoints (DESIGN.md §3).
+/// @file Observers: progress bars, logs, early stopping and checkpoints.
 #pragma once
 
 #include <concepts>
@@ -10,7 +10,7 @@
 
 namespace zofo {
 
-/// Sees each step's report; false ends the run after that step.
+/// Is called with each step's report, and returns whether the run continues: false ends it after that step.
 template <class O>
 concept Observer = requires(O& observer, const StepReport& report) {
   { observer(report) } -> std::convertible_to<bool>;
@@ -18,6 +18,7 @@ concept Observer = requires(O& observer, const StepReport& report) {
 
 /// Ignores every report and never ends the run.
 struct NullObserver {
+  /// Returns true.
   bool operator()(const StepReport&) const { return true; }
 };
 
@@ -25,9 +26,11 @@ struct NullObserver {
 template <Observer... Os>
 class Observers {
  public:
+  /// The observers, called in this order.
   explicit Observers(Os... observers) : observers_(std::move(observers)...) {}
+  /// Calls every observer; false if one of them returns false.
   bool operator()(const StepReport& report) {
-    // Not short-circuited: a log must see the report on which early stopping says no.
+    // Not short-circuited: a log must record the step at which early stopping ends the run.
     const auto all = [&report](Os&... o) {
       bool proceed = true;
       ((proceed = static_cast<bool>(o(report)) && proceed), ...);

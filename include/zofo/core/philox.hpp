@@ -1,4 +1,4 @@
-/// @file Philox4x32-10, the counter-based generator every random number comes from.
+/// @file Philox4x32-10, the counter-based generator of every random number.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 #pragma once
 
@@ -10,20 +10,24 @@
 
 namespace zofo {
 
-/// The constants of the generator, for other implementations of it (the GPU's).
+/// Multiplier of counter word 0. The constants are public for other implementations, such as the GPU's.
 inline constexpr std::uint32_t kPhiloxMultiplier0 = 0xD2511F53u;
+/// Multiplier of counter word 2.
 inline constexpr std::uint32_t kPhiloxMultiplier1 = 0xCD9E8D57u;
-inline constexpr std::uint32_t kPhiloxKeyStep0 = 0x9E3779B9u;  // golden ratio
-inline constexpr std::uint32_t kPhiloxKeyStep1 = 0xBB67AE85u;  // sqrt(3) - 1
+/// What each round adds to key word 0: the golden ratio.
+inline constexpr std::uint32_t kPhiloxKeyStep0 = 0x9E3779B9u;
+/// What each round adds to key word 1: sqrt(3) - 1.
+inline constexpr std::uint32_t kPhiloxKeyStep1 = 0xBB67AE85u;
+/// Number of rounds.
 inline constexpr std::size_t kPhiloxRounds = 10;
 
 /// The two halves of a 32 x 32 bit product.
 struct WideProduct {
-  std::uint32_t high;
-  std::uint32_t low;
+  std::uint32_t high;  ///< upper 32 bits
+  std::uint32_t low;   ///< lower 32 bits
 };
 
-/// a·b.
+/// The 64-bit product a·b.
 constexpr WideProduct wide_product(std::uint32_t a, std::uint32_t b) {
   const std::uint64_t product = std::uint64_t{a} * b;
   return {static_cast<std::uint32_t>(product >> 32), static_cast<std::uint32_t>(product)};
@@ -44,15 +48,15 @@ constexpr std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4
 
 /// The words of one (direction, tensor): counter = (block, tensor, step, query), key = (seed low, seed high).
 struct PhiloxStream {
-  Direction direction;
-  std::uint32_t tensor = 0;
+  Direction direction;       ///< gives the key and the counter words `step` and `query`
+  std::uint32_t tensor = 0;  ///< the counter word `stream`, see core/rng_streams.hpp
 
-  /// The key as Philox takes it.
+  /// The two words of the key.
   constexpr std::array<std::uint32_t, 2> key() const {
     return {static_cast<std::uint32_t>(direction.seed), static_cast<std::uint32_t>(direction.seed >> 32)};
   }
 
-  /// The four words of a block.
+  /// The four random words of block `index`.
   constexpr std::array<std::uint32_t, 4> block(std::uint32_t index) const {
     return philox4x32_10({index, tensor, direction.step, direction.query}, key());
   }

@@ -22,8 +22,9 @@ struct PenaltyTerms {
   [[nodiscard]] double value(double penalty) const { return upper + penalty * (lower_p - lower_s); }
 };
 
-/// The perturbation distribution of calls whose probes all lie at θ itself (scale 0).
+/// The perturbation distribution of calls whose probes all have scale 0, that is, are θ itself.
 struct NoPerturbation {
+  /// Does nothing.
   template <class Theta>
   void add(Theta& /*theta*/, Direction /*direction*/, double /*a*/) const {}
 };
@@ -67,7 +68,7 @@ concept HasLower = requires(B& b, const typename B::Theta& theta, const typename
   { b.lower_gradient(theta, p, batch, g) } -> std::convertible_to<double>;
 };
 
-/// One task written as four functions; SimpleProblem makes a BilevelProblem of one or of a list of them.
+/// One task given by four functions; SimpleProblem makes a BilevelProblem from one or from a list of them.
 template <class B>
 concept FourFunctions = HasProblemTypes<B> && HasUpper<B> && HasLower<B>;
 
@@ -79,7 +80,7 @@ concept HasExactInner = requires(const B& b, const typename B::Theta& theta, dou
   { b.penalty_solution(theta, penalty) } -> std::convertible_to<typename B::Adapter>;
 };
 
-/// The same of a problem of many tasks: `minimiser(θ, task, level, λ, out)` writes s*(θ) or p_λ(θ) of the
+/// The same for a problem with many tasks: `minimiser(θ, task, level, λ, out)` writes s*(θ) or p_λ(θ) of the
 /// task.
 template <class B>
 concept HasMinimisers = requires(B& b, const typename B::Theta& theta, typename B::Adapter& out) {
@@ -94,7 +95,7 @@ concept HasStart = requires(const B& b) {
   { b.start().p } -> std::convertible_to<typename B::Adapter>;
 };
 
-/// Closed forms φ(θ) = F(θ, p*(θ)) and ∇φ(θ): what an analytic problem knows beyond what solvers use.
+/// Closed forms φ(θ) = F(θ, p*(θ)) and ∇φ(θ), which solvers do not use.
 template <class B>
 concept HasHypergradient = requires(const B& b, const typename B::Theta& theta) {
   { b.phi(theta) } -> std::convertible_to<double>;

@@ -1,13 +1,13 @@
 /// @file The entries of random directions: pure functions of (direction, tensor, coordinate).
 ///
-/// Any way of cutting a range into calls, threads or vector widths gives the same bits. Coordinate i of a
+/// The bits do not depend on how a range is divided among calls, threads or vector lanes. Coordinate i of a
 /// tensor takes
 ///   normals, uniforms: word i % 4 of Philox block i / 4; words (0, 1) and (2, 3) each make two normals
 ///   (box_muller); rademacher:        bit i % 32 of word (i / 32) % 4 of block i / 128; a set bit is -1.
 /// Blocks are numbered in 32 bits: ranges end at coordinate 2^34 at most, else Error.
-/// The kernels are chosen at run time by what the processor has, and every kernel gives the same bits, so
-/// these functions are the same whatever the -m flags of the files that include this header.
-/// Fused forms add with one rounding: x + a z is fma(a, z, x) and x - a z is fma(-a, z, x).
+/// The kernels are chosen at run time by the processor's instructions, and every kernel gives the same bits,
+/// so these functions do not depend on the -m flags of the files that include this header. Fused forms add
+/// with one rounding: x + a z is fma(a, z, x) and x - a z is fma(-a, z, x).
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-/// @file The random kernels for AVX2 and FMA: eight Philox blocks side by side. Same bits as PortableRandom.
+/// @file The random kernels for AVX2 and FMA, eight Philox blocks at a time. Same bits as PortableRandom.
 ///
-/// Which translation units may hold them is a matter of the processor's family and the compiler alone, never
-/// of -m flags: their functions are compiled for AVX2 and FMA by an attribute, and random.hpp asks the
+/// Whether a translation unit has them depends on the processor's family and the compiler, never on -m flags:
+/// their functions are compiled for AVX2 and FMA by an attribute, and random.hpp asks the
 /// processor before it calls them. So files compiled with different -m flags define the same functions, and a
 /// program compiled with none has these kernels too.
 #pragma once
@@ -35,7 +35,7 @@ inline bool usable() { return __builtin_cpu_supports("avx2") != 0 && __builtin_c
 
 }  // namespace zofo::detail::avx2
 
-// Every function from here to the end of the file is compiled for AVX2 and FMA whatever the -m flags are.
+// Every function from here to the end of the file is compiled for AVX2 and FMA, for any -m flags.
 // Lambdas would not be (g++ leaves them out), nor may a __m256 go by value into or out of a function that is
 // not: there must be none of either.
 #if defined(__clang__)
@@ -109,7 +109,7 @@ inline void store_words(const Words& half, float* bits) {
 
 /// Philox on sixteen blocks as four interleaved chains, enough to hide the multiplier's latency. A 64-bit
 /// lane carries one block's word in its low half: the 32 x 32 bit multiply reads only that half, so a product
-/// serves as the next "low" word as it is.
+/// can be used as the next "low" word.
 class Philox {
  public:
   explicit Philox(const PhiloxStream& stream) {

@@ -1,4 +1,4 @@
-/// @file Box-Muller on any vector width: one text, so every width gives the same bits.
+/// @file Box-Muller for one lane. All vector widths include the same functions, so all give the same bits.
 #pragma once
 
 #include <cstddef>

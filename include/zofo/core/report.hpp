@@ -1,4 +1,4 @@
-/// @file What one outer step reports.
+/// @file The reports of an outer step and of an inner solve.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace zofo {
 
-/// Stands in a report for a number that the step did not compute.
+/// The value in a report of a number that the step did not compute: NaN.
 inline constexpr double kNotEvaluated = std::numeric_limits<double>::quiet_NaN();
 
 /// Result of an inner solve.
 struct InnerReport {
-  std::uint32_t steps = 0;
+  std::uint32_t steps = 0;               ///< inner steps taken
   double value = kNotEvaluated;          ///< objective at the returned point
   double gradient_norm = kNotEvaluated;  ///< gradient norm at the returned point
   bool converged = false;                ///< that norm is at most the budget's tolerance
@@ -37,12 +37,12 @@ struct StepReport {
 
   /// An empty report of step `number`; the list of terms keeps its memory.
   void clear(std::uint32_t number) {
-    ZoGradient kept = std::move(gradient);
-    kept.terms.clear();
-    kept.queries = 0.0;
+    ZoGradient reused = std::move(gradient);
+    reused.terms.clear();
+    reused.queries = 0.0;
     *this = {};
     step = number;
-    gradient = std::move(kept);
+    gradient = std::move(reused);
   }
 };
 

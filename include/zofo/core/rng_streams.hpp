@@ -1,14 +1,14 @@
 /// @file Every number that keeps the random numbers of one seed apart, and the ranges left to users.
 ///
-/// Random numbers are pure functions of their keys; two draws are independent if their keys differ in any
+/// Random numbers are pure functions of their keys; two numbers are independent if their keys differ in any
 /// word. There are two spaces of keys:
 ///  1. Philox (core/philox.hpp): the seed and the counter (block, stream, step, query). Directions of θ, task
-///     choices, signs and dropout masks of a run share its seed, so `stream` tells them apart, dropout's by
-///     `query`. What is drawn from a mini-batch's key in this space has another seed (SeedMask).
-///  2. Mini-batches (core/batcher.hpp): (seed, stream, epoch), and the order of a data set's rows.
+///     choices, signs and dropout masks of a run share its seed and differ in `stream`, dropout masks in
+///     `query`. Samples from a mini-batch's key in this space use another seed (SeedMask).
+///  2. Mini-batches (core/batcher.hpp): (seed, stream, epoch), and the order of a data set's examples.
 ///
 /// FREE for numbers of your own, under the seed of a solver or a run: `kUserStreams` in the first space (with
-/// any step and query), `kUserBatchStreams` in the second. The library never draws from them.
+/// any step and query), `kUserBatchStreams` in the second. The library never uses them.
 ///
 /// Generated data (LoRA's start, random tokens, tiny models, synthetic problems) numbers its tensors from 0
 /// at step 0 and query 0 of its seed, like the first direction of a solver with the same seed; give generated
@@ -29,8 +29,8 @@ namespace zofo {
 
 /// The stream numbers first, …, last.
 struct StreamRange {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;  ///< included
+  std::uint32_t first = 0;  ///< smallest number
+  std::uint32_t last = 0;   ///< largest number, included
   /// Whether `number` is one of them.
   [[nodiscard]] constexpr bool contains(std::uint32_t number) const {
     return first <= number && number <= last;
@@ -53,16 +53,17 @@ namespace detail {
 
 // ---- Philox: the counter's word `stream` ----------------------------------------------------------------
 
-/// What a tensor needs beside its entries; its numbers have streams of their own (extra_stream).
+/// Random numbers of a tensor other than the entries of its directions; each use has its own streams
+/// (extra_stream).
 enum class ExtraStream : std::uint32_t {
-  coordinate = 1,  ///< which coordinate moves (perturb/coordinate.hpp); tensor 0 for all
+  coordinate = 1,  ///< which coordinate is perturbed (perturb/coordinate.hpp); tensor 0 for all
   mask = 2,        ///< which coordinates are kept (perturb/random_mask.hpp)
   left = 3,        ///< U of U Vᵀ (perturb/low_rank.hpp)
   right = 4,       ///< V of U Vᵀ
   rounding = 5     ///< stochastic rounding of bf16 updates (src/cuda/kernels)
 };
 
-/// Draws that belong to no tensor; each is one stream.
+/// Random numbers that belong to no tensor; each use is one stream.
 enum class SingleStream : std::uint32_t {
   task_choice = 0xFFFF0001,  ///< the tasks of an outer step (bilevel/task_sampling.hpp)
   random_sign = 0xFFFF0002   ///< the sign of an estimate (estimate/random_sign.hpp)
@@ -131,17 +132,17 @@ static_assert(!kRunQueries.contains(query_number(QueryWord::dropout)),
 // ---- Philox: seeds
 // ------------------------------------------------------------------------------------------
 
-/// What is drawn from a mini-batch's key has the seed seed ^ mask, so that a mini-batch and a direction of
+/// Random numbers of a mini-batch's key have the seed seed ^ mask, so that a mini-batch and a direction of
 /// the same seed share no numbers. The batch's stream is the word `query`.
 enum class SeedMask : std::uint64_t {
   rows = 0x9b1f5c3d7a2e4860,  ///< rows of synthetic problems; streams are RowStream
   noise = 0x5d8e1b72c49f3a06  ///< noise of problems::Noisy; streams are 3 level + part, below 6
 };
 
-/// The word `stream` of draws with SeedMask::rows.
+/// The word `stream` of random numbers with SeedMask::rows.
 enum class RowStream : std::uint32_t { batch = 0, corrupted_labels = 1 };
 
-/// The seed of draws from the key of a mini-batch.
+/// The seed of random numbers from the key of a mini-batch.
 [[nodiscard]] constexpr std::uint64_t masked_seed(std::uint64_t seed, SeedMask mask) {
   return seed ^ static_cast<std::uint64_t>(mask);
 }
@@ -158,7 +159,7 @@ static_assert(stream_number(RowStream::batch) != stream_number(RowStream::corrup
 // ---- mini-batches: the key's word `stream`
 // ------------------------------------------------------------------
 
-/// Which sequence of mini-batches, or which order of a data set's rows, a key of one seed is from.
+/// The sequence of mini-batches, or the order of a data set's examples, that a key of one seed belongs to.
 enum class BatchStream : std::uint32_t {
   inner_upper = 0,        ///< D_f of inner steps
   inner_lower = 1,        ///< D_g of inner steps
@@ -166,9 +167,9 @@ enum class BatchStream : std::uint32_t {
   probe_lower = 3,        ///< D_g of θ's probes
   large_upper = 4,        ///< D_f of a variance reduction's large batches
   large_lower = 5,        ///< D_g of a variance reduction's large batches
-  split = 1000,           ///< training rows into D_f, D_g and the deciding rows (train/split.hpp)
+  split = 1000,           ///< training examples into D_f, D_g and the validation examples (train/split.hpp)
   task_split = 1001,      ///< the same for a task of meta-training (train/split.hpp)
-  shots = 2000,           ///< rows of each class (data/shots.hpp)
+  shots = 2000,           ///< examples of each class (data/shots.hpp)
   demonstrations = 2001,  ///< solved examples before a prompt (data/demonstrations.hpp)
   examples = 2002         ///< examples of a few-shot adaptation (train/few_shot_adaptation.hpp)
 };

@@ -1,4 +1,4 @@
-/// @file A number that follows the step: rates, smoothing radii and penalties.
+/// @file A number that depends on the step: rates, smoothing radii and penalties.
 #pragma once
 
 #include <algorithm>
@@ -10,15 +10,16 @@
 
 namespace zofo {
 
-/// Value of an option at step k = 0, 1, …; a plain number is a schedule that stays.
+/// Value of an option at step k = 0, 1, …; a plain number is a constant schedule.
 class Schedule {
  public:
+  /// Shape of the schedule after the warm-up: see the functions of the same names.
   enum class Kind : std::uint8_t { constant, linear, cosine, inverse_sqrt };
 
-  /// `value` at every step; implicit, so that `{.rate = 0.02}` reads as it should.
+  /// `value` at every step; implicit, so that an option can be given as a number: `{.rate = 0.02}`.
   constexpr Schedule(double value) : Schedule(Kind::constant, value, value, 1) {}
 
-  /// From `from` at k = 0 in a straight line to `to` at k = steps, then `to`.
+  /// Linear from `from` at k = 0 to `to` at k = steps, then `to`.
   [[nodiscard]] static constexpr Schedule linear(double from, double to, std::uint64_t steps) {
     return {Kind::linear, from, to, steps};
   }
@@ -31,14 +32,14 @@ class Schedule {
   [[nodiscard]] static constexpr Schedule inverse_sqrt(double first) {
     return {Kind::inverse_sqrt, first, first / kSqrtOfSteps, 1};
   }
-  /// The same schedule that starts `steps` later, after a straight line from 0 to its first value.
+  /// The same schedule, `steps` later, after a linear increase from 0 to its first value.
   [[nodiscard]] constexpr Schedule with_warmup(std::uint64_t steps) const {
     Schedule warmed = *this;
     warmed.warmup_ = steps;
     return warmed;
   }
 
-  /// Value at step k; k counts the steps taken before.
+  /// Value at step k, where k is the number of steps taken before.
   [[nodiscard]] constexpr double at(std::uint64_t k) const {
     if (k < warmup_) return from_ * (static_cast<double>(k) / static_cast<double>(warmup_));
     return after_warmup(k - warmup_);
@@ -64,7 +65,9 @@ class Schedule {
             low, high);
   }
 
+  /// Shape of the schedule.
   [[nodiscard]] constexpr Kind kind() const { return kind_; }
+  /// Compares member by member.
   friend constexpr bool operator==(const Schedule&, const Schedule&) = default;
 
  private:

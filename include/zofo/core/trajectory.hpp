@@ -1,4 +1,4 @@
-/// @file The trajectory of a run: the updates of θ, a few numbers a step, as lines of JSON.
+/// @file The trajectory of a run: the updates of θ, a few numbers per step, as lines of JSON.
 #pragma once
 
 #include <cerrno>
@@ -25,19 +25,20 @@
 
 namespace zofo {
 
-/// The update of θ at step k, ĝ_k = Σ cᵢ z(directionᵢ). A direction's own step may lie before k: a variance
-/// reduction keeps old ones.
+/// The update of θ at step k, ĝ_k = Σ cᵢ z(directionᵢ). A direction's own step may be earlier than k, since
+/// a variance reduction uses old directions.
 struct TrajectoryStep {
-  std::uint32_t step = 0;
-  ZoGradient update;
+  std::uint32_t step = 0;  ///< k, the outer step
+  ZoGradient update;       ///< ĝ_k
+  /// Compares member by member.
   friend bool operator==(const TrajectoryStep&, const TrajectoryStep&) = default;
 };
 
-/// The lines of one update, each with its line end: one a term, in their order,
+/// The lines of one update, each with its line end: one per term, in their order,
 ///   {"at":3,"coefficient":-0.25,"query":0,"seed":7,"step":3}
-/// The first one also has "terms", their number, and "queries" where that is another number; an update
+/// The first one also has "terms", their number, and "queries" if that is another number; an update
 /// without terms is {"at":3,"queries":2,"terms":0}. Numbers do not depend
-/// on the locale and read back to the bit. Throws Error when one is not finite.
+/// on the locale and are read back exactly. Throws Error when one is not finite.
 [[nodiscard]] inline std::string trajectory_lines(std::uint32_t at, const ZoGradient& update) {
   require(std::isfinite(update.queries), "step {}: queries = {}: must be finite", at, update.queries);
   const std::size_t terms = update.terms.size();
@@ -61,10 +62,10 @@ struct TrajectoryStep {
 /// whole, every update complete and no step is missing.
 class TrajectoryParser {
  public:
-  /// Borrows the text; `name` is the file's, in messages.
+  /// Refers to the text, which must outlive the parser; `name` is the file's name, for messages.
   TrajectoryParser(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
 
-  /// The next update; false at the end.
+  /// Reads the next update; returns false at the end of the text.
   bool next(TrajectoryStep& step) {
     if (position_ == text_.size()) return false;
     const Line first = read_line();
@@ -103,7 +104,7 @@ class TrajectoryParser {
 
   [[nodiscard]] std::string place() const { return fmt::format("{}:{}", name_, number_); }
 
-  // Whether another line of the same step follows; the place stays as it is.
+  // Whether another line of the same step follows; the position does not change.
   [[nodiscard]] bool next_is_of(std::uint32_t at) const {
     if (position_ == text_.size()) return false;
     TrajectoryParser ahead = *this;
@@ -191,7 +192,7 @@ class TrajectoryParser {
   std::uint32_t steps_ = 0;
 };
 
-/// The updates that the text of a trajectory holds. Throws Error as TrajectoryParser does.
+/// The updates in the text of a trajectory. Throws Error as TrajectoryParser does.
 [[nodiscard]] inline std::vector<TrajectoryStep> parse_trajectory(std::string_view text,
                                                                   const std::string& name) {
   std::vector<TrajectoryStep> steps;
@@ -226,21 +227,22 @@ namespace detail {
 /// run must come from its step 0 on without a gap.
 class TrajectoryLog {
  public:
-  /// Begins a file, or continues after the updates of the steps before `first_step`; what follows them in the
-  /// file, a half-written update too, is cut off. Throws Error when the file has fewer, or when `first_step`
-  /// is 0 and it has any: that would overwrite another run's.
+  /// Creates a file, or continues after the updates of the steps before `first_step`; later updates in the
+  /// file, an incomplete one included, are removed. Throws Error when the file has fewer updates, or when
+  /// `first_step` is 0 and the file has any: they belong to another run.
   explicit TrajectoryLog(const std::filesystem::path& path, std::uint32_t first_step = 0)
       : file_(path), next_(first_step) {
     const std::string text = detail::trajectory_text(path);
     require(first_step > 0 || text.empty(),
-            "{}: holds the updates of another run: remove it, or go on after them", path.string());
+            "{}: holds the updates of another run: remove it, or continue after them", path.string());
     TrajectoryParser parser(text, path.string());
     TrajectoryStep step;
     for (std::uint32_t k = 0; k < first_step; ++k)
-      require(parser.next(step), "{}: holds {} updates: cannot go on at step {}", path.string(), k,
+      require(parser.next(step), "{}: holds {} updates: cannot continue at step {}", path.string(), k,
               first_step);
     file_.cut(parser.position());
   }
+  /// Appends the report's update; returns true. Throws Error when a step is missing before it.
   bool operator()(const StepReport& report) {
     require(report.step == next_, "{}: an update of step {}: must be of step {}", file_.path().string(),
             report.step, next_);
@@ -250,7 +252,7 @@ class TrajectoryLog {
     ++next_;
     return true;
   }
-  /// Returns once the disk holds every update.
+  /// Returns when every update is on disk.
   void settle() { file_.settle(); }
 
  private:

@@ -1,4 +1,4 @@
-/// @file What a policy may do with θ and with adapters.
+/// @file The operations of policies on θ and on adapters.
 #pragma once
 
 #include <Eigen/Core>
@@ -37,12 +37,12 @@ requires(!std::is_const_v<T>) struct OwnedOf<std::span<T>> {
 
 }  // namespace detail
 
-/// The type that owns numbers in V's shape: V itself, or, of a view (Eigen::Map, Eigen::Ref of a vector,
-/// std::span), the matrix or the vector that it is a view of.
+/// The type that owns numbers in V's shape: V itself, or, for a view (Eigen::Map, Eigen::Ref of a vector,
+/// std::span), the matrix or the vector type that it refers to.
 template <class V>
 using Owned = typename detail::OwnedOf<V>::Type;
 
-/// Shows numbers that somebody else owns: copying it copies no number.
+/// Refers to numbers that another object owns: copying it copies no number.
 template <class V>
 concept View = !std::same_as<Owned<V>, V>;
 
@@ -70,12 +70,12 @@ void axpy(double a, const X& x, Y& y) {
   for (std::size_t i = 0; i < x.size(); ++i) y[i] += static_cast<T>(a) * static_cast<T>(x[i]);
 }
 
-/// ⟨x, y⟩ summed in double whatever the scalar.
+/// ⟨x, y⟩, summed in double for every scalar type.
 template <EigenPlain X, EigenPlain Y>
 [[nodiscard]] double dot(const X& x, const Y& y) {
   return x.template cast<double>().cwiseProduct(y.template cast<double>()).sum();
 }
-/// ⟨x, y⟩ summed in double whatever the scalar. Throws Error unless both are as long.
+/// ⟨x, y⟩, summed in double for every scalar type. Throws Error unless both are as long.
 template <NumberRange X, NumberRange Y>
 [[nodiscard]] double dot(const X& x, const Y& y) {
   require(x.size() == y.size(), "dot: x has {} numbers, y {}: must be as many", x.size(), y.size());
@@ -135,12 +135,12 @@ template <NumberRange V>
   return Owned<V>(x.size());
 }
 
-/// y ← the numbers that the view x shows.
+/// y ← the numbers that the view x refers to.
 template <View V>
 void copy_numbers(const V& x, Owned<V>& y) {
   assign(x, y);
 }
-/// A view of all numbers that `owned` holds.
+/// A view of all numbers in `owned`.
 template <View V>
 [[nodiscard]] V view_of(Owned<V>& owned) {
   if constexpr (NumberRange<V>)
@@ -173,7 +173,7 @@ void for_each_tensor(const V& theta, F&& f) {
   f(std::uint32_t{0}, static_cast<const typename V::value_type*>(theta.data()), theta.size());
 }
 
-/// Calls f(stream, data, rows, cols, row_stride, col_stride) for each matrix of θ: entry (i, j) lies at
+/// Calls f(stream, data, rows, cols, row_stride, col_stride) for each matrix of θ: entry (i, j) is
 /// data[i row_stride + j col_stride]. An Eigen object is one matrix; one row or one column is a vector.
 template <EigenPlain V, class F>
 void for_each_matrix(V& theta, F&& f) {
@@ -210,8 +210,8 @@ template <NumberRange V>
   return {x.data(), x.size()};
 }
 
-/// Free functions found in zofo or next to the type: axpy, dot, norm, scale, assign, zeros_like. The zero of a
-/// view (concept View) owns its numbers.
+/// Free functions found in zofo or next to the type: axpy, dot, norm, scale, assign, zeros_like. The zero of
+/// a view (concept View) owns its numbers.
 template <class V>
 concept VectorSpace = requires(const V& x, V& y, double a) {
   axpy(a, x, y);
@@ -223,7 +223,7 @@ concept VectorSpace = requires(const V& x, V& y, double a) {
 };
 
 /// θ whose tensors a perturbation can fill: `for_each_tensor(theta, f)` calls f(stream, data, size) for each,
-/// data a pointer to float or double. An overload for a const θ spares a cast where θ is only read.
+/// data a pointer to float or double. With an overload for a const θ no cast is needed where θ is only read.
 template <class Theta>
 concept HasTensors = requires(Theta& theta) {
   for_each_tensor(theta, [](std::uint32_t, auto* /*data*/, std::size_t) {});
@@ -237,7 +237,7 @@ concept HasMatrices = HasTensors<Theta> && requires(Theta& theta) {
                   [](std::uint32_t, auto* /*data*/, std::size_t, std::size_t, std::size_t, std::size_t) {});
 };
 
-/// x whose coordinates lie in one range: `coordinates(x)`.
+/// x whose coordinates form one range: `coordinates(x)`.
 template <class V>
 concept HasCoordinates = requires(V& x) {
   { coordinates(x).size() } -> std::convertible_to<std::size_t>;

@@ -1,4 +1,4 @@
-/// @file A zeroth-order gradient estimate as a few numbers.
+/// @file A zeroth-order gradient estimate as a list of directions and coefficients.
 #pragma once
 
 #include <cmath>
@@ -10,8 +10,9 @@ namespace zofo {
 
 /// One term c·z(direction).
 struct ZoTerm {
-  Direction direction;
-  double coefficient = 0.0;
+  Direction direction;       ///< key of z
+  double coefficient = 0.0;  ///< c
+  /// Compares member by member.
   friend bool operator==(const ZoTerm&, const ZoTerm&) = default;
   /// What a saved state holds.
   template <class Archive>
@@ -20,12 +21,12 @@ struct ZoTerm {
   }
 };
 
-/// The estimate ĝ = Σ cᵢ z(directionᵢ), whatever the size of θ.
+/// The estimate ĝ = Σ cᵢ z(directionᵢ). Its size does not depend on the size of θ.
 struct ZoGradient {
-  std::vector<ZoTerm> terms;
+  std::vector<ZoTerm> terms;  ///< cᵢ and the key of zᵢ
   /// q, the number of independent directions that ĝ averages: an estimator's queries; under a variance
-  /// reduction that of the estimate that carries the gradient (SVRG's anchor, SPIDER's beginning), or, of a
-  /// weighted average Σ wₖ ĝₖ (STORM), q / Σ wₖ². 0: not set; what needs it throws Error.
+  /// reduction that of the estimate that carries the gradient (SVRG's anchor, SPIDER's last restart), or, for
+  /// a weighted average Σ wₖ ĝₖ (STORM), q / Σ wₖ². 0: not set; a policy that needs it throws Error.
   double queries = 0.0;
   friend bool operator==(const ZoGradient&, const ZoGradient&) = default;
   /// What a saved state holds.
@@ -36,7 +37,7 @@ struct ZoGradient {
 };
 
 /// ρ² = q Σ cᵢ², the mean over the directions of the squared projected gradient (∇f·z)²; E ρ² = ‖∇f‖² on a
-/// linear function for every perturbation with E zzᵀ = I.
+/// linear function for every perturbation with E zzᵀ = I (docs/results/theory, E10).
 [[nodiscard]] inline double squared_projected_gradient(const ZoGradient& gradient) {
   double sum = 0.0;
   for (const ZoTerm& term : gradient.terms) sum += term.coefficient * term.coefficient;

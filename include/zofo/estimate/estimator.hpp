@@ -1,4 +1,4 @@
-/// @file Concepts of zeroth-order estimators, and what the library's share.
+/// @file Concepts of zeroth-order estimators, and functions that the library's estimators share.
 #pragma once
 
 #include <cmath>
@@ -18,9 +18,9 @@
 
 namespace zofo {
 
-/// Two pure functions: `probes(step, out)` writes the probes of a step over `out`, and
-/// `combine(step, losses, out)` writes the estimate over `out`, its `queries` too; losses are in the order of
-/// the probes. Both write into memory that the caller keeps, so that a step allocates nothing.
+/// Two pure functions: `probes(step, out)` overwrites `out` with the probes of a step, and
+/// `combine(step, losses, out)` overwrites `out` with the estimate, including `queries`; losses are in the
+/// order of the probes. Both write into memory that the caller reuses, so that a step allocates nothing.
 template <class E>
 concept OuterZOEstimator = requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
                                     std::vector<Probe>& probes, ZoGradient& estimate) {
@@ -28,9 +28,9 @@ concept OuterZOEstimator = requires(const E& estimator, std::uint32_t step, std:
   estimator.combine(step, losses, estimate);
 };
 
-/// An estimator that remembers something of earlier steps: `State`, `probes(step, state, out)` and
-/// `combine(step, losses, state, out)`, which may change the state. The solver hands it a copy of the state
-/// and keeps that copy when the step succeeds.
+/// An estimator that uses data of earlier steps: `State`, `probes(step, state, out)` and
+/// `combine(step, losses, state, out)`, which may change the state. The solver passes a copy of the
+/// state, and adopts it if the step succeeds.
 template <class E>
 concept StatefulEstimator = std::default_initializable<typename E::State> &&
     requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
@@ -40,18 +40,18 @@ concept StatefulEstimator = std::default_initializable<typename E::State> &&
   estimator.combine(step, losses, state, estimate);
 };
 
-/// Either form.
+/// An estimator of either form.
 template <class E>
 concept ZOEstimator = OuterZOEstimator<E> || StatefulEstimator<E>;
 
-/// The probes of a step in a vector of their own.
+/// The probes of a step as a new vector.
 template <OuterZOEstimator E>
 [[nodiscard]] std::vector<Probe> probes_of(const E& estimator, std::uint32_t step) {
   std::vector<Probe> probes;
   estimator.probes(step, probes);
   return probes;
 }
-/// The estimate of a step in a value of its own. Throws Error as the estimator does: when the number of
+/// The estimate of a step as a new value. Throws Error as the estimator does: when the number of
 /// losses is wrong or one is not finite.
 template <OuterZOEstimator E>
 [[nodiscard]] ZoGradient estimate_of(const E& estimator, std::uint32_t step, std::span<const double> losses) {
@@ -68,7 +68,7 @@ inline void check_estimator(const Schedule& epsilon, std::uint32_t queries) {
   require(queries >= 1 && queries <= 65536, "queries = {}: must be in [1, 65536]", queries);
 }
 
-/// A loss that is not a number would spread to every weight: stop and name where it came from.
+/// A loss that is not finite would make every weight NaN, so this throws Error naming the step and the probe.
 inline void check_losses(std::uint32_t step, std::size_t wanted, std::span<const double> losses) {
   require(losses.size() == wanted, "step {}: {} losses given for {} probes", step, losses.size(), wanted);
   for (std::size_t i = 0; i < wanted; ++i)

@@ -5,20 +5,27 @@
 
 namespace zofo {
 
-/// ĝₖ = mean over q of [f(θₖ + ε zₖ) − f(θₖ₋₁ + ε zₖ₋₁)]/ε zₖ, the second loss of the step before: q losses a
-/// step instead of 2q. Unbiased like Forward, as zₖ is independent of the step before; on a linear f at a
-/// fixed θ and Gaussian z, E‖ĝ‖² = (2d + 2)‖∇f‖² for q = 1, against d + 2. The first step has no step before:
-/// ĝ₀ = 0. Use it where a loss may be asked for once only, as of a system that runs.
-/// Source: Zhang, Zhou, Ji & Zavlanos, "A new one-point residual-feedback oracle for black-box learning and
-/// control", Automatica 136 (2022), eq. (2).
+/// ĝₖ = mean over q of [f(θₖ + ε zₖ) − f(θₖ₋₁ + ε zₖ₋₁)]/ε zₖ, where the second loss is from the previous
+/// step: q losses per step instead of 2q. Its bias is that of Forward, since zₖ is independent of the
+/// previous step. On a linear f at a fixed θ with Gaussian z, E‖ĝ‖² = (2d + 2)‖∇f‖² for q = 1, instead of d +
+/// 2. At the first step ĝ₀ = 0. Use it if each loss can be evaluated only once, for example in a running
+/// system. Source: Zhang, Zhou, Ji & Zavlanos, "A new one-point residual-feedback oracle for black-box
+/// learning and control", Automatica 136 (2022), eq. (2).
 struct OnePointResidual {
-  Schedule epsilon = 1e-3;              ///< smoothing radius ε; larger where losses are noisy or rounded
-  std::uint32_t queries = 1;            ///< q, independent directions averaged in a step
-  std::optional<std::uint64_t> seed{};  ///< of the directions; unset: the solver's (0 without a solver)
+  /// Smoothing radius ε, in θ's units (a direction has length √d). Raise it if losses are noisy or rounded;
+  /// lower it if the loss is strongly curved. May be a Schedule.
+  Schedule epsilon = 1e-3;
+  /// q, the number of independent directions averaged per step. More lower the variance by 1/q and cost
+  /// q evaluations per step.
+  std::uint32_t queries = 1;
+  /// Seed of the directions; unset: the solver's (0 without a solver). Set it to use other directions.
+  std::optional<std::uint64_t> seed{};
 
+  /// What survives between steps.
   struct State {
-    std::vector<double> previous;  ///< losses of the step before, one a query; empty before the first step
-    /// What a saved state holds.
+    /// Losses of the previous step, one per query; empty before the first step.
+    std::vector<double> previous;
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(previous);
@@ -27,15 +34,16 @@ struct OnePointResidual {
 
   /// Throws Error naming the field out of range.
   void check() const { detail::check_estimator(epsilon, queries); }
-  /// Takes the seed if none was given.
+  /// Sets the seed if none was given.
   void adopt_seed(std::uint64_t other) { seed = seed.value_or(other); }
-  /// +ε of each query, q in all.
+  /// The probes of a step: +ε for each query, q in all.
   void probes(std::uint32_t step, const State& /*state*/, std::vector<Probe>& out) const {
     out.clear();
     detail::append_forward_probes(step, epsilon.at(step), queries, seed.value_or(0), out);
   }
-  /// Throws Error, the state as before, when the number of losses is wrong, one is not finite, or the state
-  /// is that of another number of queries.
+  /// Writes the estimate from the losses at the probes, and saves the losses in the state. Throws Error,
+  /// without a change of the state, when the number of losses is wrong, one is not finite, or the state has
+  /// another number of queries.
   void combine(std::uint32_t step, std::span<const double> losses, State& state, ZoGradient& out) const {
     detail::check_losses(step, queries, losses);
     require(state.previous.empty() || state.previous.size() == queries,

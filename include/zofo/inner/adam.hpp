@@ -15,22 +15,31 @@
 
 namespace zofo::inner {
 
-/// x whose coordinates lie elsewhere and that takes a step of Adam by itself: `adam_move(numbers, gradient,
-/// first, second, x)`.
+/// x with its own kernel for a step of Adam, for example because it is stored on another device:
+/// `adam_update(numbers, gradient, first, second, x)`.
 template <class P>
 concept HasFusedAdam = requires(const AdamNumbers& numbers, const P& gradient, P& x) {
-  adam_move(numbers, gradient, x, x, x);
+  adam_update(numbers, gradient, x, x, x);
 };
 
 /// Adam (Kingma & Ba 2015) with decoupled weight decay (Loshchilov & Hutter 2019) and clipping by the global
-/// norm. For adapters of language models: coordinates of very different scales, noisy gradients.
+/// norm. For adapters of language models, whose coordinates have very different scales and whose gradients
+/// are noisy.
 struct Adam {
-  Schedule rate = 1e-3;  ///< about how far a coordinate moves a step; the one to tune first
-  double beta1 = 0.9;  ///< memory of the mean: 1/(1 − β₁) steps; lower it where the objective changes fast
-  double beta2 = 0.999;       ///< memory of the squares; 0.95 to 0.99 for short runs
-  double epsilon = 1e-8;      ///< added to the root of the squares; raise it where tiny gradients are noise
-  double weight_decay = 0.0;  ///< decoupled: x shrinks by rate · weight_decay a step; against overfitting
-  double clip = 0.0;          ///< longest gradient, 0 for no limit; set it where single batches blow up
+  /// Learning rate: about the change of a coordinate per step, in x's units. Tune it first. May be a
+  /// Schedule.
+  Schedule rate = 1e-3;
+  /// β₁, decay of the mean of gradients: over about 1/(1 − β₁) steps. Lower it if the objective changes fast.
+  double beta1 = 0.9;
+  /// β₂, decay of the mean of squares: over about 1/(1 − β₂) steps. 0.95 to 0.99 for short runs.
+  double beta2 = 0.999;
+  /// ε, added to the root of the mean square, in the gradient's units. Raise it if tiny gradients are noise.
+  double epsilon = 1e-8;
+  /// Decoupled weight decay: x shrinks by the factor 1 − rate · weight_decay per step. Set it against
+  /// overfitting.
+  double weight_decay = 0.0;
+  /// Largest Euclidean norm of the gradient; 0: no limit. Set it if single mini-batches have huge gradients.
+  double clip = 0.0;
 
   /// What survives between steps.
   template <class P>
@@ -38,7 +47,7 @@ struct Adam {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules and of the bias correction
     Memory<P> first;          ///< mean of gradients; empty before the first step
     Memory<P> second;         ///< mean of their squares
-    /// What must be saved to continue later.
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps, first, second);
@@ -55,7 +64,7 @@ struct Adam {
     require_in("clip", clip, 0.0, 1e30);
   }
 
-  /// Moves x by its gradient, which is clipped in place. Throws Error when the state belongs to an x of
+  /// Updates x by its gradient, which is clipped in place. Throws Error when the state belongs to an x of
   /// another size.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {
@@ -72,15 +81,15 @@ struct Adam {
                               .bias2 = 1.0 / (1.0 - std::pow(beta2, t)),
                               .keep = 1.0 - step * weight_decay};
     if constexpr (HasFusedAdam<P>)
-      adam_move(numbers, gradient, first, second, x);
+      adam_update(numbers, gradient, first, second, x);
     else
-      move_coordinates(numbers, gradient, first, second, x);
+      update_coordinates(numbers, gradient, first, second, x);
     ++state.steps;
   }
 
  private:
   template <class P>
-  static void move_coordinates(const AdamNumbers& numbers, P& gradient, P& first, P& second, P& x) {
+  static void update_coordinates(const AdamNumbers& numbers, P& gradient, P& first, P& second, P& x) {
     const auto g = coordinates(gradient);
     const auto value = coordinates(x);
     const auto m = coordinates(first);

@@ -5,8 +5,8 @@
 
 namespace zofo::inner {
 
-/// Shortens `gradient` to Euclidean length `limit` if it is longer (Pascanu et al. 2013, Algorithm 1); 0
-/// means no limit, and the norm is not computed then.
+/// Shortens `gradient` to Euclidean norm `limit` if it is longer (Pascanu et al. 2013, Algorithm 1). 0
+/// means no limit; then the norm is not computed.
 template <VectorSpace P>
 void clip_norm(double limit, P& gradient) {
   if (!(limit > 0.0)) return;

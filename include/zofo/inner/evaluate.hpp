@@ -1,4 +1,4 @@
-/// @file The one place where values and gradients of the inner objectives are evaluated and checked.
+/// @file Evaluation and checks of the values and gradients of inner objectives.
 #pragma once
 
 #include <cmath>
@@ -14,22 +14,23 @@
 
 namespace zofo::inner {
 
-/// Value at x, and the gradient written to `gradient` (which has x's shape).
+/// `value_and_gradient(x, gradient)` returns the value at x and writes the gradient (which has x's shape).
 template <class G, class P>
 concept InnerObjective = requires(G& g, const P& x, P& gradient) {
   { g.value_and_gradient(x, gradient) } -> std::convertible_to<double>;
 };
 
-/// What an inner step saw where it took the gradient: at x before the step, or at the optimizer's point.
+/// Value and gradient norm of an inner step, at the point of its gradient: x before the step, or the
+/// optimizer's point (concept LooksAhead).
 struct InnerStep {
-  double value = 0.0;
-  double gradient_norm = 0.0;  ///< Euclidean, before clipping
+  double value = 0.0;          ///< of the objective
+  double gradient_norm = 0.0;  ///< Euclidean norm, before clipping
 };
 
-/// What the message of a failed check adds to the number that is wrong.
+/// The parts of the message of a failed check other than the wrong number.
 struct EvaluationContext {
   std::string where;                             ///< "outer step 3, inner step 0 on s, task 2"
-  std::string remedy = "a lower rate may help";  ///< the option to change, by name where there is one
+  std::string remedy = "a lower rate may help";  ///< what to change, with the option's name if there is one
 };
 
 /// Callable without arguments that describes an evaluation; called only when a check fails.
@@ -38,9 +39,10 @@ concept DescribesEvaluation = requires(const C& context) {
   { context() } -> std::convertible_to<EvaluationContext>;
 };
 
-/// The context of a solve that numbers its steps and nothing else.
+/// The context of a solve that knows only the number of the step.
 struct StepContext {
-  std::uint64_t step = 0;
+  std::uint64_t step = 0;  ///< number of the inner step, from 0
+  /// "inner step 3" and the default remedy.
   EvaluationContext operator()() const { return {.where = fmt::format("inner step {}", step)}; }
 };
 
@@ -49,14 +51,15 @@ template <DescribesEvaluation Context>
 void check_evaluation(double value, double gradient_norm, const Context& context) {
   if (std::isfinite(value) && std::isfinite(gradient_norm)) [[likely]]
     return;
-  const EvaluationContext place = context();
+  const EvaluationContext described = context();
   const bool bad_value = !std::isfinite(value);
-  fail("{}: {} is {}: must be finite ({})", place.where, bad_value ? "the loss" : "the gradient's norm",
-       bad_value ? value : gradient_norm, place.remedy);
+  fail("{}: {} is {}: must be finite ({})", described.where, bad_value ? "the loss" : "the gradient's norm",
+       bad_value ? value : gradient_norm, described.remedy);
 }
 
-/// Value and gradient norm of an evaluation at a point of x's shape, checked: for values and gradients that a
-/// batched call wrote. Throws Error when the gradient has another size than x or a number is not finite.
+/// Checks a value and a gradient that were computed at a point of x's shape, for example by a batched call,
+/// and returns the value and the gradient's norm. Throws Error when the gradient has another size than x or a
+/// number is not finite.
 template <VectorSpace P, DescribesEvaluation Context>
 [[nodiscard]] InnerStep checked_evaluation(double value, const P& x, const P& gradient,
                                            const Context& context) {
@@ -67,9 +70,9 @@ template <VectorSpace P, DescribesEvaluation Context>
   return seen;
 }
 
-/// Value and gradient norm of `objective` at x, checked; the gradient is written to `memory`, which is made
-/// where it is missing or of another size. Throws Error as checked_evaluation does, and what the objective
-/// throws.
+/// Checked value and gradient norm of `objective` at x. The gradient is written to `memory`, which is
+/// allocated if it is empty or has another size. Throws Error as checked_evaluation does, and what the
+/// objective throws.
 template <class Objective, VectorSpace P, DescribesEvaluation Context = StepContext>
 InnerStep evaluate(Objective& objective, const P& x, Memory<P>& memory, const Context& context = {}) {
   static_assert(
@@ -80,8 +83,8 @@ InnerStep evaluate(Objective& objective, const P& x, Memory<P>& memory, const Co
   return checked_evaluation(value, x, gradient, context);
 }
 
-/// The same where `optimizer` wants the gradient of its next update (concept LooksAhead; else at x). x and
-/// what the state has of earlier steps are not changed.
+/// The same at the point where `optimizer` requires the gradient of its next update: its own point (concept
+/// LooksAhead), else x. Does not change x or what the state has of earlier steps.
 template <class Objective, class O, VectorSpace P, DescribesEvaluation Context = StepContext>
 InnerStep evaluate_at(Objective& objective, const O& optimizer, const P& x,
                       typename O::template State<P>& state, Memory<P>& memory, const Context& context = {}) {

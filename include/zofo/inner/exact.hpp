@@ -9,22 +9,22 @@
 
 namespace zofo::inner {
 
-/// x ← argmin g: the limit of infinitely many inner steps, as the theory takes it (THEORY.md §1). For
-/// analytic problems, and as the reference that other inner optimizers are compared with.
+/// x ← argmin g: the limit of infinitely many inner steps, which P1 to P3 assume (docs/results/theory, P1).
+/// For analytic problems, and as the reference for other inner optimizers.
 struct Exact {
   /// What survives between steps.
   template <class P>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken
-    /// What must be saved to continue later.
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps);
     }
   };
 
-  /// Moves x to what `minimiser(out)` writes; the gradient's memory is used for it. Throws Error, x and state
-  /// as before, when that has another size than x or is not finite.
+  /// Sets x to the result of `minimiser(out)`, which is written to the gradient's memory first. Throws Error,
+  /// without a change of x and state, when it has another size than x or is not finite.
   template <VectorSpace P, class Minimiser>
   void update(P& gradient, P& x, State<P>& state, const Minimiser& minimiser) const {
     P& minimum = gradient;

@@ -8,15 +8,18 @@
 
 namespace zofo::inner {
 
-/// x ← x − η ∇g(x). For smooth deterministic objectives whose L is known; no state but the step count.
+/// x ← x − η ∇g(x). For smooth deterministic objectives with a known smoothness L. The state is the step
+/// count.
 struct GradientDescent {
-  Schedule rate = 0.1;  ///< η; 1/L contracts by 1 − μ/L a step (THEORY.md I1), above 2/L it diverges
+  /// η, learning rate, in units of 1/L: 1/L reduces the distance to the minimum by the factor 1 − μ/L per
+  /// step (docs/results/theory, I1); above 2/L it diverges. May be a Schedule.
+  Schedule rate = 0.1;
 
   /// What survives between steps.
   template <class P>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
-    /// What must be saved to continue later.
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps);
@@ -26,7 +29,7 @@ struct GradientDescent {
   /// Throws Error naming the field out of range.
   void check() const { rate.check("rate", 0.0, 1e12); }
 
-  /// Moves x by its gradient.
+  /// Updates x by its gradient.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {
     axpy(-rate.at(state.steps), gradient, x);

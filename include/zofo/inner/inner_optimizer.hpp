@@ -1,4 +1,4 @@
-/// @file Concepts of inner optimizers: how an adapter moves, given a gradient.
+/// @file Concepts of inner optimizers: how an adapter is updated, given a gradient.
 #pragma once
 
 #include <concepts>
@@ -16,7 +16,7 @@ struct AnyMinimiser {
   void operator()(P& out) const;
 };
 
-// `State<P>` is a type that is made empty.
+// `State<P>` is a type with a default value.
 template <class O, class P>
 concept HasState = requires {
   typename O::template State<P>;
@@ -38,18 +38,18 @@ concept UpdatesByMinimiser = HasState<O, P> &&
 
 }  // namespace detail
 
-/// Refinement: the optimizer moves x by the objective's minimiser, `update(gradient, x, state, minimiser)`,
+/// Refinement: the optimizer updates x by the objective's minimiser, `update(gradient, x, state, minimiser)`,
 /// where `minimiser(P& out)` writes argmin into `out` (of x's shape on entry). One such update is a whole
 /// solve. inner::Exact is one.
 template <class O, class P>
 concept NeedsMinimiser = detail::UpdatesByMinimiser<O, P> && !detail::UpdatesByGradient<O, P>;
 
-/// A policy value whose memory is a separate `State<P>`, with `update(P& gradient, P& x, State<P>& state)`.
+/// A policy whose memory is a separate `State<P>`, with `update(P& gradient, P& x, State<P>& state)`.
 ///
 /// The caller evaluates the objective, checks the result and passes the gradient, which `update` may
 /// overwrite (clip it, use it as scratch memory). An optimizer never evaluates anything, so gradients of many
-/// adapters can come from one batched call. If `update` throws, x and state are as before. State keeps what
-/// must survive between steps; a copy of it is a value of its own.
+/// adapters can come from one batched call. If `update` throws, x and state are unchanged. State has what
+/// must survive between steps; its copies are independent.
 template <class O, class P>
 concept InnerOptimizer = VectorSpace<P> &&(detail::UpdatesByGradient<O, P> || NeedsMinimiser<O, P>);
 
@@ -62,7 +62,8 @@ concept LooksAhead = InnerOptimizer<O, P> &&
   { optimizer.point(x, state) } -> std::convertible_to<const P&>;
 };
 
-/// Where `optimizer` wants the gradient of its next update: `optimizer.point(x, state)`, or x.
+/// The point at which `optimizer` requires the gradient of its next update: `optimizer.point(x, state)`, or
+/// x.
 template <class O, VectorSpace P>
 [[nodiscard]] const P& evaluation_point(const O& optimizer, const P& x,
                                         typename O::template State<P>& state) {
@@ -79,9 +80,9 @@ template <class O, VectorSpace P>
 /// For objectives whose minimiser is not known.
 struct NoMinimiser {};
 
-/// Moves x by the gradient at evaluation_point(optimizer, x, state). `minimiser(P& out)` is called only for
+/// Updates x by the gradient at evaluation_point(optimizer, x, state). `minimiser(P& out)` is called only for
 /// optimizers that need it (concept NeedsMinimiser). Throws what the optimizer's update throws; x and state
-/// are as before then.
+/// are unchanged then.
 template <class O, VectorSpace P, class Minimiser = NoMinimiser>
 void apply_update(const O& optimizer, P& gradient, P& x, typename O::template State<P>& state,
                   const Minimiser& minimiser = {}) {

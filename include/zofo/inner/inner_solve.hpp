@@ -19,18 +19,20 @@ concept HasMinimiser = requires(G& g, P& x) {
   g.minimiser(x);
 };
 
-/// How long an inner solve may take.
+/// When an inner solve ends.
 struct InnerBudget {
-  std::uint32_t steps = 1;  ///< most updates; more where x must be nearer to the minimum
-  double tolerance = 0.0;   ///< gradient norm at which to stop; 0 stops only at a stationary point
+  /// Largest number of updates. Raise it if x must be nearer to the minimum.
+  std::uint32_t steps = 1;
+  /// Euclidean norm of the gradient at which the solve stops; 0: only at a stationary point.
+  double tolerance = 0.0;
   /// Throws Error naming the field out of range.
   void check() const { require_in("tolerance", tolerance, 0.0, 1e300); }
 };
 
-/// One step: evaluates where the optimizer wants it and moves x. Returns the value and the gradient norm
-/// there. `memory` holds the gradient; callers keep it from step to step so that no step allocates. Throws
-/// Error, x and the state as before, when an evaluation is not finite or of another size; `context` describes
-/// the step then.
+/// One step: evaluates the objective at the optimizer's point and updates x. Returns the value and the
+/// gradient norm at that point. `memory` holds the gradient; callers reuse it so that no step allocates.
+/// Throws Error, without a change of x and state, when an evaluation is not finite or the gradient has
+/// another size than x; `context` describes the step in the message.
 template <class O, class Objective, VectorSpace P, DescribesEvaluation Context = StepContext>
 InnerStep inner_step(const O& optimizer, Objective& objective, P& x, typename O::template State<P>& state,
                      Memory<P>& memory, const Context& context = {}) {
@@ -45,11 +47,10 @@ InnerStep inner_step(const O& optimizer, Objective& objective, P& x, typename O:
   return seen;
 }
 
-/// Steps from x until the gradient norm is at most `budget.tolerance` or `budget.steps` were taken (one,
-/// whatever the budget, for optimizers of concept NeedsMinimiser); one more gradient gives the report's value
-/// and norm at the point where it ended. The step that sees a small gradient has moved x already, so the end
-/// is evaluated again: `converged` always describes the returned x, and the solve continues where x is not good
-/// enough.
+/// Takes steps from x until the gradient norm is at most `budget.tolerance` or `budget.steps` steps were
+/// taken (at most one for optimizers of concept NeedsMinimiser). A step with a small gradient has already
+/// changed x, so the last point is evaluated again for the report: `converged` always describes the returned
+/// x, and the solve continues if the norm there is too large.
 ///
 /// Throws Error when an evaluation is not finite or of another size, with the step's number within this
 /// solve, or an option is out of range; x and the state are those after the last complete step then.

@@ -17,29 +17,36 @@ namespace zofo::inner {
 /// y = ∇g(x_k) − ∇g(x_{k−1}): the two-loop recursion (Nocedal 1980) from γ I, γ = sᵀy/yᵀy of the newest pair
 /// (Liu & Nocedal 1989, §3; Nocedal & Wright 2006, Algorithm 7.4).
 ///
-/// An optimizer sees gradients only, so there is no line search; what replaces it: steps before the first
-/// pair are gradient descent at `first_rate`, a pair enters only if its curvature is clearly positive (so H
-/// is always positive definite and every step a descent direction), and no step is longer than
+/// An optimizer has only gradients, so there is no line search. Instead, steps before the first pair are
+/// gradient descent at `first_rate`; a pair is used only if its curvature is clearly positive, so that H is
+/// always positive definite and every step is along a descent direction; and no step is longer than
 /// `max_step_norm`.
 ///
 /// For smooth deterministic objectives of large κ, where it needs far fewer steps than GradientDescent. The
-/// pairs mix gradients of successive steps: where the objective changes between them (another mini-batch, a θ
-/// that moved far) y measures that change too; use Sgd or Adam there, or a new state for each objective.
+/// pairs mix gradients of successive steps: if the objective changes between them (another mini-batch, a
+/// large update of θ), y contains that change too. Use Sgd or Adam then, or a new state for each objective.
 struct Lbfgs {
-  Schedule rate = 1.0;         ///< η; 1 is the quasi-Newton step, lower it where g is far from quadratic
-  std::uint32_t memory = 10;   ///< pairs kept, 2 vectors of x's size each; more help where κ is large
-  double first_rate = 1e-2;    ///< step per gradient until there is a pair: 1/L, or smaller
-  double max_step_norm = 1.0;  ///< longest move of x in a step, 0 for no limit; raise it for a far x*
-  double min_curvature = 1e-8;  ///< pairs with sᵀy ≤ min_curvature · ‖s‖ ‖y‖ are skipped; raise for noise
+  /// η, a factor without unit; 1 is the quasi-Newton step. Lower it if g is far from quadratic. May be a
+  /// Schedule.
+  Schedule rate = 1.0;
+  /// Number of pairs, in [1, 1000]; each is 2 vectors of x's size. Raise it if κ is large.
+  std::uint32_t memory = 10;
+  /// Learning rate until there is a pair: at most 1/L.
+  double first_rate = 1e-2;
+  /// Largest Euclidean norm of a step, in x's units; 0: no limit. Raise it if the minimum is far from the
+  /// start.
+  double max_step_norm = 1.0;
+  /// Pairs with sᵀy ≤ min_curvature · ‖s‖ ‖y‖ are skipped, in [0, 1]. Raise it if gradients are noisy.
+  double min_curvature = 1e-8;
 
   /// A step of x and the change of the gradient along it.
   template <class P>
   struct Pair {
     Memory<P> step;          ///< s
     Memory<P> change;        ///< y
-    double curvature = 0.0;  ///< sᵀy; 0 where nothing is kept yet
+    double curvature = 0.0;  ///< sᵀy; 0 if the pair is empty
     double scale = 0.0;      ///< sᵀy/yᵀy
-    /// What must be saved to continue later.
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(step, change, curvature, scale);
@@ -50,12 +57,12 @@ struct Lbfgs {
   template <class P>
   struct State {
     std::uint64_t steps = 0;           ///< steps taken: the k of schedules
-    std::vector<Pair<P>> pairs;        ///< a ring; the last may be empty
-    std::uint64_t next = 0;            ///< index of the pair that is written next
+    std::vector<Pair<P>> pairs;        ///< a ring buffer; the last may be empty
+    std::uint64_t next = 0;            ///< index of the pair that is overwritten next
     Memory<P> previous;                ///< x_{k−1}; empty before the first step
     Memory<P> previous_gradient;       ///< ∇g(x_{k−1})
-    std::vector<double> coefficients;  ///< scratch of the recursion
-    /// What must be saved to continue later.
+    std::vector<double> coefficients;  ///< scratch memory of the recursion
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps, pairs, next, previous, previous_gradient);
@@ -71,11 +78,11 @@ struct Lbfgs {
     require_in("min_curvature", min_curvature, 0.0, 1.0);
   }
 
-  /// Moves x by its gradient, which is overwritten by the step's direction. Throws Error when the state
-  /// belongs to an x of another size, or keeps more pairs than `memory`.
+  /// Updates x by its gradient, which is overwritten by the step's direction. Throws Error when the state
+  /// belongs to an x of another size, or has more pairs than `memory`.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {
-    take_memory(x, state);
+    reserve(x, state);
     if (state.steps > 0) learn(gradient, x, state);
     assign(x, *state.previous);
     assign(gradient, *state.previous_gradient);
@@ -84,7 +91,7 @@ struct Lbfgs {
     ++state.steps;
   }
 
-  /// v ← H v, by the pairs in the state. Returns false, v as it was, when there is none.
+  /// v ← H v, by the pairs in the state. Returns false, without a change of v, when there is no pair.
   template <VectorSpace P>
   bool precondition(P& v, State<P>& state) const {
     const std::size_t n = kept(state);
@@ -113,9 +120,9 @@ struct Lbfgs {
   }
 
  private:
-  // All memory of the coming step, so that nothing has changed when there is not enough of it.
+  // Allocates all memory of the next step, so that nothing has changed if an allocation fails.
   template <class P>
-  void take_memory(const P& x, State<P>& state) const {
+  void reserve(const P& x, State<P>& state) const {
     require(state.pairs.size() <= memory,
             "inner::Lbfgs: memory = {}: the state has {} pairs, must be as many", memory, state.pairs.size());
     check_ring(x, state);
@@ -133,7 +140,7 @@ struct Lbfgs {
     }
   }
 
-  // What a saved state may have wrong.
+  // Throws Error if the pairs of a saved state do not fit x.
   template <class P>
   static void check_ring(const P& x, const State<P>& state) {
     bool whole = state.next <= state.pairs.size();
@@ -142,7 +149,7 @@ struct Lbfgs {
     require(whole, "inner::Lbfgs: the state is of an x of another size, or damaged");
   }
 
-  // Turns what is kept of the previous step into s and y, which become a pair if their curvature is clearly
+  // Computes s and y from the previous point and gradient; they become a pair if their curvature is clearly
   // positive.
   template <class P>
   void learn(const P& gradient, const P& x, State<P>& state) const {
@@ -162,7 +169,7 @@ struct Lbfgs {
     pair.scale = curvature / squared;
   }
 
-  // `step`, or what makes step · direction as long as the limit.
+  // `step`, or the factor with which step · direction is as long as the limit.
   template <class P>
   [[nodiscard]] double shortened(double step, const P& direction) const {
     if (max_step_norm <= 0.0) return step;

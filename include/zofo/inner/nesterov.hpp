@@ -16,20 +16,22 @@ namespace zofo::inner {
 ///
 /// With μ and η = 1/L, β = (√κ − 1)/(√κ + 1) (his scheme (2.2.11)) and
 ///   g(x_k) − g* ≤ (1 − 1/√κ)^k (g(x_0) − g* + ½ μ ‖x_0 − x*‖²).
-/// Without, β = k/(k + 3) and, g being convex, g(x_k) − g* ≤ 2 L ‖x_0 − x*‖²/(k + 1)² (Su, Boyd & Candès
-/// 2016, Theorem 6); k counts on from solve to solve, so give a state of its own to each new objective.
+/// Without μ, β = k/(k + 3) and, if g is convex, g(x_k) − g* ≤ 2 L ‖x_0 − x*‖²/(k + 1)² (Su, Boyd & Candès
+/// 2016, Theorem 6); k is not reset between solves, so give each new objective its own state.
 /// For smooth, nearly deterministic objectives of large κ.
 struct Nesterov {
-  Schedule rate = 0.1;            ///< η: 1/L; lower it where the objective grows
-  double strong_convexity = 0.0;  ///< μ, at most 1/rate; 0 if not known, or where g is convex only
+  /// η, learning rate: 1/L. Lower it if the objective grows. May be a Schedule.
+  Schedule rate = 0.1;
+  /// μ, the least curvature of g, at most 1/rate; 0 if it is not known or g is only convex.
+  double strong_convexity = 0.0;
 
   /// What survives between steps.
   template <class P>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules and of β
     Memory<P> previous;       ///< x_{k−1}; empty before the first step
-    Memory<P> ahead;          ///< scratch: y, from `point` to `update`
-    /// What must be saved to continue later.
+    Memory<P> ahead;          ///< scratch memory: y, from `point` to `update`
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps, previous);
@@ -51,7 +53,7 @@ struct Nesterov {
     return (1.0 - root) / (1.0 + root);
   }
 
-  /// y, where the gradient of the next update is taken; x itself before the first step. Throws Error when the
+  /// y, the point of the gradient of the next update; x itself before the first step. Throws Error when the
   /// state belongs to an x of another size.
   template <VectorSpace P>
   const P& point(const P& x, State<P>& state) const {
@@ -65,7 +67,7 @@ struct Nesterov {
     return ahead;
   }
 
-  /// Moves x to y − η · gradient; `point(x, state)` must have been called for this x. Throws Error when it
+  /// x ← y − η · gradient; `point(x, state)` must have been called for this x. Throws Error when it
   /// was not, or when the state belongs to an x of another size.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {

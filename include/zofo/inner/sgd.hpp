@@ -14,17 +14,24 @@ namespace zofo::inner {
 /// v ← βv + ∇g(x), x ← x − η v (Robbins & Monro 1951; momentum: Polyak 1964), with decoupled weight decay and
 /// clipping by the global norm.
 struct Sgd {
-  Schedule rate = 0.01;       ///< η; with noisy gradients x settles in a ball of squared radius ∝ η (I3)
-  double momentum = 0.0;      ///< β, weight of the previous velocity; 0.9 where curvatures differ much
-  double weight_decay = 0.0;  ///< decoupled: x shrinks by rate · weight_decay a step; against overfitting
-  double clip = 0.0;          ///< longest gradient, 0 for no limit; set it where single batches blow up
+  /// η, learning rate. With noisy gradients x settles in a ball of squared radius ∝ η (docs/results/theory,
+  /// I3): lower it for a more accurate x. May be a Schedule.
+  Schedule rate = 0.01;
+  /// β, weight of the previous velocity in [0, 1). 0.9 if curvatures differ much; the steps add up to rate/(1
+  /// − β).
+  double momentum = 0.0;
+  /// Decoupled weight decay: x shrinks by the factor 1 − rate · weight_decay per step. Set it against
+  /// overfitting.
+  double weight_decay = 0.0;
+  /// Largest Euclidean norm of the gradient; 0: no limit. Set it if single mini-batches have huge gradients.
+  double clip = 0.0;
 
   /// What survives between steps.
   template <class P>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
     Memory<P> velocity;       ///< v; empty before the first step with momentum
-    /// What must be saved to continue later.
+    /// The members that are saved.
     template <class A>
     void fields(A& archive) {
       archive(steps, velocity);
@@ -39,7 +46,7 @@ struct Sgd {
     require_in("clip", clip, 0.0, 1e30);
   }
 
-  /// Moves x by its gradient, which is clipped in place. Throws Error when the state belongs to an x of
+  /// Updates x by its gradient, which is clipped in place. Throws Error when the state belongs to an x of
   /// another size.
   template <VectorSpace P>
   void update(P& gradient, P& x, State<P>& state) const {

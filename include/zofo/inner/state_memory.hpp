@@ -1,4 +1,4 @@
-/// @file Memory of x's shape in the states of inner optimizers.
+/// @file Members of x's shape in the states of inner optimizers.
 #pragma once
 
 #include "zofo/core/error.hpp"
@@ -7,8 +7,8 @@
 
 namespace zofo::inner {
 
-/// True if y has x's shape, or as many coordinates where P has no rows and columns; spaces without
-/// coordinates are taken to agree.
+/// Whether y has x's shape, or as many coordinates if P has no rows and columns. If P has no coordinates
+/// either, true.
 template <VectorSpace P>
 [[nodiscard]] bool same_size(const P& x, const P& y) {
   if constexpr (EigenPlain<P>)
@@ -19,15 +19,15 @@ template <VectorSpace P>
     return true;
 }
 
-/// Memory of x's shape whose contents do not matter; made when it is missing or of another size.
+/// Memory of x's shape with unspecified contents; allocated if `slot` is empty or has another size.
 template <VectorSpace P>
 P& scratch_like(const P& x, Memory<P>& slot) {
   if (!slot || !same_size(x, *slot)) slot.emplace(zeros_like(x));
   return *slot;
 }
 
-/// What an optimizer keeps from step to step; zero at first. Throws Error when it belongs to an x of another
-/// size.
+/// A member of a state with x's shape, zero before the first step. Throws Error when `slot` belongs to an x
+/// of another size.
 template <VectorSpace P>
 P& memory_like(const P& x, Memory<P>& slot) {
   if (!slot) slot.emplace(zeros_like(x));

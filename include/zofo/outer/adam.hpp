@@ -13,22 +13,30 @@
 
 namespace zofo::outer {
 
-/// Adam (Kingma & Ba 2015) with ĝ as the gradient; keeps two moments of θ's size, in θ's precision.
+/// Adam (Kingma & Ba 2015) with ĝ as the gradient. Its state is two moments of θ's size, in θ's precision.
 struct Adam {
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
-    Moments first, second;    ///< empty before the first step
-    /// What a saved state holds.
+    Moments first;            ///< mean of ĝ; empty before the first step
+    Moments second;           ///< mean of its squares; empty before the first step
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps, first, second);
     }
   };
-  Schedule rate = 1e-4;   ///< about how far a step moves each coordinate, in θ's units
-  double beta1 = 0.9;     ///< weight of the previous first moment
-  double beta2 = 0.999;   ///< weight of the previous second moment
-  double epsilon = 1e-8;  ///< added to the root of the second moment
+  /// Learning rate: about the change of a coordinate per step, in θ's units. Tune it first. May be a
+  /// Schedule.
+  Schedule rate = 1e-4;
+  /// β₁, decay of the first moment: over about 1/(1 − β₁) steps. Raise it if single estimates are noisy.
+  double beta1 = 0.9;
+  /// β₂, decay of the second moment: over about 1/(1 − β₂) steps. Lower it for short runs.
+  double beta2 = 0.999;
+  /// ε, added to the root of the second moment, in the estimate's units. Raise it if tiny estimates are
+  /// noise.
+  double epsilon = 1e-8;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -38,7 +46,7 @@ struct Adam {
     require_in("epsilon", epsilon, 0.0, 1.0);
   }
   /// Throws Error when a coefficient is not finite, the perturbation lacks a direction on θ's shape, or the
-  /// state is of another θ.
+  /// state belongs to a θ of another shape.
   template <HasTensors Theta, class D>
   void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
                     const State<Theta>& state) const {
@@ -46,7 +54,7 @@ struct Adam {
     state.first.check_fits(theta);
     state.second.check_fits(theta);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <HasTensors Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     static_assert(FillablePerturbation<D, Theta>,

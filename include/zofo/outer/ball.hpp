@@ -16,9 +16,9 @@ namespace zofo::outer {
 /// {θ : ‖θ − centre‖ ≤ radius}, the norm over all tensors together; the centre is 0 or a copy of a given θ.
 class Ball {
  public:
-  /// About 0.
+  /// The ball around 0; `radius` is in θ's units.
   explicit Ball(double radius) : radius_(radius) {}
-  /// About a copy of θ, made tensor by tensor.
+  /// The ball around a copy of θ.
   template <class Theta>
   [[nodiscard]] static Ball around(const Theta& theta, double radius) {
     Ball ball(radius);
@@ -36,8 +36,8 @@ class Ball {
     if (centred_) centre_.require_fits(theta, "ball", "centre");
   }
 
-  /// θ ← centre + min(1, radius/‖θ − centre‖)(θ − centre). Throws Error, θ as before, when the centre has
-  /// another shape or the distance is not finite.
+  /// θ ← centre + min(1, radius/‖θ − centre‖)(θ − centre). Throws Error, without a change of θ, when the
+  /// centre has another shape or the distance is not finite.
   template <HasTensors Theta>
   void project(Theta& theta) const {
     require_fits(theta);
@@ -59,7 +59,7 @@ class Ball {
       use(c, x, n);
     });
   }
-  // Slices do not follow the threads, so that the sum has the same bits on any number of them.
+  // The slices do not depend on the number of threads, so the sum has the same bits for any number.
   template <class T>
   static double square_distance(const T* c, const T* x, std::size_t n) {
     constexpr std::size_t slices = 64;

@@ -15,21 +15,24 @@
 
 namespace zofo::outer {
 
-/// One bound for all of θ, or one a coordinate.
+/// One bound for all of θ, or one per coordinate.
 class Bound {
  public:
-  /// The same for every coordinate.
+  /// The same bound for every coordinate.
   Bound(double value) : value_(value) {}
-  /// Coordinate by coordinate: a copy of a θ (an Eigen object, a vector or span of numbers, any type with
-  /// tensors) that holds the bounds.
+  /// One bound per coordinate: a copy of an object with θ's shape (an Eigen object, a vector or span of
+  /// numbers, any type with tensors).
   template <HasTensors Theta>
   Bound(const Theta& bounds) : each_(bounds), per_coordinate_(true) {}
 
+  /// Whether there is one bound per coordinate.
   [[nodiscard]] bool per_coordinate() const { return per_coordinate_; }
   /// The bound of all coordinates.
   [[nodiscard]] double value() const { return value_; }
+  /// The bounds of the coordinates; empty if there is one bound for all.
   [[nodiscard]] const StoredTensors& each() const { return each_; }
-  /// Throws Error when there is a bound for each coordinate of another shape or precision than θ's.
+  /// Throws Error naming `part` when there is one bound per coordinate and their shape or precision is not
+  /// θ's.
   template <class Theta>
   void require_fits(const Theta& theta, const char* part) const {
     if (per_coordinate_) each_.require_fits(theta, "box", part);
@@ -49,10 +52,11 @@ class Bound {
   bool per_coordinate_ = false;
 };
 
-/// {θ : lowᵢ ≤ θᵢ ≤ highᵢ}; an infinite bound is none. Bounds a coordinate are stored in θ's precision.
+/// {θ : lowᵢ ≤ θᵢ ≤ highᵢ}; an infinite bound has no effect. Bounds per coordinate are stored in θ's
+/// precision.
 struct Box {
-  Bound low = -std::numeric_limits<double>::infinity();
-  Bound high = std::numeric_limits<double>::infinity();
+  Bound low = -std::numeric_limits<double>::infinity();  ///< lower bound, in θ's units
+  Bound high = std::numeric_limits<double>::infinity();  ///< upper bound, in θ's units
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -64,7 +68,7 @@ struct Box {
       low.for_each([this](double bound) { require_order(bound, high.value()); });
     }
   }
-  /// Throws Error when bounds a coordinate have another shape or precision than θ, or cross.
+  /// Throws Error when bounds per coordinate have another shape or precision than θ, or low > high anywhere.
   template <HasTensors Theta>
   void require_fits(const Theta& theta) const {
     low.require_fits(theta, "lower bound");
@@ -79,7 +83,8 @@ struct Box {
       ++index;
     });
   }
-  /// θ_i ← the nearest number in [low_i, high_i]. Throws Error, θ as before, as require_fits does.
+  /// θ_i ← the nearest number in [low_i, high_i]. Throws Error as require_fits does, without a
+  /// change of θ.
   template <HasTensors Theta>
   void project(Theta& theta) const {
     require_fits(theta);

@@ -13,22 +13,29 @@
 namespace zofo::outer {
 
 /// c = β₁m + (1 − β₁)ĝ, θ ← θ − η (sign(c) + λθ), m ← β₂m + (1 − β₂)ĝ, sign(0) = 0 (Chen et al., "Symbolic
-/// discovery of optimization algorithms", 2023, algorithm 2); keeps m, of θ's size and in θ's precision.
+/// discovery of optimization algorithms", 2023, algorithm 2). Its state is m, of θ's size and in θ's
+/// precision.
 struct Lion {
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
     Moments momentum;         ///< m; empty before the first step
-    /// What a saved state holds.
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps, momentum);
     }
   };
-  Schedule rate = 1e-5;       ///< η, how far a step moves each coordinate, in θ's units
-  double beta1 = 0.9;         ///< weight of m in the step
-  double beta2 = 0.99;        ///< weight of m in the next m
-  double weight_decay = 0.0;  ///< λ
+  /// η, learning rate: the change of each coordinate per step, in θ's units. Lower than Adam's. May be a
+  /// Schedule.
+  Schedule rate = 1e-5;
+  /// β₁, weight of m in the sign. Raise it if single estimates are noisy.
+  double beta1 = 0.9;
+  /// β₂, decay of m: over about 1/(1 − β₂) steps. Lower it if the objective changes fast.
+  double beta2 = 0.99;
+  /// λ: θ shrinks by the factor 1 − rate · weight_decay per step. Set it against overfitting.
+  double weight_decay = 0.0;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -38,14 +45,14 @@ struct Lion {
     require_in("weight_decay", weight_decay, 0.0, 1e12);
   }
   /// Throws Error when a coefficient is not finite, the perturbation lacks a direction on θ's shape, or the
-  /// state is of another θ.
+  /// state belongs to a θ of another shape.
   template <HasTensors Theta, class D>
   void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
                     const State<Theta>& state) const {
     check_estimate(state.steps, perturbation, theta, gradient);
     state.momentum.check_fits(theta);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <HasTensors Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     check_update(theta, perturbation, gradient, state);

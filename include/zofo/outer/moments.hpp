@@ -1,4 +1,4 @@
-/// @file Memory of θ's shape for outer optimisers.
+/// @file Members of θ's shape in the states of outer optimisers.
 #pragma once
 
 #include <concepts>
@@ -13,14 +13,16 @@
 
 namespace zofo::outer {
 
-/// One row a tensor of θ, in the tensor's own precision: float for tensors of float, double for double.
+/// Numbers of θ's shape: one row per tensor, in the tensor's precision, float or double.
 class Moments {
  public:
-  /// A row of one of both precisions; the other stays empty.
+  /// The numbers of one tensor; the vector of the other precision is empty.
   struct Row {
-    std::vector<float> single;
-    std::vector<double> wide;
+    std::vector<float> single;  ///< of a tensor of float
+    std::vector<double> wide;   ///< of a tensor of double
+    /// Number of entries.
     [[nodiscard]] std::size_t size() const { return single.size() + wide.size(); }
+    /// The vector of precision T.
     template <std::floating_point T>
     [[nodiscard]] std::vector<T>& as() {
       static_assert(std::same_as<T, float> || std::same_as<T, double>);
@@ -29,6 +31,7 @@ class Moments {
       else
         return wide;
     }
+    /// The vector of precision T.
     template <std::floating_point T>
     [[nodiscard]] const std::vector<T>& as() const {
       static_assert(std::same_as<T, float> || std::same_as<T, double>);
@@ -37,14 +40,14 @@ class Moments {
       else
         return wide;
     }
-    /// What a saved state holds.
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(single, wide);
     }
   };
 
-  /// Zero rows of θ's shape.
+  /// Zeros of θ's shape.
   template <HasTensors Theta>
   [[nodiscard]] static Moments zeros(const Theta& theta) {
     Moments fresh;
@@ -54,14 +57,16 @@ class Moments {
     return fresh;
   }
 
-  /// No θ was seen yet.
+  /// Whether there are no rows yet.
   [[nodiscard]] bool empty() const { return rows_.empty(); }
+  /// Number of rows.
   [[nodiscard]] std::size_t tensors() const { return rows_.size(); }
-  /// Row `index` as numbers of T; empty where the tensor is of the other precision.
+  /// Row `index` in precision T; empty if the tensor has the other precision.
   template <std::floating_point T>
   [[nodiscard]] std::vector<T>& row(std::size_t index) {
     return rows_[index].as<T>();
   }
+  /// Row `index` in precision T; empty if the tensor has the other precision.
   template <std::floating_point T>
   [[nodiscard]] const std::vector<T>& row(std::size_t index) const {
     return rows_[index].as<T>();
@@ -73,10 +78,10 @@ class Moments {
     if (empty()) return;
     std::size_t index = 0;
     list_tensors(theta, [&]<class T>(std::uint32_t /*tensor*/, const T* /*data*/, std::size_t n) {
-      const std::size_t held = index < rows_.size() ? rows_[index].size() : 0;
-      require(n == held,
+      const std::size_t entries = index < rows_.size() ? rows_[index].size() : 0;
+      require(n == entries,
               "outer: tensor {} of theta has {} entries, the optimiser's state {}: must be as many", index, n,
-              held);
+              entries);
       require(rows_[index].as<T>().size() == n,
               "outer: tensor {} of theta and the optimiser's state differ in precision", index);
       ++index;
@@ -84,7 +89,7 @@ class Moments {
     require(index == rows_.size(), "outer: theta has {} tensors, the optimiser's state {}: must be as many",
             index, rows_.size());
   }
-  /// What a saved state holds.
+  /// The members that are saved.
   template <class Archive>
   void fields(Archive& archive) {
     archive(rows_);
@@ -94,8 +99,8 @@ class Moments {
   std::vector<Row> rows_;
 };
 
-/// Makes zero rows of θ's shape where there are none. Throws Error, nothing changed, when the rows are those
-/// of a θ of another shape or precision.
+/// Makes `moments` zeros of θ's shape if it is empty. Throws Error, without a change, when its shape or
+/// precision is not θ's.
 template <HasTensors Theta>
 void moments_like(const Theta& theta, Moments& moments) {
   moments.check_fits(theta);

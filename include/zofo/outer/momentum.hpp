@@ -12,21 +12,26 @@
 
 namespace zofo::outer {
 
-/// v ← βv + ĝ, θ ← θ − η v (Polyak 1964); keeps v, of θ's size and in θ's precision.
+/// v ← βv + ĝ, θ ← θ − η v (Polyak 1964). Its state is v, of θ's size and in θ's precision.
 struct Momentum {
-  static constexpr bool linear = true;  ///< in the estimates
+  static constexpr bool linear = true;  ///< an update is linear in the estimates
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
-    Moments velocity;         ///< empty before the first step
-    /// What a saved state holds.
+    Moments velocity;         ///< v; empty before the first step
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps, velocity);
     }
   };
-  Schedule rate = 1e-7;   ///< η
-  double momentum = 0.9;  ///< β, weight of the previous velocity; steps add up to rate/(1 − β)
+  /// η, learning rate. The steps of one estimate add up to rate/(1 − β), so lower it when β rises. May be a
+  /// Schedule.
+  Schedule rate = 1e-7;
+  /// β, weight of the previous velocity in [0, 1): v sums over about 1/(1 − β) steps. Raise it if single
+  /// estimates are noisy.
+  double momentum = 0.9;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -34,14 +39,14 @@ struct Momentum {
     require_in("momentum", momentum, 0.0, 0.9999999);
   }
   /// Throws Error when a coefficient is not finite, the perturbation lacks a direction on θ's shape, or the
-  /// state is of another θ.
+  /// state belongs to a θ of another shape.
   template <HasTensors Theta, class D>
   void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
                     const State<Theta>& state) const {
     check_estimate(state.steps, perturbation, theta, gradient);
     state.velocity.check_fits(theta);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <HasTensors Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     static_assert(FillablePerturbation<D, Theta>,

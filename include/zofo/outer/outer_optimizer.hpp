@@ -13,8 +13,8 @@
 
 namespace zofo::outer {
 
-/// A policy value with `State<Theta>` apart from it and `apply(θ, perturbation, estimate, state)`, which
-/// updates θ. It is all or nothing: if it throws, θ and the state are as before.
+/// A policy with a separate `State<Theta>` and `apply(θ, perturbation, estimate, state)`, which updates θ. If
+/// it throws, θ and the state are unchanged.
 template <class O, class Theta, class D>
 concept OuterOptimizer = requires(const O& outer, Theta& theta, const D& perturbation,
                                   const ZoGradient& gradient, typename O::template State<Theta>& state) {
@@ -22,9 +22,9 @@ concept OuterOptimizer = requires(const O& outer, Theta& theta, const D& perturb
   outer.apply(theta, perturbation, gradient, state);
 };
 
-/// Refinement: `check_update(θ, perturbation, estimate, state)` throws whatever `apply` would throw and
-/// changes nothing; after it `apply` does not throw (memory that runs out excepted). So a caller can update
-/// in place.
+/// Refinement: `check_update(θ, perturbation, estimate, state)` throws what `apply` would throw, and
+/// changes nothing. After it `apply` does not throw, except if memory runs out. So a caller can update in
+/// place.
 template <class O, class Theta, class D>
 concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
     requires(const O& outer, const Theta& theta, const D& perturbation, const ZoGradient& gradient,
@@ -32,8 +32,8 @@ concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
   outer.check_update(theta, perturbation, gradient, state);
 };
 
-/// Throws Error naming the step and the term unless all coefficients are finite: one that is not would spread
-/// to every weight.
+/// Throws Error naming the step and the term unless all coefficients are finite: any other would make every
+/// weight NaN.
 inline void check_estimate(std::uint64_t step, const ZoGradient& gradient) {
   for (std::size_t i = 0; i < gradient.terms.size(); ++i)
     require(std::isfinite(gradient.terms[i].coefficient),
@@ -41,8 +41,7 @@ inline void check_estimate(std::uint64_t step, const ZoGradient& gradient) {
             gradient.terms[i].coefficient);
 }
 
-/// The same, and throws what the perturbation throws unless it has every direction of the estimate on θ's
-/// shape.
+/// The same, and throws what the perturbation throws if it lacks a direction of the estimate on θ's shape.
 template <class D, class Theta>
 void check_estimate(std::uint64_t step, const D& perturbation, const Theta& theta,
                     const ZoGradient& gradient) {

@@ -1,4 +1,4 @@
-/// @file Steps that stay in a set.
+/// @file Updates that keep θ in a set.
 #pragma once
 
 #include <utility>
@@ -8,33 +8,34 @@
 
 namespace zofo::outer {
 
-/// `project(θ)`: θ ← the set's point nearest to θ.
+/// `project(θ)`: θ ← the point of the set that is nearest to θ.
 template <class Set, class Theta>
 concept ProjectableSet = requires(const Set& set, Theta& theta) {
   set.project(theta);
 };
 
-/// A set that fits θs of one shape: `require_fits(θ)` throws Error for any other.
+/// A set for one shape of θ: `require_fits(θ)` throws Error for any other.
 template <class Set, class Theta>
 concept ChecksFit = requires(const Set& set, const Theta& theta) {
   set.require_fits(theta);
 };
 
-/// θ ← Π(what `outer` makes of θ), Π the projection onto `set` (Goldstein 1964; Levitin & Polyak 1966). A
-/// step works on copies of θ and of the state: an exception of either leaves both as they were.
+/// Updates θ by `outer`, then projects θ onto `set` (Goldstein 1964; Levitin & Polyak 1966). A step works on
+/// copies of θ and of the state, so that an exception leaves both unchanged.
 template <class Outer, class Set>
 struct Projected {
+  /// The state of `outer`.
   template <class Theta>
   using State = typename Outer::template State<Theta>;
-  Outer outer;
-  Set set;
+  Outer outer;  ///< the optimiser
+  Set set;      ///< a Box, a Ball, or another set with project(θ)
 
   /// Throws Error naming the field out of range.
   void check() const {
     check_policy(outer);
     check_policy(set);
   }
-  /// Updates θ. Throws what `outer` and `set` throw, nothing changed.
+  /// Updates θ. Throws what `outer` and `set` throw; θ and the state are unchanged then.
   template <class Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     static_assert(OuterOptimizer<Outer, Theta, D>,

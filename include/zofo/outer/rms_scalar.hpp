@@ -11,24 +11,28 @@
 namespace zofo::outer {
 
 /// θ ← θ − η ĝ/√v̂, where v is the moving average of ρ² = q Σ c², the squared projected gradient averaged over
-/// the directions (ZoGradient::queries is q), and v̂ = v/(1 − β₂^t) takes out its start at 0.
+/// the directions (ZoGradient::queries is q), and v̂ = v/(1 − β₂^t) corrects the bias of its start at 0.
 ///
 /// RMSProp with one number for all of θ: the adaptive norm of Ward, Wu & Bottou (2019) with a moving average
-/// in the place of their sum. θ's trajectory does not change when f is multiplied by a positive number; there
-/// is no memory of θ's size. A step is about η √(d/q) long.
+/// instead of their sum. θ's trajectory does not depend on a positive factor of f. The state is one number. A
+/// step is about η √(d/q) long.
 struct RmsScalar {
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
     double second = 0.0;      ///< v
-    /// What a saved state holds.
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps, second);
     }
   };
-  Schedule rate = 1e-6;  ///< η, in θ's units: with one query a step is about this long along the direction
-  double beta2 = 0.999;  ///< weight of the previous second moment
+  /// η, learning rate, in θ's units: with one query a step is about η · z. It does not depend on the scale of
+  /// the loss. May be a Schedule.
+  Schedule rate = 1e-6;
+  /// β₂, decay of v: over about 1/(1 − β₂) steps. Lower it if the gradient's size changes fast.
+  double beta2 = 0.999;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -48,14 +52,14 @@ struct RmsScalar {
     require(std::isfinite(square), "outer step {}: the estimate's mean square is {}: must be finite",
             state.steps, square);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <class Theta, Perturbation<Theta> D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     check_update(theta, perturbation, gradient, state);
     const double square = squared_projected_gradient(gradient);
     const double second = beta2 * state.second + (1.0 - beta2) * square;
     const double unbiased = second / (1.0 - std::pow(beta2, static_cast<double>(state.steps) + 1.0));
-    // 0 only while every coefficient was: then there is no direction to step along.
+    // 0 only while every coefficient was 0: then θ does not change.
     const double rate_now = unbiased > 0.0 ? rate.at(state.steps) / std::sqrt(unbiased) : 0.0;
     for (const ZoTerm& term : gradient.terms) {
       const double step = -rate_now * term.coefficient;

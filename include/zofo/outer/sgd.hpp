@@ -10,21 +10,24 @@
 
 namespace zofo::outer {
 
-/// θ ← θ − η ĝ, one fused pass over the weights a term; no memory of θ's size (Malladi et al. 2023,
-/// algorithm 1).
+/// θ ← θ − η ĝ, with one fused pass over the weights per term and no memory of θ's size (Malladi et al. 2023,
+/// algorithm 1; docs/results/theory, C1).
 struct Sgd {
-  static constexpr bool linear = true;  ///< in the estimates
+  static constexpr bool linear = true;  ///< an update is linear in the estimates
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;    ///< steps taken: the k of schedules
-    std::vector<ZoTerm> terms;  ///< scratch memory, for a θ that takes all terms at once
-    /// What a saved state holds.
+    std::vector<ZoTerm> terms;  ///< scratch memory, for a θ with apply_update
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps);
     }
   };
-  Schedule rate = 1e-6;  ///< η
+  /// η, learning rate. Theory: 1/(4(d + 4)ℓ) with ℓ the smoothness of the loss (docs/results/theory, C1).
+  /// Lower it if the loss grows. May be a Schedule.
+  Schedule rate = 1e-6;
 
   /// Throws Error naming the field out of range.
   void check() const { rate.check("rate", 0.0, 1e12); }
@@ -34,7 +37,7 @@ struct Sgd {
                     const State<Theta>& state) const {
     check_estimate(state.steps, perturbation, theta, gradient);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <class Theta, Perturbation<Theta> D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     check_update(theta, perturbation, gradient, state);

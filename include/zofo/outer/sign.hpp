@@ -1,4 +1,4 @@
-/// @file Steps by the signs of the estimate.
+/// @file Updates by the signs of the estimate.
 #pragma once
 
 #include <cstddef>
@@ -12,18 +12,20 @@ namespace zofo::outer {
 
 /// θ_i ← θ_i − η sign(ĝ_i), sign(0) = 0 (Bernstein et al., "signSGD: compressed optimisation for non-convex
 /// problems", 2018; Liu et al., "signSGD via zeroth-order oracle", 2019). No memory of θ's size. Every
-/// coordinate that ĝ touches moves by the rate, so average over many queries.
+/// coordinate with ĝ_i ≠ 0 changes by η, so average over many queries.
 struct Sign {
+  /// What survives between steps.
   template <class Theta>
   struct State {
     std::uint64_t steps = 0;  ///< steps taken: the k of schedules
-    /// What a saved state holds.
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(steps);
     }
   };
-  Schedule rate = 1e-5;  ///< η, how far a step moves each coordinate, in θ's units
+  /// η, learning rate: the change of each coordinate per step, in θ's units. May be a Schedule.
+  Schedule rate = 1e-5;
 
   /// Throws Error naming the field out of range.
   void check() const { rate.check("rate", 0.0, 1e12); }
@@ -33,7 +35,7 @@ struct Sign {
                     const State<Theta>& state) const {
     check_estimate(state.steps, perturbation, theta, gradient);
   }
-  /// Updates θ. Throws as check_update does, nothing changed.
+  /// Updates θ. Throws Error as check_update does; θ and the state are unchanged then.
   template <HasTensors Theta, class D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     check_update(theta, perturbation, gradient, state);

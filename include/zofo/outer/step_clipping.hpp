@@ -1,4 +1,4 @@
-/// @file Steps of at most a given length.
+/// @file Updates of at most a given length.
 #pragma once
 
 #include <algorithm>
@@ -19,27 +19,30 @@ concept LinearOptimizer = requires(const Outer& outer, typename Outer::template 
   { outer.rate.at(state.steps) } -> std::convertible_to<double>;
 };
 
-/// Gives `outer` the estimate ĝ = Σ cᵢzᵢ, of different directions, times min(1, longest/ℓ) with
+/// Passes to `outer` the estimate ĝ = Σ cᵢzᵢ, of different directions, times min(1, longest/ℓ), with
 /// ℓ = η √(E‖z‖² Σ cᵢ²), the root mean square of ‖ηĝ‖ over independent directions.
 ///
-/// What is bounded is ℓ, the length that one estimate adds to θ's update, in the mean over directions: a step
-/// of Sgd is longer or shorter by chance, for q Gaussian directions of d coordinates by about √(q/d) of it,
-/// and Momentum's steps are at most longest/(1 − β). Nothing bounds how far θ gets in many steps. It is
+/// The bound is on ℓ, the root mean square length that one estimate adds to θ's update. The length of a
+/// single step of Sgd varies around it, for q Gaussian directions of d coordinates by about √(q/d) of it;
+/// Momentum's steps are at most longest/(1 − β). The distance of θ from its start is not bounded. This is
 /// gradient clipping (Pascanu, Mikolov & Bengio 2013) by a length that needs no pass over θ.
 template <class Outer>
 struct StepClipping {
+  /// What survives between steps.
   template <class Theta>
   struct State {
-    typename Outer::template State<Theta> own;
-    ZoGradient shortened;  ///< scratch memory
-    /// What a saved state holds.
+    typename Outer::template State<Theta> own;  ///< the state of `outer`
+    ZoGradient shortened;                       ///< scratch memory
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(own);
     }
   };
-  Outer outer;
-  double longest = 0.1;  ///< in θ's units
+  Outer outer;  ///< the optimiser, such as Sgd or Momentum
+  /// Largest ℓ, in θ's units. Set it to a few times the usual length of an update, so that only outliers are
+  /// shortened.
+  double longest = 0.1;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -53,7 +56,8 @@ struct StepClipping {
     check_estimate(state.own.steps, gradient);
     outer.check_update(theta, perturbation, gradient, state.own);  // shortening makes no coefficient infinite
   }
-  /// Updates θ. Throws what `outer` throws, and Error, nothing changed, when a coefficient is not finite.
+  /// Updates θ. Throws what `outer` throws, and Error when a coefficient is not finite; θ and the state are
+  /// unchanged then.
   template <class Theta, Perturbation<Theta> D>
   void apply(Theta& theta, const D& perturbation, const ZoGradient& gradient, State<Theta>& state) const {
     static_assert(
@@ -63,7 +67,7 @@ struct StepClipping {
     check_estimate(state.own.steps, gradient);
     const double length = outer.rate.at(state.own.steps) *
                           std::sqrt(mean_square_length(perturbation, theta)) * coefficients_length(gradient);
-    // Not `length <= longest`: a rate of 0 times an infinite length is no number.
+    // Not `length <= longest`: a rate of 0 times an infinite length is NaN.
     if (!(length > longest)) return outer.apply(theta, perturbation, gradient, state.own);
     state.shortened = gradient;
     for (ZoTerm& term : state.shortened.terms) term.coefficient *= longest / length;
@@ -71,7 +75,7 @@ struct StepClipping {
   }
 
  private:
-  // √Σ c², by the largest of them: their squares may leave a double's range.
+  // √Σ c², divided by the largest |c| first: the squares may leave a double's range.
   static double coefficients_length(const ZoGradient& gradient) {
     double largest = 0.0, sum = 0.0;
     for (const ZoTerm& term : gradient.terms) largest = std::max(largest, std::abs(term.coefficient));

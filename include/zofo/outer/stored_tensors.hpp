@@ -1,4 +1,4 @@
-/// @file A copy of θ's tensors for sets that are given by one.
+/// @file A copy of θ's tensors, for sets that are defined by one.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,11 @@
 
 namespace zofo::outer {
 
-/// A copy of θ's tensors, each in its own precision; it fits every θ of that shape, of any type.
+/// A copy of θ's tensors, each in its own precision. It fits every type of θ with that shape.
 class StoredTensors {
  public:
   StoredTensors() = default;
+  /// A copy of θ's tensors.
   template <class Theta>
   explicit StoredTensors(const Theta& theta) {
     list_tensors(theta, [this](std::uint32_t /*tensor*/, const auto* x, std::size_t n) {
@@ -24,13 +25,14 @@ class StoredTensors {
     });
   }
 
+  /// Whether there are no tensors.
   [[nodiscard]] bool empty() const { return tensors_.empty(); }
   /// The numbers of tensor `index`. Throws std::bad_variant_access for another precision.
   template <class T>
   [[nodiscard]] const T* data(std::size_t index) const {
     return std::get<std::vector<T>>(tensors_[index]).data();
   }
-  /// Throws Error naming the owner and what of it this is, when θ has another shape or precision.
+  /// Throws Error naming `owner` ("ball") and `part` ("centre") when θ has another shape or precision.
   template <class Theta>
   void require_fits(const Theta& theta, const char* owner, const char* part) const {
     std::size_t index = 0;

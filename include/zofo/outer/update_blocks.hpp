@@ -1,4 +1,4 @@
-/// @file The update written out a block at a time, for optimisers that look at its coordinates.
+/// @file The coordinates of the update, a block at a time, for optimisers that need them.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@
 
 namespace zofo::outer {
 
-/// ĝ = Σ cᵢ zᵢ on blocks of θ. Borrows the perturbation and the estimate. A perturbation without
-/// `bind(θ, direction)` costs no memory, any other one binding a term.
+/// ĝ = Σ cᵢ zᵢ on blocks of θ. Refers to the perturbation and the estimate, which must outlive it. A
+/// perturbation with `bind(θ, direction)` costs one bound perturbation per term, any other costs no memory.
 template <class D, class Theta>
 class BoundEstimate {
  public:
+  /// Binds every direction of the estimate to θ's shape. Throws Error as the perturbation's `bind` does.
   BoundEstimate(const D& perturbation, const ZoGradient& gradient, const Theta& theta)
       : perturbation_(perturbation), gradient_(gradient) {
     if constexpr (kBinds) {
@@ -56,11 +57,11 @@ class BoundEstimate {
   std::vector<Bound> bound_;
 };
 
-/// Walks θ and the update ĝ together, a block at a time: f(index, x, g, offset, n) with `index` the tensor's
-/// place in for_each_tensor's order, x its entries [offset, offset + n) and g those of ĝ, both in the
-/// tensor's precision; n is at most kBlock. What f writes to x stays in θ. Blocks are OpenMP-parallel, so f
-/// must write to its own block only; the bits do not depend on the number of threads. Throws Error, before
-/// the first f, where the perturbation's `bind` does.
+/// Calls f(index, x, g, offset, n) for each block of θ: `index` is the tensor's position in for_each_tensor's
+/// order, x its entries [offset, offset + n) and g those of ĝ, both in the tensor's precision; n is at most
+/// kBlock. What f writes to x is written to θ. Blocks are OpenMP-parallel, so f
+/// must write only to its own block; the bits do not depend on the number of threads. Throws Error as the
+/// perturbation's `bind` does, before the first call of f.
 template <HasTensors Theta, class D, class F>
 void for_each_update_block(Theta& theta, const D& perturbation, const ZoGradient& gradient, const F& f) {
   static_assert(

@@ -1,4 +1,4 @@
-/// @file Does a perturbation distribution have the moments that the estimators assume?
+/// @file A check that a perturbation distribution has the moments that the estimators assume.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,11 +24,12 @@ namespace zofo {
 struct MeasuredMoment {
   /// E z; E zzᵀ; E of a z and the z of the next step.
   enum class Kind : std::uint8_t { mean, second, next_step };
-  Kind kind = Kind::mean;
-  std::string name;
-  double measured = 0.0, expected = 0.0;
-  double standard_error = 0.0;  ///< from the samples
-  /// |measured − expected| in standard errors; 1e-6 of rounding is free.
+  Kind kind = Kind::mean;       ///< which moment
+  std::string name;             ///< for messages: "E[z_0]"
+  double measured = 0.0;        ///< mean over the samples
+  double expected = 0.0;        ///< value for E z = 0 and E zzᵀ = I
+  double standard_error = 0.0;  ///< of `measured`, estimated from the samples
+  /// |measured − expected| in standard errors; an error of 1e-6 is attributed to rounding.
   [[nodiscard]] double deviation() const {
     constexpr double rounding = 1e-6;
     return std::abs(measured - expected) / std::hypot(standard_error, rounding);
@@ -37,20 +38,20 @@ struct MeasuredMoment {
 
 /// What check_perturbation measured.
 struct PerturbationReport {
-  std::vector<MeasuredMoment> moments;
-  bool repeats = true;             ///< the same direction gave the same bits again
-  std::uint32_t samples = 0;       ///< independent pairs of directions that were measured
-  double false_alarm_rate = 1e-6;  ///< of the verdict on a perturbation without fault
-  double threshold = 0.0;          ///< standard errors that no moment may exceed, for that rate
+  std::vector<MeasuredMoment> moments;  ///< all measured moments
+  bool repeats = true;                  ///< the same direction gave the same bits again
+  std::uint32_t samples = 0;            ///< independent pairs of directions that were measured
+  double false_alarm_rate = 1e-6;       ///< probability that a correct perturbation fails
+  double threshold = 0.0;               ///< largest deviation allowed, in standard errors
 
   /// The moment that deviates most.
   [[nodiscard]] const MeasuredMoment& worst() const {
     return *std::ranges::max_element(moments, {}, &MeasuredMoment::deviation);
   }
-  /// No fault was found.
+  /// Whether no moment deviates by more than the threshold and directions repeat.
   [[nodiscard]] bool passed() const { return repeats && worst().deviation() <= threshold; }
-  /// E zzᵀ = I: all that estimators of differences at one step need (Central, Forward). Coordinate has it,
-  /// and E z ≠ 0.
+  /// Whether E zzᵀ = I holds and directions repeat, which is enough for estimators of differences at one step
+  /// (Central, Forward). Coordinate passes this although its E z ≠ 0.
   [[nodiscard]] bool second_moments_passed() const {
     return repeats && std::ranges::all_of(moments, [this](const MeasuredMoment& m) {
              return m.kind != MeasuredMoment::Kind::second || m.deviation() <= threshold;
@@ -176,11 +177,12 @@ bool same_bits(const Theta& a, const Theta& b) {
 
 /// Measures z on chosen coordinates and random projections of θ's shape (θ itself is not changed, its values
 /// are not used): E z = 0; E zzᵀ = I; no correlation with the z of the next step; and that a direction always
-/// gives the same z. Samples are independent: each of a seed of its own, `seed`, `seed` + 1, …, so that a
-/// matrix that is held over steps (LowRank::hold) is averaged over too. The verdict has `false_alarm_rate`
-/// for all moments together, each normal by the central limit theorem: for directions that touch few
-/// coordinates take samples ≫ d. Costs 2 samples generations and two copies of θ, and a byte a coordinate.
-/// Throws Error for fewer than 100 samples or a rate outside (0, 1), and what the perturbation throws.
+/// gives the same z. Samples are independent: each has its own seed, `seed`, `seed` + 1, …, so that the
+/// mean is also over matrices that LowRank::hold keeps for several steps. The verdict has `false_alarm_rate`
+/// for all moments together, each normal by the central limit theorem: for directions with few nonzero
+/// coordinates choose samples ≫ d. Costs 2 · samples generations, two copies of θ and one byte per
+/// coordinate. Throws Error for fewer than 100 samples or a rate outside (0, 1), and what the perturbation
+/// throws.
 ///
 /// A masked perturbation (Sparse) has E zzᵀ = I on the mask only and fails, as it should.
 template <HasTensors Theta, Perturbation<Theta> D>

@@ -5,15 +5,15 @@
 
 namespace zofo {
 
-/// A distribution whose kind is known at run time only: `d.on(theta, f)` calls f with it in the form that can
-/// be generated where θ is stored, and throws Error where none can.
+/// A distribution whose kind is known only at run time: `d.on(theta, f)` calls f with the form of it that can
+/// be generated on the device where θ is stored, and throws Error if there is no such form.
 template <class D, class Theta>
 concept ChosenAtRunTime = requires(const D& d, const Theta& theta) {
   d.on(theta, [](const auto& /*z*/) {});
 };
 
-/// f(z), z being `d` in the form that it has where θ is stored. The one place where such a choice is
-/// resolved.
+/// Calls f(z), where z is the form of `d` for the device where θ is stored, or `d` itself if it is not
+/// ChosenAtRunTime. Throws Error as `d.on` does.
 template <class D, class Theta, class F>
 decltype(auto) resolve_perturbation(const D& d, [[maybe_unused]] const Theta& theta, F&& f) {
   if constexpr (ChosenAtRunTime<D, Theta>)

@@ -15,9 +15,9 @@ namespace zofo {
 
 /// One entry of one tensor; every other is zero.
 struct SingleEntry {
-  std::uint32_t tensor = 0;
-  std::uint64_t index = 0;
-  double value = 0.0;
+  std::uint32_t tensor = 0;  ///< index of the tensor
+  std::uint64_t index = 0;   ///< index of the entry within the tensor
+  double value = 0.0;        ///< of the entry
   /// z_i for i in [offset, offset + n) of one tensor.
   template <class T>
   void fill(Direction /*direction*/, std::uint32_t of, std::uint64_t offset, T* z, std::size_t n) const {
@@ -41,7 +41,7 @@ struct SingleEntry {
   template <class T>
   void pair_range(Direction direction, std::uint32_t of, std::uint64_t offset, T a, const T* x, T* plus,
                   T* minus, std::size_t n) const {
-    T* const first = plus == x ? minus : plus;  // what is x itself is written last
+    T* const first = plus == x ? minus : plus;  // the output that is x itself is written last
     T* const last = plus == x ? plus : minus;
     const T sign = plus == x ? T{-1} : T{1};
     write_range(direction, of, offset, sign * a, x, first, n);
@@ -56,7 +56,7 @@ struct SingleEntry {
 
 /// z = √d e_i, i uniform over the coordinates of all tensors of θ together (Nesterov, "Efficiency of
 /// coordinate descent methods on huge-scale optimization problems", SIAM J. Optim. 22, 2012, for the choice
-/// of i). The index is ⌊d r / 2^64⌋, r the first two words of ExtraStream::coordinate: uniform but for d /
+/// of i). The index is ⌊d r / 2^64⌋, r the first two words of ExtraStream::coordinate: uniform up to d /
 /// 2^64.
 struct Coordinate {
   /// z(direction) on θ's shape.
@@ -78,7 +78,7 @@ struct Coordinate {
     });
     return entry;
   }
-  /// θ ← θ + a z(direction): one entry moves.
+  /// θ ← θ + a z(direction): changes one entry.
   template <HasTensors Theta>
   void add(Theta& theta, Direction direction, double a) const {
     const SingleEntry entry = bind(theta, direction);

@@ -9,20 +9,20 @@
 
 namespace zofo::detail {
 
-/// A perturbation with a kernel of its own for x ← x + a z on a range.
+/// A perturbation with its own kernel for x ← x + a z on a range.
 template <class D, class T>
 concept HasFusedAdd = requires(const D& perturbation, Direction direction, T a, T* x, std::size_t n) {
   perturbation.add_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, n);
 };
 
-/// A perturbation with a kernel of its own for out ← x + a z on a range.
+/// A perturbation with its own kernel for out ← x + a z on a range.
 template <class D, class T>
 concept HasFusedWrite = requires(const D& perturbation, Direction direction, T a, const T* x, T* out,
                                  std::size_t n) {
   perturbation.write_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, out, n);
 };
 
-/// A perturbation with a kernel of its own for plus ← x + a z, minus ← x − a z on a range.
+/// A perturbation with its own kernel for plus ← x + a z, minus ← x − a z on a range.
 template <class D, class T>
 concept HasFusedPair = requires(const D& perturbation, Direction direction, T a, const T* x, T* out,
                                 std::size_t n) {
@@ -86,9 +86,9 @@ void write_tensor_pair(const D& perturbation, Direction direction, std::uint32_t
   } else {
     with_noise<T>(perturbation, direction, tensor, n, [=](std::size_t first, const T* z, std::size_t size) {
       for (std::size_t i = first; i < first + size; ++i) {
-        const T centre = x[i], move = z[i - first];
-        plus[i] = centre + factor * move;
-        minus[i] = centre - factor * move;
+        const T centre = x[i], noise = z[i - first];
+        plus[i] = centre + factor * noise;
+        minus[i] = centre - factor * noise;
       }
     });
   }

@@ -10,9 +10,9 @@
 
 namespace zofo {
 
-/// z with independent standard normal entries (Nesterov & Spokoiny 2017).
+/// z with independent standard normal entries (Nesterov & Spokoiny 2017). The default distribution.
 struct Gaussian {
-  /// z_i for i in [offset, offset + n) of one tensor; the same values however the range is split.
+  /// z_i for i in [offset, offset + n) of one tensor; the values do not depend on how the range is split.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     normals(direction, tensor, offset, z, n);
@@ -39,7 +39,7 @@ struct Gaussian {
     if constexpr (HasTensors<Theta>)
       add_coordinatewise(*this, theta, direction, a);
     else
-      move_one(theta, *this, direction, a);
+      apply_one_update(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): d + 2.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }

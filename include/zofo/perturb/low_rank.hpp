@@ -15,9 +15,10 @@
 
 namespace zofo {
 
-/// U Vᵀ/√r on each matrix from factors that it holds, a Gaussian on each vector.
+/// z = U Vᵀ/√r on each matrix, with the factors U and V in memory, and a Gaussian on each vector.
 class LowRankFactors {
  public:
+  /// No matrices yet; `rank` is r.
   explicit LowRankFactors(std::uint32_t rank) : rank_(rank) {}
 
   /// Whether a matrix is stored by rows, not by columns. Throws Error if it is stored with gaps.
@@ -41,8 +42,8 @@ class LowRankFactors {
     std::vector<float>& v = by_rows ? m.inner : m.outer;
     normals(left, extra_stream(ExtraStream::left, tensor), 0, u.data(), u.size());
     normals(right, extra_stream(ExtraStream::right, tensor), 0, v.data(), v.size());
-    const auto place = std::ranges::lower_bound(matrices_, tensor, {}, &Matrix::tensor);
-    matrices_.insert(place, std::move(m));
+    const auto position = std::ranges::lower_bound(matrices_, tensor, {}, &Matrix::tensor);
+    matrices_.insert(position, std::move(m));
   }
 
   /// z_i for i in [offset, offset + n) of one tensor, in the order of its memory.
@@ -87,11 +88,15 @@ class LowRankFactors {
 /// z = U Vᵀ/√r on each matrix of θ, U (rows x r) and V (cols x r) Gaussian, V generated again every `hold`
 /// steps; a Gaussian on vectors, and on every tensor of a θ without `for_each_matrix`. Chen et al.,
 /// "Enhancing zeroth-order fine-tuning for language models with low-rank structures" (LOZO), 2024; their U
-/// Vᵀ/r is divided by √r instead, so that E zzᵀ = I and the estimate is unbiased. `bind` holds r (rows +
-/// cols) floats a matrix.
+/// Vᵀ/r is divided by √r instead, so that E zzᵀ = I and the estimate is unbiased. `bind` stores r (rows +
+/// cols) floats per matrix.
 struct LowRank {
-  std::uint32_t rank = 1;  ///< r
-  std::uint32_t hold = 1;  ///< steps that share one V; each query has a V of its own; 0: all steps
+  /// r, in [1, 4096]. A higher rank lowers the variance (docs/results/theory, E8) and costs r multiplications
+  /// per coordinate.
+  std::uint32_t rank = 1;
+  /// Number of steps that use the same V; 0: all steps. Each query has its own V. Raise it to restrict
+  /// successive updates to one subspace, as LOZO does.
+  std::uint32_t hold = 1;
 
   /// Throws Error naming the field out of range.
   void check() const { require(rank >= 1 && rank <= 4096, "rank = {}: must be in [1, 4096]", rank); }
@@ -115,11 +120,11 @@ struct LowRank {
     check();
     LowRankFactors factors(rank);
     if constexpr (HasMatrices<Theta>) {
-      Direction held = direction;
-      held.step = hold == 0 ? 0 : direction.step / hold;
+      Direction right = direction;  // V's
+      right.step = hold == 0 ? 0 : direction.step / hold;
       list_matrices(theta, [&](std::uint32_t tensor, std::size_t rows, std::size_t cols,
                                std::size_t row_stride, std::size_t col_stride) {
-        if (rows > 1 && cols > 1) factors.add(tensor, direction, held, rows, cols, row_stride, col_stride);
+        if (rows > 1 && cols > 1) factors.add(tensor, direction, right, rows, cols, row_stride, col_stride);
       });
     }
     return factors;
@@ -131,10 +136,10 @@ struct LowRank {
     if constexpr (HasTensors<Theta>)
       add_bound(*this, theta, direction, a);
     else
-      move_one(theta, *this, direction, a);
+      apply_one_update(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function (docs/results/theory, E3) of d coordinates that form vectors: d + 2,
-  /// which is also the limit for matrices as r grows.
+  /// also the limit for matrices when r grows.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d) + 2.0; }
   /// The same for one rows x cols matrix (docs/results/theory, E8): mn + 2 + 2 (m + n + 1)/r. Given V the
   /// rows of z are independent N(0, S), S = V Vᵀ/r, so it is m E[S tr S] + 2 E[S²] with

@@ -16,11 +16,12 @@
 namespace zofo {
 
 /// Keeps the `fraction` of each tensor's coordinates that is smallest in magnitude (Liu et al., "Sparse
-/// MeZO", 2024): round(fraction n) of n, at least one; of equal magnitudes the earlier coordinates. One bit a
-/// coordinate, shared among copies; θ is read once, when the mask is made.
+/// MeZO", 2024): round(fraction n) of n, at least one; of equal magnitudes the earlier coordinates. Memory:
+/// one bit per coordinate, shared by copies. θ is read only by the constructor.
 class MagnitudeMask {
  public:
-  /// The mask of θ as it is now. Throws Error when `fraction` is not in (0, 1] or an entry is not a number.
+  /// The mask of θ's current values. Throws Error when `fraction` is not in (0, 1] or an entry is not a
+  /// number.
   template <HasTensors Theta>
   MagnitudeMask(const Theta& theta, double fraction) {
     require(fraction > 0.0 && fraction <= 1.0, "fraction = {}: must be in (0, 1]", fraction);
@@ -60,10 +61,11 @@ class MagnitudeMask {
     const Bits* bits = find(tensor);
     return bits != nullptr && index < bits->size && bits->at(index);
   }
-  /// Number of kept coordinates.
+  /// Number of kept coordinates of all tensors.
   [[nodiscard]] std::size_t kept() const { return kept_; }
+  /// Number of kept coordinates, which the mask fixes.
   [[nodiscard]] double mean_kept(std::size_t /*d*/) const { return static_cast<double>(kept_); }
-  /// The same, given that one of them is kept: the mask is fixed.
+  /// The same number: the mask is fixed.
   [[nodiscard]] double mean_kept_given_one(std::size_t /*d*/) const { return static_cast<double>(kept_); }
 
  private:
@@ -96,8 +98,8 @@ class MagnitudeMask {
   }
 
   [[nodiscard]] const Bits* find(std::uint32_t tensor) const {
-    const auto place = std::ranges::lower_bound(*tensors_, tensor, {}, &Bits::tensor);
-    return place == tensors_->end() || place->tensor != tensor ? nullptr : &*place;
+    const auto found = std::ranges::lower_bound(*tensors_, tensor, {}, &Bits::tensor);
+    return found == tensors_->end() || found->tensor != tensor ? nullptr : &*found;
   }
 
   std::shared_ptr<const std::vector<Bits>> tensors_;

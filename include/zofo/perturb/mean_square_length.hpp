@@ -9,8 +9,8 @@
 
 namespace zofo {
 
-/// E‖z‖² on d coordinates: what `perturbation.mean_square_length(d)` returns where there is one, else d,
-/// which holds for every distribution with E zzᵀ = I.
+/// E‖z‖² on d coordinates: `perturbation.mean_square_length(d)` if it exists, else d, which is right for
+/// every distribution with E zzᵀ = I.
 template <class D>
 [[nodiscard]] double mean_square_length(const D& perturbation, std::size_t d) {
   if constexpr (requires {
@@ -21,7 +21,7 @@ template <class D>
     return static_cast<double>(d);
 }
 
-/// The same on θ's shape. Of a θ that does not list its tensors, d is `size()`.
+/// E‖z‖² on θ's shape. If θ does not list its tensors, d is θ.size().
 template <class D, class Theta>
 requires(!std::integral<Theta>)
     [[nodiscard]] double mean_square_length(const D& perturbation, const Theta& theta) {

@@ -16,8 +16,8 @@ namespace zofo {
 
 /// Σ_j w_j g_j over the Gaussian directions g_j of queries 0, 1, … of one step.
 struct GaussianCombination {
-  Eigen::VectorXd weights;
-  /// z_i for i in [offset, offset + n) of one tensor, summed in double; costs one generation a weight.
+  Eigen::VectorXd weights;  ///< w_j, one per query
+  /// z_i for i in [offset, offset + n) of one tensor, summed in double; costs one generation per weight.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     for_each_block_of(0, n, [&](std::size_t first, std::size_t size) {
@@ -33,13 +33,14 @@ struct GaussianCombination {
   }
 };
 
-/// Directions that differ in the query only are orthogonal over all of θ, of length √d and uniform (Haar):
-/// Gram–Schmidt on the Gaussian directions (Choromanski et al., "Structured evolution with compact
-/// architectures for scalable policy optimization", ICML 2018; Kozak et al., "Zeroth-order optimization with
-/// orthogonal random directions", Math. Program. 2023). Nothing of θ's size is kept: query k is a combination
-/// of k + 1 Gaussians, its weights from their inner products. A step of q queries costs O(q³ d).
+/// Directions of one step (they differ only in the query) are orthogonal over all of θ, have length √d and
+/// are uniform (Haar): Gram–Schmidt on the Gaussian directions (Choromanski et al., "Structured evolution
+/// with compact architectures for scalable policy optimization", ICML 2018; Kozak et al., "Zeroth-order
+/// optimization with orthogonal random directions", Math. Program. 2023). No memory of θ's size is needed:
+/// query k is a combination of k + 1 Gaussians, with weights from their inner products. A step of q queries
+/// costs O(q³ d).
 struct Orthogonal {
-  std::uint32_t queries = 1;  ///< q: an estimator's queries, at most d
+  std::uint32_t queries = 1;  ///< q: set it to the estimator's queries; in [1, 4096], at most d
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -60,7 +61,7 @@ struct Orthogonal {
     check_direction(theta, direction);
     const std::size_t d = coordinate_count(theta);
     const auto size = static_cast<Eigen::Index>(direction.query) + 1;
-    // Once leaves errors that grow with the square of the Gaussians' condition number; twice is enough.
+    // One round leaves errors that grow with the square of the Gaussians' condition number; two are enough.
     Eigen::MatrixXd weights = Eigen::MatrixXd::Identity(size, size);
     for (int round = 0; round < 2; ++round) {
       const Eigen::LLT<Eigen::MatrixXd> cholesky(products(theta, direction, weights));
@@ -81,7 +82,7 @@ struct Orthogonal {
   }
 
  private:
-  static constexpr std::size_t kPiece = 256;  // coordinates whose directions are held at once
+  static constexpr std::size_t kPiece = 256;  // coordinates whose directions are in memory at once
 
   // Inner products of the combinations that the rows of `weights` make of the Gaussians.
   template <class Theta>

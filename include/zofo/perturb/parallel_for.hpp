@@ -1,4 +1,4 @@
-/// @file How a tensor is split among threads: the same pieces for any number of them.
+/// @file Division of a tensor among threads, which does not depend on their number.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 
 namespace zofo {
 
-inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates a thread takes at a time
-inline constexpr std::size_t kBlock = 1024;                   ///< noise kept at once: stays in the L1 cache
-inline constexpr std::size_t kLanes = 16;                     ///< partial sums of accumulate_chunks
+inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates per chunk of a thread
+inline constexpr std::size_t kBlock = 1024;                   ///< coordinates per block: z fits the L1 cache
+inline constexpr std::size_t kLanes = 16;                     ///< partial sums of accumulate_blocks
 
 /// Calls body(first, size) on chunks of [0, n), shared among OpenMP threads.
 template <class Body>
@@ -37,8 +37,8 @@ void for_each_block(std::size_t n, const Body& body) {
   for_each_chunk(n, [&body](std::size_t first, std::size_t size) { for_each_block_of(first, size, body); });
 }
 
-/// Calls body(first, size, sum) on blocks of [0, n) and adds what it adds to `sum` to `total`. Each of kLanes
-/// partial sums takes every kLanes-th chunk in order, so the rounding does not depend on the threads.
+/// Calls body(first, size, sum) on blocks of [0, n), and adds the sums to `total`. Each of kLanes partial
+/// sums has every kLanes-th chunk in order, so the rounding does not depend on the number of threads.
 template <class Sum, class Body>
 void accumulate_blocks(std::size_t n, const Sum& zero, Sum& total, const Body& body) {
   const std::size_t chunks = (n + kChunk - 1) / kChunk;

@@ -1,5 +1,4 @@
-/// @file Concepts of perturbation distributions, and what each does to θ: update it, or write perturbed
-/// copies.
+/// @file Concepts of perturbation distributions, and functions that update θ or write perturbed copies.
 #pragma once
 
 #include <concepts>
@@ -16,15 +15,15 @@
 namespace zofo {
 
 /// `add(θ, direction, a)`: θ ← θ + a z(direction), z a pure function of the direction. The estimators assume
-/// E zzᵀ = I, which check_perturbation measures. It throws for no direction that it has accepted in
-/// `check_direction`; one without check_direction throws for none.
+/// E zzᵀ = I, which check_perturbation measures. It must not throw for a direction that
+/// `check_direction` accepts; without `check_direction` it must never throw.
 template <class D, class Theta>
 concept Perturbation = requires(const D& perturbation, Theta& theta, Direction direction, double a) {
   perturbation.add(theta, direction, a);
 };
 
-/// Refinement for perturbations that θ's shape or a direction may not suit: `check_direction(θ, direction)`
-/// throws Error where `add` would, without generating z.
+/// Refinement for perturbations that do not support every shape of θ or every direction: `check_direction(θ,
+/// direction)` throws Error where `add` would, without generating z.
 template <class D, class Theta>
 concept ChecksDirection = requires(const D& perturbation, const Theta& theta, Direction direction) {
   perturbation.check_direction(theta, direction);
@@ -37,9 +36,9 @@ void check_direction([[maybe_unused]] const D& perturbation, [[maybe_unused]] co
   if constexpr (ChecksDirection<D, Theta>) perturbation.check_direction(theta, direction);
 }
 
-/// A perturbation distribution that learns from the updates: `State`; `at(state)`, the perturbation of one
-/// step; `learn(update, state)`, which is called with every update of θ, in a replay of saved updates too, so
-/// that the state is a function of the updates.
+/// A perturbation distribution that learns from the updates. It has `State`, `at(state)`, the perturbation of
+/// one step, and `learn(update, state)`, which is called with every update of θ, also when saved updates are
+/// replayed, so that the state is a function of the updates.
 template <class D, class Theta>
 concept StatefulPerturbation = std::default_initializable<typename D::State> &&
     requires(const D& distribution, const typename D::State& now, typename D::State& state,
@@ -48,8 +47,8 @@ concept StatefulPerturbation = std::default_initializable<typename D::State> &&
   distribution.learn(update, state);
 };
 
-/// θ that is updated where it is stored, off the CPU: `apply_update(θ, perturbation, terms)`, θ ← θ + Σ
-/// coefficient z(direction), read and written once.
+/// θ that is updated on the device where it is stored: `apply_update(θ, perturbation, terms)`, θ ← θ + Σ
+/// coefficient z(direction), which reads and writes θ once.
 template <class Theta, class D>
 concept AppliesUpdate = requires(Theta& theta, const D& perturbation, std::span<const ZoTerm> terms) {
   apply_update(theta, perturbation, terms);
@@ -57,12 +56,12 @@ concept AppliesUpdate = requires(Theta& theta, const D& perturbation, std::span<
 
 /// θ ← θ + a z(direction) by apply_update.
 template <class Theta, class D>
-void move_one(Theta& theta, const D& perturbation, Direction direction, double a) {
+void apply_one_update(Theta& theta, const D& perturbation, Direction direction, double a) {
   const ZoTerm term{direction, a};
   apply_update(theta, perturbation, std::span(&term, 1));
 }
 
-/// `fill(direction, tensor, offset, z, n)`: any piece of z, of any tensor, on its own.
+/// `fill(direction, tensor, offset, z, n)` writes any range of z of any tensor, independently of the rest.
 template <class D>
 concept CoordinatewisePerturbation = requires(const D& perturbation, Direction direction,
                                               std::uint32_t tensor, std::uint64_t offset, float* z,
@@ -71,20 +70,20 @@ concept CoordinatewisePerturbation = requires(const D& perturbation, Direction d
   perturbation.fill(direction, tensor, offset, wide, n);
 };
 
-/// `bind(θ, direction)`: a coordinatewise perturbation that is z(direction) on θ's shape, for those whose
-/// entries depend on one another. Only that direction may be filled from it.
+/// `bind(θ, direction)` returns a coordinatewise perturbation that is z(direction) on θ's shape. It is for
+/// distributions whose entries depend on one another. Only that direction may be filled from it.
 template <class D, class Theta>
 concept BindablePerturbation = requires(const D& perturbation, const Theta& theta, Direction direction) {
   { perturbation.bind(theta, direction) } -> CoordinatewisePerturbation;
 };
 
-/// A perturbation whose z can be generated piece by piece on θ, at once or after `bind`.
+/// A perturbation whose z can be generated in ranges on θ, directly or after `bind`.
 template <class D, class Theta>
 concept FillablePerturbation = BindablePerturbation<D, Theta> || CoordinatewisePerturbation<D>;
 
 /// The perturbation as a coordinatewise one for this direction on θ's shape: a copy of itself where it is
 /// one. Only shapes are read, not θ's values. Call it as zofo::bind: for a θ of a standard type, or with one
-/// among its template arguments, the bare name would find std::bind too.
+/// among its template arguments, the unqualified name would also find std::bind.
 template <class D, class Theta>
 requires FillablePerturbation<D, Theta>
 [[nodiscard]] auto bind(const D& perturbation, [[maybe_unused]] const Theta& theta,
@@ -95,7 +94,7 @@ requires FillablePerturbation<D, Theta>
     return perturbation;
 }
 
-/// θ ← θ + a z(direction), fused with generation; what a coordinatewise perturbation's `add` does.
+/// θ ← θ + a z(direction), fused with generation: the `add` of a coordinatewise perturbation.
 template <CoordinatewisePerturbation D, HasTensors Theta>
 void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction, double a) {
   for_each_tensor(theta, [&](std::uint32_t tensor, auto* x, std::size_t n) {
@@ -103,7 +102,7 @@ void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction
   });
 }
 
-/// θ ← θ + a z(direction) by any perturbation that fills or binds; what its `add` does.
+/// θ ← θ + a z(direction), for any perturbation with `fill` or `bind`: its `add`.
 template <class D, HasTensors Theta>
 requires FillablePerturbation<D, Theta>
 void add_bound(const D& perturbation, Theta& theta, Direction direction, double a) {
@@ -111,8 +110,8 @@ void add_bound(const D& perturbation, Theta& theta, Direction direction, double 
 }
 
 /// out ← θ + a z(direction) in one pass; `out` has θ's shape and may be θ. OpenMP-parallel, the same bits on
-/// any number of threads, no allocation unless `bind` needs it. A perturbation that only adds costs a copy
-/// and an `add`. Throws Error when `out` has another shape.
+/// any number of threads, no allocation unless `bind` needs it. A perturbation that has only `add` costs a
+/// copy and an `add`. Throws Error when `out` has another shape.
 template <class D, class Theta>
 void write_perturbed(const D& perturbation, const Theta& theta, Direction direction, double a, Theta& out) {
   if constexpr (HasTensors<Theta> && FillablePerturbation<D, Theta>) {
@@ -129,8 +128,8 @@ void write_perturbed(const D& perturbation, const Theta& theta, Direction direct
   }
 }
 
-/// plus ← θ + a z(direction) and minus ← θ − a z(direction), z made once; otherwise as write_perturbed. One
-/// of `plus` and `minus` may be θ itself.
+/// plus ← θ + a z(direction) and minus ← θ − a z(direction), z generated once; otherwise as write_perturbed.
+/// One of `plus` and `minus` may be θ itself.
 template <class D, class Theta>
 void write_perturbed_pair(const D& perturbation, const Theta& theta, Direction direction, double a,
                           Theta& plus, Theta& minus) {
@@ -143,7 +142,7 @@ void write_perturbed_pair(const D& perturbation, const Theta& theta, Direction d
         },
         plus, minus);
   } else {
-    Theta& last = &plus == &theta ? plus : minus;  // θ is read twice: what is θ itself is written last
+    Theta& last = &plus == &theta ? plus : minus;  // θ is read twice: an output that is θ is written last
     Theta& early = &plus == &theta ? minus : plus;
     const double sign = &plus == &theta ? -1.0 : 1.0;
     detail::copy_theta_numbers(theta, early);

@@ -10,9 +10,10 @@
 
 namespace zofo {
 
-/// z with independent entries ±1: the least variance of independent entries, and the cheapest.
+/// z with independent entries ±1. The estimate has the least variance among distributions with independent
+/// entries (docs/results/theory, E3), and z is the cheapest to generate.
 struct Rademacher {
-  /// z_i for i in [offset, offset + n) of one tensor; the same values however the range is split.
+  /// z_i for i in [offset, offset + n) of one tensor; the values do not depend on how the range is split.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
     rademacher(direction, tensor, offset, z, n);
@@ -39,7 +40,7 @@ struct Rademacher {
     if constexpr (HasTensors<Theta>)
       add_coordinatewise(*this, theta, direction, a);
     else
-      move_one(theta, *this, direction, a);
+      apply_one_update(theta, *this, direction, a);
   }
   /// E‖ĝ‖²/‖∇f‖² on a linear function of d coordinates (docs/results/theory, E3): d.
   [[nodiscard]] double second_moment_factor(std::size_t d) const { return static_cast<double>(d); }

@@ -11,12 +11,16 @@
 
 namespace zofo {
 
-/// Keeps each coordinate with probability `fraction`, independently: those whose uniform number of
-/// ExtraStream::mask is below it, at the key (seed, step / hold). All queries of a step share the mask.
+/// Keeps each coordinate with probability `fraction`, independently: it keeps those whose uniform number of
+/// ExtraStream::mask at the key (seed, step / hold) is below `fraction`. All queries of a step use one mask.
 struct RandomMask {
-  double fraction = 0.1;   ///< in (0, 1]
-  std::uint64_t seed = 0;  ///< of the mask; may be that of the directions
-  std::uint32_t hold = 1;  ///< steps that share one mask; 0: all steps
+  /// Share of the coordinates that is kept, in (0, 1]. Lower it to perturb and update fewer coordinates per
+  /// step.
+  double fraction = 0.1;
+  /// Seed of the mask; may equal that of the directions.
+  std::uint64_t seed = 0;
+  /// Number of steps that use the same mask; 0: all steps, which fixes the coordinates that are trained.
+  std::uint32_t hold = 1;
 
   /// Throws Error naming the field out of range.
   void check() const {
@@ -35,9 +39,9 @@ struct RandomMask {
     const Direction key{seed, hold == 0 ? 0 : direction.step / hold, 0};
     keep_at_random(key, extra_stream(ExtraStream::mask, tensor), offset, fraction, z, n);
   }
-  /// Kept coordinates of d in the mean.
+  /// Expected number of kept coordinates of d.
   [[nodiscard]] double mean_kept(std::size_t d) const { return fraction * static_cast<double>(d); }
-  /// The same, given that one of them is kept.
+  /// The same number, given that one of them is kept.
   [[nodiscard]] double mean_kept_given_one(std::size_t d) const {
     return 1.0 + fraction * (static_cast<double>(d) - 1.0);
   }

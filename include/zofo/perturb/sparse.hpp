@@ -13,8 +13,8 @@
 namespace zofo {
 
 /// `apply(direction, tensor, offset, z, n)` sets the entries of z off the mask to zero. Optional:
-/// `check_shape(θ)` throws Error where the mask does not fit θ; `mean_kept(d)` is the mean number of kept
-/// coordinates of d, `mean_kept_given_one(d)` the same given that one of them is kept.
+/// `check_shape(θ)` throws Error where the mask does not fit θ; `mean_kept(d)` is the expected number of
+/// kept coordinates of d, `mean_kept_given_one(d)` the same given that one of them is kept.
 template <class M>
 concept DirectionMask = requires(const M& mask, Direction direction, std::uint32_t tensor,
                                  std::uint64_t offset, float* z, double* wide, std::size_t n) {
@@ -25,8 +25,8 @@ concept DirectionMask = requires(const M& mask, Direction direction, std::uint32
 /// A coordinatewise perturbation under a mask.
 template <CoordinatewisePerturbation Base, DirectionMask Mask>
 struct MaskedPerturbation {
-  Base base;
-  Mask mask;
+  Base base;  ///< generates z
+  Mask mask;  ///< sets entries of z to zero
   /// z_i for i in [offset, offset + n) of one tensor.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {
@@ -42,8 +42,8 @@ template <class Base, class Mask>
 struct Sparse {
   static_assert(DirectionMask<Mask>,
                 "zofo: Mask needs apply(direction, tensor, offset, z, n) (concept DirectionMask)");
-  Base base;
-  Mask mask;
+  Base base;  ///< generates z, such as Gaussian
+  Mask mask;  ///< which coordinates are kept: RandomMask or MagnitudeMask
 
   /// Throws Error naming the field of the base or of the mask that is out of range.
   void check() const {
@@ -74,10 +74,9 @@ struct Sparse {
     m.mean_kept(n);
   }
   { return mask.mean_kept(d); }
-  /// E‖ĝ‖²/E‖m∘∇f‖² on a linear function of d coordinates, m∘∇f the gradient on the mask, which is what the
-  /// estimate is an estimate of: the base's factor for the mean number of kept coordinates given that
-  /// one is kept. Exact for bases of independent entries; multiplied by the fraction it is the ratio to the
-  /// whole ‖∇f‖².
+  /// E‖ĝ‖²/E‖m∘∇f‖² on a linear function of d coordinates, where m∘∇f, the gradient on the mask, is what is
+  /// estimated. It is the base's factor for the expected number of kept coordinates given that one is kept.
+  /// Exact for bases of independent entries; multiplied by the fraction it is the ratio to the whole ‖∇f‖².
   [[nodiscard]] double second_moment_factor(std::size_t d) const {
     static_assert(
         requires { mask.mean_kept_given_one(d); },

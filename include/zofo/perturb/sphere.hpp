@@ -11,9 +11,9 @@
 
 namespace zofo {
 
-/// A Gaussian direction times a number; floats keep the Gaussian's kernels.
+/// A Gaussian direction times a number; floats use the Gaussian's kernels.
 struct ScaledGaussian {
-  double scale = 1.0;
+  double scale = 1.0;  ///< the factor
   /// scale · z_i for i in [offset, offset + n) of one tensor.
   template <class T>
   void fill(Direction direction, std::uint32_t tensor, std::uint64_t offset, T* z, std::size_t n) const {

@@ -13,7 +13,7 @@
 
 namespace zofo {
 
-/// f(stream, data, size) for each tensor of a const θ, data to const.
+/// Calls f(stream, data, size) for each tensor of θ, where data points to const numbers.
 template <class Theta, class F>
 void list_tensors(const Theta& theta, const F& f) {
   const auto read_only = [&f](std::uint32_t stream, auto* data, std::size_t n) {
@@ -25,7 +25,7 @@ void list_tensors(const Theta& theta, const F& f) {
     for_each_tensor(const_cast<Theta&>(theta), read_only);
 }
 
-/// f(stream, rows, cols, row_stride, col_stride) for each matrix of θ.
+/// Calls f(stream, rows, cols, row_stride, col_stride) for each matrix of θ.
 template <class Theta, class F>
 void list_matrices(const Theta& theta, const F& f) {
   const auto shape_only = [&f](std::uint32_t stream, auto* /*data*/, std::size_t rows, std::size_t cols,

@@ -1,4 +1,5 @@
-/// @file What an analytic problem says about itself: its start, its constants, its source (THEORY.md §5).
+/// @file Start, constants and source of an analytic problem (docs/results/theory/statements.md, "The analytic
+/// problems").
 #pragma once
 
 #include <Eigen/Core>
@@ -12,14 +13,15 @@
 
 namespace zofo::problems {
 
-/// Constants of G, F and φ that rates are stated in; NaN where a problem has no such number.
+/// Constants of G, F and φ for rates and bounds; NaN if a problem has no such number.
 ///
-/// They are bounds that hold at every p, and at every θ unless the problem offers `constants(theta)`: then
+/// They are bounds that hold at every p, and at every θ unless the problem has `constants(theta)`: then
 /// `constants()` are those at `start().theta`. On the quadratic and on a task of linear meta-learning they
 /// are attained.
 struct Constants {
+  /// The value of a constant that a problem does not have.
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  double mu = kNone;  ///< μ: ∂²G/∂p² ≽ μI (strong convexity; the PL constant where it says so)
+  double mu = kNone;                ///< μ: ∂²G/∂p² ≽ μI (strong convexity; of PlLower the PL constant)
   double smoothness = kNone;        ///< L: ‖∂²G/∂p²‖₂ ≤ L
   double condition = kNone;         ///< κ = L/μ
   double upper_smoothness = kNone;  ///< ‖∂²F/∂p²‖₂; F + λG is (upper_smoothness + λL)-smooth in p
@@ -28,14 +30,15 @@ struct Constants {
   double effective_rank = kNone;    ///< tr(∇²φ)/‖∇²φ‖₂
 };
 
-/// Where a run begins: θ_0, p_0 and s_0.
+/// The start of a run: θ_0, p_0 and s_0.
 template <class ThetaType, class LowerType>
 struct StartPoint {
-  ThetaType theta;
-  LowerType p, s;
+  ThetaType theta;  ///< θ_0
+  LowerType p;      ///< p_0
+  LowerType s;      ///< s_0
 };
 
-/// A problem that knows its start, its constants and where it comes from.
+/// A problem with a start, constants and a source.
 template <class B>
 concept AnalyticProblem = FourFunctions<B> && requires(const B& b) {
   { b.start() } -> std::same_as<StartPoint<typename B::Theta, typename B::Adapter>>;
@@ -49,14 +52,14 @@ namespace detail {
 struct Extremes {
   double low, high;
 };
-// Templates, so that only programs that ask for constants compile an eigenvalue solver, which takes long.
+// Templates, so that only programs that use constants compile an eigenvalue solver, which takes long.
 template <class Derived>
 [[nodiscard]] Extremes extreme_eigenvalues(const Eigen::MatrixBase<Derived>& symmetric) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(symmetric, Eigen::EigenvaluesOnly);
   return {eigen.eigenvalues().minCoeff(), eigen.eigenvalues().maxCoeff()};
 }
 
-/// μ, L and κ of a lower Hessian that depends on nothing.
+/// μ, L and κ of a constant lower Hessian.
 inline void set_lower(Constants& constants, const Extremes& extremes) {
   constants.mu = extremes.low;
   constants.smoothness = extremes.high;

@@ -1,4 +1,5 @@
-/// @file Data hyper-cleaning: θ weighs training rows of which some have a wrong label (THEORY.md §5).
+/// @file Data hyper-cleaning: θ weighs training examples, of which some have a wrong label
+/// (docs/results/theory/statements.md, "The analytic problems").
 #pragma once
 
 #include <Eigen/Core>
@@ -22,21 +23,23 @@
 
 namespace zofo::problems {
 
-/// G = (1/n) Σᵢ σ(θᵢ) ℓᵢ(p) + ½μ‖p‖² over the noisy training rows, F = mean of ℓ over clean validation rows;
+/// G = (1/n) Σᵢ σ(θᵢ) ℓᵢ(p) + ½μ‖p‖² over the noisy training examples, F = mean of ℓ over clean validation
+/// examples;
 /// ℓ the cross-entropy, p ∈ R^{f·K} the weights of K classes, θ ∈ R^n.
 ///
 /// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). φ's infimum
-/// may lie at infinite θᵢ (a row that only harms): bound θ by a box or compare ranks (`auc`), not θ. With
-/// batch > 0 values and derivatives are of `batch` rows drawn by the sample.
+/// may be at infinite θᵢ (of an example that only harms): bound θ by a box, or compare ranks (`auc`), not θ.
+/// With batch > 0, values and derivatives are of `batch` examples that the key samples.
 class HyperCleaning {
  public:
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+
   using Theta = Vector;
   using Adapter = Vector;
 
-  /// Throws Error when a set of rows is empty, shapes do not fit, a label is out of range, an entry is not
-  /// finite or `ridge` (μ) is not positive.
+  /// Throws Error when a set of examples is empty, shapes do not fit, a label is out of range, an entry is
+  /// not finite or `ridge` (μ) is not positive.
   HyperCleaning(ClassRows train, ClassRows validation, int classes, double ridge, Eigen::Index batch = 0)
       : train_(std::move(train)),
         validation_(std::move(validation)),
@@ -92,29 +95,32 @@ class HyperCleaning {
     return loss(validation_).hessian(draws(validation_, sample), p);
   }
 
-  /// θ_0 = 0 (every row weighs ½), all weights 0.
+  /// θ_0 = 0 (every example weighs ½), all weights 0.
   [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     const Vector p = Vector::Zero(train_.features.cols() * classes_);
     return {Vector::Zero(train_.size()), p, p};
   }
-  /// Bounds at every θ and p, on all rows: mu = μ, L = ½‖XᵀX/n‖₂ + μ.
+  /// Bounds at every θ and p, on all examples: mu = μ, L = ½‖XᵀX/n‖₂ + μ.
   [[nodiscard]] Constants constants() const {
     Constants k;
     detail::set_lower(k, {ridge_, ridge_ + bound(train_)});
     k.upper_smoothness = bound(validation_);
     return k;
   }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "Franceschi, Donini, Frasconi, Pontil, Forward and reverse gradient-based hyperparameter "
            "optimization, ICML 2017: data hyper-cleaning.";
   }
-  /// Share of `rows` that the weights p classify rightly.
+  /// Share of the examples `rows` that the weights p classify correctly.
   [[nodiscard]] double accuracy(const ClassRows& rows, const Vector& p) const {
     return (loss(rows).predict(p).array() == rows.labels.array()).cast<double>().mean();
   }
+  /// The training examples.
   [[nodiscard]] const ClassRows& train() const { return train_; }
+  /// The validation examples.
   [[nodiscard]] const ClassRows& validation() const { return validation_; }
+  /// K, the number of classes.
   [[nodiscard]] int classes() const { return classes_; }
 
  private:
@@ -126,7 +132,7 @@ class HyperCleaning {
     return detail::row_weights(rows.size(), batch_, sample);
   }
   void check_theta(const Vector& theta) const {
-    require(theta.size() == train_.size(), "theta has {} entries: must have {}, one a training row",
+    require(theta.size() == train_.size(), "theta has {} entries: must have {}, one per training example",
             theta.size(), train_.size());
   }
   [[nodiscard]] Vector weighed(const Vector& theta, BatchKey sample) const {
@@ -149,9 +155,9 @@ class HyperCleaning {
   Eigen::Index batch_;
 };
 
-/// The chance that a clean row weighs more than a corrupted one (area under the ROC curve, ties count half):
-/// 1 when every corrupted row is ranked last, ½ when the weights know nothing. Throws Error when the lengths
-/// differ, a weight is NaN, or there are no clean or no corrupted rows.
+/// The probability that a clean example weighs more than a corrupted one (area under the ROC curve, ties
+/// count half): 1 if every corrupted example is ranked last, ½ for random weights. Throws Error when the
+/// lengths differ, a weight is NaN, or there are no clean or no corrupted examples.
 [[nodiscard]] inline double auc(const Eigen::VectorXd& weights, const std::vector<bool>& corrupted) {
   const auto n = corrupted.size();
   require(static_cast<std::size_t>(weights.size()) == n, "auc: {} weights, {} rows: must be as many",
@@ -175,7 +181,8 @@ class HyperCleaning {
   return wins / (bad * good);
 }
 
-/// Gives each row a wrong class with chance `rate`, each wrong class as likely; returns which rows were hit.
+/// Gives each example a wrong class with probability `rate`, all wrong classes equally likely; returns which
+/// examples were changed.
 /// Throws Error when `rate` is outside [0, 1].
 [[nodiscard]] inline std::vector<bool> corrupt_labels(ClassRows& rows, int classes, double rate,
                                                       std::uint64_t seed) {
@@ -195,16 +202,17 @@ class HyperCleaning {
   return corrupted;
 }
 
-/// What `random_hyper_cleaning` is made from. With few validation rows and little ridge the weights overfit:
-/// φ continues falling while the AUC falls too.
+/// Options of random_hyper_cleaning. With few validation examples and a small ridge the weights overfit: φ
+/// still falls while the AUC falls too.
 struct HyperCleaningOptions {
-  Eigen::Index train = 100, validation = 300;  ///< rows
-  Eigen::Index features = 6;                   ///< f, without the constant column that is added
-  int classes = 2;                             ///< K
-  double corruption_rate = 0.3;                ///< share of training rows with a wrong class, about
-  double sharpness = 10.0;                     ///< size of the true weights: how clear the classes are
-  double ridge = 0.1;                          ///< μ
-  Eigen::Index batch = 0;
+  Eigen::Index train = 100;       ///< training examples
+  Eigen::Index validation = 300;  ///< validation examples
+  Eigen::Index features = 6;      ///< f, without the constant column that is added
+  int classes = 2;                ///< K
+  double corruption_rate = 0.3;   ///< probability of a wrong class of a training example
+  double sharpness = 10.0;        ///< size of the true weights: larger separates the classes better
+  double ridge = 0.1;             ///< μ
+  Eigen::Index batch = 0;         ///< examples per mini-batch; 0: all
   /// Throws Error naming the field out of range.
   void check() const {
     require(train >= 1, "train = {}: must be at least 1", train);
@@ -216,13 +224,14 @@ struct HyperCleaningOptions {
   }
 };
 
-/// A made problem, and which of its training rows have a wrong class.
+/// A generated problem, and which of its training examples have a wrong class.
 struct CorruptedProblem {
-  HyperCleaning problem;
-  std::vector<bool> corrupted;
+  HyperCleaning problem;        ///< with corrupted training labels
+  std::vector<bool> corrupted;  ///< of each training example: whether its class is wrong
 };
 
-/// Rows whose classes follow a softmax of true weights, then corrupted; the same seed gives the same problem.
+/// Examples with classes from a softmax of true weights, some of which are then corrupted. The same seed
+/// gives the same problem. Throws Error naming an option out of range.
 [[nodiscard]] inline CorruptedProblem random_hyper_cleaning(const HyperCleaningOptions& options,
                                                             std::uint64_t seed) {
   options.check();

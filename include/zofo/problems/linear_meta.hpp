@@ -1,4 +1,5 @@
-/// @file Linear meta-learning: one backbone for tasks that differ by a low-rank matrix (THEORY.md C8).
+/// @file Linear meta-learning: one backbone for tasks that differ by a low-rank matrix
+/// (docs/results/theory, C8).
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -16,26 +17,29 @@
 
 namespace zofo::problems {
 
-/// Rows of inputs (n×i) and of outputs (n×o).
+/// Examples: rows of inputs (n×i) and of outputs (n×o).
 struct LinearRows {
-  Eigen::MatrixXd inputs, outputs;
+  Eigen::MatrixXd inputs;   ///< n×i
+  Eigen::MatrixXd outputs;  ///< n×o
+  /// n, the number of examples.
   [[nodiscard]] Eigen::Index size() const { return inputs.rows(); }
 };
 
 /// A task: outputs ≈ (W + ABᵀ) inputs. θ = W (o×i) the backbone, p = A (o×r) the task's adapter, and B (i×r)
-/// a right factor that is given with the task, so that the lower level is a ridge regression:
-///   G(W, A) = 1/(2k) ‖Y − X(W + ABᵀ)ᵀ‖² + ½μ‖A‖²   over k support rows,
-///   F(W, A) = 1/(2n) ‖Y' − X'(W + ABᵀ)ᵀ‖²          over n query rows.
+/// a right factor that the task fixes, so that the lower level is a ridge regression:
+///   G(W, A) = 1/(2k) ‖Y − X(W + ABᵀ)ᵀ‖² + ½μ‖A‖²   over k support examples,
+///   F(W, A) = 1/(2n) ‖Y' − X'(W + ABᵀ)ᵀ‖²          over n query examples.
 /// With Z = XB, Z' = X'B and K = ZᵀZ/k + μI: p*(W) = (Y − XWᵀ)ᵀ Z K⁻¹/k, affine in W, and φ is a
-/// least-squares loss in W. Samples are ignored. Matrices are read as vectors column by column (Hessians,
-/// cross terms).
+/// least-squares loss in W. Batch keys are ignored. In Hessians and cross terms a matrix is the vector of
+/// its columns.
 class LinearMetaTask {
  public:
-  using Matrix = Eigen::MatrixXd;
+  using Matrix = Eigen::MatrixXd;  ///< of θ, p, gradients and data
+
   using Theta = Matrix;
   using Adapter = Matrix;
 
-  /// Throws Error when rows are empty, shapes do not fit, an entry is not finite or `ridge` (μ) is not
+  /// Throws Error when there are no examples, shapes do not fit, an entry is not finite or `ridge` (μ) is not
   /// positive.
   LinearMetaTask(LinearRows support, LinearRows query, Matrix right_factor, double ridge)
       : support_(std::move(support)), query_(std::move(query)), B_(std::move(right_factor)), ridge_(ridge) {
@@ -111,7 +115,7 @@ class LinearMetaTask {
                          penalty * (Z_.transpose() * support_residual(W) / k());
     return left.llt().solve(right).transpose();
   }
-  /// φ(W) = 1/(2n) ‖Ỹ − X̃Wᵀ‖², X̃ = X' − PX, Ỹ = Y' − PY, P = Z'K⁻¹Zᵀ/k: what is left after adapting.
+  /// φ(W) = 1/(2n) ‖Ỹ − X̃Wᵀ‖², X̃ = X' − PX, Ỹ = Y' − PY, P = Z'K⁻¹Zᵀ/k: the loss after adaptation.
   [[nodiscard]] double phi(const Matrix& W) const {
     const LinearRows rows = adapted_rows();
     return (rows.outputs - rows.inputs * W.transpose()).squaredNorm() / (2 * n());
@@ -121,7 +125,7 @@ class LinearMetaTask {
     const LinearRows rows = adapted_rows();
     return (rows.outputs - rows.inputs * W.transpose()).transpose() * rows.inputs / -n();
   }
-  /// X̃ and Ỹ, the rows that φ is the least-squares loss of.
+  /// X̃ and Ỹ, the examples of φ as a least-squares loss.
   [[nodiscard]] LinearRows adapted_rows() const {
     const Matrix P = query_Z_ * K_.llt().solve(Z_.transpose()) / k();
     return {query_.inputs - P * support_.inputs, query_.outputs - P * support_.outputs};
@@ -131,17 +135,17 @@ class LinearMetaTask {
     const Matrix p = penalty_solution(W, penalty);
     return upper(W, p) + penalty * (lower(W, p) - lower(W, lower_solution(W)));
   }
-  /// ∇L*_λ(W) by Danskin's theorem (THEORY.md P3).
+  /// ∇L*_λ(W) by Danskin's theorem (docs/results/theory, P3).
   [[nodiscard]] Matrix penalty_value_gradient(const Matrix& W, double penalty) const {
     const Matrix p = penalty_solution(W, penalty);
     return upper_theta_gradient(W, p) +
            penalty * (lower_theta_gradient(W, p) - lower_theta_gradient(W, lower_solution(W)));
   }
 
-  /// The Δ of rank at most `rank` that fits the support rows best: argmin ‖Y − X(W + Δ)ᵀ‖. With C = XᵀX/k and
-  /// the full least-squares Δ_ls = (Y − XWᵀ)ᵀX(XᵀX)⁻¹ it is the truncated SVD of Δ_ls C^½, times C^−½
-  /// (Eckart, Young 1936; reduced-rank regression, Izenman 1975). Neither B nor μ enters.
-  /// Throws Error when rank is not in [1, min(o, i)] or XᵀX is singular (k < i).
+  /// The Δ of rank at most `rank` that fits the support examples best: argmin ‖Y − X(W + Δ)ᵀ‖. With C = XᵀX/k
+  /// and the full least-squares Δ_ls = (Y − XWᵀ)ᵀX(XᵀX)⁻¹ it is the truncated SVD of Δ_ls C^½, times C^−½
+  /// (Eckart, Young 1936; reduced-rank regression, Izenman 1975). It does not depend on B and μ. Throws Error
+  /// when rank is not in [1, min(o, i)] or XᵀX is singular (k < i).
   [[nodiscard]] Matrix best_low_rank(const Matrix& W, Eigen::Index rank) const {
     const Eigen::Index most = std::min(W.rows(), W.cols());
     require(rank >= 1 && rank <= most, "rank = {}: must be in [1, {}]", rank, most);
@@ -162,7 +166,7 @@ class LinearMetaTask {
     const Matrix A = Matrix::Zero(outputs(), B_.cols());
     return {Matrix::Zero(outputs(), B_.rows()), A, A};
   }
-  /// All attained. ∇²φ = (X̃ᵀX̃/n) ⊗ I.
+  /// All are attained. ∇²φ = (X̃ᵀX̃/n) ⊗ I.
   [[nodiscard]] Constants constants() const {
     Constants c;
     detail::set_lower(c, detail::extreme_eigenvalues(K_));
@@ -172,14 +176,17 @@ class LinearMetaTask {
     c.effective_rank *= static_cast<double>(outputs());
     return c;
   }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "This library's own construction after the low-rank adapters of Hu et al., LoRA, ICLR 2022: tasks "
            "y = (W* + U V^T) x with a given right factor.";
   }
 
+  /// The k examples of the lower level.
   [[nodiscard]] const LinearRows& support() const { return support_; }
+  /// The n examples of the upper level.
   [[nodiscard]] const LinearRows& query() const { return query_; }
+  /// B.
   [[nodiscard]] const Matrix& right_factor() const { return B_; }
 
  private:
@@ -207,7 +214,7 @@ class LinearMetaTask {
   [[nodiscard]] Matrix query_residual(const Matrix& W, const Matrix& A) const {
     return query_residual(W) - query_Z_ * A.transpose();
   }
-  // M ⊗ I: what X ↦ X Mᵀ does to the columns of an o-row X, read one after the other.
+  // M ⊗ I: the map X ↦ X Mᵀ on the vector of the columns of an X with o rows.
   [[nodiscard]] Matrix with_identity(const Matrix& M) const {
     const Eigen::Index o = outputs();
     Matrix product = Matrix::Zero(M.rows() * o, M.cols() * o);

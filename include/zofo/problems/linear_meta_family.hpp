@@ -1,4 +1,4 @@
-/// @file A family of linear tasks: those to train on and unseen ones (THEORY.md C8).
+/// @file A family of linear tasks: training tasks and unseen ones (docs/results/theory, C8).
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -15,17 +15,20 @@
 
 namespace zofo::problems {
 
-/// What `linear_meta_family` is made from.
+/// Options of linear_meta_family.
 struct LinearMetaOptions {
-  Eigen::Index inputs = 8, outputs = 4;     ///< i, o
-  Eigen::Index rank = 2;                    ///< r
-  Eigen::Index support = 10, query = 20;    ///< rows of a task, k and n
-  Eigen::Index training = 12, unseen = 20;  ///< tasks
-  double shift = 1.0;                       ///< standard deviation of U's entries
-  double shift_mean = 0.0;                  ///< their mean; not 0: shifts do not cancel over tasks
-  bool shared_factor = false;               ///< one V for all tasks, else a V a task
-  double noise = 0.1;                       ///< standard deviation added to the outputs
-  double ridge = 1e-2;                      ///< μ
+  Eigen::Index inputs = 8;     ///< i
+  Eigen::Index outputs = 4;    ///< o
+  Eigen::Index rank = 2;       ///< r
+  Eigen::Index support = 10;   ///< k, support examples per task
+  Eigen::Index query = 20;     ///< n, query examples per task
+  Eigen::Index training = 12;  ///< training tasks
+  Eigen::Index unseen = 20;    ///< unseen tasks
+  double shift = 1.0;          ///< standard deviation of U's entries
+  double shift_mean = 0.0;     ///< their mean; if not 0, the mean of UVᵀ over the tasks is not 0
+  bool shared_factor = false;  ///< one V for all tasks, else one V per task
+  double noise = 0.1;          ///< standard deviation of the noise of the outputs
+  double ridge = 1e-2;         ///< μ
   /// Throws Error naming the field out of range.
   void check() const {
     require(inputs >= 1, "inputs = {}: must be at least 1", inputs);
@@ -41,18 +44,19 @@ struct LinearMetaOptions {
   }
 };
 
-/// A task and the map W* + UVᵀ that made its rows.
+/// A task and the map W* + UVᵀ of its examples.
 struct MadeTask {
-  LinearMetaTask problem;
-  Eigen::MatrixXd truth;
+  LinearMetaTask problem;  ///< the task
+  Eigen::MatrixXd truth;   ///< W* + UVᵀ, o×i
 };
 
 /// Tasks y = (W* + U_τV_τᵀ)x + noise with x ~ N(0, I), V_τ with orthonormal columns and given to the task as
 /// B.
 struct LinearMetaFamily {
-  using Matrix = Eigen::MatrixXd;
-  Matrix backbone;  ///< W*
-  std::vector<MadeTask> training, unseen;
+  using Matrix = Eigen::MatrixXd;  ///< of W and its gradient, o×i
+  Matrix backbone;                 ///< W*
+  std::vector<MadeTask> training;  ///< tasks of φ
+  std::vector<MadeTask> unseen;    ///< tasks of adapted_error
 
   /// Mean of φ_τ over the training tasks.
   [[nodiscard]] double phi(const Matrix& W) const {
@@ -66,12 +70,13 @@ struct LinearMetaFamily {
     for (const MadeTask& task : training) sum += task.problem.phi_gradient(W);
     return sum / static_cast<double>(training.size());
   }
-  /// argmin of the mean φ: the least-squares map of all adapted rows (LinearMetaTask::adapted_rows), each
-  /// task's divided by its number. Throws Error when the minimum is not unique (too few query rows).
+  /// argmin of the mean φ: the least-squares map of all adapted examples (LinearMetaTask::adapted_rows), each
+  /// divided by the number of its task's examples. Throws Error when the minimum is not unique (too few query
+  /// examples).
   [[nodiscard]] Matrix phi_minimiser() const {
     return least_squares([](const LinearMetaTask& task) { return task.adapted_rows(); });
   }
-  /// Joint training without adapters: the least-squares map of all support and query rows.
+  /// Joint training without adapters: the least-squares map of all support and query examples.
   [[nodiscard]] Matrix joint_minimiser() const {
     return least_squares([](const LinearMetaTask& task) {
       LinearRows all{Matrix(task.support().size() + task.query().size(), task.support().inputs.cols()), {}};
@@ -81,8 +86,8 @@ struct LinearMetaFamily {
       return all;
     });
   }
-  /// Expected ½‖error‖² on a fresh row without noise, x ~ N(0, I), after the adapter was fitted to the
-  /// support rows: mean over the unseen tasks of ½‖W + p*_τ(W)Bᵀ − (W* + U_τV_τᵀ)‖²_F.
+  /// Expected ½‖error‖² on a new example without noise, x ~ N(0, I), after the adapter was fitted to the
+  /// support examples: mean over the unseen tasks of ½‖W + p*_τ(W)Bᵀ − (W* + U_τV_τᵀ)‖²_F.
   [[nodiscard]] double adapted_error(const Matrix& W) const {
     require(!unseen.empty(), "adapted_error: there are 0 unseen tasks: must be at least 1");
     double sum = 0;
@@ -105,12 +110,13 @@ struct LinearMetaFamily {
     }
     const Eigen::LDLT<Matrix> factor(gram);
     require(factor.isPositive() && factor.rcond() > 1e-13,
-            "linear_meta: the training tasks do not fix the backbone: more query rows or tasks are needed");
+            "linear_meta: the training tasks do not determine the backbone: more query examples or tasks are "
+            "needed");
     return factor.solve(moment).transpose();
   }
 };
 
-/// A family; the same seed gives the same one. Throws Error naming an option out of range.
+/// A random family; the same seed gives the same one. Throws Error naming an option out of range.
 [[nodiscard]] inline LinearMetaFamily linear_meta_family(const LinearMetaOptions& options,
                                                          std::uint64_t seed) {
   options.check();
@@ -135,7 +141,7 @@ struct LinearMetaFamily {
       made.outputs = made.inputs * truth.transpose() + options.noise * normal(n, options.outputs);
       return made;
     };
-    // Braces keep the order of the draws.
+    // Braces fix the order of evaluation, hence the random numbers.
     return {LinearMetaTask{rows(options.support), rows(options.query), V, options.ridge}, truth};
   };
   for (Eigen::Index t = 0; t < options.training; ++t) family.training.push_back(make());

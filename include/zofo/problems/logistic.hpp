@@ -1,4 +1,5 @@
-/// @file Learn to regularise: multinomial logistic regression whose log-penalties are θ (THEORY.md §5).
+/// @file Learning to regularise: multinomial logistic regression whose log-penalties are θ
+/// (docs/results/theory/statements.md, "The analytic problems").
 #pragma once
 
 #include <Eigen/Core>
@@ -16,21 +17,22 @@
 
 namespace zofo::problems {
 
-/// G = mean cross-entropy of the training rows + ½ Σ e^{θ_{g(j)}} p²; F = mean cross-entropy of the
-/// validation rows; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of features
-/// (shared by the classes).
+/// G = mean cross-entropy of the training examples + ½ Σ e^{θ_{g(j)}} p²; F = mean cross-entropy of the
+/// validation examples; p ∈ R^{f·K} the weights of K classes, θ ∈ R^d the log-penalties of d groups of
+/// features (shared by the classes).
 ///
-/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). With batch > 0
-/// values and derivatives are of `batch` rows drawn by the sample.
+/// No closed form: p*, p_λ and ∇φ come from `reference` (hypergradient/implicit_gradient.hpp). With batch >
+/// 0, values and derivatives are of `batch` examples that the key samples.
 class Logistic {
  public:
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+
   using Theta = Vector;
   using Adapter = Vector;
 
-  /// Throws Error when a set of rows is empty, shapes do not fit, a label is out of range or an entry is not
-  /// finite.
+  /// Throws Error when a set of examples is empty, shapes do not fit, a label is out of range or an entry is
+  /// not finite.
   Logistic(ClassRows train, ClassRows validation, int classes, PenaltyGroups groups, Eigen::Index batch = 0)
       : train_(std::move(train)),
         validation_(std::move(validation)),
@@ -90,7 +92,7 @@ class Logistic {
     const Vector p = Vector::Zero(train_.features.cols() * classes_);
     return {Vector::Zero(groups_.count), p, p};
   }
-  /// Bounds at this θ and every p, on all rows: μ = min e^θ (attained where all penalties are equal),
+  /// Bounds at this θ and every p, on all examples: μ = min e^θ (attained if all penalties are equal),
   /// L = ½‖XᵀX/n‖₂ + max e^θ.
   [[nodiscard]] Constants constants(const Vector& theta) const {
     const Vector penalties = groups_.weights(theta);
@@ -99,19 +101,22 @@ class Logistic {
     k.upper_smoothness = bound(validation_);
     return k;
   }
-  /// Those at start().theta.
+  /// The bounds at start().theta.
   [[nodiscard]] Constants constants() const { return constants(start().theta); }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "Pedregosa, Hyperparameter optimization with approximate gradient, ICML 2016: the penalty of "
            "logistic regression learnt on validation data.";
   }
-  /// Share of `rows` that the weights p classify rightly.
+  /// Share of the examples `rows` that the weights p classify correctly.
   [[nodiscard]] double accuracy(const ClassRows& rows, const Vector& p) const {
     return (loss(rows).predict(p).array() == rows.labels.array()).cast<double>().mean();
   }
+  /// The training examples.
   [[nodiscard]] const ClassRows& train() const { return train_; }
+  /// The validation examples.
   [[nodiscard]] const ClassRows& validation() const { return validation_; }
+  /// K, the number of classes.
   [[nodiscard]] int classes() const { return classes_; }
 
  private:
@@ -132,13 +137,14 @@ class Logistic {
   Eigen::Index batch_;
 };
 
-/// What `random_logistic` is made from.
+/// Options of random_logistic.
 struct LogisticOptions {
-  Eigen::Index train = 60, validation = 60;  ///< rows
-  Eigen::Index features = 8;                 ///< f
-  int classes = 3;                           ///< K
-  double sharpness = 1.0;                    ///< size of the true weights
-  Eigen::Index batch = 0;
+  Eigen::Index train = 60;       ///< training examples
+  Eigen::Index validation = 60;  ///< validation examples
+  Eigen::Index features = 8;     ///< f
+  int classes = 3;               ///< K
+  double sharpness = 1.0;        ///< size of the true weights: larger separates the classes better
+  Eigen::Index batch = 0;        ///< examples per mini-batch; 0: all
   /// Throws Error naming the field out of range.
   void check() const {
     require(train >= 1, "train = {}: must be at least 1", train);
@@ -151,7 +157,7 @@ struct LogisticOptions {
 
 namespace detail {
 
-/// Normal features, classes drawn from the softmax of true weights (by the Gumbel trick).
+/// Normal features, and classes sampled from the softmax of true weights (by the Gumbel trick).
 [[nodiscard]] inline ClassRows softmax_rows(std::uint64_t seed, std::uint32_t tensor, Eigen::Index n,
                                             const Eigen::MatrixXd& truth) {
   ClassRows rows{normal_matrix(seed, tensor, n, truth.rows()), Eigen::VectorXi(n)};
@@ -168,8 +174,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// Rows whose classes follow a softmax of true weights, one log-penalty a feature; the same seed gives the
-/// same problem.
+/// Examples with classes from a softmax of true weights, and one log-penalty per feature. The same seed gives
+/// the same problem. Throws Error naming an option out of range.
 [[nodiscard]] inline Logistic random_logistic(const LogisticOptions& options, std::uint64_t seed) {
   options.check();
   const Eigen::MatrixXd truth =

@@ -1,4 +1,4 @@
-/// @file A problem seen through mini-batch noise of known size.
+/// @file A problem with mini-batch noise of known size.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace zofo::problems {
 struct Noise {
   double theta = 0.0;    ///< of ξ, noise of the gradient in θ
   double adapter = 0.0;  ///< of ζ, noise of the gradient in p
-  double value = 0.0;    ///< of ω, noise of the value alone
+  double value = 0.0;    ///< of ω, noise of the value only
   /// Throws Error naming the field that is negative or not finite.
   void check() const {
     require_in("noise.theta", theta, 0.0, 1e12);
@@ -29,19 +29,20 @@ struct Noise {
   }
 };
 
-/// F(θ,p) + ξᵀθ + ζᵀp + ω, and G(θ,p) likewise with draws of its own: ξ ~ N(0, σ_θ² I), ζ ~ N(0, σ_p² I),
-/// ω ~ N(0, σ_v²), each a pure function of the sample. Mean zero, so p*, p_λ, φ and ∇φ of the mean are those
-/// of `problem`.
+/// F(θ,p) + ξᵀθ + ζᵀp + ω, and G(θ,p) likewise with independent noise: ξ ~ N(0, σ_θ² I), ζ ~ N(0, σ_p² I),
+/// ω ~ N(0, σ_v²), each a pure function of the batch key. The noise has mean zero, so p*, p_λ, φ and ∇φ of
+/// the mean are those of `problem`.
 ///
-/// Two values on one sample share ξ, ζ and ω: their difference sees only ξᵀΔθ + ζᵀΔp. On two samples the
-/// difference of values has variance 2(σ_θ²‖θ‖² + σ_p²‖p‖² + σ_v²), which a difference quotient divides by ε²
-/// (THEORY.md E5).
+/// Two values with one key have the same ξ, ζ and ω, so the noise of their difference is only ξᵀΔθ + ζᵀΔp.
+/// With two keys the difference has variance 2(σ_θ²‖θ‖² + σ_p²‖p‖² + σ_v²), which a difference quotient
+/// divides by ε² (docs/results/theory, E5).
 template <FourFunctions Problem>
 struct Noisy {
   using Theta = typename Problem::Theta;
   using Adapter = typename Problem::Adapter;
-  Problem problem;
-  Noise upper_noise, lower_noise;
+  Problem problem;    ///< the problem without noise
+  Noise upper_noise;  ///< of F
+  Noise lower_noise;  ///< of G
 
   /// Throws Error when a standard deviation is negative.
   void check() const {
@@ -49,43 +50,49 @@ struct Noisy {
     lower_noise.check();
   }
 
-  /// F and its noise.
+  /// F with its noise.
   [[nodiscard]] double upper(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return problem.upper(theta, p, sample) + term(kUpper, upper_noise, theta, p, sample);
   }
-  /// G and its noise.
+  /// G with its noise.
   [[nodiscard]] double lower(const Theta& theta, const Adapter& p, BatchKey sample) const {
     return problem.lower(theta, p, sample) + term(kLower, lower_noise, theta, p, sample);
   }
-  /// F and its noise, ∇_p F + ζ in g.
+  /// F with its noise, and ∇_p F + ζ in g.
   double upper_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& g) const {
     const double value = problem.upper_gradient(theta, p, sample, g);
     add_noise(draw(kUpper, kAdapter, coordinates(p).size(), sample), upper_noise.adapter, g);
     return value + term(kUpper, upper_noise, theta, p, sample);
   }
-  /// G and its noise, ∇_p G + ζ in g.
+  /// G with its noise, and ∇_p G + ζ in g.
   double lower_gradient(const Theta& theta, const Adapter& p, BatchKey sample, Adapter& g) const {
     const double value = problem.lower_gradient(theta, p, sample, g);
     add_noise(draw(kLower, kAdapter, coordinates(p).size(), sample), lower_noise.adapter, g);
     return value + term(kLower, lower_noise, theta, p, sample);
   }
 
-  // What the mean has, where `problem` has it.
+  /// p*(θ) of the mean, if `problem` has it.
   [[nodiscard]] Adapter lower_solution(const Theta& theta) const requires HasExactInner<Problem> {
     return problem.lower_solution(theta);
   }
+  /// p_λ(θ) of the mean, if `problem` has it.
   [[nodiscard]] Adapter penalty_solution(const Theta& theta,
                                          double penalty) const requires HasExactInner<Problem> {
     return problem.penalty_solution(theta, penalty);
   }
+  /// φ(θ) of the mean, if `problem` has it.
   [[nodiscard]] double phi(const Theta& theta) const requires HasHypergradient<Problem> {
     return problem.phi(theta);
   }
+  /// ∇φ(θ) of the mean, if `problem` has it.
   [[nodiscard]] Theta phi_gradient(const Theta& theta) const requires HasHypergradient<Problem> {
     return problem.phi_gradient(theta);
   }
+  /// The start of `problem`.
   [[nodiscard]] auto start() const requires AnalyticProblem<Problem> { return problem.start(); }
+  /// The constants of `problem`.
   [[nodiscard]] auto constants() const requires AnalyticProblem<Problem> { return problem.constants(); }
+  /// The source of `problem`.
   [[nodiscard]] auto citation() const requires AnalyticProblem<Problem> { return problem.citation(); }
 
  private:

@@ -1,4 +1,5 @@
-/// @file Nonconvex upper level over a strongly convex quadratic lower one (THEORY.md §5).
+/// @file Nonconvex upper level over a strongly convex quadratic lower one (docs/results/theory/statements.md,
+/// "The analytic problems").
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -17,17 +18,20 @@
 
 namespace zofo::problems {
 
-/// Bounded waves added to F: Σᵢ amplitude · cos(frequency · xᵢ).
+/// A bounded term of F: Σᵢ amplitude · cos(frequency · xᵢ).
 struct Cosines {
-  double amplitude = 0.0;
-  double frequency = 1.0;
+  double amplitude = 0.0;  ///< α
+  double frequency = 1.0;  ///< ω, radians per unit of x
 
+  /// The sum.
   [[nodiscard]] double value(const Eigen::VectorXd& x) const {
     return amplitude * (frequency * x.array()).cos().sum();
   }
+  /// Its gradient.
   [[nodiscard]] Eigen::VectorXd gradient(const Eigen::VectorXd& x) const {
     return -amplitude * frequency * (frequency * x.array()).sin();
   }
+  /// The diagonal of its Hessian, which is diagonal.
   [[nodiscard]] Eigen::VectorXd curvature(const Eigen::VectorXd& x) const {
     return -amplitude * frequency * frequency * (frequency * x.array()).cos();
   }
@@ -35,22 +39,23 @@ struct Cosines {
   [[nodiscard]] double smoothness() const { return std::abs(amplitude) * frequency * frequency; }
 };
 
-/// G of `Quadratic`; F = F of `Quadratic` + α Σᵢ cos(ωθᵢ) + β Σⱼ cos(νpⱼ). Samples are ignored.
+/// G of `Quadratic`; F = F of `Quadratic` + α Σᵢ cos(ωθᵢ) + β Σⱼ cos(νpⱼ). Batch keys are ignored.
 ///
-/// p*(θ) = Aθ + b, φ and ∇φ are closed form for every α and β; φ is not convex when αω² exceeds the least
-/// eigenvalue of the quadratic part's Hessian where the cosine peaks. p_λ is closed form when β = 0, else
-/// found by Newton's method to rounding.
+/// p*(θ) = Aθ + b, φ and ∇φ are closed form for every α and β; φ is not convex if αω² exceeds the least
+/// eigenvalue of the quadratic part's Hessian at a maximum of the cosine. p_λ is closed form if β = 0; else
+/// Newton's method computes it to rounding.
 struct NonconvexUpper {
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+
   using Theta = Vector;
   using Adapter = Vector;
 
-  Quadratic base;
+  Quadratic base;         ///< G, and the quadratic part of F
   Cosines theta_waves;    ///< α, ω
   Cosines adapter_waves;  ///< β, ν
 
-  /// Throws Error when a shape of `base` is wrong or a wave is not finite.
+  /// Throws Error when a shape of `base` is wrong or an amplitude or frequency is out of range.
   void check() const {
     base.check();
     for (const Cosines* waves : {&theta_waves, &adapter_waves}) {
@@ -102,7 +107,7 @@ struct NonconvexUpper {
 
   /// p*(θ) = Aθ + b.
   [[nodiscard]] Vector lower_solution(const Vector& theta) const { return base.lower_solution(theta); }
-  /// p_λ(θ) = argmin_p (F + λG)(θ, p). Throws Error unless λμ + λ_min(R) > βν², which makes the minimum
+  /// p_λ(θ) = argmin_p (F + λG)(θ, p). Throws Error unless λμ + λ_min(R) > |β|ν², which makes the minimum
   /// unique.
   [[nodiscard]] Vector penalty_solution(const Vector& theta, double penalty) const {
     if (adapter_waves.amplitude == 0.0) return base.penalty_solution(theta, penalty);
@@ -134,14 +139,14 @@ struct NonconvexUpper {
     const Vector p = penalty_solution(theta, penalty);
     return upper(theta, p) + penalty * lower(theta, p);
   }
-  /// ∇L*_λ(θ) by Danskin's theorem (THEORY.md P3); ∇_θG(θ, s*(θ)) = 0 here.
+  /// ∇L*_λ(θ) by Danskin's theorem (docs/results/theory, P3); ∇_θG(θ, s*(θ)) = 0 here.
   [[nodiscard]] Vector penalty_value_gradient(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty);
     return upper_theta_gradient(theta, p) + penalty * lower_theta_gradient(theta, p);
   }
 
-  /// φ's stationary points in [low, high] when d = 1, to rounding, in ascending order (scan_stationary:
-  /// choose n for the shortest wave). Throws Error when d is not 1.
+  /// φ's stationary points in [low, high] when d = 1, to rounding, in ascending order. The scan has n
+  /// intervals: choose many per period of the cosines (scan_stationary). Throws Error when d is not 1.
   [[nodiscard]] std::vector<StationaryPoint> stationary_points(double low, double high,
                                                                std::size_t n = 10000) const {
     require(base.a.size() == 1, "stationary_points: theta has {} entries: must have 1", base.a.size());
@@ -152,7 +157,7 @@ struct NonconvexUpper {
 
   /// θ_0 = 0, p_0 = s_0 = 0.
   [[nodiscard]] StartPoint<Theta, Adapter> start() const { return base.start(); }
-  /// Bounds: the waves add ±αω² and ±βν²‖A‖² to the extreme curvatures of φ; effective_rank is that of the
+  /// Bounds: the cosines add ±αω² and ±βν²‖A‖² to the extreme curvatures of φ; effective_rank is that of the
   /// quadratic part.
   [[nodiscard]] Constants constants() const {
     Constants k = base.constants();
@@ -164,14 +169,14 @@ struct NonconvexUpper {
     k.phi_smoothness += spread;
     return k;
   }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "This library's own construction: the quadratic problem with bounded cosines added to its upper "
            "level.";
   }
 
  private:
-  // Damped Newton on a strongly convex function; ends where rounding stops it.
+  // Damped Newton's method on a strongly convex function; ends when rounding prevents progress.
   [[nodiscard]] Vector newton(const Vector& theta, double penalty) const {
     const auto gradient = [&](const Vector& p) -> Vector {
       Vector g, lower;
@@ -203,7 +208,7 @@ struct NonconvexUpper {
   }
 };
 
-/// A random quadratic problem with waves on it; the same seed gives the same problem.
+/// A random quadratic problem with cosine terms; the same seed gives the same problem.
 [[nodiscard]] inline NonconvexUpper random_nonconvex_upper(const QuadraticSpectra& spectra,
                                                            const Cosines& theta_waves,
                                                            const Cosines& adapter_waves, std::uint64_t seed) {

@@ -1,4 +1,4 @@
-/// @file Squared-norm penalties with a learnt log-weight a group of features.
+/// @file Squared-norm penalties with one learnt log-weight per group of features.
 #pragma once
 
 #include <Eigen/Core>
@@ -8,13 +8,13 @@
 
 namespace zofo::problems {
 
-/// ½ Σⱼ e^{θ_{g(j)}} pⱼ²: which log-penalty each feature has. For K classes p holds K columns of features,
-/// and all columns share the groups.
+/// ½ Σⱼ e^{θ_{g(j)}} pⱼ², with g(j) the group of feature j. For K classes p has K columns of features, which
+/// use the same groups.
 struct PenaltyGroups {
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
-  Eigen::VectorXi of;  ///< group of each feature, in [0, count)
-  int count = 0;       ///< d, entries of θ
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+  Eigen::VectorXi of;              ///< group of each feature, in [0, count)
+  int count = 0;                   ///< d, entries of θ
 
   /// One log-penalty for all features.
   [[nodiscard]] static PenaltyGroups one(Eigen::Index features) {
@@ -27,17 +27,17 @@ struct PenaltyGroups {
   }
   /// Throws Error unless there is a group in [0, count) for each of the features.
   void check(Eigen::Index features) const {
-    require(of.size() == features, "groups.of has {} entries: must have {}, one a feature", of.size(),
+    require(of.size() == features, "groups.of has {} entries: must have {}, one per feature", of.size(),
             features);
     require(count >= 1, "groups.count = {}: must be at least 1", count);
     for (Eigen::Index j = 0; j < of.size(); ++j)
       require(of[j] >= 0 && of[j] < count, "groups.of[{}] = {}: must be in [0, {})", j, of[j], count);
   }
 
-  /// e^{θ_{g(j)}} of each feature, repeated for `columns` classes. Throws Error when θ has not `count`
+  /// e^{θ_{g(j)}} of each feature, repeated for `columns` classes. Throws Error unless θ has `count`
   /// entries.
   [[nodiscard]] Vector weights(const Vector& theta, Eigen::Index columns = 1) const {
-    require(theta.size() == count, "theta has {} entries: must have {}, one a group", theta.size(), count);
+    require(theta.size() == count, "theta has {} entries: must have {}, one per group", theta.size(), count);
     Vector w(of.size() * columns);
     for (Eigen::Index i = 0; i < w.size(); ++i) w[i] = std::exp(theta[group(i)]);
     return w;

@@ -1,4 +1,5 @@
-/// @file A lower level that is not convex but satisfies the Polyak–Łojasiewicz inequality (THEORY.md §5).
+/// @file A lower level that is not convex but satisfies the Polyak–Łojasiewicz inequality
+/// (docs/results/theory/statements.md, "The analytic problems").
 #pragma once
 
 #include <Eigen/Core>
@@ -16,16 +17,17 @@
 namespace zofo::problems {
 
 /// g = (x+y)² + x sin²(x+y), f = cos(4y+2)/(1+e^{2−4x}) + ½ ln((4x−2)²+1); θ = x ∈ [0, 3], p = y, one entry
-/// each. Samples are ignored. The set [0, 3] is the caller's to keep (a projection); f and g are defined
-/// beyond it.
+/// each. Batch keys are ignored. The caller must keep x in [0, 3], for example by outer::Projected; f and g
+/// are defined for every x.
 ///
-/// Written in w = x + y, g = w² + x sin²w. For x ≥ −1, g ≥ w² − sin²w ≥ 0 with equality at w = 0 alone, so
+/// Written in w = x + y, g = w² + x sin²w. For x ≥ −1, g ≥ w² − sin²w ≥ 0 with equality only at w = 0, so
 /// p*(x) = −x exactly. ∂g/∂y = 2w + x sin 2w vanishes elsewhere only where sin(2w)/(2w) = −1/x, which needs
 /// x ≥ 1/0.2172… ≈ 4.60: on [0, 3] there is no other stationary point and g is PL in y, while
 /// ∂²g/∂y² = 2 + 2x cos 2w is negative somewhere as soon as x > 1.
 struct PlLower {
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+
   using Theta = Vector;
   using Adapter = Vector;
   static constexpr double kLow = 0.0;   ///< least x
@@ -85,8 +87,8 @@ struct PlLower {
             theta[0]);
     return -theta;
   }
-  /// p_λ(x): the lowest of the stationary points of f + λg in y, each to rounding. As g ≥ w² and the wave of
-  /// f moves by 2σ at most, all candidates have w² ≤ 2σ/λ. Throws Error unless λ > 0.
+  /// p_λ(x): the lowest of the stationary points of f + λg in y, each to rounding. As g ≥ w² and the
+  /// cosine term of f changes by at most 2σ, all candidates have w² ≤ 2σ/λ. Throws Error unless λ > 0.
   [[nodiscard]] Vector penalty_solution(const Vector& theta, double penalty) const {
     require(std::isfinite(penalty) && penalty > 0, "penalty = {}: must be finite and above 0", penalty);
     const double x = theta[0], width = std::sqrt(2 * sigmoid(4 * x - 2) / penalty) * 1.01 + 1e-12;
@@ -114,7 +116,7 @@ struct PlLower {
     const Vector p = penalty_solution(theta, penalty);
     return upper(theta, p) + penalty * lower(theta, p);
   }
-  /// ∇L*_λ(x) by Danskin's theorem (THEORY.md P3), where p_λ is unique.
+  /// ∇L*_λ(x) by Danskin's theorem (docs/results/theory, P3), where p_λ is unique.
   [[nodiscard]] Vector penalty_value_gradient(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty);
     return upper_theta_gradient(theta, p) + penalty * lower_theta_gradient(theta, p);
@@ -132,8 +134,8 @@ struct PlLower {
     return lowest(points);
   }
   /// The largest μ with ½(∂g/∂y)² ≥ μ g for all y at this x ∈ [0, 3]; it falls with x.
-  /// ½(∂g/∂y)²/g tends to 2(1+x) at w = 0 and to 2 far out, where it is at least 2(1 − 2/|w|) for x ≤ 3:
-  /// a dense scan of w ∈ (0, 50] with golden-section refinement finds its least value.
+  /// ½(∂g/∂y)²/g tends to 2(1+x) at w = 0 and to 2 for large |w|, where it is at least 2(1 − 2/|w|) for x ≤
+  /// 3: a dense scan of w ∈ (0, 50] with golden-section refinement finds its least value.
   [[nodiscard]] static double pl_constant(double x) {
     require_in("pl_constant: x", x, kLow, kHigh);
     const auto ratio = [x](double w) {
@@ -168,7 +170,7 @@ struct PlLower {
     k.effective_rank = 1;
     return k;
   }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "Shen, Chen, On penalty-based bilevel gradient descent method, ICML 2023, arXiv 2302.05185: its "
            "toy example.";

@@ -1,4 +1,5 @@
-/// @file Quadratic upper and lower level, everything in closed form (THEORY.md §5).
+/// @file Quadratic upper and lower level with all solutions in closed form
+/// (docs/results/theory/statements.md, "The analytic problems").
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -35,25 +36,29 @@ template <class Matrix>
 
 }  // namespace detail
 
-/// G = ½(p−Aθ−b)ᵀH(p−Aθ−b), F = ½(θ−a)ᵀQ(θ−a) + ½(p−c)ᵀR(p−c) + θᵀSp; θ ∈ R^d, p ∈ R^m. Samples are ignored.
+/// G = ½(p−Aθ−b)ᵀH(p−Aθ−b), F = ½(θ−a)ᵀQ(θ−a) + ½(p−c)ᵀR(p−c) + θᵀSp; θ ∈ R^d, p ∈ R^m. Batch keys are
+/// ignored.
 /// φ and L*_λ are quadratic too.
 ///
-/// A template, so that a program compiles those members alone that it calls: factorisations and eigenvalues
-/// take the compiler long. `Quadratic` is the one of double.
+/// It is a template so that a program compiles only the members that it calls: factorisations and eigenvalues
+/// take the compiler long. `Quadratic` is QuadraticOf<double>.
 template <class Number>
 struct QuadraticOf {
+  /// Of θ, p and gradients.
   using Vector = Eigen::Matrix<Number, Eigen::Dynamic, 1>;
+  /// Of coefficients and second derivatives.
   using Matrix = Eigen::Matrix<Number, Eigen::Dynamic, Eigen::Dynamic>;
   using Theta = Vector;
   using Adapter = Vector;
 
-  Matrix A;     ///< m×d
-  Matrix H;     ///< m×m, symmetric positive definite
-  Matrix Q;     ///< d×d, symmetric
-  Matrix R;     ///< m×m, symmetric positive semidefinite
-  Matrix S;     ///< d×m
-  Vector a;     ///< d
-  Vector b, c;  ///< m
+  Matrix A;  ///< m×d
+  Matrix H;  ///< m×m, symmetric positive definite
+  Matrix Q;  ///< d×d, symmetric
+  Matrix R;  ///< m×m, symmetric positive semidefinite
+  Matrix S;  ///< d×m
+  Vector a;  ///< d
+  Vector b;  ///< m
+  Vector c;  ///< m
 
   /// Throws Error when a shape is wrong, a vector is empty or H is not positive definite.
   void check() const {
@@ -143,7 +148,7 @@ struct QuadraticOf {
     const Vector p = penalty_solution(theta, penalty);
     return upper(theta, p) + penalty * lower(theta, p);
   }
-  /// ∇L*_λ(θ) by Danskin's theorem (THEORY.md P3).
+  /// ∇L*_λ(θ) by Danskin's theorem (docs/results/theory, P3).
   [[nodiscard]] Vector penalty_value_gradient(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty);
     const Vector difference =
@@ -155,7 +160,7 @@ struct QuadraticOf {
   [[nodiscard]] StartPoint<Theta, Adapter> start() const {
     return {Vector::Zero(a.size()), Vector::Zero(b.size()), Vector::Zero(b.size())};
   }
-  /// All attained; effective_rank is that of ∇²φ, which is Q's when A = 0.
+  /// All are attained; effective_rank is that of ∇²φ, which is Q's if A = 0.
   [[nodiscard]] Constants constants() const {
     Constants k;
     detail::set_lower(k, detail::extreme_eigenvalues(H));
@@ -163,7 +168,7 @@ struct QuadraticOf {
     detail::set_phi(k, phi_hessian());
     return k;
   }
-  /// Source.
+  /// The source of the problem, on which P1 to P3 are measured (docs/results/theory, P1).
   [[nodiscard]] std::string_view citation() const {
     return "Quadratic upper and lower level, the standard test of penalty methods; P1 to P3 on it after "
            "Kwon, "
@@ -177,13 +182,14 @@ struct QuadraticOf {
   }
 };
 
+/// The quadratic problem in double precision.
 using Quadratic = QuadraticOf<double>;
 
-/// What `random_quadratic` is made from: the spectra fix dimensions, condition numbers and effective ranks.
+/// Options of random_quadratic: the spectra determine dimensions, condition numbers and effective ranks.
 struct QuadraticSpectra {
-  Eigen::VectorXd upper;        ///< eigenvalues of Q, d of them
-  Eigen::VectorXd lower;        ///< eigenvalues of H, m of them, positive
-  double coupling = 0.3;        ///< spectral size of A and S, about
+  Eigen::VectorXd upper;        ///< the d eigenvalues of Q
+  Eigen::VectorXd lower;        ///< the m eigenvalues of H, positive
+  double coupling = 0.3;        ///< approximate spectral norm of A and S
   double adapter_weight = 1.0;  ///< R = adapter_weight · I
 };
 

@@ -1,4 +1,5 @@
-/// @file Learn to regularise: ridge regression whose log-penalties are θ (THEORY.md §5).
+/// @file Learning to regularise: ridge regression whose log-penalties are θ
+/// (docs/results/theory/statements.md, "The analytic problems").
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -16,19 +17,20 @@
 
 namespace zofo::problems {
 
-/// G = 1/(2n) ‖Xp − y‖² + ½ Σⱼ e^{θ_{g(j)}} pⱼ² on the training rows, F = 1/(2v) ‖X'p − y'‖² on the
-/// validation rows; p ∈ R^f the weights, θ ∈ R^d the log-penalties of d groups of features.
+/// G = 1/(2n) ‖Xp − y‖² + ½ Σⱼ e^{θ_{g(j)}} pⱼ² on the training examples, F = 1/(2v) ‖X'p − y'‖² on the
+/// validation examples; p ∈ R^f the weights, θ ∈ R^d the log-penalties of d groups of features.
 ///
-/// p* and p_λ solve linear systems; ∇φ is closed form. With batch > 0 values and gradients are of `batch`
-/// rows drawn by the sample; closed forms are of all rows.
+/// p* and p_λ solve linear systems; ∇φ is closed form. With batch > 0, values and gradients are of `batch`
+/// examples that the key samples; closed forms are of all examples.
 class Ridge {
  public:
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+
   using Theta = Vector;
   using Adapter = Vector;
 
-  /// Throws Error when a set of rows is empty, shapes do not fit, or an entry is not finite.
+  /// Throws Error when a set of examples is empty, shapes do not fit, or an entry is not finite.
   Ridge(RealRows train, RealRows validation, PenaltyGroups groups, Eigen::Index batch = 0)
       : train_(std::move(train)),
         validation_(std::move(validation)),
@@ -107,14 +109,14 @@ class Ridge {
     const Vector q = factor.solve(validation_gram_ * p - validation_moment_);
     return groups_.sums(-groups_.weights(theta).cwiseProduct(p).cwiseProduct(q));
   }
-  /// L*_λ(θ) = (F + λG)(θ, p_λ) − λG(θ, s*), on all rows.
+  /// L*_λ(θ) = (F + λG)(θ, p_λ) − λG(θ, s*), on all examples.
   [[nodiscard]] double penalty_value(const Vector& theta, double penalty) const {
     const Vector p = penalty_solution(theta, penalty), s = lower_solution(theta);
     const double gap =
         full_loss(train_, p) + groups_.value(theta, p) - full_loss(train_, s) - groups_.value(theta, s);
     return full_loss(validation_, p) + penalty * gap;
   }
-  /// ∇L*_λ(θ) by Danskin's theorem (THEORY.md P3).
+  /// ∇L*_λ(θ) by Danskin's theorem (docs/results/theory, P3).
   [[nodiscard]] Vector penalty_value_gradient(const Vector& theta, double penalty) const {
     return penalty * (groups_.theta_gradient(theta, penalty_solution(theta, penalty)) -
                       groups_.theta_gradient(theta, lower_solution(theta)));
@@ -125,22 +127,25 @@ class Ridge {
     const Vector p = Vector::Zero(train_.features.cols());
     return {Vector::Zero(groups_.count), p, p};
   }
-  /// Attained at this θ and every p.
+  /// Constants that are attained at this θ and every p.
   [[nodiscard]] Constants constants(const Vector& theta) const {
     Constants k;
     detail::set_lower(k, detail::extreme_eigenvalues(full_hessian(theta)));
     k.upper_smoothness = detail::extreme_eigenvalues(validation_gram_).high;
     return k;
   }
-  /// Those at start().theta.
+  /// The constants at start().theta.
   [[nodiscard]] Constants constants() const { return constants(start().theta); }
-  /// Source.
+  /// The source of the problem.
   [[nodiscard]] std::string_view citation() const {
     return "Pedregosa, Hyperparameter optimization with approximate gradient, ICML 2016: penalties learnt on "
            "validation data by implicit differentiation.";
   }
+  /// The training examples.
   [[nodiscard]] const RealRows& train() const { return train_; }
+  /// The validation examples.
   [[nodiscard]] const RealRows& validation() const { return validation_; }
+  /// The groups of features.
   [[nodiscard]] const PenaltyGroups& groups() const { return groups_; }
 
  private:
@@ -178,13 +183,14 @@ class Ridge {
   Vector train_moment_, validation_moment_;
 };
 
-/// What `random_ridge` is made from.
+/// Options of random_ridge.
 struct RidgeOptions {
-  Eigen::Index train = 40, validation = 40;  ///< rows
-  Eigen::Index features = 12;                ///< f
-  Eigen::Index informative = 4;              ///< features with a true weight that is not 0
-  double noise = 0.5;                        ///< standard deviation added to the targets
-  Eigen::Index batch = 0;
+  Eigen::Index train = 40;       ///< training examples
+  Eigen::Index validation = 40;  ///< validation examples
+  Eigen::Index features = 12;    ///< f
+  Eigen::Index informative = 4;  ///< features with a true weight that is not 0
+  double noise = 0.5;            ///< standard deviation of the noise of the targets
+  Eigen::Index batch = 0;        ///< examples per mini-batch; 0: all
   /// Throws Error naming the field out of range.
   void check() const {
     require(train >= 1, "train = {}: must be at least 1", train);
@@ -196,8 +202,8 @@ struct RidgeOptions {
   }
 };
 
-/// Normal features, a sparse true weight vector, one log-penalty a feature; the same seed gives the same
-/// problem.
+/// Normal features, a sparse true weight vector, and one log-penalty per feature. The same seed gives the
+/// same problem. Throws Error naming an option out of range.
 [[nodiscard]] inline Ridge random_ridge(const RidgeOptions& options, std::uint64_t seed) {
   options.check();
   Eigen::VectorXd truth = detail::normal_matrix(seed, 0, options.features, 1);

@@ -1,4 +1,4 @@
-/// @file Data sets as plain matrices, and mini-batches of their rows keyed by a BatchKey.
+/// @file Data sets as matrices with one example per row, and mini-batches of them keyed by a BatchKey.
 #pragma once
 
 #include <Eigen/Core>
@@ -15,17 +15,19 @@
 
 namespace zofo::problems {
 
-/// Rows of features (n×f) and a real target for each.
+/// Examples: features (n×f) and one real target each.
 struct RealRows {
-  Eigen::MatrixXd features;
-  Eigen::VectorXd targets;
+  Eigen::MatrixXd features;  ///< n×f
+  Eigen::VectorXd targets;   ///< n
+  /// n, the number of examples.
   [[nodiscard]] Eigen::Index size() const { return features.rows(); }
 };
 
-/// Rows of features (n×f) and a class in [0, classes) for each.
+/// Examples: features (n×f) and one class in [0, classes) each.
 struct ClassRows {
-  Eigen::MatrixXd features;
-  Eigen::VectorXi labels;
+  Eigen::MatrixXd features;  ///< n×f
+  Eigen::VectorXi labels;    ///< n
+  /// n, the number of examples.
   [[nodiscard]] Eigen::Index size() const { return features.rows(); }
 };
 
@@ -59,10 +61,10 @@ inline void check_batch(Eigen::Index batch) {
 
 }  // namespace detail
 
-/// `batch` row numbers in [0, rows), drawn with replacement: a pure function of the sample. The mean over
-/// them is an unbiased estimate of the mean over all rows.
-[[nodiscard]] inline std::vector<Eigen::Index> draw_rows(BatchKey sample, Eigen::Index rows,
-                                                         Eigen::Index batch) {
+/// `batch` indices in [0, rows), sampled with replacement: a pure function of the key `sample`. The mean over
+/// these examples is an unbiased estimate of the mean over all.
+[[nodiscard]] inline std::vector<Eigen::Index> sample_rows(BatchKey sample, Eigen::Index rows,
+                                                           Eigen::Index batch) {
   std::vector<double> u(static_cast<std::size_t>(batch));
   uniforms(Direction{masked_seed(sample.seed, SeedMask::rows), sample.step, sample.stream},
            stream_number(RowStream::batch), 0, u.data(), u.size());
@@ -75,15 +77,16 @@ inline void check_batch(Eigen::Index batch) {
 
 namespace detail {
 
-/// Weights of the rows in a mean: 1/n each, or the share of the sample's draws that fell on the row.
+/// Weights of the examples in a mean: 1/n each, or the share of the mini-batch that is this example.
 [[nodiscard]] inline Eigen::VectorXd row_weights(Eigen::Index rows, Eigen::Index batch, BatchKey sample) {
   if (batch == 0) return Eigen::VectorXd::Constant(rows, 1.0 / static_cast<double>(rows));
   Eigen::VectorXd weights = Eigen::VectorXd::Zero(rows);
-  for (const Eigen::Index i : draw_rows(sample, rows, batch)) weights[i] += 1.0 / static_cast<double>(batch);
+  for (const Eigen::Index i : sample_rows(sample, rows, batch))
+    weights[i] += 1.0 / static_cast<double>(batch);
   return weights;
 }
 
-/// Standard normals as a matrix; `tensor` tells the matrices of one seed apart.
+/// Standard normals as a matrix; `tensor` distinguishes the matrices of one seed.
 [[nodiscard]] inline Eigen::MatrixXd normal_matrix(std::uint64_t seed, std::uint32_t tensor,
                                                    Eigen::Index rows, Eigen::Index cols) {
   Eigen::MatrixXd x(rows, cols);

@@ -1,4 +1,5 @@
-/// @file Roots of a function of one variable: a dense scan, each sign change refined by bisection.
+/// @file Stationary points of a function of one variable: a dense scan, with bisection at each change of
+/// sign.
 #pragma once
 
 #include <cmath>
@@ -11,9 +12,9 @@ namespace zofo::problems {
 
 /// A stationary point of a function of one variable.
 struct StationaryPoint {
-  double x;      ///< where
-  double value;  ///< the function there
-  bool minimum;  ///< the derivative goes from negative to positive
+  double x;      ///< position
+  double value;  ///< the function at x
+  bool minimum;  ///< whether the derivative changes from negative to positive
 };
 
 namespace detail {
@@ -33,9 +34,9 @@ double bisect(const F& f, double a, double b) {
 
 }  // namespace detail
 
-/// Zeros of `derivative` in [low, high] that show as a change of sign between two of n + 1 equidistant
-/// points, in ascending order. Two zeros within one interval of the grid are missed: choose n for the
-/// shortest wave. Throws Error unless low < high, both finite, and n ≥ 1.
+/// Zeros of `derivative` in [low, high] with a change of sign between two of n + 1 equidistant points, in
+/// ascending order. Two zeros within one interval are missed: choose n for many intervals per period. Throws
+/// Error unless low < high, both finite, and n ≥ 1.
 template <class Value, class Slope>
 [[nodiscard]] std::vector<StationaryPoint> scan_stationary(const Value& value, const Slope& derivative,
                                                            double low, double high, std::size_t n) {

@@ -8,19 +8,19 @@
 
 namespace zofo::problems {
 
-/// Σᵢ wᵢ ℓᵢ(p), ℓᵢ = ln Σ_c e^{xᵢᵀp_c} − xᵢᵀp_{yᵢ}; X is n×f, y holds classes in [0, classes), w one weight a
-/// row. p stacks the K columns p_c of f weights (K = classes).
+/// Σᵢ wᵢ ℓᵢ(p), ℓᵢ = ln Σ_c e^{xᵢᵀp_c} − xᵢᵀp_{yᵢ}; X is n×f, y holds classes in [0, classes), w one weight
+/// per example. p stacks the K columns p_c of f weights (K = classes).
 ///
-/// Its Hessian Σᵢ wᵢ (diag(π) − ππᵀ) ⊗ xxᵀ is positive semidefinite and at most ½ Σᵢ wᵢ xᵢxᵢᵀ; moving every
-/// p_c by one vector changes nothing, so it needs a penalty to be strongly convex.
+/// Its Hessian Σᵢ wᵢ (diag(π) − ππᵀ) ⊗ xxᵀ is positive semidefinite and at most ½ Σᵢ wᵢ xᵢxᵢᵀ; adding one
+/// vector to every p_c changes nothing, so it needs a penalty to be strongly convex.
 struct SoftmaxLoss {
-  using Vector = Eigen::VectorXd;
-  using Matrix = Eigen::MatrixXd;
-  const Matrix& features;
-  const Eigen::VectorXi& labels;
-  int classes;
+  using Vector = Eigen::VectorXd;  ///< of θ, p and gradients
+  using Matrix = Eigen::MatrixXd;  ///< of data and second derivatives
+  const Matrix& features;          ///< X, n×f; must outlive this object
+  const Eigen::VectorXi& labels;   ///< y, n; must outlive this object
+  int classes;                     ///< K
 
-  /// ℓᵢ of every row; Throws Error when p has not features · classes entries.
+  /// ℓᵢ of every example. Throws Error unless p has features · classes entries.
   [[nodiscard]] Vector row_losses(const Vector& p) const {
     const Matrix scores = features * matrix(p);
     Vector losses(scores.rows());
@@ -61,7 +61,7 @@ struct SoftmaxLoss {
       }
     return h;
   }
-  /// The most probable class of every row.
+  /// The most probable class of every example.
   [[nodiscard]] Eigen::VectorXi predict(const Vector& p) const {
     const Matrix scores = features * matrix(p);
     Eigen::VectorXi best(scores.rows());

@@ -85,7 +85,7 @@ class AnyPerturbation {
   /// distribution.
   template <AppliesUpdate<Gaussian> Theta>
   requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
-    move_one(theta, *this, direction, a);
+    apply_one_update(theta, *this, direction, a);
   }
   /// E‖z‖² on d coordinates.
   [[nodiscard]] double mean_square_length(std::size_t d) const;

@@ -1,5 +1,5 @@
-/// @file What the variance reductions share: estimates averaged over many mini-batches, differences of
-/// estimates of one set of directions, and the periodic large batch of SVRG and SPIDER.
+/// @file Functions that the variance reductions share: estimates averaged over many mini-batches, differences
+/// of estimates along the same directions, and the periodic large batch of SVRG and SPIDER.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,15 @@
 
 namespace zofo::variance {
 
-/// What SVRG and SPIDER keep from step to step.
+/// The state of SVRG and SPIDER.
 struct PeriodicState {
   ZoGradient base;            ///< SVRG: ĝ_full(θ̃); SPIDER: vₖ₋₁
-  std::uint32_t batches = 0;  ///< mini-batches of large batches sampled so far
-  bool started = false;         ///< there was a large batch
-  std::vector<Probe> probes;  ///< scratch memory, as the next two
-  ZoGradient scratch, fresh;
-  /// What a saved state holds.
+  std::uint32_t batches = 0;  ///< mini-batches used for large batches so far
+  bool started = false;       ///< whether there was a large batch
+  std::vector<Probe> probes;  ///< scratch memory
+  ZoGradient scratch;         ///< scratch memory
+  ZoGradient fresh;           ///< scratch memory
+  /// The members that are saved.
   template <class Archive>
   void fields(Archive& archive) {
     archive(base, batches, started);
@@ -56,8 +57,8 @@ void difference(const E& estimator, std::uint32_t step, double keep, V& evaluato
   add_same_directions(fresh, -keep, scratch);
 }
 
-/// The mean of `batches` estimates at the present point, all along the directions of `step`, becomes the
-/// state's base. Numbers of large batches continue from one call to the next.
+/// Sets the state's base to the mean of `batches` estimates at the current point, all along the directions of
+/// `step`. The numbering of large batches continues from one call to the next.
 template <OuterZOEstimator E, ProbeEvaluator V>
 void begin_from_large_batch(const E& estimator, std::uint32_t batches, std::uint32_t step, V& evaluator,
                             PeriodicState& state) {
@@ -78,7 +79,7 @@ void begin_from_large_batch(const E& estimator, std::uint32_t batches, std::uint
   state.started = true;
 }
 
-/// The options and the estimators of SVRG and SPIDER. Throws Error naming the field out of range.
+/// Checks the options and the estimators of SVRG and SPIDER. Throws Error naming the field out of range.
 template <class R>
 void check_periodic(const R& reduction) {
   require(reduction.period >= 1, "period = {}: must be at least 1", reduction.period);
@@ -87,7 +88,7 @@ void check_periodic(const R& reduction) {
   if (reduction.full) check_policy(*reduction.full);
 }
 
-/// Their estimators take the seed where they were given none.
+/// Sets the seeds of their estimators that were not given.
 template <class R>
 void adopt_periodic_seed(R& reduction, std::uint64_t seed) {
   zofo::adopt_seed(reduction.estimator, seed);

@@ -26,30 +26,30 @@ struct EstimatorState<E> {
 
 }  // namespace detail
 
-/// The estimator as it is; the same estimates as the estimator in its own place. A stateful estimator's state
-/// passes through.
+/// The estimator without a change. A stateful estimator's state is part of the state.
 template <class E>
 struct None {
   static_assert(
       ZOEstimator<E>,
       "zofo: variance::None needs an estimator with probes(step, out) and combine(step, losses, out) "
       "(concept OuterZOEstimator), or with a State (concept StatefulEstimator)");
+  /// What survives between steps.
   struct State {
-    typename detail::EstimatorState<E>::Type own;  ///< the estimator's
+    typename detail::EstimatorState<E>::Type own;  ///< the estimator's state
     std::vector<Probe> probes;                     ///< scratch memory
-    /// What a saved state holds.
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       if constexpr (StatefulEstimator<E>) archive(own);
     }
   };
-  E estimator;
+  E estimator;  ///< whose estimates are used
 
   /// Throws Error naming the field of the estimator that is out of range.
   void check() const { check_policy(estimator); }
-  /// Takes the seed where the estimator was given none.
+  /// Sets the estimator's seed if none was given.
   void adopt_seed(std::uint64_t seed) { zofo::adopt_seed(estimator, seed); }
-  /// Writes the step's estimate.
+  /// Writes the step's estimate. Throws Error as the estimator does.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
     const ProbeBatch batch{.number = step};

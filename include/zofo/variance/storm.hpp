@@ -13,37 +13,41 @@
 
 namespace zofo::variance {
 
-/// vₖ = ĝ_B(θₖ) + (1 − a)(vₖ₋₁ − ĝ_B(θₖ₋₁)), both ĝ_B with the same directions and the same mini-batch; no
-/// large batches. v stays a list of terms; those whose weight (1 − a)^age has fallen below the rounding of a
-/// double, 2⁻⁵³, are dropped, which leaves 37/a steps' terms at most. Source: Cutkosky & Orabona 2019.
+/// vₖ = ĝ_B(θₖ) + (1 − a)(vₖ₋₁ − ĝ_B(θₖ₋₁)), both ĝ_B along the same directions and on the same mini-batch;
+/// there are no large batches. Terms of v whose weight (1 − a)^age is below the rounding of a double, 2⁻⁵³,
+/// are removed, so that v has the terms of at most 37/a steps. Source: Cutkosky & Orabona 2019.
 template <class E>
 struct Storm {
   static_assert(OuterZOEstimator<E>,
                 "zofo: variance::Storm needs a stateless estimator with probes(step, out) and combine(step, "
                 "losses, out) (concept OuterZOEstimator)");
+  /// What survives between steps.
   struct State {
     ZoGradient running;              ///< vₖ₋₁, oldest terms first
-    std::vector<std::size_t> sizes;  ///< number of terms of each remembered step, oldest first
-    double squared_weights = 0.0;  ///< Σ wⱼ² of vₖ₋₁ as a weighted average of the steps' ĝ(θⱼ)
-    std::vector<Probe> probes;     ///< scratch memory, as the next two
-    ZoGradient scratch, fresh;
-    /// What a saved state holds.
+    std::vector<std::size_t> sizes;  ///< number of terms of each step in v, oldest first
+    double squared_weights = 0.0;    ///< Σ wⱼ² of vₖ₋₁ as a weighted average of the steps' ĝ(θⱼ)
+    std::vector<Probe> probes;       ///< scratch memory
+    ZoGradient scratch;              ///< scratch memory
+    ZoGradient fresh;                ///< scratch memory
+    /// The members that are saved.
     template <class Archive>
     void fields(Archive& archive) {
       archive(running, sizes, squared_weights);
     }
   };
-  E estimator;
-  double weight = 0.1;  ///< a: 1 is the plain estimate; smaller averages over more steps, about 1/a
+  E estimator;  ///< of ĝ_B
+  /// a, in (0, 1]: the average is over about 1/a steps, and 1 gives the plain estimate. Lower it for less
+  /// variance, raise it if θ changes fast.
+  double weight = 0.1;
 
   /// Throws Error naming the field out of range.
   void check() const {
     require(std::isfinite(weight) && weight > 0.0 && weight <= 1.0, "weight = {}: must be in (0, 1]", weight);
     check_policy(estimator);
   }
-  /// Takes the seed where the estimator was given none.
+  /// Sets the estimator's seed if none was given.
   void adopt_seed(std::uint64_t seed) { zofo::adopt_seed(estimator, seed); }
-  /// Writes the step's estimate.
+  /// Writes the step's estimate. Throws Error as the estimator does.
   template <ProbeEvaluator V>
   void estimate(std::uint32_t step, V& evaluator, State& state, ZoGradient& estimate) const {
     const double keep = 1.0 - weight;

@@ -1,4 +1,4 @@
-/// @file Concepts of variance reduction: a policy that wraps an estimator and may ask for losses at an
+/// @file Concepts of variance reduction: a policy that contains an estimator and may request losses at an
 /// anchor.
 #pragma once
 
@@ -13,17 +13,19 @@
 
 namespace zofo::variance {
 
-/// Which mini-batch the losses are asked on: the step's own, or one of an enumeration that is kept for large
-/// batches (consecutive numbers sample without repetition until the examples are used up).
+/// The mini-batch on which losses are evaluated: the step's own, or one of the sequence for large batches
+/// (consecutive numbers use each example once per epoch).
 struct ProbeBatch {
-  bool large = false;
-  std::uint32_t number = 0;
+  bool large = false;        ///< false: the step's mini-batch; true: one of the sequence for large batches
+  std::uint32_t number = 0;  ///< the step, or the number within that sequence
+  /// Compares member by member.
   friend bool operator==(const ProbeBatch&, const ProbeBatch&) = default;
 };
 
-/// What a reduction asks: the losses at probes of the present point (θ, p, s) or of the anchor (θ̃, p̃, s̃), a
-/// copy of an earlier one. The spans of the last `here` and the last `at_anchor` stay valid together.
-/// `move_anchor` marks the present point as the next anchor, which `at_anchor` sees from the next step on.
+/// The evaluations that a reduction requests: the losses at probes of the current point (θ, p, s), by `here`,
+/// or of the anchor (θ̃, p̃, s̃), a copy of an earlier point, by `at_anchor`. The spans of the last `here` and
+/// the last `at_anchor` are valid at the same time. `move_anchor` makes the current point the anchor of
+/// `at_anchor` from the next step on.
 template <class V>
 concept ProbeEvaluator = requires(V& evaluator, std::span<const Probe> probes, ProbeBatch batch) {
   { evaluator.here(probes, batch) } -> std::convertible_to<std::span<const double>>;
@@ -33,7 +35,7 @@ concept ProbeEvaluator = requires(V& evaluator, std::span<const Probe> probes, P
 
 namespace detail {
 
-/// An evaluator of the concept's shape and nothing else, against which reductions are checked.
+/// A type with the members of ProbeEvaluator and no others, for the check of the concept VarianceReduction.
 struct EvaluatorArchetype {
   std::span<const double> here(std::span<const Probe>, ProbeBatch);
   std::span<const double> at_anchor(std::span<const Probe>, ProbeBatch);
@@ -42,9 +44,9 @@ struct EvaluatorArchetype {
 
 }  // namespace detail
 
-/// Takes an estimator's place: `estimate(step, evaluator, state, estimate)` writes over `estimate`, its
-/// `queries` too; its State passes from step to step. The solver hands it a copy of the state and keeps that
-/// copy when the step succeeds, so an exception leaves the state as it was.
+/// Replaces an estimator: `estimate(step, evaluator, state, estimate)` overwrites `estimate`, including
+/// `queries`. The State is carried from step to step. The solver passes a copy of it and adopts the copy if
+/// the step succeeds, so an exception leaves the state unchanged.
 template <class R>
 concept VarianceReduction = std::default_initializable<typename R::State> &&
     requires(const R& reduction, std::uint32_t step, detail::EvaluatorArchetype& evaluator,

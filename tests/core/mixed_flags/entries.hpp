@@ -1,4 +1,4 @@
-/// @file What entries.cpp, compiled once with AVX2 and once without, makes of the same keys.
+/// @file The random numbers of entries.cpp, compiled once with AVX2 and once without, for the same keys.
 #pragma once
 
 #include <cstddef>

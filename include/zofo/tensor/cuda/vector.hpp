@@ -122,8 +122,8 @@ inline void assign(const Vector& x, Vector& y) { y = x; }
 ///@}
 
 /// One step of inner::Adam on the GPU (concept inner::HasFusedAdam).
-inline void adam_move(const zofo::AdamNumbers& numbers, const Vector& gradient, Vector& first, Vector& second,
-                      Vector& x) {
+inline void adam_update(const zofo::AdamNumbers& numbers, const Vector& gradient, Vector& first,
+                        Vector& second, Vector& x) {
   const AdamNumbers as_float{static_cast<float>(numbers.beta1),   static_cast<float>(numbers.beta2),
                              static_cast<float>(numbers.epsilon), static_cast<float>(numbers.rate),
                              static_cast<float>(numbers.bias2),   static_cast<float>(numbers.keep)};
