@@ -189,9 +189,9 @@ TEST_CASE("a file of another run is refused and nothing changes", "[bilevel]") {
   CHECK_THAT(message([&] { load(same, other.theta, other.adapters, path); }), contains("adapters of task 1"));
   other.adapters[1].lower = VectorXd::Zero(3);
   CHECK_THAT(message([&] { load_without_theta(same, other.theta, other.adapters, path); }),
-             contains("holds theta"));
+             contains("contains theta"));
   save_without_theta(solver, start.adapters, bad);
-  CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("holds no theta"));
+  CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("contains no theta"));
   const std::string good = contents(path);
   std::ofstream(bad, std::ios::binary) << good.substr(0, good.size() / 2);
   CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("cut short"));

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_there(const fs::path& path) {
+bool exists(const fs::path& path) {
   std::error_code unreadable;  // counts as missing: the message names the path
   return fs::exists(path, unreadable);
 }
@@ -34,16 +34,16 @@ fs::path find_data(const InstalledData& data, const fs::path& program_folder) {
   std::string searched;
   if (data.flag != nullptr) searched = fmt::format("{} (not given), ", data.flag);
   if (const char* value = std::getenv(data.variable); value != nullptr && *value != '\0') {
-    require(is_there(value), "{}: not found: ${} = '{}' does not exist", data.title, data.variable, value);
+    require(exists(value), "{}: not found: ${} = '{}' does not exist", data.title, data.variable, value);
     return value;
   }
   searched += fmt::format("${} (not set)", data.variable);
-  // A build tree has the second layout, whatever the installation's folders are called.
+  // A build tree always has the second layout; CMAKE_INSTALL_DATADIR changes only the first.
   for (const char* share : {ZOFO_DATA_FROM_PROGRAM, "../share/zofo"}) {
-    const fs::path place = (program_folder / share / data.name).lexically_normal();
-    if (is_there(place)) return fs::canonical(place);
-    if (!searched.ends_with(place.string() + " (does not exist)"))
-      searched += fmt::format(", {} (does not exist)", place.string());
+    const fs::path path = (program_folder / share / data.name).lexically_normal();
+    if (exists(path)) return fs::canonical(path);
+    if (!searched.ends_with(path.string() + " (does not exist)"))
+      searched += fmt::format(", {} (does not exist)", path.string());
   }
   fail("{}: not found; searched: {}", data.title, searched);
 }
