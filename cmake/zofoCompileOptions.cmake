@@ -21,7 +21,7 @@ add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconver
 # what libstdc++ 12's own std::stable_sort calls.
 add_compile_options(
   "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-sign-conversion;-Wno-missing-braces;-Wno-deprecated-declarations>")
-# Programs carry paths inside the source tree only, whatever folder it is in.
+# Programs contain paths relative to the source tree, so that a build does not depend on its folder.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"

@@ -1,5 +1,5 @@
-# The libraries: zofo::zofo is headers alone, zofo::llm and zofo::cuda are headers and compiled code. The targets' real
-# names carry the project's name, so that they cannot clash with another project's.
+# The libraries: zofo::zofo has only headers, zofo::llm and zofo::cuda have headers and compiled code. The names of the
+# targets contain the project's name, so that they cannot clash with those of another project.
 include(zofoDependencies)
 
 # ---- OpenMP and the other dependencies -------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""zofo's CUDA transformer beside PyTorch's, step by step, against the bars that it must clear.
+"""Compares zofo's CUDA transformer with PyTorch's, step by step, and checks the targets of each ratio.
 
 compare_llm.py --torch FILE… --zofo FILE…          reads the lines of torch_peer.py and of zofo_bench_llm
 compare_llm.py --peer torch_peer.py --bench PROGRAM  runs both first, one shape after the other, on this machine's GPU
 
-Each file has one JSON object a line; other lines are passed over. Of several lines about one measurement the last
-counts. Prints a Markdown table a shape. The reference of every ratio is compiled PyTorch, except that a peak of MeZO or
-of an outer step is held against zofo's own forward pass. Exit code 1 if a bar is missed or a measurement is absent.
+Each file has one JSON object per line; other lines are ignored. Of several lines about one measurement the last
+counts. Prints a Markdown table per shape. The reference of every ratio is compiled PyTorch, except that the peak memory
+of MeZO and of an outer step is compared with zofo's own forward pass. Exit code 1 if a target is missed or a
+measurement is absent.
 """
 import argparse
 import json

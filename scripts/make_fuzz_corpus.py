@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/fuzz/corpus: what the fuzz targets start from, well-formed inputs and hostile ones.
+"""Writes tests/fuzz/corpus: the initial inputs of the fuzz targets, well-formed and malformed ones.
 
-Every file is made here from nothing, the same each time. Findings are not: they lie in tests/fuzz/findings.
+Every file is generated here, with the same bytes each time. Findings of the fuzzer are in tests/fuzz/findings instead.
 """
 import argparse
 import json

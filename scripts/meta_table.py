@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Tables, tests and curves from the rows that scripts/meta_study.py has written.
+"""Tables, tests and curves from the results of scripts/meta_study.py.
 
     scripts/meta_table.py RESULTS.jsonl [--figures FOLDER]
 
 prints Markdown: mean balanced accuracy and accuracy over new tasks, meta seeds and draws with standard errors over draws
 (a draw's figure is its mean over tasks and meta seeds); the gain over no meta-training with a 95 % interval and a
 two-sided p-value from a paired bootstrap (draws of each task and meta seeds resampled, the same draws for both methods);
-the gain of other ways to move θ over the same steps with θ left alone; what the training tasks' loss came to; and the
+the gain of other ways to update θ over the same steps with a fixed θ; the final loss of the training tasks; and the
 three statements that must hold. Standard library; figures need matplotlib.
 """
 
@@ -151,8 +151,8 @@ def pair_table(cells):
 
 
 def regime_table(rows, cells):
-    """Other ways to move θ, against the same adapters and steps over a θ that stays. From a start at zero that is no
-    meta-training at all."""
+    """Other ways to update θ, compared with the same adapters and steps at a fixed θ. For adapters that start at zero,
+    that control is no meta-training at all."""
     regimes = {}
     for row in rows:
         if "control" in row:

@@ -16,7 +16,7 @@
 
 namespace theory {
 
-// Steps until ‖s − s*‖ ≤ 1e-8 ‖s_0 − s*‖ and stays there: an accelerated method may pass through it once.
+// Steps until ‖s − s*‖ stays at or below 1e-8 ‖s_0 − s*‖: an accelerated method may leave that ball again.
 // `excess` becomes the largest g(s_k) − g* over its bound, where `bound` (a function of k) is given.
 template <class Solver, class Bound>
 double i2_steps(const Solver& solver, const Conditioned& objective, double condition, const Bound& bound,
