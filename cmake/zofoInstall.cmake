@@ -1,4 +1,4 @@
-# What `cmake --install` does. Two install components: `program` (the program and its data), `development` (the libraries).
+# Rules of `cmake --install`. Two install components: `program` (the program and its data), `development` (the libraries).
 include(CMakePackageConfigHelpers)
 include(zofoPkgConfig)
 

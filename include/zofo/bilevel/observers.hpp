@@ -221,8 +221,8 @@ class TimeBudget {
 
 /// Ends the run after the step in which losses + gradient_cost · gradients reach `limit`. Unlike a time limit
 /// it does not depend on the machine. The counters are those of the solver (`solver.state().evaluations`) or
-/// the result of a function. A gradient costs about two or three forward passes: set `gradient_cost` to that
-/// ratio to compare methods by forward passes.
+/// the result of a function. Set `gradient_cost` to the cost of a gradient in losses, about 2, to compare
+/// first-order and zeroth-order methods.
 class EvaluationBudget {
  public:
   /// Returns the evaluations so far.

@@ -19,8 +19,8 @@ struct Policies {
   D perturbation{};
   /// Computes an estimate of the gradient in θ from losses at θ ± εz (concept OuterZOEstimator), or a
   /// VarianceReduction that wraps an estimator. Raise its `queries` to lower the variance: q directions cost
-  /// 2q losses and divide the variance by about q (docs/results/theory, E4). Its `epsilon` must be small
-  /// against the curvature of the loss and large against rounding.
+  /// 2q losses and divide the variance by about q (docs/results/theory, E4). Choose its `epsilon` small
+  /// against the scale on which the loss curves, and large against rounding.
   E estimator{};
   /// Applies the estimate to θ (concept OuterOptimizer). Its learning rate depends on the problem: for an
   /// ℓ-smooth function of d coordinates 1/(4(d + 4)ℓ) is safe (docs/results/theory, C1), so set it for each

@@ -22,8 +22,8 @@ namespace zofo {
 
 /// Options of reference().
 struct ReferenceOptions {
-  /// How systems in ∂²G/∂p² are solved. Use conjugate_gradients for adapters of more than about 1,000
-  /// coordinates.
+  /// How systems in ∂²G/∂p² are solved. Choose conjugate_gradients for adapters of many coordinates: it forms
+  /// no dense Hessian unless the problem has one.
   LinearSolver linear_solver = LinearSolver::direct;
   /// Largest accepted gradient norm at p* and p_λ relative to the scale of the gradient's terms, 10⁻¹⁵ to 1.
   /// Raise it for functions that are computed in float.
