@@ -61,7 +61,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; m
 
 
 def text(value) -> str:
-    """A value as text of the page: everything that comes from the file goes through here."""
+    """A value as escaped text of the page. Every value of the file must pass through this function."""
     return html.escape(str(value), quote=True)
 
 
@@ -77,7 +77,7 @@ def mean(estimate: dict, decimals: int) -> str:
 
 
 class Figure:
-    """One picture: a line with its band for every method, its name at the line's end."""
+    """One picture: for every method a line with its band, and the name at the end of the line."""
 
     NAMES = {"seconds": "training time (s)", "passes": "forward-equivalent passes", "accuracy": "accuracy", "loss": "loss (nats)"}
 
@@ -150,7 +150,7 @@ class Figure:
                       parse_math=False)
 
     def inlined(self, svg: str) -> str:
-        """The picture as an element of a page: no prologue, names of its own, the page's colours."""
+        """The picture as an SVG element of a page: without a prologue, with unique names and the page's colours."""
         svg = svg[svg.index("<svg"):]
         svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
         svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -179,14 +179,14 @@ class Report:
         return f'<span class="key" style="background: var(--c{self.arms.index(label) % len(LIGHT)})"></span>{title}'
 
     def budget(self) -> str:
-        # A file of an earlier release has the second name.
+        # The second name is that of earlier releases.
         seconds = self.plan["max_seconds"] if "max_seconds" in self.plan else self.plan["seconds"]
         passes = self.plan["max_forward_passes"] if "max_forward_passes" in self.plan else self.plan["passes"]
         return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
 
     def table(self, task: str) -> str:
         rows = [row for row in self.data["rows"] if row["task"] == task]
-        # Answers that the model writes have no accuracy.
+        # Generated answers have no accuracy.
         written = any(row["f1"]["mean"] is not None for row in rows)
         first, second = ("f1", "exact_match") if written else ("accuracy", "macro_f1")
         titles = ("F1", "exact match") if written else ("accuracy", "macro-F1")
@@ -228,7 +228,7 @@ class Report:
                 f"(option curve_samples): {band}. A curve begins with the untrained model.</p>")
 
     def options(self) -> str:
-        """What differs between the methods as a table, and every option below."""
+        """A table of the options that differ between the methods, then all options."""
         parsed = {}
         for label, toml in self.data["options"].items():
             parsed[label] = dict(line.split(" = ", 1) for line in toml.splitlines() if " = " in line)
@@ -277,10 +277,11 @@ class Report:
 
     def machine(self) -> str:
         machine = self.data["machine"]
+        gpus = machine["gpus"] if "gpus" in machine else machine["cards"]  # "cards" in files of earlier releases
         entries = {"model": self.plan["model"], "data": self.plan["data"] or "in the task folders", "seeds": ", ".join(map(str, self.plan["seeds"])),
                    "device": self.plan["device"], "runs at once": f"{self.data['jobs']}, {self.plan['threads']} threads each",
                    "processor": f"{machine['processor']}, {machine['cores']} cores", "memory": machine["memory"],
-                   "GPUs": (", ".join(machine["gpus"]) or "none") if "gpus" in machine else "not recorded", "system": machine["system"],
+                   "GPUs": ", ".join(gpus) or "none", "system": machine["system"],
                    "zofo": f"{self.data['zofo']}, compiler {machine['compiler']}"}
         rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in entries.items())
         return f'<h2>Machine and versions</h2><dl>{rows}</dl><h2>How to repeat it</h2><pre class="wrap">{text(self.data["command"])}</pre>'

@@ -99,7 +99,7 @@ def safetensors_seeds():
 
 # ---- tokenizers ------------------------------------------------------------------------------------------------------
 def byte_letters():
-    """GPT-2's letters of the 256 bytes: printable ones stand for themselves, the rest for U+0100 and on."""
+    """GPT-2's letters of the 256 bytes: printable ones are unchanged, the others are U+0100 and following."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = {byte: chr(byte) for byte in plain}
     rest = [byte for byte in range(256) if byte not in letters]

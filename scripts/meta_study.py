@@ -94,7 +94,7 @@ class Study:
         return ["--model", self.a.model, "--data", self.a.data, "--device", self.a.device, "--json"]
 
     def train(self, run, options):
-        """One meta-training; an earlier run that was cut off is removed."""
+        """One meta-training; an incomplete earlier run is removed."""
         result = run / "result.json"
         if (run / "done").exists():
             return json.loads(result.read_text())
@@ -216,7 +216,7 @@ class Study:
         rows = []
         for adapt in adapts:
             more = ["--num-seeds", self.a.draws, "--learning-rate", settings["adapt_rate"], "--max-steps", self.a.adapt_steps]
-            # Two tasks have no 64 examples of their rarest classes.
+            # Two tasks have fewer than 64 examples of their rarest classes.
             tasks = [t for t in self.a.new if "64" not in adapt or t not in ("poem_sentiment", "trec")]
             rows += self.adapt(run, tasks, [*adapt, *more])
         seconds = time.monotonic() - began
@@ -231,7 +231,7 @@ class Study:
         return f"{name}, seed {seed}: {len(rows)} rows in {seconds:.0f} s"
 
     def write(self, text):
-        """Adds rows to the results: all of them or, where this is killed, none."""
+        """Appends rows to the results: all of them, or none if the process is killed."""
         path, part = self.folder / "results.jsonl", self.folder / "results.jsonl.part"
         with self.lock:
             before = path.read_text(encoding="utf-8") if path.exists() else ""

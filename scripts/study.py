@@ -18,7 +18,7 @@ CHOOSE_ON = ("sst2", "rte", "trec")
 TRAIN_ROWS = DEV_ROWS = 1000  # of a training file of about 2,000
 COMMON = {"batch_size": 16, "curve_points": 10, "curve_samples": 200, "early_stopping_patience": 100000}
 
-# What is tried for each method; the first is its preset.
+# The candidates of each method; the first is its preset.
 LORA = {"eval_steps": 100}
 MEZO = {"eval_steps": 150}
 BILEVEL = {"eval_steps": 20, "lower_learning_rate": 1e-3, "upper_learning_rate": 1e-3}
@@ -40,7 +40,7 @@ CANDIDATES = {
         "bilevel_frozen": ("bilevel", BILEVEL | {"zo_learning_rate": 0.0}),
     },
 }
-CONTROLS = ("bilevel_frozen",)  # tried, never chosen
+CONTROLS = ("bilevel_frozen",)  # run, but not a candidate
 
 
 def share_rows(data: pathlib.Path, out: pathlib.Path) -> None:
@@ -86,7 +86,7 @@ def compare(arguments, part: str, tasks, seeds, seconds: float, arms, jobs: int)
     done = subprocess.run([str(word) for word in command], check=False)
     result = json.loads((arguments.out / part / "compare.json").read_text(encoding="utf-8"))
     lost = sum("failure" in run for run in result["runs"])
-    if done.returncode != 0 and not lost:  # a run that diverged is reported and leaves the others standing
+    if done.returncode != 0 and not lost:  # a diverged run is reported and does not affect the others
         sys.exit(f"zofo compare: exit code {done.returncode}")
     return result
 
@@ -97,7 +97,7 @@ def mean_accuracy(rows, label: str) -> float:
 
 
 def choose(rows) -> dict:
-    """The candidate of each method with the best mean accuracy over tasks; of equals the first."""
+    """The candidate of each method with the best mean accuracy over tasks; of equal ones the first."""
     chosen = {}
     for method, candidates in CANDIDATES.items():
         open_to_choice = [label for label in candidates if label not in CONTROLS]
