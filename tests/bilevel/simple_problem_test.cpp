@@ -23,9 +23,9 @@ const std::vector<Probe> kProbes{{{1, 0, 0}, 0.5}, {{1, 0, 0}, -0.5}, {{1, 0, 1}
 
 // G must not be evaluated when λ = 0.
 struct NoLower : Quadratic {
-  double lower(const VectorXd&, const VectorXd&, BatchKey) const { throw Error("G was asked for"); }
+  double lower(const VectorXd&, const VectorXd&, BatchKey) const { throw Error("G was evaluated"); }
   double lower_gradient(const VectorXd&, const VectorXd&, BatchKey, VectorXd&) const {
-    throw Error("the gradient of G was asked for");
+    throw Error("the gradient of G was evaluated");
   }
 };
 

@@ -1,4 +1,4 @@
-// Policies broken on purpose: what the statements must see.
+// Policies that are wrong on purpose; the statements must fail on them.
 #pragma once
 
 #include <cstddef>
