@@ -32,16 +32,14 @@ double values_per_second(Fill&& fill) {
 /// Standard normals a second on one core. NumPy's counterpart: Generator.standard_normal(dtype=float32,
 /// out=buffer).
 inline double normals_per_second() {
-  return values_per_second([](std::uint32_t step, float* z, std::size_t n) {
-    normals({1, step, 0}, 0, 0, z, n);
-  });
+  return values_per_second(
+      [](std::uint32_t step, float* z, std::size_t n) { normals({1, step, 0}, 0, 0, z, n); });
 }
 
 /// Random signs a second on one core, written as floats.
 inline double rademacher_per_second() {
-  return values_per_second([](std::uint32_t step, float* z, std::size_t n) {
-    rademacher({1, step, 0}, 0, 0, z, n);
-  });
+  return values_per_second(
+      [](std::uint32_t step, float* z, std::size_t n) { rademacher({1, step, 0}, 0, 0, z, n); });
 }
 
 }  // namespace zofo::bench

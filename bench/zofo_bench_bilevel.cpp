@@ -1,5 +1,5 @@
-// Solves bilevel problems with several methods side by side: `zofo_bench_bilevel --json FILE`.
-// What is counted is evaluations to a target: a value 1, a gradient 2, a product with second derivatives 4.
+// Compares methods on bilevel problems: `zofo_bench_bilevel --json FILE`. It counts the evaluations that each
+// needs to reach a target: a value 1, a gradient 2, a product with second derivatives 4.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -65,7 +65,7 @@ json run(const Options& options, const std::vector<bench::Case>& cases) {
     const std::string& name = each.settings.name;
     if (!picked(options.problems, name)) continue;
     if (each.text && options.data.empty()) {
-      fmt::print(stderr, "{}: skipped, it needs real data: give --data FOLDER (with sst2/train.jsonl)\n",
+      fmt::print(stderr, "{}: skipped, it needs real data: set --data FOLDER (with sst2/train.jsonl)\n",
                  name);
       result["skipped"].push_back(name);
       continue;
@@ -89,7 +89,7 @@ int say(const char* message) {
 int main(int argc, char** argv) try {
   const std::vector<bench::Case> cases = bench::all_cases();
   CLI::App app{
-      "Bilevel problems solved by several methods side by side.\n"
+      "Compares several methods on bilevel problems.\n"
       "Example: zofo_bench_bilevel --problem quadratic --json out.json"};
   Options options;
   app.add_option("--problem", options.problems, "problems, separated by commas, or all")
@@ -103,7 +103,8 @@ int main(int argc, char** argv) try {
       ->check(CLI::Range(1, 1000));
   app.add_option("--json", options.out, "file for the result; - or none: standard output");
   app.add_option("--data", options.data, "folder with sst2/train.jsonl and sst2/validation.jsonl");
-  app.add_flag("--fast", options.fast, "a quarter of the budgets, 5 seeds, a coarse search of the rates");
+  app.add_flag("--fast", options.fast,
+               "a quarter of the budgets, 5 seeds, a coarse search of learning rates");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -114,7 +115,7 @@ int main(int argc, char** argv) try {
   const bool to_file = !options.out.empty() && options.out != "-";
   std::ofstream file;
   if (to_file) {
-    file.open(options.out);  // before the long run, so that a wrong path is reported at once
+    file.open(options.out);  // before the long run, so that a wrong path fails at once
     zofo::require(file.is_open(), "--json {}: cannot be written", options.out);
   }
   const std::string text = run(options, cases).dump(to_file ? 1 : -1) + "\n";

@@ -1,5 +1,5 @@
-// What a zeroth-order step costs outside the user's function, against two passes of copy over θ in the same
-// run; and how it grows with d, q and T. `zofo_bench_zo --benchmark_format=json`.
+// Measures the cost of a zeroth-order step outside the user's function relative to two copies of θ in the
+// same run, and how it grows with d, q and T: `zofo_bench_zo --benchmark_format=json`.
 #include <benchmark/benchmark.h>
 
 #include <Eigen/Core>
@@ -23,12 +23,12 @@ namespace {
 using Eigen::VectorXf;
 using Clock = std::chrono::steady_clock;
 
-// The user's function costs nothing: what is timed is the library.
+// A function without cost, so that only the library is timed.
 struct Free {
   double operator()(const VectorXf& theta) const { return static_cast<double>(theta[0]); }
 };
 
-// out ← x by all threads: the memory's speed, which a step is held against.
+// out ← x with all threads: measures the memory bandwidth that a step is compared with.
 void copy(const VectorXf& x, VectorXf& out) {
   constexpr std::int64_t chunk = 1 << 16;
   const std::int64_t n = x.size();
@@ -50,8 +50,7 @@ auto make_solver(zofo::SingleLevel<VectorXf, Free>& problem, std::uint32_t queri
                       zofo::BilevelOptions{.outer_steps = 1U << 30U, .inner_steps = 1}.mezo());
 }
 
-// Writes both perturbed copies and updates θ; `ratio` is relative to two passes of copy, timed next to each
-// step.
+// A step writes θ + εz and θ − εz and updates θ. `ratio`: its time over that of two copies, timed before it.
 template <class Distribution>
 void step_against_copy(benchmark::State& state) {
   const auto d = static_cast<Eigen::Index>(state.range(0));
@@ -78,7 +77,7 @@ void step_against_copy(benchmark::State& state) {
       16.0 * static_cast<double>(d) * static_cast<double>(state.iterations()) / of_copies / 1e9;
 }
 
-// A step of q queries; its time is to grow as q.
+// A step of q directions; its time should be proportional to q.
 void step_of_queries(benchmark::State& state) {
   VectorXf theta = VectorXf::Ones(1 << 20);
   auto problem = zofo::single_level<VectorXf>(Free{});
@@ -87,7 +86,7 @@ void step_of_queries(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(solver.step(theta, pair));
 }
 
-// G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p, whose time is to grow as T.
+// G = ½‖p − θ₀‖², F = ½‖p‖²: T inner steps on s and p; their time should be proportional to T.
 struct Adapters {
   using Theta = VectorXf;
   using Adapter = VectorXf;

@@ -1,4 +1,4 @@
-# How this project's own code is compiled. As a subdirectory of another project it follows that project's settings.
+# Compile options of this project's code. As a subdirectory of another project, zofo uses that project's settings.
 if(NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
@@ -14,21 +14,21 @@ mark_as_advanced(ZOFO_CCACHE)
 if(ZOFO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${ZOFO_CCACHE}")
 endif()
-# nvcc's own output is no pedantic C++: the host compiler gets the other warnings for .cu files.
+# nvcc generates code that is not pedantic C++: for .cu files the host compiler gets the other warnings only.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
-# The same rules for clang as for g++: signs are no part of -Wconversion, and braces may be left out. clang also reports
-# what libstdc++ 12's own std::stable_sort calls.
+# The same rules for clang as for g++: -Wconversion excludes signs, and inner braces may be omitted. clang also reports
+# deprecated functions that std::stable_sort of libstdc++ 12 calls.
 add_compile_options(
   "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-sign-conversion;-Wno-missing-braces;-Wno-deprecated-declarations>")
-# Programs carry paths inside the source tree only, whatever folder it is in.
+# Programs contain paths relative to the source tree, so that a build does not depend on its folder.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=>")
 if(ZOFO_WERROR)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>"
                       "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Werror>")
-  # g++ 12 sees an overlap inside std::string (GCC bug 105651)
+  # g++ 12 reports an overlap inside std::string (GCC bug 105651)
   add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=restrict>")
-  # and takes the value of an empty std::optional for one that is read (GCC bug 80635)
+  # and a read of the value of an empty std::optional (GCC bug 80635)
   add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-error=maybe-uninitialized>")
 endif()
 if(ZOFO_NATIVE)

@@ -1,5 +1,5 @@
-# What zofo's targets link to; shared by the build and by the installed zofoConfig.cmake. All is looked for quietly;
-# zofo_find_dependencies reports what is missing, and its caller decides whether that is an error.
+# The dependencies of zofo's targets, for the build and for the installed zofoConfig.cmake. The searches print nothing;
+# zofo_find_dependencies reports missing packages, and its caller decides whether that is an error.
 #
 # All targets found are made global: a library that finds zofo in a subdirectory can be linked to in the directories
 # above it.
@@ -88,8 +88,8 @@ macro(zofo_find_cuda_dependencies)
   endforeach()
 endmacro()
 
-# Makes an imported target visible in all directories. CMake allows this only in the directory that imported it; if
-# another one did, the target is visible where that directory's owner wanted it.
+# Makes an imported target visible in all directories. CMake allows this only in the directory that imported it; a target
+# of another directory keeps its visibility.
 function(zofo_make_global target)
   get_target_property(imported ${target} IMPORTED)
   get_target_property(global ${target} IMPORTED_GLOBAL)

@@ -1,4 +1,4 @@
-# What `cmake --install` does. Two install components: `program` (the program and its data), `development` (the libraries).
+# Rules of `cmake --install`. Two install components: `program` (the program and its data), `development` (the libraries).
 include(CMakePackageConfigHelpers)
 include(zofoPkgConfig)
 
@@ -17,7 +17,7 @@ configure_package_config_file(cmake/zofoConfig.cmake.in "${PROJECT_BINARY_DIR}/z
                               NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 set(any_architecture "")
 if(NOT ZOFO_LLM)
-  set(any_architecture ARCH_INDEPENDENT)  # headers alone
+  set(any_architecture ARCH_INDEPENDENT)  # only headers
 endif()
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/zofoConfigVersion.cmake" COMPATIBILITY SameMinorVersion
                                  ${any_architecture})

@@ -1,5 +1,5 @@
-# The libraries: zofo::zofo is headers alone, zofo::llm and zofo::cuda are headers and compiled code. The targets' real
-# names carry the project's name, so that they cannot clash with another project's.
+# The libraries: zofo::zofo has only headers, zofo::llm and zofo::cuda have headers and compiled code. The names of the
+# targets contain the project's name, so that they cannot clash with those of another project.
 include(zofoDependencies)
 
 # ---- OpenMP and the other dependencies -------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ foreach(component IN LISTS ZOFO_INSTALLED_COMPONENTS)
   endif()
 endforeach()
 
-# A program that links shared libraries of this installation finds them wherever the installation is moved to.
+# A program that links shared libraries of this installation finds them after the installation is moved.
 if(BUILD_SHARED_LIBS AND ZOFO_INSTALL AND NOT DEFINED CMAKE_INSTALL_RPATH)
   file(RELATIVE_PATH libraries_from_program "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
   set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/${libraries_from_program}")
@@ -108,8 +108,8 @@ endif()
 
 if(ZOFO_CUDA)
   file(GLOB kernels CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cuda/kernels/*.cu")
-  # nvcc gets no flags of the host compiler. CMake 3.25 does not know nvcc's C++20; with extensions, nvcc's default, it
-  # adds no -std of its own.
+  # nvcc gets no flags of the host compiler. CMake 3.25 does not support C++20 for nvcc; with extensions, nvcc's default,
+  # it adds no -std.
   add_library(zofo_cuda_kernels OBJECT ${kernels})
   set_target_properties(zofo_cuda_kernels PROPERTIES
     COMPILE_OPTIONS "-std=c++20;-Xcompiler=-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" CUDA_EXTENSIONS ON

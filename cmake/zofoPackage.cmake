@@ -46,7 +46,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
     "Headers of the C++20 framework zofo, its compiled library of language models,
 and the files by which CMake and pkg-config find them.")
 
-# Both run inside cpack: the first refuses builds that no package can be made of, the second adds Debian's own files.
+# Both run inside cpack: the first rejects builds that cannot be packaged, the second adds Debian's own files.
 set(CPACK_PROJECT_CONFIG_FILE "${PROJECT_BINARY_DIR}/zofoPackageCheck.cmake")
 file(WRITE "${CPACK_PROJECT_CONFIG_FILE}" "set(native \"${ZOFO_NATIVE}\")\nset(sanitize \"${ZOFO_SANITIZE}\")\n"
            "set(cuda \"${ZOFO_CUDA}\")\nset(shared \"${BUILD_SHARED_LIBS}\")\n"

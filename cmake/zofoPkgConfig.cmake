@@ -1,7 +1,7 @@
-# pkg-config files that are made for the folder they are in, so an installation can be moved. Eigen and fmt bring such
+# pkg-config files with paths relative to their own folder, so that an installation can be moved. Eigen and fmt have such
 # files everywhere; the flags of all other libraries are taken from the targets that CMake found.
 
-# zofo_usage_of(TARGET CFLAGS LIBS): adds the flags that TARGET gives to its users to the lists CFLAGS and LIBS.
+# zofo_usage_of(TARGET CFLAGS LIBS): adds the interface flags of TARGET to the lists CFLAGS and LIBS.
 function(zofo_usage_of target cflags_out libs_out)
   set(c "${${cflags_out}}")
   set(l "${${libs_out}}")

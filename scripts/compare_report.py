@@ -25,7 +25,7 @@ except ImportError as error:
     print(f"compare_report.py: {error}", file=sys.stderr)
     sys.exit(3)
 
-# Colours that readers with any colour vision tell apart (Okabe and Ito 2008), on white and on black; a mark each as well.
+# Colours that readers with any colour vision can distinguish (Okabe and Ito 2008), on white and on black, and marks.
 LIGHT = ("#0072b2", "#d55e00", "#00805d", "#b0568a", "#3a8fc0", "#a86f00", "#555555")
 DARK = ("#5fb4e8", "#ff8f4a", "#35c79b", "#e79cc4", "#9ad4f5", "#f0b840", "#b8b8b8")
 MARKS = "os^Dv<>"
@@ -61,7 +61,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; m
 
 
 def text(value) -> str:
-    """A value as text of the page: everything that comes from the file goes through here."""
+    """A value as escaped text of the page. Every value of the file must pass through this function."""
     return html.escape(str(value), quote=True)
 
 
@@ -77,7 +77,7 @@ def mean(estimate: dict, decimals: int) -> str:
 
 
 class Figure:
-    """One picture: a line with its band for every method, its name at the line's end."""
+    """One picture: for every method a line with its band, and the name at the end of the line."""
 
     NAMES = {"seconds": "training time (s)", "passes": "forward-equivalent passes", "accuracy": "accuracy", "loss": "loss (nats)"}
 
@@ -126,7 +126,7 @@ class Figure:
                   marker=MARKS[arm % len(MARKS)], markersize=4, markevery=max(1, len(xs) // 12))
 
     def names_at_the_ends(self, axes, names: list):
-        """The methods' names beside the axes at the height of their last points, moved apart where they would overlap."""
+        """The methods' names to the right of the axes at the height of their last points, shifted where they overlap."""
         axes.figure.canvas.draw()
         low, high = axes.get_window_extent().y0, axes.get_window_extent().y1
         ends = [axes.transData.transform(curve["points"][-1][:2]) for curve in self.curves]
@@ -150,7 +150,7 @@ class Figure:
                       parse_math=False)
 
     def inlined(self, svg: str) -> str:
-        """The picture as an element of a page: no prologue, names of its own, the page's colours."""
+        """The picture as an SVG element of a page: without a prologue, with unique names and the page's colours."""
         svg = svg[svg.index("<svg"):]
         svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
         svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
@@ -179,14 +179,14 @@ class Report:
         return f'<span class="key" style="background: var(--c{self.arms.index(label) % len(LIGHT)})"></span>{title}'
 
     def budget(self) -> str:
-        # A file of an earlier release has the second name.
+        # The second name is that of earlier releases.
         seconds = self.plan["max_seconds"] if "max_seconds" in self.plan else self.plan["seconds"]
         passes = self.plan["max_forward_passes"] if "max_forward_passes" in self.plan else self.plan["passes"]
         return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
 
     def table(self, task: str) -> str:
         rows = [row for row in self.data["rows"] if row["task"] == task]
-        # Answers that the model writes have no accuracy.
+        # Generated answers have no accuracy.
         written = any(row["f1"]["mean"] is not None for row in rows)
         first, second = ("f1", "exact_match") if written else ("accuracy", "macro_f1")
         titles = ("F1", "exact match") if written else ("accuracy", "macro-F1")
@@ -228,7 +228,7 @@ class Report:
                 f"(option curve_samples): {band}. A curve begins with the untrained model.</p>")
 
     def options(self) -> str:
-        """What differs between the methods as a table, and every option below."""
+        """A table of the options that differ between the methods, then all options."""
         parsed = {}
         for label, toml in self.data["options"].items():
             parsed[label] = dict(line.split(" = ", 1) for line in toml.splitlines() if " = " in line)
@@ -277,10 +277,11 @@ class Report:
 
     def machine(self) -> str:
         machine = self.data["machine"]
-        entries = {"model": self.plan["model"], "data": self.plan["data"] or "beside the tasks", "seeds": ", ".join(map(str, self.plan["seeds"])),
+        gpus = machine["gpus"] if "gpus" in machine else machine["cards"]  # "cards" in files of earlier releases
+        entries = {"model": self.plan["model"], "data": self.plan["data"] or "in the task folders", "seeds": ", ".join(map(str, self.plan["seeds"])),
                    "device": self.plan["device"], "runs at once": f"{self.data['jobs']}, {self.plan['threads']} threads each",
                    "processor": f"{machine['processor']}, {machine['cores']} cores", "memory": machine["memory"],
-                   "cards": ", ".join(machine.get("gpus", machine.get("cards", []))) or "none", "system": machine["system"],
+                   "GPUs": ", ".join(gpus) or "none", "system": machine["system"],
                    "zofo": f"{self.data['zofo']}, compiler {machine['compiler']}"}
         rows = "".join(f"<dt>{text(name)}</dt><dd>{text(value)}</dd>" for name, value in entries.items())
         return f'<h2>Machine and versions</h2><dl>{rows}</dl><h2>How to repeat it</h2><pre class="wrap">{text(self.data["command"])}</pre>'
@@ -290,10 +291,10 @@ class Report:
         model = os.path.basename(self.plan["model"].rstrip("/"))
         title = f"Comparison on {', '.join(self.tasks)}"
         sections = [f"<section><h2>{text(task)}</h2>{self.table(task)}{self.pictures(task)}</section>" for task in self.tasks]
-        notes = ("<p class=\"soft\"><strong>Columns.</strong> Accuracy, macro-F1 and loss: of what a run serves, on all held-out rows. "
-                 "Time to 95 %: the first point of a run's learning curve at 95 % or more of that run's own best point; a method that never "
-                 "gets better than at its start has 0. Passes: forward-equivalents of one batch, a gradient counting two. Peak memory: the "
-                 "largest of the runs. Scoring takes none of the training time.</p>")
+        notes = ("<p class=\"soft\"><strong>Columns.</strong> Accuracy, macro-F1 and loss: of the model that a run selects, on all test examples. "
+                 "Time to 95 %: the first point of a run's learning curve at 95 % or more of that run's best point; 0 for a method that never "
+                 "improves on its start. Passes: forward-equivalents of one batch; a gradient counts as two. Peak memory: the "
+                 "largest of the runs. Scoring is not part of the training time.</p>")
         return "\n".join([
             "<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">', f"<title>{text(title)}</title>",

@@ -1,4 +1,4 @@
-"""The compile commands that CMake wrote into a build folder, and running many of them."""
+"""Reads the compile commands of a build folder (compile_commands.json) and runs many of them."""
 
 import concurrent.futures
 import dataclasses
@@ -48,7 +48,7 @@ def first_include(path: Path) -> str:
 
 
 def run_all(jobs: int, names: Iterable[str], run: Callable[[str], str]) -> int:
-    """Calls `run` for each name; prints what it returns when that is not empty. Returns how many were not."""
+    """Calls `run` for each name, prints results that are not empty and returns their number."""
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         names = list(names)
@@ -65,7 +65,7 @@ def run_all(jobs: int, names: Iterable[str], run: Callable[[str], str]) -> int:
 
 
 def complaint(command: list[str], folder: Path, limit: float = 900) -> str:
-    """What the command printed when it failed, else nothing."""
+    """The output of the command if it failed, else an empty text."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The demo of meta-training: four domains of sentiment, each in turn the new one.
+"""The demo of meta-training: four domains of sentiment; each of them once is the new domain.
 
     scripts/demo_meta.py --zofo PROGRAM --model MODEL --domains FOLDER --out FOLDER [--seconds N] [--draws N] [--rows N]
 
 For each domain, a backbone is meta-trained on the three others, by bilevel meta-training and as one joint LoRA, N seconds
-each; then the model as it is and both backbones are adapted to the domain with 5 examples. Prints one table of balanced
-accuracies, and leaves it with all draws in FOLDER/result.json. FOLDER/runs holds the runs.
+each. Then the unchanged model and both backbones are adapted to the domain with 5 examples. Prints a table of balanced
+accuracies, and writes it with the results of all seeds to FOLDER/result.json. FOLDER/runs contains the runs.
 """
 
 import argparse
@@ -20,11 +20,11 @@ ROWS = [("no meta-training", None, "zero"), ("joint LoRA", "joint-lora", "zero")
 
 
 class Failed(Exception):
-    """What the program said."""
+    """The program failed; the message names the command and the exit code."""
 
 
 def zofo(program, *arguments):
-    """The JSON lines that the program prints; what it says on the way is shown."""
+    """The JSON lines that the program prints; its messages on stderr are shown."""
     line = [str(program), *map(str, arguments)]
     done = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
@@ -33,7 +33,7 @@ def zofo(program, *arguments):
 
 
 def domain(a, new):
-    """Rows of the table: a name and the balanced accuracy of every draw."""
+    """Rows of the table: a name and the balanced accuracy of every sample of the examples."""
     others = [str(a.domains / each) for each in DOMAINS if each != new]
     common = ["--model", a.model, "--device", a.device, "--json"]
     for name, method, start in ROWS:

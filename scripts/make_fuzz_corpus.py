@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/fuzz/corpus: what the fuzz targets start from, well-formed inputs and hostile ones.
+"""Writes tests/fuzz/corpus: the initial inputs of the fuzz targets, well-formed and malformed ones.
 
-Every file is made here from nothing, the same each time. Findings are not: they lie in tests/fuzz/findings.
+Every file is generated here, with the same bytes each time. Findings of the fuzzer are in tests/fuzz/findings instead.
 """
 import argparse
 import json
@@ -99,7 +99,7 @@ def safetensors_seeds():
 
 # ---- tokenizers ------------------------------------------------------------------------------------------------------
 def byte_letters():
-    """GPT-2's letters of the 256 bytes: printable ones stand for themselves, the rest for U+0100 and on."""
+    """GPT-2's letters of the 256 bytes: printable ones are unchanged, the others are U+0100 and following."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letters = {byte: chr(byte) for byte in plain}
     rest = [byte for byte in range(256) if byte not in letters]

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Runs the study of meta-training (docs/results/study-meta.md): backbones, new tasks, draws of their examples.
+"""Runs the study of meta-training (docs/results/study-meta.md): backbones, new tasks, samples of their examples.
 
     scripts/meta_study.py --zofo PROGRAM --model MODEL --data FOLDER --out FOLDER [--seconds N] [--jobs N] [--devices 0,1]
                         [--only NAME,...]
 
 A unit is one backbone (a method, its settings, a seed): `zofo meta-train`, then `zofo adapt` on every new task. Units run
-in the order of their weight in the study, `--jobs` at a time, and none is begun when `--seconds` are over. Rows go to
-FOLDER/results.jsonl, a JSON object a draw; a unit's rows are written together when it is complete, so that the same
-command goes on where the last one stopped; what kills a unit costs that unit alone. With `--devices` each process sees
-one card, a free one. First the settings are chosen, on the training tasks alone, and written to
-FOLDER/settings.json: no row of a new task is read before. `--dry-run` prints the units. Standard library only.
+in the order of their importance for the study, `--jobs` at a time, and none starts after `--seconds`. Results are written
+to FOLDER/results.jsonl, one JSON object per sample of the examples. A unit's results are written together when it is
+complete, so that the same command resumes an interrupted study, and a unit that fails affects no other. With `--devices`
+each process sees one free GPU. The settings are chosen first, on the training tasks only, and written to
+FOLDER/settings.json; no example of a new task is read before. `--dry-run` prints the units. Standard library only.
 """
 
 import argparse
@@ -34,7 +34,7 @@ JOINT_RATES = [5e-4, 1e-3]
 LOW_RANK = ["--direction", "low-rank", "--direction-rank", "2", "--num-directions", "16"]
 UNSEEN = ["--backbone-examples", "unseen"]
 RESET = ["--adapters", "reset", "--reset-interval", "20"]
-# Other ways to move θ: name, options, and the control that differs from it in nothing but that θ stays.
+# Other ways to update θ: name, options, and the control, which differs only in that θ is not updated.
 REGIMES = [
     ("low-rank 1e-6", ["--zo-learning-rate", "1e-6", *LOW_RANK], "frozen"),
     ("low-rank 1e-5", ["--zo-learning-rate", "1e-5", *LOW_RANK], "frozen"),
@@ -49,7 +49,7 @@ REGIMES = [
     ("lambda 100", ["--zo-learning-rate", "1e-6", "--penalty", "100"], "frozen lambda 100"),
     ("reset", ["--zo-learning-rate", "1e-6", *RESET], "frozen reset"),
 ]
-# A card makes no sparse directions.
+# Sparse directions do not run on a GPU.
 CPU_REGIMES = [
     ("random-sparse", ["--zo-learning-rate", "1e-6", "--direction", "random-sparse", "--direction-interval",
                        "0", "--mask-density", "0.01"], "frozen"),
@@ -60,7 +60,7 @@ CONTROLS = {"frozen unseen": UNSEEN, "frozen lambda 1": ["--penalty", "1"], "fro
 
 
 class Failed(Exception):
-    """What the program said."""
+    """The program failed; the message has its exit code and the end of its stderr."""
 
 
 class Study:
@@ -70,22 +70,22 @@ class Study:
         self.folder = arguments.out
         self.lock = threading.Lock()
         self.program = str(arguments.zofo.resolve())
-        self.cards = queue.SimpleQueue()  # a slot a job: which cards a process may see
+        self.gpus = queue.SimpleQueue()  # one slot per job: the GPU that its process sees
         for slot in range(arguments.jobs):
-            self.cards.put(arguments.devices[slot % len(arguments.devices)] if arguments.devices else None)
+            self.gpus.put(arguments.devices[slot % len(arguments.devices)] if arguments.devices else None)
 
     # ---- the program ----
     def zofo(self, *arguments):
         """The JSON lines that the program prints."""
         line = [self.program, *map(str, arguments)]
         environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(self.a.threads)}
-        card = self.cards.get()
+        gpu = self.gpus.get()
         try:
-            if card is not None:
-                environment["CUDA_VISIBLE_DEVICES"] = card
+            if gpu is not None:
+                environment["CUDA_VISIBLE_DEVICES"] = gpu
             done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
         finally:
-            self.cards.put(card)
+            self.gpus.put(gpu)
         if done.returncode != 0:
             raise Failed(f"{' '.join(line)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
         return [json.loads(text) for text in done.stdout.splitlines()]
@@ -94,7 +94,7 @@ class Study:
         return ["--model", self.a.model, "--data", self.a.data, "--device", self.a.device, "--json"]
 
     def train(self, run, options):
-        """One meta-training; an earlier run that was cut off is removed."""
+        """One meta-training; an incomplete earlier run is removed."""
         result = run / "result.json"
         if (run / "done").exists():
             return json.loads(result.read_text())
@@ -109,7 +109,7 @@ class Study:
         return self.zofo("adapt", *self.common(), "--task", ",".join(tasks), *RANK, *of_run, "--max-eval-samples",
                          self.a.rows, "--max-prompt-tokens", "96", *options)
 
-    # ---- settings, chosen on the training tasks alone ----
+    # ---- settings, chosen on the training tasks only ----
     def settings(self):
         path = self.folder / "settings.json"
         if path.exists():
@@ -151,8 +151,8 @@ class Study:
 
     # ---- units ----
     def units(self, settings):
-        """(name, seed, options of meta-train or None, option lists of adapt), the most telling first. The name up to
-        a colon is that of the backbone."""
+        """(name, seed, options of meta-train or None, option lists of adapt), the most important first. The name up
+        to a colon is that of the backbone."""
         a = self.a
         counts = ["--examples", "5", "--shots", "16"]
         curve = ["--examples", "1", "--shots", "1,5"]
@@ -204,9 +204,9 @@ class Study:
     def run_unit(self, unit, settings):
         name, seed, options, adapts = unit
         if time.monotonic() > self.end:
-            return f"{name}, seed {seed}: not begun"
+            return f"{name}, seed {seed}: not started"
         began = time.monotonic()
-        # Units that adapt one backbone in other ways share its run.
+        # Units that adapt the same backbone with other options share its run.
         backbone = name.partition(":")[0].replace(" ", "_").replace("/", "by")
         run = self.folder / "runs" / f"{backbone}-{seed}" if options else None
         trained = {}
@@ -216,7 +216,7 @@ class Study:
         rows = []
         for adapt in adapts:
             more = ["--num-seeds", self.a.draws, "--learning-rate", settings["adapt_rate"], "--max-steps", self.a.adapt_steps]
-            # Two tasks have no 64 examples of their rarest classes.
+            # Two tasks have fewer than 64 examples of their rarest classes.
             tasks = [t for t in self.a.new if "64" not in adapt or t not in ("poem_sentiment", "trec")]
             rows += self.adapt(run, tasks, [*adapt, *more])
         seconds = time.monotonic() - began
@@ -231,7 +231,7 @@ class Study:
         return f"{name}, seed {seed}: {len(rows)} rows in {seconds:.0f} s"
 
     def write(self, text):
-        """Adds rows to the results: all of them or, where this is killed, none."""
+        """Appends rows to the results: all of them, or none if the process is killed."""
         path, part = self.folder / "results.jsonl", self.folder / "results.jsonl.part"
         with self.lock:
             before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -272,15 +272,15 @@ def main():
     for name in ("zofo", "data", "out"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--seconds", type=float, default=0, help="begin no unit after that; 0: run all")
+    parser.add_argument("--seconds", type=float, default=0, help="start no unit after these seconds; 0: run all")
     parser.add_argument("--jobs", type=int, default=1, help="units at a time")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of one unit")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--devices", type=lambda s: s.split(","), help="cards to use, as CUDA numbers them; none: as it is")
-    parser.add_argument("--regime-seeds", type=int, default=1, help="meta seeds of the other ways to move the backbone")
+    parser.add_argument("--devices", type=lambda s: s.split(","), help="GPUs to use, by CUDA's numbers; default: all visible ones")
+    parser.add_argument("--regime-seeds", type=int, default=1, help="meta seeds of the other ways to update the backbone")
     parser.add_argument("--seeds", type=int, default=3, help="meta seeds of the main units")
-    parser.add_argument("--draws", type=int, default=16, help="draws of the examples, the same for all units")
-    parser.add_argument("--rows", type=int, default=500, help="held-out rows of a new task")
+    parser.add_argument("--draws", type=int, default=16, help="samples of the examples, the same for all units")
+    parser.add_argument("--rows", type=int, default=500, help="test examples of a new task")
     parser.add_argument("--steps", type=int, default=200, help="outer steps of frozen, bilevel and drift")
     parser.add_argument("--joint-steps", type=int, default=200)
     parser.add_argument("--mezo-steps", type=int, default=3000)
@@ -293,7 +293,7 @@ def main():
     if arguments.jobs < 1:
         parser.error(f"--jobs {arguments.jobs}: must be at least 1")
     if arguments.devices and not all(each.isdigit() for each in arguments.devices):
-        parser.error(f"--devices {','.join(arguments.devices)}: must be numbers of cards, separated by commas")
+        parser.error(f"--devices {','.join(arguments.devices)}: must be numbers of GPUs, separated by commas")
     study = Study(arguments)
     if arguments.dry_run:
         for unit in study.units({"mezo_rate": 1e-5, "joint_rate": 1e-3, "adapt_rate": 1e-3}):

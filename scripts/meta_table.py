@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Tables, tests and curves from the rows that scripts/meta_study.py has written.
+"""Tables, tests and curves from the results of scripts/meta_study.py.
 
     scripts/meta_table.py RESULTS.jsonl [--figures FOLDER]
 
 prints Markdown: mean balanced accuracy and accuracy over new tasks, meta seeds and draws with standard errors over draws
 (a draw's figure is its mean over tasks and meta seeds); the gain over no meta-training with a 95 % interval and a
 two-sided p-value from a paired bootstrap (draws of each task and meta seeds resampled, the same draws for both methods);
-the gain of other ways to move θ over the same steps with θ left alone; what the training tasks' loss came to; and the
+the gain of other ways to update θ over the same steps with a fixed θ; the final loss of the training tasks; and the
 three statements that must hold. Standard library; figures need matplotlib.
 """
 
@@ -38,7 +38,7 @@ def count_of(row):
 
 
 class Cell:
-    """The rows of one backbone, start and number of examples: [meta seed][task][draw]."""
+    """The results of one backbone, start and number of examples: [meta seed][task][sample of the examples]."""
 
     def __init__(self):
         self.rows = collections.defaultdict(lambda: collections.defaultdict(dict))
@@ -47,7 +47,7 @@ class Cell:
         self.rows[row["meta_seed"]][row["task"]][row["seed"]] = row
 
     def of_seeds(self, seeds):
-        """The rows of these meta seeds, where there are such; all, where the backbone has no meta seeds of its own."""
+        """The results of these meta seeds; all results if the backbone has no meta seeds."""
         part = Cell()
         part.rows.update({seed: tasks for seed, tasks in self.rows.items() if seed in seeds})
         return part if part.rows else self
@@ -59,7 +59,7 @@ class Cell:
         return sorted(set.intersection(*(set(tasks[task]) for tasks in self.rows.values())))
 
     def figures(self, field):
-        """{draw: mean over tasks and meta seeds}, of the draws that all tasks have."""
+        """{sample: mean over tasks and meta seeds}, of the samples that all tasks have."""
         common = sorted(set.intersection(*(set(self.draws(task)) for task in self.tasks())))
         return {draw: statistics.fmean(tasks[task][draw][field] for tasks in self.rows.values() for task in self.tasks())
                 for draw in common}
@@ -77,7 +77,7 @@ class Cell:
 
 
 def bootstrap(cell, base, field="balanced_accuracy", resamples=RESAMPLES):
-    """(difference, low, high, p) of the means, paired by task and draw."""
+    """(difference, low, high, p) of the means, paired by task and sample."""
     tasks = [task for task in cell.tasks() if task in base.tasks()]
     draws = {task: [d for d in cell.draws(task) if d in base.draws(task)] for task in tasks}
     seeds, base_seeds = sorted(cell.rows), sorted(base.rows)
@@ -135,7 +135,7 @@ def main_table(cells):
 
 
 def pair_table(cells):
-    """The controls against what they control."""
+    """Compares methods with their controls."""
     print("\n| comparison | examples | difference [95 %] | p |")
     print("|---|---|---|---|")
     pairs = [(f"bilevel {rate}", f"drift {rate}", start, start) for rate in ("1e-7", "1e-6", "3e-6")
@@ -151,8 +151,8 @@ def pair_table(cells):
 
 
 def regime_table(rows, cells):
-    """Other ways to move θ, against the same adapters and steps over a θ that stays. From a start at zero that is no
-    meta-training at all."""
+    """Other ways to update θ, compared with the same adapters and steps at a fixed θ. For adapters that start at zero,
+    that control is no meta-training at all."""
     regimes = {}
     for row in rows:
         if "control" in row:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Breaks the library in one place at a time and checks that a statement of the theory fails.
+"""Changes the library in one place at a time and checks that a statement of the theory fails.
 
-Each entry of scripts/mutants.toml is one change of include/zofo. All changes are compiled into one program, which makes
-the one that the environment variable ZOFO_MUTANT names by its number. Without it the library is as it is, and every
-statement must pass; with it the statement that the entry names must fail. Code that is not found exactly once, a
-program that does not compile or that ends without a verdict is an error, not a catch.
+Each entry of scripts/mutants.toml is one change of include/zofo. All changes are compiled into one program, and the
+environment variable ZOFO_MUTANT selects one by its number. Without it the library is unchanged, and every statement
+must pass; with it the statement that the entry names must fail. Code that is not found exactly once, a program that
+does not compile or one that ends without a verdict is an error and does not count as a failed statement.
 Exits 1 when a mutant survives or an entry is in error, 2 on bad options.
 """
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/results/theory/mutants.md"
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 COMPILE_LIMIT, RUN_LIMIT = 1800, 300  # seconds
-# Precompiled, since no mutant changes it; then the switch. A constant expression gets the library as it is.
+# Precompiled, since no mutant changes it; then the switch. In a constant expression no mutant is active.
 COMMON = """#include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <Eigen/Cholesky>
@@ -86,7 +86,7 @@ class Outcome:
 
 
 class BadEntry(Exception):
-    """An entry that does not fit the library."""
+    """An entry whose code is not in the library, or that does not compile."""
 
 
 def read_mutants(path: Path) -> list[Mutant]:
@@ -102,7 +102,7 @@ def read_mutants(path: Path) -> list[Mutant]:
 
 
 def place(text: str, mutant: Mutant) -> tuple[int, int]:
-    """Where the marked part is in the text of the mutant's file."""
+    """Position of the marked part in the text of the mutant's file."""
     count = text.count(mutant.plain())
     if count != 1:
         raise BadEntry(f"{mutant.name}: `{mutant.plain()}` occurs {count} times in {mutant.file}; it must occur once")
@@ -139,7 +139,7 @@ def mutate(include: Path, numbered: dict[int, Mutant]) -> None:
 
 
 def replace(include: Path, mutant: Mutant) -> None:
-    """Makes the one change in the copy of the headers."""
+    """Applies the mutant to the copy of the headers."""
     path = include / "zofo" / mutant.file
     if not path.is_file():
         raise BadEntry(f"include/zofo/{mutant.file} does not exist")
@@ -161,7 +161,7 @@ def compiler() -> str:
 
 
 def call(command: list[str]) -> None:
-    """Runs the compiler; what it reports is the entry's error."""
+    """Runs the compiler; its messages become the entry's error."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_LIMIT)
     except subprocess.TimeoutExpired as expired:

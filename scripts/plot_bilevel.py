@@ -3,9 +3,9 @@
 
     python3 scripts/plot_bilevel.py RESULT.json [--page docs/results/bilevel/README.md]
 
-RESULT.json is what `zofo_bench_bilevel --json` wrote. Figures go beside the page, into figures/NAME.svg; the text
-between the markers `<!-- table -->` and `<!-- end of table -->` of the page, and between `<!-- NAME -->` and
-`<!-- end of NAME -->` for each problem, is written anew. The same result gives the same bytes.
+RESULT.json is the output of `zofo_bench_bilevel --json`. Figures are written to figures/NAME.svg in the page's folder.
+The text between the markers `<!-- table -->` and `<!-- end of table -->` of the page, and between `<!-- NAME -->` and
+`<!-- end of NAME -->` for each problem, is replaced. The same result gives the same bytes.
 """
 
 import argparse
@@ -32,11 +32,11 @@ COLOURS = {
     "implicit": "#586e75",
     "exact": "#111111",
 }
-FLOOR = 1e-7  # of the judged number; below it the referee's own error shows
+FLOOR = 1e-7  # least error that is drawn: smaller ones are dominated by the error of the reference φ
 
 
-def judged(problem: dict) -> str:
-    return "‖∇φ(θ)‖ / ‖∇φ(θ₀)‖" if problem["judged_by"] == "gradient" else "(φ(θ) − φ*) / (φ(θ₀) − φ*)"
+def measure(problem: dict) -> str:
+    return "‖∇φ(θ)‖ / ‖∇φ(θ₀)‖" if problem["measured_by"] == "gradient" else "(φ(θ) − φ*) / (φ(θ₀) − φ*)"
 
 
 def draw(problem: dict, path: Path) -> None:
@@ -55,7 +55,7 @@ def draw(problem: dict, path: Path) -> None:
             axes.plot([hit], [problem["target"]], "o", color=colour, markersize=5, markeredgecolor="white")
     axes.axhline(problem["target"], color="grey", linewidth=0.8, linestyle="--")
     axes.set(xscale="log", yscale="log", xlim=(grid[0], grid[-1]), title=problem["title"],
-             xlabel="evaluations (value 1, gradient 2, second-order product 4)", ylabel=judged(problem))
+             xlabel="evaluations (value 1, gradient 2, second-order product 4)", ylabel=measure(problem))
     axes.set_ylim(top=3.0, bottom=max(axes.get_ylim()[0], FLOOR))
     axes.legend(fontsize=7.5, loc="lower left", framealpha=0.85)
     figure.tight_layout()
@@ -68,7 +68,7 @@ def count(value: float) -> str:
 
 
 def reached(method: dict, budget: float) -> str:
-    """Median [quartiles] of the evaluations to the target; a run that did not come counts as infinitely many."""
+    """Median [quartiles] of the evaluations to the target; infinite for a run that did not reach it."""
     low, middle, high = method["quartiles"]
     runs = f"{method['reached']}/{method['runs']}"
     if middle is None:
@@ -82,7 +82,7 @@ def short(value, digits="{:.2g}") -> str:
 
 
 def crossing(problem: dict, method: dict, level: float) -> str:
-    """Where the median curve first is at or below `level`, read off the grid."""
+    """The first grid point at which the median curve is at or below `level`."""
     for at, value in zip(problem["evaluations"], method["curve"]["median"]):
         if value is not None and value <= level:
             return count(at)
@@ -103,7 +103,7 @@ def overview(result: dict) -> str:
     lines.append(f"Median evaluations to the target over {result['seeds']} seeds; – : the median run did not reach it "
                  "within the budget (" + ", ".join(f"{p['name']} {count(p['budget'])}" for p in result["problems"]) + ").")
     if result["skipped"]:
-        lines.append(f"Skipped, for want of data: {', '.join(result['skipped'])}.")
+        lines.append(f"Skipped, because the data is missing: {', '.join(result['skipped'])}.")
     return "\n".join(lines)
 
 
@@ -111,20 +111,20 @@ def detail(problem: dict) -> str:
     extras = sorted(problem.get("extras_at_start", {}))
     heads = ["method", f"evaluations to {problem['target']:g}: median [quartiles]", "left at the end",
              "rate, 2^k units"] + [e.replace("_", " ") + " at the end" for e in extras]
-    if problem["judged_by"] == "gap":
+    if problem["measured_by"] == "gap":
         heads.insert(2, "median curve at 0.1" if problem["target"] != 0.1 else "median curve at 0.5")
     level = 0.1 if problem["target"] != 0.1 else 0.5
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for method in problem["methods"]:
         edge = " (end of grid)" if method["rate_at_end_of_grid"] else ""
         cells = [f"`{method['name']}`", reached(method, problem["budget"])]
-        if problem["judged_by"] == "gap":
+        if problem["measured_by"] == "gap":
             cells.append(crossing(problem, method, level))
         cells += [short(method["final"][1]), f"{method['rate_power']}{edge}"]
         cells += [short(method["extras"][e][1], "{:.3f}") if e in method.get("extras", {}) else "–" for e in extras]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"θ ∈ R^{problem['theta_size']}, p ∈ R^{problem['adapter_size']}, λ = {problem['penalty']:g}, "
-              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, measured by {judged(problem)}."]
+              f"T = {problem['inner_steps']}, budget {count(problem['budget'])} evaluations, measured by {measure(problem)}."]
     if extras:
         lines.append("At the start: " + ", ".join(
             f"{e.replace('_', ' ')} {short(problem['extras_at_start'][e][1], '{:.3f}')}" for e in extras) + ".")

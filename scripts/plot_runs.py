@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the learning curves of finished runs into one SVG: held-out accuracy against training seconds.
+"""Draws the learning curves of finished runs into one SVG: test accuracy against training seconds.
 
 Usage: plot_runs.py OUT.svg LABEL=RUN_FOLDER …
 matplotlib is used because it is the field's plotting library. Exits 2 with a message on a folder without curve points.

@@ -28,7 +28,7 @@ plt.rcParams.update({
 
 
 def finite(series: dict, figure: dict) -> tuple[list, list, list]:
-    """The points that the axes can show."""
+    """The points that the axes can represent."""
     errors = series["error"] or [None] * len(series["x"])
     rows = [(x, y, e or 0.0) for x, y, e in zip(series["x"], series["y"], errors)
             if x is not None and y is not None and not (figure["log_x"] and x <= 0) and not (figure["log_y"] and y <= 0)]
@@ -120,7 +120,7 @@ def order(name: str) -> tuple[int, str]:
 def write_table(statements: list[dict], page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{page}: wants the markers {BEGIN} and {END} once each")
+        raise SystemExit(f"{page}: must have the markers {BEGIN} and {END} once each")
     head, rest = text.split(BEGIN)
     middle, tail = rest.split(END)
     table = blocks(middle)

@@ -3,10 +3,10 @@
 
     scripts/single_header.py OUTPUT [--include FOLDER] [HEADER...]
 
-writes OUTPUT, which holds HEADER... (default: zofo/zofo.hpp, zofo/hypergradient.hpp and zofo/problems.hpp) and all
-headers of zofo that they include, after the licence: each once, or if it has no #pragma once, wherever it is included. Includes of other libraries (Eigen, fmt, the standard
-library) are kept, so OUTPUT needs those two libraries and nothing else. Exit code 2 and a message when a header is
-missing or cannot be joined.
+writes OUTPUT: the licence, then HEADER... (default: zofo/zofo.hpp, zofo/hypergradient.hpp and zofo/problems.hpp) and
+all headers of zofo that they include. Each header occurs once, or wherever it is included if it has no #pragma once.
+Includes of other libraries (Eigen, fmt, the standard library) are kept, so OUTPUT needs only these two libraries. Exit
+code 2 and a message when a header is missing or cannot be joined.
 """
 
 import argparse
@@ -22,7 +22,7 @@ CONDITION = re.compile(r"\s*#\s*(if|ifdef|ifndef|endif)\b")
 
 
 class JoinError(Exception):
-    """What went wrong, in one line."""
+    """A header cannot be joined; the message names it."""
 
 
 class Join:
@@ -41,13 +41,13 @@ class Join:
             raise JoinError(f"{by}: {name}: not found in {self.include}")
         text = path.read_text(encoding="utf-8").splitlines()
         if any(ONCE.match(line) for line in text):
-            # Inlined under a condition, it would be missing for those that include it without one.
+            # Joined under a condition, it would be missing where it is included without one.
             if depth_outside > 0:
                 raise JoinError(f"{by}: {name} is included under a condition; include it above, without one")
             self.done.add(name)
         elif name in self.open:
             raise JoinError(f"{by}: {name} includes itself and has no #pragma once")
-        # Else a text that is meant to be repeated wherever it is included.
+        # Without #pragma once a header is repeated wherever it is included.
         self.open.append(name)
         self.lines.append(f"\n// ---- {name} ----")
         depth = depth_outside  # of #if

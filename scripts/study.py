@@ -3,7 +3,7 @@
     python3 scripts/study.py --model MODEL --data ../shared/data --out build/study [--devices 0,1]
 
 Writes OUT/rows (the rows of both parts), OUT/choose and OUT/compare (folders of `zofo compare`), OUT/chosen.json and
-OUT/study.md, the tables. Run again, it goes on where it stopped.
+OUT/study.md, the tables. The same command resumes an interrupted study.
 """
 
 import argparse
@@ -18,7 +18,7 @@ CHOOSE_ON = ("sst2", "rte", "trec")
 TRAIN_ROWS = DEV_ROWS = 1000  # of a training file of about 2,000
 COMMON = {"batch_size": 16, "curve_points": 10, "curve_samples": 200, "early_stopping_patience": 100000}
 
-# What is tried for each method; the first is its preset.
+# The candidates of each method; the first is its preset.
 LORA = {"eval_steps": 100}
 MEZO = {"eval_steps": 150}
 BILEVEL = {"eval_steps": 20, "lower_learning_rate": 1e-3, "upper_learning_rate": 1e-3}
@@ -40,7 +40,7 @@ CANDIDATES = {
         "bilevel_frozen": ("bilevel", BILEVEL | {"zo_learning_rate": 0.0}),
     },
 }
-CONTROLS = ("bilevel_frozen",)  # tried, never chosen
+CONTROLS = ("bilevel_frozen",)  # run, but not a candidate
 
 
 def share_rows(data: pathlib.Path, out: pathlib.Path) -> None:
@@ -63,7 +63,7 @@ def toml_value(value) -> str:
 
 
 def compare(arguments, part: str, tasks, seeds, seconds: float, arms, jobs: int) -> dict:
-    """Runs `zofo compare` on arms {label: (method, options)}; what compare.json says."""
+    """Runs `zofo compare` on arms {label: (method, options)} and returns the contents of compare.json."""
     lines = [
         f"model = {json.dumps(str(arguments.model.resolve()))}",
         f"data = {json.dumps(str((arguments.out / 'rows' / part).resolve()))}",
@@ -86,7 +86,7 @@ def compare(arguments, part: str, tasks, seeds, seconds: float, arms, jobs: int)
     done = subprocess.run([str(word) for word in command], check=False)
     result = json.loads((arguments.out / part / "compare.json").read_text(encoding="utf-8"))
     lost = sum("failure" in run for run in result["runs"])
-    if done.returncode != 0 and not lost:  # a run that diverged is reported and leaves the others standing
+    if done.returncode != 0 and not lost:  # a diverged run is reported and does not affect the others
         sys.exit(f"zofo compare: exit code {done.returncode}")
     return result
 
@@ -97,7 +97,7 @@ def mean_accuracy(rows, label: str) -> float:
 
 
 def choose(rows) -> dict:
-    """The candidate of each method with the best mean accuracy over tasks; of equals the first."""
+    """The candidate of each method with the best mean accuracy over tasks; of equal ones the first."""
     chosen = {}
     for method, candidates in CANDIDATES.items():
         open_to_choice = [label for label in candidates if label not in CONTROLS]
@@ -146,26 +146,26 @@ def main() -> None:
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/study"))
-    parser.add_argument("--seconds", type=float, default=10.0, help="of training, each run of the comparison")
+    parser.add_argument("--seconds", type=float, default=10.0, help="training time of each run of the comparison")
     parser.add_argument("--choose-seconds", type=float, default=8.0)
-    parser.add_argument("--rows", type=int, default=500, help="scored, at most")
+    parser.add_argument("--rows", type=int, default=500, help="largest number of test examples")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--device", default="cuda", choices=("cpu", "cuda"))
-    parser.add_argument("--devices", default="0", help="cards, separated by commas")
+    parser.add_argument("--devices", default="0", help="GPUs, separated by commas")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--choose-jobs", type=int, default=0, help="runs at once while choosing; 0: two a card")
-    parser.add_argument("--jobs", type=int, default=0, help="runs at once while comparing; 0: one a card")
+    parser.add_argument("--choose-jobs", type=int, default=0, help="concurrent runs while choosing; 0: two per GPU")
+    parser.add_argument("--jobs", type=int, default=0, help="concurrent runs while comparing; 0: one per GPU")
     arguments = parser.parse_args()
-    cards = len(arguments.devices.split(",")) if arguments.device == "cuda" else 1
+    gpus = len(arguments.devices.split(",")) if arguments.device == "cuda" else 1
     share_rows(arguments.data, arguments.out / "rows")
     candidates = {label: arm for each in CANDIDATES.values() for label, arm in each.items()}
     choice = compare(arguments, "choose", CHOOSE_ON, [0], arguments.choose_seconds, candidates,
-                     arguments.choose_jobs or 2 * cards)
+                     arguments.choose_jobs or 2 * gpus)
     chosen = choose(choice["rows"])
     (arguments.out / "chosen.json").write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     result = compare(arguments, "compare", TASKS, seeds, arguments.seconds, chosen,
-                     arguments.jobs or cards)
+                     arguments.jobs or gpus)
     text = tables(choice, result)
     (arguments.out / "study.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)

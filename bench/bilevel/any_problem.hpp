@@ -35,7 +35,7 @@ struct AnyProblem {
 };
 
 namespace detail {
-// A vector as the type that the problem wants, of the shape of `like`; and back.
+// Converts a vector to the problem's type with the shape of `like`, and back.
 template <class T>
 T shaped(const Vector& x, const T& like) {
   return x.reshaped(like.rows(), like.cols());
@@ -46,7 +46,7 @@ Vector flat(const T& x) {
 }
 }  // namespace detail
 
-/// The functions of one of the library's problems, all rows at once (an empty BatchKey).
+/// The functions of one of the library's problems, on all examples at once (an empty BatchKey).
 template <class Problem>
 [[nodiscard]] AnyProblem any_problem(std::shared_ptr<const Problem> problem) {
   const auto start = problem->start();

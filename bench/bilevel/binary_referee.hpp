@@ -1,4 +1,4 @@
-/// @file p*, φ and ∇φ of two-class logistic problems, by Newton's method in half the unknowns.
+/// @file p*, φ and ∇φ of two-class logistic problems by Newton's method with half the unknowns.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -13,14 +13,14 @@
 
 namespace zofo::bench {
 
-/// What θ does to the lower level: a weight of each row, a penalty of each feature, and their derivatives.
+/// How θ enters the lower level: a weight of each example, a penalty of each feature, and their derivatives.
 struct RowsAndPenalties {
-  Vector rows, penalties;  ///< Σᵢ rowsᵢ ℓᵢ(p) + ½ Σⱼ penaltiesⱼ (p₀ⱼ² + p₁ⱼ²)
-  Vector rows_slope, penalty_slope;  ///< by θᵢ, θⱼ; empty where θ does not enter
+  Vector rows, penalties;                    ///< Σᵢ rowsᵢ ℓᵢ(p) + ½ Σⱼ penaltiesⱼ (p₀ⱼ² + p₁ⱼ²)
+  Vector rows_gradient, penalties_gradient;  ///< derivatives by θᵢ, θⱼ; empty if independent of θ
 };
 
-/// With two classes both columns of p* are opposite, p* = (−u/2, u/2): u minimises
-/// Σ rowsᵢ ln(1 + e^{−yᵢ xᵢᵀu}) + ¼ Σ penaltiesⱼ uⱼ², and φ is the validation rows' mean loss there.
+/// With two classes both columns of p* are opposite, p* = (−u/2, u/2): u minimises Σ rowsᵢ ln(1 + e^{−yᵢ
+/// xᵢᵀu}) + ¼ Σ penaltiesⱼ uⱼ², and φ is the mean loss of the validation examples there.
 class BinaryReferee {
  public:
   using Map = std::function<RowsAndPenalties(const Vector&)>;
@@ -29,7 +29,8 @@ class BinaryReferee {
     u_ = Vector::Zero(train_.cols());
   }
 
-  /// Solves at θ unless it was the last one; from the last u. Throws Error when Newton's method does not end.
+  /// Solves at θ, starting from the last u; does nothing if θ is unchanged. Throws Error when Newton's method
+  /// does not converge or θ gives a weight that is not finite.
   void at(const Vector& theta) {
     if (theta.size() == theta_.size() && theta == theta_) return;
     const RowsAndPenalties now = map_(theta);
@@ -41,14 +42,14 @@ class BinaryReferee {
     // ∇φ = −(∂²G/∂u∂θ)ᵀ H⁻¹ ∇F
     const Vector adjoint = factor.solve(-(validation_.transpose() * sigmoid(-margins)) / n);
     gradient_ =
-        now.rows_slope.size() > 0
-            ? Vector(now.rows_slope.cwiseProduct(sigmoid(-(train_ * u_))).cwiseProduct(train_ * adjoint))
-            : Vector(-0.5 * now.penalty_slope.cwiseProduct(u_).cwiseProduct(adjoint));
+        now.rows_gradient.size() > 0
+            ? Vector(now.rows_gradient.cwiseProduct(sigmoid(-(train_ * u_))).cwiseProduct(train_ * adjoint))
+            : Vector(-0.5 * now.penalties_gradient.cwiseProduct(u_).cwiseProduct(adjoint));
     theta_ = theta;
   }
   [[nodiscard]] double phi() const { return phi_; }
   [[nodiscard]] const Vector& gradient() const { return gradient_; }
-  /// p*, both columns one after the other.
+  /// p* as a vector of both columns, one after the other.
   [[nodiscard]] Vector p() const {
     Vector both(2 * u_.size());
     both << -0.5 * u_, 0.5 * u_;
@@ -82,7 +83,7 @@ class BinaryReferee {
       while (length > 1e-6 && value(now, u_ + length * direction) > before + 1e-15) length *= 0.5;
       u_ += length * direction;
     }
-    fail("referee: Newton's method did not end in 100 steps");
+    fail("referee: Newton's method did not converge in 100 steps");
   }
 
   Matrix train_, validation_;

@@ -40,7 +40,7 @@ std::shared_ptr<BinaryReferee> by_newton(Instance& instance, const std::shared_p
   const auto other = reference(*problem, instance.theta);
   require(std::abs(other.phi - solved->phi()) <= 1e-8 &&
               (other.phi_gradient - solved->gradient()).norm() <= 1e-6 * other.phi_gradient.norm(),
-          "referee: phi = {}, the reference finds {}", solved->phi(), other.phi);
+          "referee: phi = {}: must be {}, the reference solution", solved->phi(), other.phi);
   instance.phi = [=](const Vector& t) {
     solved->at(t);
     return solved->phi();
@@ -70,7 +70,7 @@ void learnt_weights(Instance& instance, double convexity, double smoothness, dou
   instance.rate_unit = 1 / instance.phi_gradient(instance.theta).norm();
   instance.lowest = lowest_phi(instance.phi, instance.phi_gradient, instance.theta, instance.box, 200);
   require(instance.lowest < instance.phi(instance.theta) - 1e-6,
-          "referee: phi is at its lowest from the start");
+          "referee: phi is minimal at the start: must decrease");
 }
 
 Instance quadratic(std::uint64_t seed) {
@@ -121,7 +121,7 @@ Instance pl_lower(std::uint64_t seed) {
   const Constants k = problem->constants();
   instance.box = {PlLower::kLow, PlLower::kHigh};
   instance.smoothness = k.smoothness;
-  instance.convexity = k.smoothness;  // not convex: gradient descent, as PL asks for
+  instance.convexity = k.smoothness;  // not convex: gradient descent, which suits PL functions
   instance.upper_smoothness = k.upper_smoothness;
   instance.rate_unit = 1 / k.phi_smoothness;
   return instance;
@@ -154,12 +154,12 @@ Instance cleaning(const std::shared_ptr<const problems::HyperCleaning>& problem,
   const problems::Constants k = problem->constants();
   learnt_weights(instance, k.mu, k.smoothness, k.upper_smoothness);
   instance.extras = [=, corrupted = std::move(corrupted)](const Vector& theta) {
-    std::map<std::string, double> said{{"auc", problems::auc(theta, corrupted)}};
+    std::map<std::string, double> scores{{"auc", problems::auc(theta, corrupted)}};
     if (test != nullptr) {
       solved->at(theta);
-      said["test_accuracy"] = problem->accuracy(*test, solved->p());
+      scores["test_accuracy"] = problem->accuracy(*test, solved->p());
     }
-    return said;
+    return scores;
   };
   return instance;
 }
@@ -171,7 +171,7 @@ Instance hypercleaning(std::uint64_t seed) {
                   std::move(made.corrupted), nullptr);
 }
 
-constexpr Eigen::Index kTextRows = 200;  // of each level
+constexpr Eigen::Index kTextRows = 200;  // examples of each level
 
 Instance hypercleaning_sst2(std::uint64_t seed, const TextData& text) {
   auto sets = text.split(kTextRows, seed);
@@ -224,7 +224,7 @@ Instance linear_meta(std::uint64_t seed) {
   instance.theta = start.theta.reshaped();
   instance.p = Vector::Zero(start.p.size() * static_cast<Eigen::Index>(instance.tasks.size()));
   instance.convexity = convexity / n;
-  instance.smoothness = smoothness / n;  // a task's adapter enters the mean by 1/n
+  instance.smoothness = smoothness / n;  // a task's adapter has the weight 1/n in the mean
   instance.upper_smoothness = upper_smoothness / n;
   instance.rate_unit = 1 / phi_smoothness;
   const auto matrix = [o = start.theta.rows(), i = start.theta.cols()](const Vector& w) -> Matrix {

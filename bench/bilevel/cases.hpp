@@ -10,7 +10,7 @@
 
 namespace zofo::bench {
 
-/// A problem of the comparison. With `text`, it needs real data.
+/// A problem of the comparison. If `text` is true, it needs real data.
 struct Case {
   CaseSettings settings;
   std::function<Instance(std::uint64_t seed, const TextData* text)> make;

@@ -1,4 +1,4 @@
-/// @file One problem, all methods: step sizes searched on seeds of their own, then the runs that count.
+/// @file Compares all methods on one problem: a search for each step size on separate seeds, then the runs.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,22 +23,22 @@
 
 namespace zofo::bench {
 
-/// How much is run.
+/// The number of runs and their length.
 struct Effort {
-  std::uint32_t seeds = 20;                      ///< seeds 1, 2, … of the runs that count
-  std::uint32_t search_seeds = 5;                ///< seeds 1001, 1002, … of the search
-  double budget_share = 1.0;                     ///< of each problem's budget
+  std::uint32_t seeds = 20;                      ///< reported runs, with the seeds 1, 2, …
+  std::uint32_t search_seeds = 5;                ///< runs of the search, with the seeds 1001, 1002, …
+  double budget_share = 1.0;                     ///< factor of each problem's budget
   std::vector<int> powers{-6, -4, -2, 0, 2, 4};  ///< rates are 2^power units; then best ± 1
-  int beyond = 8;  ///< powers tried past an end of the list while the best lies there
+  int beyond = 8;  ///< how far past an end of the list powers are tried while the best is at that end
 };
 
-/// Sorted quartiles with linear interpolation; one that falls on a run that never came is kNever.
+/// Quartiles with linear interpolation; kNever if a quartile includes a run that never reached the target.
 [[nodiscard]] inline std::array<double, 3> quartiles(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto at = [&](double share) {
-    const double place = share * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(std::floor(place));
-    const double part = place - std::floor(place);
+    const double position = share * static_cast<double>(values.size() - 1);
+    const auto low = static_cast<std::size_t>(std::floor(position));
+    const double part = position - std::floor(position);
     if (part == 0.0) return values[low];
     return values[low + 1] == kNever ? kNever : values[low] + part * (values[low + 1] - values[low]);
   };
@@ -57,7 +57,7 @@ inline json numbers(const std::vector<double>& list) {
   return out;
 }
 
-/// f(i) for i = 0 … n−1 on all cores; the first exception is thrown on.
+/// f(i) for i = 0 … n−1 on all cores; rethrows the first exception.
 template <class F>
 void in_parallel(std::size_t n, F&& f) {
   std::exception_ptr thrown;
@@ -92,19 +92,19 @@ class Comparison {
   /// Settings, and for each of the methods its rate, hits, quartiles, curve and extras.
   [[nodiscard]] nlohmann::json run(const std::vector<std::string>& methods) {
     const Instance& first = instances_.front();
-    nlohmann::json said{
+    nlohmann::json result{
         {"name", settings_.name},           {"title", settings_.title},
-        {"citation", settings_.citation},   {"judged_by", settings_.by_gradient ? "gradient" : "gap"},
+        {"citation", settings_.citation},   {"measured_by", settings_.by_gradient ? "gradient" : "gap"},
         {"target", settings_.target},       {"budget", settings_.budget},
         {"penalty", settings_.penalty},     {"inner_steps", settings_.inner_steps},
         {"theta_size", first.theta.size()}, {"adapter_size", first.p.size()},
         {"real_data", case_.text},          {"evaluations", grid_}};
-    if (first.extras) said["extras_at_start"] = median_extras([](const Instance& i) { return i.theta; });
+    if (first.extras) result["extras_at_start"] = median_extras([](const Instance& i) { return i.theta; });
     for (const std::string& method : methods) {
-      said["methods"].push_back(one(method));
-      fmt::print(stderr, "{:>20} {:<20} {}\n", settings_.name, method, summary(said["methods"].back()));
+      result["methods"].push_back(one(method));
+      fmt::print(stderr, "{:>20} {:<20} {}\n", settings_.name, method, summary(result["methods"].back()));
     }
-    return said;
+    return result;
   }
 
  private:
@@ -134,7 +134,7 @@ class Comparison {
     outcome.curve = recorder.curve();
     return outcome;
   }
-  // The worst of the search seeds, as a rate at the edge of stability may do well on some.
+  // The worst of the search seeds, because a rate near the stability limit may do well on some seeds.
   [[nodiscard]] Score score(const std::string& method, int power) const {
     std::vector<double> hits(effort_.search_seeds), lasts(hits);
     detail::in_parallel(hits.size(), [&](std::size_t k) {
@@ -144,14 +144,14 @@ class Comparison {
     });
     return {*std::max_element(hits.begin(), hits.end()), *std::max_element(lasts.begin(), lasts.end())};
   }
-  // The power of the best rate; the grid is followed on where the best lies at an end.
+  // The power of the best rate; the grid is extended while the best rate is at an end.
   [[nodiscard]] std::pair<int, bool> search(const std::string& method) const {
     std::map<int, Score> tried;
     int best = effort_.powers.front();
     const auto attempt = [&](int power) {
       tried[power] = score(method, power);
-      const bool both_blew_up = tried[power].last == kNever && tried[best].last == kNever;
-      if (tried[power].better_than(tried[best]) || (both_blew_up && power < best)) best = power;
+      const bool both_diverged = tried[power].last == kNever && tried[best].last == kNever;
+      if (tried[power].better_than(tried[best]) || (both_diverged && power < best)) best = power;
     };
     for (const int power : effort_.powers) attempt(power);
     const int low = tried.begin()->first - effort_.beyond, high = tried.rbegin()->first + effort_.beyond;
@@ -175,11 +175,11 @@ class Comparison {
       lasts.push_back(outcome.last);
     }
     const auto reached = std::count_if(hits.begin(), hits.end(), [](double hit) { return hit != kNever; });
-    nlohmann::json said{{"name", method},     {"rate_power", power},   {"rate_at_end_of_grid", edge},
-                        {"reached", reached}, {"runs", effort_.seeds}, {"hits", detail::numbers(hits)}};
+    nlohmann::json result{{"name", method},     {"rate_power", power},   {"rate_at_end_of_grid", edge},
+                          {"reached", reached}, {"runs", effort_.seeds}, {"hits", detail::numbers(hits)}};
     const auto hit = quartiles(hits), last = quartiles(lasts);
-    said["quartiles"] = detail::numbers({hit.begin(), hit.end()});
-    said["final"] = detail::numbers({last.begin(), last.end()});
+    result["quartiles"] = detail::numbers({hit.begin(), hit.end()});
+    result["final"] = detail::numbers({last.begin(), last.end()});
     std::array<std::vector<double>, 3> bands;
     for (std::size_t g = 0; g < grid_.size(); ++g) {
       std::vector<double> column;
@@ -188,11 +188,11 @@ class Comparison {
       for (std::size_t k = 0; k < 3; ++k) bands[k].push_back(q[k]);
     }
     for (std::size_t k = 0; k < 3; ++k)
-      said["curve"][std::array{"lower", "median", "upper"}[k]] = detail::numbers(bands[k]);
+      result["curve"][std::array{"lower", "median", "upper"}[k]] = detail::numbers(bands[k]);
     std::size_t i = 0;
     if (instances_.front().extras)
-      said["extras"] = median_extras([&](const Instance&) -> const Vector& { return outcomes[i++].theta; });
-    return said;
+      result["extras"] = median_extras([&](const Instance&) -> const Vector& { return outcomes[i++].theta; });
+    return result;
   }
   template <class ThetaOf>
   [[nodiscard]] nlohmann::json median_extras(ThetaOf&& theta_of) const {
@@ -202,12 +202,12 @@ class Comparison {
       if (!theta.allFinite()) continue;
       for (const auto& [name, value] : instances_[i].extras(theta)) all[name].push_back(value);
     }
-    nlohmann::json said = nlohmann::json::object();
+    nlohmann::json result = nlohmann::json::object();
     for (auto& [name, values] : all) {
       const auto q = quartiles(values);
-      said[name] = detail::numbers({q.begin(), q.end()});
+      result[name] = detail::numbers({q.begin(), q.end()});
     }
-    return said;
+    return result;
   }
   [[nodiscard]] std::string summary(const nlohmann::json& method) const {
     const auto& median = method["quartiles"][1];

@@ -23,7 +23,7 @@ namespace zofo::bench {
   return hash;
 }
 
-/// Runs of ASCII letters, digits and bytes above 127, letters in lower case; everything else separates.
+/// Maximal sequences of ASCII letters, digits and bytes above 127, with letters in lower case.
 [[nodiscard]] inline std::vector<std::string> word_tokens(std::string_view text) {
   std::vector<std::string> words;
   bool inside = false;

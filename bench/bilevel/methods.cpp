@@ -19,21 +19,22 @@
 namespace zofo::bench {
 namespace {
 
-// One SGD step, then every coordinate back into the box.
+// One SGD step, then the first `boxed` coordinates are clamped to the box.
 struct BoxedSgd {
   template <class Theta>
   struct State {};
   outer::Sgd sgd;
   Interval box;
-  Eigen::Index moved;  ///< how many coordinates, from the first, the box is for
+  Eigen::Index boxed;
 
   template <class Distribution>
-  void apply(Vector& theta, const Distribution& distribution, const ZoGradient& gradient, State<Vector>& /*state*/) const {
+  void apply(Vector& theta, const Distribution& distribution, const ZoGradient& gradient,
+             State<Vector>& /*state*/) const {
     outer::Sgd::State<Vector> none;
     sgd.apply(theta, distribution, gradient, none);
-    Vector head = theta.head(moved);
+    Vector head = theta.head(boxed);
     box.clamp(head);
-    theta.head(moved) = head;
+    theta.head(boxed) = head;
   }
 };
 
@@ -59,7 +60,7 @@ struct Setup : Run {
             .normalize_penalty = false,
             .seed = seed};
   }
-  // Rate 1/L and momentum by κ, of G(θ, ·) and of (F + λG)(θ, ·).
+  // Learning rate 1/L and momentum from κ, for G(θ, ·) and for (F + λG)(θ, ·).
   [[nodiscard]] inner::Nesterov lower() const {
     return {.rate = 1 / instance.smoothness, .strong_convexity = instance.convexity};
   }
@@ -70,7 +71,7 @@ struct Setup : Run {
   }
 };
 
-// Steps until the recorder has seen enough; `step()` returns the evaluations so far.
+// Steps until the recorder ends the run; `step()` returns the evaluations so far.
 template <class Step>
 void drive(const Setup& run, Vector& theta, Recorder& recorder, Step&& step) {
   while (recorder(step(), [&] { return run.instance.validate(Vector(theta.head(run.d()))); })) {
@@ -78,11 +79,12 @@ void drive(const Setup& run, Vector& theta, Recorder& recorder, Step&& step) {
 }
 
 template <class Distribution, class Estimator>
-void penalty_method(const Setup& run, Distribution distribution, Estimator estimator, Vector& theta, Recorder& recorder) {
+void penalty_method(const Setup& run, Distribution distribution, Estimator estimator, Vector& theta,
+                    Recorder& recorder) {
   Counted<const AnyProblem> problem{run.instance.problem};
-  Solver solver{problem,
-                Policies{std::move(distribution), std::move(estimator), run.outer(), run.lower(), run.upper()},
-                run.options()};
+  Solver solver{
+      problem, Policies{std::move(distribution), std::move(estimator), run.outer(), run.lower(), run.upper()},
+      run.options()};
   AdapterPair<Vector> pair{run.instance.p, run.instance.p};
   drive(run, theta, recorder, [&] {
     solver.step(theta, pair);
@@ -90,14 +92,14 @@ void penalty_method(const Setup& run, Distribution distribution, Estimator estim
   });
 }
 
-// Each task has an adapter of its own; an evaluation is one of the mean over all tasks.
+// Each task has its own adapter; one evaluation of the mean over all tasks counts as 1.
 void meta_method(const Setup& run, Vector& theta, Recorder& recorder) {
   const auto n = static_cast<double>(run.instance.tasks.size());
   std::vector<Counted<const AnyProblem>> tasks;
   for (const AnyProblem& task : run.instance.tasks) tasks.emplace_back(Counted<const AnyProblem>{task});
   const Vector adapter = Vector::Zero(run.instance.p.size() / static_cast<Eigen::Index>(tasks.size()));
   std::vector<AdapterPair<Vector>> adapters(tasks.size(), {adapter, adapter});
-  // The mean's curvatures are 1/n of a task's.
+  // The curvatures of the mean are 1/n of those of a task.
   const auto of_a_task = [n](inner::Nesterov solver) {
     solver.rate = solver.rate.at(0) / n;
     solver.strong_convexity *= n;
@@ -190,7 +192,7 @@ void penalty_first_order(const Setup& run, Vector& theta, Recorder& recorder) {
   });
 }
 
-// x with H x = b, from 0.
+// Solves H x = b by conjugate gradients from x = 0.
 Vector conjugate_gradients(const Matrix& h, const Vector& b, int steps, double& products) {
   Vector x = Vector::Zero(b.size()), r = b, direction = b;
   double rr = r.squaredNorm();
@@ -239,7 +241,7 @@ void exact(const Setup& run, Vector& theta, Recorder& recorder) {
     theta -= run.rate * run.instance.phi_gradient(theta);
     run.instance.box.clamp(theta);
     spent += kGradient;
-    return spent < kGradient * most ? spent : run.settings.budget;  // stands still from there on
+    return spent < kGradient * most ? spent : run.settings.budget;  // θ no longer changes
   });
 }
 

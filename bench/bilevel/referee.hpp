@@ -1,4 +1,4 @@
-/// @file The lowest φ in a box, found with exact gradients: what gaps are measured from.
+/// @file The lowest φ in a box, found with exact gradients. Gaps are measured from it.
 #pragma once
 
 #include <Eigen/Core>
@@ -54,7 +54,7 @@ class Lbfgs {
 
  private:
   void add(const Vector& s, const Vector& y) {
-    if (s.dot(y) <= 1e-8 * s.norm() * y.norm()) {  // φ is concave there: begin again
+    if (s.dot(y) <= 1e-8 * s.norm() * y.norm()) {  // φ is not convex there: restart
       pairs_.clear();
       return;
     }
@@ -82,7 +82,7 @@ class Lbfgs {
 
 }  // namespace detail
 
-/// The lowest φ that `steps` of L-BFGS find from θ; a box is kept by θ = middle + half · tanh(u).
+/// The lowest φ that `steps` steps of L-BFGS find from θ; θ = middle + half · tanh(u) stays in the box.
 [[nodiscard]] inline double lowest_phi(const std::function<double(const Vector&)>& phi,
                                        const std::function<Vector(const Vector&)>& phi_gradient,
                                        const Vector& theta, const Interval& box, int steps) {

@@ -41,7 +41,7 @@ struct TextData {
     return {read_text_rows(folder / "sst2" / "train.jsonl", vectorizer),
             read_text_rows(folder / "sst2" / "validation.jsonl", vectorizer)};
   }
-  /// Two sets of `n` training rows without a row in common, drawn by the seed. Error when there are too few.
+  /// Two disjoint sets of `n` training examples, sampled by the seed. Throws Error when there are too few.
   [[nodiscard]] std::vector<problems::ClassRows> split(Eigen::Index n, std::uint64_t seed) const {
     require(train.size() >= 2 * n, "sst2/train.jsonl has {} rows: must have at least {}", train.size(),
             2 * n);

@@ -1,4 +1,4 @@
-// A warm step asks for no memory: neither through operator new nor through Eigen's own allocation.
+// A warm step allocates no memory: neither with operator new nor with Eigen's allocator.
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -11,7 +11,7 @@ void count_allocation() {
 }
 }  // namespace
 
-// Eigen asks this assertion before it allocates, which bypasses operator new.
+// Eigen evaluates this assertion before it allocates; its allocation bypasses operator new.
 #define EIGEN_RUNTIME_NO_MALLOC
 #define eigen_assert(condition) ((condition) ? static_cast<void>(0) : count_allocation())
 #include <Eigen/Core>
@@ -32,7 +32,7 @@ void count_allocation() {
 #include "zofo/perturb/sphere.hpp"
 #include "zofo/variance/svrg.hpp"
 
-// Not inlined: g++ 12 would take free() for a wrong match of new (GCC bug 103993).
+// Not inlined: g++ 12 would report free() as a mismatch of new (GCC bug 103993).
 __attribute__((noinline)) void* operator new(std::size_t size) {
   count_allocation();
   void* memory = std::malloc(size == 0 ? 1 : size);
@@ -48,7 +48,7 @@ using Eigen::VectorXd;
 using Eigen::VectorXf;
 using zofo::BatchKey;
 
-// Coordinates of θ pull those of p and s; no expression needs a temporary.
+// The losses couple coordinates of θ with those of p and s; no expression needs a temporary.
 template <class V>
 struct Pull {
   using Theta = V;
@@ -69,7 +69,7 @@ struct Pull {
   }
 };
 
-// Allocations of eight steps after six, by which time everything is warm.
+// Allocations of eight steps, after six steps that allocate the state.
 template <class V, class Distribution, class Estimator, class Outer, class Inner>
 std::size_t of_warm_steps(Distribution distribution, Estimator estimator, Outer outer, Inner inner) {
   Pull<V> problem;
@@ -89,7 +89,7 @@ std::size_t of_warm_steps(Distribution distribution, Estimator estimator, Outer 
 
 }  // namespace
 
-TEST_CASE("the counter sees both ways of allocating", "[allocation]") {
+TEST_CASE("the counter counts both ways of allocating", "[allocation]") {
   allocations = 0;
   counting = true;
   Eigen::internal::set_is_malloc_allowed(false);

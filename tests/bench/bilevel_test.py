@@ -34,7 +34,7 @@ class Quadratic(unittest.TestCase):
             cls.result = json.loads(out.read_text())
         cls.methods = {m["name"]: m for m in cls.result["problems"][0]["methods"]}
 
-    def test_ours_reaches_the_target_in_every_run(self):
+    def test_bilevel_reaches_the_target_in_every_run(self):
         for name in ("bilevel", "bilevel_orthogonal", "bilevel_svrg"):
             self.assertEqual(self.methods[name]["reached"], 3, name)
 

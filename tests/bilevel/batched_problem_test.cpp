@@ -1,4 +1,4 @@
-// A problem of a user's own that answers batched requests, against the same tasks as four functions each.
+// A user's BilevelProblem with batched requests, compared with the same tasks as four functions each.
 #include <Eigen/Core>
 #include <algorithm>
 #include <cstddef>
@@ -100,7 +100,7 @@ double difference(const End& a, const End& b) {
   return most / size;
 }
 
-// An optimiser of a user's own takes part in the batched calls like the library's.
+// A user's optimiser; its gradients are computed in the same batched calls as those of the library's.
 struct SignStep {
   double rate;
   template <class P>
@@ -113,7 +113,7 @@ struct SignStep {
 
 }  // namespace
 
-TEST_CASE("a batched problem takes the steps of its tasks as four functions", "[bilevel]") {
+TEST_CASE("a batched problem has the same steps as its tasks as four functions", "[bilevel]") {
   const std::uint32_t per_step = GENERATE(0U, 2U);
   const bool with_lower = GENERATE(true, false);
   const BilevelOptions options{.upper_with_lower = with_lower, .tasks_per_step = per_step};
@@ -121,8 +121,8 @@ TEST_CASE("a batched problem takes the steps of its tasks as four functions", "[
     Batched batched{tasks(4)};
     auto list = tasks(4);
     const End together = run(batched, 4, optimizer, options), apart = run(list, 4, optimizer, options);
-    CHECK(batched.loss_calls == 30);          // one an outer step
-    CHECK(batched.gradient_calls == 30 * 3);  // one an inner step, of all tasks and both levels
+    CHECK(batched.loss_calls == 30);          // one per outer step
+    CHECK(batched.gradient_calls == 30 * 3);  // one per inner step, for all tasks and both levels
     // The same operations in another order: 180 steps amplify rounding (2^-53) by far less than 1e5.
     CHECK(difference(together, apart) < 1e-11);
     CHECK(together.report.inner_value_s == Approx(apart.report.inner_value_s));
@@ -133,14 +133,14 @@ TEST_CASE("a batched problem takes the steps of its tasks as four functions", "[
   compare(inner::Nesterov{.rate = 0.02, .strong_convexity = 1.0});
 }
 
-TEST_CASE("an inner optimiser of a user's own is in the batched calls too", "[bilevel]") {
+TEST_CASE("a user's inner optimiser uses the batched calls", "[bilevel]") {
   Batched batched{tasks(3)};
   auto list = tasks(3);
   CHECK(difference(run(batched, 3, SignStep{0.01}, {}), run(list, 3, SignStep{0.01}, {})) < 1e-11);
   CHECK(batched.gradient_calls == 30 * 3);
 }
 
-TEST_CASE("a problem that mixes the tasks' gradients would be seen", "[bilevel]") {
+TEST_CASE("the comparison fails for a problem that mixes the tasks' gradients", "[bilevel]") {
   Batched mixed{.list = tasks(4), .mixed = true};
   auto list = tasks(4);
   const inner::GradientDescent descent{0.005};

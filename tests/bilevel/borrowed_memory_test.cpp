@@ -1,4 +1,5 @@
-// θ and adapters that are views of somebody else's memory: the results are there, and nothing of it is kept.
+// θ and adapters that are views of the caller's memory: results are written there, and the solver keeps no
+// view.
 #include <Eigen/Core>
 #include <algorithm>
 #include <span>
@@ -45,7 +46,7 @@ auto tracking() {
 template <class Estimator, class Outer>
 void solved_in_place(const Estimator& estimator, const Outer& outer) {
   using Map = Eigen::Map<Eigen::VectorXd>;
-  // A guard on both sides: what is next to the views stays as it is.
+  // Guards before and after the views must not change.
   std::vector<double> theta(5, 7.0), p(5, 7.0), s(5, 7.0);
   Map view(theta.data() + 1, 3);
   view.setZero();
@@ -65,7 +66,7 @@ void solved_in_place(const Estimator& estimator, const Outer& outer) {
     CHECK(buffer->back() == 7.0);
     for (std::size_t i = 1; i < 4; ++i) CHECK((*buffer)[i] == Approx(0.5).margin(0.02));
   }
-  // The same run on memory of its own has the same bits.
+  // The same run on owned memory has the same bits.
   Eigen::VectorXd own = Eigen::VectorXd::Zero(3);
   AdapterPair vectors{std::vector<double>(3), std::vector<double>(3)};
   auto same = tracking<Eigen::VectorXd, std::vector<double>>();
@@ -73,7 +74,7 @@ void solved_in_place(const Estimator& estimator, const Outer& outer) {
   other.solve(own, vectors);
   CHECK(own == view);
   CHECK(std::equal(vectors.upper.begin(), vectors.upper.end(), pair.upper.begin()));
-  // The solver keeps copies: when the caller's memory is used for something else its state stays as it is.
+  // The solver keeps copies: its state does not change when the caller overwrites the memory.
   if constexpr (variance::VarianceReduction<Estimator>) {
     const double kept = (*solver.state().anchor.theta)[0];
     std::fill(theta.begin(), theta.end(), -1.0);
@@ -84,7 +85,7 @@ void solved_in_place(const Estimator& estimator, const Outer& outer) {
 
 }  // namespace
 
-TEST_CASE("theta and adapters in the caller's memory are solved there", "[bilevel]") {
+TEST_CASE("theta and adapters in the caller's memory are updated in place", "[bilevel]") {
   const Central central{.queries = 4};
   solved_in_place(central, outer::Sgd{.rate = 0.05});
   solved_in_place(central, outer::Projected{outer::Momentum{.rate = 0.005}, outer::Box{-1, 1}});

@@ -1,4 +1,4 @@
-// What the solver promises when things go wrong, and what its reports say.
+// The solver's guarantees after failures, and the contents of its reports.
 #include <Eigen/Core>
 #include <cmath>
 #include <limits>
@@ -51,7 +51,7 @@ struct Point {
     return a.theta == b.theta && a.pair.upper == b.pair.upper && a.pair.lower == b.pair.lower;
   }
 };
-// Throws at one chosen call of F, or answers something else there.
+// Throws at one chosen call of F, or returns another value there.
 struct Failing : Quadratic {
   int* calls;
   int fails_at;
@@ -71,8 +71,7 @@ BilevelOptions options(std::uint32_t steps) {
   return {.outer_steps = steps, .inner_steps = 3, .penalty = 10.0};
 }
 
-// Runs 12 steps with one failure on the way, taking the failed step again; the end must be that of a run
-// without it.
+// Runs 12 steps with one failure and repeats the failed step; the result must equal that of a run without it.
 template <class Estimator>
 void survives(const Estimator& estimator, int fails_at, std::optional<double> answer) {
   int calls = 0, quiet = 0;
@@ -110,13 +109,13 @@ TEST_CASE("a step that fails leaves θ, p, s and every moment as they were", "[b
   survives(zofo::Forward{1e-3, 2, 5}, fails_at, answer);
 }
 
-TEST_CASE("so do the variance reductions, anchor included", "[bilevel]") {
+TEST_CASE("a step that fails leaves a variance reduction and its anchor as they were", "[bilevel]") {
   const int fails_at = GENERATE(1, 5, 10, 25);  // in a large batch, in its second, between, at the anchor
   survives(zofo::variance::Svrg{.estimator = Central{1e-3, 1, 5}, .period = 4, .batches = 3}, fails_at, {});
   survives(zofo::variance::Storm{.estimator = Central{1e-3, 1, 5}, .weight = 0.3}, fails_at, {});
 }
 
-TEST_CASE("a loss of an inner step that is not finite is named, and nothing has moved", "[bilevel]") {
+TEST_CASE("a loss of an inner step that is not finite is named, and nothing has changed", "[bilevel]") {
   struct Broken : Quadratic {
     double lower_gradient(const VectorXd&, const VectorXd&, BatchKey, VectorXd& g) const {
       g.setConstant(4, std::nan(""));
@@ -145,7 +144,7 @@ TEST_CASE("sizes that do not fit are named before the first step", "[bilevel]") 
   CHECK_THROWS_WITH(plain.solve(none, pair), contains("theta has no coordinates"));
 }
 
-TEST_CASE("inner steps end at the tolerance, and a round that does not get there says so", "[bilevel]") {
+TEST_CASE("inner steps end at the tolerance, and a round that misses it reports that", "[bilevel]") {
   Quadratic q = quadratic();
   zofo::Counted counted{q};
   BilevelOptions o = options(1);
@@ -172,7 +171,7 @@ TEST_CASE("inner steps end at the tolerance, and a round that does not get there
   CHECK(not_there.inner_gradient_s > 1e-8);
 }
 
-TEST_CASE("the exact inner solver puts s on s*(θ) and p on p_λ(θ)", "[bilevel]") {
+TEST_CASE("the exact inner solver sets s to s*(θ) and p to p_λ(θ)", "[bilevel]") {
   Quadratic q = quadratic();
   Point x;
   x.theta = VectorXd::LinSpaced(6, -1, 1);
@@ -184,7 +183,7 @@ TEST_CASE("the exact inner solver puts s on s*(θ) and p on p_λ(θ)", "[bilevel
   CHECK((x.pair.upper - q.penalty_solution(x.theta, 10.0)).norm() < 1e-14);
 }
 
-TEST_CASE("a function of θ alone is minimised by the same solver", "[bilevel]") {
+TEST_CASE("a function of θ only is minimised by the same solver", "[bilevel]") {
   const VectorXd target = VectorXd::LinSpaced(10, -1, 1);
   auto problem =
       zofo::single_level<VectorXd>([&](const VectorXd& x) { return 0.5 * (x - target).squaredNorm(); });
@@ -218,7 +217,7 @@ TEST_CASE("schedules of ε, λ and the rate are those of the step", "[bilevel]")
                             q.lower_theta_gradient(x.theta, x.pair.lower)));
   };
   const StepReport first = solver.step(x.theta, x.pair);
-  CHECK(std::isnan(first.lower_p));  // λ = 0: G is not asked for
+  CHECK(std::isnan(first.lower_p));  // λ = 0: G is not evaluated
   CHECK(first.gradient.terms[0].coefficient == Approx(rho({3, 0, 0}, 0.0)));
   const StepReport second = solver.step(x.theta, x.pair);
   CHECK(second.gradient.terms[0].coefficient == Approx(rho({3, 1, 0}, 10.0)));

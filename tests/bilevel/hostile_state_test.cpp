@@ -1,4 +1,4 @@
-// States that do not fit together, and copies that throw: refused in words, nothing lost.
+// Inconsistent states and copies that throw: rejected with a message, and nothing is lost.
 #include <Eigen/Core>
 #include <cstdint>
 #include <stdexcept>
@@ -16,14 +16,14 @@ using namespace zofo;
 
 namespace {
 
-// A θ whose copies throw when they are told to.
+// A θ whose copies throw on request.
 struct Theta {
   std::vector<double> x = std::vector<double>(6, 0.3);
   static inline bool throws = false;
   Theta() = default;
   Theta(const Theta& other) : x((refuse(), other.x)) {}
   Theta& operator=(const Theta& other) {
-    x.assign(1, 0.0);  // what was there is gone before it throws
+    x.assign(1, 0.0);  // the old values are lost before it throws
     refuse();
     x = other.x;
     return *this;
@@ -74,7 +74,7 @@ struct Start {
   AdapterPair<VectorXd> adapters{VectorXd::Constant(3, 0.2), VectorXd::Constant(3, 0.1)};
 };
 
-// Adapters are matrices of a task's own shape.
+// Adapters are matrices whose shape depends on the task.
 struct Shaped {
   using Theta = VectorXd;
   using Adapter = MatrixXd;
@@ -123,7 +123,7 @@ TEST_CASE("a reduction's state without its anchor is refused", "[bilevel]") {
   CHECK_THROWS_WITH(solver.step(at.theta, at.adapters), contains("anchor"));
 }
 
-TEST_CASE("states of Storm and Lbfgs that lie are refused", "[bilevel]") {
+TEST_CASE("inconsistent states of Storm and Lbfgs are refused", "[bilevel]") {
   Distance<VectorXd> problem;
   Start at;
   Solver storm(problem, Policies<Rademacher, variance::Storm<Central>>{.estimator = {Central{}, 0.99}},
@@ -144,7 +144,7 @@ TEST_CASE("states of Storm and Lbfgs that lie are refused", "[bilevel]") {
   CHECK_THROWS_WITH(quasi.step(at.theta, at.adapters), contains("inner::Lbfgs"));
 }
 
-TEST_CASE("steps do not run over their 32 bits", "[bilevel]") {
+TEST_CASE("step numbers do not exceed 32 bits", "[bilevel]") {
   Distance<VectorXd> problem;
   Start at;
   Solver solver(problem, Policies<>{}, BilevelOptions{});
@@ -171,7 +171,7 @@ TEST_CASE("an archived matrix larger than its type can hold is refused", "[bilev
   CHECK_THROWS_WITH(reader(small), contains("does not fit the type"));
 }
 
-TEST_CASE("a rate of 0 times an infinite length is no step", "[bilevel]") {
+TEST_CASE("a rate of 0 times an infinite gradient does not change θ", "[bilevel]") {
   VectorXd theta = VectorXd::Ones(4);
   const outer::StepClipping clipped{outer::Sgd{.rate = 0.0}, 0.1};
   outer::StepClipping<outer::Sgd>::State<VectorXd> state;

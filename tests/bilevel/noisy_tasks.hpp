@@ -43,7 +43,7 @@ struct NoisyTask {
 };
 
 inline std::vector<NoisyTask> noisy_tasks() { return {{0.5}, {-0.2}, {1.0}}; }
-/// Where θ and the adapters of the tasks begin.
+/// The initial θ and adapters of the tasks.
 struct NoisyStart {
   Eigen::VectorXd theta = Eigen::Vector3d(1.0, -1.0, 0.5);
   std::vector<zofo::AdapterPair<Eigen::VectorXd>> adapters{

@@ -43,7 +43,7 @@ static_assert(Observer<ProgressLine> && Observer<EarlyStopping> && Observer<Time
               Observer<EvaluationBudget> && Observer<JsonlLog> && Observer<CsvLog> && Observer<Recorder> &&
               Observer<std::reference_wrapper<Recorder>>);
 
-TEST_CASE("a progress line comes at most every so many seconds, first and last always", "[bilevel]") {
+TEST_CASE("progress lines keep their interval; the first and last step always print one", "[bilevel]") {
   double now = 100.0;
   std::ostringstream out;
   ProgressLine line(out, {.title = "demo", .every = 10.0, .total = 20, .clock = [&now] { return now; }});
@@ -62,7 +62,7 @@ TEST_CASE("a progress line comes at most every so many seconds, first and last a
   CHECK_THROWS_AS(ProgressLine(out, {.every = -1.0}), Error);
 }
 
-TEST_CASE("early stopping keeps the best and waits for its patience", "[bilevel]") {
+TEST_CASE("early stopping records the best value and ends when the patience is exhausted", "[bilevel]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   int improved = 0;
   EarlyStopping stop({.patience = 3, .min_improvement = 0.1}, {}, [&](const StepReport&) { ++improved; });
@@ -115,9 +115,9 @@ TEST_CASE("budgets of time and of evaluations end a run", "[bilevel]") {
   CHECK_FALSE(called(report_of(0, 0.0)));
 }
 
-TEST_CASE("logs are independent of the locale, read back to the bit, and say what is missing", "[bilevel]") {
+TEST_CASE("logs do not depend on the locale, read back to the bit, and mark missing numbers", "[bilevel]") {
   const auto json = scratch("log.jsonl"), csv = scratch("log.csv");
-  // Where there is such a locale, a comma would separate the decimals.
+  // If this locale exists, it separates decimals by a comma.
   const char* const before = std::setlocale(LC_ALL, "de_DE.UTF-8");
   const LogColumns extra = [](const StepReport& report, LogRow& row) {
     row.add("accuracy", 0.1F);
@@ -150,7 +150,7 @@ TEST_CASE("logs are independent of the locale, read back to the bit, and say wha
   CHECK_THROWS_AS(wrong.add("a", 1.0), Error);
 }
 
-TEST_CASE("a recorder keeps vectors, read by reference after the run", "[bilevel]") {
+TEST_CASE("a recorder passed by reference has the run's numbers as vectors", "[bilevel]") {
   Recorder record(2);
   Observers all(std::ref(record), EarlyStopping({.patience = 0}));
   for (std::uint32_t step = 0; step < 5; ++step) CHECK(all(report_of(step, step * 1.0)));

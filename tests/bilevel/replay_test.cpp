@@ -15,7 +15,7 @@ using namespace zofo;
 
 namespace {
 
-// Steps along one coordinate more than along the others, which one it learns from the largest coefficient.
+// One coordinate has longer steps than the others; the largest coefficient determines which one.
 struct Learnt {
   struct State {
     std::uint32_t favourite = 0;
@@ -77,7 +77,7 @@ const Central kCentral{.epsilon = 1e-2, .queries = 2};
 
 }  // namespace
 
-TEST_CASE("a trajectory gives every theta of the run back to the bit", "[bilevel]") {
+TEST_CASE("a trajectory reproduces every theta of the run to the bit", "[bilevel]") {
   replayed(Policies{.estimator = kCentral, .outer = outer::Sgd{.rate = Schedule::linear(0.05, 0.0, 10)}});
   replayed(Policies{.estimator = kCentral, .outer = outer::Adam{.rate = 0.01}});
   replayed(
@@ -87,7 +87,7 @@ TEST_CASE("a trajectory gives every theta of the run back to the bit", "[bilevel
                     .outer = outer::Momentum{.rate = 0.01}});
 }
 
-TEST_CASE("a perturbation that learns is told of every update in a replay", "[bilevel]") {
+TEST_CASE("a perturbation that learns receives every update in a replay", "[bilevel]") {
   replayed(Policies{.perturbation = Learnt{}, .estimator = kCentral, .outer = outer::Sgd{.rate = 0.02}});
   replayed(Policies{.perturbation = Learnt{},
                     .estimator = OnePointResidual{.epsilon = 0.1},

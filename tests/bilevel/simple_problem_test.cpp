@@ -21,17 +21,17 @@ Quadratic quadratic() {
 }
 const std::vector<Probe> kProbes{{{1, 0, 0}, 0.5}, {{1, 0, 0}, -0.5}, {{1, 0, 1}, 0.0}, {{1, 0, 2}, 0.25}};
 
-// G must not be asked for when λ = 0.
+// G must not be evaluated when λ = 0.
 struct NoLower : Quadratic {
-  double lower(const VectorXd&, const VectorXd&, BatchKey) const { throw Error("G was asked for"); }
+  double lower(const VectorXd&, const VectorXd&, BatchKey) const { throw Error("G was evaluated"); }
   double lower_gradient(const VectorXd&, const VectorXd&, BatchKey, VectorXd&) const {
-    throw Error("the gradient of G was asked for");
+    throw Error("the gradient of G was evaluated");
   }
 };
 
 }  // namespace
 
-TEST_CASE("losses are those of the functions at θ + scale·z, and θ is left", "[bilevel]") {
+TEST_CASE("losses are those of the functions at θ + scale·z, and θ is unchanged", "[bilevel]") {
   Quadratic q = quadratic();
   SimpleProblem problem(std::span(&q, 1));
   const VectorXd theta = VectorXd::LinSpaced(4, -1, 1), p = VectorXd::Constant(3, 0.5), s = VectorXd::Zero(3);

@@ -22,7 +22,7 @@ TEST_CASE("minimize reaches the closed form of a quadratic", "[bilevel]") {
   const Solution end = minimize(f, x, {.steps = 1500, .learning_rate = 0.05, .queries = 4, .seed = 3});
   CHECK((x - minimum).norm() < 1e-6 * minimum.norm());
   CHECK(end.steps == 1500);
-  CHECK(end.evaluations.losses == 2 * 4 * 1500);  // two values a direction
+  CHECK(end.evaluations.losses == 2 * 4 * 1500);  // two values per direction
   CHECK(end.evaluations.gradients == 0);
   CHECK(end.termination == Termination::budget);
   // The same seed, the same bits; another one, other directions.
@@ -66,7 +66,7 @@ TEST_CASE("an observer sees each step of minimize and ends it", "[bilevel]") {
   CHECK(losses.back() <= 0.5);
 }
 
-TEST_CASE("minimize says what is wrong with its options and its function", "[bilevel]") {
+TEST_CASE("minimize reports errors in its options and its function", "[bilevel]") {
   VectorXd x = VectorXd::Ones(2), empty;
   const auto f = [](const VectorXd& v) { return v.squaredNorm(); };
   CHECK_THAT(message([&] { minimize(f, x, {.queries = 0}); }), contains("queries = 0"));

@@ -31,7 +31,8 @@ BilevelOptions options() {
 }
 BilevelOptions options_of_one() { return {.outer_steps = 13, .inner_steps = 3, .penalty = 5}; }
 
-// 13 steps in one go, and 6 and 7 by way of a file: θ, adapters and all of the state are the same bits.
+// 13 steps without a break, and 6 and 7 steps with a file in between: θ, adapters and state have the same
+// bits.
 template <class Policies>
 void same_after_a_file(const Policies& policies) {
   auto tasks = noisy_tasks();
@@ -68,7 +69,7 @@ void same_after_a_file(const Policies& policies) {
   CHECK(contents(scratch("two_halves")) == contents(scratch("whole")));
 }
 
-// A perturbation that goes along the sum of the past updates' coefficients' sign, in a state of its own.
+// A perturbation whose state is the sum of the signs of the coefficients of past updates.
 struct Leaning {
   struct State {
     double lean = 1.0;
@@ -93,7 +94,7 @@ const Central kCentral{.epsilon = 1e-2, .queries = 2};
 
 }  // namespace
 
-TEST_CASE("a run goes on to the bit from a file, whatever estimates", "[bilevel]") {
+TEST_CASE("a run resumes to the bit from a file, with every estimator", "[bilevel]") {
   same_after_a_file(Policies{.estimator = kCentral, .outer = outer::Sgd{.rate = 0.02}});
   same_after_a_file(Policies{.estimator = variance::Svrg{.estimator = kCentral, .period = 4, .batches = 2},
                              .outer = outer::Sgd{.rate = 0.02}});
@@ -105,7 +106,7 @@ TEST_CASE("a run goes on to the bit from a file, whatever estimates", "[bilevel]
       Policies{.estimator = OnePointResidual{.epsilon = 0.1}, .outer = outer::Adam{.rate = 0.01}});
 }
 
-TEST_CASE("a run goes on to the bit from a file, whatever updates", "[bilevel]") {
+TEST_CASE("a run resumes to the bit from a file, with every optimiser", "[bilevel]") {
   same_after_a_file(Policies{.estimator = kCentral, .outer = outer::Adam{.rate = 0.01}});
   same_after_a_file(Policies{.estimator = kCentral, .outer = outer::Lion{.rate = 0.01}});
   same_after_a_file(Policies{.estimator = kCentral,
@@ -121,7 +122,7 @@ TEST_CASE("a run goes on to the bit from a file, whatever updates", "[bilevel]")
                              .lower = inner::Nesterov{.rate = 0.1}});
 }
 
-TEST_CASE("theta and adapters in somebody's memory go on to the bit", "[bilevel]") {
+TEST_CASE("theta and adapters in the caller's memory resume to the bit", "[bilevel]") {
   using Map = Eigen::Map<Eigen::VectorXf>;
   const auto f = [](const Map& t, const std::span<double>& p) {
     return double(t.squaredNorm()) + p[0] * p[0] + double(t[0]) * p[1];
@@ -189,9 +190,9 @@ TEST_CASE("a file of another run is refused and nothing changes", "[bilevel]") {
   CHECK_THAT(message([&] { load(same, other.theta, other.adapters, path); }), contains("adapters of task 1"));
   other.adapters[1].lower = VectorXd::Zero(3);
   CHECK_THAT(message([&] { load_without_theta(same, other.theta, other.adapters, path); }),
-             contains("holds theta"));
+             contains("contains theta"));
   save_without_theta(solver, start.adapters, bad);
-  CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("holds no theta"));
+  CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("contains no theta"));
   const std::string good = contents(path);
   std::ofstream(bad, std::ios::binary) << good.substr(0, good.size() / 2);
   CHECK_THAT(message([&] { load(same, other.theta, other.adapters, bad); }), contains("cut short"));

@@ -66,7 +66,7 @@ BilevelOptions options(std::uint32_t steps) {
 // 1/L for G and for (F + λG)/(1 + λ).
 const GradientDescent kLower{1.0 / 3.0}, kUpper{(1.0 + kPenalty) / (1.0 + kPenalty * 3.0)};
 
-// Writes down every sample that it is asked for.
+// Records every sample that the solver requests.
 struct Recorder {
   using Theta = VectorXd;
   using Adapter = VectorXd;
@@ -96,7 +96,7 @@ std::size_t distinct(const std::vector<BatchKey>& samples) {
   return seen.size();
 }
 
-// The quadratic with adapters in single precision, as the language model has them.
+// The quadratic with adapters in single precision, like those of the language model.
 struct FloatAdapters {
   using Theta = Eigen::VectorXf;
   using Adapter = Eigen::VectorXf;
@@ -123,8 +123,7 @@ struct FloatAdapters {
 
 }  // namespace
 
-// Noise of the two-sided estimate vanishes with the gradient, so the end is reached to rounding, not to a
-// ball.
+// The noise of the two-sided estimate vanishes with the gradient, so that the saddle is reached to rounding.
 TEST_CASE("the whole solver reaches the penalty's saddle", "[bilevel]") {
   Quadratic q = quadratic();
   const Point end = saddle(q, kPenalty);
@@ -142,7 +141,7 @@ TEST_CASE("the whole solver reaches the penalty's saddle", "[bilevel]") {
   CHECK(last.upper == Approx(q.upper(end.theta, end.pair.upper)).epsilon(1e-4));
 }
 
-TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
+TEST_CASE("other distributions, estimators and optimisers reach it too", "[bilevel]") {
   Quadratic q = quadratic();
   const Point end = saddle(q, kPenalty);
   Point x;
@@ -171,7 +170,7 @@ TEST_CASE("other laws, estimators and optimisers reach it too", "[bilevel]") {
   }
 }
 
-TEST_CASE("MeZO alone minimises F in θ at the given p and leaves the adapters", "[bilevel]") {
+TEST_CASE("MeZO minimises F in θ at the given p and does not change the adapters", "[bilevel]") {
   Quadratic q = quadratic();
   Point x;
   x.pair.upper = VectorXd::LinSpaced(4, -1, 1);
@@ -185,7 +184,7 @@ TEST_CASE("MeZO alone minimises F in θ at the given p and leaves the adapters",
   CHECK(std::isnan(report.inner_value_s));
 }
 
-TEST_CASE("an adapter alone is trained to p*(θ) and θ is left", "[bilevel]") {
+TEST_CASE("adapter_only trains s to p*(θ) and does not change θ", "[bilevel]") {
   Quadratic q = quadratic();
   Point x;
   x.theta = VectorXd::LinSpaced(6, -1, 1);
@@ -212,13 +211,13 @@ TEST_CASE("probes of a step share one pair of samples; no two inner steps of a l
   zofo::AdapterPair pair{p, s};
   solver.solve(theta, pair);
   CHECK(problem.uppers.size() == 16);    // 4 steps × 4 probes
-  CHECK(distinct(problem.uppers) == 4);  // one a step
+  CHECK(distinct(problem.uppers) == 4);  // one per step
   CHECK(problem.lowers.size() == 32);    // at p and at s
   CHECK(distinct(problem.lowers) == 4);
   CHECK(problem.upper_steps.size() == (with_lower ? 12 : 4));
   CHECK(distinct(problem.upper_steps) == problem.upper_steps.size());
   CHECK(distinct(problem.lower_steps) == 12);  // p's batch of D_g is one that s saw
-  // The steps of a stream count up from 0 without a gap: an epoch-wise batcher skips no row.
+  // The steps of a stream count up from 0 without a gap, so that an epoch skips no example.
   for (std::size_t i = 0; i < problem.upper_steps.size(); ++i) CHECK(problem.upper_steps[i].step == i);
   std::vector<BatchKey> all;
   for (const auto* list : {&problem.uppers, &problem.lowers, &problem.upper_steps, &problem.lower_steps})
@@ -244,7 +243,7 @@ TEST_CASE("the reports are the trajectory: they replay θ from its start, bit by
   CHECK(replayed == x.theta);
 }
 
-TEST_CASE("same seeds, same run; stopping and going on changes nothing", "[bilevel]") {
+TEST_CASE("same seeds, same run; stopping and continuing changes nothing", "[bilevel]") {
   Quadratic q = quadratic();
   const auto make = [&](std::uint64_t seed) {
     const zofo::inner::Adam adam{.rate = 0.02};

@@ -1,5 +1,5 @@
-// λ does not change which learning rate is stable, and a run that diverges says where and which rate to
-// lower.
+// λ does not change which learning rate is stable, and the message of a run that diverges has the place and
+// the rate to lower.
 #include <Eigen/Core>
 #include <cmath>
 #include <string>
@@ -79,7 +79,7 @@ std::string said(std::vector<Steep> tasks, BilevelOptions options, double rate_s
 
 }  // namespace
 
-TEST_CASE("the README's example is solved with one rate at every penalty", "[bilevel]") {
+TEST_CASE("one learning rate solves the README's example at every penalty", "[bilevel]") {
   // p steps on (F + λG)/(1 + λ), whose curvature is 1 at every λ here. The bias is as 1/λ.
   for (const double penalty : {10.0, 20.0, 100.0, 1e4}) {
     INFO("penalty " << penalty);
@@ -90,7 +90,7 @@ TEST_CASE("the README's example is solved with one rate at every penalty", "[bil
   }
 }
 
-TEST_CASE("without normalisation the same rate diverges, and the message says so", "[bilevel]") {
+TEST_CASE("without normalisation the same rate diverges, and the message reports it", "[bilevel]") {
   auto problem = example();
   Run run;
   Solver solver{problem, policies(0.1), {.outer_steps = 2000, .penalty = 100, .normalize_penalty = false}};

@@ -14,7 +14,7 @@ using zofo::sample_tasks;
 namespace {
 
 std::vector<std::size_t> sampled(std::uint32_t step, std::uint32_t each, const std::vector<double>& weights,
-                               std::size_t tasks = 4, std::uint64_t seed = 3) {
+                                 std::size_t tasks = 4, std::uint64_t seed = 3) {
   std::vector<std::size_t> list;
   sample_tasks(seed, step, tasks, each, weights, list);
   return list;
@@ -38,21 +38,21 @@ TEST_CASE("all tasks come in their order", "[bilevel]") {
   CHECK(sampled(7, 0, {1, 2, 3, 4}) == std::vector<std::size_t>{0, 1, 2, 3});
 }
 
-TEST_CASE("one task is drawn with the chance that its weight gives", "[bilevel]") {
+TEST_CASE("one task is sampled with a chance proportional to its weight", "[bilevel]") {
   const std::vector<double> weights = GENERATE(std::vector<double>{}, std::vector<double>{1, 2, 3, 10});
   std::map<std::size_t, double> seen, chances;
   for (std::size_t i = 0; i < 4; ++i) chances[i] = weights.empty() ? 0.25 : weights[i] / 16.0;
   for (std::uint32_t step = 0; step < steps; ++step) ++seen[sampled(step, 1, weights).at(0)];
   // χ² with 3 degrees of freedom is above 21.1 with a chance of 1e-4; the seed is fixed.
   CHECK(chi_square(chances, seen) < 21.1);
-  // The same test tells these weights from others: drawing by 1 : 2 : 3 : 9 fails it.
+  // The test distinguishes these weights from others: samples with 1 : 2 : 3 : 9 fail it.
   if (!weights.empty()) {
     const std::map<std::size_t, double> other{{0, 1 / 15.0}, {1, 2 / 15.0}, {2, 3 / 15.0}, {3, 9 / 15.0}};
     CHECK(chi_square(other, seen) > 21.1);
   }
 }
 
-TEST_CASE("pairs are drawn without repetition, each time by the weights of those left", "[bilevel]") {
+TEST_CASE("pairs are sampled without repetition, by the weights of the remaining tasks", "[bilevel]") {
   const std::vector<double> weights{1, 2, 3, 10};
   std::map<std::size_t, double> seen, chances;
   for (std::size_t a = 0; a < 4; ++a)
@@ -68,14 +68,14 @@ TEST_CASE("pairs are drawn without repetition, each time by the weights of those
   CHECK(chi_square(chances, seen) < 37.4);
 }
 
-TEST_CASE("a draw is a pure function of seed and step", "[bilevel]") {
+TEST_CASE("a sample of tasks depends only on the seed and the step", "[bilevel]") {
   CHECK(sampled(5, 2, {1, 2, 3, 4}) == sampled(5, 2, {1, 2, 3, 4}));
   std::set<std::vector<std::size_t>> by_step, by_seed;
   for (std::uint32_t i = 0; i < 50; ++i) {
     by_step.insert(sampled(i, 2, {}));
     by_seed.insert(sampled(5, 2, {}, 4, i));
   }
-  // 12 ordered pairs: that at most 2 of them come in 50 draws has a chance below 1e-36.
+  // 12 ordered pairs: the chance that 50 samples have at most 2 of them is below 1e-36.
   CHECK(by_step.size() > 2);
   CHECK(by_seed.size() > 2);
 }

@@ -1,4 +1,4 @@
-// Variance reduction over several tasks, against its formula written out on tasks whose losses are known.
+// Variance reduction over several tasks, compared with its formula on tasks whose losses are known.
 #include <Eigen/Core>
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,7 @@ using problems::LinearMetaTask;
 
 namespace {
 
-// A linear task whose losses a mini-batch multiplies by a number of its own.
+// A linear task; each mini-batch multiplies its losses by another number.
 struct Sampled : LinearMetaTask {
   explicit Sampled(LinearMetaTask task) : LinearMetaTask(std::move(task)) {}
 
@@ -101,7 +101,7 @@ std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<co
   }
   return list;
 }
-// Losses near 100 are right to 1e-13 of them; over 2ε = 2e-3 that is 1e-8.
+// Losses near 100 have a relative error of 1e-13; divided by 2ε = 2e-3 it is 1e-8.
 constexpr double rounding = 1e-8;
 
 }  // namespace
@@ -159,7 +159,7 @@ TEST_CASE("no reduction over tasks is the estimator by itself, to the bit", "[bi
   CHECK(a.pairs[1].upper == b.pairs[1].upper);
 }
 
-TEST_CASE("one task with a reduction is what the solver of one problem does", "[bilevel]") {
+TEST_CASE("one task with a reduction equals the solver of one problem", "[bilevel]") {
   Setting a, b;
   a.tasks.erase(a.tasks.begin() + 1, a.tasks.end());
   a.pairs.resize(1);
@@ -189,7 +189,7 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
     auto bad = broken.solver(reduction);
     for (int k = 0; k < 7; ++k) {
       good.step(whole.theta, whole.pairs);
-      // A step asks for at least 8 losses of F: at two probes, two queries, two tasks.
+      // A step evaluates at least 8 losses of F: at two probes, two queries, two tasks.
       for (const int after : {0, 3, 7}) {
         const MatrixXd theta = broken.theta;
         const Pairs pairs = broken.pairs;

@@ -92,14 +92,14 @@ TEST_CASE("a task that is not sampled keeps its adapters, and its moments", "[bi
   for (const int count : sampled) CHECK(std::abs(count - 80) < 35);
 }
 
-TEST_CASE("a task alone is what the solver of one problem does", "[bilevel]") {
+TEST_CASE("each task equals the solver of one problem while θ is fixed", "[bilevel]") {
   auto list = tasks(2);
   VectorXd theta = VectorXd::Zero(6);
   Pairs adapters = zeros(2);
   Solver both(list, Policies{Gaussian{}, Central{1e-3, 1, 5}, outer::Sgd{0.0}, inner::GradientDescent{0.05}},
               BilevelOptions{.outer_steps = 7, .inner_steps = 2, .penalty = 10.0});
   both.solve(theta, adapters);
-  for (std::size_t i = 0; i < 2; ++i) {  // θ does not move, so the tasks do not meet
+  for (std::size_t i = 0; i < 2; ++i) {  // θ is fixed, so that the tasks are independent
     std::vector<Quadratic> one{list[i]};
     Pairs alone = zeros(1);
     Solver solver(one,

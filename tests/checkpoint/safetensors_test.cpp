@@ -115,7 +115,9 @@ TEST_CASE("a written file is read back", "[checkpoint]") {
 
 TEST_CASE("an unfinished file leaves nothing behind", "[checkpoint]") {
   const TemporaryFolder folder;
-  { const SafetensorsWriter writer(folder.path() / "x.safetensors", {{"a", {1}}}, SafetensorsType::F32); }
+  {
+    const SafetensorsWriter writer(folder.path() / "x.safetensors", {{"a", {1}}}, SafetensorsType::F32);
+  }
   CHECK(std::filesystem::is_empty(folder.path()));
   CHECK_THROWS_AS(SafetensorsWriter(folder.path() / "none" / "x", {}, SafetensorsType::F32), zofo::Error);
   CHECK_THROWS_AS(SafetensorsWriter(folder.path() / "x", {{"a", {1}}, {"a", {1}}}, SafetensorsType::F32),

@@ -144,9 +144,7 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
   CHECK_THAT(refused([](PlanTexts& t) { t.model = "other.gguf"; }), contains("model = \"other.gguf\""));
   CHECK_THAT(refused([](PlanTexts& t) { t.settings = {"lora.batch_size=4"}; }),
              contains("methods.lora.options.batch_size = "));
-  CHECK_THAT(refused([](PlanTexts& t) {
-               t.methods = {"bilevel", "slow=mezo", "lora"};
-             }),
+  CHECK_THAT(refused([](PlanTexts& t) { t.methods = {"bilevel", "slow=mezo", "lora"}; }),
              contains("methods.slow.method = \"mezo\""));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0", "8"}; }), contains("seeds[1] = 8"));
   CHECK_THAT(refused([](PlanTexts& t) { t.seeds = {"0"}; }), contains("seeds = [0]"));

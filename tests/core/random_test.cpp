@@ -110,14 +110,10 @@ TEST_CASE("extreme words give finite normals", "[random]") {
 
 TEST_CASE("normals have the moments and tails of the normal distribution", "[random]") {
   const auto z = normal_vector(kDirection, kTensor, 0, 1 << 21);
-  CHECK(moment_sigmas(
-            z, [](double x) { return x; }, 0, 1) < kSigmas);
-  CHECK(moment_sigmas(
-            z, [](double x) { return x * x; }, 1, std::sqrt(2.0)) < kSigmas);
-  CHECK(moment_sigmas(
-            z, [](double x) { return x * x * x; }, 0, std::sqrt(15.0)) < kSigmas);
-  CHECK(moment_sigmas(
-            z, [](double x) { return x * x * x * x; }, 3, std::sqrt(96.0)) < kSigmas);
+  CHECK(moment_sigmas(z, [](double x) { return x; }, 0, 1) < kSigmas);
+  CHECK(moment_sigmas(z, [](double x) { return x * x; }, 1, std::sqrt(2.0)) < kSigmas);
+  CHECK(moment_sigmas(z, [](double x) { return x * x * x; }, 0, std::sqrt(15.0)) < kSigmas);
+  CHECK(moment_sigmas(z, [](double x) { return x * x * x * x; }, 3, std::sqrt(96.0)) < kSigmas);
   for (const double edge : {0.01, 2.0, 3.0, 4.0}) {
     const double p = std::erfc(edge / std::numbers::sqrt2);
     CAPTURE(edge);
@@ -214,8 +210,7 @@ TEST_CASE("signs are the documented bits", "[random]") {
   }
   CHECK(all);
   const auto many = sign_vector(kDirection, kTensor, 0, 1 << 20);
-  CHECK(moment_sigmas(
-            many, [](double x) { return x; }, 0, 1) < kSigmas);
+  CHECK(moment_sigmas(many, [](double x) { return x; }, 0, 1) < kSigmas);
   CHECK(correlation_sigmas({many.begin() + 1, many.end()}, {many.begin(), many.end() - 1}) < kSigmas);
 }
 

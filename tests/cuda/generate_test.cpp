@@ -267,7 +267,7 @@ TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") 
     const std::vector<Tokens> requested(16, Tokens(500, 5));
     std::vector<std::size_t> counts(requested.size(), 0);
     writer.generate(theta, nullptr, requested, c.shape.vocab,
-                 [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
+                    [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
     CudaPlan<float> plan(c.shape, c.lora);
     plan.cache({16, 700}, 16 * 500);
     const auto held = static_cast<double>(context.counters().peak_bytes);

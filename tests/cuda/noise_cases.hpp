@@ -82,9 +82,7 @@ std::size_t different_bits(const std::vector<T>& a, const std::vector<T>& b) {
 inline Segments awkward_segments() {
   Segments s;
   const auto add = [&s](std::uint32_t tensor, std::uint64_t offset, std::uint64_t size, std::uint64_t from,
-                        std::uint64_t to) {
-    s.segment[s.count++] = {tensor, offset, size, from, to};
-  };
+                        std::uint64_t to) { s.segment[s.count++] = {tensor, offset, size, from, to}; };
   add(3, 0, 64, 0, 16);
   add(5, 13, 101, 64, 88);
   add(5, 114, 1, 165, 200);

@@ -18,8 +18,8 @@ using zofo::problems::Quadratic;
 
 namespace {
 
-// F = ½‖p − 1‖², G = Σᵢ (¼ pᵢ⁴ + ½ pᵢ²) − θᵀp: p* solves p³ + p = θ, entry by entry. Values and p-gradients
-// alone, counted, so not const.
+// F = ½‖p − 1‖², G = Σᵢ (¼ pᵢ⁴ + ½ pᵢ²) − θᵀp: p* solves p³ + p = θ, entry by entry. It has only values and
+// p-gradients; they are counted, so that the functions are not const.
 struct Quartic {
   using Theta = VectorXd;
   using Adapter = VectorXd;
@@ -156,7 +156,7 @@ TEST_CASE("extrapolated differences reach the accuracy that they report", "[bile
         1e-3);
 }
 
-TEST_CASE("a problem of values and p-gradients alone: p*, φ and ∇φ to 1e-12", "[bilevel]") {
+TEST_CASE("a problem of values and p-gradients only: p*, φ and ∇φ to 1e-12", "[bilevel]") {
   Quartic problem;
   const VectorXd theta = (VectorXd(3) << -2.0, 0.3, 5.0).finished();
   for (const auto solver : {LinearSolver::direct, LinearSolver::conjugate_gradients}) {
@@ -176,7 +176,7 @@ TEST_CASE("a problem of values and p-gradients alone: p*, φ and ∇φ to 1e-12"
   CHECK(problem.calls > 0);
 }
 
-TEST_CASE("a user's own vector type is served", "[bilevel]") {
+TEST_CASE("the reference accepts a user's vector type", "[bilevel]") {
   OnPieces problem;
   const auto r = zofo::reference(problem, kTheta, Pieces{});
   REQUIRE(r.converged);
@@ -185,7 +185,7 @@ TEST_CASE("a user's own vector type is served", "[bilevel]") {
   CHECK(zofo::check_problem(problem, kTheta, Pieces{}).passed());
 }
 
-TEST_CASE("what did not converge says so", "[bilevel]") {
+TEST_CASE("a reference that did not converge reports it", "[bilevel]") {
   Quartic problem;
   ReferenceOptions options;
   options.newton_steps = 1;
@@ -206,7 +206,7 @@ TEST_CASE("what did not converge says so", "[bilevel]") {
   CHECK_THROWS_WITH(zofo::reference(problem, kTheta, kP, options), contains("tolerance = 0"));
 }
 
-TEST_CASE("check_problem passes a right problem and names what is wrong", "[bilevel]") {
+TEST_CASE("check_problem passes a correct problem and names wrong functions", "[bilevel]") {
   Quadratic right = quadratic();
   CHECK(zofo::check_problem(right, kTheta, kP).passed());
   CHECK(zofo::check_problem(right, kTheta, kP).findings.size() == 14);

@@ -54,10 +54,8 @@ TEST_CASE("adapters that are not there or of another size are refused", "[model]
 }
 
 TEST_CASE("targets outside the batch or the vocabulary are refused", "[model]") {
-  CHECK(contains(refusal([](auto& c) {
-                   c.batch.targets[0] = {5, 0, 1};
-                 }),
-                 "sequence 5, position 0, token 1"));
+  CHECK(
+      contains(refusal([](auto& c) { c.batch.targets[0] = {5, 0, 1}; }), "sequence 5, position 0, token 1"));
   CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 4, 1}; }), "position 4"));
   CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 0, 61}; }), "token 61"));
   CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 0, -1}; }), "token -1"));
@@ -78,7 +76,7 @@ TEST_CASE("gradients must be one an adapter", "[model]") {
 TEST_CASE("weights of another shape are refused", "[model]") {
   const golden::Case c = golden::one("two adapters");
   Transformer transformer(c.shape, c.lora);
-  const auto refused = [&](std::uint32_t Config::*field) {
+  const auto refused = [&](std::uint32_t Config::* field) {
     Config other = c.shape;
     other.*field *= 2;
     const Parameters theta(other);

@@ -200,12 +200,8 @@ TEST_CASE("a config of a family refuses what the family has not", "[model]") {
   CHECK(contains(refusal([](Config& c) { c.rope_scaling.kind = Kind::linear; }, "opt, 350m type"),
                  "rope_scaling"));
   CHECK(contains(refusal([](Config& c) { c.rope_scaling = {Kind::linear, 0.5F}; }), "factor = 0.5"));
-  CHECK(contains(refusal([](Config& c) {
-                   c.rope_scaling = {Kind::llama3, 8.0F, 4.0F, 4.0F, 8192};
-                 }),
+  CHECK(contains(refusal([](Config& c) { c.rope_scaling = {Kind::llama3, 8.0F, 4.0F, 4.0F, 8192}; }),
                  "high_freq_factor = 4: must be above low_freq_factor = 4"));
-  CHECK(contains(refusal([](Config& c) {
-                   c.rope_scaling = {Kind::llama3, 8.0F, 1.0F, 4.0F, 0};
-                 }),
+  CHECK(contains(refusal([](Config& c) { c.rope_scaling = {Kind::llama3, 8.0F, 1.0F, 4.0F, 0}; }),
                  "original_context = 0"));
 }

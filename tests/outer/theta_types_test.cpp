@@ -81,7 +81,8 @@ TEMPLATE_TEST_CASE("every outer optimiser descends on every kind of θ", "[outer
     CHECK(end_value<TestType>(outer::Momentum{.rate = 0.003, .momentum = 0.9}, distribution) < 1e-4);
     CHECK(end_value<TestType>(outer::Adam{.rate = falling}, distribution) < 1e-2);
     CHECK(end_value<TestType>(outer::RmsScalar{.rate = falling, .beta2 = 0.99}, distribution) < 1e-4);
-    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{0.03}, outer::Box{-1.0, 2.0}}, distribution) < 1e-8);
+    CHECK(end_value<TestType>(outer::Projected{outer::Sgd{0.03}, outer::Box{-1.0, 2.0}}, distribution) <
+          1e-8);
     // The nearest point of a ball of radius √12/2 is θ = ½: 12 · ⅛.
     CHECK(end_value<TestType>(
               outer::Projected{outer::Sgd{Schedule::cosine(0.03, 0.0, 2000)}, outer::Ball(std::sqrt(3.0))},

@@ -31,7 +31,8 @@ void for_each_tensor(TwoTensors& theta, F&& f) {
 }
 
 template <class Distribution>
-std::vector<double> draw(const Distribution& distribution, Direction direction, std::uint32_t tensor, std::size_t n) {
+std::vector<double> draw(const Distribution& distribution, Direction direction, std::uint32_t tensor,
+                         std::size_t n) {
   std::vector<double> z(n);
   distribution.fill(direction, tensor, 0, z.data(), n);
   return z;

@@ -19,9 +19,9 @@ const broken::ReusedSeed<Gaussian> kOneSeed{{}, 1};
 TEST_CASE("C5: the whole algorithm reaches |grad phi| <= eps within its bound", "[theory]") {
   theory::check_passed(theory::c5(Effort{}));
 }
-TEST_CASE("C5 fails with a penalty that does not grow, a step that forgets d, and one direction",
+TEST_CASE("C5 fails with a constant penalty, a step that does not depend on d, and one direction",
           "[theory]") {
-  // 2,000 steps are ten times what the waves need, and spare the bound's five million.
+  // 2,000 steps are ten times what the waves need, and far fewer than the bound's five million.
   const auto right = [](const auto& c, double epsilon) {
     theory::C5Parameters parameters = theory::c5_parameters(c, epsilon);
     parameters.most = 2000;
@@ -48,7 +48,7 @@ TEST_CASE("C5 fails with a penalty that does not grow, a step that forgets d, an
   CHECK_FALSE(passes(kOneSeed, right));
 }
 
-TEST_CASE("C6: evaluations to a target against ZO on theta alone follow the prediction", "[theory]") {
+TEST_CASE("C6: evaluations to a target against steps on theta only follow the prediction", "[theory]") {
   theory::check_passed(theory::c6(Effort{}));
 }
 TEST_CASE("C6 fails without the inner loop and with directions too long", "[theory]") {
@@ -59,7 +59,7 @@ TEST_CASE("C6 fails without the inner loop and with directions too long", "[theo
 TEST_CASE("C7: the variance of the estimate is that of the penalty's gradient", "[theory]") {
   theory::check_passed(theory::c7(Effort{}));
 }
-TEST_CASE("C7 fails without the inner loop, with too short a one, and with directions too long", "[theory]") {
+TEST_CASE("C7 fails without the inner loop, with too few inner steps, and with long directions", "[theory]") {
   CHECK_FALSE(theory::c7_with(Gaussian{}, 0, Effort{}).passed);
   CHECK_FALSE(theory::c7_with(Gaussian{}, 1, Effort{}).passed);
   CHECK_FALSE(theory::c7_with(broken::Scaled<Gaussian>{{}, 1.05}, 60, Effort{}).passed);

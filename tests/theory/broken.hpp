@@ -1,4 +1,4 @@
-// Policies broken on purpose: what the statements must see.
+// Policies that are wrong on purpose; the statements must fail on them.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace theory::broken {
 
-// z is `factor` times too long: ĝ is factor² times too large.
+// z is `factor` times too long, so that ĝ is factor² times too large.
 template <class Distribution>
 struct Scaled {
   Distribution distribution;
@@ -23,10 +23,13 @@ struct Scaled {
   void add(Theta& theta, zofo::Direction d, double a) const {
     distribution.add(theta, d, factor * a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const {
+    return distribution.second_moment_factor(d);
+  }
 };
 
-// Every entry of z has mean `shift`. A two-sided estimate is even in z: it sees the shift's square, in E zzᵀ.
+// Every entry of z has mean `shift`. A two-sided estimate is even in z and contains the shift's square (E
+// zzᵀ).
 template <class Distribution>
 struct Biased {
   Distribution distribution;
@@ -39,10 +42,12 @@ struct Biased {
       for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<std::decay_t<decltype(*x)>>(shift * a);
     });
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const {
+    return distribution.second_moment_factor(d);
+  }
 };
 
-// Every step takes one of `seeds` directions.
+// Every step uses one of `seeds` directions.
 template <class Distribution>
 struct ReusedSeed {
   Distribution distribution;
@@ -52,10 +57,12 @@ struct ReusedSeed {
     d.step %= seeds;
     distribution.add(theta, d, a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const {
+    return distribution.second_moment_factor(d);
+  }
 };
 
-// All queries of a step take one direction.
+// All queries of a step use one direction.
 template <class Distribution>
 struct OneQuery {
   Distribution distribution;
@@ -64,7 +71,9 @@ struct OneQuery {
     d.query = 0;
     distribution.add(theta, d, a);
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const {
+    return distribution.second_moment_factor(d);
+  }
 };
 
 // Both tensors of TwoTensors get the noise of stream 0.
@@ -81,10 +90,12 @@ struct SharedNoise {
       for (std::size_t i = 0; i < n; ++i) x[i] += static_cast<T>(a) * z[i];
     });
   }
-  [[nodiscard]] double second_moment_factor(std::size_t d) const { return distribution.second_moment_factor(d); }
+  [[nodiscard]] double second_moment_factor(std::size_t d) const {
+    return distribution.second_moment_factor(d);
+  }
 };
 
-// The coefficients are `factor` times what they should be; −1 is the wrong sign.
+// The coefficients are multiplied by `factor`; −1 is the wrong sign.
 template <class Estimator>
 struct Multiplied {
   Estimator estimator;

@@ -1,4 +1,4 @@
-// A verdict as a test: every comparison is named when one fails.
+// Checks a verdict in a test; a failure names every comparison.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 
 namespace theory {
 
-// Passed, with a chance of false alarm that is stated and small (1e-4 over all comparisons of a statement).
+// Passed, with a false-alarm probability of at most 1e-4 over all comparisons of the statement.
 inline void check_passed(const Verdict& v) {
   for (const Comparison& c : v.comparisons) {
     INFO(fmt::format("{} {}: predicted {}, measured {} [{}, {}], allowed [{}, {}]", v.id, c.what, c.predicted,

@@ -1,4 +1,4 @@
-// Zeroth-order gradient descent on a plain function, as the statements on convergence run it.
+// Zeroth-order gradient descent on a plain function, for the statements on convergence.
 #pragma once
 
 #include <Eigen/Core>
@@ -14,11 +14,11 @@
 
 namespace theory {
 
-// θ ← θ − rate · ĝ until see(k, θ) is false; see is called before step k, k = 0, 1, … The one place where the
-// statements meet the loop.
+// θ ← θ − rate · ĝ until see(k, θ) is false; see is called before step k, k = 0, 1, … All statements on
+// convergence use this loop.
 template <class F, class Distribution, class Estimator, class See>
-void zo_descent(const F& f, const Distribution& distribution, const Estimator& estimator, double rate, Eigen::VectorXd theta,
-                const See& see) {
+void zo_descent(const F& f, const Distribution& distribution, const Estimator& estimator, double rate,
+                Eigen::VectorXd theta, const See& see) {
   const zofo::outer::Sgd outer{rate};
   zofo::outer::Sgd::State<Eigen::VectorXd> state;
   Eigen::VectorXd x = theta;
@@ -55,10 +55,11 @@ double steps_until(const F& f, const Distribution& distribution, const Estimator
   return steps;
 }
 
-// Values that a run shows at the steps of `grid` (increasing); NaN where it blew up.
+// Values of a run at the steps of `grid` (increasing); NaN after it diverged.
 template <class F, class Distribution, class Estimator, class Value>
-Eigen::ArrayXd run_curve(const F& f, const Distribution& distribution, const Estimator& estimator, double rate,
-                         const Eigen::VectorXd& start, const std::vector<double>& grid, const Value& value) {
+Eigen::ArrayXd run_curve(const F& f, const Distribution& distribution, const Estimator& estimator,
+                         double rate, const Eigen::VectorXd& start, const std::vector<double>& grid,
+                         const Value& value) {
   Eigen::ArrayXd curve = Eigen::ArrayXd::Constant(static_cast<Eigen::Index>(grid.size()), kNaN);
   std::size_t next = 0;
   zo_descent(f, distribution, estimator, rate, start, [&](std::uint32_t k, const Eigen::VectorXd& theta) {

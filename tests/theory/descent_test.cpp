@@ -42,9 +42,7 @@ TEST_CASE("C3: steps grow with the effective rank, not with d", "[theory]") {
   theory::check_passed(theory::c3(Effort{}));
 }
 TEST_CASE("C3 fails with a step that knows d only and with few directions", "[theory]") {
-  CHECK_FALSE(theory::c3_with(
-                  Gaussian{}, [](double d, double) { return 8.0 / (d + 2.0); }, Effort{})
-                  .passed);
+  CHECK_FALSE(theory::c3_with(Gaussian{}, [](double d, double) { return 8.0 / (d + 2.0); }, Effort{}).passed);
   CHECK_FALSE(
       theory::c3_with(
           broken::ReusedSeed<Gaussian>{{}, 1}, [](double, double r) { return 1.0 / (r + 2.0); }, Effort{})
@@ -57,11 +55,6 @@ TEST_CASE("C4: linear convergence under the Polyak–Łojasiewicz inequality", "
 TEST_CASE("C4 fails uphill, with few directions and with noise that does not vanish", "[theory]") {
   CHECK_FALSE(theory::c4_with(Gaussian{}, kUphill, Effort{}).passed);
   CHECK_FALSE(theory::c4_with(kFourSeeds, kCentral, Effort{}).passed);
-  CHECK_FALSE(theory::c4_with(
-                  Gaussian{},
-                  [](std::uint64_t seed) {
-                    return Forward{0.1, 1, seed};
-                  },
-                  Effort{})
-                  .passed);
+  CHECK_FALSE(
+      theory::c4_with(Gaussian{}, [](std::uint64_t seed) { return Forward{0.1, 1, seed}; }, Effort{}).passed);
 }

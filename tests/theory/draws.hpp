@@ -13,7 +13,7 @@
 
 namespace theory {
 
-// θ of two tensors of one shape, streams 0 and 1: noise that they share shows in every mean.
+// θ of two tensors of one shape, streams 0 and 1: noise that they share changes every mean.
 struct TwoTensors {
   Eigen::VectorXd first, second;
 };

@@ -52,10 +52,10 @@ TEST_CASE("E1 fails on the wrong sign", "[theory]") {
   CHECK_FALSE(v.passed);
 }
 
-TEST_CASE("E2: bias of order ε², one draw's error of order ε² two-sided and ε one-sided", "[theory]") {
+TEST_CASE("E2: bias of order ε², one sample's error of order ε² two-sided and ε one-sided", "[theory]") {
   theory::check_passed(theory::e2(Effort{}));
 }
-TEST_CASE("E2 fails when ε's factor is forgotten and when one side is left out", "[theory]") {
+TEST_CASE("E2 fails without the factor of ε and with one-sided differences", "[theory]") {
   const auto central = [](double epsilon) { return Central{epsilon, 1, 5}; };
   const auto forward = [](double epsilon) { return Forward{epsilon, 1, 5}; };
   const auto twice = [](double epsilon) { return broken::Multiplied<Central>{Central{epsilon, 1, 5}, 2.0}; };
@@ -67,7 +67,7 @@ TEST_CASE("E2 fails when ε's factor is forgotten and when one side is left out"
 TEST_CASE("E3: second moments of Gaussian and sign directions on a linear function", "[theory]") {
   theory::check_passed(theory::e3(Effort{}));
 }
-TEST_CASE("E3 tells d from d + 2 and sees a base value that is not subtracted", "[theory]") {
+TEST_CASE("E3 distinguishes d from d + 2 and fails when the base value is not subtracted", "[theory]") {
   Verdict swapped = theory::e3_blank(), unsubtracted = theory::e3_blank();
   const Central central{0.1, 1, 5};
   theory::e3_compare(swapped, "signs as if Gaussian", central, Rademacher{}, theory::e3_gradient(), 18.0,
@@ -86,7 +86,7 @@ TEST_CASE("E3 tells d from d + 2 and sees a base value that is not subtracted", 
 TEST_CASE("E4: q independent directions have second moment (d+q+1)/q", "[theory]") {
   theory::check_passed(theory::e4(Effort{}));
 }
-TEST_CASE("E4 fails when all queries are one direction and when the mean is a sum", "[theory]") {
+TEST_CASE("E4 fails when all queries have one direction and when the mean is a sum", "[theory]") {
   const auto make = [](std::uint32_t q) { return Central{0.1, q, 5}; };
   CHECK_FALSE(theory::e4_with(make, broken::OneQuery<Gaussian>{}, Effort{}).passed);
   const auto sum = [&](std::uint32_t q) {
@@ -98,14 +98,14 @@ TEST_CASE("E4 fails when all queries are one direction and when the mean is a su
 TEST_CASE("E5: independent batches add variance σ²/ε², common ones none", "[theory]") {
   theory::check_passed(theory::e5(Effort{}));
 }
-TEST_CASE("E5 fails when the two sides see batches of their own", "[theory]") {
+TEST_CASE("E5 fails when the two evaluations have independent batches", "[theory]") {
   CHECK_FALSE(theory::e5_with(theory::OwnBatches{}, Effort{}).passed);
 }
 
 TEST_CASE("E6: directions are pure functions of their keys", "[theory]") {
   theory::check_passed(theory::e6(Effort{}));
 }
-TEST_CASE("E6 fails on a law that drops a word of the key or shares noise between tensors", "[theory]") {
+TEST_CASE("E6 fails when a distribution ignores a word of the key or tensors share noise", "[theory]") {
   CHECK_FALSE(theory::e6_with(broken::OneQuery<Gaussian>{}, Rademacher{}, Effort{}).passed);
   CHECK_FALSE(theory::e6_with(broken::SharedNoise<Gaussian>{}, Rademacher{}, Effort{}).passed);
   CHECK_FALSE(theory::e6_with(Gaussian{}, broken::ReusedSeed<Rademacher>{{}, 1}, Effort{}).passed);

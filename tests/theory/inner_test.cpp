@@ -24,7 +24,7 @@ TEST_CASE("I1 fails on a step that is too short, too long, uphill or not taken",
 TEST_CASE("I3: SGD settles in a ball whose squared radius is proportional to its rate", "[theory]") {
   theory::check_passed(theory::i3(Effort{}));
 }
-TEST_CASE("I3 fails on a rate that is squared, doubled, or beside a momentum", "[theory]") {
+TEST_CASE("I3 fails on a rate that is squared, doubled, or combined with momentum", "[theory]") {
   using zofo::inner::Sgd;
   CHECK_FALSE(theory::i3_with([](double rate) { return Sgd{.rate = 4.0 * rate * rate}; }, Effort{}).passed);
   CHECK_FALSE(theory::i3_with([](double rate) { return Sgd{.rate = 2.0 * rate}; }, Effort{}).passed);

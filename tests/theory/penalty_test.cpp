@@ -1,5 +1,4 @@
-// P1–P3 at the fast effort, and that each fails on a penalty put together wrongly. No randomness: no false
-// alarms.
+// P1–P3 at the fast effort, and that each fails on a wrong penalty. No randomness: no false alarms.
 #include "catch.hpp"
 #include "theory/check.hpp"
 #include "theory/statements/p1.hpp"
@@ -11,13 +10,13 @@ using theory::Quadratic;
 
 namespace {
 
-// G(θ, p) has the wrong sign where it is valued, not where it is descended: as if p and s were swapped.
+// The value of G(θ, p) has the wrong sign, its gradient has not: as if p and s were swapped.
 struct Swapped : Quadratic {
   double lower(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::BatchKey sample) const {
     return -Quadratic::lower(theta, p, sample);
   }
 };
-// The gradient that moves p has F at half its weight: λ on the wrong term.
+// The gradient of p has F with half its weight: λ at the wrong term.
 struct Reweighted : Quadratic {
   double upper_gradient(const Eigen::VectorXd& theta, const Eigen::VectorXd& p, zofo::BatchKey sample,
                         Eigen::VectorXd& g) const {

@@ -1,5 +1,5 @@
-// E7–E9, and the distributions of E3 and E4 that need a bound direction, at the fast effort; each fails on a policy
-// broken on purpose. The false-alarm rate of a statement is in its verdict; the seeds are fixed.
+// E7–E9, and the distributions of E3 and E4 that need a bound direction, at the fast effort; each fails on a
+// policy broken on purpose. The false-alarm rate of a statement is in its verdict; the seeds are fixed.
 #include <cstdint>
 #include <span>
 
@@ -22,7 +22,7 @@ using zofo::Orthogonal;
 using zofo::Sphere;
 namespace broken = theory::broken;
 
-TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of rank 1", "[theory]") {
+TEST_CASE("E3 distinguishes the sphere's d from d + 2, and dense directions from rank 1", "[theory]") {
   const Central central{0.1, 1, 5};
   const auto fails = [&](const auto& distribution, const auto& g, double expected) {
     Verdict v = theory::e3_blank();
@@ -35,7 +35,7 @@ TEST_CASE("E3 tells the sphere's d from d + 2 and a dense direction from one of 
   CHECK(fails(LowRank{.rank = 2}, theory::e3_matrix(), 30.0));
 }
 
-TEST_CASE("E4 fails when directions said to be orthogonal are independent, one, or too long", "[theory]") {
+TEST_CASE("E4 fails when orthogonal directions are independent, equal, or too long", "[theory]") {
   const auto make = [](std::uint32_t q) { return Central{0.1, q, 5}; };
   const auto fails = [&](const auto& distribution) {
     Verdict v;
@@ -49,7 +49,7 @@ TEST_CASE("E4 fails when directions said to be orthogonal are independent, one, 
 
 namespace {
 using Svrg = zofo::variance::Svrg<Central>;
-// What the control variate sees at the anchor is not what it sees here.
+// The control variate has another batch at the anchor than at θ.
 struct OtherBatch : Svrg {
   template <class V>
   struct Evaluator {
@@ -69,7 +69,7 @@ struct OtherBatch : Svrg {
     Svrg::estimate(step, other, state, g);
   }
 };
-// The full part is left out.
+// The estimate without ĝ_full.
 struct NoFullPart : Svrg {
   template <class V>
   void estimate(std::uint32_t step, V& evaluator, State& state, zofo::ZoGradient& g) const {
@@ -93,12 +93,9 @@ TEST_CASE("E7 fails with another batch at the anchor, without the full part, wit
           "[theory]") {
   CHECK(e7_fails<OtherBatch>());
   CHECK(e7_fails<NoFullPart>());
-  CHECK_FALSE(theory::e7_with(
-                  [](std::uint32_t, std::uint64_t seed) {
-                    return Central{1e-4, 1, seed};
-                  },
-                  Effort{})
-                  .passed);
+  CHECK_FALSE(
+      theory::e7_with([](std::uint32_t, std::uint64_t seed) { return Central{1e-4, 1, seed}; }, Effort{})
+          .passed);
 }
 
 TEST_CASE("E8: low-rank directions are unbiased, their second moment tends to the dense one", "[theory]") {
@@ -114,7 +111,7 @@ TEST_CASE("E8 fails when the rank is not the rank and when UVᵀ is divided by r
   CHECK_FALSE(theory::e8_with([](std::uint32_t r) { return DividedByRank{{.rank = r}}; }, Effort{}).passed);
 }
 
-TEST_CASE("E9: a spread-scaled estimate does not know the scale of f", "[theory]") {
+TEST_CASE("E9: a std-normalised estimate does not depend on the scale of f", "[theory]") {
   theory::check_passed(theory::e9(Effort{}));
 }
 TEST_CASE("E9 fails on an estimate that is not scaled and on one that is too long", "[theory]") {
@@ -130,7 +127,7 @@ TEST_CASE("E10: ρ² has the mean ‖∇f‖² under every reduction", "[theory]
   theory::check_passed(theory::e10(Effort{}));
 }
 
-TEST_CASE("E10 fails where terms are counted for queries, or none are", "[theory]") {
+TEST_CASE("E10 fails when terms are counted as queries, or none are", "[theory]") {
   const auto terms = [](const zofo::ZoGradient& g) {
     return zofo::squared_projected_gradient({g.terms, static_cast<double>(g.terms.size())});
   };

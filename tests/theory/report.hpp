@@ -1,4 +1,4 @@
-// Measures a list of statements, and writes what came out as a table and as JSON. The options of the program.
+// Measures a list of statements, writes the results as a table and as JSON, and parses the program's options.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 
 namespace theory {
 
-// A statement that throws has failed; the others are measured all the same.
+// A statement that throws has failed; the others are still measured.
 inline Verdict measure(const Statement& statement, const Effort& effort) {
   const auto start = std::chrono::steady_clock::now();
   Verdict v;
@@ -32,7 +32,7 @@ inline Verdict measure(const Statement& statement, const Effort& effort) {
   } catch (const std::exception& error) {
     thrown(error.what());
   } catch (...) {
-    thrown("threw something that is no std::exception");
+    thrown("threw an exception that is not a std::exception");
   }
   v.id = statement.id;
   v.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -69,7 +69,7 @@ inline std::string interval(double low, double high) {
   return low == high ? "exact" : fmt::format("[{:.5g}, {:.5g}]", low, high);
 }
 
-// statement | predicted | measured | interval | verdict; one line a comparison under its statement.
+// statement | predicted | measured | interval | verdict; one line per comparison under its statement.
 inline std::string table(const std::vector<Verdict>& verdicts) {
   std::string out = row("statement", "predicted", "measured", "interval", "verdict");
   for (const Verdict& v : verdicts) {
@@ -167,7 +167,7 @@ inline std::vector<std::string> split_ids(const std::string& text, const std::ve
   }
   for (const std::string& id : ids)
     zofo::require(std::find(known.begin(), known.end(), id) != known.end(),
-                  "--only {}: no statement '{}'; there are {}", text, id, fmt::join(known, ", "));
+                  "--only {}: no statement '{}': must be one of {}", text, id, fmt::join(known, ", "));
   return ids;
 }
 
@@ -191,7 +191,7 @@ inline ProgramOptions parse_options(const std::vector<std::string>& words,
     else if (words[i] == "--only")
       options.only = split_ids(value(), known);
     else
-      zofo::fail("unknown option '{}': there are --fast, --full, --only ID,ID, --json FILE, --list",
+      zofo::fail("unknown option '{}': must be one of --fast, --full, --only ID,ID, --json FILE, --list",
                  words[i]);
   }
   return options;

@@ -1,5 +1,6 @@
-// Means, fits and intervals of the statements, and the comparisons made from them. The generator is the
-// standard library's: a fault of zofo's numbers must not reach the arithmetic that judges them.
+// Means, fits and intervals of the statements, and the comparisons made from them. The generator is that of
+// the standard library, so that a fault in zofo's random numbers cannot affect the arithmetic that checks
+// them.
 #pragma once
 
 #include <fmt/format.h>
@@ -151,7 +152,7 @@ inline Interval bootstrap_median(const std::vector<double>& values, std::uint64_
 // -----------------------------------------------------------------------------------------------------
 
 // A mean within five standard errors of `predicted`, its interval at most `resolution` · |predicted| to
-// either side: a mean too noisy to tell a broken library from a correct one fails.
+// either side: a mean too noisy to distinguish a broken library from a correct one fails.
 inline Comparison mean_is(std::string what, double predicted, double mean, double error, double resolution) {
   const double half = kSigmas * error;
   return {.what = std::move(what),
@@ -165,8 +166,8 @@ inline Comparison mean_is(std::string what, double predicted, double mean, doubl
           .widest = 2.0 * resolution * std::abs(predicted)};
 }
 
-// The largest |mean − expected| over the coordinates in standard errors, at most five; the interval holds
-// them all.
+// The largest |mean − expected| over the coordinates in standard errors, at most five; the interval contains
+// all coordinates.
 inline Comparison means_are(std::string what, const Moments& moments, const Eigen::ArrayXd& expected) {
   const Eigen::ArrayXd distance = (moments.means() - expected).abs(), errors = moments.errors();
   double worst = 0.0;
@@ -184,9 +185,8 @@ inline Comparison means_are(std::string what, const Moments& moments, const Eige
           .false_alarm = normal_tail(kSigmas) * static_cast<double>(errors.size())};
 }
 
-// A fitted slope within `tolerance` of the prediction. With errors from replicates, a correct library whose
-// slope is the predicted one fails with the normal tail's probability; a fit of deterministic numbers never
-// does.
+// A fitted slope within `tolerance` of the prediction. With errors from replicates, a correct library fails
+// with the probability of the normal tail; with deterministic numbers it never fails.
 inline Comparison slope_is(std::string what, double predicted, const Fit& fit, double tolerance,
                            bool statistical = true) {
   return {.what = std::move(what),
@@ -200,8 +200,8 @@ inline Comparison slope_is(std::string what, double predicted, const Fit& fit, d
           .widest = 4.0 * tolerance};
 }
 
-// A mean over independent runs that must lie on one side of a limit, with the normal tail's probability that
-// another seed would put it on the other.
+// A mean over independent runs that must be at most (at least) a limit. The false-alarm probability is that
+// of the normal tail beyond the limit.
 inline Comparison mean_at_most(std::string what, double limit, const Moments& m) {
   return {.what = std::move(what),
           .predicted = fmt::format("<= {:g}", limit),
@@ -220,7 +220,7 @@ inline Comparison mean_at_least(std::string what, double limit, const Moments& m
   return c;
 }
 
-// A number that no randomness enters, at most `limit`.
+// A number without randomness, at most `limit`.
 inline Comparison at_most(std::string what, double limit, double value) {
   return {.what = std::move(what),
           .predicted = fmt::format("<= {:g}", limit),
@@ -231,7 +231,7 @@ inline Comparison at_most(std::string what, double limit, double value) {
           .allowed_high = limit};
 }
 
-// A number that no randomness enters, at least `limit`.
+// A number without randomness, at least `limit`.
 inline Comparison at_least(std::string what, double limit, double value) {
   Comparison c = at_most(std::move(what), kInfinity, value);
   c.predicted = fmt::format(">= {:g}", limit);

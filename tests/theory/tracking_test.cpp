@@ -15,7 +15,7 @@ const auto kNesterov = [](double condition) {
 };
 const auto kPlain = [](double) { return GradientDescent{.rate = 1.0}; };
 
-// Every round begins at the start again.
+// Every round restarts from the initial point.
 struct Forgetful : theory::WarmRounds {
   using WarmRounds::WarmRounds;
   void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) {
@@ -24,7 +24,7 @@ struct Forgetful : theory::WarmRounds {
     WarmRounds::operator()(theta, p, s);
   }
 };
-// p is stepped where s should be.
+// p and s are swapped.
 struct Swapped : theory::WarmRounds {
   using WarmRounds::WarmRounds;
   void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) {

@@ -1,4 +1,4 @@
-// What a statement of the theory says of itself once it has been measured.
+// The result of measuring a statement of the theory.
 #pragma once
 
 #include <cmath>
@@ -13,7 +13,7 @@ namespace theory {
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// How much work a statement may do, and the seed of its draws: fixed, so that a pass stays a pass.
+// The amount of work of a statement and the seed of its samples. The seed is fixed, so that results repeat.
 struct Effort {
   bool full = false;
   std::uint64_t seed = 20250917;
@@ -39,7 +39,7 @@ struct Figure {
 };
 
 // One number against its prediction. `low`, `high`: confidence interval. `false_alarm`: probability that a
-// correct library falls outside [allowed_low, allowed_high]. An interval wider than `widest` decides nothing
+// correct library falls outside [allowed_low, allowed_high]. An interval wider than `widest` is inconclusive
 // and fails.
 struct Comparison {
   std::string what, predicted;
@@ -55,9 +55,9 @@ struct Comparison {
   }
 };
 
-// The verdict on a statement: passed when it holds at least one comparison and all of them passed. The
-// numbers are those of the first comparison that failed, else of the first; `false_alarm` is the union bound
-// over all.
+// The verdict on a statement: passed when it has at least one comparison and all comparisons passed. The
+// numbers are those of the first failed comparison, or of the first one if all passed. `false_alarm` is the
+// union bound over all.
 struct Verdict {
   std::string id, statement, predicted;
   double measured = kNaN, low = kNaN, high = kNaN;
@@ -67,7 +67,7 @@ struct Verdict {
   std::vector<Comparison> comparisons;
   Figure figure;
   std::vector<Series> series;
-  std::string message;  // what was thrown, if anything
+  std::string message;  // of the exception that the statement threw; empty without one
   double seconds = 0.0;
 
   void add(Comparison c) {
@@ -89,7 +89,7 @@ struct Verdict {
   }
 };
 
-// A statement under its number.
+// A statement and its identifier.
 struct Statement {
   std::string id;
   Verdict (*measure)(const Effort&);

@@ -1,4 +1,4 @@
-// The judges judged: statistics on numbers whose answers are known, and verdicts that must fail.
+// Tests of the statistics on numbers with known answers, and of verdicts that must fail.
 #include "theory/verdict.hpp"
 
 #include <cmath>
@@ -63,7 +63,7 @@ TEST_CASE("fits find lines and powers, with the error of the textbook", "[theory
   CHECK(std::isnan(theory::line_fit({1, 2}, {1, 2}).slope));
 }
 
-TEST_CASE("the bootstrap's interval holds the median and shrinks like 1/√n", "[theory]") {
+TEST_CASE("the bootstrap's interval contains the median and shrinks like 1/√n", "[theory]") {
   CHECK(theory::median({3, 1, 2}) == 2.0);
   CHECK(theory::median({4, 1, 2, 3}) == 2.5);
   CHECK(std::isnan(theory::median({})));
@@ -81,7 +81,7 @@ TEST_CASE("the bootstrap's interval holds the median and shrinks like 1/√n", "
   CHECK(many.high - many.low == Approx(2 * 1.96 * 0.01).epsilon(0.2));
 }
 
-TEST_CASE("a verdict fails on NaN, on an interval that decides nothing, and when it is empty", "[theory]") {
+TEST_CASE("a verdict fails on NaN, on an inconclusive interval, and when it is empty", "[theory]") {
   const auto verdict = [](const Comparison& c) {
     Verdict v;
     v.add(c);
@@ -129,7 +129,7 @@ Verdict thrower(const theory::Effort&) { throw std::runtime_error("no \"luck\"")
 Verdict odd(const theory::Effort&) { throw 3; }
 }  // namespace
 
-TEST_CASE("a statement that throws has failed, with its message, and the others go on", "[theory]") {
+TEST_CASE("a statement that throws has failed with its message, and the others are measured", "[theory]") {
   const auto verdicts = theory::measure_all({{"T", thrower}, {"O", odd}, {"G", good}}, theory::Effort{true});
   REQUIRE(verdicts.size() == 3);
   CHECK_FALSE(verdicts[0].passed);

@@ -302,10 +302,7 @@ TEST_CASE("errors of tokenizers that GGUF cannot represent name the field", "[tr
   const auto nothing = [](const nlohmann::json&) {};
   CHECK_THAT(refusal_of("tekken", nothing), contains("tokenizer.json: pre_tokenizer = "));
   CHECK_THAT(refusal_of("llama2", nothing), contains("pre_tokenizer"));
-  CHECK_THAT(refusal_of("llama3",
-                        [](auto& json) {
-                          json["normalizer"] = {{"type", "NFC"}};
-                        }),
+  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["normalizer"] = {{"type", "NFC"}}; }),
              contains("normalizer = "));
   CHECK_THAT(refusal_of("llama3", [](auto& json) { json["model"]["ignore_merges"] = false; }),
              contains("model.ignore_merges: must be true"));

@@ -5,9 +5,9 @@
 
 #include "catch.hpp"
 #include "tasks_fixture.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/training.hpp"
-#include "zofo/peft/peft_adapter.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -51,8 +51,7 @@ TEST_CASE("what a run of one task can do, one of several can", "[train]") {
   int steps = 0;
   const auto cut = f.train("cut", o, [&] { return ++steps == 3; });
   CHECK(cut.result.interrupted);
-  const auto end = f.train(
-      "cut", o, [] { return false; }, true);
+  const auto end = f.train("cut", o, [] { return false; }, true);
   CHECK(end.theta == whole.theta);
   CHECK(end.bytes("trajectory.jsonl") == whole.bytes("trajectory.jsonl"));
   for (const std::string& name : adapter_names)

@@ -1,7 +1,7 @@
 // Runs over several tasks.
-#include "zofo/train/training.hpp"
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/run_description.hpp"
+#include "zofo/train/training.hpp"
 
 #include <cmath>
 #include <vector>
@@ -244,12 +244,10 @@ TEST_CASE("an interrupted run resumes bit for bit", "[train]") {
   RunOptions nine = o;
   nine.max_steps = 9;
   nine.save_steps = 8;
-  const auto middle = f.train(
-      "cut", nine, [] { return false; }, true);
+  const auto middle = f.train("cut", nine, [] { return false; }, true);
   CHECK(middle.result.steps == 9);
   zofo::AppendFile(middle.run / "trajectory.jsonl").line("{\"at\": 9, \"half a li");
-  const auto end = f.train(
-      "cut", o, [] { return false; }, true);
+  const auto end = f.train("cut", o, [] { return false; }, true);
   CHECK(end.result.steps == 12);
   CHECK(end.theta == whole.theta);
   CHECK(end.bytes("trajectory.jsonl") == whole.bytes("trajectory.jsonl"));
@@ -266,8 +264,7 @@ TEST_CASE("a run resumes only with the inputs of its start", "[train]") {
   RunOptions o = testing::short_run(2, Method::bilevel);
   const auto run = f.train("run", o);
   const auto again = [&](const RunOptions& changed) {
-    return f.train(
-        "run", changed, [] { return false; }, true);
+    return f.train("run", changed, [] { return false; }, true);
   };
   CHECK(!can_continue(o, read_state(RunFolder::open(run.run))));
   o.max_steps = 1;
@@ -289,7 +286,8 @@ TEST_CASE("a run resumes only with the inputs of its start", "[train]") {
   CHECK_THROWS_WITH(again(o), contains("trajectory.jsonl"));
   write("trajectory.jsonl", log);
   const std::string lines = parse::read_file(std::filesystem::path(f.names[0]) / "train.jsonl");
-  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", lines.substr(lines.find('\n') + 1));
+  zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl",
+                         lines.substr(lines.find('\n') + 1));
   CHECK_THROWS_WITH(again(o), contains("task good"));
   zofo::write_atomically(std::filesystem::path(f.names[0]) / "train.jsonl", lines);
   CHECK(again(o).result.steps == 4);  // nothing was lost

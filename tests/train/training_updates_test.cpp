@@ -8,9 +8,9 @@
 #include "contains.hpp"
 #include "problem_calls.hpp"
 #include "tasks_fixture.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/update_distance.hpp"
-#include "zofo/peft/peft_adapter.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -188,7 +188,8 @@ TEST_CASE("unseen examples are a third that p is never fitted to, and the only o
     CHECK(apart[t].examples.unseen.size() == n / 3);
     CHECK(apart[t].examples.lower.size() == n - 2 * (n / 3));
     std::set<const void*> whole, parts;
-    for (const auto* examples : {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
+    for (const auto* examples :
+         {&apart[t].examples.upper, &apart[t].examples.lower, &apart[t].examples.unseen})
       for (const EncodedExample& example : *examples) parts.insert(example.prompt.data());
     CHECK(parts.size() == n);                // every example once
     for (std::size_t i = 0; i < n / 3; ++i)  // F for p is the same

@@ -1,4 +1,4 @@
-/// @file Observers that write one line a step: JSON lines and CSV.
+/// @file Observers that write one line per step: JSON lines and CSV.
 #pragma once
 
 #include <cmath>
@@ -22,21 +22,22 @@ namespace zofo {
 /// The named numbers of one line of a log.
 class LogRow {
  public:
+  /// A column's name and its number as text.
   struct Field {
-    std::string name;
-    std::string number;  ///< its shortest decimals that read back to the bit; empty if it is not finite
-    std::string plain;   ///< the same, where infinities have a name: "inf", "-inf", empty for NaN
+    std::string name;    ///< name of the column
+    std::string number;  ///< shortest decimals that read back to the same bits; empty if it is not finite
+    std::string plain;   ///< as `number`, but "inf" and "-inf" for infinities; empty for NaN
   };
-  /// Appends a number. Throws Error when the name is there already, or needs escaping in JSON or CSV.
+  /// Appends a number. Throws Error when the row already has the name, or the name needs escaping in JSON or
+  /// CSV.
   template <class T>
-  requires std::integral<T> || std::floating_point<T>
+    requires std::integral<T> || std::floating_point<T>
   void add(std::string_view name, T value) {
     constexpr std::string_view not_plain = "\"\\,;";
     bool plain = !name.empty() && name.find_first_of(not_plain) == std::string_view::npos;
     for (const char c : name) plain = plain && static_cast<unsigned char>(c) >= 0x20;
     require(plain, "log: column '{}': must be a name without quotes, commas and control characters", name);
-    for (const Field& field : fields_)
-      require(field.name != name, "log: column '{}': is there already", name);
+    for (const Field& field : fields_) require(field.name != name, "log: column '{}': exists already", name);
     if constexpr (std::floating_point<T>) {
       const double number = static_cast<double>(value);
       fields_.push_back({std::string(name), std::isfinite(number) ? fmt::format("{}", value) : "",
@@ -46,6 +47,7 @@ class LogRow {
       fields_.push_back({std::string(name), text, text});
     }
   }
+  /// All fields, in the order of add().
   [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
 
  private:
@@ -55,7 +57,7 @@ class LogRow {
 /// Adds the user's columns to a step's row: seconds, a test error, counters.
 using LogColumns = std::function<void(const StepReport&, LogRow&)>;
 
-/// What a log writes of a step: step, upper, lower_p, lower_s, rho, inner_s, inner_p, then `extra`'s columns.
+/// The columns of a step: step, upper, lower_p, lower_s, rho, inner_s, inner_p, then those of `extra`.
 [[nodiscard]] inline LogRow log_row(const StepReport& report, const LogColumns& extra = {}) {
   LogRow row;
   row.add("step", report.step);
@@ -69,7 +71,7 @@ using LogColumns = std::function<void(const StepReport&, LogRow&)>;
   return row;
 }
 
-/// A row as a JSON object; a number that is not finite is null, as JSON has none.
+/// A row as a JSON object. A number that is not finite becomes null, because JSON cannot represent it.
 [[nodiscard]] inline std::string json_line(const LogRow& row) {
   std::string line = "{";
   for (const LogRow::Field& field : row.fields())
@@ -78,13 +80,15 @@ using LogColumns = std::function<void(const StepReport&, LogRow&)>;
   return line + "}";
 }
 
-/// Writes each step as a line of JSON, flushed; lines are appended to those of an earlier run. Numbers do not
-/// depend on the locale and read back to the bit; NaN and infinities are null. Throws Error when the disk
-/// refuses a line, or another process writes the file.
+/// Observer that writes each step as one line of JSON and flushes it. It appends to an existing file. Numbers
+/// do not depend on the locale and read back to the same bits; NaN and infinities are null.
 class JsonlLog {
  public:
+  /// Opens `path` for appending; `extra` adds columns. Throws Error when the file cannot be opened or another
+  /// process writes it.
   explicit JsonlLog(std::filesystem::path path, LogColumns extra = {})
       : file_(std::move(path)), extra_(std::move(extra)) {}
+  /// Writes a line; always true. Throws Error when the disk refuses it.
   bool operator()(const StepReport& report) {
     file_.line(json_line(log_row(report, extra_)));
     return true;
@@ -95,15 +99,19 @@ class JsonlLog {
   LogColumns extra_;
 };
 
-/// The same as comma-separated values, with a line of column names where the file is empty; a NaN is an empty
-/// cell. Throws Error also when a step has other columns than the step before.
+/// Observer that writes each step as comma-separated values, after a line of column names if the file is
+/// empty. A NaN is an empty cell. It flushes and appends like JsonlLog.
 class CsvLog {
  public:
+  /// Opens `path` for appending; `extra` adds columns. Throws Error when the file cannot be opened or another
+  /// process writes it.
   explicit CsvLog(std::filesystem::path path, LogColumns extra = {})
       : file_(std::move(path)), extra_(std::move(extra)) {
     std::error_code error;
     has_header_ = std::filesystem::file_size(file_.path(), error) > 0 && !error;
   }
+  /// Writes a line; always true. Throws Error when the disk refuses it, or when the columns differ from those
+  /// of the step before.
   bool operator()(const StepReport& report) {
     const LogRow row = log_row(report, extra_);
     std::string names, numbers;

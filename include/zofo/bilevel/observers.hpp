@@ -1,6 +1,6 @@
-/// @file Observers that are ready for use: progress, early stopping, budgets, logs and records. Compose them
-/// by `Observers{ProgressLine(stderr), TimeBudget(60.0)}`; one that is to be read afterwards goes in by
-/// std::ref.
+/// @file Observers of a run: progress, early stopping, limits, logs and records. Combine them with
+/// `Observers{ProgressLine(stderr), TimeBudget(60.0)}`. Pass an observer by std::ref to read it after the
+/// run.
 #pragma once
 
 #include <unistd.h>
@@ -28,34 +28,41 @@
 
 namespace zofo {
 
-/// Seconds since some fixed moment, never falling. Tests give their own.
+/// Returns seconds since a fixed moment and never decreases. Pass your own to test code that depends on time.
 using Clock = std::function<double()>;
 
-/// The machine's steady clock.
+/// The machine's steady clock, in seconds.
 [[nodiscard]] inline double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 /// Options of ProgressLine.
 struct ProgressLineOptions {
-  std::string title = {};   ///< begins each line
-  double every = 1.0;       ///< seconds from one line to the next, at least; 0: a line a step
-  std::uint64_t total = 0;  ///< steps of the run: shows the share and the time left; 0: not known
+  /// Printed at the start of each line. Set it if several runs print to one stream.
+  std::string title = {};
+  /// Least number of seconds from one line to the next, 0 to 10⁹; 0 prints every step. Raise it for log files
+  /// of long runs.
+  double every = 1.0;
+  /// Outer steps of the run, usually BilevelOptions::outer_steps. If set, lines also show "step k/total" and
+  /// the time that is left; 0: unknown.
+  std::uint64_t total = 0;
+  /// Source of the time. Replace it in tests only.
   Clock clock = steady_seconds;
 };
 
-/// Writes a line for people: step, losses, ρ, steps a second and, where the total is known, the time left.
-/// The first step and, with a total, the last one always have their line. On a terminal the line is
-/// rewritten.
+/// Prints the step, losses, ρ, steps per second and, if the total is known, the time that is left. The first
+/// step and, with a total, the last step always print a line. On a terminal each line overwrites the last.
 class ProgressLine {
  public:
-  /// To a C stream, flushed; silent for nullptr.
+  /// Prints to a C stream and flushes it; prints nothing for nullptr. Throws Error when `every` is out of
+  /// range.
   explicit ProgressLine(std::FILE* out, ProgressLineOptions options = {})
       : ProgressLine(sink(out), out != nullptr && isatty(fileno(out)) != 0, std::move(options)) {}
-  /// To a C++ stream, which must outlive the observer.
+  /// Prints to a C++ stream, which must outlive the observer. Throws Error when `every` is out of range.
   explicit ProgressLine(std::ostream& out, ProgressLineOptions options = {})
       : ProgressLine([&out](std::string_view text) { (out << text).flush(); }, false, std::move(options)) {}
 
+  /// Prints a line if one is due; always true.
   bool operator()(const StepReport& report) {
     const double now = options_.clock();
     ++steps_;
@@ -113,9 +120,14 @@ class ProgressLine {
 
 /// Options of EarlyStopping.
 struct EarlyStoppingOptions {
-  std::uint32_t patience = 10;   ///< evaluations in a row without improvement that end the run; 0: none do
-  double min_improvement = 0.0;  ///< how far below the best value one must lie to count
-  std::uint32_t every = 1;       ///< steps from one evaluation of the metric to the next
+  /// Number of consecutive evaluations without improvement that ends the run; 0: never. Raise it if the
+  /// metric is noisy: zeroth-order steps improve the loss only on average.
+  std::uint32_t patience = 10;
+  /// Least decrease below the best value that counts as an improvement, in units of the metric, at least 0.
+  /// Raise it to end a run that improves by less than the metric's noise.
+  double min_improvement = 0.0;
+  /// Outer steps from one evaluation of the metric to the next, at least 1. Raise it if the metric is costly.
+  std::uint32_t every = 1;
   /// Throws Error naming the field out of range.
   void check() const {
     require_in("min_improvement", min_improvement, 0.0, 1e300);
@@ -124,32 +136,41 @@ struct EarlyStoppingOptions {
 };
 
 /// Ends a run that no longer improves (Prechelt 1998, "Early stopping: but when?", its third criterion) and
-/// keeps the best value and its step. The metric, lower is better, is a function of the report: a loss on
-/// examples set aside, say. Without one it is F(p), the mean over the step's probes, which is noisy where
-/// mini-batches are small. A value that is not finite is no improvement; of equal ones the earlier stays.
+/// records the best value and its step. The metric, lower is better, is a function of the report, for example
+/// a loss on validation examples. Without a metric the observer uses F(p), the mean over the step's probes,
+/// which is noisy for small mini-batches. A value that is not finite is no improvement. Of equal values the
+/// first counts as the best.
 class EarlyStopping {
  public:
+  /// Value to minimise after a step, in any unit.
   using Metric = std::function<double(const StepReport&)>;
-  /// Called at each new best: to copy θ, say.
+  /// Called at each new best value, for example to copy θ.
   using OnBest = std::function<void(const StepReport&)>;
 
+  /// Throws Error naming the option out of range.
   explicit EarlyStopping(EarlyStoppingOptions options = {}, Metric metric = {}, OnBest on_best = {})
       : options_(options), metric_(std::move(metric)), on_best_(std::move(on_best)) {
     options_.check();
   }
+  /// Evaluates the metric every `every` steps; false when the patience is exhausted.
   bool operator()(const StepReport& report) {
     if ((std::uint64_t{report.step} + 1) % options_.every != 0) return true;
     return see(report.step, metric_ ? metric_(report) : report.upper, &report);
   }
-  /// The same for a value that was found elsewhere; false when patience is used up.
+  /// Records a value that the caller computed at `step`; false when the patience is exhausted.
   bool see(std::uint32_t step, double value) { return see(step, value, nullptr); }
 
+  /// Whether a finite value was recorded.
   [[nodiscard]] bool has_best() const { return std::isfinite(best_); }
-  [[nodiscard]] double best() const { return best_; }  ///< infinite before the first finite value
+  /// Lowest recorded value; infinite before the first finite value.
+  [[nodiscard]] double best() const { return best_; }
+  /// Step of the lowest value; 0 before the first finite value.
   [[nodiscard]] std::uint32_t best_step() const { return best_step_; }
+  /// Evaluations since the last improvement.
   [[nodiscard]] std::uint32_t evaluations_since_best() const { return worse_; }
+  /// Whether `patience` evaluations brought no improvement.
   [[nodiscard]] bool exhausted() const { return options_.patience > 0 && worse_ >= options_.patience; }
-  /// What must be saved to continue later.
+  /// The fields that a saved state contains.
   template <class A>
   void fields(A& archive) {
     archive(best_, best_step_, worse_);
@@ -176,16 +197,20 @@ class EarlyStopping {
   std::uint32_t best_step_ = 0, worse_ = 0;
 };
 
-/// Ends the run after the step in which `seconds` have passed since the observer was made, or restarted.
+/// Ends the run after the first step at whose end `seconds` have passed since construction or restart(). A
+/// step is never interrupted, so a run is longer than the limit by up to one step.
 class TimeBudget {
  public:
-  /// Throws Error unless seconds are finite and not negative.
+  /// A limit of `seconds`, 0 to 10¹². Throws Error for other values.
   explicit TimeBudget(double seconds, Clock clock = steady_seconds)
       : seconds_(seconds), clock_(std::move(clock)), start_(clock_()) {
     require_in("seconds", seconds, 0.0, 1e12);
   }
+  /// False once the time is used up.
   bool operator()(const StepReport& /*report*/) const { return elapsed() < seconds_; }
+  /// Seconds since construction or restart().
   [[nodiscard]] double elapsed() const { return clock_() - start_; }
+  /// Starts the limit again, for example before a second solve().
   void restart() { start_ = clock_(); }
 
  private:
@@ -194,23 +219,28 @@ class TimeBudget {
   double start_;
 };
 
-/// Ends the run after the step in which the evaluations reach `limit`: losses + gradient_cost · gradients.
-/// They are counted by the solver (`solver.state().evaluations`) or by a function of the user's.
+/// Ends the run after the step in which losses + gradient_cost · gradients reach `limit`. Unlike a time limit
+/// it does not depend on the machine. The counters are those of the solver (`solver.state().evaluations`) or
+/// the result of a function. Set `gradient_cost` to the cost of a gradient in losses, about 2, to compare
+/// first-order and zeroth-order methods.
 class EvaluationBudget {
  public:
+  /// Returns the evaluations so far.
   using Count = std::function<EvaluationCount()>;
-  /// Borrows the counters. Throws Error unless both numbers are finite and not negative.
+  /// Refers to `count`, which must outlive the observer. Throws Error unless `limit` and `gradient_cost` are
+  /// finite and not negative.
   EvaluationBudget(double limit, const EvaluationCount& count, double gradient_cost = 1.0)
-      : EvaluationBudget(
-            limit, [&count] { return count; }, gradient_cost) {}
+      : EvaluationBudget(limit, [&count] { return count; }, gradient_cost) {}
   EvaluationBudget(double limit, EvaluationCount&& count, double gradient_cost = 1.0) = delete;
-  /// Calls `count` after each step.
+  /// Calls `count` after each step. Throws Error as above.
   EvaluationBudget(double limit, Count count, double gradient_cost = 1.0)
       : limit_(limit), gradient_cost_(gradient_cost), count_(std::move(count)) {
     require_in("limit", limit, 0.0, 1e300);
     require_in("gradient_cost", gradient_cost, 0.0, 1e12);
   }
+  /// False once the limit is reached.
   bool operator()(const StepReport& /*report*/) const { return used() < limit_; }
+  /// losses + gradient_cost · gradients so far.
   [[nodiscard]] double used() const {
     const EvaluationCount now = count_();
     return static_cast<double>(now.losses) + gradient_cost_ * static_cast<double>(now.gradients);
@@ -221,12 +251,15 @@ class EvaluationBudget {
   Count count_;
 };
 
-/// Keeps every `every`-th report's numbers as vectors, to be plotted.
+/// Records the numbers of every `every`-th step in vectors of equal length, for plots and tests. Entries are
+/// those of StepReport; NaN for a number that the step did not evaluate.
 class Recorder {
  public:
+  /// Records each step whose index is divisible by `every`. Throws Error for 0.
   explicit Recorder(std::uint32_t every = 1) : every_(every) {
     require(every >= 1, "every = {}: must be at least 1", every);
   }
+  /// Appends to the vectors; always true.
   bool operator()(const StepReport& report) {
     if (report.step % every_ != 0) return true;
     step.push_back(report.step);
@@ -238,15 +271,19 @@ class Recorder {
     inner_p.push_back(report.inner_value_p);
     return true;
   }
-  /// What must be saved to continue later.
+  /// The fields that a saved state contains.
   template <class A>
   void fields(A& archive) {
     archive(step, upper, lower_p, lower_s, rho, inner_s, inner_p);
   }
 
-  std::vector<std::uint32_t> step;
-  std::vector<double> upper, lower_p, lower_s, rho, inner_s,
-      inner_p;  ///< as in StepReport; NaN if not evaluated
+  std::vector<std::uint32_t> step;  ///< index of the outer step
+  std::vector<double> upper;        ///< F(·, p), mean over the probes
+  std::vector<double> lower_p;      ///< G(·, p), mean over the probes
+  std::vector<double> lower_s;      ///< G(·, s), mean over the probes
+  std::vector<double> rho;          ///< ρ, the projected gradient of the update
+  std::vector<double> inner_s;      ///< objective of s before its last inner step
+  std::vector<double> inner_p;      ///< objective of p before its last inner step
 
  private:
   std::uint32_t every_;

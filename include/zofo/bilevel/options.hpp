@@ -1,4 +1,4 @@
-/// @file Options of the algorithm.
+/// @file Options of the outer loop.
 #pragma once
 
 #include <cmath>
@@ -13,39 +13,59 @@
 
 namespace zofo {
 
-/// Options of the outer loop. MeZO and first-order PEFT are this loop with parts switched off.
+/// Options of the outer loop. MeZO and first-order fine-tuning of adapters are this loop with parts switched
+/// off: see mezo() and adapter_only(). docs/guide/options.md has measurements behind the advice.
 struct BilevelOptions {
-  /// Outer steps of one solve(). Raise it until the loss no longer falls.
+  /// Number of outer steps of one solve(), at least 1. Raise it until the loss no longer falls; solve() can
+  /// also be called again and continues.
   std::uint32_t outer_steps = 100;
-  /// T, first-order steps on s and on p in an outer step. More of them track p*(θ) better and cost a gradient
-  /// each; 5 to 10 are usual.
+  /// T, the number of first-order steps on s and on p in one outer step, at least 1. More steps track the
+  /// minimiser p*(θ) more closely and cost one gradient per adapter each. 5 to 10 are usual; T of about κ log
+  /// 2 keeps the inner error bounded (docs/results/theory/statements.md, I4), where κ is the condition number
+  /// of G(θ, ·). Too few steps: the estimate for θ is computed at a wrong p.
   std::uint32_t inner_steps = 5;
-  /// λ. A larger one makes p follow the lower level more closely; bias falls as 1/λ, and the two values that
-  /// λ multiplies must be known more exactly. 0 leaves F alone.
+  /// λ, the weight of G(θ, p) − G(θ, s) in the penalty function, 0 to 10¹²; a number or a schedule over outer
+  /// steps. A larger λ has less bias, O(1/λ) (docs/results/theory/statements.md, P1), and multiplies the
+  /// noise of two losses. 50 to 100 suit smooth deterministic problems, 1 to 10 language models. 0 leaves F
+  /// only.
   Schedule penalty = 10.0;
-  /// p steps on (F + λG)/(1 + λ), so that λ does not change which learning rate is stable. false: on F + λG,
-  /// as the paper writes it; then a rate must shrink as λ grows, except for Adam, which does not see scale.
+  /// true: p minimises (F + λG)/(1 + λ), so that λ does not change which learning rates of p are stable.
+  /// false: F + λG, as in the paper; then divide the learning rate of p by 1 + λ, except for Adam, which is
+  /// invariant to the scale of the gradient.
   bool normalize_penalty = true;
-  /// Gradient norm at which a step's inner updates end early; 0: never.
+  /// Gradient norm at or below which the inner steps of an adapter end for this outer step, at least 0; 0:
+  /// never. Set it on deterministic problems to save gradients near the minimum; with mini-batches the norm
+  /// contains noise and rarely reaches a small tolerance.
   double inner_tolerance = 0.0;
-  /// An inner loss that updates at one θ have made grow by this factor, and that is this many times above its
-  /// first value (at least 1), ends the run with an error, long before it is infinite. Needs inner_steps of 2
-  /// or more. Raise it where losses may grow that much; 0: only a loss that is not finite ends the run.
+  /// Limit of the growth of an inner loss: 0, or at least 1. The run ends with an Error once updates at fixed
+  /// θ have increased an inner loss by this factor and the loss is this many times above its first value
+  /// (taken as at least 1), long before it is infinite. Needs inner_steps of 2 or more. Raise it where losses
+  /// may grow that much; 0: only a loss that is not finite ends the run.
   double divergence_factor = 1e3;
-  /// ρ of an update at which solve() ends: with few queries one small ρ may be chance; 0: never.
+  /// ρ, the projected gradient of an update (StepReport::projected_gradient), at or below which solve() ends,
+  /// at least 0; 0: never. With few directions a single small ρ may be chance: use it with many directions.
   double outer_tolerance = 0.0;
-  bool upper_with_lower = true;  ///< p is stepped with every step of s; false: once an outer step
-  bool train_upper = true;       ///< first-order steps on p
-  bool train_lower = true;       ///< first-order steps on s
-  bool move_backbone = true;     ///< zeroth-order steps on θ
-  /// Seed of mini-batches, of the sampling of tasks, and of directions unless the estimator has its own.
+  /// true: p is updated in every inner step, as s. false: p is updated once in an outer step, in the last
+  /// inner step, which saves T − 1 gradients of p and tracks p_λ(θ) less closely.
+  bool upper_with_lower = true;
+  /// Whether p is updated. false: p keeps its initial value, and only θ reduces F(θ, p) + λG(θ, p).
+  bool train_upper = true;
+  /// Whether s is updated. Switch it off together with `penalty` 0, which has no use for s.
+  bool train_lower = true;
+  /// Whether θ is updated by zeroth-order steps. false: the loop only fits the adapters at a fixed θ.
+  bool move_backbone = true;
+  /// Seed of mini-batches, of the choice of tasks, and of directions unless the estimator has a seed. Runs
+  /// with equal seeds, options and problems are equal to the bit; change it to repeat a run with other
+  /// samples.
   std::uint64_t seed = 0;
-  /// Tasks of an outer step, sampled without repetition; 0: all. Fewer make a step cheaper and noisier.
+  /// Number of tasks in one outer step, chosen without repetition, at most the number of tasks; 0: all. Fewer
+  /// tasks make a step cheaper and its estimate noisier. Use it when all tasks do not fit into a step's time.
   std::uint32_t tasks_per_step = 0;
-  /// A task's chance to be sampled is proportional to its weight; empty: equal chances.
+  /// Weights of the tasks for that choice, one per task, finite and above 0; a task's chance is proportional
+  /// to its weight. Empty: equal chances. They have no effect when every step has all tasks.
   std::vector<double> task_weights = {};
 
-  /// MeZO: zeroth-order steps on F only.
+  /// A copy set to MeZO (Malladi et al. 2023): zeroth-order steps on F only, the adapters fixed.
   [[nodiscard]] BilevelOptions mezo() const {
     BilevelOptions o = *this;
     o.penalty = 0.0;
@@ -53,7 +73,7 @@ struct BilevelOptions {
     o.move_backbone = true;
     return o;
   }
-  /// First-order PEFT: s on G only.
+  /// A copy set to first-order training of an adapter: only s is updated, on G; θ and p are fixed.
   [[nodiscard]] BilevelOptions adapter_only() const {
     BilevelOptions o = *this;
     o.train_upper = o.move_backbone = false;
@@ -73,7 +93,7 @@ struct BilevelOptions {
     require(train_upper || train_lower || move_backbone,
             "train_upper, train_lower, move_backbone: at least one must be true");
   }
-  /// The same for a problem of `tasks` tasks.
+  /// As check(), and for a problem of `tasks` tasks also tasks_per_step and task_weights.
   void check(std::size_t tasks) const {
     check();
     require(tasks >= 1, "tasks: 0: must be at least 1");
@@ -81,8 +101,8 @@ struct BilevelOptions {
             tasks);
     check_task_weights(task_weights, tasks);
   }
-  /// Throws Error unless `steps` outer steps can be numbered: inner mini-batches have the numbers
-  /// outer_step · T + t in 32 bits, and past them they would repeat.
+  /// Throws Error when `steps` outer steps have too many mini-batches: they are numbered by outer_step · T +
+  /// t in 32 bits and would repeat.
   void check_length(std::uint64_t steps) const {
     require(steps * inner_steps <= std::numeric_limits<std::uint32_t>::max(),
             "outer_steps * inner_steps = {}: must be below 2^32", steps * inner_steps);

@@ -1,4 +1,4 @@
-/// @file The zeroth-order part of an outer step: losses at the probes of θ, and their estimate.
+/// @file The zeroth-order part of an outer step: losses at perturbed θ, and the estimate from them.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@
 
 namespace zofo {
 
-/// A copy of θ: by assignment, or by `clone()` for types that are copied on request only.
+/// Copies θ by assignment, or by `clone()` for types without copy assignment.
 template <class Theta>
 void copy_theta(const Theta& from, Memory<Theta>& to) {
   if constexpr (std::is_copy_assignable_v<Theta>)
@@ -33,13 +33,14 @@ void copy_theta(const Theta& from, Memory<Theta>& to) {
     to = from.clone();
 }
 
-/// The point at which a variance reduction has its anchor: θ̃ with the adapters of all tasks and λ.
+/// The point at which a variance reduction evaluates its anchor (docs/results/theory/statements.md, E7).
 template <class Theta, class P>
 struct Anchor {
-  Memory<Theta> theta;
-  std::vector<AdapterPair<Memory<P>>> adapters;
-  double penalty = 0.0;
+  Memory<Theta> theta;                           ///< a copy of θ; empty before the first anchor
+  std::vector<AdapterPair<Memory<P>>> adapters;  ///< p and s of every task at that step
+  double penalty = 0.0;                          ///< λ at that step
 
+  /// Exchanges two anchors without copying.
   void swap(Anchor& other) noexcept {
     theta.swap(other.theta);
     adapters.swap(other.adapters);
@@ -47,43 +48,45 @@ struct Anchor {
   }
 };
 
-/// Estimates ∇ of the mean over the step's tasks of F(θ, p) + λ (G(θ, p) − G(θ, s)) in θ: probes ← estimator,
-/// one batched call for all losses, a task's mini-batches the same for all probes, then the estimator
-/// combines them. With a VarianceReduction in the estimator's place, also at an anchor.
+/// Estimates the gradient in θ of the mean over the step's tasks of F(θ, p) + λ (G(θ, p) − G(θ, s)). The
+/// estimator lists the probes, one batched call evaluates all losses, and the estimator combines them. All
+/// probes of a task share its mini-batches (docs/results/theory/statements.md, E5). A VarianceReduction also
+/// evaluates losses at its anchor.
 template <class Problem, class D, class Estimator>
 class OuterStep {
  public:
   using Theta = typename Problem::Theta;
-  using P = typename Problem::Adapter;
-  /// Plain estimators run as the reduction that does nothing.
+  using P = typename Problem::Adapter;  ///< type of an adapter
+  /// The variance reduction; an estimator without one is wrapped in variance::None.
   using Reduction =
       typename std::conditional_t<variance::VarianceReduction<Estimator>, std::type_identity<Estimator>,
                                   std::type_identity<variance::None<Estimator>>>::type;
-  using State = typename Reduction::State;
-  using AnchorPoint = Anchor<Theta, P>;
+  using State = typename Reduction::State;  ///< state of the variance reduction, kept from step to step
+  using AnchorPoint = Anchor<Theta, P>;     ///< type of its anchor
 
+  /// Uses an OuterZOEstimator, or a VarianceReduction that wraps one.
   explicit OuterStep(Estimator estimator) : reduction_(std::move(estimator)) {}
 
   /// Throws Error naming the field out of range.
   void check() const { check_policy(reduction_); }
-  /// The seed of directions, where the estimator has none of its own.
+  /// Sets the seed of the directions if the estimator has none.
   void adopt_seed(std::uint64_t seed) { zofo::adopt_seed(reduction_, seed); }
 
-  /// What an estimate is made at.
+  /// The point at which the gradient is estimated.
   struct Point {
-    const Theta& theta;
-    std::span<const AdapterPair<P>> adapters;
-    std::span<const std::size_t> tasks;
-    const D& perturbation;
+    const Theta& theta;                        ///< the backbone
+    std::span<const AdapterPair<P>> adapters;  ///< the adapters of all tasks
+    std::span<const std::size_t> tasks;        ///< the tasks of the step
+    const D& perturbation;                     ///< distribution of the directions
   };
-  /// What an estimate costs and asks for.
+  /// The cost of an estimate, and whether the anchor must be replaced.
   struct Outcome {
-    std::uint64_t losses = 0;
-    bool anchor_moves = false;  ///< the anchor is to become a copy of the point
+    std::uint64_t losses = 0;   ///< number of losses that the problem evaluated
+    bool anchor_moves = false;  ///< the caller must replace the anchor by a copy of the point
   };
 
-  /// Writes the estimate of step `report.step` and the mean losses over the probes into the report. `state`
-  /// is changed; the anchor is not.
+  /// Writes the estimate of step `report.step` and the mean losses over the probes into the report. Updates
+  /// `state`, but not the anchor. Throws Error when the reduction needs an anchor and there is none.
   Outcome estimate(Problem& problem, const Point& point, const BilevelOptions& options, State& state,
                    const AnchorPoint& anchor, StepReport& report) {
     Evaluator evaluator{*this, problem, point, options, anchor, options.penalty.at(report.step), {}, {}};
@@ -94,7 +97,7 @@ class OuterStep {
   }
 
  private:
-  // Means over all probes of the present point; an infinite or missing loss shows in them.
+  // Means over all probes of the current point. An infinite or missing loss makes them infinite or NaN.
   struct MeanTerms {
     PenaltyTerms sum;
     double count = 0.0;
@@ -130,7 +133,7 @@ class OuterStep {
     std::span<const double> at_anchor(std::span<const Probe> probes, variance::ProbeBatch batch) {
       bool whole = anchor.theta && anchor.adapters.size() == point.adapters.size();
       for (const auto& pair : anchor.adapters) whole = whole && pair.upper && pair.lower;
-      require(whole, "outer step {}: the variance reduction asks for losses at an anchor, the state has none",
+      require(whole, "outer step {}: the variance reduction needs an anchor: the state has none",
               batch.number);
       const auto adapter = [this](std::size_t task) {
         const AdapterPair<Memory<P>>& pair = anchor.adapters[task];
@@ -170,7 +173,7 @@ class OuterStep {
     }
   };
 
-  // Of each task F(p), and where λ is not 0 G(p) and G(s).
+  // For each task F(p), and if λ is not 0 also G(p) and G(s).
   template <class Adapters>
   void list_requests(const Adapters& adapters, std::span<const std::size_t> tasks, double penalty,
                      std::uint64_t seed, variance::ProbeBatch batch) {

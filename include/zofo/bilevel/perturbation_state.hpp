@@ -1,4 +1,4 @@
-/// @file Perturbation distributions that learn from past updates, in the solver and in replay.
+/// @file State of perturbation distributions that learn from past updates, for the solver and for replay.
 #pragma once
 
 #include <type_traits>
@@ -11,11 +11,10 @@ namespace zofo {
 
 namespace detail {
 
-// StatefulPerturbation asks for a θ as well; what a run keeps does not depend on it.
+// StatefulPerturbation also depends on θ's type; the state of a run does not.
 template <class D>
-concept HasLearntState = requires(const D& d, typename D::State& state, const ZoGradient& update) {
-  d.learn(update, state);
-};
+concept HasLearntState =
+    requires(const D& d, typename D::State& state, const ZoGradient& update) { d.learn(update, state); };
 struct NothingLearnt {
   template <class A>
   void fields(A& /*archive*/) {}
@@ -33,14 +32,14 @@ struct LearntState<D> {
 
 }  // namespace detail
 
-/// What a run keeps for its distribution: its State, or nothing.
+/// The state of a run's distribution; an empty type if the distribution learns nothing.
 template <class D>
 using PerturbationState = typename detail::LearntState<D>::Type;
-/// The distribution of one step.
+/// The type of the distribution of one step.
 template <class D>
 using ActivePerturbation = typename detail::LearntState<D>::Active;
 
-/// The distribution of the next step: d itself where it learns nothing.
+/// The distribution of the next step: d.at(state), or d itself if it learns nothing.
 template <class D>
 [[nodiscard]] decltype(auto) active_perturbation(const D& d,
                                                  [[maybe_unused]] const PerturbationState<D>& state) {
@@ -49,7 +48,7 @@ template <class D>
   else
     return (d);
 }
-/// Tells the distribution of an update that was taken.
+/// Updates the state with an applied update; does nothing for a distribution that learns nothing.
 template <class D>
 void learn_from_update([[maybe_unused]] const D& d, [[maybe_unused]] const ZoGradient& update,
                        [[maybe_unused]] PerturbationState<D>& state) {

@@ -1,4 +1,4 @@
-/// @file θ_K from θ_0 and a trajectory, to the bit, without one evaluation.
+/// @file Computes θ_K from θ_0 and a trajectory, equal to the bit, without an evaluation.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,24 @@
 
 namespace zofo {
 
-/// What a replay carries from update to update, the solver's own at the same step: a solver can continue from
-/// it.
+/// The state of a replay between updates. It equals the solver's state at the same step, so that a solver can
+/// continue from it.
 template <class D, class O, class Theta>
 struct ReplayState {
-  std::uint32_t step = 0;  ///< updates applied so far
-  PerturbationState<D> perturbation;
-  typename O::template State<Theta> outer;
-  /// What a saved state holds.
+  std::uint32_t step = 0;                   ///< updates applied so far
+  PerturbationState<D> perturbation;        ///< state of the perturbation distribution
+  typename O::template State<Theta> outer;  ///< state of the outer optimiser
+  /// The fields that a saved state contains.
   template <class A>
   void fields(A& archive) {
     archive(step, perturbation, outer);
   }
 };
 
-/// Applies the updates to θ as the run did: with the perturbation as it was at that step (one that learns is
-/// told of every update), by the outer optimizer with its state. `updates` begin at step state.step.
-/// `before(k)` is called with θ as it was before step k, and once more after the last. Throws Error when a
-/// step is missing, or as the optimizer does; θ and the state are those after the last whole update then.
+/// Applies the updates to θ as the run did: with the perturbation distribution and the state of the outer
+/// optimiser of each step. `updates` start at step state.step. Before step k, and once after the last step,
+/// `before(k)` is called; θ then has the value of step k. Throws Error when a step is missing or the
+/// optimiser throws; θ and the state are then those after the last complete update.
 template <class D, class O, class Theta, class Before>
 void replay(std::span<const TrajectoryStep> updates, const D& perturbation, const O& outer, Theta& theta,
             ReplayState<D, O, Theta>& state, Before&& before) {
@@ -51,7 +51,7 @@ void replay(std::span<const TrajectoryStep> updates, const D& perturbation, cons
   }
   before(state.step);
 }
-/// The same from θ_0 on; returns the state after the last update.
+/// The same from θ_0; returns the state after the last update.
 template <class D, class O, class Theta>
 ReplayState<D, O, Theta> replay(std::span<const TrajectoryStep> updates, const D& perturbation,
                                 const O& outer, Theta& theta) {

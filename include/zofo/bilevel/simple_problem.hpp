@@ -1,4 +1,4 @@
-/// @file Tasks written as four plain functions, as a problem that answers batched requests.
+/// @file Adapts tasks with four plain functions to the batched interface BilevelProblem.
 #pragma once
 
 #include <concepts>
@@ -18,21 +18,24 @@
 namespace zofo {
 
 /// A list of tasks, each with upper, upper_gradient, lower and lower_gradient, as a BilevelProblem. The tasks
-/// are borrowed. A probe is written to a copy of θ, and the direction of a pair ±ε is generated once. A
-/// task's functions see keys whose seed contains the task (task_seed). It keeps copies of θ: one object
-/// serves one thread at a time.
+/// must outlive it. A perturbed θ is written to a copy, and the direction of a pair ±ε is generated once. The
+/// functions of a task receive keys whose seed contains the task (task_seed). The object stores copies of θ:
+/// use it from one thread at a time.
 template <FourFunctions Task>
 class SimpleProblem {
  public:
   using Theta = typename Task::Theta;
   using Adapter = typename Task::Adapter;
 
+  /// Refers to `tasks`, which must outlive the object.
   explicit SimpleProblem(std::span<Task> tasks) : tasks_(tasks) {}
 
+  /// The number of tasks.
   [[nodiscard]] std::size_t num_tasks() const { return tasks_.size(); }
+  /// The task of an index below num_tasks().
   [[nodiscard]] Task& task(std::size_t index) const { return tasks_[index]; }
 
-  /// out[i · requests + j]: the loss of request j at probe i.
+  /// Evaluates all requests at all probes: out[i · requests.size() + j] is the loss of request j at probe i.
   template <class D>
   void losses(const Theta& theta, const D& perturbation, std::span<const Probe> probes,
               std::span<const LossRequest<Adapter>> requests, std::span<double> out) {
@@ -61,15 +64,16 @@ class SimpleProblem {
     for (GradientRequest<Adapter>& request : requests) gradient(theta, request);
   }
 
-  /// s*(θ) or p_λ(θ) of a task, in closed form.
-  void minimiser(const Theta& theta, std::uint32_t task, Level level, double penalty,
-                 Adapter& out) const requires HasExactInner<Task> {
+  /// Writes s*(θ) (Level::lower) or p_λ(θ) (Level::upper) of a task, from its closed form.
+  void minimiser(const Theta& theta, std::uint32_t task, Level level, double penalty, Adapter& out) const
+    requires HasExactInner<Task>
+  {
     if (level == Level::upper)
       out = tasks_[task].penalty_solution(theta, penalty);
     else
       out = tasks_[task].lower_solution(theta);
   }
-  /// Throws Error where a task has a start() of another shape than θ and its adapters.
+  /// Throws Error when θ or an adapter has another shape than the start() of its task.
   void check_point(const Theta& theta, std::span<const AdapterPair<Adapter>> adapters) const {
     if constexpr (HasStart<Task>) {
       for (std::size_t i = 0; i < tasks_.size(); ++i) {
@@ -133,16 +137,16 @@ class SimpleProblem {
   Memory<Adapter> lower_gradient_;
 };
 
-/// One task from four plain functions of (θ, p) or (θ, p, batch):
+/// One task from four functions of (θ, p) or (θ, p, batch):
 ///   F(θ, p), dF(θ, p, gradient) -> F, G(θ, p), dG(θ, p, gradient) -> G, with the batch before `gradient`.
 template <class T, class P, class F, class DF, class G, class DG>
 struct FunctionProblem {
   using Theta = T;
   using Adapter = P;
-  F f;
-  DF df;
-  G g;
-  DG dg;
+  F f;    ///< F(θ, p), the upper loss
+  DF df;  ///< writes ∇_pF and returns F
+  G g;    ///< G(θ, p), the lower loss
+  DG dg;  ///< writes ∇_pG and returns G
 
   /// F(θ, p) on a mini-batch.
   double upper(const Theta& theta, const Adapter& p, BatchKey batch) { return value(f, theta, p, batch); }
@@ -176,7 +180,7 @@ struct FunctionProblem {
 };
 
 /// `simple_problem<Theta, Adapter>(F, dF, G, dG)`: a problem from four functions, for the solver. A function
-/// may take a BatchKey after its adapter, when it samples mini-batches.
+/// that samples mini-batches takes a BatchKey after its adapter.
 template <class Theta, class Adapter, class F, class DF, class G, class DG>
 [[nodiscard]] FunctionProblem<Theta, Adapter, F, DF, G, DG> simple_problem(F upper, DF upper_gradient,
                                                                            G lower, DG lower_gradient) {

@@ -1,4 +1,4 @@
-/// @file A plain function of θ as a problem without a lower level, so that the one solver also minimises it.
+/// @file A function of θ as a problem without a lower level, which the same solver minimises.
 #pragma once
 
 #include <concepts>
@@ -16,24 +16,32 @@
 
 namespace zofo {
 
-/// The vector of no coordinates: p and s of a problem without adapters.
+/// The vector without coordinates: p and s of a problem without adapters.
 struct NoAdapter {
+  /// y += a x: does nothing.
   friend void axpy(double, const NoAdapter&, NoAdapter&) {}
+  /// The inner product: 0.
   friend double dot(const NoAdapter&, const NoAdapter&) { return 0.0; }
+  /// The Euclidean norm: 0.
   friend double norm(const NoAdapter&) { return 0.0; }
+  /// x *= a: does nothing.
   friend void scale(double, NoAdapter&) {}
+  /// Copies nothing.
   friend void assign(const NoAdapter&, NoAdapter&) {}
+  /// Another vector without coordinates.
   friend NoAdapter zeros_like(const NoAdapter&) { return {}; }
+  /// An empty range.
   friend std::span<double> coordinates(NoAdapter&) { return {}; }
+  /// An empty range.
   friend std::span<const double> coordinates(const NoAdapter&) { return {}; }
 };
 
-/// F(θ, ·) = f(θ, batch) or f(θ), G = 0. Solved with `BilevelOptions{…}.mezo()` (Malladi et al. 2023).
+/// F(θ, ·) = f(θ, batch) or f(θ), and G = 0. Solve it with `BilevelOptions{…}.mezo()` (Malladi et al. 2023).
 template <class T, class F>
 struct SingleLevel {
   using Theta = T;
   using Adapter = NoAdapter;
-  F f;
+  F f;  ///< f(θ) or f(θ, batch)
 
   /// f(θ) on a mini-batch.
   double upper(const Theta& theta, const Adapter& /*p*/, BatchKey batch) {
@@ -42,7 +50,7 @@ struct SingleLevel {
     else
       return f(theta);
   }
-  /// f(θ); there is no p to have a gradient in.
+  /// f(θ); writes no gradient, because there is no p.
   double upper_gradient(const Theta& theta, const Adapter& p, BatchKey batch, Adapter& /*gradient*/) {
     return upper(theta, p, batch);
   }
@@ -63,17 +71,23 @@ template <class Theta, class F>
 
 /// Options of minimize.
 struct MinimizeOptions {
+  /// Number of steps, at least 1. Each costs 2·queries values of f.
   std::uint32_t steps = 1000;
-  /// η of θ ← θ − η ĝ. With q directions of d coordinates about q/(L(d + q)) is stable for curvature L.
+  /// η of θ ← θ − η ĝ, a number or a schedule. For curvature L, q directions and d coordinates, about
+  /// q/(L(d + q)) is stable. Lower it when f grows; lower it over time when f is noisy.
   Schedule learning_rate = 1e-2;
-  /// ε. Small against the scale on which f bends, large against the rounding of f over |∇f|.
+  /// ε, the distance from θ at which f is evaluated. Choose it small against the scale on which f curves and
+  /// large against the rounding of f divided by ‖∇f‖; f that is computed in float needs a larger ε.
   Schedule epsilon = 1e-3;
-  std::uint32_t queries = 1;  ///< q directions a step; more of them cost 2q values and lower the variance
+  /// q, the number of directions per step, at least 1. The variance falls about as 1/q, the cost grows as q.
+  std::uint32_t queries = 1;
+  /// Seed of the directions and of mini-batches.
   std::uint64_t seed = 0;
 };
 
 /// Minimises f(θ) or f(θ, batch) over θ from values only, by zeroth-order gradient descent with central
-/// differences along random signs (MeZO, Malladi et al. 2023, algorithm 1). θ is updated in place.
+/// differences along random signs (MeZO, Malladi et al. 2023, algorithm 1). Updates θ in place. Throws Error
+/// when an option is out of range or f is not finite.
 template <class F, class Theta, class Watch = NullObserver>
 Solution minimize(F f, Theta& theta, const MinimizeOptions& options = {}, Watch&& observer = {}) {
   auto problem = single_level<Theta>(std::move(f));

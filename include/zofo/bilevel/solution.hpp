@@ -1,4 +1,4 @@
-/// @file What a solve returns.
+/// @file The result of a solve.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,33 +12,34 @@ namespace zofo {
 
 /// Why a solve ended.
 enum class Termination : std::uint8_t {
-  budget,     ///< it took all the outer steps that it was given
+  budget,     ///< all outer steps were done
   tolerance,  ///< ρ of an update reached BilevelOptions::outer_tolerance
   observer    ///< an observer returned false
 };
 
-/// Evaluations that a run has asked its problem for.
+/// Number of evaluations of the problem in a run.
 struct EvaluationCount {
-  std::uint64_t losses = 0;     ///< values of F or G, one a probe, task and adapter
-  std::uint64_t gradients = 0;  ///< gradients in an adapter
+  std::uint64_t losses = 0;     ///< values of F or G: one per probe, task and adapter
+  std::uint64_t gradients = 0;  ///< gradients in an adapter, each of F, of G or of their weighted sum
+  /// Whether both counts are equal.
   friend bool operator==(const EvaluationCount&, const EvaluationCount&) = default;
 
+  /// The fields that a saved state contains.
   template <class A>
   void fields(A& archive) {
     archive(losses, gradients);
   }
 };
 
-/// The result of Solver::solve. θ and the adapters are where the caller gave them; solving again continues from
-/// there.
+/// The result of Solver::solve. θ and the adapters are updated in place; another solve continues from them.
 struct Solution {
-  Termination termination = Termination::budget;
-  std::uint32_t steps = 0;      ///< outer steps of this solve
-  EvaluationCount evaluations;  ///< of this solve
-  double seconds = 0.0;         ///< wall time of this solve
-  StepReport last;              ///< of the last step; empty if there was none
+  Termination termination = Termination::budget;  ///< why the solve ended
+  std::uint32_t steps = 0;                        ///< outer steps of this solve
+  EvaluationCount evaluations;                    ///< evaluations of this solve
+  double seconds = 0.0;                           ///< wall time of this solve
+  StepReport last;                                ///< report of the last step; empty if there was none
 
-  /// One line for people.
+  /// A summary in one line.
   [[nodiscard]] std::string message() const {
     const char* why = termination == Termination::budget ? "all outer steps were taken"
                       : termination == Termination::tolerance

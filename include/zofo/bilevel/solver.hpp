@@ -39,31 +39,32 @@ struct BatchedForm<Problem> {
 
 }  // namespace detail
 
-/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) over one task or
-/// many: min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each by its own
-/// gradients and moments, and then θ by one estimate of the mean of their penalties.
+/// The algorithm of Shirkavand et al. (Bilevel-ZOFO, NeurIPS 2025, algorithm 1 and §3.3) for one task or
+/// many: min_θ mean_τ F_τ(θ, p*_τ(θ)). Each outer step updates the adapters of its tasks, each with its own
+/// gradients and moments, and then θ with one estimate of the gradient of the mean of their penalty
+/// functions.
 ///
 /// `Problem` is a BilevelProblem, or a type with four functions (FourFunctions), of which one or a list is
-/// given. Problems are borrowed and must outlive the solver. `E` is an OuterZOEstimator, or a
-/// VarianceReduction that wraps one.
+/// passed. Problems must outlive the solver. `E` is an OuterZOEstimator, or a VarianceReduction that wraps
+/// one.
 template <class Problem, class D = Rademacher, class E = Central, class O = outer::Sgd, class I = inner::Adam>
 class Solver {
   static constexpr bool simple = FourFunctions<Problem>;
   static_assert(simple || BilevelProblem<Problem, D>,
                 "zofo: Problem needs Theta, Adapter, upper, lower, upper_gradient, lower_gradient (concept "
                 "FourFunctions), or num_tasks, losses and gradients (concept BilevelProblem)");
-  // Owned where tasks are wrapped, borrowed where the problem is a BilevelProblem already.
+  // A wrapper of the tasks is stored by value; a BilevelProblem is stored by reference.
   using Batched = typename detail::BatchedForm<Problem>::Type;
   using Held = std::conditional_t<simple, Batched, Problem&>;
 
  public:
   using Theta = typename Problem::Theta;
-  using P = typename Problem::Adapter;
-  using Pair = AdapterPair<P>;
-  using Active = ActivePerturbation<D>;
+  using P = typename Problem::Adapter;   ///< type of an adapter
+  using Pair = AdapterPair<P>;           ///< p and s of a task
+  using Active = ActivePerturbation<D>;  ///< distribution of one step
   static_assert(HasTensors<Theta> || Perturbation<Active, Theta>,
-                "zofo: a Theta of your own needs for_each_tensor(theta, f), found beside its type (concept "
-                "HasTensors)");
+                "zofo: a Theta of your own needs for_each_tensor(theta, f), in the namespace of its type "
+                "(concept HasTensors)");
   static_assert(!HasTensors<Theta> || Perturbation<Active, Theta>,
                 "zofo: the perturbation distribution needs add(theta, direction, a) for this Theta (concept "
                 "Perturbation)");
@@ -74,35 +75,39 @@ class Solver {
   static_assert(outer::OuterOptimizer<O, Theta, Active>,
                 "zofo: Outer needs State<Theta> and apply(theta, perturbation, gradient, state) (concept "
                 "OuterOptimizer)");
-  using Level = OuterStep<Batched, Active, E>;
+  using Level = OuterStep<Batched, Active, E>;  ///< the zeroth-order part of a step
 
-  /// All that a run carries from step to step beside θ and the adapters.
+  /// The complete state of a run between two steps, except θ and the adapters.
   struct State {
-    std::uint32_t step = 0;
-    std::vector<TaskState<I, P>> tasks;
-    typename Level::State estimator;
-    typename Level::AnchorPoint anchor;
-    PerturbationState<D> perturbation;
-    typename O::template State<Theta> outer;
-    EvaluationCount evaluations;
+    std::uint32_t step = 0;                   ///< index of the next outer step
+    std::vector<TaskState<I, P>> tasks;       ///< inner optimisers of each task
+    typename Level::State estimator;          ///< state of the estimator or variance reduction
+    typename Level::AnchorPoint anchor;       ///< anchor of the variance reduction; empty without one
+    PerturbationState<D> perturbation;        ///< state of a distribution that learns
+    typename O::template State<Theta> outer;  ///< state of the outer optimiser
+    EvaluationCount evaluations;              ///< evaluations so far
   };
 
-  /// Throws Error when an option or a policy is out of range.
+  /// One task of four functions, or a BilevelProblem. Throws Error when an option or a policy is out of
+  /// range.
   Solver(Problem& problem, Policies<D, E, O, I> policies, BilevelOptions options = {})
       : Solver(std::span<Problem>(&problem, 1), std::move(policies), std::move(options), nullptr) {}
-  /// Many tasks of four functions each.
-  Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options = {}) requires simple
+  /// A list of tasks with four functions each.
+  Solver(std::span<Problem> tasks, Policies<D, E, O, I> policies, BilevelOptions options = {})
+    requires simple
       : Solver(tasks, std::move(policies), std::move(options), nullptr) {}
-  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies,
-         BilevelOptions options = {}) requires simple
+  /// A list of tasks with four functions each.
+  Solver(std::vector<Problem>& tasks, Policies<D, E, O, I> policies, BilevelOptions options = {})
+    requires simple
       : Solver(std::span<Problem>(tasks), std::move(policies), std::move(options), nullptr) {}
-  /// The default policies.
+  /// The same with the default policies.
   Solver(Problem& problem, BilevelOptions options)
       : Solver(problem, Policies<D, E, O, I>{}, std::move(options)) {}
 
-  /// One outer step of all tasks' adapters, adapters[τ] those of task τ. The report lasts until the next
-  /// step. A step is a transaction: an exception leaves θ, the adapters and the state as they were, and the
-  /// step can be taken again.
+  /// Does one outer step; adapters[τ] belong to task τ. The returned report is valid until the next step. A
+  /// step is a transaction: when it throws, θ, the adapters and the state are unchanged, and the step can be
+  /// repeated. Throws Error when a loss or gradient is not finite, an inner loss diverges, shapes do not
+  /// match, or the problem throws.
   const StepReport& step(Theta& theta, std::span<Pair> adapters) {
     require(adapters.size() == problem_.num_tasks(), "adapters: {} pairs for {} tasks", adapters.size(),
             problem_.num_tasks());
@@ -133,12 +138,14 @@ class Solver {
   }
   /// The same for a problem of one task.
   const StepReport& step(Theta& theta, Pair& adapters) { return step(theta, std::span(&adapters, 1)); }
+  /// The same for a list of pairs.
   const StepReport& step(Theta& theta, std::vector<Pair>& adapters) {
     return step(theta, std::span<Pair>(adapters));
   }
 
-  /// Up to `steps` outer steps, fewer when an observer returns false or ρ reaches outer_tolerance. Solving
-  /// again continues from there.
+  /// Does up to `steps` outer steps; ends earlier when the observer returns false or ρ reaches
+  /// outer_tolerance. `adapters` is one pair, a vector or a span. Another call continues from the state.
+  /// Throws as step().
   template <class Adapters, class Watch = NullObserver>
   Solution solve(Theta& theta, Adapters&& adapters, Watch&& observer, std::uint32_t steps) {
     static_assert(Observer<Watch>,
@@ -171,8 +178,8 @@ class Solver {
     return solve(theta, adapters, observer, options_.outer_steps);
   }
 
-  /// The tasks that the next step will take: it reads and writes no other's adapters and moments, unless a
-  /// variance reduction keeps an anchor.
+  /// The tasks of the next step. Unless a variance reduction needs an anchor, the step reads and writes the
+  /// adapters and moments of these tasks only.
   [[nodiscard]] std::vector<std::size_t> upcoming() const {
     std::vector<std::size_t> list;
     sample(list);
@@ -180,11 +187,15 @@ class Solver {
   }
   /// The tasks of the latest step.
   [[nodiscard]] std::span<const std::size_t> sampled() const { return sampled_; }
-  /// Moments, anchor and step number, to be saved or restored.
+  /// Moments, anchor and step number. `save` and `load` (bilevel/solver_file.hpp) write and read them.
   [[nodiscard]] const State& state() const { return state_; }
+  /// The same, to restore a saved state.
   [[nodiscard]] State& state() { return state_; }
+  /// The options that the solver was constructed with.
   [[nodiscard]] const BilevelOptions& options() const { return options_; }
+  /// The perturbation distribution, without its learnt state.
   [[nodiscard]] const D& perturbation() const { return perturbation_; }
+  /// The outer optimiser.
   [[nodiscard]] const O& outer() const { return outer_; }
 
  private:
@@ -216,7 +227,7 @@ class Solver {
                  options_.task_weights, list);
   }
 
-  // The adapters and inner states of a step's tasks before it, on memory that is kept.
+  // The adapters and inner states of a step's tasks before the step. Its memory is reused by all steps.
   struct Backup {
     std::vector<Memory<P>> upper, lower;
     std::vector<TaskState<I, P>> states;
@@ -241,7 +252,7 @@ class Solver {
     }
   };
 
-  // Estimates, then updates θ: nothing that could throw comes after that. Returns whether the anchor moves.
+  // Estimates, then updates θ; nothing after the update can throw. Returns whether the anchor is replaced.
   bool outer_step(Theta& theta, std::span<Pair> adapters, EvaluationCount& evaluations) {
     decltype(auto) active = active_perturbation(perturbation_, state_.perturbation);
     const typename Level::Outcome outcome = outer_level_.estimate(
@@ -254,12 +265,12 @@ class Solver {
     std::swap(state_.perturbation, learnt);
     return outcome.anchor_moves;
   }
-  // Numbers that are copied over as many numbers cannot throw.
+  // Copying such a vector over another of the same size cannot throw.
   template <class V>
   static constexpr bool plain_numbers = EigenPlain<V> || NumberRange<V>;
-  // An optimiser that can be asked beforehand whether it will take the update lets the anchor be overwritten
-  // where it is, when copying cannot throw halfway; else the present point goes into a second copy, which is
-  // swapped in at the end.
+  // If the optimiser can check the update in advance and copying cannot throw, the old anchor's memory is
+  // overwritten. Otherwise the current point is copied to a second anchor, which replaces the first at the
+  // end of the step.
   void move_anchor(const Theta& theta, std::span<const Pair> adapters, const Active& active) {
     if constexpr (outer::ChecksUpdate<O, Theta, Active> && plain_numbers<Theta> && plain_numbers<P>) {
       outer_.check_update(theta, active, report_.gradient, state_.outer);

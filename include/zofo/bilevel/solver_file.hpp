@@ -1,4 +1,4 @@
-/// @file A solver's state, the adapters and θ on disk, to continue later to the bit.
+/// @file Saves and loads a solver's state, the adapters and θ, so that a run resumes to the bit.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ namespace detail {
 
 inline constexpr std::string_view solver_kind = "zofo solver";
 
-// The compiler's name of a type tells files of other policies apart; g++ and clang++ agree on it.
+// The compiler's name of a type identifies the policies of a file; g++ and clang++ agree on it.
 template <class T>
 [[nodiscard]] std::string type_name() {
   return typeid(T).name();
@@ -39,7 +39,7 @@ struct SolverTypes<Solver<Problem, D, E, O, I>> {
   }
 };
 
-// A list of the caller's adapters, of one task or many.
+// The caller's adapters as a list, of one task or many.
 template <class P>
 [[nodiscard]] std::span<const AdapterPair<P>> pairs(const AdapterPair<P>& one) {
   return {&one, 1};
@@ -75,7 +75,7 @@ void write_solver(const S& solver, const typename S::Theta* theta,
   write_archive(path, solver_kind, archive);
 }
 
-// What a file holds, before any of it goes into the caller's objects.
+// The contents of a file, read completely before the caller's objects are changed.
 template <class S>
 struct LoadedSolver {
   Memory<typename S::Theta> theta;
@@ -122,9 +122,9 @@ void read_solver(ArchiveReader& reader, const typename S::Theta& theta, bool wit
   bool has_theta = false;
   reader(tasks, has_theta, loaded.state.step, loaded.state.evaluations);
   if (tasks != adapters.size()) reader.broken("{} tasks: must be {}", tasks, adapters.size());
-  if (has_theta && !with_theta) reader.broken("holds theta, which load(solver, theta, adapters, path) reads");
+  if (has_theta && !with_theta) reader.broken("contains theta: use load(solver, theta, adapters, path)");
   if (!has_theta && with_theta)
-    reader.broken("holds no theta: use load_without_theta(solver, theta, adapters, path)");
+    reader.broken("contains no theta: use load_without_theta(solver, theta, adapters, path)");
   reader.part("theta");
   if (has_theta) read_shaped(reader, theta, loaded.theta);
   loaded.adapters.resize(adapters.size());
@@ -170,59 +170,60 @@ void load_solver(S& solver, typename S::Theta& theta, bool with_theta,
 }
 
 template <class T>
-concept IsSolver = requires {
-  typename SolverTypes<std::remove_cvref_t<T>>::Estimator;
-};
+concept IsSolver = requires { typename SolverTypes<std::remove_cvref_t<T>>::Estimator; };
 
 }  // namespace detail
 
-/// Writes a solver's state (step, tasks' inner optimizers, estimator or variance reduction with its anchor,
-/// perturbation, outer optimizer, evaluation counts), θ and the adapters, one pair or a list. The file
-/// appears whole or not at all. Options and policies are not saved: whoever loads makes the solver as it was
-/// made before. Throws Error when the disk refuses. States need fields() (concept HasFields).
+/// Writes a solver's state (step, inner optimisers of the tasks, estimator or variance reduction with its
+/// anchor, perturbation, outer optimiser, evaluation counts), θ and the adapters, one pair or a list. The
+/// file is replaced atomically. Options and policies are not saved: construct the solver with the same ones
+/// before loading. Throws Error when the file cannot be written. States need fields() (concept HasFields).
 template <detail::IsSolver S, class Adapters>
 void save(const S& solver, const typename S::Theta& theta, const Adapters& adapters,
           const std::filesystem::path& path) {
   detail::write_solver(solver, &theta, detail::pairs(adapters), path);
 }
-/// The same without θ, which a trajectory gives back (replay) or another file holds.
+/// The same without θ, for a θ that is recomputed from a trajectory (replay) or stored in another file.
 template <detail::IsSolver S, class Adapters>
 void save_without_theta(const S& solver, const Adapters& adapters, const std::filesystem::path& path) {
   detail::write_solver(solver, static_cast<const typename S::Theta*>(nullptr), detail::pairs(adapters), path);
 }
 
-/// Reads what `save` wrote into a solver of the same problem, options and policies, and into θ and adapters
-/// of the shapes that were saved; going on from there gives the bits of a run that was not interrupted.
-/// Throws Error naming the file, the byte and the part, everything as it was before, when the file is
-/// damaged, or of other policies, another number of tasks or other shapes.
+/// Reads a file of `save` into a solver of the same problem, options and policies, and into θ and adapters of
+/// the saved shapes. A run that resumes from it equals an uninterrupted run to the bit. Throws Error naming
+/// the file, the byte and the part when the file is damaged, or has other policies, another number of tasks
+/// or other shapes; the solver, θ and the adapters are then unchanged.
 template <detail::IsSolver S>
 void load(S& solver, typename S::Theta& theta, std::span<AdapterPair<typename S::P>> adapters,
           const std::filesystem::path& path) {
   detail::load_solver(solver, theta, true, adapters, path);
 }
+/// The same for a vector of pairs.
 template <detail::IsSolver S>
 void load(S& solver, typename S::Theta& theta, std::vector<AdapterPair<typename S::P>>& adapters,
           const std::filesystem::path& path) {
   detail::load_solver(solver, theta, true, std::span(adapters), path);
 }
+/// The same for a problem of one task.
 template <detail::IsSolver S>
 void load(S& solver, typename S::Theta& theta, AdapterPair<typename S::P>& adapters,
           const std::filesystem::path& path) {
   detail::load_solver(solver, theta, true, std::span(&adapters, 1), path);
 }
-/// Reads what `save_without_theta` wrote. θ, where it stands at that step or at another, only gives the
-/// shape.
+/// Reads a file of `save_without_theta`. θ only provides the shape and is not changed. Throws as load().
 template <detail::IsSolver S>
 void load_without_theta(S& solver, const typename S::Theta& theta,
                         std::span<AdapterPair<typename S::P>> adapters, const std::filesystem::path& path) {
   detail::load_solver(solver, const_cast<typename S::Theta&>(theta), false, adapters, path);
 }
+/// The same for a vector of pairs.
 template <detail::IsSolver S>
 void load_without_theta(S& solver, const typename S::Theta& theta,
                         std::vector<AdapterPair<typename S::P>>& adapters,
                         const std::filesystem::path& path) {
   load_without_theta(solver, theta, std::span(adapters), path);
 }
+/// The same for a problem of one task.
 template <detail::IsSolver S>
 void load_without_theta(S& solver, const typename S::Theta& theta, AdapterPair<typename S::P>& adapters,
                         const std::filesystem::path& path) {

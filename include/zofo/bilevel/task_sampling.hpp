@@ -1,4 +1,4 @@
-/// @file Which tasks an outer step of meta-training takes.
+/// @file Selects the tasks of an outer step of meta-training.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 
 namespace zofo {
 
-/// Throws Error unless there are no weights, or one a task, finite and positive.
+/// Throws Error unless `weights` is empty, or has one finite positive number per task.
 inline void check_task_weights(std::span<const double> weights, std::size_t tasks) {
   if (weights.empty()) return;
   require(weights.size() == tasks, "task_weights: {} for {} tasks", weights.size(), tasks);
@@ -27,10 +27,10 @@ inline void check_task_weights(std::span<const double> weights, std::size_t task
 
 namespace detail {
 
-// No tensor has this number, so directions and draws of one seed have nothing in common.
+// No tensor has this number, so directions and task samples of one seed are independent.
 inline constexpr std::uint32_t task_stream = stream_number(SingleStream::task_choice);
 
-/// Swaps into place i each of the tasks left with a chance proportional to its weight.
+// Swaps one of the tasks order[i], order[i + 1], … into position i, with a chance proportional to its weight.
 template <class Weight>
 void move_sampled_to(std::vector<std::size_t>& order, std::size_t i, std::uint32_t bits, Weight&& weight) {
   double sum = 0.0;
@@ -43,8 +43,9 @@ void move_sampled_to(std::vector<std::size_t>& order, std::size_t i, std::uint32
 
 }  // namespace detail
 
-/// `count` of `tasks` tasks without repetition, one after the other, each time among those left: with equal
-/// chances, or proportional to their weights. 0: all, in their order. A pure function of its arguments.
+/// Samples `count` of `tasks` tasks without repetition into `sampled`, one after another, each from the
+/// remaining tasks: with equal chances, or with chances proportional to their weights. 0: all, in their
+/// order. The result depends only on the arguments.
 inline void sample_tasks(std::uint64_t seed, std::uint32_t step, std::size_t tasks, std::uint32_t count,
                          std::span<const double> weights, std::vector<std::size_t>& sampled) {
   sampled.resize(tasks);

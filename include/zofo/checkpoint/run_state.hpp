@@ -17,7 +17,8 @@ namespace zofo::checkpoint {
 
 /// Types that RunState::number returns.
 template <class T>
-concept StateNumber = std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, std::uint32_t> ||
+concept StateNumber =
+    std::same_as<T, bool> || std::same_as<T, int> || std::same_as<T, std::uint32_t> ||
     std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t> || std::same_as<T, float> ||
     std::same_as<T, double> || std::same_as<T, std::string> || std::same_as<T, nlohmann::json>;
 

@@ -41,7 +41,7 @@ struct RunRecord {
   std::vector<CurvePoint> curve;  ///< in the order of seconds; empty for the untrained model
 
   /// The curve of one metric against seconds or passes, without the points where it is NaN.
-  [[nodiscard]] Line line(double CurvePoint::*x, double Figures::*y) const;
+  [[nodiscard]] Line line(double CurvePoint::* x, double Figures::* y) const;
 };
 
 /// Reads the learning curve from a finished run's metrics.jsonl (docs/guide/runs.md); ignores other events.

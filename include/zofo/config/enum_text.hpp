@@ -21,7 +21,7 @@ inline constexpr std::array<std::string_view, 0> enum_names{};
 
 /// An enum with a table of names.
 template <class E>
-concept NamedEnum = std::is_enum_v<E> &&(enum_names<E>.size() > 0);
+concept NamedEnum = std::is_enum_v<E> && (enum_names<E>.size() > 0);
 
 /// The value's name; "unknown" for a number that is not a value of the enum.
 template <NamedEnum E>

@@ -11,8 +11,8 @@ namespace zofo::llm {
 
 /// Calls visit(name, field of first, the same field of second) for every option.
 template <class First, class Second, class Visit>
-requires std::is_same_v<std::remove_const_t<First>, RunOptions> &&
-    std::is_same_v<std::remove_const_t<Second>, RunOptions>
+  requires std::is_same_v<std::remove_const_t<First>, RunOptions> &&
+           std::is_same_v<std::remove_const_t<Second>, RunOptions>
 void for_each_pair(First& first, Second& second, Visit&& visit) {
   for_each_option_member(
       [&](const char* name, auto member, const char*) { visit(name, first.*member, second.*member); });

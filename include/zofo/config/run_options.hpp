@@ -205,7 +205,7 @@ void for_each_option_member(Visit&& visit) {
 
 /// Calls visit(name, field, help) for every option of `o`.
 template <class AnyOptions, class Visit>
-requires std::is_same_v<std::remove_const_t<AnyOptions>, RunOptions>
+  requires std::is_same_v<std::remove_const_t<AnyOptions>, RunOptions>
 void for_each_option(AnyOptions& o, Visit&& visit) {
   for_each_option_member(
       [&](const char* name, auto member, const char* help) { visit(name, o.*member, help); });

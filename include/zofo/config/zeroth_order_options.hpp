@@ -80,7 +80,7 @@ void for_each_zeroth_order_member(Visit&& visit) {
 
 /// Calls visit(name, field, help) for every option of `o` but the seed.
 template <class AnyOptions, class Visit>
-requires std::derived_from<std::remove_const_t<AnyOptions>, ZerothOrderOptions>
+  requires std::derived_from<std::remove_const_t<AnyOptions>, ZerothOrderOptions>
 void for_each_zeroth_order_option(AnyOptions& o, Visit&& visit) {
   for_each_zeroth_order_member(
       [&](const char* name, auto member, const char* help) { visit(name, o.*member, help); });

@@ -43,9 +43,7 @@ enum class ArchiveTag : std::uint8_t {
 
 /// A state that names its members to be saved: `fields(archive)` calls `archive(a, b, …)` with them.
 template <class T, class Archive>
-concept HasFields = requires(T& value, Archive& archive) {
-  value.fields(archive);
-};
+concept HasFields = requires(T& value, Archive& archive) { value.fields(archive); };
 
 namespace detail {
 

@@ -34,8 +34,7 @@ template <class B>
 concept HasProblemTypes = requires {
   typename B::Theta;
   typename B::Adapter;
-}
-&&VectorSpace<typename B::Adapter>;
+} && VectorSpace<typename B::Adapter>;
 
 /// A problem of one task or many, evaluated by batched requests:
 ///   num_tasks()                                       tasks are numbered from 0
@@ -43,14 +42,15 @@ concept HasProblemTypes = requires {
 ///   gradients(theta, requests)                        writes each request's gradient and value
 /// θ is never modified. `D` is the perturbation distribution of the probes.
 template <class B, class D = NoPerturbation>
-concept BilevelProblem = HasProblemTypes<B> &&
+concept BilevelProblem =
+    HasProblemTypes<B> &&
     requires(B& problem, const typename B::Theta& theta, const D& perturbation, std::span<const Probe> probes,
              std::span<const LossRequest<typename B::Adapter>> losses,
              std::span<GradientRequest<typename B::Adapter>> gradients, std::span<double> out) {
-  { problem.num_tasks() } -> std::convertible_to<std::size_t>;
-  problem.losses(theta, perturbation, probes, losses, out);
-  problem.gradients(theta, gradients);
-};
+      { problem.num_tasks() } -> std::convertible_to<std::size_t>;
+      problem.losses(theta, perturbation, probes, losses, out);
+      problem.gradients(theta, gradients);
+    };
 
 /// F and its gradient in p: `upper(θ, p, batch)`, `upper_gradient(θ, p, batch, g) -> value`.
 template <class B>

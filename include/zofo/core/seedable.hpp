@@ -8,9 +8,7 @@ namespace zofo {
 /// `adopt_seed(seed)` sets the policy's seed if none was given. A policy that wraps others passes it on, by
 /// the free `adopt_seed`.
 template <class T>
-concept Seedable = requires(T& policy, std::uint64_t seed) {
-  policy.adopt_seed(seed);
-};
+concept Seedable = requires(T& policy, std::uint64_t seed) { policy.adopt_seed(seed); };
 
 /// Calls `policy.adopt_seed(seed)` where there is one; a policy that generates no random numbers has none.
 template <class T>

@@ -22,16 +22,19 @@ struct OwnedOf {
   using Type = V;
 };
 template <class M, int Options>
-requires(!std::is_const_v<M>) struct OwnedOf<Eigen::Map<M, Options, Eigen::Stride<0, 0>>> {
+  requires(!std::is_const_v<M>)
+struct OwnedOf<Eigen::Map<M, Options, Eigen::Stride<0, 0>>> {
   using Type = M;
 };
 // A Ref of a matrix may have gaps between its columns; one of a vector with this stride has none.
 template <class M, int Options>
-requires(!std::is_const_v<M>) struct OwnedOf<Eigen::Ref<M, Options, Eigen::InnerStride<1>>> {
+  requires(!std::is_const_v<M>)
+struct OwnedOf<Eigen::Ref<M, Options, Eigen::InnerStride<1>>> {
   using Type = M;
 };
 template <class T>
-requires(!std::is_const_v<T>) struct OwnedOf<std::span<T>> {
+  requires(!std::is_const_v<T>)
+struct OwnedOf<std::span<T>> {
   using Type = std::vector<T>;
 };
 
@@ -50,7 +53,7 @@ concept View = !std::same_as<Owned<V>, V>;
 /// strides, or an Eigen::Ref of a vector.
 template <class V>
 concept EigenPlain = std::is_base_of_v<Eigen::PlainObjectBase<Owned<V>>, Owned<V>> &&
-    std::floating_point<typename Owned<V>::Scalar>;
+                     std::floating_point<typename Owned<V>::Scalar>;
 
 /// A std::vector or a std::span of float or double.
 template <class V>
@@ -225,9 +228,8 @@ concept VectorSpace = requires(const V& x, V& y, double a) {
 /// θ whose tensors a perturbation can fill: `for_each_tensor(theta, f)` calls f(stream, data, size) for each,
 /// data a pointer to float or double. With an overload for a const θ no cast is needed where θ is only read.
 template <class Theta>
-concept HasTensors = requires(Theta& theta) {
-  for_each_tensor(theta, [](std::uint32_t, auto* /*data*/, std::size_t) {});
-};
+concept HasTensors =
+    requires(Theta& theta) { for_each_tensor(theta, [](std::uint32_t, auto* /*data*/, std::size_t) {}); };
 
 /// θ whose matrices have shapes that a perturbation can use: `for_each_matrix(theta, f)`. Tensors that it
 /// leaves out are vectors.

@@ -33,12 +33,12 @@ concept OuterZOEstimator = requires(const E& estimator, std::uint32_t step, std:
 /// state, and adopts it if the step succeeds.
 template <class E>
 concept StatefulEstimator = std::default_initializable<typename E::State> &&
-    requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
-             const typename E::State& before, typename E::State& state, std::vector<Probe>& probes,
-             ZoGradient& estimate) {
-  estimator.probes(step, before, probes);
-  estimator.combine(step, losses, state, estimate);
-};
+                            requires(const E& estimator, std::uint32_t step, std::span<const double> losses,
+                                     const typename E::State& before, typename E::State& state,
+                                     std::vector<Probe>& probes, ZoGradient& estimate) {
+                              estimator.probes(step, before, probes);
+                              estimator.combine(step, losses, state, estimate);
+                            };
 
 /// An estimator of either form.
 template <class E>

@@ -1,4 +1,4 @@
-/// @file Does a problem's derivative code agree with its values?
+/// @file Checks a problem's derivatives against differences of its values.
 #pragma once
 
 #include <fmt/format.h>
@@ -28,10 +28,10 @@ struct ProblemFinding {
 
 /// All comparisons of `check_problem`.
 struct ProblemCheck {
-  std::vector<ProblemFinding> findings;
+  std::vector<ProblemFinding> findings;  ///< in the order of the comparisons
   /// True when every comparison is within tolerance.
   [[nodiscard]] bool passed() const { return message().empty(); }
-  /// What is wrong, one line a function; empty when nothing is.
+  /// The failed comparisons, one line per function; empty when all passed.
   [[nodiscard]] std::string message() const {
     std::string all;
     for (const ProblemFinding& f : findings)
@@ -94,12 +94,12 @@ void check_level(ProblemCheck& check, const char* value_name, const char* gradie
 
 }  // namespace detail
 
-/// Compares at (θ, p), on one pair of samples, what the problem says with extrapolated central differences of
-/// simpler things it says: upper_gradient and lower_gradient with values (and that values repeat, and that
-/// the gradients return them); where it offers them, θ-gradients with values, Hessians and the cross term
-/// with p-gradients, lower_solution with a vanishing lower_gradient, phi with upper at lower_solution,
-/// phi_gradient with phi. Nothing is thrown for a wrong problem: see `ProblemCheck`. Throws Error for a
-/// tolerance that is not positive.
+/// Compares at (θ, p), on one pair of samples, each derivative of the problem with extrapolated central
+/// differences of simpler functions of the problem: upper_gradient and lower_gradient with values. It also
+/// checks that values repeat and that the gradients return them. If the problem has them: θ-gradients with
+/// values, Hessians and the cross term with p-gradients, lower_solution with a vanishing lower_gradient, phi
+/// with upper at lower_solution, and phi_gradient with phi. `tolerance` bounds ProblemFinding::error. A wrong
+/// problem is reported in the result, not thrown. Throws Error for a tolerance outside [10⁻¹⁵, 1].
 template <class Problem>
 [[nodiscard]] ProblemCheck check_problem(Problem& problem, const typename Problem::Theta& theta,
                                          const typename Problem::Adapter& p, double tolerance = 1e-7,

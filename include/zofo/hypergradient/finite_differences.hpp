@@ -1,4 +1,4 @@
-/// @file Derivatives by central differences, extrapolated (Richardson 1911; Romberg's table).
+/// @file Derivatives by extrapolated central differences (Richardson 1911; Romberg's table).
 #pragma once
 
 #include <Eigen/Core>
@@ -14,8 +14,8 @@ namespace zofo {
 /// A derivative and an estimate of its absolute error (Euclidean norm).
 template <class T>
 struct Derivative {
-  T value;
-  double error;
+  T value;       ///< the derivative
+  double error;  ///< estimate of ‖value − exact‖
 };
 
 namespace detail {
@@ -23,13 +23,13 @@ inline double size_of(double x) { return std::abs(x); }
 inline double size_of(const Eigen::VectorXd& x) { return x.norm(); }
 }  // namespace detail
 
-/// Step of `derivative` that balances its two errors for a function of unit scale.
+/// Step of `derivative` that balances truncation and rounding for a function of unit scale.
 inline constexpr double kDifferenceStep = 0x1p-5;
 
 /// f'(0) for f: double → double or VectorXd, from central differences at h, h/2, h/4 and h/8 with the h², h⁴
-/// and h⁶ terms removed: what is left is of order h⁸ f⁽⁹⁾(0)/1e12, and rounding of about 2ε|f|/(h/8), some
-/// 1e-13 |f| at the default step. The reported error is the last correction, the size of the h⁶ term and so
-/// too large rather than too small, plus the rounding.
+/// and h⁶ terms removed. The truncation error is of order h⁸ f⁽⁹⁾(0)/1e12, the rounding error about
+/// 2ε|f|/(h/8), which is 1e-13 |f| at the default step. The reported error is the last correction plus the
+/// rounding; the correction has the size of the h⁶ term and therefore overestimates the truncation error.
 template <class F>
 [[nodiscard]] auto derivative(const F& f, double h = kDifferenceStep) {
   using T = std::decay_t<decltype(f(0.0))>;
@@ -54,7 +54,7 @@ template <class F>
   return Derivative<T>{table[kLevels - 1], detail::size_of(correction) + rounding};
 }
 
-/// Gradient of a scalar f(x) by `derivative` along each coordinate, steps scaled with max(1, |xᵢ|).
+/// Gradient of a scalar f(x) by `derivative` along each coordinate, with steps scaled by max(1, |xᵢ|).
 template <class F>
 [[nodiscard]] Derivative<Eigen::VectorXd> difference_gradient(const F& f, Eigen::VectorXd x,
                                                               double h = kDifferenceStep) {

@@ -1,4 +1,4 @@
-/// @file p*, p_λ, φ and ∇φ of any problem by Newton's method and implicit differentiation, to rounding.
+/// @file Reference values of p*, p_λ, φ and ∇φ by Newton's method and implicit differentiation.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -20,15 +20,26 @@
 
 namespace zofo {
 
-/// How the reference is computed.
+/// Options of reference().
 struct ReferenceOptions {
+  /// How systems in ∂²G/∂p² are solved. Choose conjugate_gradients for adapters of many coordinates: it forms
+  /// no dense Hessian unless the problem has one.
   LinearSolver linear_solver = LinearSolver::direct;
-  double tolerance = 1e-12;          ///< of the gradient's norm at p* and p_λ, times the scale of its terms
-  std::uint32_t newton_steps = 200;  ///< at most
-  bool own_oracles = true;           ///< false: from upper, lower and their p-gradients alone
-  double difference_step = kDifferenceStep;  ///< widest step of the extrapolated differences
-  std::optional<double> penalty;             ///< λ: also p_λ, L*_λ and ∇L*_λ
-  BatchPair samples;                         ///< D_f's and D_g's batch
+  /// Largest accepted gradient norm at p* and p_λ relative to the scale of the gradient's terms, 10⁻¹⁵ to 1.
+  /// Raise it for functions that are computed in float.
+  double tolerance = 1e-12;
+  /// Largest number of Newton steps of each minimisation, at least 1.
+  std::uint32_t newton_steps = 200;
+  /// true: use the second derivatives and θ-gradients of the problem if it has them. false: use differences
+  /// of upper, lower and their p-gradients, to check the problem's derivatives.
+  bool own_oracles = true;
+  /// Widest step of the extrapolated differences, 10⁻⁸ to 1. Lower it if the functions change on a smaller
+  /// scale.
+  double difference_step = kDifferenceStep;
+  /// λ, 10⁻¹² to 10¹²; if set, the result also contains p_λ, L*_λ and ∇L*_λ.
+  std::optional<double> penalty;
+  /// The mini-batches of D_f and D_g.
+  BatchPair samples;
   /// Throws Error naming the field out of range.
   void check() const {
     require_in("tolerance", tolerance, 1e-15, 1.0);
@@ -38,20 +49,20 @@ struct ReferenceOptions {
   }
 };
 
-/// What the reference found at one θ.
+/// The result of reference() at one θ.
 template <class Theta, class Adapter>
 struct ReferenceSolution {
   Adapter p;                                    ///< p*(θ)
   double phi;                                   ///< φ(θ)
   Theta phi_gradient;                           ///< ∇φ(θ)
-  std::optional<Adapter> penalty_solution;      ///< p_λ(θ), when a penalty was given
-  std::optional<double> penalty_value;          ///< L*_λ(θ), likewise
-  std::optional<Theta> penalty_value_gradient;  ///< ∇L*_λ(θ) by Danskin's theorem, likewise
-  bool converged;        ///< both Newton runs ended within tolerance and ∂²G/∂p² is regular
-  double gradient_norm;  ///< the larger of ‖∇_pG(θ, p*)‖ and ‖∇_p(F + λG)(θ, p_λ)‖/(1 + λ)
-  double accuracy;       ///< estimate of the norm of the error of ∇φ, to first order
-  std::uint32_t newton_steps;
-  std::string message;  ///< why not converged; empty when it is
+  std::optional<Adapter> penalty_solution;      ///< p_λ(θ), if a penalty is set
+  std::optional<double> penalty_value;          ///< L*_λ(θ), if a penalty is set
+  std::optional<Theta> penalty_value_gradient;  ///< ∇L*_λ(θ) by Danskin's theorem, if a penalty is set
+  bool converged;              ///< both Newton runs ended within tolerance and ∂²G/∂p² is regular
+  double gradient_norm;        ///< the larger of ‖∇_pG(θ, p*)‖ and ‖∇_p(F + λG)(θ, p_λ)‖/(1 + λ)
+  double accuracy;             ///< first-order estimate of the norm of the error of ∇φ
+  std::uint32_t newton_steps;  ///< Newton steps of both minimisations
+  std::string message;         ///< why it did not converge; empty if it did
 
   /// Throws Error with `message` unless converged.
   void require_converged() const { require(converged, "{}", message); }
@@ -74,7 +85,7 @@ Adjoint solve_adjoint(Oracles<Problem>& oracles, const Eigen::VectorXd& p, const
   if (solver == LinearSolver::direct) {
     const Eigen::LDLT<Eigen::MatrixXd> factor(oracles.hessian(kLower, p));
     const double least = factor.vectorD().cwiseAbs().minCoeff();
-    // Differences see a curvature of zero as one of their own error.
+    // By differences a curvature of zero appears as large as their error.
     const double noise = 10 * oracles.error();
     result.regular = factor.rcond() > 1e-14 && least > noise;
     if (result.regular) result.v = factor.solve(b);
@@ -94,18 +105,18 @@ Adjoint solve_adjoint(Oracles<Problem>& oracles, const Eigen::VectorXd& p, const
 
 }  // namespace detail
 
-/// Reference at θ, started from p0:
+/// Computes the reference at θ; the Newton method starts at p0:
 ///   p* = argmin_p G by damped Newton (line search, shifted where G is not convex; a local minimum if G has
 ///   many); ∇φ = ∇_θF − (∂²G/∂p∂θ)ᵀ v, (∂²G/∂p²) v = ∇_pF at p* (implicit function theorem); p_λ = argmin_p
 ///   (F + λG) by the same Newton from p*, and ∇L*_λ by Danskin's theorem, when λ is given.
 ///
 /// Second derivatives and θ-gradients are the problem's own (concepts HasSecondOrder, HasThetaGradients) or
-/// extrapolated central differences of its p-gradients and values (differences.hpp), accurate to about 1e-12
-/// of their scale where the functions are smooth on the scale of `difference_step`. `accuracy` adds up what
-/// the linear system turns their errors and the gradient left at p* into.
+/// extrapolated central differences of its p-gradients and values (finite_differences.hpp), accurate to about
+/// 1e-12 of their scale where the functions are smooth on the scale of `difference_step`. `accuracy`
+/// estimates how these errors, and the remaining gradient at p*, propagate through the linear system to ∇φ.
 ///
-/// A result that did not converge says so in `converged` and `message`. Throws Error when an option is out of
-/// range or G is not finite at p0. θ and the problem are left as they were.
+/// If it did not converge, `converged` is false and `message` has the reason. Throws Error when an option is
+/// out of range or G is not finite at p0. Changes neither θ nor the problem.
 template <class Problem>
 [[nodiscard]] auto reference(Problem& problem, const typename Problem::Theta& theta,
                              const typename Problem::Adapter& p0, const ReferenceOptions& options = {}) {
@@ -162,7 +173,7 @@ template <class Problem>
         detail::newton(oracles, both, end.p, options.tolerance, options.newton_steps, options.linear_solver);
     result.penalty_solution = p0;
     detail::unflatten(upper_end.p, *result.penalty_solution);
-    // Subtracted before λ multiplies, as the penalty's small difference is what is asked for.
+    // Subtract before multiplying by λ: the small difference would be lost to rounding.
     result.penalty_value = oracles.value(kUpper, upper_end.p) +
                            lambda * (oracles.value(kLower, upper_end.p) - oracles.value(kLower, end.p));
     result.penalty_value_gradient = theta;
@@ -182,12 +193,13 @@ template <class Problem>
   return result;
 }
 
-/// The same from the problem's own start().
+/// The same; the Newton method starts at the problem's start().
 template <class Problem>
 [[nodiscard]] auto reference(Problem& problem, const typename Problem::Theta& theta,
-                             const ReferenceOptions& options = {}) requires requires {
-  problem.start().p;
+                             const ReferenceOptions& options = {})
+  requires requires { problem.start().p; }
+{
+  return reference(problem, theta, problem.start().p, options);
 }
-{ return reference(problem, theta, problem.start().p, options); }
 
 }  // namespace zofo

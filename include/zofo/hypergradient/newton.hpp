@@ -1,4 +1,4 @@
-/// @file Newton's method to rounding, for the reference solutions.
+/// @file Newton's method to rounding accuracy, for reference solutions.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -16,13 +16,13 @@ namespace zofo {
 /// How linear systems in ∂²G/∂p² are solved.
 enum class LinearSolver {
   direct,              ///< LDLᵀ of the dense Hessian
-  conjugate_gradients  ///< Hessian-vector products alone (Hestenes, Stiefel 1952)
+  conjugate_gradients  ///< only Hessian-vector products (Hestenes, Stiefel 1952)
 };
 
 namespace detail {
 
-/// x with Hx = b for symmetric positive definite H, to a residual of tolerance·‖b‖ or until it falls no more.
-/// On a direction of no curvature it returns what it has, and b itself if that is nothing.
+/// x with Hx = b for symmetric positive definite H, to a residual of tolerance·‖b‖ or after `most_steps`. At
+/// a direction without positive curvature it returns the current x, or b in the first step.
 template <class Times>
 Eigen::VectorXd conjugate_gradients(const Times& times, const Eigen::VectorXd& b, double tolerance,
                                     Eigen::Index most_steps) {
@@ -43,8 +43,8 @@ Eigen::VectorXd conjugate_gradients(const Times& times, const Eigen::VectorXd& b
   return x;
 }
 
-/// x with Hx = b by CG, each round started from the true residual of the last: rounding in the recursion does
-/// not limit the end.
+/// x with Hx = b by conjugate gradients, restarted from the true residual, so that rounding of the recursion
+/// does not limit the accuracy.
 template <class Times>
 Eigen::VectorXd refined_conjugate_gradients(const Times& times, const Eigen::VectorXd& b) {
   constexpr double kTolerance = 1e-10;
@@ -66,7 +66,7 @@ struct NewtonEnd {
   bool converged;
 };
 
-/// −H⁻¹g, with H shifted until it is positive definite where it is not.
+/// −H⁻¹g; an H that is not positive definite is shifted until it is.
 template <class Problem>
 Eigen::VectorXd newton_direction(Oracles<Problem>& oracles, LevelWeights w, const Eigen::VectorXd& p,
                                  const Eigen::VectorXd& g, LinearSolver solver) {
@@ -90,7 +90,7 @@ Eigen::VectorXd newton_direction(Oracles<Problem>& oracles, LevelWeights w, cons
   return -g;
 }
 
-/// Damped Newton from p until the gradient falls no more, then judged: converged means ‖∇‖ ≤ tolerance·scale,
+/// Damped Newton from p until the gradient no longer decreases. Converged means ‖∇‖ ≤ tolerance·scale with
 /// scale = max(weights, ‖∇ at the start‖, ‖Hp‖), the size of the terms that cancel in the gradient.
 template <class Problem>
 NewtonEnd newton(Oracles<Problem>& oracles, LevelWeights w, Eigen::VectorXd p, double tolerance,
@@ -105,7 +105,7 @@ NewtonEnd newton(Oracles<Problem>& oracles, LevelWeights w, Eigen::VectorXd p, d
   for (; steps < most_steps && g.norm() > 0; ++steps) {
     const Eigen::VectorXd d = newton_direction(oracles, w, p, g, solver);
     const double slope = g.dot(d);
-    // Where values no longer tell two points apart, the gradient's norm does.
+    // Near the minimum values of two points are equal up to rounding: compare gradient norms instead.
     const double before = g.norm();
     const bool near = std::abs(slope) <= 1e-12 * std::max(1.0, std::abs(value));
     bool moved = false;

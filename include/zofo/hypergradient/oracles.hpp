@@ -1,4 +1,4 @@
-/// @file A problem at one θ as functions of flat vectors: its own oracles, or differences where it has none.
+/// @file A problem at one θ as functions of flat vectors: the problem's derivatives, or differences.
 #pragma once
 
 #include <Eigen/Core>
@@ -11,13 +11,13 @@
 
 namespace zofo::detail {
 
-/// upper·F + lower·G: (0, 1) is the lower level, (1, λ) the penalty's upper one.
+/// Weights of upper·F + lower·G: (0, 1) is the lower objective, (1, λ) the objective of p_λ.
 struct LevelWeights {
   double upper, lower;
 };
 
-/// Values and derivatives in flat coordinates. `error()` grows by the estimated errors of what was
-/// differenced since it was last cleared; oracles count as exact.
+/// Values and derivatives in flat coordinates. `error()` accumulates the estimated errors of differences
+/// since it was last cleared; derivatives of the problem count as exact.
 template <class Problem>
 class Oracles {
  public:
@@ -56,7 +56,7 @@ class Oracles {
     error_ = std::max(error_, d.error);
     return length * d.value;
   }
-  /// Whether `hessian` costs no differences.
+  /// Whether `hessian` needs no differences.
   [[nodiscard]] bool has_hessian() const { return HasSecondOrder<Problem> && own_; }
 
   /// ∇_θ of upper·F + lower·G.

@@ -21,20 +21,19 @@ concept DoubleRange = HasCoordinates<V> && requires(V& x) {
 };
 /// A vector whose tensors hold doubles: `for_each_tensor(x, f)` calls f(stream, double*, size).
 template <class V>
-concept DoubleTensors = requires(V& x) {
-  for_each_tensor(x, [](std::uint32_t, double* /*data*/, std::size_t) {});
-};
-/// What can be differentiated: one range of doubles, or tensors of doubles (a θ of a user's own).
+concept DoubleTensors =
+    requires(V& x) { for_each_tensor(x, [](std::uint32_t, double* /*data*/, std::size_t) {}); };
+/// A vector that can be differentiated: one range of doubles, or tensors of doubles (a user's θ).
 template <class V>
-concept DoubleCoordinates = std::copyable<V> &&(DoubleRange<V> || DoubleTensors<V>);
+concept DoubleCoordinates = std::copyable<V> && (DoubleRange<V> || DoubleTensors<V>);
 
 /// ∇_θ F and ∇_θ G.
 template <class B>
-concept HasThetaGradients = requires(const B& b, const typename B::Theta& theta,
-                                     const typename B::Adapter& p) {
-  { b.upper_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
-  { b.lower_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
-};
+concept HasThetaGradients =
+    requires(const B& b, const typename B::Theta& theta, const typename B::Adapter& p) {
+      { b.upper_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
+      { b.lower_theta_gradient(theta, p) } -> std::convertible_to<typename B::Theta>;
+    };
 
 /// ∂²G/∂p² (m×m), ∂²F/∂p² (m×m) and ∂²G/∂p∂θ (m×d), each at (θ, p).
 template <class B>
@@ -52,7 +51,7 @@ template <class V>
     const auto entries = coordinates(x);
     return Eigen::Map<const Eigen::VectorXd>(entries.data(), static_cast<Eigen::Index>(entries.size()));
   } else {
-    V copy = x;  // types of a user's own may list their tensors only when they are not const
+    V copy = x;  // a user's type may list its tensors only for objects that are not const
     std::vector<double> entries;
     for_each_tensor(copy, [&](std::uint32_t, const double* data, std::size_t n) {
       entries.insert(entries.end(), data, data + n);
@@ -74,7 +73,7 @@ void unflatten(const Eigen::VectorXd& flat, V& x) {
   }
 }
 
-// Oracles of a mini-batch take the sample; those that have none need not.
+/// Defines name(problem, θ, p, sample), which passes the sample only to a derivative that takes one.
 #define ZOFO_ORACLE(name)                                                             \
   template <class B>                                                                  \
   auto name(const B& b, const typename B::Theta& theta, const typename B::Adapter& p, \

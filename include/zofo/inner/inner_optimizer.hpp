@@ -24,17 +24,16 @@ concept HasState = requires {
 };
 
 template <class O, class P>
-concept UpdatesByGradient = HasState<O, P> &&
-    requires(const O& optimizer, P& gradient, P& x, typename O::template State<P>& state) {
-  optimizer.update(gradient, x, state);
-};
+concept UpdatesByGradient =
+    HasState<O, P> && requires(const O& optimizer, P& gradient, P& x, typename O::template State<P>& state) {
+      optimizer.update(gradient, x, state);
+    };
 
 template <class O, class P>
-concept UpdatesByMinimiser = HasState<O, P> &&
+concept UpdatesByMinimiser =
+    HasState<O, P> &&
     requires(const O& optimizer, P& gradient, P& x, typename O::template State<P>& state,
-             const AnyMinimiser<P>& minimiser) {
-  optimizer.update(gradient, x, state, minimiser);
-};
+             const AnyMinimiser<P>& minimiser) { optimizer.update(gradient, x, state, minimiser); };
 
 }  // namespace detail
 
@@ -51,16 +50,16 @@ concept NeedsMinimiser = detail::UpdatesByMinimiser<O, P> && !detail::UpdatesByG
 /// adapters can come from one batched call. If `update` throws, x and state are unchanged. State has what
 /// must survive between steps; its copies are independent.
 template <class O, class P>
-concept InnerOptimizer = VectorSpace<P> &&(detail::UpdatesByGradient<O, P> || NeedsMinimiser<O, P>);
+concept InnerOptimizer = VectorSpace<P> && (detail::UpdatesByGradient<O, P> || NeedsMinimiser<O, P>);
 
 /// Refinement: the gradient is taken at `point(x, state)` and not at x. `point` returns a reference to x or
 /// to memory in the state that stays valid until `update`; it changes nothing but such memory.
 /// inner::Nesterov is one.
 template <class O, class P>
-concept LooksAhead = InnerOptimizer<O, P> &&
-    requires(const O& optimizer, const P& x, typename O::template State<P>& state) {
-  { optimizer.point(x, state) } -> std::convertible_to<const P&>;
-};
+concept LooksAhead =
+    InnerOptimizer<O, P> && requires(const O& optimizer, const P& x, typename O::template State<P>& state) {
+      { optimizer.point(x, state) } -> std::convertible_to<const P&>;
+    };
 
 /// The point at which `optimizer` requires the gradient of its next update: `optimizer.point(x, state)`, or
 /// x.

@@ -15,9 +15,7 @@ namespace zofo::inner {
 
 /// An objective with `minimiser(x)`, which writes argmin over x (of the right shape on entry).
 template <class G, class P>
-concept HasMinimiser = requires(G& g, P& x) {
-  g.minimiser(x);
-};
+concept HasMinimiser = requires(G& g, P& x) { g.minimiser(x); };
 
 /// When an inner solve ends.
 struct InnerBudget {

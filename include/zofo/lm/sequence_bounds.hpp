@@ -11,7 +11,7 @@ namespace zofo::llm {
 /// sequences.
 struct SequenceBounds {
   model::CacheCapacity cache = {};  ///< of keys and values
-  std::size_t prompt_tokens = 0;  ///< of the longest prefill pass
+  std::size_t prompt_tokens = 0;    ///< of the longest prefill pass
 };
 
 }  // namespace zofo::llm

@@ -129,9 +129,8 @@ class Head {
   // The final norm's weights in θ itself.
   template <class Theta>
   NormWeights<Scalar> norm_weights_of(const Theta& theta) const {
-    return norm_weights(theta.layout(), [&](std::size_t i) {
-      return tensor::PerProbe<Scalar>{theta.data(i), 0};
-    });
+    return norm_weights(theta.layout(),
+                        [&](std::size_t i) { return tensor::PerProbe<Scalar>{theta.data(i), 0}; });
   }
   void slice(Backend& b, Call& call, View x, tensor::PerProbe<Scalar> matrix, std::size_t first,
              std::size_t count) {

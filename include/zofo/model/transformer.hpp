@@ -51,8 +51,8 @@ class BasicTransformer {
     adapters_.check(config_);
     backend_.check(config_);
   }
-  BasicTransformer(const Config& config, peft::Adapters adapters,
-                   bool recompute = false) requires std::default_initializable<Backend>
+  BasicTransformer(const Config& config, peft::Adapters adapters, bool recompute = false)
+    requires std::default_initializable<Backend>
       : BasicTransformer(Backend(), config, std::move(adapters), recompute) {}
   ///@}
 

@@ -27,10 +27,10 @@ concept OuterOptimizer = requires(const O& outer, Theta& theta, const D& perturb
 /// place.
 template <class O, class Theta, class D>
 concept ChecksUpdate = OuterOptimizer<O, Theta, D> &&
-    requires(const O& outer, const Theta& theta, const D& perturbation, const ZoGradient& gradient,
-             const typename O::template State<Theta>& state) {
-  outer.check_update(theta, perturbation, gradient, state);
-};
+                       requires(const O& outer, const Theta& theta, const D& perturbation,
+                                const ZoGradient& gradient, const typename O::template State<Theta>& state) {
+                         outer.check_update(theta, perturbation, gradient, state);
+                       };
 
 /// Throws Error naming the step and the term unless all coefficients are finite: any other would make every
 /// weight NaN.

@@ -10,15 +10,11 @@ namespace zofo::outer {
 
 /// `project(θ)`: θ ← the point of the set that is nearest to θ.
 template <class Set, class Theta>
-concept ProjectableSet = requires(const Set& set, Theta& theta) {
-  set.project(theta);
-};
+concept ProjectableSet = requires(const Set& set, Theta& theta) { set.project(theta); };
 
 /// A set for one shape of θ: `require_fits(θ)` throws Error for any other.
 template <class Set, class Theta>
-concept ChecksFit = requires(const Set& set, const Theta& theta) {
-  set.require_fits(theta);
-};
+concept ChecksFit = requires(const Set& set, const Theta& theta) { set.require_fits(theta); };
 
 /// Updates θ by `outer`, then projects θ onto `set` (Goldstein 1964; Levitin & Polyak 1966). A step works on
 /// copies of θ and of the state, so that an exception leaves both unchanged.

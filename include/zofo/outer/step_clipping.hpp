@@ -52,7 +52,9 @@ struct StepClipping {
   /// Throws what `outer` throws, and Error when a coefficient is not finite.
   template <class Theta, Perturbation<Theta> D>
   void check_update(const Theta& theta, const D& perturbation, const ZoGradient& gradient,
-                    const State<Theta>& state) const requires ChecksUpdate<Outer, Theta, D> {
+                    const State<Theta>& state) const
+    requires ChecksUpdate<Outer, Theta, D>
+  {
     check_estimate(state.own.steps, gradient);
     outer.check_update(theta, perturbation, gradient, state.own);  // shortening makes no coefficient infinite
   }

@@ -8,9 +8,7 @@ namespace zofo {
 /// A distribution whose kind is known only at run time: `d.on(theta, f)` calls f with the form of it that can
 /// be generated on the device where θ is stored, and throws Error if there is no such form.
 template <class D, class Theta>
-concept ChosenAtRunTime = requires(const D& d, const Theta& theta) {
-  d.on(theta, [](const auto& /*z*/) {});
-};
+concept ChosenAtRunTime = requires(const D& d, const Theta& theta) { d.on(theta, [](const auto& /*z*/) {}); };
 
 /// Calls f(z), where z is the form of `d` for the device where θ is stored, or `d` itself if it is not
 /// ChosenAtRunTime. Throws Error as `d.on` does.

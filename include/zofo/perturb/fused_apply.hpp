@@ -17,17 +17,17 @@ concept HasFusedAdd = requires(const D& perturbation, Direction direction, T a, 
 
 /// A perturbation with its own kernel for out ← x + a z on a range.
 template <class D, class T>
-concept HasFusedWrite = requires(const D& perturbation, Direction direction, T a, const T* x, T* out,
-                                 std::size_t n) {
-  perturbation.write_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, out, n);
-};
+concept HasFusedWrite =
+    requires(const D& perturbation, Direction direction, T a, const T* x, T* out, std::size_t n) {
+      perturbation.write_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, out, n);
+    };
 
 /// A perturbation with its own kernel for plus ← x + a z, minus ← x − a z on a range.
 template <class D, class T>
-concept HasFusedPair = requires(const D& perturbation, Direction direction, T a, const T* x, T* out,
-                                std::size_t n) {
-  perturbation.pair_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, out, out, n);
-};
+concept HasFusedPair =
+    requires(const D& perturbation, Direction direction, T a, const T* x, T* out, std::size_t n) {
+      perturbation.pair_range(direction, std::uint32_t{0}, std::uint64_t{0}, a, x, out, out, n);
+    };
 
 /// Calls use(first, z, size) on blocks of a tensor of n entries.
 template <class T, class D, class Use>

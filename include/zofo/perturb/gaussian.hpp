@@ -34,7 +34,7 @@ struct Gaussian {
   }
   /// θ ← θ + a z(direction).
   template <class Theta>
-  requires HasTensors<Theta> || AppliesUpdate<Theta, Gaussian>
+    requires HasTensors<Theta> || AppliesUpdate<Theta, Gaussian>
   void add(Theta& theta, Direction direction, double a) const {
     if constexpr (HasTensors<Theta>)
       add_coordinatewise(*this, theta, direction, a);

@@ -131,7 +131,7 @@ struct LowRank {
   }
   /// θ ← θ + a z(direction).
   template <class Theta>
-  requires HasTensors<Theta> || AppliesUpdate<Theta, LowRank>
+    requires HasTensors<Theta> || AppliesUpdate<Theta, LowRank>
   void add(Theta& theta, Direction direction, double a) const {
     if constexpr (HasTensors<Theta>)
       add_bound(*this, theta, direction, a);

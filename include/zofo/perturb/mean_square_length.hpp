@@ -23,8 +23,8 @@ template <class D>
 
 /// E‖z‖² on θ's shape. If θ does not list its tensors, d is θ.size().
 template <class D, class Theta>
-requires(!std::integral<Theta>)
-    [[nodiscard]] double mean_square_length(const D& perturbation, const Theta& theta) {
+  requires(!std::integral<Theta>)
+[[nodiscard]] double mean_square_length(const D& perturbation, const Theta& theta) {
   const std::size_t d = [&theta]() -> std::size_t {
     if constexpr (HasTensors<Theta>)
       return coordinate_count(theta);

@@ -41,11 +41,11 @@ void check_direction([[maybe_unused]] const D& perturbation, [[maybe_unused]] co
 /// replayed, so that the state is a function of the updates.
 template <class D, class Theta>
 concept StatefulPerturbation = std::default_initializable<typename D::State> &&
-    requires(const D& distribution, const typename D::State& now, typename D::State& state,
-             const ZoGradient& update) {
-  { distribution.at(now) } -> Perturbation<Theta>;
-  distribution.learn(update, state);
-};
+                               requires(const D& distribution, const typename D::State& now,
+                                        typename D::State& state, const ZoGradient& update) {
+                                 { distribution.at(now) } -> Perturbation<Theta>;
+                                 distribution.learn(update, state);
+                               };
 
 /// θ that is updated on the device where it is stored: `apply_update(θ, perturbation, terms)`, θ ← θ + Σ
 /// coefficient z(direction), which reads and writes θ once.
@@ -63,12 +63,12 @@ void apply_one_update(Theta& theta, const D& perturbation, Direction direction, 
 
 /// `fill(direction, tensor, offset, z, n)` writes any range of z of any tensor, independently of the rest.
 template <class D>
-concept CoordinatewisePerturbation = requires(const D& perturbation, Direction direction,
-                                              std::uint32_t tensor, std::uint64_t offset, float* z,
-                                              double* wide, std::size_t n) {
-  perturbation.fill(direction, tensor, offset, z, n);
-  perturbation.fill(direction, tensor, offset, wide, n);
-};
+concept CoordinatewisePerturbation =
+    requires(const D& perturbation, Direction direction, std::uint32_t tensor, std::uint64_t offset, float* z,
+             double* wide, std::size_t n) {
+      perturbation.fill(direction, tensor, offset, z, n);
+      perturbation.fill(direction, tensor, offset, wide, n);
+    };
 
 /// `bind(θ, direction)` returns a coordinatewise perturbation that is z(direction) on θ's shape. It is for
 /// distributions whose entries depend on one another. Only that direction may be filled from it.
@@ -85,7 +85,7 @@ concept FillablePerturbation = BindablePerturbation<D, Theta> || CoordinatewiseP
 /// one. Only shapes are read, not θ's values. Call it as zofo::bind: for a θ of a standard type, or with one
 /// among its template arguments, the unqualified name would also find std::bind.
 template <class D, class Theta>
-requires FillablePerturbation<D, Theta>
+  requires FillablePerturbation<D, Theta>
 [[nodiscard]] auto bind(const D& perturbation, [[maybe_unused]] const Theta& theta,
                         [[maybe_unused]] Direction direction) {
   if constexpr (BindablePerturbation<D, Theta>)
@@ -104,7 +104,7 @@ void add_coordinatewise(const D& perturbation, Theta& theta, Direction direction
 
 /// θ ← θ + a z(direction), for any perturbation with `fill` or `bind`: its `add`.
 template <class D, HasTensors Theta>
-requires FillablePerturbation<D, Theta>
+  requires FillablePerturbation<D, Theta>
 void add_bound(const D& perturbation, Theta& theta, Direction direction, double a) {
   add_coordinatewise(zofo::bind(perturbation, theta, direction), theta, direction, a);
 }

@@ -35,7 +35,7 @@ struct Rademacher {
   }
   /// θ ← θ + a z(direction).
   template <class Theta>
-  requires HasTensors<Theta> || AppliesUpdate<Theta, Rademacher>
+    requires HasTensors<Theta> || AppliesUpdate<Theta, Rademacher>
   void add(Theta& theta, Direction direction, double a) const {
     if constexpr (HasTensors<Theta>)
       add_coordinatewise(*this, theta, direction, a);

@@ -58,7 +58,7 @@ struct Sparse {
   }
   /// z(direction) on θ's shape. Throws Error when the mask was made for another shape.
   template <HasTensors Theta>
-  requires FillablePerturbation<Base, Theta>
+    requires FillablePerturbation<Base, Theta>
   [[nodiscard]] auto bind(const Theta& theta, Direction direction) const {
     if constexpr (requires { mask.check_shape(theta); }) mask.check_shape(theta);
     auto bound = zofo::bind(base, theta, direction);
@@ -66,14 +66,16 @@ struct Sparse {
   }
   /// θ ← θ + a z(direction).
   template <HasTensors Theta>
-  requires FillablePerturbation<Base, Theta>
-  void add(Theta& theta, Direction direction, double a) const { add_bound(*this, theta, direction, a); }
-  /// E‖z‖² on d coordinates, for bases with E zzᵀ = I and masks with mean_kept.
-  [[nodiscard]] double mean_square_length(std::size_t d) const requires
-      requires(const Mask& m, std::size_t n) {
-    m.mean_kept(n);
+    requires FillablePerturbation<Base, Theta>
+  void add(Theta& theta, Direction direction, double a) const {
+    add_bound(*this, theta, direction, a);
   }
-  { return mask.mean_kept(d); }
+  /// E‖z‖² on d coordinates, for bases with E zzᵀ = I and masks with mean_kept.
+  [[nodiscard]] double mean_square_length(std::size_t d) const
+    requires requires(const Mask& m, std::size_t n) { m.mean_kept(n); }
+  {
+    return mask.mean_kept(d);
+  }
   /// E‖ĝ‖²/E‖m∘∇f‖² on a linear function of d coordinates, where m∘∇f, the gradient on the mask, is what is
   /// estimated. It is the base's factor for the expected number of kept coordinates given that one is kept.
   /// Exact for bases of independent entries; multiplied by the fraction it is the ratio to the whole ‖∇f‖².

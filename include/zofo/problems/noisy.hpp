@@ -72,28 +72,47 @@ struct Noisy {
   }
 
   /// p*(θ) of the mean, if `problem` has it.
-  [[nodiscard]] Adapter lower_solution(const Theta& theta) const requires HasExactInner<Problem> {
+  [[nodiscard]] Adapter lower_solution(const Theta& theta) const
+    requires HasExactInner<Problem>
+  {
     return problem.lower_solution(theta);
   }
   /// p_λ(θ) of the mean, if `problem` has it.
-  [[nodiscard]] Adapter penalty_solution(const Theta& theta,
-                                         double penalty) const requires HasExactInner<Problem> {
+  [[nodiscard]] Adapter penalty_solution(const Theta& theta, double penalty) const
+    requires HasExactInner<Problem>
+  {
     return problem.penalty_solution(theta, penalty);
   }
   /// φ(θ) of the mean, if `problem` has it.
-  [[nodiscard]] double phi(const Theta& theta) const requires HasHypergradient<Problem> {
+  [[nodiscard]] double phi(const Theta& theta) const
+    requires HasHypergradient<Problem>
+  {
     return problem.phi(theta);
   }
   /// ∇φ(θ) of the mean, if `problem` has it.
-  [[nodiscard]] Theta phi_gradient(const Theta& theta) const requires HasHypergradient<Problem> {
+  [[nodiscard]] Theta phi_gradient(const Theta& theta) const
+    requires HasHypergradient<Problem>
+  {
     return problem.phi_gradient(theta);
   }
   /// The start of `problem`.
-  [[nodiscard]] auto start() const requires AnalyticProblem<Problem> { return problem.start(); }
+  [[nodiscard]] auto start() const
+    requires AnalyticProblem<Problem>
+  {
+    return problem.start();
+  }
   /// The constants of `problem`.
-  [[nodiscard]] auto constants() const requires AnalyticProblem<Problem> { return problem.constants(); }
+  [[nodiscard]] auto constants() const
+    requires AnalyticProblem<Problem>
+  {
+    return problem.constants();
+  }
   /// The source of `problem`.
-  [[nodiscard]] auto citation() const requires AnalyticProblem<Problem> { return problem.citation(); }
+  [[nodiscard]] auto citation() const
+    requires AnalyticProblem<Problem>
+  {
+    return problem.citation();
+  }
 
  private:
   enum Level : std::uint32_t { kUpper = 0, kLower = 1 };

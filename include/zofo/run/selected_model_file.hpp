@@ -15,11 +15,11 @@ namespace zofo::llm {
 
 /// The selected model of a run, and the losses that decided.
 struct SelectedModel {
-  Selected selected = Selected::backbone;  ///< (θ, p), (θ, s) or θ
-  std::uint32_t steps = 0;                 ///< steps of the trajectory; fewer after early stopping
-  double upper_loss = 0.0;                 ///< of (θ, p) on the validation examples; 0 if not compared
-  double lower_loss = 0.0;                 ///< of (θ, s) on the same examples
-  std::uint64_t validation_examples = 0;   ///< their number
+  Selected selected = Selected::backbone;         ///< (θ, p), (θ, s) or θ
+  std::uint32_t steps = 0;                        ///< steps of the trajectory; fewer after early stopping
+  double upper_loss = 0.0;                        ///< of (θ, p) on the validation examples; 0 if not compared
+  double lower_loss = 0.0;                        ///< of (θ, s) on the same examples
+  std::uint64_t validation_examples = 0;          ///< their number
   std::optional<peft::PeftAdapter> adapter = {};  ///< none for θ without adapter
 
   /// The adapter's values; nullptr for θ without adapter.

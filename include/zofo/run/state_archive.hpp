@@ -23,9 +23,7 @@ namespace zofo::llm {
 
 /// A type that lists the members to save: `fields(archive)` calls archive(members...).
 template <class T, class Archive>
-concept HasFields = requires(T& x, Archive& archive) {
-  x.fields(archive);
-};
+concept HasFields = requires(T& x, Archive& archive) { x.fields(archive); };
 
 /// Writes numbers to a named list of a saved state: the part of StateWriter that does not depend on a
 /// device.
@@ -72,7 +70,7 @@ class StateWriter : private StateNumberWriter {
 
  private:
   template <class T>
-  requires std::is_arithmetic_v<T>
+    requires std::is_arithmetic_v<T>
   void write(const T& x) {
     if constexpr (std::same_as<T, bool>)
       number(x);
@@ -89,7 +87,9 @@ class StateWriter : private StateNumberWriter {
     for (const T& x : list) write(x);
   }
   template <class T>
-  void write(std::vector<T>& list) requires HasFields<T, StateWriter> {
+  void write(std::vector<T>& list)
+    requires HasFields<T, StateWriter>
+  {
     number(std::uint64_t{list.size()});
     for (T& x : list) write(x);
   }
@@ -99,7 +99,11 @@ class StateWriter : private StateNumberWriter {
     if (x) write(*x);
   }
   void write(const Vector& x) { vector(device_.host(x)); }
-  void write(const Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) { vector(x); }
+  void write(const Eigen::VectorXf& x)
+    requires(!std::same_as<Vector, Eigen::VectorXf>)
+  {
+    vector(x);
+  }
   void write(const NoAdapter& /*x*/) {}
   template <class P>
   void write(const AdapterPair<P>& pair) {
@@ -108,8 +112,10 @@ class StateWriter : private StateNumberWriter {
   void write(const Direction& d) { (*this)(d.seed, d.step, d.query); }
   void write(const Probe& p) { (*this)(p.direction, p.scale); }
   template <class T>
-  requires HasFields<T, StateWriter>
-  void write(T& x) { x.fields(*this); }
+    requires HasFields<T, StateWriter>
+  void write(T& x) {
+    x.fields(*this);
+  }
 
   Device& device_;
 };
@@ -201,7 +207,11 @@ class StateReader : private StateNumberReader {
       return T{};
   }
   void read(Vector& x) { x = device_.vector(vector()); }
-  void read(Eigen::VectorXf& x) requires(!std::same_as<Vector, Eigen::VectorXf>) { x = vector(); }
+  void read(Eigen::VectorXf& x)
+    requires(!std::same_as<Vector, Eigen::VectorXf>)
+  {
+    x = vector();
+  }
   void read(NoAdapter& /*x*/) {}
   template <class P>
   void read(AdapterPair<P>& pair) {
@@ -210,8 +220,10 @@ class StateReader : private StateNumberReader {
   void read(Direction& d) { (*this)(d.seed, d.step, d.query); }
   void read(Probe& p) { (*this)(p.direction, p.scale); }
   template <class T>
-  requires HasFields<T, StateReader>
-  void read(T& x) { x.fields(*this); }
+    requires HasFields<T, StateReader>
+  void read(T& x) {
+    x.fields(*this);
+  }
 
   Device& device_;
 };

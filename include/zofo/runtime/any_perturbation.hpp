@@ -84,7 +84,8 @@ class AnyPerturbation {
   /// θ ← θ + a z(direction) where θ applies updates itself. Throws Error if it does not support the
   /// distribution.
   template <AppliesUpdate<Gaussian> Theta>
-  requires(!HasTensors<Theta>) void add(Theta& theta, Direction direction, double a) const {
+    requires(!HasTensors<Theta>)
+  void add(Theta& theta, Direction direction, double a) const {
     apply_one_update(theta, *this, direction, a);
   }
   /// E‖z‖² on d coordinates.

@@ -36,7 +36,7 @@ class Tokenizer {
  public:
   /// Throws Error naming the mark that is not a token of the codec.
   template <class C>
-  requires Codec<std::remove_cvref_t<C>>
+    requires Codec<std::remove_cvref_t<C>>
   explicit Tokenizer(C&& codec, SequenceMarks marks = {})
       : codec_(std::make_shared<Held<std::remove_cvref_t<C>>>(std::forward<C>(codec))), marks_(marks) {
     check_marks();

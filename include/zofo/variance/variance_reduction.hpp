@@ -48,10 +48,10 @@ struct EvaluatorArchetype {
 /// `queries`. The State is carried from step to step. The solver passes a copy of it and adopts the copy if
 /// the step succeeds, so an exception leaves the state unchanged.
 template <class R>
-concept VarianceReduction = std::default_initializable<typename R::State> &&
+concept VarianceReduction =
+    std::default_initializable<typename R::State> &&
     requires(const R& reduction, std::uint32_t step, detail::EvaluatorArchetype& evaluator,
-             typename R::State& state, ZoGradient& estimate) {
-  reduction.estimate(step, evaluator, state, estimate);
-};
+             typename R::State& state,
+             ZoGradient& estimate) { reduction.estimate(step, evaluator, state, estimate); };
 
 }  // namespace zofo::variance

@@ -115,15 +115,18 @@ class StripProducts {
   /// coefficients `first`.
   __device__ void add(const StripLane& lane, const LowRankProjections& projections, const float* t,
                       std::uint32_t row, std::uint32_t total, const RowKey& key, const float4& first,
-                      StripValues& value) requires held {
+                      StripValues& value)
+    requires held
+  {
     if (quads > 0) add_halves<0, 2>(lane, projections, t, row, total, key, first, value);
   }
 
   /// The same for the first or the last four of the lane's columns, which takes fewer registers.
   template <std::uint32_t half>
   __device__ void add_half(const StripLane& lane, const LowRankProjections& projections, const float* t,
-                           std::uint32_t row, std::uint32_t total, const RowKey& key,
-                           StripValues& value) requires(!held) {
+                           std::uint32_t row, std::uint32_t total, const RowKey& key, StripValues& value)
+    requires(!held)
+  {
     if (quads > 0) add_halves<half, half + 1>(lane, projections, t, row, total, key, {}, value);
   }
 

@@ -29,7 +29,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   require(file.number >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
-  struct stat status {};
+  struct stat status{};
   require(::fstat(file.number, &status) == 0, "{}: cannot stat: {}", path.string(), std::strerror(errno));
   require(S_ISREG(status.st_mode), "{}: must be a regular file", path.string());
   size_ = static_cast<std::size_t>(status.st_size);

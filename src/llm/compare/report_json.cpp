@@ -41,8 +41,8 @@ nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
 }
 
-nlohmann::json mean_curve(const std::vector<const RunRecord*>& records, double CurvePoint::*x,
-                          double Figures::*y) {
+nlohmann::json mean_curve(const std::vector<const RunRecord*>& records, double CurvePoint::* x,
+                          double Figures::* y) {
   std::vector<Line> lines;
   for (const RunRecord* record : records) lines.push_back(record->line(x, y));
   const MeanLine mean = mean_line(lines);

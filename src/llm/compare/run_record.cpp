@@ -10,7 +10,7 @@
 
 namespace zofo::compare {
 
-Line RunRecord::line(double CurvePoint::*x, double Figures::*y) const {
+Line RunRecord::line(double CurvePoint::* x, double Figures::* y) const {
   Line out;
   for (const CurvePoint& point : curve)
     if (std::isfinite(point.figures.*y)) {

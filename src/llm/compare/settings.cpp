@@ -48,7 +48,7 @@ std::string option_name(std::string_view text) {
 
 /// An option and its value by today's names; an old name of either adds a hint headed by `where`.
 Setting current_setting(std::string_view option, std::string_view value, const std::string& where,
-                               llm::Hints* hints) {
+                        llm::Hints* hints) {
   const std::string_view name = llm::current_option(option);
   if (name != option) llm::add_hint(hints, llm::renaming_hint(where, name));
   return {std::string(name), std::string(llm::current_value(name, value, where, hints))};

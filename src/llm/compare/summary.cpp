@@ -19,7 +19,7 @@ Estimate over(const std::vector<const RunRecord*>& records, Get&& get) {
   return estimate(values);
 }
 
-Estimate time_to_most(const std::vector<const RunRecord*>& records, double CurvePoint::*x) {
+Estimate time_to_most(const std::vector<const RunRecord*>& records, double CurvePoint::* x) {
   return over(records, [x](const RunRecord& record) {
     return reached(record.line(x, &Figures::accuracy), most_of_best).value_or(std::nan(""));
   });

@@ -25,7 +25,8 @@ void merge_lora(model::Parameters& theta, const peft::Lora& lora, const Eigen::V
               factors.out, factors.in);
       const tensor::cpu::ConstView a{adapter.data() + factors.a, rank, factors.in, factors.in};
       const tensor::cpu::ConstView b{adapter.data() + factors.b, factors.out, rank, rank};
-      tensor::cpu::gemm_nn(lora.scale(), b, a, 1.0F, {theta.data(index), factors.out, factors.in, factors.in});
+      tensor::cpu::gemm_nn(lora.scale(), b, a, 1.0F,
+                           {theta.data(index), factors.out, factors.in, factors.in});
     }
 }
 

@@ -52,7 +52,7 @@ class Panel {
     double left, top, width, height;
   };
 
-  Panel(Area area, std::string title, const std::vector<Curve>& curves, double Curve::Point::*value)
+  Panel(Area area, std::string title, const std::vector<Curve>& curves, double Curve::Point::* value)
       : area_(area), title_(std::move(title)), curves_(curves), value_(value) {
     low_ = 1e300;
     high_ = -1e300;
@@ -124,7 +124,7 @@ class Panel {
   Area area_;
   std::string title_;
   const std::vector<Curve>& curves_;
-  double Curve::Point::*value_;
+  double Curve::Point::* value_;
   double low_, high_, right_ = 0.0;
 };
 

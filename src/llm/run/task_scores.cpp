@@ -10,7 +10,7 @@ namespace zofo::llm {
 
 namespace {
 
-double mean_of(std::span<const Scores> tasks, double Scores::*figure) {
+double mean_of(std::span<const Scores> tasks, double Scores::* figure) {
   double sum = 0.0;
   for (const Scores& each : tasks) sum += each.*figure;
   return sum / static_cast<double>(tasks.size());

@@ -135,9 +135,8 @@ void SentencePiece::encode_plain(std::string_view text, std::vector<std::int32_t
 
 std::vector<std::int32_t> SentencePiece::ids_of(std::string_view text) const {
   std::vector<int> ids;
-  call_library("tokenizing: the SentencePiece library reports", [&] {
-    return library_->Encode({text.data(), text.size()}, &ids);
-  });
+  call_library("tokenizing: the SentencePiece library reports",
+               [&] { return library_->Encode({text.data(), text.size()}, &ids); });
   return ids;
 }
 

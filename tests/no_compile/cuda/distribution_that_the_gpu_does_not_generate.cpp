@@ -1,4 +1,5 @@
-// expect: zofo: the CUDA backend generates Gaussian, Rademacher and LowRank directions (concept CudaDistribution)
+// expect: zofo: the CUDA backend generates Gaussian, Rademacher and LowRank directions (concept
+// CudaDistribution)
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/perturb/sphere.hpp"
 

@@ -1,4 +1,4 @@
-// The statements by group, one translation unit each. A new statement is one line in its group's file.
+// The statements by group, one translation unit each. To add a statement, add it to the list of its group.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// A linear model with adapters, on which C6 and C7 measure what the inner loop is worth.
+// A linear model with adapters, on which C6 and C7 measure the benefit of the inner loop.
 #pragma once
 
 #include <Eigen/Core>
@@ -12,9 +12,9 @@
 namespace theory {
 
 // Predictions Cθ + Bp on n outputs, targets y_f for F and y_g for G, which differ by noise of deviation 0.1:
-// F = ½‖Cθ + Bp − y_f‖² − offset, G = ½‖Cθ + Bp − y_g‖² but for what p has no part in. C has curvature
-// `strong` on its first four coordinates and 1 on the others; the adapters reach those four outputs, and
-// `extra` ones that θ does not reach.
+// F = ½‖Cθ + Bp − y_f‖² − offset, G = ½‖Cθ + Bp − y_g‖² without the terms that are constant in p. C has
+// curvature `strong` on its first four coordinates and 1 on the others; the adapters change those four
+// outputs and `extra` outputs that θ does not change.
 struct AdaptedModel {
   static constexpr Eigen::Index kStrong = 4, kBackbone = 24;
   zofo::problems::Quadratic problem;
@@ -67,7 +67,7 @@ inline AdaptedModel adapted_model(double strong, Eigen::Index extra, std::uint64
   model.start_loss = 0.5 * y_f.squaredNorm();
   model.offset = model.start_loss - q.upper(VectorXd::Zero(d), VectorXd::Zero(m));
   model.fixed_floor = 0.5 * y_f.tail(extra).squaredNorm();
-  // p* = argmin G leaves y_g − y_f on the outputs that the adapters reach.
+  // At p* = argmin G the residual of F is y_g − y_f on the outputs that the adapters change.
   model.adapted_floor = 0.5 * ((y_g - y_f).head(k).squaredNorm() + (y_g - y_f).tail(extra).squaredNorm());
   model.weak = y_f.segment(k, d - k);
   model.stiff = y_f.head(k);

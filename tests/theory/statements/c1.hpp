@@ -49,14 +49,14 @@ struct Slope {
   }
 };
 
-// What a batch of runs shows: the mean of ‖∇f‖² at the steps of the grid, and the mean of f at its end.
+// Results of a batch of runs: the mean of ‖∇f‖² at the steps of the grid, and the mean of f at its end.
 struct C1Batch {
   Eigen::ArrayXd gradients;
   double last = 0.0;
 };
 template <class F, class Distribution, class MakeEstimator>
-std::vector<C1Batch> c1_batches(const F& f, const Distribution& distribution, const MakeEstimator& make, double rate,
-                                const Eigen::VectorXd& start, const std::vector<double>& grid,
+std::vector<C1Batch> c1_batches(const F& f, const Distribution& distribution, const MakeEstimator& make,
+                                double rate, const Eigen::VectorXd& start, const std::vector<double>& grid,
                                 const Effort& effort) {
   const std::uint32_t batches = 8, runs = effort.draws(2U, 8U);
   std::vector<C1Batch> all(batches, {Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(grid.size()))});
@@ -66,28 +66,30 @@ std::vector<C1Batch> c1_batches(const F& f, const Distribution& distribution, co
   for (std::uint32_t batch = 0; batch < batches; ++batch)
     for (std::uint32_t run = 0; run < runs; ++run) {
       double last = kNaN;
-      all[batch].gradients += run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid,
-                                        [&](const Eigen::VectorXd& x) {
-                                          last = f(x);
-                                          return f.gradient_squared(x);
-                                        }) /
-                              runs;
+      all[batch].gradients +=
+          run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid,
+                    [&](const Eigen::VectorXd& x) {
+                      last = f(x);
+                      return f.gradient_squared(x);
+                    }) /
+          runs;
       all[batch].last += last / runs;
     }
   return all;
 }
 
-// The running minimum over K: NaN from the first NaN on.
+// The running minimum over K; NaN after the first NaN.
 inline Eigen::ArrayXd running_minimum(Eigen::ArrayXd curve) {
   for (Eigen::Index i = 1; i < curve.size(); ++i)
     curve[i] = std::isnan(curve[i]) ? kNaN : std::min(curve[i], curve[i - 1]);
   return curve;
 }
 
-// The bound, that f went down (at a maximum and far away the gradient vanishes too: the bound alone cannot
-// tell descent from ascent), and on the slow function the rate.
+// Compares with the bound, checks that f decreased, and on the slow function checks the rate. The bound by
+// itself cannot distinguish descent from ascent: the gradient also vanishes at a maximum and far away.
 template <class F, class Distribution, class MakeEstimator>
-void c1_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
+void c1_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make,
+                const Effort& effort) {
   constexpr Eigen::Index d = 8;
   const double top = effort.draws(20000.0, 100000.0);
   std::vector<double> grid;
@@ -136,12 +138,7 @@ Verdict c1_with(const Distribution& distribution, const MakeEstimator& make, con
 }
 
 inline Verdict c1(const Effort& effort) {
-  return c1_with(
-      zofo::Gaussian{},
-      [](std::uint64_t seed) {
-        return zofo::Central{1e-4, 1, seed};
-      },
-      effort);
+  return c1_with(zofo::Gaussian{}, [](std::uint64_t seed) { return zofo::Central{1e-4, 1, seed}; }, effort);
 }
 
 }  // namespace theory

@@ -53,12 +53,7 @@ Verdict c2_with(const Distribution& distribution, const MakeEstimator& make, con
 }
 
 inline Verdict c2(const Effort& effort) {
-  return c2_with(
-      zofo::Gaussian{},
-      [](std::uint64_t seed) {
-        return zofo::Central{1e-3, 1, seed};
-      },
-      effort);
+  return c2_with(zofo::Gaussian{}, [](std::uint64_t seed) { return zofo::Central{1e-3, 1, seed}; }, effort);
 }
 
 }  // namespace theory

@@ -14,7 +14,7 @@
 
 namespace theory {
 
-// Half of the trace lies on r/2 eigenvalues 1, the other half is spread over all other coordinates.
+// r/2 eigenvalues of 1 have half of the trace; the other coordinates share the other half equally.
 inline DiagonalQuadratic effective_rank(Eigen::Index d, Eigen::Index r) {
   const Eigen::Index top = r / 2;
   Eigen::VectorXd h =
@@ -26,14 +26,15 @@ inline DiagonalQuadratic effective_rank(Eigen::Index d, Eigen::Index r) {
 // Steps until ‖∇f‖² ≤ ‖∇f(x_0)‖²/20, x_0 on the leading eigenvectors. `rate(d, r)` is 1/((r+2)ℓ) for a
 // correct library.
 template <class Distribution, class Rate>
-Moments c3_steps(const Distribution& distribution, const Rate& rate, Eigen::Index d, Eigen::Index r, const Effort& effort) {
+Moments c3_steps(const Distribution& distribution, const Rate& rate, Eigen::Index d, Eigen::Index r,
+                 const Effort& effort) {
   const DiagonalQuadratic f = effective_rank(d, r);
   Eigen::VectorXd start = Eigen::VectorXd::Zero(d);
   start.head(r / 2).setConstant(1.0 / std::sqrt(static_cast<double>(r) / 2.0));
   return over_draws(effort.draws(16U, 256U), 1, [&](std::uint32_t run, Moments& part) {
     const zofo::Central central{1e-3, 1, effort.seed + 1000 * run + static_cast<std::uint64_t>(d + r)};
-    part.add(steps_until(f, distribution, central, rate(static_cast<double>(d), static_cast<double>(r)), start,
-                         static_cast<std::uint32_t>(20 * (r + 2)),
+    part.add(steps_until(f, distribution, central, rate(static_cast<double>(d), static_cast<double>(r)),
+                         start, static_cast<std::uint32_t>(20 * (r + 2)),
                          [&](const Eigen::VectorXd& x) { return f.gradient_squared(x) <= 0.05; }));
   });
 }
@@ -64,8 +65,7 @@ Verdict c3_with(const Distribution& distribution, const Rate& rate, const Effort
 }
 
 inline Verdict c3(const Effort& effort) {
-  return c3_with(
-      zofo::Gaussian{}, [](double, double r) { return 1.0 / (r + 2.0); }, effort);
+  return c3_with(zofo::Gaussian{}, [](double, double r) { return 1.0 / (r + 2.0); }, effort);
 }
 
 }  // namespace theory

@@ -40,11 +40,12 @@ struct FlatValley {
   }
 };
 
-// R² of log(f − f*) against k past the first quarter of the run (the inequality bounds the rate, it does not
-// make it the same far from the minimum and near it), and the rate against the guaranteed one: E f shrinks by
-// 1 − (7/4) μη a step or faster.
+// R² of log(f − f*) against k after the first quarter of the run, since the inequality bounds the rate but
+// does not make it constant; and the rate against the guaranteed one: E f shrinks by 1 − (7/4) μη a step or
+// faster.
 template <class F, class Distribution, class MakeEstimator>
-void c4_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make, const Effort& effort) {
+void c4_compare(Verdict& v, const F& f, const Distribution& distribution, const MakeEstimator& make,
+                const Effort& effort) {
   const Eigen::VectorXd start = F::start();
   const auto d = static_cast<double>(start.size());
   const double rate = 1.0 / (4.0 * (d + 4) * F::kSmoothness);
@@ -59,7 +60,8 @@ void c4_compare(Verdict& v, const F& f, const Distribution& distribution, const 
   for (std::uint32_t batch = 0; batch < batches; ++batch)
     for (std::uint32_t run = 0; run < runs; ++run)
       curves[batch] +=
-          run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid, f).log() / runs;
+          run_curve(f, distribution, make(effort.seed + batch * runs + run), rate, start, grid, f).log() /
+          runs;
   for (const Eigen::ArrayXd& curve : curves) {
     const std::ptrdiff_t first = curve.size() / 4;
     const Fit fit = line_fit({grid.begin() + first, grid.end()}, {curve.begin() + first, curve.end()});
@@ -88,12 +90,7 @@ Verdict c4_with(const Distribution& distribution, const MakeEstimator& make, con
 }
 
 inline Verdict c4(const Effort& effort) {
-  return c4_with(
-      zofo::Gaussian{},
-      [](std::uint64_t seed) {
-        return zofo::Central{1e-6, 1, seed};
-      },
-      effort);
+  return c4_with(zofo::Gaussian{}, [](std::uint64_t seed) { return zofo::Central{1e-6, 1, seed}; }, effort);
 }
 
 }  // namespace theory

@@ -53,7 +53,7 @@ struct BilevelSlope {
   }
 };
 
-// A problem, its start, and what the theory chooses the parameters by; φ(start) − inf φ ≤ `drop`.
+// A problem, its start, and the constants that determine the parameters; φ(start) − inf φ ≤ `drop`.
 template <class P>
 struct C5Case {
   P problem;
@@ -82,7 +82,7 @@ struct C5Parameters {
   double penalty = 0.0;
   std::uint32_t inner_steps = 1;
   double rate = 0.0;
-  double most = kInfinity;  // steps, where fewer than the bound's are to be enough
+  double most = kInfinity;  // limit of the steps, if fewer than the bound's must suffice
 };
 template <class P>
 C5Parameters c5_parameters(const C5Case<P>& c, double epsilon) {
@@ -91,14 +91,14 @@ C5Parameters c5_parameters(const C5Case<P>& c, double epsilon) {
           static_cast<std::uint32_t>(std::ceil(c.smoothness / c.mu * (1.0 + std::log(1.0 / epsilon)))),
           1.0 / ((d + 4.0) * c.phi_smoothness)};
 }
-// Steps that the theory grants: E L*_λ falls by ½ · rate · ‖∇L*_λ‖² a step, and ‖∇L*_λ‖ ≤ ε/2 is enough where
-// the penalty's bias is at most ε/2: K ≤ 8(d+4)ℓ (φ_0 − inf φ)/ε².
+// The bound on the steps: E L*_λ decreases by ½ · rate · ‖∇L*_λ‖² a step, and ‖∇L*_λ‖ ≤ ε/2 suffices when the
+// penalty's bias is at most ε/2. So K ≤ 8(d+4)ℓ (φ_0 − inf φ)/ε².
 template <class P>
 double c5_bound(const C5Case<P>& c, double epsilon) {
   return 8.0 * (static_cast<double>(c.theta.size()) + 4.0) * c.phi_smoothness * c.drop / (epsilon * epsilon);
 }
 
-// Outer steps until ‖∇φ(θ)‖ ≤ ε, by the closed form; NaN when as many as are allowed are not enough.
+// Outer steps until ‖∇φ(θ)‖ ≤ ε, by the closed form; NaN when the limit is reached first.
 template <class P, class Distribution>
 double c5_steps(C5Case<P> c, const Distribution& distribution, const C5Parameters& parameters, double epsilon,
                 std::uint64_t seed) {
@@ -122,7 +122,7 @@ double c5_steps(C5Case<P> c, const Distribution& distribution, const C5Parameter
     try {
       solver.step(c.theta, pair);
     } catch (const zofo::Error&) {
-      return kNaN;  // it blew up
+      return kNaN;  // the run diverged
     }
   }
   return kNaN;
@@ -130,8 +130,8 @@ double c5_steps(C5Case<P> c, const Distribution& distribution, const C5Parameter
 
 // `choose(case, ε)` gives the parameters under test.
 template <class P, class Distribution, class Choose>
-void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const Distribution& distribution, const Choose& choose,
-                const Effort& effort) {
+void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const Distribution& distribution,
+                const Choose& choose, const Effort& effort) {
   Series steps{.label = name, .x = {}, .y = {}, .error = {}};
   Series line{.label = name + ", bound", .x = {}, .y = {}, .error = {}, .slope = kNaN, .line = true};
   double worst = 0.0;
@@ -145,7 +145,7 @@ void c5_compare(Verdict& v, const std::string& name, const C5Case<P>& c, const D
     line.x.push_back(1.0 / epsilon);
     line.y.push_back(c5_bound(c, epsilon));
     const double share = (m.mean() + kSigmas * m.error()) / line.y.back();
-    worst = share <= worst ? worst : share;  // a NaN stays
+    worst = share <= worst ? worst : share;  // a NaN is kept
   }
   v.add(at_most(name + ": largest K · eps² / (8(d+4)l(phi_0 − inf phi)), upper bound", 1.0, worst));
   const Fit fit = log_log_fit(steps.x, steps.y, steps.error);
@@ -169,12 +169,12 @@ Verdict c5_with(const Distribution& distribution, const Choose& choose, const Ef
   v.figure = {.x_label = "1/ε", .y_label = "outer steps until ‖∇φ‖ ≤ ε"};
   c5_compare(v, "waves", c5_waves(effort.seed), distribution, choose, effort);
   c5_compare(v, "endless slope", c5_slope(4), distribution, choose, effort);
-  std::vector<double> x, y, error;  // against d + 4, which the step is divided by
+  std::vector<double> x, y, error;  // against d + 4, the divisor of the step
   for (const double d : {4.0, 8.0, 16.0, 32.0}) {
     const auto c = c5_slope(static_cast<Eigen::Index>(d));
     const Moments m = over_draws(effort.draws(16U, 128U), 1, [&](std::uint32_t run, Moments& part) {
-      part.add(
-          c5_steps(c, distribution, choose(c, 0.25), 0.25, effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
+      part.add(c5_steps(c, distribution, choose(c, 0.25), 0.25,
+                        effort.seed + 100 * run + static_cast<std::uint64_t>(d)));
     });
     x.push_back(d + 4.0);
     y.push_back(m.mean());

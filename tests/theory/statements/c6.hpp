@@ -1,5 +1,5 @@
-// C6: function evaluations to a target, the whole algorithm against single-level ZO on θ alone (p fixed at
-// its start, MeZO's setting).
+// C6: function evaluations to a target, of the whole algorithm and of single-level zeroth-order steps on θ
+// only (p fixed at its start, as in MeZO).
 #pragma once
 
 #include <fmt/format.h>
@@ -21,8 +21,8 @@
 
 namespace theory {
 
-// At rate η a step leaves hη of what p has to undo for θ, which must be small after the inner steps, or the
-// outer loop is that of the Hessian at a fixed p: (1 − 1/κ)^T ≤ 1/(25 h), κ = 5/4.
+// A step of rate η changes θ so that p must compensate a part hη. The inner steps must make that part small,
+// or the outer loop has the Hessian at a fixed p: (1 − 1/κ)^T ≤ 1/(25 h), κ = 5/4.
 struct C6Setting {
   double penalty = 10.0;
   bool train = true;  // inner steps on p and s
@@ -33,21 +33,22 @@ struct C6Setting {
     return {
         .inner_steps = inner_steps(strong), .penalty = penalty, .train_upper = train, .train_lower = train};
   }
-  // Values a step: three losses at two probes and, an inner step, three gradients of two values.
+  // Values per step: three losses at two probes, and three gradients of two values per inner step.
   [[nodiscard]] static double cost(double strong) { return 6.0 + 6.0 * inner_steps(strong); }
 };
-// Rates by the same rule, 1/(tr H + 2‖H‖) of the Hessian that each descends on: it makes E f fall fastest on
-// an isotropic one (C2), and C3's rate is the same.
+// Both learning rates are 1/(tr H + 2‖H‖) of the Hessian of the method's objective. On an isotropic Hessian
+// this rate decreases E f fastest (C2), and C3 has the same rate.
 inline double c6_rate_fixed(const AdaptedModel& m) {
   return 1.0 / (AdaptedModel::kStrong * m.strong + (AdaptedModel::kBackbone - AdaptedModel::kStrong) +
                 2.0 * m.strong);
 }
 inline double c6_rate_adapted() { return 1.0 / (AdaptedModel::kBackbone - AdaptedModel::kStrong + 2.0); }
 
-// Evaluations until the loss of what is served, (θ, p), is at most `target`; NaN if `most` steps do not do.
+// Evaluations until the loss at (θ, p) is at most `target`; NaN if `most` steps are not enough.
 template <class Distribution>
-double c6_evaluations(const AdaptedModel& model, const Distribution& distribution, const zofo::BilevelOptions& options,
-                      double rate, double target, std::uint32_t most, std::uint64_t seed) {
+double c6_evaluations(const AdaptedModel& model, const Distribution& distribution,
+                      const zofo::BilevelOptions& options, double rate, double target, std::uint32_t most,
+                      std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
   zofo::Counted<zofo::problems::Quadratic> counted{problem};
   const double smoothness = model.lower_smoothness;
@@ -91,7 +92,8 @@ struct C6Ratio {
   double measured = kNaN, predicted = kNaN;
 };
 template <class Distribution>
-C6Ratio c6_ratio(double strong, const Distribution& distribution, const C6Setting& setting, std::uint64_t seed) {
+C6Ratio c6_ratio(double strong, const Distribution& distribution, const C6Setting& setting,
+                 std::uint64_t seed) {
   const AdaptedModel model = adapted_model(strong, 0, seed);
   const double target = model.fixed_floor + 0.02 * (model.start_loss - model.fixed_floor);
   const zofo::BilevelOptions ours = setting.options(strong);
@@ -105,8 +107,8 @@ C6Ratio c6_ratio(double strong, const Distribution& distribution, const C6Settin
   return {adapted / fixed, C6Setting::cost(strong) * adapted_steps / (2.0 * fixed_steps)};
 }
 
-// Ratio < 1 where `allowed_high` is 1, > 1 where `allowed_low` is: median and its bootstrap interval. The
-// chance of a false alarm is that of the ratios' mean logarithm, taken as normal.
+// Compares the median ratio and its bootstrap interval with 1: below 1 if `below`, else above. The
+// false-alarm probability is that of the mean logarithm of the ratios, assumed normal.
 inline Comparison c6_side(std::string what, const std::vector<double>& ratios, bool below,
                           std::uint64_t seed) {
   Moments logs;
@@ -129,7 +131,7 @@ Verdict c6_with(const Distribution& distribution, const C6Setting& setting, cons
   v.statement =
       "evaluations to a target against theta only: fewer where the adapters take the strong curvature";
   v.figure = {.x_label = "curvature that the adapters take, over the rest",
-              .y_label = "evaluations, ours / θ alone"};
+              .y_label = "evaluations, bilevel / θ only"};
   const std::uint32_t seeds = effort.draws(20U, 60U);
   Series measured{.label = "median over the seeds", .x = {1, 10, 100, 1000}, .y = {}, .error = {}};
   if (effort.full) measured.x.push_back(10000);
@@ -141,8 +143,8 @@ Verdict c6_with(const Distribution& distribution, const C6Setting& setting, cons
 #pragma omp parallel for schedule(dynamic)
 #endif
     for (std::uint32_t i = 0; i < seeds; ++i) {
-      const C6Ratio r =
-          c6_ratio(strong, distribution, setting, effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
+      const C6Ratio r = c6_ratio(strong, distribution, setting,
+                                 effort.seed + 1000 * i + static_cast<std::uint64_t>(strong));
       ratios[i] = r.measured;
       expected[i] = r.predicted;
     }
@@ -161,19 +163,21 @@ Verdict c6_with(const Distribution& distribution, const C6Setting& setting, cons
       v.add(
           c6_side(fmt::format("curvature {:g}: median ratio, upper end", strong), ratios, true, effort.seed));
   }
-  // With outputs that θ does not reach, θ alone never comes to a target that ours does.
+  // With outputs that θ does not change, steps on θ only never reach a target that the whole algorithm
+  // reaches.
   const zofo::BilevelOptions ours = setting.options(100.0);
   double least = kInfinity, most = 0.0;
   for (std::uint32_t i = 0; i < 20; ++i) {
     const AdaptedModel model = adapted_model(100.0, 4, effort.seed + 1000 * i);
     const double target = 0.5 * (model.fixed_floor + model.adapted_floor);
-    const double n =
-        c6_evaluations(model, distribution, ours, c6_rate_adapted(), target, 20000, effort.seed + 1000 * i + 500);
-    most = n <= most ? most : n;  // a NaN stays
+    const double n = c6_evaluations(model, distribution, ours, c6_rate_adapted(), target, 20000,
+                                    effort.seed + 1000 * i + 500);
+    most = n <= most ? most : n;  // a NaN is kept
     least = std::min(least, model.fixed_floor / target);
   }
-  v.add(at_least("outputs beyond theta: least over 20 seeds of the infimum of theta only / target", 1.0, least));
-  v.add(at_most("outputs beyond theta: most evaluations that ours needs for it", 20000.0, most));
+  v.add(at_least("outputs beyond theta: least over 20 seeds of the infimum of theta only / target", 1.0,
+                 least));
+  v.add(at_most("outputs beyond theta: most evaluations of the whole algorithm", 20000.0, most));
   v.series = {measured, predicted};
   return v;
 }

@@ -34,7 +34,7 @@ inline Eigen::VectorXd c7_gradient(const zofo::problems::Quadratic& q, const C7P
   return q.upper_theta_gradient(x.theta, x.p) +
          penalty * (q.lower_theta_gradient(x.theta, x.p) - q.lower_theta_gradient(x.theta, x.s));
 }
-// The point after T inner steps of the library at rest.
+// The point after T inner steps of the library with θ fixed.
 inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std::uint32_t inner_steps) {
   if (inner_steps == 0) return x;
   zofo::problems::Quadratic problem = model.problem;
@@ -48,10 +48,11 @@ inline C7Point c7_solved(const C7Problem& model, C7Point x, double penalty, std:
   solver.step(x.theta, pair);
   return {x.theta, pair.upper, pair.lower};
 }
-// ‖ĝ − ∇_θL_λ‖² of the solver's steps, θ held in place; the seeds of two points agree, so the draws pair.
+// ‖ĝ − ∇_θL_λ‖² of the solver's steps with θ fixed. Two points have the same seeds, so that samples are
+// paired.
 template <class Distribution>
-std::vector<double> c7_squares(const C7Problem& model, const Distribution& distribution, C7Point x, double penalty,
-                               std::uint32_t draws, std::uint64_t seed) {
+std::vector<double> c7_squares(const C7Problem& model, const Distribution& distribution, C7Point x,
+                               double penalty, std::uint32_t draws, std::uint64_t seed) {
   zofo::problems::Quadratic problem = model.problem;
   zofo::Solver solver(problem,
                       zofo::Policies{distribution, zofo::Central{1e-2, 1, seed}, zofo::outer::Sgd{0.0},
@@ -70,7 +71,7 @@ std::vector<double> c7_squares(const C7Problem& model, const Distribution& distr
   return squares;
 }
 
-// Ratio of the means of paired numbers, its standard error by the delta method, and what it should be.
+// Ratio of the means of paired numbers, its standard error by the delta method, and the predicted ratio.
 struct C7Ratio {
   double ratio = kNaN, error = kNaN, predicted = kNaN;
 };
@@ -83,10 +84,11 @@ inline C7Ratio ratio_of_means(const std::vector<double>& a, const std::vector<do
   return {ratio, rest.error() / of_b.mean(), kNaN};
 }
 
-// What the inner loop does at one point.
+// The effect of the inner loop at one point.
 template <class Distribution>
-C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model, const Distribution& distribution,
-                 const C7Point& start, double penalty, std::uint32_t inner_steps, const Effort& effort) {
+C7Ratio c7_ratio(Verdict& v, const std::string& where, const C7Problem& model,
+                 const Distribution& distribution, const C7Point& start, double penalty,
+                 std::uint32_t inner_steps, const Effort& effort) {
   const std::uint32_t draws = effort.draws(20000U, 300000U);
   const std::uint64_t seed = effort.seed + static_cast<std::uint64_t>(penalty);
   const C7Point before = start, after = c7_solved(model, start, penalty, inner_steps);
@@ -116,7 +118,7 @@ Verdict c7_with(const Distribution& distribution, std::uint32_t inner_steps, con
   const AdaptedModel adapted = adapted_model(10.0, 0, effort.seed);
   const C7Problem model{adapted.problem, adapted.lower_smoothness};
   const auto zero = model.problem.start();
-  // 1: at the start p = s = 0, where the adapters have not taken their part of the residual.
+  // 1: at the start p = s = 0, where the adapters do not yet reduce the residual.
   const C7Ratio at_start =
       c7_ratio(v, "start", model, distribution, {zero.theta, zero.p, zero.s}, 10.0, inner_steps, effort);
   v.add({.what = "start: ratio, upper end",
@@ -127,8 +129,8 @@ Verdict c7_with(const Distribution& distribution, std::uint32_t inner_steps, con
          .allowed_low = 0.0,
          .allowed_high = 1.0,
          .false_alarm = normal_tail((1.0 - at_start.ratio) / at_start.error)});
-  // 2: near the minimum of F(·, p_0) there is nothing to lower, and where G asks for another p than p_0 the
-  // inner loop raises it.
+  // 2: near the minimum of F(·, p_0) the variance is small already, and the inner loop raises it if the
+  // minimiser of G differs from p_0.
   const C7Problem unrelated{zofo::problems::random_quadratic({Eigen::VectorXd::LinSpaced(6, 1.0, 3.0),
                                                               Eigen::VectorXd::LinSpaced(4, 1.0, 2.0), 1.0},
                                                              effort.seed),

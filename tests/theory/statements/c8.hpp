@@ -1,5 +1,5 @@
-// C8: meta-training with an adapter a task gives a backbone from which unseen tasks are adapted to with a
-// smaller error than from the start and than from joint training without adapters.
+// C8: after meta-training with one adapter per task, adaptation to unseen tasks has a smaller error than from
+// the start, and than after joint training without adapters.
 #pragma once
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ namespace theory {
 struct C8Setting {
   std::uint32_t outer_steps = 1000, inner_steps = 3;
   double penalty = 10.0;
-  bool adapters = true;  // else θ alone is trained: joint training by zeroth-order steps
+  bool adapters = true;  // false: only θ is trained (joint training by zeroth-order steps)
 };
 
 // Errors on unseen tasks, in the terms of LinearMetaFamily::adapted_error, after each tenth of the outer
@@ -60,7 +60,7 @@ C8Errors c8_errors(const Distribution& distribution, const C8Setting& setting, s
                                .penalty = setting.penalty,
                                .normalize_penalty = false};
   if (!setting.adapters) options = options.mezo();
-  // Not the family's seed: its first numbers are W*, which a first direction must not know.
+  // Not the family's seed: W* consists of its first numbers, and directions must be independent of W*.
   zofo::Solver solver(
       tasks,
       zofo::Policies{distribution, zofo::Central{1e-3, 1, seed + 1000},
@@ -97,11 +97,11 @@ Verdict c8_with(const Distribution& distribution, C8Setting setting, const Effor
     try {
       all[i] = c8_errors(distribution, setting, effort.seed + i);
     } catch (const zofo::Error&) {
-      all[i].along.assign(10, kNaN);  // it blew up
+      all[i].along.assign(10, kNaN);  // the run diverged
     }
   }
   Moments to_start, to_joint, to_best;
-  Series ours{.label = "meta-training", .x = {}, .y = {}, .error = {}};
+  Series trained{.label = "meta-training", .x = {}, .y = {}, .error = {}};
   std::vector<Series> lines;
   for (const char* label : {"start", "joint training, limit", "best for the training tasks"})
     lines.push_back({.label = label, .x = {}, .y = {}, .error = {}, .slope = kNaN, .line = true});
@@ -113,12 +113,12 @@ Verdict c8_with(const Distribution& distribution, C8Setting setting, const Effor
       joint.add(e.joint);
       best.add(e.best);
     }
-    ours.x.push_back(static_cast<double>(setting.outer_steps / 10 * (i + 1)));
-    ours.y.push_back(here.mean());
-    ours.error.push_back(here.error());
+    trained.x.push_back(static_cast<double>(setting.outer_steps / 10 * (i + 1)));
+    trained.y.push_back(here.mean());
+    trained.error.push_back(here.error());
     const double means[] = {start.mean(), joint.mean(), best.mean()};
     for (std::size_t l = 0; l < 3; ++l) {
-      lines[l].x.push_back(ours.x.back());
+      lines[l].x.push_back(trained.x.back());
       lines[l].y.push_back(means[l]);
     }
   }
@@ -130,7 +130,7 @@ Verdict c8_with(const Distribution& distribution, C8Setting setting, const Effor
   v.add(mean_at_most("log(error / the start's), 20 seeds paired", 0.0, to_start));
   v.add(mean_at_most("log(error / joint training's), 20 seeds paired", 0.0, to_joint));
   v.add(mean_at_most("log(error / that of the training tasks' best backbone)", 0.5, to_best));
-  v.series = {ours};
+  v.series = {trained};
   v.series.insert(v.series.end(), lines.begin(), lines.end());
   return v;
 }

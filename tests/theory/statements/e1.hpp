@@ -15,7 +15,7 @@
 
 namespace theory {
 
-// f = ½ xᵀHx + gᵀx + 3 on six coordinates, H dense: no coordinate is alone.
+// f = ½ xᵀHx + gᵀx + 3 on six coordinates with a dense H, which couples all coordinates.
 struct DenseQuadratic {
   Eigen::MatrixXd hessian;
   Eigen::VectorXd linear;
@@ -39,8 +39,8 @@ inline TwoTensors e1_pair() { return {e1_point().head(3), e1_point().tail(3)}; }
 
 // Two comparisons: every coordinate of the mean, and the mean along ∇f, which shows the scale.
 template <class Theta, class Estimator, class Distribution>
-void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Distribution& distribution,
-                const Theta& theta, std::uint32_t draws) {
+void e1_compare(Verdict& v, const std::string& what, const Estimator& estimator,
+                const Distribution& distribution, const Theta& theta, std::uint32_t draws) {
   const DenseQuadratic f;
   const Eigen::VectorXd g = f.gradient(flat(theta));
   const Moments m = over_draws(draws, g.size() + 1, [&](std::uint32_t k, Moments& part) {
@@ -77,8 +77,8 @@ template <class Distribution>
 Verdict e1_with(const Distribution& distribution, const Effort& effort) {
   Verdict v = e1_blank();
   for (const double epsilon : {1e-3, 10.0})
-    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{epsilon, 1, effort.seed}, distribution, e1_pair(),
-               effort.draws(100000U, 1000000U));
+    e1_compare(v, fmt::format("eps = {:g}", epsilon), zofo::Central{epsilon, 1, effort.seed}, distribution,
+               e1_pair(), effort.draws(100000U, 1000000U));
   return v;
 }
 

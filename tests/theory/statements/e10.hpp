@@ -21,7 +21,7 @@
 
 namespace theory {
 
-// ⟨g, θ⟩ on every batch. θ moves by one in every coordinate a step, which a linear function does not notice.
+// ⟨g, θ⟩ on every batch. Each step adds one to every coordinate of θ, which does not change the gradient.
 struct E10Linear {
   Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 2.0);
   double here_at = 0.0, anchor_at = 0.0;

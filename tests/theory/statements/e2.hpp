@@ -28,15 +28,15 @@ struct BiasCurve {
   std::vector<double> spread, spread_error;  // mean square of ĝ − ⟨∇f, z⟩z, relative to ‖∇f‖²
 };
 
-// ĝ − ⟨∇f, z⟩ z, whose mean is the bias since E zzᵀ = I: what is left of ĝ's variance when that of its linear
-// part is gone, so that a bias of 1e-4 shows.
+// ĝ − ⟨∇f, z⟩ z, whose mean is the bias, since E zzᵀ = I. Without the variance of the linear part a bias of
+// 1e-4 is measurable.
 template <class Make, class Distribution>
 BiasCurve e2_curve(const Make& make, const Distribution& distribution, const std::vector<double>& epsilons,
                    std::uint32_t draws) {
   const Exponentials f;
   const Eigen::VectorXd theta = Eigen::VectorXd::LinSpaced(5, -0.4, 0.4), g = f.gradient(theta);
   BiasCurve curve;
-  std::uint32_t first = 0;  // steps of its own for every ε: the points of the fit are independent
+  std::uint32_t first = 0;  // every ε has different steps, so that the points of the fit are independent
   for (const double epsilon : epsilons) {
     const auto estimator = make(epsilon);
     const Moments m = over_draws(draws, 2, [&](std::uint32_t k, Moments& part) {
@@ -58,8 +58,8 @@ BiasCurve e2_curve(const Make& make, const Distribution& distribution, const std
 
 // `make_two_sided(ε)` and `make_one_sided(ε)` are the estimators under test.
 template <class TwoSided, class OneSided, class Distribution>
-Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, const Distribution& distribution,
-                const Effort& effort) {
+Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided,
+                const Distribution& distribution, const Effort& effort) {
   Verdict v;
   v.id = "E2";
   v.statement = "two-sided estimate: bias of order epsilon^2";
@@ -71,26 +71,21 @@ Verdict e2_with(const TwoSided& make_two_sided, const OneSided& make_one_sided, 
   v.add(slope_is("bias, two-sided", 2.0, log_log_fit(epsilons, two.mean, two.mean_error), 0.2));
   const double exact = std::expm1(epsilons.back() * epsilons.back() / 2.0);
   v.add(mean_is("bias at eps = 0.32: exp(eps²/2) − 1", exact, two.mean.back(), two.mean_error.back(), 0.2));
-  v.add(slope_is("error of one draw, two-sided", 2.0, log_log_fit(epsilons, two.spread, two.spread_error),
+  v.add(slope_is("error of one sample, two-sided", 2.0, log_log_fit(epsilons, two.spread, two.spread_error),
                  0.2));
-  v.add(slope_is("error of one draw, one-sided", 1.0, log_log_fit(epsilons, one.spread, one.spread_error),
+  v.add(slope_is("error of one sample, one-sided", 1.0, log_log_fit(epsilons, one.spread, one.spread_error),
                  0.2));
   v.series.push_back({"bias, two-sided", epsilons, two.mean, two.mean_error, 2.0});
-  v.series.push_back({"one draw, two-sided", epsilons, two.spread, two.spread_error, 2.0});
-  v.series.push_back({"one draw, one-sided", epsilons, one.spread, one.spread_error, 1.0});
+  v.series.push_back({"one sample, two-sided", epsilons, two.spread, two.spread_error, 2.0});
+  v.series.push_back({"one sample, one-sided", epsilons, one.spread, one.spread_error, 1.0});
   return v;
 }
 
 inline Verdict e2(const Effort& effort) {
   const std::uint64_t seed = effort.seed;
-  return e2_with(
-      [seed](double epsilon) {
-        return zofo::Central{epsilon, 1, seed};
-      },
-      [seed](double epsilon) {
-        return zofo::Forward{epsilon, 1, seed};
-      },
-      zofo::Gaussian{}, effort);
+  return e2_with([seed](double epsilon) { return zofo::Central{epsilon, 1, seed}; },
+                 [seed](double epsilon) { return zofo::Forward{epsilon, 1, seed}; }, zofo::Gaussian{},
+                 effort);
 }
 
 }  // namespace theory

@@ -21,11 +21,11 @@
 
 namespace theory {
 
-// f(θ) = ⟨g, θ⟩ + 2 at θ = 1 …: neither f(θ) nor f's constant is zero, so an estimator that forgets to
-// subtract shows. `expected` is the number of the theory, written at the call; Theta may be a vector or a
-// matrix.
+// f(θ) = ⟨g, θ⟩ + 2 at θ = 1. Neither f(θ) nor the constant is zero, so that an estimator without the
+// subtraction fails. `expected` is the number of the theory; Theta is a vector or a matrix.
 template <class Theta, class Estimator, class Distribution>
-Moments second_moment(const Estimator& estimator, const Distribution& distribution, const Theta& g, std::uint32_t draws) {
+Moments second_moment(const Estimator& estimator, const Distribution& distribution, const Theta& g,
+                      std::uint32_t draws) {
   const auto f = [&g](const Theta& x) { return zofo::dot(g, x) + 2.0; };
   const Theta theta = Theta::Ones(g.rows(), g.cols());
   const double size = zofo::dot(g, g);
@@ -37,7 +37,7 @@ Moments second_moment(const Estimator& estimator, const Distribution& distributi
 
 inline Eigen::VectorXd e3_gradient() { return Eigen::VectorXd::LinSpaced(16, -1.0, 2.0); }
 
-// What the distribution says of itself, of a matrix where it tells matrices from vectors.
+// The factor that the distribution states; for a matrix if it distinguishes matrices from vectors.
 template <class Distribution, class Theta>
 double stated_factor(const Distribution& distribution, const Theta& g) {
   const auto rows = static_cast<std::size_t>(g.rows()), cols = static_cast<std::size_t>(g.cols());
@@ -47,10 +47,10 @@ double stated_factor(const Distribution& distribution, const Theta& g) {
     return distribution.second_moment_factor(rows * cols);
 }
 
-// The measured factor, and the one that the distribution states of itself.
+// The measured factor, and the one that the distribution states.
 template <class Theta, class Estimator, class Distribution>
-void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator, const Distribution& distribution,
-                const Theta& g, double expected, const Effort& effort) {
+void e3_compare(Verdict& v, const std::string& what, const Estimator& estimator,
+                const Distribution& distribution, const Theta& g, double expected, const Effort& effort) {
   const Moments m = second_moment(estimator, distribution, g, effort.draws(100000U, 1000000U));
   v.add(mean_is(what, expected, m.mean(), m.error(), 0.15));
   const double stated = stated_factor(distribution, g);

@@ -13,7 +13,7 @@
 
 namespace theory {
 
-// `orthogonal(q)` is the distribution under test. At q = d: ĝ = (1/d) Σ z zᵀ g = g in every draw.
+// `orthogonal(q)` is the distribution under test. At q = d: ĝ = (1/d) Σ z zᵀ g = g in every sample.
 template <class Make, class MakeDistribution>
 void e4_orthogonal(Verdict& v, const Make& make, const MakeDistribution& orthogonal, const Effort& effort) {
   const Eigen::VectorXd g = e3_gradient();
@@ -35,7 +35,7 @@ void e4_orthogonal(Verdict& v, const Make& make, const MakeDistribution& orthogo
   for (std::uint32_t k = 0; k < effort.draws(20U, 200U); ++k) {
     const double error =
         (estimate(make(d), orthogonal(d), f, Eigen::VectorXd::Ones(d).eval(), k) - g).norm() / g.norm();
-    worst = error <= worst ? worst : error;  // a NaN stays
+    worst = error <= worst ? worst : error;  // a NaN is kept
   }
   v.add(at_most("orthogonal, q = d: largest |estimate − gradient| / |gradient|", 1e-10, worst));
   measured.x.push_back(d);
@@ -75,8 +75,7 @@ Verdict e4_with(const Make& make, const Distribution& distribution, const Effort
 inline Verdict e4(const Effort& effort) {
   const auto make = [&](std::uint32_t q) { return zofo::Central{0.1, q, effort.seed}; };
   Verdict v = e4_with(make, zofo::Gaussian{}, effort);
-  e4_orthogonal(
-      v, make, [](std::uint32_t q) { return zofo::Orthogonal{q}; }, effort);
+  e4_orthogonal(v, make, [](std::uint32_t q) { return zofo::Orthogonal{q}; }, effort);
   return v;
 }
 

@@ -47,7 +47,7 @@ struct NoisyLinear {
   }
 };
 
-// The same with a batch of its own for every value of F: what common random numbers save us from.
+// The same with an independent batch for every value of F, the variance that common random numbers avoid.
 struct OwnBatches : NoisyLinear {
   std::uint32_t calls = 0;
   double upper(const Theta& theta, const Adapter& p, zofo::BatchKey sample) {
@@ -55,7 +55,7 @@ struct OwnBatches : NoisyLinear {
   }
 };
 
-// Mean of ρ² over the solver's steps, θ held in place: ‖g‖² without noise, since f is linear.
+// Mean of ρ² over the solver's steps with θ fixed: ‖g‖² without noise, since f is linear.
 template <class Problem>
 Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::uint64_t seed) {
   Eigen::VectorXd theta = Eigen::VectorXd::Zero(problem.g.size());
@@ -77,7 +77,7 @@ Moments e5_moments(Problem problem, double epsilon, std::uint32_t steps, std::ui
   return m;
 }
 
-// `common` is the problem whose two sides are to see one batch.
+// `common` is the problem whose two evaluations must have the same batch.
 template <class Problem>
 Verdict e5_with(const Problem& common, const Effort& effort) {
   Verdict v;

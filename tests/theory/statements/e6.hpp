@@ -26,7 +26,7 @@ namespace theory {
 
 using Words = std::array<std::uint32_t, 4>;
 
-// Philox4x32-10 written again from the paper (Salmon et al. 2011, §3.3), without the library's text.
+// Philox4x32-10 implemented from the paper (Salmon et al. 2011, §3.3), independent of the library.
 inline Words philox_again(Words c, std::uint32_t key0, std::uint32_t key1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t left = 0xD2511F53ULL * c[0], right = 0xCD9E8D57ULL * c[2];
@@ -90,7 +90,7 @@ inline std::size_t wrong_words() {
   return wrong;
 }
 
-// More coordinates than a thread takes at a time, so that a place in the range cannot stand for another.
+// More coordinates than a thread processes at a time, so that an index relative to the thread's range fails.
 inline constexpr Eigen::Index kLong = 70000;
 
 // Largest |x − reference| of one tensor.

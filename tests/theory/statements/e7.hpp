@@ -1,5 +1,5 @@
-// E7: ZO-SVRG, ĝ_B(θ) − ĝ_B(θ̃) + ĝ_full(θ̃): unbiased, and the variance that batch and direction bring is
-// ∝ ‖θ − θ̃‖².
+// E7: ZO-SVRG, ĝ_B(θ) − ĝ_B(θ̃) + ĝ_full(θ̃): unbiased, and the variance from batch and direction is
+// proportional to ‖θ − θ̃‖².
 #pragma once
 
 #include <fmt/format.h>
@@ -21,8 +21,8 @@
 
 namespace theory {
 
-// F = mean of log(1 + exp(xᵢᵀθ)) + bᵢᵀθ over eight rows; a mini-batch is one row, drawn with repetition, and
-// the large batches go through all rows in turn. G = ½‖p‖² has no part in it.
+// F = mean of log(1 + exp(xᵢᵀθ)) + bᵢᵀθ over eight examples. A mini-batch is one example, sampled with
+// repetition; the large batches are all examples in order. G = ½‖p‖² does not depend on θ.
 struct FiniteSum {
   using Theta = Eigen::VectorXd;
   using Adapter = Eigen::VectorXd;
@@ -61,8 +61,8 @@ struct FiniteSum {
 inline Eigen::VectorXd e7_anchor() { return Eigen::VectorXd::LinSpaced(6, -0.5, 0.5); }
 inline Eigen::VectorXd e7_away() { return Eigen::VectorXd::Ones(6) / std::sqrt(6.0); }  // unit length
 
-// The estimates of the library's solver as vectors, θ put at `anchor` at step 0, 2, … when `alternate`, else
-// at step 0 alone, and at distance r from it at the other steps, which are the ones that count.
+// The estimates of the library's solver as vectors. θ is set to `anchor` at the steps 0, 2, … if `alternate`,
+// else at step 0 only, and to a point at distance r from it at the other steps, whose estimates are returned.
 template <class Reduction>
 std::vector<Eigen::ArrayXd> e7_estimates(const Reduction& reduction, double distance, bool alternate,
                                          std::uint32_t draws, std::uint64_t seed) {

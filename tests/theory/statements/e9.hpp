@@ -1,5 +1,5 @@
-// E9: an estimate scaled by the spread of its losses does not change with the scale of f, and on a linear
-// function its mean is c(q) ∇f/‖∇f‖.
+// E9: an estimate divided by the standard deviation of its losses does not depend on the scale of f, and on a
+// linear function its mean is c(q) ∇f/‖∇f‖.
 #pragma once
 
 #include <fmt/format.h>
@@ -31,7 +31,7 @@ template <class Make>
 Verdict e9_with(const Make& make, const Effort& effort) {
   Verdict v;
   v.id = "E9";
-  v.statement = "spread-scaled: unchanged by f -> a f + b; mean c(q) grad f/|grad f| on a linear f";
+  v.statement = "std-normalised: unchanged by f -> a f + b; mean c(q) grad f/|grad f| on a linear f";
   v.figure = {.x_label = "q", .y_label = "⟨E ĝ, ∇f⟩/‖∇f‖", .log_y = false};
   const Eigen::VectorXd g = Eigen::VectorXd::LinSpaced(8, -1.0, 2.0), theta = Eigen::VectorXd::Ones(8);
   const zofo::Gaussian distribution;
@@ -67,7 +67,7 @@ Verdict e9_with(const Make& make, const Effort& effort) {
         const Eigen::VectorXd is = estimate(estimator, distribution, changed, theta, k);
         const Eigen::VectorXd was = estimate(estimator, distribution, bent, theta, k);
         const double relative = (is - was).norm() / was.norm();
-        change = relative <= change ? change : relative;  // a NaN stays
+        change = relative <= change ? change : relative;  // a NaN is kept
       }
     }
   // Rounding of f, 2^-53 of 20, over a difference of about ε ‖∇f‖ = 0.3.
@@ -77,11 +77,8 @@ Verdict e9_with(const Make& make, const Effort& effort) {
 }
 
 inline Verdict e9(const Effort& effort) {
-  return e9_with(
-      [](std::uint32_t q, std::uint64_t seed) {
-        return zofo::StdNormalized{0.1, q, seed};
-      },
-      effort);
+  return e9_with([](std::uint32_t q, std::uint64_t seed) { return zofo::StdNormalized{0.1, q, seed}; },
+                 effort);
 }
 
 }  // namespace theory

@@ -37,7 +37,7 @@ struct Conditioned {
   }
 };
 
-// The bound at every T, and that it is sharp: at last the distance shrinks by 1 − μ/L a step.
+// The bound at every T, and its sharpness: in the end the distance shrinks by 1 − μ/L a step.
 template <class Solver>
 Verdict i1_with(const Solver& solver, const Effort& effort) {
   Verdict v;

@@ -16,7 +16,7 @@
 
 namespace theory {
 
-// Steps until ‖s − s*‖ ≤ 1e-8 ‖s_0 − s*‖ and stays there: an accelerated method may pass through it once.
+// Steps until ‖s − s*‖ stays at or below 1e-8 ‖s_0 − s*‖: an accelerated method may leave that ball again.
 // `excess` becomes the largest g(s_k) − g* over its bound, where `bound` (a function of k) is given.
 template <class Solver, class Bound>
 double i2_steps(const Solver& solver, const Conditioned& objective, double condition, const Bound& bound,
@@ -58,8 +58,7 @@ Verdict i2_with(const MakeAccelerated& accelerated, const MakePlain& plain, cons
                          0.5 / condition * (objective.start - objective.solution).squaredNorm();
     const auto bound = [&](int k) { return first * std::pow(1.0 - 1.0 / std::sqrt(condition), k); };
     fast.y.push_back(i2_steps(accelerated(condition), objective, condition, bound, excess));
-    slow.y.push_back(i2_steps(
-        plain(condition), objective, condition, [](int) { return 0.0; }, unused));
+    slow.y.push_back(i2_steps(plain(condition), objective, condition, [](int) { return 0.0; }, unused));
   }
   v.add(slope_is("Nesterov: exponent in kappa", 0.5, log_log_fit(fast.x, fast.y), 0.1, false));
   v.add(slope_is("gradient descent: exponent in kappa", 1.0, log_log_fit(slow.x, slow.y), 0.1, false));

@@ -1,5 +1,5 @@
-// I4: warm start. While θ moves by δ a round, s*(θ) moves by at most (L/μ)δ, and T = O(κ) steps a round keep
-// the error bounded, for ever.
+// I4: warm start. When θ changes by δ a round, s*(θ) changes by at most (L/μ)δ, and T = O(κ) steps a round
+// keep the error bounded for any number of rounds.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,13 +26,12 @@
 
 namespace theory {
 
-// The steps that I1 gives to halve an error: (1 − 1/κ)^T ≤ ½.
+// The number of steps that halves an error by I1: (1 − 1/κ)^T ≤ ½.
 inline std::uint32_t halving_steps(double condition) {
   return static_cast<std::uint32_t>(std::ceil(std::log(2.0) / -std::log1p(-1.0 / condition)));
 }
 
-// The library's solver with θ moved from outside: what a round leaves of p and s is what the next begins
-// with.
+// The library's solver with a θ that the test changes. Each round starts with the p and s of the last one.
 struct WarmRounds {
   using Problem = zofo::problems::Quadratic;
   using Inner = zofo::inner::GradientDescent;
@@ -49,13 +48,13 @@ struct WarmRounds {
   }
 };
 
-// Largest over the rounds: distance of s from s*(θ) and of p from p_λ(θ) after a round, over the farthest
-// that the minimum has moved in one; and how far that is over (L/μ)δ.
+// Largest over the rounds: the distance of s from s*(θ) and of p from p_λ(θ) after a round, divided by the
+// largest change of the minimiser in one round; and that change divided by (L/μ)δ.
 struct Lag {
   double s = 0.0, p = 0.0, moved = 0.0;
 };
 
-// 1,000 rounds; θ moves by δ = 1 a round along `drift`, or in a random direction when that is empty.
+// 1,000 rounds; θ changes by δ = 1 a round along `drift`, or in a random direction if it is empty.
 template <class Rounds>
 Lag i4_lag(zofo::problems::Quadratic problem, double condition, std::uint32_t steps, Eigen::VectorXd drift,
            std::uint64_t seed, Series* curve) {
@@ -87,7 +86,7 @@ Lag i4_lag(zofo::problems::Quadratic problem, double condition, std::uint32_t st
     p_star = p_next;
     rounds(theta, p, s);
     const double far_s = (s - s_star).norm(), far_p = (p - p_star).norm();
-    lag.s = far_s <= lag.s ? lag.s : far_s;  // a NaN stays
+    lag.s = far_s <= lag.s ? lag.s : far_s;  // a NaN is kept
     lag.p = far_p <= lag.p ? lag.p : far_p;
     if (curve && std::find(curve->x.begin(), curve->x.end(), k + 1.0) != curve->x.end())
       curve->y.push_back(far_s);
@@ -97,8 +96,8 @@ Lag i4_lag(zofo::problems::Quadratic problem, double condition, std::uint32_t st
   return {lag.s / moved_s, lag.p / moved_p, moved_s / farthest};
 }
 
-// The recursion e ← (1 − 1/κ)^T (e + Δ) from e = 0 stays below Δ when (1 − 1/κ)^T ≤ ½, and comes to it when
-// s* moves along the flattest eigenvector: the bound is sharp.
+// The recursion e ← (1 − 1/κ)^T (e + Δ) from e = 0 stays below Δ when (1 − 1/κ)^T ≤ ½. It reaches Δ when s*
+// changes along the eigenvector of the least eigenvalue, so the bound is sharp.
 template <class Rounds>
 Verdict i4_with(double share_of_steps, const Effort& effort) {
   Verdict v;

@@ -13,8 +13,8 @@
 
 namespace theory {
 
-// ∇φ is the problem's closed form; ∇L*_λ comes from the library's penalty and inner solvers. `Problem` is
-// made from a Quadratic and may break it.
+// ∇φ is the problem's closed form; ∇L*_λ is computed by the library's penalty and inner solvers. `Problem` is
+// constructed from a Quadratic and may change it.
 template <class Problem>
 Verdict p1_with(const Effort& effort) {
   Verdict v;

@@ -15,7 +15,7 @@
 
 namespace theory {
 
-// The slope, the sign at every θ and λ, and the constant: λ (φ − L*) → ½ ∇_pFᵀ H⁻¹ ∇_pF at p*(θ).
+// The exponent, the sign at every θ and λ, and the constant: λ (φ − L*) → ½ ∇_pFᵀ H⁻¹ ∇_pF at p*(θ).
 template <class Problem>
 Verdict p2_with(const Effort& effort) {
   Verdict v;

@@ -1,4 +1,4 @@
-// P3: ∇L*_λ is the θ-gradient of L_λ at p_λ and s* held in place (Danskin): no second derivative is needed.
+// P3: ∇L*_λ is the θ-gradient of L_λ at fixed p_λ and s* (Danskin): no second derivative is needed.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 
 namespace theory {
 
-// Left: differences of L*_λ with p_λ and s* solved again at every point. Right: differences with both held.
+// Left: differences of L*_λ with p_λ and s* solved at every point. Right: differences with both fixed.
 template <class Problem>
 Verdict p3_with(const Effort& effort) {
   Verdict v;

@@ -1,5 +1,5 @@
-// The penalty of a quadratic problem as the library's own pieces see it: inner solvers find s* and p_λ on its
-// inner objectives, values come from batched losses, gradients from differences of those values.
+// The penalty of a quadratic problem, computed by the library: inner solvers minimise the inner objectives,
+// values are batched losses, and gradients are differences of these values.
 #pragma once
 
 #include <Eigen/Core>
@@ -33,7 +33,7 @@ inline Eigen::VectorXd penalty_point(std::uint64_t seed, std::uint32_t stream) {
   return x;
 }
 
-// Central differences: exact but for rounding on a quadratic, whatever the step.
+// Central differences: exact up to rounding on a quadratic, for any step.
 template <class F>
 Eigen::VectorXd differences(const F& f, const Eigen::VectorXd& x, double h = 0.25) {
   Eigen::VectorXd g(x.size());
@@ -78,12 +78,12 @@ class Penalised {
   [[nodiscard]] double value(const Eigen::VectorXd& theta) {
     return value(theta, upper(theta), lower(theta));
   }
-  // ∇_θ L_λ at p_λ and s* held in place: Danskin's right-hand side.
+  // ∇_θ L_λ at fixed p_λ and s*: the right-hand side of Danskin's theorem.
   [[nodiscard]] Eigen::VectorXd danskin(const Eigen::VectorXd& theta) {
     const Eigen::VectorXd p = upper(theta), s = lower(theta);
     return differences([&](const Eigen::VectorXd& x) { return value(x, p, s); }, theta);
   }
-  // ∇L*_λ with p_λ and s* solved again at every point.
+  // ∇L*_λ with p_λ and s* solved at every point.
   [[nodiscard]] Eigen::VectorXd total(const Eigen::VectorXd& theta) {
     return differences([this](const Eigen::VectorXd& x) { return value(x); }, theta);
   }

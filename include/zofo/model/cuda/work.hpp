@@ -100,7 +100,7 @@ class CudaWork {
   }
   /// Runs a pass at probes.
   template <class Probed, class Pass>
-  requires requires(const Probed& p) { p.key(); }
+    requires requires(const Probed& p) { p.key(); }
   void run(Call& call, Probed& weights, const Theta& theta, Pass&& pass) {
     weights.prepare(call);
     state_->rank = weights.rank();

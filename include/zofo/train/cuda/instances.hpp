@@ -1,5 +1,5 @@
-/// @file Whole runs on a GPU, which zofo::cuda holds compiled: a program that includes this header compiles none
-/// of them itself.
+/// @file Whole runs on a GPU, which zofo::cuda holds compiled: a program that includes this header compiles
+/// none of them itself.
 #pragma once
 
 #include "zofo/tensor/cuda/types.hpp"
@@ -15,13 +15,13 @@
 namespace zofo::llm {
 
 /// All instances for one device; PREFIX is extern or nothing.
-#define ZOFO_CUDA_RUN_INSTANCES(PREFIX, DEVICE)  \
-  ZOFO_TRAIN_RUN_INSTANCES(PREFIX, DEVICE)       \
-  ZOFO_ADAPT_INSTANCES(PREFIX, DEVICE)           \
-  ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)        \
-  ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)        \
-  ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)           \
-  ZOFO_VERIFY_INSTANCES(PREFIX, DEVICE)          \
+#define ZOFO_CUDA_RUN_INSTANCES(PREFIX, DEVICE) \
+  ZOFO_TRAIN_RUN_INSTANCES(PREFIX, DEVICE)      \
+  ZOFO_ADAPT_INSTANCES(PREFIX, DEVICE)          \
+  ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)       \
+  ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)       \
+  ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)          \
+  ZOFO_VERIFY_INSTANCES(PREFIX, DEVICE)         \
   ZOFO_RUN_MODEL_INSTANCES(PREFIX, DEVICE)
 
 ZOFO_CUDA_RUN_INSTANCES(extern, CudaDevice<tensor::cuda::bf16>)
