@@ -14,6 +14,7 @@
 
 #include "median.hpp"
 #include "zofo/data/task.hpp"
+#include "zofo/lm/packed_losses.hpp"
 #include "zofo/lm/score_requests.hpp"
 #include "zofo/model_io/load_model.hpp"
 

@@ -18,7 +18,7 @@ using namespace zofo::checkpoint;
 
 namespace {
 
-const std::filesystem::path golden = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+const std::filesystem::path golden = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
 
 const std::map<std::string, GgmlType> types{
     {"F32", GgmlType::F32},   {"F16", GgmlType::F16},   {"BF16", GgmlType::BF16}, {"Q4_0", GgmlType::Q4_0},

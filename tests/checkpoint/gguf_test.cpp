@@ -18,7 +18,7 @@ using namespace zofo::checkpoint;
 
 namespace {
 
-const std::filesystem::path golden = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+const std::filesystem::path golden = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
 
 template <class F>
 std::string message(F&& f) {

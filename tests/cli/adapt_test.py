@@ -127,7 +127,7 @@ class Adapt(Case):
         given = f"o={self.here / 'o'}"
         ask = json.dumps({"prompt": " stone", "options": [" no"], "adapter": "p"}) + "\n"
         self.refused(zofo("score", "--model", self.model, "--adapter", given, stdin=ask), "stdin:1", "adapter 'p'", "o")
-        self.refused(zofo("score", "--model", self.model, stdin=ask), "adapter 'p'", "none is")
+        self.refused(zofo("score", "--model", self.model, stdin=ask), "adapter 'p'", "there are none")
         self.refused(zofo("score", "--model", self.model, "--adapter", given, "--adapter", given), "name already")
         self.refused(zofo("score", "--model", self.model, "--adapter", "o"), "NAME=FOLDER")
         self.refused(zofo("score", "--model", self.model, "--adapter", f"o={self.here}"), "adapter_config.json")

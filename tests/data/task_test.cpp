@@ -29,7 +29,7 @@ std::string with(std::string text, const std::string& from, const std::string& t
 }
 
 /// The definitions that come with the project, found from this file.
-fs::path definitions() { return fs::path(__FILE__).parent_path() / ".." / ".." / "tasks"; }
+fs::path definitions() { return fs::path(ZOFO_SOURCE_DIR) / "tasks"; }
 
 }  // namespace
 

@@ -24,7 +24,7 @@ static_assert(zofo::inner::InnerOptimizer<Lbfgs, VectorXd>);
 
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+const std::filesystem::path kGolden = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
 
 VectorXd read_vector(std::istream& in, Eigen::Index n) {
   VectorXd x(n);

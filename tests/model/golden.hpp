@@ -18,7 +18,7 @@ namespace zofo::model::golden {
 
 /// The file lies beside this header's folder, so tests find it from any working directory.
 inline nlohmann::json load(const std::string& name) {
-  const auto path = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / name;
+  const auto path = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden" / name;
   std::ifstream file(path);
   require(file.is_open(), "{}: cannot be opened", path.string());
   return nlohmann::json::parse(file);

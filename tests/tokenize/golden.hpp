@@ -17,9 +17,7 @@ inline nlohmann::json read_json(const std::filesystem::path& path) {
 }
 
 /// The folder tests/golden, found from this header's path, so that the working directory does not matter.
-inline std::filesystem::path folder() {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
-}
+inline std::filesystem::path folder() { return std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden"; }
 
 /// The golden file.
 inline nlohmann::json load() { return read_json(folder() / "tokenize.json"); }

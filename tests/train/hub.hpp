@@ -20,7 +20,7 @@ inline constexpr const char* names[] = {"llama", "llama3", "llama-linear", "mist
 
 /// A checkpoint's folder.
 inline std::filesystem::path folder(const std::string& name) {
-  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / "hub" / name;
+  return std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden" / "hub" / name;
 }
 
 /// Largest difference between the model's log-probabilities of every token at every position and those of
