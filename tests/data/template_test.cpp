@@ -28,7 +28,7 @@ TEST_CASE("fields are replaced, and double braces are braces") {
 
 TEST_CASE("the error of a missing field has its name, the location and the existing fields") {
   const std::string message =
-      message_of([] { Template("{sentence} It was").render(line_of(R"({"text": "a", "label": 1})")); });
+      message_of([] { (void)Template("{sentence} It was").render(line_of(R"({"text": "a", "label": 1})")); });
   CHECK(message == "rows.jsonl:3: no field 'sentence'; its fields are 'label', 'text'");
 }
 

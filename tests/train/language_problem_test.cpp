@@ -36,9 +36,9 @@ struct Fixture {
 
   TaskExamples split(const std::vector<std::string>& words) {
     data.task.choices = words;
-    const std::vector<EncodedExample> examples =
+    const std::vector<EncodedExample> all =
         encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0, "train.jsonl");
-    return {{examples.begin(), examples.begin() + 8}, {examples.begin() + 8, examples.end()}};
+    return {{all.begin(), all.begin() + 8}, {all.begin() + 8, all.end()}};
   }
   double upper(const Eigen::VectorXf& x) {
     return testing::loss(problem, model.parameters, x, Level::upper, batch_f);

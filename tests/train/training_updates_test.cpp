@@ -199,8 +199,8 @@ TEST_CASE("unseen examples are a third that p is never fitted to, and the only o
   model::Transformer transformer(f.loaded.parameters.config(), lora);
   const TaskExamples& examples = apart[1].examples;
   const TaskExamples only_unseen{examples.unseen, examples.lower}, without{examples.upper, examples.lower};
-  const auto problem = [&](const TaskExamples& examples) {
-    return LanguageProblem(transformer, {{{&examples}}}, {.batch_size = 4});
+  const auto problem = [&](const TaskExamples& of) {
+    return LanguageProblem(transformer, {{{&of}}}, {.batch_size = 4});
   };
   LanguageProblem task = problem(examples), of_unseen = problem(only_unseen), plain = problem(without);
   const Eigen::VectorXf p = lora.initial(1);

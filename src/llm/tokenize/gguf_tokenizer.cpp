@@ -35,7 +35,7 @@ std::optional<std::string> pretokenizer_name(const JsonPath& place) {
     return is_byte_level(place, true) ? std::optional<std::string>("gpt-2") : std::nullopt;
   const std::vector<JsonPath> steps = place.at("pretokenizers").elements();
   if (steps.size() != 2) return std::nullopt;
-  const std::string& type = steps[0].at("type").string();
+  const std::string type = steps[0].at("type").string();
   if (type == "Digits" && steps[0].boolean("individual_digits", false) && is_byte_level(steps[1], true))
     return "smollm";
   if (type != "Split" || !is_byte_level(steps[1], false)) return std::nullopt;
