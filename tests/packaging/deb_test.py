@@ -129,9 +129,10 @@ class DebianPackages(unittest.TestCase):
     def test_lintian(self):
         if not shutil.which("lintian"):
             self.skipTest("lintian is not installed")
-        # The first is for uploads to Debian; the others name folders that the preset `package` sets and this build does not.
+        # The first is for uploads to Debian; the next two name folders that the preset `package` sets and this build does
+        # not; the last is the folder of the CUDA toolkit, which no package for Debian has (cpack rejects such a build).
         ignored = ("initial-upload-closes-no-bugs,pkg-config-multi-arch-wrong-dir,"
-                   "pkg-config-unavailable-for-cross-compilation")
+                   "pkg-config-unavailable-for-cross-compilation,pkg-config-bad-directive")
         done = run("lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", ignored, *self.packages.values())
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
