@@ -37,7 +37,8 @@ class SingleHeader(unittest.TestCase):
         lines = ['#include "zofo.hpp"', *(line for line in example if not line.startswith('#include "zofo/'))]
         (self.folder / "main.cpp").write_text("\n".join(lines) + "\n", encoding="utf-8")
         program = self.folder / "quadratic"
-        includes = [word for folder in arguments.includes.split(";") for word in ("-isystem", folder) if folder]
+        # After the system's own folders: one of these may be /usr/include, which -isystem would move before those of C++.
+        includes = [word for folder in arguments.includes.split(";") for word in ("-idirafter", folder) if folder]
         command = [arguments.compiler, "-std=c++20", "-O0", "-Werror=psabi", *includes, "main.cpp", "-o", str(program),
                    *filter(None, arguments.libraries.split(";"))]
         done = subprocess.run(command, cwd=self.folder, text=True, capture_output=True, check=False)
