@@ -43,7 +43,7 @@ TEST_CASE("sequences outside [1, context] are refused", "[model]") {
                  "sequence 5 has 17 tokens: must be in [1, 16]"));
   CHECK(contains(refusal([&](auto& c) { c.batch.add({}, -1); }), "sequence 5 has 0 tokens"));
   CHECK(refusal([&](auto& c) { c.batch.add(std::span(tokens).first(16), -1); }).empty());
-  CHECK(contains(refusal([](auto& c) { c.batch = Batch{}; }), "no sequence"));
+  CHECK(contains(refusal([](auto& c) { c.batch = Batch{}; }), "at least one sequence"));
 }
 
 TEST_CASE("adapters that are not there or of another size are refused", "[model]") {

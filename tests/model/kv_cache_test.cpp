@@ -207,11 +207,11 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   CHECK(pass({2}, {3}) == "key/value cache: slot 3: must be below 3");
   CHECK(pass({2, 2}, {1, 1}).find("named twice") != std::string::npos);
   CHECK(pass({2, 2}, {1}).find("1 slots for 2 sequences") != std::string::npos);
-  CHECK(pass({6}, {0}).find("room for 5 positions: 6 are needed") != std::string::npos);
+  CHECK(pass({6}, {0}).find("holds at most 5 positions: the sequence needs 6") != std::string::npos);
   CHECK(cache.length(0) == 0);  // what was refused is not there
   CHECK(pass({4}, {0}) == "nothing is thrown");
-  CHECK(pass({1, 1}, {0, 1}).find("new sequences whole") != std::string::npos);
-  CHECK(pass({2}, {0}).find("new sequences whole") != std::string::npos);
+  CHECK(pass({1, 1}, {0, 1}).find("prefill of empty slots") != std::string::npos);
+  CHECK(pass({2}, {0}).find("prefill of empty slots") != std::string::npos);
   CHECK(pass({1}, {0}) == "nothing is thrown");
   CHECK(pass({1}, {0}).find("room for 5 positions: 6 are needed") != std::string::npos);
   const golden::Case other = golden::one("mistral");

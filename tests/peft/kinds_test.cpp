@@ -306,7 +306,7 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
     return message([&] { transformer.log_probabilities(m.c.theta, m.c.batch, adapters); });
   };
   CHECK(refused([](Mixed&) {}).empty());
-  CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: there are 5"));
+  CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: the call has 5"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = static_cast<Kind>(7); }), "kind unknown"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = Kind::prefix; }),
                  "64 entries: its layout has 384"));

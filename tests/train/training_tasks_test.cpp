@@ -316,7 +316,7 @@ TEST_CASE("what cannot be is said", "[train]") {
   f.names.push_back(f.names.front());
   CHECK_THROWS_WITH(f.tasks(o), contains("'good' is named twice"));
   f.names.clear();
-  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none given"));
+  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none is named"));
   f.add("two", "[\" a\", \" b\"]", 2, 1);
   CHECK_THROWS_WITH(f.tasks(o), contains("task two: training examples: 2"));
   CHECK_THROWS_WITH(parse_toml(o, "sampling = 'sometimes'", "options"), contains("sampling"));
