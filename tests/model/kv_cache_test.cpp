@@ -213,7 +213,7 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   CHECK(pass({1, 1}, {0, 1}).find("prefill of empty slots") != std::string::npos);
   CHECK(pass({2}, {0}).find("prefill of empty slots") != std::string::npos);
   CHECK(pass({1}, {0}) == "nothing is thrown");
-  CHECK(pass({1}, {0}).find("room for 5 positions: 6 are needed") != std::string::npos);
+  CHECK(pass({1}, {0}).find("holds at most 5 positions: the sequence needs 6") != std::string::npos);
   const golden::Case other = golden::one("mistral");
   Cache foreign(transformer.backend(), other.shape, {1, 4});
   Batch batch;

@@ -306,7 +306,8 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
     return message([&] { transformer.log_probabilities(m.c.theta, m.c.batch, adapters); });
   };
   CHECK(refused([](Mixed&) {}).empty());
-  CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: the call has 5"));
+  CHECK(
+      contains(refused([](Mixed& m) { m.c.batch.kinds.pop_back(); }), "kinds of 4 adapters: the call has 5"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = static_cast<Kind>(7); }), "kind unknown"));
   CHECK(contains(refused([](Mixed& m) { m.c.batch.kinds[0] = Kind::prefix; }),
                  "64 entries: its layout has 384"));
@@ -325,9 +326,10 @@ TEST_CASE("what adapters of several kinds are refused for", "[peft]") {
                  "kind prompt: the model has no such layout"));
   CHECK(contains(message([&] { peft::Adapters({c.lora, c.lora}); }), "two layouts of kind lora"));
   CHECK(contains(message([&] { peft::Adapters(std::vector<peft::Adapter>{}); }),
-                 "the list of layouts is empty"));
+                 "no layout is given; name one of lora, prefix, prompt"));
   CHECK(contains(message([&] { peft::Prefix(c.shape, {0}); }), "prefix tokens = 0"));
-  CHECK(contains(message([&] { peft::Prompt(c.shape, {32}); }), "must be below the model's context of 32"));
+  CHECK(contains(message([&] { peft::Prompt(c.shape, {32}); }),
+                 "prompt tokens = 32: must be below 32 (the model's context)"));
   CHECK(contains(message([&] { Transformer(family("350m type").shape, peft::Prompt(c.shape, {4})); }),
                  "another shape"));
   peft::LoraOptions options;

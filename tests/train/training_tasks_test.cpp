@@ -316,13 +316,13 @@ TEST_CASE("what cannot be is said", "[train]") {
   f.names.push_back(f.names.front());
   CHECK_THROWS_WITH(f.tasks(o), contains("'good' is named twice"));
   f.names.clear();
-  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none is named"));
+  CHECK_THROWS_WITH(f.tasks(o), contains("tasks: none is named: must be at least 1"));
   f.add("two", "[\" a\", \" b\"]", 2, 1);
   CHECK_THROWS_WITH(f.tasks(o), contains("task two: training examples: 2"));
   CHECK_THROWS_WITH(parse_toml(o, "sampling = 'sometimes'", "options"), contains("sampling"));
   RunOptions mezo = testing::short_run(1, Method::joint_mezo);
   mezo.adapters = AdapterMode::reset;
-  CHECK_THROWS_WITH(mezo.check(), contains("joint-mezo has no adapters"));
+  CHECK_THROWS_WITH(mezo.check(), contains("method joint-mezo trains no adapters of single tasks"));
   CHECK_THROWS_WITH(check_folder_name("../a"), contains("'../a'"));
   CHECK_THROWS_WITH(read_description(f.folder), contains("meta.json"));
 }
