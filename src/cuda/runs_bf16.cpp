@@ -4,6 +4,6 @@
 
 namespace zofo::llm {
 
-ZOFO_CUDA_RUN_INSTANCES(, CudaDevice<tensor::cuda::bf16>)
+ZOFO_RUN_INSTANCES(, CudaDevice<tensor::cuda::bf16>)
 
 }  // namespace zofo::llm

@@ -4,6 +4,6 @@
 
 namespace zofo::llm {
 
-ZOFO_CUDA_RUN_INSTANCES(, CudaDevice<float>)
+ZOFO_RUN_INSTANCES(, CudaDevice<float>)
 
 }  // namespace zofo::llm
