@@ -254,18 +254,19 @@ def blas(path: str) -> dict:
 
 
 def flags(path: Path) -> str:
-    """The flags that all sources of the program were compiled with, of those that decide on bits; "unknown" where
-    the program lies in no build folder."""
+    """The flags that all sources of zofo::llm, which computes the runs, were compiled with, of those that decide on bits;
+    "unknown" where the program is in no build folder."""
     for folder in path.parents:
         if (folder / "compile_commands.json").exists():
             break
     else:
         return "unknown"
     lines = [entry["command"] for entry in json.loads((folder / "compile_commands.json").read_text())
-             if "zofo_program.dir/" in entry["command"] and entry["file"].endswith((".cpp", ".cxx"))]
+             if "zofo_llm.dir/" in entry["command"] and entry["file"].endswith((".cpp", ".cxx"))]
     if not lines:
-        raise Failed(f"{folder}/compile_commands.json: no source of zofo_program: record_runs.py looks for that name")
-    sets = [[word for word in line.split() if re.match(r"-(O|m|f|std=|DNDEBUG)", word)] for line in lines]
+        raise Failed(f"{folder}/compile_commands.json: no source of zofo_llm: record_runs.py looks for that name")
+    # The prefix map names the folder of the checkout, and decides on no bit.
+    sets = [[word for word in line.split() if re.match(r"-(O|m|f(?!file-prefix-map)|std=|DNDEBUG)", word)] for line in lines]
     return " ".join(word for word in sets[0] if all(word in other for other in sets))
 
 
