@@ -22,7 +22,7 @@ using problems::Quadratic;
 
 namespace {
 
-std::vector<Quadratic> tasks(std::size_t count) {
+std::vector<Quadratic> quadratic_tasks(std::size_t count) {
   std::vector<Quadratic> list;
   for (std::size_t i = 0; i < count; ++i)
     list.push_back(problems::random_quadratic(
@@ -71,10 +71,10 @@ struct Batched {
 };
 static_assert(BilevelProblem<Batched, Gaussian> && !FourFunctions<Batched>);
 
-using Pairs = std::vector<AdapterPair<VectorXd>>;
+using QuadraticPairs = std::vector<AdapterPair<VectorXd>>;
 struct End {
   VectorXd theta = VectorXd::Zero(6);
-  Pairs adapters;
+  QuadraticPairs adapters;
   StepReport report;
 };
 template <class Problem, class Inner>
@@ -118,8 +118,8 @@ TEST_CASE("a batched problem has the same steps as its tasks as four functions",
   const bool with_lower = GENERATE(true, false);
   const BilevelOptions options{.upper_with_lower = with_lower, .tasks_per_step = per_step};
   const auto compare = [&](const auto& optimizer) {
-    Batched batched{tasks(4)};
-    auto list = tasks(4);
+    Batched batched{quadratic_tasks(4)};
+    auto list = quadratic_tasks(4);
     const End together = run(batched, 4, optimizer, options), apart = run(list, 4, optimizer, options);
     CHECK(batched.loss_calls == 30);          // one per outer step
     CHECK(batched.gradient_calls == 30 * 3);  // one per inner step, for all tasks and both levels
@@ -134,24 +134,24 @@ TEST_CASE("a batched problem has the same steps as its tasks as four functions",
 }
 
 TEST_CASE("a user's inner optimiser uses the batched calls", "[bilevel]") {
-  Batched batched{tasks(3)};
-  auto list = tasks(3);
+  Batched batched{quadratic_tasks(3)};
+  auto list = quadratic_tasks(3);
   CHECK(difference(run(batched, 3, SignStep{0.01}, {}), run(list, 3, SignStep{0.01}, {})) < 1e-11);
   CHECK(batched.gradient_calls == 30 * 3);
 }
 
 TEST_CASE("the comparison fails for a problem that mixes the tasks' gradients", "[bilevel]") {
-  Batched mixed{.list = tasks(4), .mixed = true};
-  auto list = tasks(4);
+  Batched mixed{.list = quadratic_tasks(4), .mixed = true};
+  auto list = quadratic_tasks(4);
   const inner::GradientDescent descent{0.005};
   CHECK(difference(run(mixed, 4, descent, {}), run(list, 4, descent, {})) > 1e-3);
 }
 
 TEST_CASE("reports are means over the tasks, however the gradients were computed", "[bilevel]") {
-  auto list = tasks(3);
+  auto list = quadratic_tasks(3);
   const inner::GradientDescent descent{0.02};
   VectorXd theta = VectorXd::Zero(6);
-  Pairs adapters(3, {VectorXd::Ones(4), VectorXd::Ones(4)});
+  QuadraticPairs adapters(3, {VectorXd::Ones(4), VectorXd::Ones(4)});
   const BilevelOptions options{
       .outer_steps = 1, .inner_steps = 1, .penalty = 4.0, .normalize_penalty = false, .move_backbone = false};
   Solver solver(list, Policies{Gaussian{}, Central{}, outer::Sgd{}, descent}, options);

@@ -39,15 +39,15 @@ namespace outer = zofo::outer;
 
 namespace {
 
-Quadratic quadratic() {
+Quadratic guaranteed_quadratic() {
   return zofo::problems::random_quadratic(
       {VectorXd::LinSpaced(6, 1.0, 2.0), VectorXd::LinSpaced(4, 1.0, 3.0)}, 8);
 }
 using Pair = zofo::AdapterPair<VectorXd>;
-struct Point {
+struct GuaranteedPoint {
   VectorXd theta = VectorXd::Zero(6);
   zofo::AdapterPair<VectorXd> pair{VectorXd::Zero(4), VectorXd::Zero(4)};
-  friend bool operator==(const Point& a, const Point& b) {
+  friend bool operator==(const GuaranteedPoint& a, const GuaranteedPoint& b) {
     return a.theta == b.theta && a.pair.upper == b.pair.upper && a.pair.lower == b.pair.lower;
   }
 };
@@ -67,7 +67,7 @@ struct Failing : Quadratic {
     return Quadratic::upper_gradient(theta, p, sample, g);
   }
 };
-BilevelOptions options(std::uint32_t steps) {
+BilevelOptions guaranteed_options(std::uint32_t steps) {
   return {.outer_steps = steps, .inner_steps = 3, .penalty = 10.0};
 }
 
@@ -75,16 +75,18 @@ BilevelOptions options(std::uint32_t steps) {
 template <class Estimator>
 void survives(const Estimator& estimator, int fails_at, std::optional<double> answer) {
   int calls = 0, quiet = 0;
-  Failing failing{{quadratic()}, &calls, fails_at, answer};
-  Failing sound{{quadratic()}, &quiet, -1, {}};
+  Failing failing{{guaranteed_quadratic()}, &calls, fails_at, answer};
+  Failing sound{{guaranteed_quadratic()}, &quiet, -1, {}};
   const Adam adam{.rate = 0.02};
-  Solver solver(failing, Policies{Gaussian{}, estimator, outer::Adam{.rate = 0.01}, adam}, options(12));
-  Solver reference(sound, Policies{Gaussian{}, estimator, outer::Adam{.rate = 0.01}, adam}, options(12));
-  Point x, expected;
+  Solver solver(failing, Policies{Gaussian{}, estimator, outer::Adam{.rate = 0.01}, adam},
+                guaranteed_options(12));
+  Solver reference(sound, Policies{Gaussian{}, estimator, outer::Adam{.rate = 0.01}, adam},
+                   guaranteed_options(12));
+  GuaranteedPoint x, expected;
   reference.solve(expected.theta, expected.pair);
   int failures = 0;
   while (solver.state().step < 12) {
-    const Point before = x;
+    const GuaranteedPoint before = x;
     const std::uint32_t step = solver.state().step;
     try {
       solver.step(x.theta, x.pair);
@@ -121,17 +123,19 @@ TEST_CASE("a loss of an inner step that is not finite is named, and nothing has 
       g.setConstant(4, std::nan(""));
       return std::nan("");
     }
-  } q{quadratic()};
-  Point x;
-  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{0.1}}, options(1));
+  } q{guaranteed_quadratic()};
+  GuaranteedPoint x;
+  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{0.1}},
+                guaranteed_options(1));
   CHECK_THROWS_WITH(solver.solve(x.theta, x.pair), contains("inner") && contains("nan"));
-  CHECK(x == Point{});
+  CHECK(x == GuaranteedPoint{});
 }
 
 TEST_CASE("sizes that do not fit are named before the first step", "[bilevel]") {
-  Quadratic q = quadratic();
-  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{0.1}}, options(1));
-  Point x;
+  Quadratic q = guaranteed_quadratic();
+  Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{0.1}},
+                guaranteed_options(1));
+  GuaranteedPoint x;
   VectorXd wrong = VectorXd::Zero(3), none;
   Pair wrong_s{x.pair.upper, wrong}, wrong_both{wrong, wrong};
   CHECK_THROWS_WITH(solver.solve(x.theta, wrong_s), contains("s (lower adapter) is 3x1: must be 4x1"));
@@ -139,19 +143,20 @@ TEST_CASE("sizes that do not fit are named before the first step", "[bilevel]") 
   CHECK_THROWS_WITH(solver.solve(none, x.pair), contains("theta is 0x1: must be 6x1"));
   CHECK_THROWS_WITH(solver.solve(x.theta, wrong_both), contains("p (upper adapter) is 3x1: must be 4x1"));
   auto anything = zofo::single_level<VectorXd>([](const VectorXd& theta) { return theta.sum(); });
-  Solver plain(anything, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{}}, options(1).mezo());
+  Solver plain(anything, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{}},
+               guaranteed_options(1).mezo());
   zofo::AdapterPair<zofo::NoAdapter> pair;
   CHECK_THROWS_WITH(plain.solve(none, pair), contains("theta has no coordinates"));
 }
 
 TEST_CASE("inner steps end at the tolerance, and a round that misses it reports that", "[bilevel]") {
-  Quadratic q = quadratic();
+  Quadratic q = guaranteed_quadratic();
   zofo::Counted counted{q};
-  BilevelOptions o = options(1);
+  BilevelOptions o = guaranteed_options(1);
   o.inner_steps = 400;
   o.inner_tolerance = 1e-8;
   o.move_backbone = false;
-  Point x;
+  GuaranteedPoint x;
   Solver solver(
       counted,
       Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 3.0}, GradientDescent{11.0 / 31.0}},
@@ -164,7 +169,7 @@ TEST_CASE("inner steps end at the tolerance, and a round that misses it reports 
   CHECK(counted.count.upper_gradients < 150);
   CHECK((x.pair.lower - q.lower_solution(x.theta)).norm() < 1e-8);  // ‖s − s*‖ ≤ ‖g‖/μ, μ = 1
   o.inner_steps = 2;
-  Point y;
+  GuaranteedPoint y;
   Solver hasty(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, GradientDescent{1.0 / 31.0}}, o);
   const StepReport not_there = hasty.step(y.theta, y.pair);
   CHECK_FALSE(not_there.inner_converged);
@@ -172,10 +177,10 @@ TEST_CASE("inner steps end at the tolerance, and a round that misses it reports 
 }
 
 TEST_CASE("the exact inner solver sets s to s*(θ) and p to p_λ(θ)", "[bilevel]") {
-  Quadratic q = quadratic();
-  Point x;
+  Quadratic q = guaranteed_quadratic();
+  GuaranteedPoint x;
   x.theta = VectorXd::LinSpaced(6, -1, 1);
-  BilevelOptions o = options(1);
+  BilevelOptions o = guaranteed_options(1);
   o.move_backbone = false;
   Solver solver(q, Policies{Gaussian{}, Central{}, outer::Sgd{}, zofo::inner::Exact{}}, o);
   solver.solve(x.theta, x.pair);
@@ -198,9 +203,9 @@ TEST_CASE("a function of θ only is minimised by the same solver", "[bilevel]") 
 }
 
 TEST_CASE("schedules of ε, λ and the rate are those of the step", "[bilevel]") {
-  Quadratic q = quadratic();
-  Point x;
-  BilevelOptions o = options(2);
+  Quadratic q = guaranteed_quadratic();
+  GuaranteedPoint x;
+  BilevelOptions o = guaranteed_options(2);
   o.penalty = zofo::Schedule::linear(0.0, 10.0, 1);
   o.train_lower = o.train_upper = false;
   x.pair.upper = VectorXd::LinSpaced(4, -1, 1);

@@ -16,7 +16,7 @@ using problems::Quadratic;
 
 namespace {
 
-Quadratic quadratic() {
+Quadratic simple_quadratic() {
   return problems::random_quadratic({VectorXd::Constant(4, 1.0), VectorXd::LinSpaced(3, 1.0, 2.0)}, 3);
 }
 const std::vector<Probe> kProbes{{{1, 0, 0}, 0.5}, {{1, 0, 0}, -0.5}, {{1, 0, 1}, 0.0}, {{1, 0, 2}, 0.25}};
@@ -32,7 +32,7 @@ struct NoLower : Quadratic {
 }  // namespace
 
 TEST_CASE("losses are those of the functions at θ + scale·z, and θ is unchanged", "[bilevel]") {
-  Quadratic q = quadratic();
+  Quadratic q = simple_quadratic();
   SimpleProblem problem(std::span(&q, 1));
   const VectorXd theta = VectorXd::LinSpaced(4, -1, 1), p = VectorXd::Constant(3, 0.5), s = VectorXd::Zero(3);
   const std::vector<LossRequest<VectorXd>> requests{
@@ -52,7 +52,7 @@ TEST_CASE("losses are those of the functions at θ + scale·z, and θ is unchang
 }
 
 TEST_CASE("with λ = 0 the lower level is not evaluated", "[bilevel]") {
-  NoLower q{quadratic()};
+  NoLower q{simple_quadratic()};
   Solver solver(q, Policies{.lower = inner::Sgd{.rate = 0.01}},
                 BilevelOptions{.outer_steps = 3, .penalty = 0.0, .train_lower = false});
   VectorXd theta = VectorXd::Zero(4);
@@ -64,7 +64,7 @@ TEST_CASE("with λ = 0 the lower level is not evaluated", "[bilevel]") {
 }
 
 TEST_CASE("a gradient request is its weighted sum, and a part of weight 0 is not evaluated", "[bilevel]") {
-  Quadratic q = quadratic();
+  Quadratic q = simple_quadratic();
   SimpleProblem problem(std::span(&q, 1));
   const VectorXd theta = VectorXd::LinSpaced(4, -1, 1), p = VectorXd::LinSpaced(3, 0, 1);
   const double upper = GENERATE(0.0, 1.0, 0.25), lower = GENERATE(1.0, 20.0);
@@ -81,7 +81,7 @@ TEST_CASE("a gradient request is its weighted sum, and a part of weight 0 is not
 }
 
 TEST_CASE("four functions make a problem, with mini-batches or without", "[bilevel]") {
-  Quadratic q = quadratic();
+  Quadratic q = simple_quadratic();
   std::vector<BatchKey> seen;
   auto problem = simple_problem<VectorXd, VectorXd>(
       [&](const VectorXd& theta, const VectorXd& p, BatchKey batch) {

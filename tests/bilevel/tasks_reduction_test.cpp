@@ -46,7 +46,7 @@ struct Sampled : LinearMetaTask {
   }
 };
 
-using Pairs = std::vector<AdapterPair<MatrixXd>>;
+using MatrixPairs = std::vector<AdapterPair<MatrixXd>>;
 constexpr std::uint64_t seed = 11;
 constexpr double lambda = 5.0, epsilon = 1e-3, rate = 0.01;
 constexpr std::uint32_t queries = 2;
@@ -54,7 +54,7 @@ constexpr std::uint32_t queries = 2;
 struct Setting {
   std::vector<Sampled> tasks;
   MatrixXd theta = MatrixXd::Constant(3, 4, 0.5);
-  Pairs pairs;
+  MatrixPairs pairs;
 
   Setting() {
     const auto family = problems::linear_meta_family(
@@ -78,7 +78,7 @@ struct Setting {
 
 // ρ/q of each query of `step` at (W, pairs): mean over the sampled tasks of the penalty, two-sided.
 std::vector<double> coefficients(const std::vector<Sampled>& tasks, std::span<const std::size_t> sampled,
-                                 const MatrixXd& W, const Pairs& pairs, std::uint32_t step,
+                                 const MatrixXd& W, const MatrixPairs& pairs, std::uint32_t step,
                                  std::uint32_t batch, bool large) {
   const auto loss = [&](const MatrixXd& at) {
     double sum = 0.0;
@@ -113,7 +113,7 @@ TEST_CASE("SVRG over tasks is its formula: the sampled tasks at θ and at the an
   auto solver = s.solver(
       variance::Svrg{.estimator = Central{epsilon, queries, seed}, .period = period, .batches = batches});
   MatrixXd anchor_theta;
-  Pairs anchor;
+  MatrixPairs anchor;
   std::vector<double> full;
   std::uint32_t anchor_step = 0, large = 0;
   for (std::uint32_t k = 0; k < 8; ++k) {
@@ -192,7 +192,7 @@ TEST_CASE("a loss that throws leaves θ, adapters, moments and the reduction as 
       // A step evaluates at least 8 losses of F: at two probes, two queries, two tasks.
       for (const int after : {0, 3, 7}) {
         const MatrixXd theta = broken.theta;
-        const Pairs pairs = broken.pairs;
+        const MatrixPairs pairs = broken.pairs;
         Sampled::calls_until_failure = after;
         CHECK_THROWS_AS(bad.step(broken.theta, broken.pairs), std::runtime_error);
         Sampled::calls_until_failure = -1;

@@ -18,7 +18,7 @@ using namespace zofo::checkpoint;
 
 namespace {
 
-const std::filesystem::path golden = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
+const std::filesystem::path golden_folder = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
 
 const std::map<std::string, GgmlType> types{
     {"F32", GgmlType::F32},   {"F16", GgmlType::F16},   {"BF16", GgmlType::BF16}, {"Q4_0", GgmlType::Q4_0},
@@ -41,7 +41,7 @@ std::vector<std::uint32_t> words(const std::string& line) {
 }  // namespace
 
 TEST_CASE("dequantised values equal the gguf package's bit for bit", "[checkpoint]") {
-  std::ifstream in(golden / "dequantize.txt");
+  std::ifstream in(golden_folder / "dequantize.txt");
   std::size_t seen = 0;
   for (std::string name, hex, floats;
        std::getline(in, name) && std::getline(in, hex) && std::getline(in, floats); ++seen) {

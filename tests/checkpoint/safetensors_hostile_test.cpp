@@ -19,7 +19,7 @@ namespace {
 
 // Opens the bytes and reads every tensor. True if the file opened; any exception but zofo::Error fails the
 // test.
-bool open_and_read(std::string_view text) {
+bool open_and_read_safetensors(std::string_view text) {
   const std::vector<char> exact(text.begin(), text.end());
   try {
     const SafetensorsFile file(std::as_bytes(std::span(exact)), "hostile");
@@ -42,7 +42,7 @@ constexpr std::string_view header =
     R"("h":{"dtype":"F16","shape":[3],"data_offsets":[8,14]},)"
     R"("i":{"dtype":"I64","shape":[1],"data_offsets":[14,22]}})";
 
-std::string small_file() { return safetensors_text(header, std::string(22, '\1')); }
+std::string small_safetensors() { return safetensors_text(header, std::string(22, '\1')); }
 
 std::string replaced(std::string_view from, std::string_view to) {
   std::string text(header);
@@ -62,21 +62,21 @@ std::string replaced(std::string_view from, std::string_view to) {
 }  // namespace
 
 TEST_CASE("a safetensors file cut at any length throws", "[checkpoint]") {
-  const std::string file = small_file();
-  REQUIRE(open_and_read(file));
+  const std::string file = small_safetensors();
+  REQUIRE(open_and_read_safetensors(file));
   for (std::size_t length = 0; length < file.size(); ++length) {
     INFO(length);
-    REQUIRE_FALSE(open_and_read(std::string_view(file).substr(0, length)));
+    REQUIRE_FALSE(open_and_read_safetensors(std::string_view(file).substr(0, length)));
   }
-  CHECK_FALSE(open_and_read(file + "x"));
+  CHECK_FALSE(open_and_read_safetensors(file + "x"));
 }
 
 TEST_CASE("a safetensors file with any bit flipped throws or loads", "[checkpoint]") {
-  const std::string file = small_file();
+  const std::string file = small_safetensors();
   for (std::size_t bit = 0; bit < file.size() * 8; ++bit) {
     std::string damaged = file;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
-    REQUIRE_NOTHROW(open_and_read(damaged));
+    REQUIRE_NOTHROW(open_and_read_safetensors(damaged));
   }
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("errors of an index name the entry", "[checkpoint]") {
   };
   CHECK_THAT(message_of([&] { const SafetensorsFolder opened(folder.path()); }),
              ContainsSubstring("holds neither model.safetensors nor"));
-  folder.write("one.safetensors", small_file());
+  folder.write("one.safetensors", small_safetensors());
   refused("{", "broken JSON");
   refused("[]", "must be a JSON object");
   refused("{}", "'weight_map' is missing");

@@ -50,7 +50,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text.replace(at, from.size(), to);
 }
 
-std::string refusal(const std::string& result, const std::string& metrics) {
+std::string record_refusal(const std::string& result, const std::string& metrics) {
   const Run run(result, metrics);
   try {
     read_run(run.path, "lora", 3);
@@ -60,10 +60,10 @@ std::string refusal(const std::string& result, const std::string& metrics) {
   return "nothing was refused";
 }
 std::string bad_result(const std::string& from, const std::string& to) {
-  return refusal(replaced(good_result, from, to), good_metrics);
+  return record_refusal(replaced(good_result, from, to), good_metrics);
 }
 std::string bad_metrics(const std::string& from, const std::string& to) {
-  return refusal(good_result, replaced(good_metrics, from, to));
+  return record_refusal(good_result, replaced(good_metrics, from, to));
 }
 
 }  // namespace
@@ -114,11 +114,13 @@ TEST_CASE("an invalid result is refused, and the message names file and field", 
   CHECK_THAT(bad_result("\"lora\"", "\"mezo\""), contains("method = \"mezo\": must be \"lora\""));
   CHECK_THAT(bad_result("\"seed\": 3", "\"seed\": 4"), contains("seed = 4: must be 3"));
   CHECK_THAT(bad_result("\"seed\": 3", "\"seed\": 3, \"seed\": 3"), contains("duplicate key \"seed\""));
-  CHECK_THAT(refusal(good_result.substr(0, 60), good_metrics),
+  CHECK_THAT(record_refusal(good_result.substr(0, 60), good_metrics),
              contains("result.json") && contains("broken JSON"));
-  CHECK_THAT(refusal("[]", good_metrics), contains("must be a JSON object"));
-  CHECK_THAT(refusal(R"({"seed": 3, "methods": []})", good_metrics), contains("must be a list of one"));
-  CHECK_THAT(refusal(R"({"seed": 3, "methods": [7]})", good_metrics), contains("must be a JSON object"));
+  CHECK_THAT(record_refusal("[]", good_metrics), contains("must be a JSON object"));
+  CHECK_THAT(record_refusal(R"({"seed": 3, "methods": []})", good_metrics),
+             contains("must be a list of one"));
+  CHECK_THAT(record_refusal(R"({"seed": 3, "methods": [7]})", good_metrics),
+             contains("must be a JSON object"));
 }
 
 TEST_CASE("an invalid curve is refused, and the message names file and line", "[compare]") {
@@ -130,10 +132,10 @@ TEST_CASE("an invalid curve is refused, and the message names file and line", "[
              contains("metrics.jsonl:3") && contains("must not fall"));
   CHECK_THAT(bad_metrics("\"loss\":1.0,\"rows\":8}", "\"loss\":1.0"),
              contains("metrics.jsonl:1") && contains("broken JSON"));
-  CHECK_THAT(refusal(good_result, std::string(200, '[') + "\"curve\"\n"), contains("deeper"));
-  CHECK_THAT(refusal(good_result, std::string(1 << 17, ' ') + "\n"),
+  CHECK_THAT(record_refusal(good_result, std::string(200, '[') + "\"curve\"\n"), contains("deeper"));
+  CHECK_THAT(record_refusal(good_result, std::string(1 << 17, ' ') + "\n"),
              contains("metrics.jsonl:1") && contains("bytes"));
-  CHECK(refusal(good_result, "") == "nothing was refused");
+  CHECK(record_refusal(good_result, "") == "nothing was refused");
 }
 
 TEST_CASE("rows of the table are means over seeds, computed by hand", "[compare]") {

@@ -11,7 +11,7 @@ using namespace zofo::model;
 namespace {
 
 /// The refusal of a batch changed by `change`.
-std::string refusal(const std::function<void(golden::Case&)>& change) {
+std::string case_refusal(const std::function<void(golden::Case&)>& change) {
   golden::Case c = golden::one("two adapters");
   Transformer transformer(c.shape, c.lora);
   change(c);
@@ -29,36 +29,36 @@ std::string refusal(const std::function<void(golden::Case&)>& change) {
 }  // namespace
 
 TEST_CASE("a batch that fits is accepted", "[model]") {
-  CHECK(refusal([](auto&) {}).empty());
+  CHECK(case_refusal([](auto&) {}).empty());
 }
 
 TEST_CASE("tokens outside the vocabulary are refused", "[model]") {
-  CHECK(contains(refusal([](auto& c) { c.batch.tokens[2] = 61; }), "token 61: must be in [0, 61)"));
-  CHECK(contains(refusal([](auto& c) { c.batch.tokens[0] = -1; }), "token -1"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.tokens[2] = 61; }), "token 61: must be in [0, 61)"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.tokens[0] = -1; }), "token -1"));
 }
 
 TEST_CASE("sequences outside [1, context] are refused", "[model]") {
   const std::vector<std::int32_t> tokens(17, 1);
-  CHECK(contains(refusal([&](auto& c) { c.batch.add(tokens, -1); }),
+  CHECK(contains(case_refusal([&](auto& c) { c.batch.add(tokens, -1); }),
                  "sequence 5 has 17 tokens: must be in [1, 16]"));
-  CHECK(contains(refusal([&](auto& c) { c.batch.add({}, -1); }), "sequence 5 has 0 tokens"));
-  CHECK(refusal([&](auto& c) { c.batch.add(std::span(tokens).first(16), -1); }).empty());
-  CHECK(contains(refusal([](auto& c) { c.batch = Batch{}; }), "at least one sequence"));
+  CHECK(contains(case_refusal([&](auto& c) { c.batch.add({}, -1); }), "sequence 5 has 0 tokens"));
+  CHECK(case_refusal([&](auto& c) { c.batch.add(std::span(tokens).first(16), -1); }).empty());
+  CHECK(contains(case_refusal([](auto& c) { c.batch = Batch{}; }), "at least one sequence"));
 }
 
 TEST_CASE("adapters that are not there or of another size are refused", "[model]") {
-  CHECK(contains(refusal([](auto& c) { c.batch.adapter[1] = 2; }), "sequence 1: adapter = 2"));
-  CHECK(contains(refusal([](auto& c) { c.batch.adapter[0] = -2; }), "adapter = -2"));
-  CHECK(contains(refusal([](auto& c) { c.values[1].conservativeResize(c.values[1].size() - 1); }),
+  CHECK(contains(case_refusal([](auto& c) { c.batch.adapter[1] = 2; }), "sequence 1: adapter = 2"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.adapter[0] = -2; }), "adapter = -2"));
+  CHECK(contains(case_refusal([](auto& c) { c.values[1].conservativeResize(c.values[1].size() - 1); }),
                  "831 entries: its layout has 832"));
 }
 
 TEST_CASE("targets outside the batch or the vocabulary are refused", "[model]") {
-  CHECK(
-      contains(refusal([](auto& c) { c.batch.targets[0] = {5, 0, 1}; }), "sequence 5, position 0, token 1"));
-  CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 4, 1}; }), "position 4"));
-  CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 0, 61}; }), "token 61"));
-  CHECK(contains(refusal([](auto& c) { c.batch.targets[0] = {0, 0, -1}; }), "token -1"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.targets[0] = {5, 0, 1}; }),
+                 "sequence 5, position 0, token 1"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.targets[0] = {0, 4, 1}; }), "position 4"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.targets[0] = {0, 0, 61}; }), "token 61"));
+  CHECK(contains(case_refusal([](auto& c) { c.batch.targets[0] = {0, 0, -1}; }), "token -1"));
 }
 
 TEST_CASE("gradients must be one an adapter", "[model]") {

@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "message.hpp"
 #include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/model/rotary.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -29,10 +30,6 @@ std::string refusal(const std::function<void(Config&)>& change, const char* of =
     return e.what();
   }
   return {};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// The case's log-probabilities with its config changed but not its weights.

@@ -18,7 +18,7 @@ using namespace zofo::model;
 
 namespace {
 
-constexpr double draws = 2 * 4.0;
+constexpr double cached_draws = 2 * 4.0;
 
 using Cache = KvCache<CpuBackend>;
 
@@ -71,7 +71,7 @@ std::vector<const Eigen::VectorXf*> pointers(const std::vector<Eigen::VectorXf>&
 }
 
 /// The message of the Error that `call` throws.
-std::string refusal(const std::function<void()>& call) {
+std::string call_refusal(const std::function<void()>& call) {
   try {
     call();
   } catch (const Error& e) {
@@ -93,7 +93,7 @@ TEST_CASE("cached passes give the log-probabilities of whole ones, for every fam
     Transformer transformer(c.shape, peft::Adapters(mixed.layouts));
     const auto adapters = pointers(mixed.values);
     const auto expected = transformer.log_probabilities(c.theta, c.batch, adapters);
-    const double bound = draws * j.at("float32").at("log_probability").get<double>();
+    const double bound = cached_draws * j.at("float32").at("log_probability").get<double>();
     Cache cache(transformer.backend(), c.shape, {c.batch.sequences(), 11});
     for (const std::size_t first : {1U, 3U, 7U}) {
       const auto got = in_parts(transformer, c.theta, c.batch, adapters, first, cache);
@@ -148,7 +148,7 @@ TEST_CASE("equal logits go to the lowest id, and a logit that is no number is re
   CHECK(transformer.best_tokens(c.theta, batch, {}, cache, slots, c.shape.vocab).front() == 0);
   cache.clear(0);
   c.theta.data(head)[3] = NAN;
-  CHECK(refusal([&] {
+  CHECK(call_refusal([&] {
           transformer.best_tokens(c.theta, batch, {}, cache, slots, c.shape.vocab);
         }).find("a logit is NaN") != std::string::npos);
 }
@@ -186,7 +186,7 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   const golden::Case c = golden::one("llama 2");
   Transformer transformer(c.shape, c.lora);
   const auto capacity = [&](CacheCapacity e) {
-    return refusal([&] { Cache(transformer.backend(), c.shape, e); });
+    return call_refusal([&] { Cache(transformer.backend(), c.shape, e); });
   };
   CHECK(capacity({0, 4}).find("sequences = 0") != std::string::npos);
   CHECK(capacity({1, 0}).find("positions = 0") != std::string::npos);
@@ -197,7 +197,7 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
 
   Cache cache(transformer.backend(), c.shape, {3, 5});
   const auto pass = [&](std::vector<std::size_t> lengths, std::vector<std::uint32_t> slots) {
-    return refusal([&] {
+    return call_refusal([&] {
       Batch batch;
       for (const std::size_t length : lengths)
         batch.targets.push_back({batch.add(std::vector<std::int32_t>(length, 1), -1), 0, 0});
@@ -219,7 +219,7 @@ TEST_CASE("a cache refuses what it cannot hold", "[model]") {
   Batch batch;
   batch.targets.push_back({batch.add(std::vector<std::int32_t>{1}, -1), 0, 0});
   const std::vector<std::uint32_t> slots{0};
-  CHECK(refusal([&] {
+  CHECK(call_refusal([&] {
           transformer.log_probabilities(c.theta, batch, {}, foreign, slots);
         }).find("another shape") != std::string::npos);
 }

@@ -15,9 +15,10 @@ using Eigen::MatrixXd;
 namespace outer = zofo::outer;
 
 namespace {
-zofo::ZoGradient estimate(std::uint32_t step) { return {{{{3, step, 0}, 1.5}, {{3, step, 1}, -0.5}}}; }
+zofo::ZoGradient bound_estimate(std::uint32_t step) { return {{{{3, step, 0}, 1.5}, {{3, step, 1}, -0.5}}}; }
 template <class Distribution>
-MatrixXd dense(const Distribution& distribution, const zofo::ZoGradient& gradient, const MatrixXd& shape) {
+MatrixXd bound_dense(const Distribution& distribution, const zofo::ZoGradient& gradient,
+                     const MatrixXd& shape) {
   MatrixXd sum = MatrixXd::Zero(shape.rows(), shape.cols());
   for (const auto& term : gradient.terms) distribution.add(sum, term.direction, term.coefficient);
   return sum;
@@ -31,9 +32,9 @@ void check(const Distribution& distribution) {
   outer::Momentum::State<MatrixXd> state;
   outer::Adam::State<MatrixXd> second_state;
   for (std::uint32_t k = 0; k < 4; ++k) {
-    solver.apply(theta, distribution, estimate(k), state);
-    second.apply(by_adam, distribution, estimate(k), second_state);
-    const MatrixXd g = dense(distribution, estimate(k), theta);
+    solver.apply(theta, distribution, bound_estimate(k), state);
+    second.apply(by_adam, distribution, bound_estimate(k), second_state);
+    const MatrixXd g = bound_dense(distribution, bound_estimate(k), theta);
     velocity = 0.7 * velocity + g;
     expected -= 0.1 * velocity;
     m = 0.5 * m + 0.5 * g;

@@ -16,7 +16,7 @@ using zofo::ZoGradient;
 using zofo::outer::RmsScalar;
 
 namespace {
-VectorXd dense(const ZoGradient& g, Eigen::Index n) {
+VectorXd dense_vector(const ZoGradient& g, Eigen::Index n) {
   const auto row = estimates::dense(g, 0, static_cast<std::size_t>(n));
   return VectorXd::Map(row.data(), n);
 }
@@ -29,7 +29,7 @@ VectorXd path_end(double scale) {
   for (std::uint32_t k = 0; k < 30; ++k) {
     std::vector<double> losses;
     for (const zofo::Probe& probe : zofo::probes_of(estimator, k)) {
-      const VectorXd x = theta + probe.scale * dense({{{probe.direction, 1.0}}}, 6);
+      const VectorXd x = theta + probe.scale * dense_vector({{{probe.direction, 1.0}}}, 6);
       losses.push_back(scale *
                        (0.5 * VectorXd::LinSpaced(6, 1, 6).dot(x.cwiseAbs2()) + x.array().sin().sum()));
     }
@@ -44,7 +44,7 @@ TEST_CASE("with one query the first step is rate along the direction, for any ρ
   VectorXd theta = VectorXd::Zero(9);
   RmsScalar::State<VectorXd> state;
   RmsScalar{.rate = 0.25}.apply(theta, Gaussian{}, {{{{5, 0, 0}, rho}}, 1}, state);
-  const VectorXd z = dense({{{{5, 0, 0}, 1.0}}}, 9);
+  const VectorXd z = dense_vector({{{{5, 0, 0}, 1.0}}}, 9);
   CHECK(theta.isApprox(rho > 0 ? VectorXd(-0.25 * z) : VectorXd(0.25 * z), 1e-12));
 }
 
@@ -57,10 +57,10 @@ TEST_CASE("the first steps in closed form", "[outer]") {
   RmsScalar::State<VectorXd> state;
   VectorXd theta = VectorXd::Zero(9);
   solver.apply(theta, Gaussian{}, first, state);
-  VectorXd expected = -0.1 / std::sqrt(12.5) * dense(first, 9);
+  VectorXd expected = -0.1 / std::sqrt(12.5) * dense_vector(first, 9);
   CHECK(theta.isApprox(expected, 1e-12));
   solver.apply(theta, Gaussian{}, second, state);
-  expected -= 0.3 / std::sqrt(5.5) * dense(second, 9);
+  expected -= 0.3 / std::sqrt(5.5) * dense_vector(second, 9);
   CHECK(theta.isApprox(expected, 1e-12));
   CHECK(state.steps == 2);
   CHECK(state.second == Approx(0.75 * 5.5));

@@ -31,7 +31,7 @@ static_assert(zofo::outer::OuterOptimizer<StepClipping<Momentum>, Eigen::MatrixX
 
 namespace {
 
-ZoGradient estimate(std::uint32_t step, double size) {
+ZoGradient scaled_estimate(std::uint32_t step, double size) {
   return {{{{7, step, 0}, 3.0 * size}, {{7, step, 1}, -4.0 * size}}};
 }
 // θ after one step from 0.
@@ -57,13 +57,14 @@ VectorXd plain(const Distribution& distribution, double rate, const ZoGradient& 
 
 TEST_CASE("a short step is the optimiser's own, a long one is shortened in its direction", "[outer]") {
   // √(d Σ c²) η = √100 · 5 · 0.01 = 0.5.
-  const ZoGradient gradient = estimate(0, 1.0);
+  const ZoGradient gradient = scaled_estimate(0, 1.0);
   const VectorXd whole = plain(Gaussian{}, 0.01, gradient, 100);
   CHECK(moved(Gaussian{}, 0.01, 0.5 * (1.0 + 1e-12), gradient, 100) == whole);
   CHECK((moved(Gaussian{}, 0.01, 0.125, gradient, 100) - 0.25 * whole).cwiseAbs().maxCoeff() < 1e-15);
-  CHECK((moved(Gaussian{}, 0.01, 0.125, estimate(0, 1e200), 100) - 0.25 * whole).cwiseAbs().maxCoeff() <
-        1e-15);
-  CHECK(moved(Gaussian{}, 0.01, 0.125, estimate(0, 0.0), 100).norm() == 0.0);
+  CHECK(
+      (moved(Gaussian{}, 0.01, 0.125, scaled_estimate(0, 1e200), 100) - 0.25 * whole).cwiseAbs().maxCoeff() <
+      1e-15);
+  CHECK(moved(Gaussian{}, 0.01, 0.125, scaled_estimate(0, 0.0), 100).norm() == 0.0);
 }
 
 TEST_CASE("shortened steps have the length in the root mean square, exactly where directions have one length",
@@ -80,8 +81,8 @@ TEST_CASE("shortened steps have the length in the root mean square, exactly wher
   double gaussian = 0.0, sparse = 0.0;
   const zofo::Sparse mask{Gaussian{}, zofo::RandomMask{0.2, 3, 1}};
   for (std::uint32_t k = 0; k < 400; ++k) {
-    gaussian += moved(Gaussian{}, 1.0, 0.3, estimate(k, 1.0), 50).squaredNorm() / 400;
-    sparse += moved(mask, 1.0, 0.3, estimate(k, 1.0), 50).squaredNorm() / 400;
+    gaussian += moved(Gaussian{}, 1.0, 0.3, scaled_estimate(k, 1.0), 50).squaredNorm() / 400;
+    sparse += moved(mask, 1.0, 0.3, scaled_estimate(k, 1.0), 50).squaredNorm() / 400;
   }
   CHECK(std::abs(gaussian / 0.09 - 1.0) < 0.075);
   // A fifth of the coordinates, and their number is by chance too: the standard error is below

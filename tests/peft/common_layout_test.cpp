@@ -13,7 +13,7 @@ using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMa
 
 namespace {
 
-model::Config config() {
+model::Config common_config() {
   model::Config c;
   c.vocab = 40;
   c.width = 16;
@@ -43,7 +43,7 @@ Matrix change(const peft::Lora& lora, const Eigen::VectorXf& x, std::size_t laye
 }  // namespace
 
 TEST_CASE("adapters of all ranks, scales and projections compute the same in one layout", "[peft]") {
-  const model::Config c = config();
+  const model::Config c = common_config();
   const std::vector<peft::Lora> layouts{{c, {2, 16.0F, {"q", "v"}}}, {c, {5, 3.0F, {"v", "down"}}}};
   const peft::Lora common = peft::common_layout(c, layouts);
   CHECK(common.rank() == 5);
@@ -64,7 +64,7 @@ TEST_CASE("adapters of all ranks, scales and projections compute the same in one
 }
 
 TEST_CASE("layouts that do not hold an adapter are refused", "[peft]") {
-  const model::Config c = config();
+  const model::Config c = common_config();
   const peft::Lora small(c, {2, 2.0F, {"q"}}), large(c, {4, 4.0F, {"v"}});
   CHECK_THROWS_WITH(peft::common_layout(c, {}), contains("list of layouts is empty"));
   CHECK_THROWS_WITH(peft::widen(c, large, random(large, 1), small), contains("rank = 4"));

@@ -8,14 +8,14 @@ using namespace zofo::model;
 
 namespace {
 
-struct Result {
+struct LoraResult {
   double value = 0.0;
   std::vector<Eigen::VectorXf> gradients;
 };
 
-Result gradient(const golden::Case& c, bool recompute) {
+LoraResult lora_gradient(const golden::Case& c, bool recompute) {
   Transformer transformer(c.shape, c.lora, recompute);
-  Result r;
+  LoraResult r;
   r.gradients.resize(c.values.size());
   std::vector<Eigen::VectorXf*> pointers;
   for (auto& g : r.gradients) pointers.push_back(&g);
@@ -29,7 +29,7 @@ TEST_CASE("gradients of all projections equal central differences", "[peft]") {
   for (const char* name : {"two adapters", "wide vocabulary", "opt, several adapters",
                            "opt, every projection", "opt, wide vocabulary"}) {
     const golden::Case c = golden::one(name);
-    const Result r = gradient(c, false);
+    const LoraResult r = lora_gradient(c, false);
     CHECK(r.value == Approx(c.loss).epsilon(1e-6));
     REQUIRE(r.gradients.size() == c.gradients.size());
     for (std::size_t a = 0; a < c.gradients.size(); ++a)
@@ -56,7 +56,7 @@ TEST_CASE("recomputed activations give the same gradients", "[peft]") {
   for (const char* name : {"two adapters", "wide vocabulary", "opt, several adapters",
                            "opt, every projection", "opt, wide vocabulary"}) {
     const golden::Case c = golden::one(name);
-    const Result kept = gradient(c, false), again = gradient(c, true);
+    const LoraResult kept = lora_gradient(c, false), again = lora_gradient(c, true);
     CHECK(kept.value == again.value);
     for (std::size_t a = 0; a < kept.gradients.size(); ++a) CHECK(kept.gradients[a] == again.gradients[a]);
   }
@@ -67,12 +67,12 @@ TEST_CASE("the gradient's value is that of the forward pass", "[peft]") {
   Transformer transformer(c.shape, c.lora);
   const auto log_p = transformer.log_probabilities(c.theta, c.batch, c.adapters());
   std::vector<double> d(log_p.size());
-  CHECK(gradient(c, false).value == Approx(golden::curved_loss(log_p, d)).epsilon(1e-6));
+  CHECK(lora_gradient(c, false).value == Approx(golden::curved_loss(log_p, d)).epsilon(1e-6));
 }
 
 TEST_CASE("two adapters in one batch get what each gets alone", "[peft]") {
   const golden::Case c = golden::one("two adapters");
-  const Result both = gradient(c, false);
+  const LoraResult both = lora_gradient(c, false);
   Transformer transformer(c.shape, c.lora);
   for (std::size_t a = 0; a < 2; ++a) {
     // A loss of this adapter's targets only, in the same batch; the other's gradient is then zero.
@@ -92,7 +92,7 @@ TEST_CASE("two adapters in one batch get what each gets alone", "[peft]") {
 
 TEST_CASE("a null gradient is skipped and changes no other", "[peft]") {
   const golden::Case c = golden::one("two adapters");
-  const Result both = gradient(c, false);
+  const LoraResult both = lora_gradient(c, false);
   Transformer transformer(c.shape, c.lora);
   Eigen::VectorXf g = Eigen::VectorXf::Constant(3, 9.0F);  // of a wrong size and not zero: it is set again
   const std::vector<Eigen::VectorXf*> pointers{nullptr, &g};

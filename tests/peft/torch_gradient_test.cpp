@@ -22,7 +22,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr double draws = 4.0;
+constexpr double torch_draws = 4.0;
 
 /// Rows of a choice task, an adapter and what PyTorch says of them.
 struct Choice {
@@ -44,15 +44,15 @@ struct Choice {
   std::vector<llm::EncodedExample> rows;
 };
 
-struct Result {
+struct TorchResult {
   double loss = 0.0;
   std::vector<double> scores;
   Eigen::VectorXf gradient;
 };
 
-Result run(const Choice& c, const Parameters& theta) {
+TorchResult run(const Choice& c, const Parameters& theta) {
   Transformer transformer(theta.config(), c.lora);
-  Result r;
+  TorchResult r;
   const auto loss = [&](std::span<const double> log_p, std::span<double> d) {
     std::ranges::fill(d, 0.0);
     for (std::size_t at = 0; at < log_p.size(); at += c.options.targets())
@@ -108,7 +108,7 @@ Errors errors(const json& j, const Choice& c, const Eigen::VectorXf& gradient) {
 void check_choice(const json& j, const Parameters& theta) {
   INFO(j.at("name").get<std::string>());
   const Choice c(j, theta.config());
-  const Result r = run(c, theta);
+  const TorchResult r = run(c, theta);
   const auto scores = j.at("scores").get<std::vector<double>>();
   const double score32 = j.at("float32").at("log_probability");
   const double score = golden::largest_difference(r.scores, scores) / score32;
@@ -119,12 +119,12 @@ void check_choice(const json& j, const Parameters& theta) {
   std::size_t size = 0;
   for (const auto& f : j.at("factors")) size += static_cast<std::size_t>(factor(f, c, r.gradient).size());
   CHECK(size == c.lora.size());
-  CHECK(score < draws);
+  CHECK(score < torch_draws);
   // The loss moves by at most twice what a score does.
-  CHECK(loss < 2.0 * draws);
-  CHECK(e.norm < draws);
-  CHECK(e.sum < draws);
-  CHECK(e.entry < draws);
+  CHECK(loss < 2.0 * torch_draws);
+  CHECK(e.norm < torch_draws);
+  CHECK(e.sum < torch_draws);
+  CHECK(e.entry < torch_draws);
 }
 
 /// One batch of all prompts under one adapter (−1: none) against the numbers under `key`.
@@ -147,7 +147,7 @@ void check_prompts(const json& prompts, const char* key, const Choice& c, const 
     const double error = golden::largest_difference(rest.first(expected.size()), expected);
     rest = rest.subspan(expected.size());
     INFO(j.at("name").get<std::string>() << ", " << key << ": " << error);
-    CHECK(error < draws * j.at("float32").get<double>());
+    CHECK(error < torch_draws * j.at("float32").get<double>());
   }
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("log-probabilities and whole gradients of tiny models equal PyTorch's"
     const auto expected_log_p = j.at("log_probabilities").get<std::vector<double>>();
     const auto& float32 = j.at("float32");
     CHECK(golden::largest_difference(log_p, expected_log_p) <
-          draws * float32.at("log_probability").get<double>());
+          torch_draws * float32.at("log_probability").get<double>());
     CHECK(value == Approx(j.at("loss").get<double>()).epsilon(1e-6));
     REQUIRE(g.size() == j.at("gradients").size());
     for (std::size_t a = 0; a < g.size(); ++a) {
@@ -180,7 +180,8 @@ TEST_CASE("log-probabilities and whole gradients of tiny models equal PyTorch's"
       for (const double x : expected) largest = std::max(largest, std::abs(x));
       INFO("adapter " << a << ", largest entry " << largest);
       CHECK(largest > 1.0);
-      CHECK(golden::largest_difference(g[a], expected) < draws * float32.at("entry").get<double>() * largest);
+      CHECK(golden::largest_difference(g[a], expected) <
+            torch_draws * float32.at("entry").get<double>() * largest);
     }
   }
 }

@@ -16,7 +16,9 @@ static_assert(zofo::problems::AnalyticProblem<Ridge> && zofo::HasExactInner<Ridg
               zofo::HasHypergradient<Ridge> && zofo::HasSecondOrder<Ridge>);
 
 namespace {
-RealRows rows(Eigen::Index n, Eigen::Index f) { return {Eigen::MatrixXd::Ones(n, f), VectorXd::Zero(n)}; }
+RealRows ridge_rows(Eigen::Index n, Eigen::Index f) {
+  return {Eigen::MatrixXd::Ones(n, f), VectorXd::Zero(n)};
+}
 }  // namespace
 
 TEST_CASE("ridge: closed forms agree with the reference", "[problems]") {
@@ -81,21 +83,21 @@ TEST_CASE("ridge: mini-batches are unbiased and keyed by the sample", "[problems
 
 TEST_CASE("ridge: wrong examples are named", "[problems]") {
   const auto groups = PenaltyGroups::one(2);
-  CHECK_THROWS_WITH(Ridge(rows(0, 2), rows(1, 2), groups),
+  CHECK_THROWS_WITH(Ridge(ridge_rows(0, 2), ridge_rows(1, 2), groups),
                     contains("train.features is 0x2: must be at least"));
-  CHECK_THROWS_WITH(Ridge(rows(1, 2), rows(1, 3), groups),
+  CHECK_THROWS_WITH(Ridge(ridge_rows(1, 2), ridge_rows(1, 3), groups),
                     contains("validation.features has 3 columns: must have 2"));
-  RealRows bad = rows(2, 2);
+  RealRows bad = ridge_rows(2, 2);
   bad.targets.resize(3);
-  CHECK_THROWS_WITH(Ridge(rows(1, 2), bad, groups), contains("validation has 3 answers"));
-  bad = rows(2, 2);
+  CHECK_THROWS_WITH(Ridge(ridge_rows(1, 2), bad, groups), contains("validation has 3 answers"));
+  bad = ridge_rows(2, 2);
   bad.features(1, 1) = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_WITH(Ridge(bad, rows(1, 2), groups),
+  CHECK_THROWS_WITH(Ridge(bad, ridge_rows(1, 2), groups),
                     contains("train.features has an entry that is not finite"));
-  CHECK_THROWS_WITH(Ridge(rows(1, 2), rows(1, 2), {Eigen::VectorXi::Constant(2, 1), 1}),
+  CHECK_THROWS_WITH(Ridge(ridge_rows(1, 2), ridge_rows(1, 2), {Eigen::VectorXi::Constant(2, 1), 1}),
                     contains("groups.of[0] = 1: must be in [0, 1)"));
-  CHECK_THROWS_WITH(Ridge(rows(1, 2), rows(1, 2), groups, -1), contains("batch = -1: must be 0"));
-  const Ridge good(rows(1, 2), rows(1, 2), groups);
+  CHECK_THROWS_WITH(Ridge(ridge_rows(1, 2), ridge_rows(1, 2), groups, -1), contains("batch = -1: must be 0"));
+  const Ridge good(ridge_rows(1, 2), ridge_rows(1, 2), groups);
   CHECK_THROWS_WITH(good.phi(VectorXd::Zero(2)), contains("theta has 2 entries: must have 1"));
   CHECK_THROWS_WITH(zofo::problems::random_ridge({.features = 3, .informative = 4}, 1),
                     contains("informative = 4: must be in [0, 3]"));

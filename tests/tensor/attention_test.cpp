@@ -74,7 +74,7 @@ std::vector<double> naive(const Problem& p, const std::vector<double>& qkv, cons
   return out;
 }
 
-std::vector<float> values(std::uint64_t stream, std::size_t n, float amplitude) {
+std::vector<float> attention_values(std::uint64_t stream, std::size_t n, float amplitude) {
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = amplitude * formula(stream, i);
   return x;
@@ -86,7 +86,7 @@ std::vector<double> widen(const std::vector<float>& x) { return {x.begin(), x.en
 
 TEST_CASE("attention equals its definition", "[tensor]") {
   const Problem p;
-  const auto qkv = values(20, p.tokens() * p.cols(), 2.0F);
+  const auto qkv = attention_values(20, p.tokens() * p.cols(), 2.0F);
   std::vector<float> out(p.tokens() * p.shape.heads * p.shape.dim, 9.0F);
   attention(view(qkv.data(), p.tokens(), p.cols()), p.shape, p.cu,
             view(out.data(), p.tokens(), p.shape.heads * p.shape.dim));
@@ -95,7 +95,7 @@ TEST_CASE("attention equals its definition", "[tensor]") {
 
 TEST_CASE("attention bears scores of hundreds", "[tensor]") {
   const Problem p;
-  const auto qkv = values(21, p.tokens() * p.cols(), 16.0F);
+  const auto qkv = attention_values(21, p.tokens() * p.cols(), 16.0F);
   std::vector<float> out(p.tokens() * p.shape.heads * p.shape.dim);
   attention(view(qkv.data(), p.tokens(), p.cols()), p.shape, p.cu,
             view(out.data(), p.tokens(), p.shape.heads * p.shape.dim));
@@ -105,8 +105,8 @@ TEST_CASE("attention bears scores of hundreds", "[tensor]") {
 TEST_CASE("attention_backward equals central differences", "[tensor]") {
   const Problem p;
   const std::size_t out_cols = p.shape.heads * p.shape.dim;
-  const auto qkv = values(22, p.tokens() * p.cols(), 1.0F);
-  const auto d_out = values(23, p.tokens() * out_cols, 1.0F);
+  const auto qkv = attention_values(22, p.tokens() * p.cols(), 1.0F);
+  const auto d_out = attention_values(23, p.tokens() * out_cols, 1.0F);
   std::vector<float> d_qkv(qkv.size(), 9.0F);
   attention_backward(view(qkv.data(), p.tokens(), p.cols()), view(d_out.data(), p.tokens(), out_cols),
                      p.shape, p.cu, view(d_qkv.data(), p.tokens(), p.cols()));
@@ -137,8 +137,8 @@ namespace {
 struct PrefixValues {
   static constexpr std::size_t gap = 5;  // entries between two adapters' prefixes that nobody may touch
   explicit PrefixValues(const Problem& p) : size(Prefix::length * p.shape.kv_heads * p.shape.dim) {
-    const auto key_values = values(24, Prefix::adapters * size, 2.0F);
-    const auto value_values = values(25, Prefix::adapters * size, 2.0F);
+    const auto key_values = attention_values(24, Prefix::adapters * size, 2.0F);
+    const auto value_values = attention_values(25, Prefix::adapters * size, 2.0F);
     exact.keys = widen(key_values);
     exact.values = widen(value_values);
     keys = spread(key_values);
@@ -164,7 +164,7 @@ TEST_CASE("attention with a prefix and a window equals its definition", "[tensor
   p.shape.window = GENERATE(0U, 1U, 4U, 9U, 16U);
   INFO("window " << p.shape.window);
   const PrefixValues prefix(p);
-  const auto qkv = values(26, p.tokens() * p.cols(), 2.0F);
+  const auto qkv = attention_values(26, p.tokens() * p.cols(), 2.0F);
   std::vector<float> out(p.tokens() * p.shape.heads * p.shape.dim, 9.0F);
   prefixed_attention(view(qkv.data(), p.tokens(), p.cols()), p.shape, p.cu, prefix.view(),
                      view(out.data(), p.tokens(), p.shape.heads * p.shape.dim));
@@ -181,8 +181,8 @@ TEST_CASE("attention_backward with a prefix and a window equals central differen
   PrefixValues prefix(p);
   prefix.exact.adapter = {1, -1, 0, 0, 1};
   const std::size_t out_cols = p.shape.heads * p.shape.dim;
-  const auto qkv = values(27, p.tokens() * p.cols(), 1.0F);
-  const auto d_out = values(28, p.tokens() * out_cols, 1.0F);
+  const auto qkv = attention_values(27, p.tokens() * p.cols(), 1.0F);
+  const auto d_out = attention_values(28, p.tokens() * out_cols, 1.0F);
   std::vector<float> d_qkv(qkv.size(), 9.0F);
   // Gradients are added to what is there.
   std::vector<float> d_keys(prefix.keys.size(), 1.0F), d_values(prefix.keys.size(), 2.0F);

@@ -15,7 +15,7 @@ using zofo::model::golden::formula;
 
 namespace {
 
-std::vector<float> values(std::uint64_t stream, std::size_t n) {
+std::vector<float> cached_values(std::uint64_t stream, std::size_t n) {
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = formula(stream, i);
   return x;
@@ -28,7 +28,8 @@ TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits
           "[tensor]") {
   constexpr std::size_t rows = 11, out = 9;
   for (const std::size_t in : {1U, 7U, 8U, 15U, 16U, 31U, 33U, 80U, 100U}) {
-    const std::vector<float> x = values(1, rows * in), w = values(2, out * in), start = values(3, rows * out);
+    const std::vector<float> x = cached_values(1, rows * in), w = cached_values(2, out * in),
+                             start = cached_values(3, rows * out);
     for (const float beta : {0.0F, 1.0F}) {
       std::vector<float> y = start;
       if (beta == 0.0F) y[4] = std::numeric_limits<float>::quiet_NaN();  // is not read
@@ -63,8 +64,9 @@ TEST_CASE("attention of a decode step equals that of the last row of a whole pas
     // Sequences of 1, 9 and 33 tokens, the last two with prefixes 1 and 0.
     const std::vector<std::uint32_t> cu{0, 1, 10, 43};
     const std::vector<std::int32_t> adapter{-1, 1, 0};
-    const std::vector<float> qkv = values(1, cu.back() * width), keys = values(2, 2 * length * key_width),
-                             prefix_values = values(3, 2 * length * key_width);
+    const std::vector<float> qkv = cached_values(1, cu.back() * width),
+                             keys = cached_values(2, 2 * length * key_width),
+                             prefix_values = cached_values(3, 2 * length * key_width);
     const AttentionPrefix prefix{keys.data(), prefix_values.data(), length * key_width, length, adapter};
     std::vector<float> whole(cu.back() * out_width);
     prefixed_attention(view(qkv.data(), cu.back(), width), shape, cu, prefix,

@@ -25,7 +25,7 @@ struct Forgetful : theory::WarmRounds {
   }
 };
 // p and s are swapped.
-struct Swapped : theory::WarmRounds {
+struct SwappedRounds : theory::WarmRounds {
   using WarmRounds::WarmRounds;
   void operator()(Eigen::VectorXd& theta, Eigen::VectorXd& p, Eigen::VectorXd& s) {
     WarmRounds::operator()(theta, s, p);
@@ -51,5 +51,5 @@ TEST_CASE("I4: with a warm start the error stays bounded over 1,000 rounds", "[t
 TEST_CASE("I4 fails without a warm start, with half the steps, and with p and s swapped", "[theory]") {
   CHECK_FALSE(theory::i4_with<Forgetful>(1.0, Effort{}).passed);
   CHECK_FALSE(theory::i4_with<theory::WarmRounds>(0.5, Effort{}).passed);
-  CHECK_FALSE(theory::i4_with<Swapped>(1.0, Effort{}).passed);
+  CHECK_FALSE(theory::i4_with<SwappedRounds>(1.0, Effort{}).passed);
 }

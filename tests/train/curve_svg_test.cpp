@@ -59,8 +59,8 @@ TEST_CASE("no points, or points that aren't finite, leave empty axes", "[train]"
 }
 
 TEST_CASE("ticks are round numbers inside the range", "[train]") {
-  CHECK(detail::ticks(0.0, 150.0, 5) == std::vector<double>{0, 20, 40, 60, 80, 100, 120, 140});
-  for (double tick : detail::ticks(0.43, 0.81, 5)) {
+  CHECK(zofo::llm::detail::ticks(0.0, 150.0, 5) == std::vector<double>{0, 20, 40, 60, 80, 100, 120, 140});
+  for (double tick : zofo::llm::detail::ticks(0.43, 0.81, 5)) {
     CHECK(tick >= 0.43);
     CHECK(tick <= 0.81 + 1e-9);
   }

@@ -29,7 +29,7 @@ using checkpoint::SafetensorsType;
 
 namespace {
 
-bool same_bits(const model::Parameters& a, const model::Parameters& b) {
+bool same_parameters(const model::Parameters& a, const model::Parameters& b) {
   return a.config() == b.config() && a.values().size() == b.values().size() &&
          std::memcmp(a.values().data(), b.values().data(), a.values().size_bytes()) == 0;
 }
@@ -61,7 +61,7 @@ TEST_CASE("every family is read back from a Hugging Face folder bit for bit", "[
     const TemporaryFolder folder;
     write_hugging_face(folder.path(), theta, SafetensorsType::F32, {{"bos_token_id", 1}});
     INFO(name);
-    CHECK(same_bits(load_hugging_face(folder.path()), theta));
+    CHECK(same_parameters(load_hugging_face(folder.path()), theta));
     const TemporaryFolder narrow;
     write_hugging_face(narrow.path(), theta, SafetensorsType::BF16, {{"bos_token_id", 1}});
     CHECK(all_of(load_hugging_face(narrow.path()), theta, through_bf16));
@@ -75,7 +75,7 @@ TEST_CASE("every family is read back from a GGUF file", "[train]") {
     const TemporaryFolder folder;
     INFO(name);
     write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file());
-    CHECK(same_bits(load_backbone(folder.path() / "f32"), theta));
+    CHECK(same_parameters(load_backbone(folder.path() / "f32"), theta));
     write_gguf(folder.path() / "bf16", theta, GgmlType::BF16, source.file());
     const model::Parameters narrow = load_backbone(folder.path() / "bf16");
     CHECK(narrow.config() == theta.config());

@@ -13,16 +13,16 @@ using namespace zofo::llm;
 
 namespace {
 
-struct Fixture : testing::TasksFixture {
+struct FewShotFixture : testing::TasksFixture {
   CpuDevice device;
   peft::Lora lora{loaded.parameters.config(), {4, 8.0F, {"q", "v"}}};
   model::Transformer transformer{loaded.parameters.config(), lora};
   data::TaskData data = load_choice_tasks(paths(), 0).at(1);
   Adaptation<CpuDevice> adaptation{device, loaded, transformer, loaded.parameters, data, 0};
 
-  Fixture() : TasksFixture("adaptation") {}
+  FewShotFixture() : TasksFixture("adaptation") {}
 };
-AdaptOptions options(std::uint32_t seeds, std::uint64_t seed) {
+AdaptOptions adapt_options(std::uint32_t seeds, std::uint64_t seed) {
   AdaptOptions o;
   o.max_steps = 15;
   o.learning_rate = 0.02;
@@ -35,11 +35,11 @@ AdaptOptions options(std::uint32_t seeds, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("subsets trained together are those trained one by one", "[train]") {
-  Fixture f;
-  const auto together = f.adaptation.fit(f.lora, {}, {2, true}, options(3, 5));
+  FewShotFixture f;
+  const auto together = f.adaptation.fit(f.lora, {}, {2, true}, adapt_options(3, 5));
   REQUIRE(together.size() == 3);
   for (std::uint64_t d = 0; d < 3; ++d) {
-    const auto alone = f.adaptation.fit(f.lora, {}, {2, true}, options(1, 5 + d));
+    const auto alone = f.adaptation.fit(f.lora, {}, {2, true}, adapt_options(1, 5 + d));
     CHECK(together[d].seed == 5 + d);
     CHECK(together[d].examples == 6);
     // Rounding differs between passes; Adam turns it into a part of a step of 0.02 where gradients are small.
@@ -51,9 +51,9 @@ TEST_CASE("subsets trained together are those trained one by one", "[train]") {
 }
 
 TEST_CASE("adaptation fits its examples and leaves the backbone unchanged", "[train]") {
-  Fixture f;
+  FewShotFixture f;
   const std::vector<float> before(f.loaded.parameters.values().begin(), f.loaded.parameters.values().end());
-  AdaptOptions few = options(1, 0), many = options(1, 0);
+  AdaptOptions few = adapt_options(1, 0), many = adapt_options(1, 0);
   few.max_steps = 1;
   many.max_steps = 60;
   const double start = f.adaptation.fit(f.lora, {}, {4, true}, few)[0].training_loss;
@@ -65,7 +65,7 @@ TEST_CASE("adaptation fits its examples and leaves the backbone unchanged", "[tr
 }
 
 TEST_CASE("examples are sampled by class or in all, determined by the seed", "[train]") {
-  Fixture f;
+  FewShotFixture f;
   const auto chosen = sample_examples(f.data, {3, true}, 8);
   CHECK(chosen == sample_examples(f.data, {3, true}, 8));
   CHECK(chosen != sample_examples(f.data, {3, true}, 9));
@@ -83,8 +83,8 @@ TEST_CASE("examples are sampled by class or in all, determined by the seed", "[t
 }
 
 TEST_CASE("in-context learning uses the subset's examples", "[train]") {
-  Fixture f;
-  const auto results = f.adaptation.in_context({1, true}, options(2, 3));
+  FewShotFixture f;
+  const auto results = f.adaptation.in_context({1, true}, adapt_options(2, 3));
   REQUIRE(results.size() == 2);
   CHECK(results[0].examples == 3);
   CHECK(results[0].scores.examples == 12);

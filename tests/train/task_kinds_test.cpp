@@ -17,8 +17,8 @@ using namespace zofo::llm;
 
 namespace {
 
-constexpr BatchKey batch_f{1, 0, 0};
-constexpr BatchKey batch_g{1, 0, 1};
+constexpr BatchKey kind_batch_f{1, 0, 0};
+constexpr BatchKey kind_batch_g{1, 0, 1};
 
 const std::string labels = "label_field = \"label\"\n[label_map]\n0 = 0\n1 = 1\n";
 const std::string gap =
@@ -32,14 +32,14 @@ const std::string generated =
     "\"text\"\n";
 
 // The tiny model with its examples under another task file.
-struct Fixture {
+struct KindFixture {
   testing::TinyFixture files{"task_kinds"};
   Model model = files.model();
   data::TaskData data = files.data();
   peft::Lora lora{model.parameters.config(), {4, 8.0F, {"q", "v"}}};
   model::Transformer transformer{model.parameters.config(), lora};
 
-  explicit Fixture(const std::string& toml) {
+  explicit KindFixture(const std::string& toml) {
     std::ofstream(files.folder / "task" / "task.toml") << toml;
     data = files.data();
   }
@@ -89,17 +89,18 @@ TEST_CASE("candidates and generated answers train: the gradient agrees with cent
   for (const std::string& toml : {gap + labels, "score = \"mean\"\n" + ending + labels,
                                   "loss = \"answer\"\n" + ending + labels, generated}) {
     INFO(toml);
-    Fixture f(toml);
+    KindFixture f(toml);
     const std::vector<EncodedExample> all = f.encoded(Purpose::training);
     const TaskExamples examples{{all.begin(), all.begin() + 8}, {all.begin() + 8, all.end()}};
     LanguageProblem problem(f.transformer, {{{&examples}}}, {.batch_size = 4});
     const Eigen::VectorXf p = f.random(3);
     Eigen::VectorXf gradient;
     const model::Parameters& theta = f.model.parameters;
-    const double value = testing::gradient(problem, theta, p, 1.0, 2.0, {batch_f, batch_g}, gradient);
+    const double value =
+        testing::gradient(problem, theta, p, 1.0, 2.0, {kind_batch_f, kind_batch_g}, gradient);
     const auto at = [&](const Eigen::VectorXf& x) {
-      return testing::loss(problem, theta, x, Level::upper, batch_f) +
-             2.0 * testing::loss(problem, theta, x, Level::lower, batch_g);
+      return testing::loss(problem, theta, x, Level::upper, kind_batch_f) +
+             2.0 * testing::loss(problem, theta, x, Level::lower, kind_batch_g);
     };
     CHECK(value == Approx(at(p)).epsilon(1e-5));
     const Eigen::VectorXf along = gradient.normalized();
@@ -110,7 +111,7 @@ TEST_CASE("candidates and generated answers train: the gradient agrees with cent
 }
 
 TEST_CASE("a loss of only the answer packs no other choice", "[train]") {
-  Fixture f("loss = \"answer\"\nprompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels);
+  KindFixture f("loss = \"answer\"\nprompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels);
   const auto training = f.encoded(Purpose::training), scoring = f.encoded(Purpose::scoring);
   for (std::size_t i = 0; i < training.size(); ++i) {
     CHECK(training[i].options->options.size() == 1);
@@ -123,7 +124,7 @@ TEST_CASE("a loss of only the answer packs no other choice", "[train]") {
 TEST_CASE("calibration subtracts the score after the neutral prompt", "[train]") {
   for (const std::string& toml :
        {"prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\n" + labels, ending + labels}) {
-    Fixture f(toml);
+    KindFixture f(toml);
     const ExampleEncoder encoder(f.model, f.data.task, Purpose::scoring);
     std::vector<EncodedExample> examples = encode_examples(encoder, f.data.train, 4, "train.jsonl");
     const auto plain = score_examples(f.transformer, f.model.parameters, nullptr, examples);
@@ -139,7 +140,7 @@ TEST_CASE("calibration subtracts the score after the neutral prompt", "[train]")
 }
 
 TEST_CASE("demonstrations are put before the prompt as far as they fit", "[train]") {
-  Fixture f("prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nseparator = \" | \"\n" + labels);
+  KindFixture f("prompt = \" {text} :\"\noptions = [\" no\", \" yes\"]\nseparator = \" | \"\n" + labels);
   const std::vector<std::string> shown{" stone : no", " river : yes"};
   const auto text = [&](std::size_t i) {
     return f.model.tokenizer.decode(f.encoded(Purpose::scoring, shown)[i].prompt);
@@ -153,7 +154,7 @@ TEST_CASE("demonstrations are put before the prompt as far as they fit", "[train
 }
 
 TEST_CASE("a greedy text is the most probable token each time", "[train]") {
-  Fixture f(generated);
+  KindFixture f(generated);
   const std::vector<EncodedExample> examples = f.encoded(Purpose::scoring);
   const std::vector<Tokens> prompts{examples[0].prompt, examples[1].prompt};
   const auto texts =
@@ -180,7 +181,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
 }
 
 TEST_CASE("texts of a generator are compared with the references", "[train]") {
-  Fixture f(generated);
+  KindFixture f(generated);
   const std::vector<EncodedExample> examples = f.encoded(Purpose::scoring);
   const Generator first_right = [&](std::span<const Tokens> prompts, const EndOfText& end) {
     CHECK(end.stop == "\n");
@@ -198,7 +199,7 @@ TEST_CASE("texts of a generator are compared with the references", "[train]") {
 }
 
 TEST_CASE("generation is planned with the cache that it uses", "[train]") {
-  const Fixture f(generated);
+  const KindFixture f(generated);
   const std::vector<EncodedExample> examples = f.encoded(Purpose::scoring);
   const model::Config& config = f.model.parameters.config();
   std::size_t longest = 0;
@@ -227,7 +228,7 @@ struct FullDevice : CpuDevice {
 }  // namespace
 
 TEST_CASE("a run whose generation does not fit ends before its first step", "[train]") {
-  Fixture f(generated);
+  KindFixture f(generated);
   FullDevice device;
   RunOptions options = preset(Method::lora);
   options.max_steps = 2;

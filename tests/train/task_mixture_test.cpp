@@ -16,13 +16,13 @@ using namespace zofo::llm;
 
 namespace {
 
-struct Fixture : testing::TasksFixture {
+struct MixtureFixture : testing::TasksFixture {
   peft::Lora lora{loaded.parameters.config(), {4, 8.0F, {"q", "v", "o", "down"}}};
   model::Transformer transformer{loaded.parameters.config(), lora};
   std::vector<RunTask> data;
   std::vector<Eigen::VectorXf> p, s;
 
-  Fixture() : TasksFixture("task_mixture") {
+  MixtureFixture() : TasksFixture("task_mixture") {
     RunOptions options = defaults(Command::meta_train);
     options.max_steps = 1;
     data = tasks(options);
@@ -69,7 +69,7 @@ bool same_bits(const Eigen::VectorXf& a, const Eigen::VectorXf& b) {
 
 TEST_CASE("losses of several tasks in one call are those that each task has in a problem of its own",
           "[train]") {
-  Fixture f;
+  MixtureFixture f;
   LanguageProblem all = f.all();
   CHECK(all.num_tasks() == 3);
   std::vector<LossRequest<Eigen::VectorXf>> requests;
@@ -102,7 +102,7 @@ TEST_CASE("losses of several tasks in one call are those that each task has in a
 }
 
 TEST_CASE("a task's gradient in a packed pass is its own", "[train]") {
-  Fixture f;
+  MixtureFixture f;
   LanguageProblem all = f.all();
   const auto together = [&](const std::vector<Eigen::VectorXf>& p) {
     std::vector<Eigen::VectorXf> gradients(3, Eigen::VectorXf::Zero(p[0].size()));
@@ -129,7 +129,7 @@ TEST_CASE("a task's gradient in a packed pass is its own", "[train]") {
 }
 
 TEST_CASE("tied tasks share the mean of their losses and gradients", "[train]") {
-  Fixture f;
+  MixtureFixture f;
   LanguageProblem mixture = f.problem({{{&f.data[0].examples, &f.data[1].examples}}});
   CHECK(mixture.num_tasks() == 1);
   const BatchKey batch{7, 2, 1};
@@ -152,7 +152,7 @@ TEST_CASE("tied tasks share the mean of their losses and gradients", "[train]") 
 }
 
 TEST_CASE("a task with a seed of its own has the mini-batches of that seed", "[train]") {
-  Fixture f;
+  MixtureFixture f;
   LanguageProblem seeded = f.problem({{.sets = {&f.data[1].examples}, .seed = 11}});
   LanguageProblem plain = f.one(1);
   const auto at = [&](LanguageProblem& problem, std::uint64_t seed) {
@@ -164,7 +164,7 @@ TEST_CASE("a task with a seed of its own has the mini-batches of that seed", "[t
 }
 
 TEST_CASE("a task without examples or with a wrong batch is refused", "[train]") {
-  Fixture f;
+  MixtureFixture f;
   const TaskExamples none;
   const auto make = [&](std::vector<LanguageProblem::Task> list, BatchOptions options) {
     LanguageProblem(f.transformer, std::move(list), options);
