@@ -47,6 +47,12 @@ def first_include(path: Path) -> str:
     return found.group(1) if found else ""
 
 
+def is_whole(header: str) -> bool:
+    """Whether a header stands for itself. One without the pragma is text for the inside of a namespace, and those that
+    include it show it."""
+    return "#pragma once" in (ROOT / "include" / header).read_text(encoding="utf-8")
+
+
 def run_all(jobs: int, names: Iterable[str], run: Callable[[str], str]) -> int:
     """Calls `run` for each name, prints results that are not empty and returns their number."""
     failed = 0

@@ -25,8 +25,7 @@ def header_files(commands: list[Command], folder: Path) -> dict[str, Command]:
             if part.endswith("_verify_interface_header_sets"):
                 library = part.removesuffix("_verify_interface_header_sets")
                 name = compile_commands.first_include(command.file)
-                # A header without the pragma is text for the inside of a namespace: those that include it show it.
-                if "#pragma once" in (ROOT / "include" / name).read_text(encoding="utf-8"):
+                if compile_commands.is_whole(name):
                     libraries.setdefault(library, {})[name] = command
     result = {}
     for library, headers in libraries.items():
