@@ -50,7 +50,8 @@ class Scoring {
     std::vector<Request> waiting;
     std::size_t tokens = 0;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      waiting.push_back(llm::parse_request(model_, lines[i], "lines", i + 1, selected_));
+      waiting.push_back(
+          llm::parse_request(model_, data::parse_json_line(lines[i], "lines", i + 1), selected_));
       tokens += llm::packed_tokens(waiting.back().example);
       if (tokens < Backend::max_batch_tokens && i + 1 < lines.size()) continue;
       use(waiting);

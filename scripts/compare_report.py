@@ -182,6 +182,8 @@ class Report:
         # The second name is that of earlier releases.
         seconds = self.plan["max_seconds"] if "max_seconds" in self.plan else self.plan["seconds"]
         passes = self.plan["max_forward_passes"] if "max_forward_passes" in self.plan else self.plan["passes"]
+        if self.plan.get("epochs"):
+            return f"{self.plan['epochs']:g} epochs a run"
         return f"{seconds:g} seconds of training a run" if seconds else f"{passes:g} forward-equivalent passes a run"
 
     def table(self, task: str) -> str:
@@ -190,6 +192,8 @@ class Report:
         written = any(row["f1"]["mean"] is not None for row in rows)
         first, second = ("f1", "exact_match") if written else ("accuracy", "macro_f1")
         titles = ("F1", "exact match") if written else ("accuracy", "macro-F1")
+        if all(row[second]["mean"] is None for row in rows):  # candidates that differ between examples are no classes
+            second, titles = None, titles[:1]
         best = max((row[first]["mean"] for row in rows if row[first]["mean"] is not None), default=None)
         held_out = max((row["held_out_rows"] for row in rows), default=0)
         heads = (("method", ""), ("runs", ""), *((title, "mean ± s.e.") for title in titles), ("loss", "nats"),
@@ -207,7 +211,8 @@ class Report:
             later = (with_error(row["seconds_to_95"], 1), with_error(row["passes_to_95"], 0)) if trained else ("–", "–")
             took = (mean(row["seconds"], 1), mean(row["steps"], 0), mean(row["passes"], 0)) if trained else ("–", "–", "–")
             peak = f"{row['peak_mib']:,.0f}" if row["runs"] else "–"
-            cells = (f"{row['runs']}{failures}", merit, with_error(row[second], 3), with_error(row["loss"], 3), *later, peak, *took)
+            more = (with_error(row[second], 3),) if second else ()
+            cells = (f"{row['runs']}{failures}", merit, *more, with_error(row["loss"], 3), *later, peak, *took)
             out.append(f'<tr><th scope="row">{self.key(row["label"])}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
         return "\n".join([*out, "</tbody></table></div>"])
 

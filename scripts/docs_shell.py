@@ -1,8 +1,8 @@
 """Runs the shell blocks of a page in a folder of its own, with the program, a tiny model and small data.
 
-The folder holds: build/release/bin/zofo (also on PATH as zofo), model.gguf (a tiny model), mytask (a task folder), data/sst2
-(train.jsonl and validation.jsonl of the task sst2) and demo (the run folder of `zofo demo --tiny`). MODEL is model.gguf, DATA
-is data. Blocks of a page run in order and see each other's files.
+The folder holds: build/release/bin/zofo (also on PATH as zofo), model.gguf (a tiny model), mytask (a task folder), data (with
+train.jsonl and validation.jsonl of some tasks of this repository, DATA_OF), prompts.jsonl (requests of `zofo score`), scripts and
+demo (the run folder of `zofo demo --tiny`). MODEL is model.gguf, DATA is data. Blocks of a page run in order and see each other's files.
 """
 
 import json
@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 
 TASK = """prompt = " {text} :"
@@ -21,6 +22,9 @@ label_field = "label"
 1 = 1
 """
 BLOCK_SECONDS = 120
+ROOT = Path(__file__).resolve().parents[1]
+DATA_OF = ("emotion", "mr", "poem_sentiment", "rte", "sst2", "trec", "tweet_irony")
+PROMPT = {"prompt": "a fine film It was", "options": [" terrible", " great"], "id": 1}
 
 
 def run_pages(work: list, program: str) -> list:
@@ -42,20 +46,39 @@ def _run(command: list) -> str:
     return done.stdout
 
 
+def _write(file: Path, rows: list):
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _make_data(folder: Path, name: str, texts: dict):
+    """Examples of a task of this repository: texts in its fields, and its labels in turn. `texts`: a list for each file."""
+    definition = tomllib.loads((ROOT / "tasks" / name / "task.toml").read_text())
+    prompts = [definition["prompt"], *(each["prompt"] for each in definition.get("templates", []))]
+    fields = sorted({field for prompt in prompts for field in re.findall(r"{(\w+)", prompt)})
+    labels = list(definition["label_map"])
+    (folder / name).mkdir()
+    for file, listed in texts.items():
+        _write(folder / name / file, [{**dict.fromkeys(fields, text), definition["label_field"]: labels[i % len(labels)]}
+                                      for i, text in enumerate(listed)])
+
+
 def _prepare(folder: Path, program: str, tiny: Path):
-    for name in ("build/release/bin", "bin", "mytask", "data/sst2"):
+    for name in ("build/release/bin", "bin", "mytask", "data"):
         (folder / name).mkdir(parents=True)
     for link in ("build/release/bin/zofo", "bin/zofo"):
         (folder / link).symlink_to(program)
     shutil.copy(tiny / "tiny.gguf", folder / "model.gguf")
     shutil.copytree(tiny, folder / "demo")
     (folder / "mytask/task.toml").write_text(TASK)
-    for name, count in (("train.jsonl", 80), ("validation.jsonl", 24)):
+    texts = {}
+    for name, count in (("train.jsonl", 120), ("validation.jsonl", 24)):
         lines = (tiny / "tiny_task" / name).read_text().splitlines(keepends=True)[:count]
         (folder / "mytask" / name).write_text("".join(lines))
-        rows = [json.loads(line) for line in lines]
-        sentences = [{"sentence": row["text"], "label": row["label"]} for row in rows]
-        (folder / "data/sst2" / name).write_text("".join(json.dumps(row) + "\n" for row in sentences))
+        texts[name] = [json.loads(line)["text"] for line in lines]
+    (folder / "scripts").symlink_to(ROOT / "scripts")
+    _write(folder / "prompts.jsonl", [PROMPT])
+    for name in DATA_OF:
+        _make_data(folder / "data", name, texts)
 
 
 def _replaced(block) -> str:

@@ -204,7 +204,7 @@ class BadInput(Generate):
         self.refused(self.generate("--prompt", "a", "--prompt", ""), "--prompt number 2: must not be empty")
         self.refused(self.generate("--prompt", b"ab\xff".decode(errors="surrogateescape")), "--prompt", "byte 2 = 0xFF")
         longer = self.generate("--prompt", "a" * (CONTEXT + 1))
-        self.refused(longer, "--prompt: prompt of 257 tokens", "context is 256")
+        self.refused(longer, "--prompt: prompt of 257 tokens", "context is 256", "--max-prompt-tokens 256 ")
         self.assertEqual(longer.out, "")
         self.refused(zofo("generate", "--prompt", "a"), "--model")
         self.refused(zofo("generate", "--model", self.here / "none.gguf", "--prompt", "a"), "none.gguf")
@@ -224,9 +224,17 @@ class BadInput(Generate):
         ):
             with self.subTest(bad[:40]):
                 line = bad if isinstance(bad, bytes) else bad.encode()
-                result = self.generate("--max-new-tokens", 2, stdin=good.encode() + b"\n\n" + line + b"\n")
-                self.refused(result, "stdin:3", *parts)
-                self.assertEqual(len(result.lines()), 1)  # the answer before it is kept
+                result = self.generate("--max-new-tokens", 2, stdin=good.encode() + b"\n\n" + line + b"\n" + good.encode())
+                self.answered(result, 1, "stdin:3", *parts)
+                self.assertEqual(result.lines()[0], result.lines()[2])  # the lines around it are answered
+
+    def test_other_fields_come_back_and_long_prompts_are_cut(self):
+        lines = '{"prompt": "stone", "id": [1]}\n{"id": 2}\n' + json.dumps({"prompt": "a" * 300 + "stone"})
+        result = self.generate("--max-new-tokens", 2, "--max-prompt-tokens", 5, stdin=lines)
+        self.answered(result, 1, "stdin:2", "prompt")
+        first, second, third = result.lines()
+        self.assertEqual((first.pop("id"), second["id"]), ([1], 2))
+        self.assertEqual(first, third)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,40 @@ class Help(Case):
                 self.assertTrue(done.stdout)
 
 
+class HelpOfCommands(Case):
+    def test_zofo_alone_and_zofo_help_print_the_commands(self):
+        text = self.good(zofo("--help")).out
+        self.assertEqual(self.good(zofo()).out, text)
+        self.assertEqual(self.good(zofo("help")).out, text)
+        for command in COMMANDS:
+            self.assertEqual(self.good(zofo("help", command)).out, self.good(zofo(command, "--help")).out)
+        self.refused(zofo("help", "finetun"), "finetun: no such command", "did you mean finetune?")
+        self.refused(zofo("help", "score", "generate"), "takes one command")
+
+    def test_the_nearest_name_of_a_mistyped_one(self):
+        for line, parts in ((("finetun", "--help"), ("finetun: no such command; did you mean finetune?",)),
+                            (("meta_train",), ("did you mean meta-train?",)),
+                            (("score", "--modle", "x"), ("--model is required", "--modle: zofo score has no such option", "did you mean --model?")),
+                            (("score", "--modle=x"), ("--modle: zofo score", "did you mean --model?")),
+                            (("finetune", "--model", "x", "--task", "y", "--out", "z", "--max-stps", 3), ("did you mean --max-steps?",)),
+                            (("finetune", "--learning-rate", 1), ("--zo-learning-rate", "--lower-learning-rate")),
+                            (("finetune", "--epoch", 1, "--sed", 2), ("--epoch: ", "did you mean --epochs?", "did you mean --seed?")),
+                            (("score", "--model", "x", "--" + "a" * 5000), ("has no such option",)),
+                            (("score", "--model", "x", "more"), ("more: not expected", "only options"))):
+            with self.subTest(line[:2]):
+                self.refused(zofo(*line), *parts)
+        config = self.here / "options.toml"
+        config.write_text("batch_sise = 3\n")
+        self.refused(self.finetune(self.here / "run", "--config", config), "options.toml:1: batch_sise: no such option",
+                     "did you mean batch_size?")
+
+    def test_old_names_are_not_suggested(self):
+        self.assertNotIn("--theta-rate", zofo("finetune", "--theta-rat", 1).err)
+
+
 class CommandLine(Case):
     def test_wrong_lines_are_refused_by_name(self):
-        self.refused(zofo(), "subcommand")
-        self.refused(zofo("train"), "train")
+        self.refused(zofo("train"), "train: no such command", "the nearest are")
         self.refused(zofo("tokenize", "--model", self.model, "--colour"), "--colour")
         self.refused(zofo("score"), "--model")
         self.refused(zofo("score", "--modle", self.model), "--model", "--modle")

@@ -105,7 +105,6 @@ class Budgets(Case):
                                  [of_a_step * (k + 1) for k in range(result["steps"])])
                 for row in rows:
                     self.assertLessEqual({"event", "step", "seconds", "passes"}, set(row))
-        self.refused(self.finetune(self.here / "none", "--max-steps", 0), "max_steps = 0, max_seconds = 0 and max_forward_passes = 0")
 
     def test_accumulated_steps_cost_as_many_passes_as_they_have_pieces(self):
         for pieces in (1, 3):

@@ -102,7 +102,7 @@ class Case(unittest.TestCase):
 
     def finetune(self, out, *arguments, model=None, task=None, **options) -> Result:
         """Runs `zofo finetune`, in three steps unless told otherwise."""
-        bound = () if {"--max-steps", "--max-seconds", "--config"} & set(arguments) else ("--max-steps", 3)
+        bound = () if {"--max-steps", "--max-seconds", "--config", "--epochs"} & set(arguments) else ("--max-steps", 3)
         return zofo("finetune", "--model", model or self.model, "--task", task or self.task, "--out", out, *bound,
                     *arguments, **options)
 
@@ -122,6 +122,14 @@ class Case(unittest.TestCase):
     def good(self, result: Result) -> Result:
         self.assertEqual(result.code, 0, result.err)
         return result
+
+    def answered(self, result: Result, line: int, *parts: str):
+        """Exit code 1, and the answer `line` (from 0) is an error that has all `parts`."""
+        self.assertEqual(result.code, 1, result.out + result.err)
+        self.assertIn("answered by an error", result.err)
+        message = result.lines()[line]["error"]
+        for part in parts:
+            self.assertIn(part, message)
 
     def refused(self, result: Result, *parts: str):
         """Exit code 2 and a message that has all `parts`."""

@@ -36,7 +36,7 @@ def what_it_came_to(run) -> dict:
     metrics = [{name: value for name, value in row.items() if name != "seconds"}
                for row in program.rows(run / "metrics.jsonl")]
     (result,) = json.loads((run / "result.json").read_text())["methods"]
-    for name in ("seconds", "peak_mib"):
+    for name in ("seconds", "scoring_seconds", "peak_mib"):
         result.pop(name)
     adapter = {file.name: file.read_bytes() for file in (run / "adapter").glob("*")}
     return {"metrics": metrics, "trajectory": (run / "trajectory.jsonl").read_bytes(), "result": result,

@@ -67,9 +67,23 @@ class Score(Case):
         context = 256
         self.answers([("a" * context, ["b", "c"]), ("a" * (context - 2), ["bcd", "b"])])
         longer = self.score([("a", ["b"]), ("a" * (context + 1), ["b"])])
-        self.refused(longer, "stdin:2", "257 tokens", "context is 256")
+        self.answered(longer, 1, "stdin:2", "257 tokens", "context is 256", "--max-prompt-tokens 256 ")
         longer = self.score([("a" * (context - 1), ["b", "bcd"])])
-        self.refused(longer, "stdin:1", "255 tokens", "context is 256")
+        self.answered(longer, 0, "stdin:1", "255 tokens", "context is 256", "--max-prompt-tokens 254 ")
+        (whole,) = self.answers([("b" * 254, ["b", "bcd"])])
+        (cut,) = self.answers([("aaaa" + "b" * 254, ["b", "bcd"])], "--max-prompt-tokens", 254)  # as the message says
+        self.assertClose(cut["logprobs"], whole["logprobs"])
+
+    def test_other_fields_come_back(self):
+        lines = [{"id": 7, "prompt": PROMPT, "options": [" no", " yes"], "note": {"a": [1, None, "ä"]}, "best": "mine"},
+                 {"id": "x", "prompt": 3}, {"prompt": PROMPT, "options": [" no", " yes"]}]
+        result = zofo("score", "--model", self.model, stdin="".join(json.dumps(line) + "\n" for line in lines))
+        self.answered(result, 1, "stdin:2", "options")
+        first, second, third = result.lines()
+        self.assertEqual((first["id"], first["note"]), (7, lines[0]["note"]))
+        self.assertEqual(first["best"], third["best"])  # an answer's own field is not the request's
+        self.assertEqual(second["id"], "x")
+        self.assertEqual(set(third), {"logprobs", "tokens", "best"})
 
 
 class BadRequests(Case):
@@ -93,9 +107,16 @@ class BadRequests(Case):
         ):
             with self.subTest(bad[:60]):
                 line = bad if isinstance(bad, bytes) else bad.encode()
-                result = zofo("score", "--model", self.model, stdin=good.encode() + b"\n\n" + line + b"\n")
-                self.refused(result, "stdin:3", *parts)
-                self.assertEqual(len(result.lines()), 1)  # the answer before it is kept
+                result = zofo("score", "--model", self.model, stdin=good.encode() + b"\n\n" + line + b"\n" + good.encode())
+                self.answered(result, 1, "stdin:3", *parts)
+                first, _, last = result.lines()  # the lines around it are answered
+                self.assertEqual(first["best"], last["best"])
+
+    def test_a_group_of_bad_lines_is_answered_line_by_line(self):
+        result = zofo("score", "--model", self.model, stdin="x\n" * 10_000)
+        self.answered(result, 9_999, "stdin:10000")
+        self.assertEqual(len(result.lines()), 10_000)
+        self.assertIn("10000 lines were answered by an error", result.err)
 
 
 class ScoreOfARun(Case):

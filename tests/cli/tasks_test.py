@@ -99,6 +99,38 @@ class Kinds(Case):
         for method in ("bilevel", "mezo"):
             self.good(self.finetune(self.here / method, "--method", method, task=task))
 
+    def test_macro_f1_is_that_of_classes(self):
+        fixed = self.make_task("fixed", toml=CANDIDATES)  # the same two texts in every example: classes
+        for task in (self.task, fixed):
+            self.assertIn("macro_f1", self.good(self.evaluate(task=task)).json())
+            self.assertIn("macro-F1", self.good(zofo("evaluate", "--model", self.model, "--task", task)).out)
+            self.assertIn("macro-F1", self.good(self.finetune(self.here / f"of-{task.name}", task=task)).out)
+        own = self.make_task("own", toml=CANDIDATES.replace('"stone"', '"{text}"'))  # texts of the example
+        self.assertNotEqual((own / "task.toml").read_text(), CANDIDATES)
+        report = self.good(self.evaluate(task=own)).json()
+        self.assertEqual(set(report), {"accuracy", "loss", "rows", "seconds", "peak_mib"})
+        self.assertNotIn("F1", self.good(zofo("evaluate", "--model", self.model, "--task", own)).out)
+        done = self.good(self.finetune(self.here / "run", "--method", "lora", task=own))
+        self.assertIn("accuracy", done.out)
+        self.assertNotIn("F1", done.out)
+        result = json.loads((self.here / "run/result.json").read_text())["methods"][0]
+        self.assertIsNone(result["macro_f1"])
+        (own / "task.toml").write_text('metric = "macro_f1"\n' + (own / "task.toml").read_text())
+        self.refused(self.evaluate(task=own), "task.toml", "macro_f1", "classes")
+
+    def test_blanks_at_the_end_of_a_prompt_belong_to_the_choices(self):
+        plain = self.good(self.evaluate()).json()
+        (self.task / "task.toml").write_text(TASK.replace(" {text} :", " {text} : ").replace('" no", " yes"', '"no", "yes"'))
+        moved = self.good(self.evaluate())
+        for name in ("loss", "accuracy", "rows"):
+            self.assertEqual(moved.json()[name], plain[name])
+        self.assertNotIn("blank", moved.err)
+        (self.task / "task.toml").write_text(TASK.replace(" {text} :", " {text} : "))
+        twice = self.good(self.evaluate())
+        self.assertIn("two follow each other", twice.err)
+        self.assertNotEqual(twice.json()["loss"], plain["loss"])
+        self.assertIn("two follow each other", self.good(self.finetune(self.here / "run")).err)
+
     def test_written_answers_have_their_own_figures(self):
         task = self.make_task("written", toml=GENERATE)
         report = self.good(self.evaluate("--rows", 3, task=task)).json()

@@ -151,6 +151,24 @@ TEST_CASE("another plan is refused, the same one is not", "[compare]") {
   CHECK_THROWS_WITH(check_same(started, nlohmann::json::array(), "x"), contains("x was started with []"));
 }
 
+TEST_CASE("epochs are a budget too", "[compare]") {
+  PlanTexts t = texts();
+  t.epochs = "2";
+  CHECK_THROWS_WITH(checked(t), contains("max_seconds = 60, max_forward_passes = 0 and epochs = 2"));
+  t.seconds = "";
+  const Plan plan = checked(t);
+  CHECK(plan.settings_of(7).at(2).option == "epochs");
+  CHECK(plan.settings_of(7).at(2).value == "2");
+  CHECK_THAT(command_line(plan), contains(" --epochs 2 "));
+  CHECK(to_json(plan).at("epochs") == 2.0);
+  CHECK(!to_json(checked(texts())).contains("epochs"));  // as comparisons of earlier releases
+  t.epochs = "-1";
+  CHECK_THROWS_WITH(checked(t), contains("epochs = -1"));
+  t = texts();
+  t.settings = {"lora.epochs=2"};
+  CHECK_THROWS_WITH(checked(t), contains("--epochs"));
+}
+
 TEST_CASE("passes are a budget too, and every method of finetune can be compared with its defaults",
           "[compare]") {
   PlanTexts t = texts();

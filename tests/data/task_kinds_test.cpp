@@ -3,6 +3,7 @@
 #include "zofo/data/task.hpp"
 
 using namespace zofo::data;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -40,6 +41,16 @@ TEST_CASE("candidates are fields of the line, and values are replaced by words")
   CHECK(made.continuations[1].text == " I ran.");
   CHECK(made.continuations[0].neutral == "so");
   CHECK(made.label == 1);
+}
+
+TEST_CASE("answers have fixed labels only if their texts are those of the task") {
+  for (const auto& [name, fixed] : {std::pair{"copa", false},
+                                    {"record", false},
+                                    {"winogrande", false},
+                                    {"squad", false},
+                                    {"sst2", true},
+                                    {"wsc", true}})
+    CHECK(Task::load(fs::path(ZOFO_SOURCE_DIR) / "tasks" / name / "task.toml").fixed_labels() == fixed);
 }
 
 TEST_CASE("each candidate fills the gap, and the rest is the same") {

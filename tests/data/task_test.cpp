@@ -48,6 +48,37 @@ TEST_CASE("a task file is read, and lines become examples") {
   CHECK(made[1].line == 2);
 }
 
+TEST_CASE("blanks at the end of a choice task's prompt go to its choices") {
+  const TemporaryFolder folder;
+  const std::string blank =
+      with(with(good_task, "It was", "It was  "), "[\" terrible\", \" great\"]", "[\"terrible\", \"great\"]");
+  const std::string more =
+      "[[templates]]\nname = \"plain\"\nprompt = \"{text}\"\noptions = [\" bad\", \" good\"]\n"
+      "[[templates]]\nname = \"same\"\nprompt = \"{text}: \"\nneutral = \"N/A: \"\n";
+  const fs::path file = folder.write("task/task.toml", blank + more);
+  const fs::path rows = folder.write("rows.jsonl", good_rows);
+  const Task task = Task::load(file);
+  CHECK(task.choices == std::vector<std::string>{"  terrible", "  great"});
+  CHECK(examples(task, rows)[0].prompt == "dull It was");
+  CHECK(!task.two_blanks);
+  CHECK(Task::load(file, "plain").choices == std::vector<std::string>{" bad", " good"});
+  const Task same = Task::load(file, "same");  // its prompt has one blank, and the choices are the task's
+  CHECK(same.choices == std::vector<std::string>{" terrible", " great"});
+  CHECK(examples(same, rows)[1].prompt == "fine:");
+  CHECK(examples(same, rows)[1].neutral == "N/A:");
+}
+
+TEST_CASE("a blank on both sides of a prompt's end is noted") {
+  const TemporaryFolder folder;
+  folder.write("task/task.toml", with(good_task, "It was", "It was "));
+  folder.write("task/train.jsonl", good_rows);
+  const fs::path place = folder.write("task/validation.jsonl", good_rows).parent_path();
+  const TaskData data = load_task(place.string(), {}, definitions());
+  REQUIRE(data.notes.size() == 1);
+  CHECK(data.notes[0].find("two follow each other") != std::string::npos);
+  CHECK(data.task.choices == std::vector<std::string>{"  terrible", "  great"});
+}
+
 TEST_CASE("labels may be numbers or booleans") {
   const TemporaryFolder folder;
   const std::string map = "[label_map]\n0 = 1\ntrue = 0\n";

@@ -78,7 +78,9 @@ TEST_CASE("check names the field out of range", "[train]") {
           o.lower_learning_rate = std::numeric_limits<double>::quiet_NaN();
         }).starts_with("lower_learning_rate = nan"));
   CHECK(said([](RunOptions& o) { o.zo_eps = 0.0; }).starts_with("zo_eps = 0"));
-  CHECK(said([](RunOptions& o) { o.max_steps = 0; }).starts_with("max_steps = 0"));
+  CHECK(said([](RunOptions& o) {
+          o.max_steps = 0;
+        }).starts_with("epochs = 0, max_steps = 0, max_seconds = 0 and max_forward_passes = 0: "));
   CHECK(message([] { static_cast<void>(llm::enum_from<Method>("method", "magic")); }) ==
         "method = \"magic\": must be one of bilevel, bilevel-prefix, bilevel-prompt, lora, prefix, prompt, "
         "mezo, mezo-lora, mezo-prefix, mezo-prompt, mezo-adam, lozo, sparse, mezo-svrg, fzoo, frozen, "

@@ -113,6 +113,12 @@ void find_definitions(const std::string& flag, const std::vector<std::string>& t
   definitions = llm::find_data(wanted).string();
 }
 
+int exit_of_lines(std::size_t errors) {
+  if (errors == 0) return 0;
+  fmt::print(stderr, "zofo: {} {} answered by an error\n", errors, errors == 1 ? "line was" : "lines were");
+  return 1;
+}
+
 std::string flag_of(std::string name) {
   std::replace(name.begin(), name.end(), '_', '-');
   return "--" + name;

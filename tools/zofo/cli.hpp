@@ -45,6 +45,10 @@ void catch_interrupt();
 bool interrupted();
 inline constexpr int exit_interrupted = 130;
 
+// The exit code of a command that answers line by line, after `errors` lines were answered by an error: 0 if
+// there are none, else 1, and a line on standard error has their number.
+int exit_of_lines(std::size_t errors);
+
 // Flushes standard output. Throws Error if that, or an earlier write, failed (a full disk).
 void flush_output();
 

@@ -137,6 +137,7 @@ void add_plan(const Subcommand& command, compare::PlanTexts& texts) {
   command.add("--max-seconds", texts.seconds, "seconds of training of every run");
   command.add("--max-forward-passes", texts.passes,
               "or forward passes of every run, a gradient counts as two");
+  command.add("--epochs", texts.epochs, "or passes over the training examples of every run");
   command
       .add("--max-eval-samples", texts.rows, "validation examples scored, 0: all; lower it to score faster")
       .not_negative();

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -203,13 +204,19 @@ class Demo {
   }
 
   void print_table() const {
-    write_out("\n{:<14}{:>10}{:>10}{:>9}{:>10}{:>9}{:>11}\n", "method", "accuracy", "macro-F1", "loss",
-              "seconds", "passes", "peak MiB");
+    // A task without classes has no macro-F1.
+    const auto has_f1 = [](const nlohmann::json& m) {
+      return m.contains("macro_f1") && m["macro_f1"].is_number();
+    };
+    const bool shows_f1 = std::ranges::any_of(methods_, has_f1);
+    write_out("\n{:<14}{:>10}{}{:>9}{:>10}{:>9}{:>11}\n", "method", "accuracy", shows_f1 ? "  macro-F1" : "",
+              "loss", "seconds", "passes", "peak MiB");
     for (const nlohmann::json& m : methods_)
-      write_out("{:<14}{:>10.3f}{:>10.3f}{:>9.3f}{:>10.1f}{:>9.0f}{:>11.0f}\n",
+      write_out("{:<14}{:>10.3f}{}{:>9.3f}{:>10.1f}{:>9.0f}{:>11.0f}\n",
                 title_of(m.at("method").get<std::string>()), m.at("accuracy").get<double>(),
-                m.at("macro_f1").get<double>(), m.at("loss").get<double>(), m.at("seconds").get<double>(),
-                m.at("passes").get<double>(), m.at("peak_mib").get<double>());
+                shows_f1 ? fmt::format("{:>10.3f}", m.at("macro_f1").get<double>()) : "",
+                m.at("loss").get<double>(), m.at("seconds").get<double>(), m.at("passes").get<double>(),
+                m.at("peak_mib").get<double>());
     write_out("\n{}: result.json, metrics.jsonl, options.toml, curve.svg\n", arguments_.out);
   }
 

@@ -13,6 +13,7 @@
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/train/evaluate_model.hpp"
+#include "zofo/train/load_tasks.hpp"
 
 namespace zofo::cli {
 namespace {
@@ -26,6 +27,7 @@ struct Evaluate {
   bool all_templates = false;
   std::size_t demonstrations = 0;
   std::uint64_t seed = 0;
+  std::size_t max_prompt_tokens = 0;
   llm::EvaluateOptions options;
 
   template <class Device>
@@ -53,6 +55,7 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
     data::TaskData data = data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name);
+    llm::limit_prompts(data.task, max_prompt_tokens);
     llm::require_calibratable(data.task, options);
     data::take_demonstrations(data, demonstrations, seed);
     return data;
@@ -69,7 +72,7 @@ nlohmann::json report(const data::Task& task, const llm::Scores& scores, double 
       {"loss", scores.loss}, {"rows", scores.examples}, {"seconds", scores.seconds}, {"peak_mib", peak}};
   if (task.kind != data::Kind::generate) {
     out["accuracy"] = scores.accuracy;
-    out["macro_f1"] = scores.macro_f1;
+    if (task.fixed_labels()) out["macro_f1"] = scores.macro_f1;
   }
   if (scores.answers) {
     out["exact_match"] = scores.answers->exact_match;
@@ -81,8 +84,8 @@ nlohmann::json report(const data::Task& task, const llm::Scores& scores, double 
 
 void Evaluate::print(const data::Task& task, const llm::Scores& scores, double peak) const {
   if (json) return write_text(report(task, scores, peak).dump() + "\n");
-  if (task.kind != data::Kind::generate)
-    write_out("accuracy {:.4f}\nmacro-F1 {:.4f}\n", scores.accuracy, scores.macro_f1);
+  if (task.kind != data::Kind::generate) write_out("accuracy {:.4f}\n", scores.accuracy);
+  if (task.fixed_labels()) write_out("macro-F1 {:.4f}\n", scores.macro_f1);
   if (task.metric == data::Metric::balanced_accuracy)
     write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
   if (scores.answers)
@@ -127,6 +130,10 @@ void add_evaluate(CLI::App& app, Action& action) {
            "score only the first validation examples; 0: all; lower it to score faster")
       .show_default();
   command.add_old("--rows", "--max-eval-samples", arguments->options.max_eval_samples);
+  command
+      .add("--max-prompt-tokens", arguments->max_prompt_tokens,
+           "longer prompts keep their last tokens only; 0: as the task defines")
+      .show_default();
   command.add("--json", arguments->json, "print one JSON object");
   command.add("--template", arguments->template_name, "prompt template of the task; default: its first");
   command.add("--all-templates", arguments->all_templates,

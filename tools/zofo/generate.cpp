@@ -35,14 +35,13 @@ struct Generate {
     llm::RunModel<Device> of(device, llm::load_model(model), run);
     if (prompts.empty()) {
       parse::LineSource lines(0, "stdin");
-      llm::generate_lines(
+      return exit_of_lines(llm::generate_lines(
           of, lines, options, [](const std::string& line) { write_text(line + "\n"); },
-          [] { flush_output(); });
-      return 0;
+          [] { flush_output(); }));
     }
     std::vector<llm::Tokens> requested;
     for (std::size_t i = 0; i < prompts.size(); ++i)
-      requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i)));
+      requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
     const bool streams = prompts.size() == 1 && !json;
     std::size_t shown = 0;
     const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
@@ -78,6 +77,10 @@ void add_generate(CLI::App& app, Action& action) {
   command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
   command.add("--prompt", arguments->prompts, "prompt to complete (repeatable)").one_value_each();
   command.add("--max-new-tokens", options.end.max_tokens, "maximum tokens of an answer").show_default();
+  command
+      .add("--max-prompt-tokens", options.max_prompt_tokens,
+           "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")
+      .show_default();
   command.add("--stop", options.end.stop, "text before which the answer ends, e.g. $'\\n'");
   command
       .add("--batch-size", options.greedy.sequences,
@@ -93,7 +96,13 @@ void add_generate(CLI::App& app, Action& action) {
       "standard\n"
       "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each; the "
       "reason is\n"
-      "stop, control (the model's own end of text) or length (--max-new-tokens or the model's context).\n"
+      "stop, control (the model's own end of text) or length (--max-new-tokens or the model's context). "
+      "Other "
+      "fields\n"
+      "of a line come back in its answer. A line that cannot be answered gets {\"error\": TEXT} in its "
+      "place; "
+      "the\n"
+      "exit code is then 1.\n"
       "Example: zofo generate --model model.gguf --prompt 'A fine film. It was' --max-new-tokens 20");
   command.on_selection(action, [arguments, device] {
     arguments->check();

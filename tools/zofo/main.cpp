@@ -3,15 +3,18 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli.hpp"
+#include "zofo/config/nearest_names.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/version.hpp"
 
@@ -24,6 +27,52 @@ extern "C" void on_interrupt(int) { stop = true; }
 int print_error(const char* message) {
   std::fprintf(stderr, "zofo: error: %s\n", message);
   return 2;
+}
+
+using Words = std::vector<std::string>;
+
+// The command line, in which no words and `help [COMMAND]` become requests for help. Throws Error for a word
+// that is no command.
+Words with_help(Words words, const CLI::App& app) {
+  if (words.empty()) return {"--help"};
+  if (words.front() == "help") {
+    zofo::require(words.size() <= 2, "zofo help {}: takes one command, for example zofo help finetune",
+                  fmt::join(words.begin() + 1, words.end(), " "));
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  if (words.front().starts_with('-')) return words;
+  Words commands{"help"};
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (command->get_name() == words.front()) return words;
+    commands.push_back(command->get_name());
+  }
+  zofo::fail("{}: no such command{} (zofo help lists the commands)", words.front(),
+             zofo::llm::name_hint(words.front(), commands));
+}
+
+// What the command line has but the command does not: a message about each option, else about the words;
+// empty if there is nothing.
+std::string not_understood(const CLI::App& app) {
+  const Words rest = app.remaining(true);
+  if (rest.empty() || app.get_subcommands().empty()) return fmt::format("{}", fmt::join(rest, " "));
+  zofo::cli::hide_old_flags();
+  const CLI::App& command = *app.get_subcommands().front();
+  Words flags;
+  for (const CLI::Option* option : command.get_options())
+    if (!option->get_group().empty())
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  Words messages;
+  for (const std::string& word : rest) {
+    const std::string flag = word.substr(0, word.find('='));
+    if (flag.starts_with("-"))
+      messages.push_back(fmt::format("{}: zofo {} has no such option{}", flag, command.get_name(),
+                                     zofo::llm::name_hint(flag, flags)));
+  }
+  if (messages.empty())
+    return fmt::format("{}: not expected: zofo {} takes only options (zofo help {} lists them)",
+                       fmt::join(rest, " "), command.get_name(), command.get_name());
+  return fmt::format("{}", fmt::join(messages, "; "));
 }
 
 }  // namespace
@@ -46,7 +95,7 @@ int main(int argc, char** argv) {
   CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
   app.set_version_flag("--version", ZOFO_VERSION_STRING);
   app.require_subcommand(1);
-  app.footer("Example: zofo demo --tiny --out runs/tiny\nHelp on a command: zofo finetune --help");
+  app.footer("Example: zofo demo --tiny --out runs/tiny\nHelp on a command: zofo help finetune");
   zofo::cli::Action action;
   zofo::cli::add_demo(app, action);
   zofo::cli::add_finetune(app, action);
@@ -61,7 +110,9 @@ int main(int argc, char** argv) {
   zofo::cli::add_tokenize(app, action);
   zofo::cli::add_export(app, action);
   try {
-    app.parse(argc, argv);
+    Words words = with_help(Words(argv + 1, argv + argc), app);
+    std::ranges::reverse(words);  // as CLI11 takes them
+    app.parse(std::move(words));
     zofo::cli::check_old_flags();
     const int code = action();
     zofo::cli::flush_output();
@@ -70,14 +121,16 @@ int main(int argc, char** argv) {
     zofo::cli::hide_old_flags();
     return app.exit(done);
   } catch (const CLI::RequiredError& error) {  // the missing flag may be on the command line, misspelt
-    const std::vector<std::string> rest = app.remaining(true);
-    if (rest.empty()) return print_error(error.what());
-    return print_error(fmt::format("{}; not understood: {}", error.what(), fmt::join(rest, " ")).c_str());
+    const std::string rest = not_understood(app);
+    return print_error(rest.empty() ? error.what() : fmt::format("{}; {}", error.what(), rest).c_str());
+  } catch (const CLI::ExtrasError&) {
+    return print_error(not_understood(app).c_str());
   } catch (const CLI::ParseError& error) {
     return print_error(error.what());
   } catch (const std::bad_alloc&) {
     return print_error("out of memory");
   } catch (const std::exception& error) {
-    return print_error(error.what());
+    const std::string rest = not_understood(app);  // parsing looks for files before it refuses flags
+    return print_error(rest.empty() ? error.what() : rest.c_str());
   }
 }

@@ -16,16 +16,16 @@ struct Score {
   std::string model;
   std::string run;
   std::vector<std::string> adapters;  // NAME=FOLDER
+  std::size_t max_prompt_tokens = 0;
 
   template <class Device>
   int on(Device& device) const {
     std::vector<llm::NamedFolder> named;
     for (const std::string& each : adapters) named.push_back(llm::named_folder(each));
     parse::LineSource lines(0, "stdin");
-    llm::score_lines(
-        device, llm::load_model(model), run, named, lines,
-        [](const std::string& line) { write_text(line + "\n"); }, [] { flush_output(); });
-    return 0;
+    return exit_of_lines(llm::score_lines(
+        device, llm::load_model(model), run, named, lines, max_prompt_tokens,
+        [](const std::string& line) { write_text(line + "\n"); }, [] { flush_output(); }));
   }
 };
 
@@ -42,6 +42,10 @@ void add_score(CLI::App& app, Action& action) {
       "their tasks");
   command.add("--adapter", arguments->adapters,
               "NAME=FOLDER: a LoRA adapter in peft's format; as many as needed");
+  command
+      .add("--max-prompt-tokens", arguments->max_prompt_tokens,
+           "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")
+      .show_default();
   device->add(command);
   command.footer(
       "Reads one JSON object on each line of standard input: {\"prompt\": TEXT, \"options\": [TEXT, ...]}, "
@@ -49,6 +53,9 @@ void add_score(CLI::App& app, Action& action) {
       "\"adapter\": NAME to select an adapter (requests for different adapters share a pass). Prints\n"
       "{\"logprobs\": [...], \"tokens\": [...], \"best\": i}: sums of log-probabilities and numbers of "
       "tokens.\n"
+      "Other fields of a request, such as \"id\", come back in its answer. A line that cannot be answered "
+      "gets\n"
+      "{\"error\": TEXT} in its place. Exit code: 0 if every line was scored, 1 if some got an error.\n"
       "Example: echo '{\"prompt\": \"A fine film. It was\", \"options\": [\" terrible\", \" great\"]}' | \\\n"
       "           zofo score --model model.gguf --run runs/sst2");
   command.on_selection(action, [arguments, device] { return on_device(device->choose(), *arguments); });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "zofo/data/request_lines.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 
@@ -32,18 +33,19 @@ std::string text_of(const std::string& line, bool json) {
 
 int run(const Arguments& arguments) {
   const tokenize::Tokenizer tokenizer = load(arguments.model);
-  std::size_t number = 0;
+  std::size_t number = 0, errors = 0;
   for (std::string line; std::getline(std::cin, line);) {
     ++number;
-    std::vector<std::int32_t> ids;
+    std::string answer;
     try {
-      ids = tokenizer.encode(text_of(line, arguments.json), arguments.special);
+      answer = nlohmann::json(tokenizer.encode(text_of(line, arguments.json), arguments.special)).dump();
     } catch (const Error& error) {
-      fail("stdin:{}: {}", number, error.what());
+      ++errors;
+      answer = data::error_answer(fmt::format("stdin:{}: {}", number, error.what()));
     }
-    write_text(nlohmann::json(ids).dump() + "\n");
+    write_text(answer + "\n");
   }
-  return 0;
+  return exit_of_lines(errors);
 }
 
 }  // namespace
@@ -55,7 +57,11 @@ void add_tokenize(CLI::App& app, Action& action) {
       .required();
   command.add("--special", arguments->special, "recognise control tokens written in the text");
   command.add("--json", arguments->json, "each line is a JSON string, whose text may have line ends");
-  command.footer("Example: echo 'Hello world' | zofo tokenize --model model.gguf");
+  command.footer(
+      "A line that has no tokens, such as invalid UTF-8, gets {\"error\": TEXT} in its place; the exit code "
+      "is "
+      "then 1.\n"
+      "Example: echo 'Hello world' | zofo tokenize --model model.gguf");
   command.on_selection(action, [arguments] { return run(*arguments); });
 }
 

@@ -108,12 +108,14 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
   run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
   print_folder_hints(hints);
   command.take_flags(arguments.run.options, run.options);
-  run.options.check();
+  llm::with_default_budget(run.options).check();
   llm::check_changes(started, run.options, *run.saved);
-  require(!folder.done() || llm::can_continue(run.options, *run.saved),
-          "{}: the run is finished, after {} steps in {:.1f} s: raise --max-steps, --max-seconds or "
-          "--early-stopping-patience, the one that ended it, to resume",
-          run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"));
+  require(
+      !folder.done() || llm::can_continue(run.options, *run.saved),
+      "{}: the run is finished, after {} steps in {:.1f} s: to resume, raise the limit that ended it, for "
+      "example to {}",
+      run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"),
+      llm::raised_limits(run.options));
   const bool one = started.command == Command::finetune;
   llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
   if (command.given("--model")) paths.model = run.paths.model;
@@ -129,7 +131,7 @@ Train started(const Subcommand& command, const Arguments& arguments) {
   for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"}) command.require_given(flag);
   Train run = arguments.run;
   run.options = merged(command, arguments);
-  run.options.check();
+  llm::with_default_budget(run.options).check();
   return run;
 }
 
@@ -139,7 +141,8 @@ int run(const Subcommand& command, const Arguments& arguments) {
   // The run records the values that replace "auto".
   run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
   run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
-  run.options.check();  // a GPU supports fewer directions and optimisers than the CPU
+  // A GPU supports fewer directions and optimisers than the CPU.
+  llm::with_default_budget(run.options).check();
   return on_device(device, run, run.options.deterministic);
 }
 
@@ -153,22 +156,25 @@ void print_table(const llm::RunResult& result) {
               after.loss, after.balanced_accuracy, before.loss, before.balanced_accuracy);
   }
   write_out(
-      "{}: {} steps in {:.1f} s; mean loss {:.3f}, before {:.3f}; norm of the backbone's update {:.3f}\n",
-      result.method, result.steps, result.seconds, llm::mean_loss(result.after),
+      "{}: {} steps, {:.1f} s of training, {:.1f} s of scoring; mean loss {:.3f}, before {:.3f}; norm of the "
+      "backbone's update {:.3f}\n",
+      result.method, result.steps, result.seconds, result.scoring_seconds, llm::mean_loss(result.after),
       llm::mean_loss(result.before), result.update_norm);
 }
 
 void print_line(const llm::RunResult& result) {
   const llm::Scores scores = result.scores();
   std::string figures;
-  if (!std::isnan(scores.accuracy))
-    figures = fmt::format("accuracy {:.3f}, macro-F1 {:.3f}, ", scores.accuracy, scores.macro_f1);
+  if (!std::isnan(scores.accuracy)) figures = fmt::format("accuracy {:.3f}, ", scores.accuracy);
+  if (!std::isnan(scores.macro_f1)) figures += fmt::format("macro-F1 {:.3f}, ", scores.macro_f1);
   if (scores.answers)
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
-  write_out("{}: {}loss {:.3f} on {} examples ({} selected); {:.1f} s, {} steps\n",
-            llm::info(result.method).title, figures, scores.loss, scores.examples, result.selected,
-            result.seconds, result.steps);
+  write_out(
+      "{}: {}loss {:.3f} on {} examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s of "
+      "scoring\n",
+      llm::info(result.method).title, figures, scores.loss, scores.examples, result.selected, result.steps,
+      result.seconds, result.scoring_seconds);
 }
 
 void Train::print(const llm::RunResult& result) const {
@@ -180,8 +186,8 @@ void Train::print(const llm::RunResult& result) const {
 void add_common(const Subcommand& command, Arguments& arguments) {
   command.add("--out", arguments.run.out, "run folder to make; must not exist");
   command.add("--resume", arguments.resume,
-              "run folder to resume, with its model, examples and options; --max-steps, --max-seconds, "
-              "--max-forward-passes and --early-stopping-patience may be raised");
+              "run folder to resume, with its model, examples and options; --epochs, --max-steps, "
+              "--max-seconds, --max-forward-passes and --early-stopping-patience may be raised");
   command.add("--config", arguments.config, "TOML file with options of the run; flags override it");
   command.add("--json", arguments.run.json, "print the result as one JSON object");
   command.add("--memory-plan", arguments.run.memory_plan,

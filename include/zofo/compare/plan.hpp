@@ -54,6 +54,7 @@ struct Plan {
   std::vector<std::uint64_t> seeds;               ///< every arm runs with each
   double seconds = 0.0;                           ///< of training, for each run; 0: no limit
   double passes = 0.0;                            ///< forward-equivalent passes of each run; 0: no limit
+  double epochs = 0.0;                            ///< passes over the training examples; 0: no limit
   std::uint64_t rows = 0;                         ///< held-out examples scored, 0: all
   llm::DeviceKind device = llm::DeviceKind::cpu;  ///< of all runs
   std::uint64_t threads = 1;                      ///< of a run on the CPU

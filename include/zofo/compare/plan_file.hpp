@@ -20,7 +20,7 @@ struct PlanTexts {
   std::vector<std::string> seeds;    ///< integers
   ///@{
   /// A limit: the field of Plan with this name.
-  std::string seconds, passes, rows;
+  std::string seconds, passes, epochs, rows;
   ///@}
   std::vector<std::string> settings;  ///< "METHOD.OPTION=VALUE" or "OPTION=VALUE"
 };
@@ -31,10 +31,10 @@ struct PlanTexts {
 Plan make_plan(const PlanTexts& texts, llm::Hints* hints = nullptr);
 
 /// Fills the fields that `texts` lacks from a TOML file: model, tasks, data, definitions, methods, seeds,
-/// max_seconds, max_forward_passes, max_eval_samples, device, and a table `set` with options of all methods
-/// and a sub-table for the options of a single method. Throws Error with file, line and field for a syntax
-/// error, an unknown field or a wrong type, or an option given by its old and its new name. Old names are
-/// accepted; each adds a hint.
+/// max_seconds, max_forward_passes, epochs, max_eval_samples, device, and a table `set` with options of all
+/// methods and a sub-table for the options of a single method. Throws Error with file, line and field for a
+/// syntax error, an unknown field or a wrong type, or an option given by its old and its new name. Old names
+/// are accepted; each adds a hint.
 void read_plan_file(const std::filesystem::path& path, PlanTexts& texts, llm::Hints* hints = nullptr);
 
 }  // namespace zofo::compare

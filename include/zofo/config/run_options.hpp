@@ -12,8 +12,8 @@
 
 namespace zofo::llm {
 
-/// How a run trains. The run ends at the first of the limits `max_steps`, `max_seconds` and
-/// `max_forward_passes`; 0: no limit. The defaults here are those of `zofo finetune`;
+/// How a run trains. The run ends at the first of the limits `max_steps`, `max_seconds`,
+/// `max_forward_passes` and `epochs`; 0: no limit. The defaults here are those of `zofo finetune`;
 /// config/method_presets.hpp has those of `zofo meta-train` and of each method. for_each_option() describes
 /// each option.
 struct RunOptions : ZerothOrderOptions {
@@ -42,6 +42,7 @@ struct RunOptions : ZerothOrderOptions {
   std::uint32_t max_steps = 0;                      ///< limit of outer steps
   double max_seconds = 0.0;                         ///< limit of training seconds
   double max_forward_passes = 0.0;                  ///< limit of forward passes
+  double epochs = 0.0;                              ///< limit of passes over the training examples
   std::uint32_t early_stopping_patience = 0;  ///< evaluations without improvement before the end; 0: off
   std::uint32_t eval_steps = 50;              ///< outer steps between two evaluations
   std::uint32_t lora_rank = 8;                ///< rank of a LoRA adapter
@@ -99,11 +100,23 @@ struct RunOptions : ZerothOrderOptions {
     return early_stopping_patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);
   }
 
+  /// True if the run has a limit other than early stopping.
+  [[nodiscard]] bool has_budget() const {
+    // Not "> 0", so that a negative number is a value that check() refuses, not an absent limit.
+    return max_steps != 0 || max_seconds != 0.0 || max_forward_passes != 0.0 || epochs != 0.0;
+  }
+
   /// Throws Error naming the first field that is out of range, its value and what is allowed.
   void check() const;
   /// check() for a run of `tasks` tasks.
   void check(std::size_t tasks) const;
 };
+
+/// The limit of a run whose options have none.
+inline constexpr double default_epochs = 3.0;
+
+/// The options, with default_epochs if they have no limit and the method trains.
+RunOptions with_default_budget(RunOptions options);
 
 /// Calls visit(name, pointer to the member of RunOptions, help) for every option, in the order of the TOML
 /// file. The command line replaces '_' by '-'.
@@ -161,6 +174,8 @@ void for_each_option_member(Visit&& visit) {
   visit("max_seconds", &RunOptions::max_seconds, "seconds of training; 0: no limit");
   visit("max_forward_passes", &RunOptions::max_forward_passes,
         "forward passes over a mini-batch, a gradient counts as two; 0: no limit; for equal budgets");
+  visit("epochs", &RunOptions::epochs,
+        "passes over the training examples; 0: no limit; 3 if no other limit is given");
   visit("early_stopping_patience", &RunOptions::early_stopping_patience,
         "stop after so many evaluations in a row without a lower validation loss, and select the best; 0: "
         "off");

@@ -63,6 +63,7 @@ struct Example {
   std::vector<int> right = {};  ///< kind candidates: every correct continuation, `label` the first of them
   std::vector<std::string> answers = {};     ///< kind candidates: the candidates as the file has them
   std::vector<std::string> references = {};  ///< accepted answers, if the file lists them
+  bool fixed_labels = true;  ///< the label is a class of the task: its index means the same in every example
   bool answer_only = false;  ///< no candidates except the answer: usable only for Loss::answer
 };
 
@@ -71,6 +72,12 @@ struct Gap {
   std::string field;  ///< the field that is split
   std::string mark;   ///< the text between the two parts
 };
+
+/// Removes tokens at the front of a prompt longer than `most`, since its end holds the question; 0: no limit.
+inline void keep_last(std::vector<std::int32_t>& tokens, std::size_t most) {
+  if (most == 0 || tokens.size() <= most) return;
+  tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(most));
+}
 
 /// The contents of a `task.toml` under one of its templates (docs/guide/own-task.md).
 struct Task {
@@ -91,13 +98,14 @@ struct Task {
   std::optional<Template> continuation = {};  ///< with {candidate} or {answer}, and the text after it
   std::optional<Gap> gap = {};                ///< splits a field
   std::map<std::string, std::map<std::string, std::string>> values = {};  ///< field → value → replacement
-  std::map<std::string, std::string> replace = {};        ///< replacements inside every string field
-  std::optional<Template> neutral = {};                   ///< the prompt without an example, for calibration
-  std::string separator = "\n\n";                         ///< between demonstrations and the prompt
-  std::string stop = "\n";                                ///< kind generate: ends an answer
-  std::size_t max_new_tokens = 32;                        ///< kind generate: longest answer in tokens
-  AnswerRule answer_rule = AnswerRule::squad;             ///< comparison with references
-  std::string template_name = "default";                  ///< the chosen template
+  std::map<std::string, std::string> replace = {};  ///< replacements inside every string field
+  std::optional<Template> neutral = {};             ///< the prompt without an example, for calibration
+  std::string separator = "\n\n";                   ///< between demonstrations and the prompt
+  std::string stop = "\n";                          ///< kind generate: ends an answer
+  std::size_t max_new_tokens = 32;                  ///< kind generate: longest answer in tokens
+  AnswerRule answer_rule = AnswerRule::squad;       ///< comparison with references
+  bool two_blanks = false;                          ///< kind choice: at the prompt's end and a choice's start
+  std::string template_name = "default";            ///< the chosen template
   std::vector<std::string> template_names = {"default"};  ///< all templates of the file
 
   /// Reads a `task.toml` under one of its templates ("": the first, "default"). Throws Error naming file and
@@ -107,6 +115,10 @@ struct Task {
   /// Throws Error, starting with `where`, unless the members that the kind needs are set and consistent.
   void check(std::string_view where) const;
 
+  /// True if an answer's index means the same in every example: kind choice, and candidates without fields.
+  /// Only then are there classes, of which macro-F1 is a mean.
+  [[nodiscard]] bool fixed_labels() const;
+
   /// The index of the choice or candidate of the line's label. Throws Error for a label outside the map:
   /// file, line, value and the allowed labels.
   [[nodiscard]] int label(const JsonLine& line) const;
@@ -115,11 +127,8 @@ struct Task {
   /// a blank prompt or continuation, or an answer that is not among the candidates.
   [[nodiscard]] Example example(const JsonLine& line) const;
 
-  /// Removes tokens at the front of a prompt longer than max_prompt_tokens: its end holds the question.
-  void shorten(std::vector<std::int32_t>& tokens) const {
-    if (max_prompt_tokens == 0 || tokens.size() <= max_prompt_tokens) return;
-    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(max_prompt_tokens));
-  }
+  /// keep_last() with max_prompt_tokens.
+  void shorten(std::vector<std::int32_t>& tokens) const { keep_last(tokens, max_prompt_tokens); }
 };
 
 /// True for a text of only blanks, tabs and line ends.

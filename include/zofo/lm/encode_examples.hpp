@@ -27,6 +27,10 @@ OptionTokens encode_options(const Model& model, std::span<const std::string> opt
 void check_length(const Model& model, std::size_t prompt, const OptionTokens& options,
                   std::string_view location, std::uint32_t reserved = 0);
 
+/// What to set where a prompt is too long: the end of a message. `others`: tokens of the context that the
+/// prompt cannot have. Empty if they leave none.
+std::string shorter_prompts(std::size_t context, std::size_t others);
+
 /// A prompt as ids, after the beginning-of-text token if the model has one.
 Tokens encode_prompt(const Model& model, std::string_view text);
 

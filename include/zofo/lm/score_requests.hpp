@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/data/jsonl.hpp"
 #include "zofo/lm/choice_loss.hpp"
 #include "zofo/lm/language_model.hpp"
 #include "zofo/lm/pack_examples.hpp"
@@ -40,19 +41,21 @@ struct Request {
   int adapter = -1;        ///< index of the adapter, −1: none
 };
 
-/// Reads {"prompt": …, "options": […], "adapter": …} with at least one option. `names` are the adapters that
-/// a request may name, `fallback` is the index for requests that name none, and `reserved(i)` returns the
-/// positions that adapter i needs in the context. Throws Error starting with file and line.
-Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
-                      std::span<const std::string> names, int fallback,
-                      const std::function<std::uint32_t(std::size_t)>& reserved);
+/// Reads {"prompt": …, "options": […], "adapter": …} with at least one option; other fields are ignored.
+/// `names` are the adapters that a request may name, `fallback` is the index for requests that name none, and
+/// `reserved(i)` returns the positions that adapter i needs in the context. A prompt of more than
+/// `max_prompt_tokens` tokens keeps its last ones; 0: no limit. Throws Error starting with file and line.
+Request parse_request(const Model& model, const data::JsonLine& line, std::span<const std::string> names,
+                      int fallback, const std::function<std::uint32_t(std::size_t)>& reserved,
+                      std::size_t max_prompt_tokens = 0);
 
 /// The same with the names and positions of `selected`.
 template <class Vector>
-Request parse_request(const Model& model, const std::string& line, std::string_view file, std::size_t number,
-                      const SelectedAdapters<Vector>& selected) {
-  return parse_request(model, line, file, number, selected.names, selected.fallback,
-                       [&](std::size_t i) { return selected.adapters[i].reserved; });
+Request parse_request(const Model& model, const data::JsonLine& line,
+                      const SelectedAdapters<Vector>& selected, std::size_t max_prompt_tokens = 0) {
+  return parse_request(
+      model, line, selected.names, selected.fallback,
+      [&](std::size_t i) { return selected.adapters[i].reserved; }, max_prompt_tokens);
 }
 
 /// A result as a line of JSON: {"logprobs": […], "tokens": […], "best": i}.

@@ -10,7 +10,8 @@
 namespace zofo::llm {
 
 /// Metrics on a set of examples and what their evaluation took. Accuracy, macro-F1 and balanced accuracy are
-/// NaN where the examples have no answer choices.
+/// NaN where the examples have no answer choices; macro-F1 also where the candidates differ between examples,
+/// so that there are no classes.
 struct Scores {
   double accuracy = 0.0;                          ///< fraction of correct predictions
   double macro_f1 = 0.0;                          ///< mean F1 over the classes

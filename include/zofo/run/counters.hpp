@@ -11,10 +11,11 @@ namespace zofo::llm {
 
 /// The progress of a run. Interruptions of the run change only the seconds.
 struct Counters {
-  std::uint32_t steps = 0;     ///< outer steps
-  double seconds = 0.0;        ///< of training
-  std::uint64_t examples = 0;  ///< examples in forward passes; a backward pass counts them once more
-  std::uint64_t tokens = 0;    ///< tokens, counted as `examples`
+  std::uint32_t steps = 0;       ///< outer steps
+  double seconds = 0.0;          ///< of training
+  std::uint64_t examples = 0;    ///< examples in forward passes; a backward pass counts them once more
+  std::uint64_t tokens = 0;      ///< tokens, counted as `examples`
+  double scoring_seconds = 0.0;  ///< of scoring held-out examples, which is no training
   /// Passes in units of one forward pass over `batch` examples.
   [[nodiscard]] double passes(std::uint32_t batch) const { return static_cast<double>(examples) / batch; }
 };

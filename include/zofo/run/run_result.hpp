@@ -21,6 +21,7 @@ struct RunResult {
   std::vector<Scores> after;                ///< of each task; empty if the run was interrupted before scoring
   std::uint32_t steps = 0;                  ///< outer steps
   double seconds = 0.0;                     ///< of training
+  double scoring_seconds = 0.0;             ///< of scoring held-out examples
   double passes = 0.0;                      ///< forward passes over `batch_size` examples each
   double peak = 0.0;                        ///< peak memory, MiB
   double update_norm = 0.0;                 ///< norm of the sum of θ's updates (train/update_distance.hpp)

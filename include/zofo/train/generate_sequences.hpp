@@ -17,8 +17,9 @@ namespace zofo::llm {
 
 /// When a text ends, and how many are generated together.
 struct GenerateOptions {
-  EndOfText end{"", 64};   ///< of each text
-  GreedyOptions greedy{};  ///< limits of a pass
+  EndOfText end{"", 64};              ///< of each text
+  GreedyOptions greedy{};             ///< limits of a pass
+  std::size_t max_prompt_tokens = 0;  ///< longer prompts keep their last tokens; 0: no limit
 
   /// Throws Error naming the field out of range.
   void check() const;
@@ -28,9 +29,10 @@ struct GenerateOptions {
 void check_prompt(const std::string& text, std::string_view location);
 
 /// A prompt as ids, at least one position shorter than the context. Throws Error starting with `location`
-/// where it does not fit.
+/// where it does not fit. A prompt of more than `max_prompt_tokens` tokens keeps its last ones; 0: no limit.
 template <class Device>
-Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location);
+Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location,
+                     std::size_t max_prompt_tokens = 0);
 
 /// Generates a text after each prompt, always the most probable token. `on_token`, if given, is called after
 /// each token. Throws Error where the device has not enough memory. A program with its own Device includes
@@ -51,23 +53,25 @@ std::string to_json_line(const Generation& generation);
 /// them.
 std::size_t settled_bytes(const Generation& generation, const EndOfText& end);
 
-/// Answers lines {"prompt": TEXT} with generated texts as JSON objects; `write(line)` gets each, `flush()` is
-/// called after every group. Throws Error naming a line that is no such object, after the lines before it are
-/// answered.
+/// Answers lines {"prompt": TEXT} with generated texts as JSON objects; other fields of a line come back in
+/// its answer. `write(line)` gets each, `flush()` is called after every group. A line that cannot be answered
+/// gets {"error": …} in its place; returns their number.
 template <class Device>
-void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
-                    const std::function<void(const std::string&)>& write, const std::function<void()>& flush);
+std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
+                           const std::function<void(const std::string&)>& write,
+                           const std::function<void()>& flush);
 
 /// The instances of this header for one device; PREFIX is extern or nothing.
-#define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                        \
-  PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view); \
-  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,         \
-                                                   const GenerateOptions&, const TokenObserver&);      \
-  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,    \
-                                                   const GenerateOptions&, const TokenObserver&);      \
-  PREFIX template void generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&,   \
-                                      const std::function<void(const std::string&)>&,                  \
-                                      const std::function<void()>&);
+#define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
+  PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view,       \
+                                       std::size_t);                                                        \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
+                                                   const GenerateOptions&, const TokenObserver&);           \
+  PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \
+                                                   const GenerateOptions&, const TokenObserver&);           \
+  PREFIX template std::size_t generate_lines(RunModel<DEVICE>&, parse::LineSource&, const GenerateOptions&, \
+                                             const std::function<void(const std::string&)>&,                \
+                                             const std::function<void()>&);
 
 // zofo::llm holds those of the CPU.
 ZOFO_GENERATE_INSTANCES(extern, CpuDevice)

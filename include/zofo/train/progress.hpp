@@ -1,10 +1,13 @@
 /// @file Progress messages of a run: a live line on a terminal, plain lines elsewhere.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
+#include <span>
 #include <string>
 
 #include "zofo/core/report.hpp"
+#include "zofo/lm/scores.hpp"
 #include "zofo/run/counters.hpp"
 
 namespace zofo::llm {
@@ -17,6 +20,9 @@ class Progress {
 
   /// Prints a step.
   void step(const StepReport& report, const Position& now);
+  /// Prints the scores of the tasks' held-out examples after `steps` steps on their own line; later steps
+  /// repeat the first of them. `seconds`: the time of scoring.
+  void scored(std::uint32_t steps, std::span<const Scores> tasks, double seconds);
   /// Prints a message on its own line.
   void note(const std::string& message);
 
@@ -24,6 +30,7 @@ class Progress {
   [[nodiscard]] std::string text(const StepReport& report, const Position& now) const;
 
   std::string title_;
+  std::string held_out_;  // the latest score, for the lines of steps
   std::FILE* out_;
   bool live_;
   bool open_ = false;  // the live line is not ended

@@ -42,12 +42,17 @@ class Timer {
   }
   /// The next step starts.
   void proceed() { before_ = seconds(); }
-  /// Calls f() without counting its time.
+  /// Calls f(), which scores held-out examples, and returns its seconds; they count as scoring, not as
+  /// training.
   template <class F>
-  void pause(F&& f) {
+  double scoring(F&& f) {
     const Clock::time_point began = Clock::now();
     f();
-    start_ += Clock::now() - began;
+    const Clock::duration took = Clock::now() - began;
+    start_ += took;
+    const double seconds = std::chrono::duration<double>(took).count();
+    counters_.scoring_seconds += seconds;
+    return seconds;
   }
 
  private:

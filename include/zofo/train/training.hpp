@@ -31,10 +31,11 @@
 #include "zofo/train/best_candidate.hpp"
 #include "zofo/train/budget.hpp"
 #include "zofo/train/fingerprints.hpp"
-#include "zofo/train/language_problem.hpp"
 #include "zofo/train/progress.hpp"
 #include "zofo/train/run_outputs.hpp"
+#include "zofo/train/run_problem.hpp"
 #include "zofo/train/run_task.hpp"
+#include "zofo/train/smoothing.hpp"
 #include "zofo/train/timer.hpp"
 #include "zofo/train/trained_model.hpp"
 #include "zofo/train/update_distance.hpp"
@@ -50,24 +51,6 @@ struct RunInputs {
   const RunFolder& folder;            ///< where the run is written
   Progress& progress;                 ///< receives steps and messages
 };
-
-/// The tasks as a problem: one task each, or one mixture where they share their adapters.
-template <class Backend>
-BasicLanguageProblem<Backend> language_problem(model::BasicTransformer<Backend>& transformer,
-                                               const RunOptions& o, const std::vector<RunTask>& tasks) {
-  using Task = typename BasicLanguageProblem<Backend>::Task;
-  std::vector<Task> list;
-  if (o.tied()) {
-    Task mixture{{}, o.tasks_per_step, task_weights(o, tasks)};
-    for (const RunTask& task : tasks) mixture.sets.push_back(&task.examples);
-    list.push_back(std::move(mixture));
-  } else {
-    for (const RunTask& task : tasks) list.push_back({{&task.examples}});
-  }
-  return {transformer,
-          std::move(list),
-          {o.batch_size, o.gradient_accumulation_steps, o.trains() != Trains::backbone}};
-}
 
 /// Runs one method on a device (train/device.hpp) and writes its run folder.
 template <class Device>
@@ -89,7 +72,8 @@ class Training {
         model_(device, inputs.model.parameters, options_, inputs.tasks,
                inputs.folder.file("adapters_on_disk")),
         log_(inputs.folder, options_),
-        budget_(options_),
+        steps_per_epoch_(steps_per_epoch(options_, inputs.tasks)),
+        budget_(options_, steps_per_epoch_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
         stopping_(options_.early_stopping_patience) {
     // A saved state that does not fit must leave the folder unchanged: resume() describes later.
@@ -101,9 +85,12 @@ class Training {
     if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
     if (options_.scores_before() && before_.empty()) {
-      before_ = model_.score_backbone(0);
-      log_.scored(ScoreEvent::before, timer_.counters(), before_);
+      score(ScoreEvent::before, [&] { return before_ = model_.score_backbone(0); });
     }
+    const std::string warning =
+        smoothing_warning(options_, sizeof(typename Backend::Scalar) == 2 ? Precision::bf16 : Precision::fp32,
+                          std::as_const(inputs_.model.parameters).values(), model_.estimated_adapter());
+    if (!warning.empty()) inputs_.progress.note(warning);
     if (options_.trains() != Trains::nothing) train();
     const Candidate selected =
         stopping_.best() && !stopped_ ? *stopping_.best() : model_.candidate(timer_.counters().steps, false);
@@ -204,8 +191,7 @@ class Training {
     if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
     stopped_ = interrupted_();
     if (stopped_ || !can_continue()) return false;
-    // The scores of the learning curve are not counted as training time.
-    if (budget_.point_is_due(counters)) timer_.pause([&] { curve_point(); });
+    if (budget_.point_is_due(counters)) curve_point();
     if (checkpointer_.due(counters.steps, counters.seconds)) save();
     return true;
   }
@@ -214,7 +200,16 @@ class Training {
   }
 
   void curve_point() {
-    log_.scored(ScoreEvent::curve, timer_.counters(), model_.score_current(options_.curve_samples));
+    score(ScoreEvent::curve, [&] { return model_.score_current(options_.curve_samples); });
+  }
+  // Logs and shows the scores that compute() returns. Its time is not counted as training.
+  template <class Compute>
+  std::vector<Scores> score(ScoreEvent event, Compute&& compute) {
+    std::vector<Scores> scores;
+    const double seconds = timer_.scoring([&] { scores = compute(); });
+    log_.scored(event, timer_.counters(), scores);
+    inputs_.progress.scored(timer_.counters().steps, scores, seconds);
+    return scores;
   }
   void evaluate_candidate() {
     Candidate now = model_.candidate(timer_.counters().steps, true);
@@ -235,6 +230,7 @@ class Training {
                   {"place", resume_info_.paths},
                   {"identity", fingerprints(model_hash_, inputs_.tasks)}};
     if (!before_.empty()) out.json()["before"] = to_json(before_);
+    out.json()["steps_per_epoch"] = steps_per_epoch_;
     log_.save(out);
     timer_.save(out);
     stopping_.save(out);
@@ -310,6 +306,7 @@ class Training {
     result.stopped_early = !stopped_ && stopping_.exhausted();
     result.before = before_;
     result.after = stopped_ ? log_.last_point() : final_scores(selected);
+    result.scoring_seconds = counters.scoring_seconds;
     result.model_hash = model_hash_;
     result.theta_hash = hash_of(model_.theta());
     if (selected.adapters.size() == 1) result.adapter_hash = hash_of(selected.adapters.front());
@@ -322,10 +319,9 @@ class Training {
     for (const RunTask& task : inputs_.tasks) examples += task.held_out.size();
     inputs_.progress.note(fmt::format("{} steps in {:.1f} s; scoring {} held-out examples", counters.steps,
                                       counters.seconds, examples));
-    std::vector<Scores> scores = model_.final_scores(inputs_.model, selected);
     if (options_.curve_points > 0 && !options_.scores_before()) curve_point();
-    log_.scored(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final, counters, scores);
-    return scores;
+    return score(options_.scores_before() ? ScoreEvent::after : ScoreEvent::final,
+                 [&] { return model_.final_scores(inputs_.model, selected); });
   }
 
   Device& device_;
@@ -337,6 +333,7 @@ class Training {
   SavedLog saved_log_;
   TrainedModel<Device> model_;
   RunLog log_;
+  double steps_per_epoch_;
   Budget budget_;
   Checkpointer checkpointer_;
   BestCandidate stopping_;

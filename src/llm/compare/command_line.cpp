@@ -37,6 +37,7 @@ std::string command_line(const Plan& plan) {
         fmt::format("{}", fmt::join(plan.seeds, ","))});
   if (plan.seconds > 0.0) more({"--max-seconds", fmt::format("{}", plan.seconds)});
   if (plan.passes > 0.0) more({"--max-forward-passes", fmt::format("{}", plan.passes)});
+  if (plan.epochs > 0.0) more({"--epochs", fmt::format("{}", plan.epochs)});
   more({"--max-eval-samples", fmt::format("{}", plan.rows), "--device",
         std::string(llm::to_text(plan.device)), "--threads", fmt::format("{}", plan.threads)});
   for (const Arm& arm : plan.arms)

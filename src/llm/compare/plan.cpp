@@ -15,8 +15,8 @@ namespace zofo::compare {
 namespace {
 
 /// Options that the plan sets for all runs, so that an arm cannot set them.
-constexpr std::array<std::string_view, 6> plan_options{
-    "method", "seed", "max_seconds", "max_forward_passes", "device", "max_eval_samples"};
+constexpr std::array<std::string_view, 7> plan_options{
+    "method", "seed", "max_seconds", "max_forward_passes", "epochs", "device", "max_eval_samples"};
 
 /// Throws Error unless a text is a valid name of a folder.
 void check_name(const char* field, std::string_view name) {
@@ -41,7 +41,7 @@ void check_arm(const Plan& plan, Arm& arm) {
   for (Setting& setting : arm.settings) {
     require(std::find(plan_options.begin(), plan_options.end(), setting.option) == plan_options.end(),
             "set {}.{}: is the same for all runs of a comparison (--seeds, --max-seconds, "
-            "--max-forward-passes, --device, --max-eval-samples)",
+            "--max-forward-passes, --epochs, --device, --max-eval-samples)",
             arm.label, setting.option);
     try {
       apply(setting, options);
@@ -72,10 +72,12 @@ void Plan::check() {
             "seeds: {}: must be below 2^63", seed);
   require_in("max_seconds", seconds, 0.0, 1e9);
   require_in("max_forward_passes", passes, 0.0, 1e15);
-  require((seconds > 0.0) != (passes > 0.0),
-          "max_seconds = {} and max_forward_passes = {}: one budget must be positive, and the other "
-          "omitted",
-          seconds, passes);
+  require_in("epochs", epochs, 0.0, 1e6);
+  const int budgets = (seconds > 0.0 ? 1 : 0) + (passes > 0.0 ? 1 : 0) + (epochs > 0.0 ? 1 : 0);
+  require(budgets == 1,
+          "max_seconds = {}, max_forward_passes = {} and epochs = {}: one budget must be positive, and the "
+          "others omitted, for example --max-seconds 150 or --epochs {}",
+          seconds, passes, epochs, llm::default_epochs);
   require(threads >= 1 && threads <= 4096, "threads = {}: must be in [1, 4096]", threads);
   for (Arm& arm : arms) check_arm(*this, arm);
 }
@@ -92,6 +94,7 @@ std::vector<Setting> Plan::settings_of(std::uint64_t seed) const {
   std::vector<Setting> out{{"seed", fmt::format("{}", seed)}, {"device", std::string(llm::to_text(device))}};
   if (seconds > 0.0) out.push_back({"max_seconds", fmt::format("{}", seconds)});
   if (passes > 0.0) out.push_back({"max_forward_passes", fmt::format("{}", passes)});
+  if (epochs > 0.0) out.push_back({"epochs", fmt::format("{}", epochs)});
   if (rows > 0) out.push_back({"max_eval_samples", fmt::format("{}", rows)});
   return out;
 }

@@ -91,6 +91,7 @@ Plan make_plan(const PlanTexts& texts, llm::Hints* hints) {
     if (!seed.empty()) plan.seeds.push_back(number<std::uint64_t>("seeds", seed));
   if (!texts.seconds.empty()) plan.seconds = number<double>("max_seconds", texts.seconds);
   if (!texts.passes.empty()) plan.passes = number<double>("max_forward_passes", texts.passes);
+  if (!texts.epochs.empty()) plan.epochs = number<double>("epochs", texts.epochs);
   if (!texts.rows.empty()) plan.rows = number<std::uint64_t>("max_eval_samples", texts.rows);
   put_settings(texts.settings, plan.arms, hints);
   return plan;
@@ -141,6 +142,7 @@ class PlanFile {
                                                          {"device", &texts_.device},
                                                          {"max_seconds", &texts_.seconds},
                                                          {"max_forward_passes", &texts_.passes},
+                                                         {"epochs", &texts_.epochs},
                                                          {"max_eval_samples", &texts_.rows}};
     const std::pair<const char*, std::vector<std::string>*> lists[] = {
         {"tasks", &texts_.tasks}, {"methods", &texts_.methods}, {"seeds", &texts_.seeds}};

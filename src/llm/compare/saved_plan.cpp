@@ -21,20 +21,22 @@ nlohmann::json to_json(const Plan& plan) {
     for (const Setting& setting : arm.settings) options[setting.option] = setting.value;
     methods[arm.label] = {{"method", llm::to_text(arm.method)}, {"options", options}};
   }
-  return {{"version", 1},
-          {"model", plan.model},
-          {"model_bytes", plan.model_bytes},
-          {"data", plan.data},
-          {"definitions", plan.definitions},
-          {"tasks", tasks},
-          {"order", order},
-          {"methods", methods},
-          {"seeds", plan.seeds},
-          {"max_seconds", plan.seconds},
-          {"max_forward_passes", plan.passes},
-          {"max_eval_samples", plan.rows},
-          {"device", llm::to_text(plan.device)},
-          {"threads", plan.threads}};
+  nlohmann::json out = {{"version", 1},
+                        {"model", plan.model},
+                        {"model_bytes", plan.model_bytes},
+                        {"data", plan.data},
+                        {"definitions", plan.definitions},
+                        {"tasks", tasks},
+                        {"order", order},
+                        {"methods", methods},
+                        {"seeds", plan.seeds},
+                        {"max_seconds", plan.seconds},
+                        {"max_forward_passes", plan.passes},
+                        {"max_eval_samples", plan.rows},
+                        {"device", llm::to_text(plan.device)},
+                        {"threads", plan.threads}};
+  if (plan.epochs > 0.0) out["epochs"] = plan.epochs;  // comparisons of earlier releases lack the field
+  return out;
 }
 
 namespace {

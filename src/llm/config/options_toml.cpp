@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "zofo/config/enum_text.hpp"
 #include "zofo/config/method_presets.hpp"
+#include "zofo/config/nearest_names.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/parse/toml.hpp"
@@ -99,7 +102,12 @@ void parse_toml(RunOptions& options, std::string_view text, const std::string& n
       known = true;
       read_field(target, value, option, where, hints);
     });
-    require(known, "{}: no such option; zofo finetune --help lists the options of a run", where);
+    if (known) continue;
+    std::vector<std::string> names;
+    for_each_option(options,
+                    [&names](const char* field, const auto&, const char*) { names.emplace_back(field); });
+    fail("{}: no such option{} (zofo finetune --help lists the options of a run)", where,
+         name_hint(given, names));
   }
 }
 

@@ -24,6 +24,7 @@ void check_ranges(const RunOptions& o) {
   require_count("reset_interval", o.reset_interval, 1, 1'000'000'000);
   require_in("max_seconds", o.max_seconds, 0.0, 1e9);
   require_in("max_forward_passes", o.max_forward_passes, 0.0, 1e15);
+  require_in("epochs", o.epochs, 0.0, 1e6);
   require_count("eval_steps", o.eval_steps, 1, std::numeric_limits<std::uint32_t>::max());
   require_count("lora_rank", o.lora_rank, 1, 4096);
   require_positive("lora_alpha", o.lora_alpha, 1e6);
@@ -40,8 +41,10 @@ void check_ranges(const RunOptions& o) {
 
 // Checks the length of the run, and that its mini-batches can be numbered.
 void check_length(const RunOptions& o) {
-  require(o.method == Method::none || o.max_steps > 0 || o.max_seconds > 0.0 || o.max_forward_passes > 0.0,
-          "max_steps = 0, max_seconds = 0 and max_forward_passes = 0: at least one must be positive");
+  require(o.method == Method::none || o.has_budget(),
+          "epochs = 0, max_steps = 0, max_seconds = 0 and max_forward_passes = 0: at least one must be "
+          "positive, for example --epochs {} or --max-steps 500",
+          default_epochs);
   // Batches are numbered in 32 bits; past them they would repeat.
   require(std::uint64_t{o.max_steps} <= std::numeric_limits<std::uint32_t>::max() /
                                             (std::uint64_t{o.inner_steps} * o.gradient_accumulation_steps),
@@ -49,9 +52,11 @@ void check_length(const RunOptions& o) {
           o.max_steps);
   if (o.lr_scheduler_type == ScheduleKind::constant) return;
   const std::uint32_t end = o.decay_steps > 0 ? o.decay_steps : o.max_steps;
-  require(end > 0, "lr_scheduler_type = \"{}\": needs decay_steps or max_steps, where it ends",
-          o.lr_scheduler_type);
-  require(o.warmup_steps < end, "warmup_steps = {}: must be below {}, where the schedule ends",
+  require(end > 0 || o.epochs > 0.0,
+          "lr_scheduler_type = \"{}\": needs an end: --epochs, --max-steps or --decay-steps, for example "
+          "--epochs {}",
+          o.lr_scheduler_type, default_epochs);
+  require(end == 0 || o.warmup_steps < end, "warmup_steps = {}: must be below {}, where the schedule ends",
           o.warmup_steps, end);
 }
 
@@ -103,6 +108,11 @@ void check_sharing(const RunOptions& o) {
 }
 
 }  // namespace
+
+RunOptions with_default_budget(RunOptions options) {
+  if (!options.has_budget() && options.trains() != Trains::nothing) options.epochs = default_epochs;
+  return options;
+}
 
 void RunOptions::check() const {
   check_zeroth_order();

@@ -78,6 +78,11 @@ TaskData load_task(const std::string& folder_or_name, const std::optional<std::f
   const std::filesystem::path folder = examples_folder(definition, data_folder);
   data.train = examples(data.task, folder / "train.jsonl");
   data.validation = examples(data.task, folder / "validation.jsonl");
+  if (data.task.two_blanks)
+    data.notes.push_back(
+        fmt::format("{}: the prompt ends in a blank and an answer choice starts with one, so that "
+                    "two follow each other: remove one of them",
+                    (definition / "task.toml").string()));
   if (data.task.loss == Loss::choices)
     remove_answer_only(data.train, data.task, folder / "train.jsonl", data.notes);
   remove_answer_only(data.validation, data.task, folder / "validation.jsonl", data.notes);

@@ -68,6 +68,12 @@ int Task::label(const JsonLine& line) const {
   fail("{}: label '{}' (field '{}'): must be one of {}", line.location(), text, label_field, allowed);
 }
 
+bool Task::fixed_labels() const {
+  if (kind != Kind::candidates) return kind == Kind::choice;
+  return !candidates.empty() &&
+         std::ranges::all_of(candidates, [](const Template& each) { return each.fields().empty(); });
+}
+
 void Task::check(std::string_view where) const {
   require(!prompt.fields().empty(), "{}: prompt '{}': must have a {{field}}", where, prompt.text());
   require(!gap || (!gap->field.empty() && !gap->mark.empty()), "{}: gap: field and mark must not be empty",
@@ -78,6 +84,10 @@ void Task::check(std::string_view where) const {
   require(!generated || !answers_field.empty(),
           "{}: metric: compares with answers, so answers_field must be given", where);
   require(kind != Kind::generate || generated, "{}: metric: must be exact_match or f1 for generated answers",
+          where);
+  require(metric != Metric::macro_f1 || fixed_labels(),
+          "{}: metric = \"macro_f1\": is a mean over classes; the candidates differ between examples, so it "
+          "must be accuracy, or exact_match or f1 with answers_field",
           where);
   if (kind == Kind::choice) {
     check_choices(*this, where);

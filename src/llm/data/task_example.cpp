@@ -129,6 +129,7 @@ void fill_candidates(const Task& task, const JsonLine& line, JsonLine& seen, Exa
     made.answers.push_back(made.references.front());
   }
   made.right = right_candidates(task, line, made);
+  made.fixed_labels = task.fixed_labels();
   made.label = made.right.front();
   for (const std::string& each : made.answers) {
     seen.fields["candidate"] = each;
@@ -150,6 +151,7 @@ Example Task::example(const JsonLine& line) const {
     made.prompt = prompt.render(seen);
     made.label = label(line);
     made.neutral = neutral_prompt(*this, seen);
+    made.neutral.erase(made.neutral.find_last_not_of(' ') + 1);
   } else {
     made.references = references(*this, line);
     seen.fields["answer"] = made.references.front();

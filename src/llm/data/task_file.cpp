@@ -78,6 +78,19 @@ void read_tables(const TaskTable& toml, Task& task) {
   for (const std::string_view field : names) task.values[std::string(field)] = values.words(field);
 }
 
+// Moves blanks at the end of a choice task's prompt to its choices, because tokens begin with a blank. The
+// other kinds do the same for each example, whose answers are texts of its own.
+void move_blanks_to_choices(Task& task) {
+  const std::string& text = task.prompt.text();
+  const std::size_t end = text.find_last_not_of(' ') + 1;
+  if (task.kind != Kind::choice || end == text.size()) return;
+  for (std::string& choice : task.choices) {
+    task.two_blanks = task.two_blanks || choice.starts_with(' ');
+    choice.insert(0, text.substr(end));
+  }
+  task.prompt = Template(text.substr(0, end));
+}
+
 // Everything except the further templates.
 Task read_base(const TaskTable& toml, std::string default_name) {
   using enum Metric;
@@ -139,7 +152,10 @@ Task read_variant(const TaskTable& toml, Task task) {
 std::vector<Task> read_templates(const TaskTable& toml, std::string default_name) {
   std::vector<Task> tasks{read_base(toml, std::move(default_name))};
   tasks.front().check(toml.file());
-  if (!toml.has("templates")) return tasks;
+  if (!toml.has("templates")) {
+    move_blanks_to_choices(tasks.front());
+    return tasks;
+  }
   const toml::array* array = toml.at("templates").as_array();
   require(array != nullptr, "{}: templates: must be a list of tables ([[templates]])", toml.file());
   std::vector<std::string> names{"default"};
@@ -154,7 +170,10 @@ std::vector<Task> read_templates(const TaskTable& toml, std::string default_name
     names.push_back(made.template_name);
     tasks.push_back(std::move(made));
   }
-  for (Task& task : tasks) task.template_names = names;
+  for (Task& task : tasks) {
+    task.template_names = names;
+    move_blanks_to_choices(task);
+  }
   return tasks;
 }
 

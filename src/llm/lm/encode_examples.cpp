@@ -45,10 +45,18 @@ void check_length(const Model& model, std::size_t prompt, const OptionTokens& op
     const std::size_t before = prompt + options.added(i) + 1 - options.options[i].size();
     require(before >= 1, "{}: prompt has zero tokens: must have at least 1", location);
   }
-  require(prompt + options.longest() + reserved <= context,
-          "{}: prompt of {} tokens and option of {}: the model's context is {}{}", location, prompt,
-          options.longest() + 1, context,
-          reserved > 0 ? fmt::format(", of which the adapter takes {}", reserved) : "");
+  if (prompt + options.longest() + reserved <= context) return;
+  std::size_t option = 1;
+  for (const Tokens& each : options.options) option = std::max(option, each.size());
+  fail("{}: prompt of {} tokens and option of {}: the model's context is {}{}{}", location, prompt,
+       options.longest() + 1, context,
+       reserved > 0 ? fmt::format(", of which the adapter takes {}", reserved) : "",
+       shorter_prompts(context + 1, option + reserved));
+}
+
+std::string shorter_prompts(std::size_t context, std::size_t others) {
+  if (others >= context) return "";
+  return fmt::format("; --max-prompt-tokens {} keeps the last tokens of longer prompts", context - others);
 }
 
 Tokens encode_prompt(const Model& model, std::string_view text) {

@@ -18,6 +18,13 @@ int matched_label(const EncodedExample& example, int prediction) {
   return std::ranges::find(right, prediction) != right.end() ? prediction : example.label;
 }
 
+// True if the labels are classes, which mean the same in every example.
+bool of_classes(std::span<const EncodedExample> examples) {
+  return std::ranges::all_of(examples, [](const EncodedExample& example) {
+    return example.source == nullptr || example.source->fixed_labels;
+  });
+}
+
 // The mean score of the chosen candidates' texts, where examples have references and candidates.
 std::optional<data::AnswerScore> chosen_answers(std::span<const EncodedExample> examples,
                                                 std::span<const int> predictions, data::AnswerRule rule) {
@@ -55,7 +62,8 @@ Scores scores_of(std::span<const EncodedExample> examples, std::span<const std::
     scores.accuracy = scores.macro_f1 = scores.balanced_accuracy = std::numeric_limits<double>::quiet_NaN();
   } else {
     scores.accuracy = data::accuracy(labels, predictions);
-    scores.macro_f1 = data::macro_f1(labels, predictions, static_cast<int>(classes));
+    scores.macro_f1 = of_classes(examples) ? data::macro_f1(labels, predictions, static_cast<int>(classes))
+                                           : std::numeric_limits<double>::quiet_NaN();
     scores.balanced_accuracy = data::balanced_accuracy(labels, predictions, static_cast<int>(classes));
   }
   scores.answers = chosen_answers(examples, predictions, rule);

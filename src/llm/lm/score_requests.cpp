@@ -28,10 +28,9 @@ int adapter_of(const data::JsonLine& line, std::span<const std::string> names, i
 
 }  // namespace
 
-Request parse_request(const Model& model, const std::string& text, std::string_view file, std::size_t number,
-                      std::span<const std::string> names, int fallback,
-                      const std::function<std::uint32_t(std::size_t)>& reserved) {
-  const data::JsonLine line = data::parse_json_line(text, std::string(file), number);
+Request parse_request(const Model& model, const data::JsonLine& line, std::span<const std::string> names,
+                      int fallback, const std::function<std::uint32_t(std::size_t)>& reserved,
+                      std::size_t max_prompt_tokens) {
   const nlohmann::json& prompt = line.at("prompt");
   const nlohmann::json& words = line.at("options");
   require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", line.location(),
@@ -48,6 +47,7 @@ Request parse_request(const Model& model, const std::string& text, std::string_v
   }
   const int adapter = adapter_of(line, names, fallback);
   EncodedExample example{encode_prompt(model, prompt.get_ref<const std::string&>())};
+  data::keep_last(example.prompt, max_prompt_tokens);
   check_length(model, example.prompt.size(), options, line.location(),
                adapter < 0 ? 0 : reserved(static_cast<std::size_t>(adapter)));
   example.options = std::make_shared<const OptionTokens>(std::move(options));

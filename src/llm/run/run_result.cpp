@@ -35,6 +35,7 @@ nlohmann::json to_json(const RunResult& r) {
                            {"adapter", to_text(r.adapter)},
                            {"steps", r.steps},
                            {"seconds", r.seconds},
+                           {"scoring_seconds", r.scoring_seconds},
                            {"passes", r.passes},
                            {"peak_mib", r.peak},
                            {"moved", r.update_norm},

@@ -28,24 +28,26 @@ void check_prompt(const std::string& text, std::string_view location) {
 namespace detail {
 
 Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
-                      std::string_view location) {
+                      std::string_view location, std::size_t max_prompt_tokens) {
   check_prompt(text, location);
   Tokens ids = encode_prompt(model, text);
+  data::keep_last(ids, max_prompt_tokens);
   require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
   const std::size_t context = model.parameters.config().context;
-  require(ids.size() + reserved <= context, "{}: prompt of {} tokens: the model's context is {}{}", location,
-          ids.size(), context,
-          reserved > 0 ? fmt::format(", of which the run's adapter takes {}", reserved) : "");
+  require(ids.size() + reserved <= context, "{}: prompt of {} tokens: the model's context is {}{}{}",
+          location, ids.size(), context,
+          reserved > 0 ? fmt::format(", of which the run's adapter takes {}", reserved) : "",
+          shorter_prompts(context, reserved));
   return ids;
 }
 
-Tokens prompt_of_line(const Model& model, std::size_t reserved, const std::string& text,
-                      const std::string& file, std::size_t number) {
-  const data::JsonLine line = data::parse_json_line(text, file, number);
+Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::JsonLine& line,
+                      std::size_t max_prompt_tokens) {
   const nlohmann::json& prompt = line.at("prompt");
   require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", line.location(),
           prompt.type_name());
-  return checked_prompt(model, reserved, prompt.get_ref<const std::string&>(), line.location());
+  return checked_prompt(model, reserved, prompt.get_ref<const std::string&>(), line.location(),
+                        max_prompt_tokens);
 }
 
 }  // namespace detail

@@ -13,6 +13,7 @@ double next_step_seconds(double expected, double taken, std::uint32_t steps) {
 void Timer::save(checkpoint::RunState& state) const {
   state.json()["steps"] = counters_.steps;
   state.json()["seconds"] = counters_.seconds;
+  state.json()["scoring_seconds"] = counters_.scoring_seconds;
   state.json()["rows"] = counters_.examples;
   state.json()["tokens"] = counters_.tokens;
   state.json()["next_step"] = {{"seconds", next_.seconds}, {"rows", next_.examples}};
@@ -21,6 +22,8 @@ void Timer::save(checkpoint::RunState& state) const {
 void Timer::load(const checkpoint::RunState& state) {
   counters_ = {state.number<std::uint32_t>("steps"), state.number<double>("seconds"),
                state.number<std::uint64_t>("rows"), state.number<std::uint64_t>("tokens")};
+  if (state.json().contains("scoring_seconds"))  // not in states of earlier releases
+    counters_.scoring_seconds = state.number<double>("scoring_seconds");
   const auto next = state.fields("next_step");
   next_ = {next.number("seconds"), next.integer("rows")};
 }

@@ -24,6 +24,23 @@ ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const RunSett
   return resume_info;
 }
 
+RunOptions with_epochs(RunOptions o, const std::vector<RunTask>& tasks, Progress& progress) {
+  const bool given = o.has_budget();
+  o = with_default_budget(std::move(o));
+  if (o.epochs == 0.0) return o;
+  const double per_epoch = steps_per_epoch(o, tasks);
+  set_schedule_end(o, per_epoch);
+  std::size_t examples = 0;
+  for (const RunTask& task : tasks) examples += task.examples.size();
+  const std::string length = fmt::format("{} epochs of {} training examples, {} steps", o.epochs, examples,
+                                         steps_of_epochs(o, per_epoch));
+  progress.note(given ? length
+                      : fmt::format("no budget is given: {} (--epochs, --max-steps, --max-seconds or "
+                                    "--max-forward-passes sets another)",
+                                    length));
+  return o;
+}
+
 void write_results(const RunFolder& folder, const RunResult& result, const RunOptions& o,
                    const InputPaths& paths) {
   const std::string task =

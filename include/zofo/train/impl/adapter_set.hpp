@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/data/request_lines.hpp"
 #include "zofo/lm/packed_losses.hpp"
 #include "zofo/lm/score_requests.hpp"
 #include "zofo/model/transformer.hpp"
@@ -108,31 +109,32 @@ std::vector<std::vector<double>> score(AdapterSet<Device>& set, std::span<const 
 
 /// Answers lines as score_lines(device, …) does, with a set that exists.
 template <class Device>
-void score_lines(AdapterSet<Device>& set, parse::LineSource& lines,
-                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
-  std::vector<Request> waiting;
-  std::size_t tokens = 0;
-  const auto take = [&](const std::string& line, std::size_t number) {
-    waiting.push_back(parse_request(set.model, line, lines.name(), number, set.selected));
-    tokens += packed_tokens(waiting.back().example);
-    return tokens >= Device::Backend::max_batch_tokens;
-  };
-  const auto answer = [&] {
-    for (const std::string& each : answer_requests(*set.transformer, set.theta, set.selected, waiting))
-      write(each);
-    flush();  // a client that sends line by line waits for the answer
-    waiting.clear();
-    tokens = 0;
-  };
-  parse::answer_lines(lines, take, answer);
+std::size_t score_lines(AdapterSet<Device>& set, parse::LineSource& lines, std::size_t max_prompt_tokens,
+                        const std::function<void(const std::string&)>& write,
+                        const std::function<void()>& flush) {
+  return data::answer_requests(
+      lines, {"prompt", "options", "adapter"},
+      [&](const data::JsonLine& line) {
+        return parse_request(set.model, line, set.selected, max_prompt_tokens);
+      },
+      [](const std::vector<Request>& requests) {
+        std::size_t tokens = 0;
+        for (const Request& each : requests) tokens += packed_tokens(each.example);
+        return tokens >= Device::Backend::max_batch_tokens;
+      },
+      [&](const std::vector<Request>& requests) {
+        return answer_requests(*set.transformer, set.theta, set.selected, requests);
+      },
+      write, flush);
 }
 
 template <class Device>
-void score_lines(Device& device, Model model, const std::filesystem::path& run,
-                 std::span<const NamedFolder> adapters, parse::LineSource& lines,
-                 const std::function<void(const std::string&)>& write, const std::function<void()>& flush) {
+std::size_t score_lines(Device& device, Model model, const std::filesystem::path& run,
+                        std::span<const NamedFolder> adapters, parse::LineSource& lines,
+                        std::size_t max_prompt_tokens, const std::function<void(const std::string&)>& write,
+                        const std::function<void()>& flush) {
   AdapterSet<Device> set(device, std::move(model), run, adapters);
-  score_lines(set, lines, write, flush);
+  return score_lines(set, lines, max_prompt_tokens, write, flush);
 }
 
 }  // namespace zofo::llm

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/data/request_lines.hpp"
 #include "zofo/lm/generate.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/generate_sequences.hpp"
@@ -16,8 +17,9 @@
 namespace zofo::llm {
 
 template <class Device>
-Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location) {
-  return detail::checked_prompt(of.state().model, of.state().reserved(), text, location);
+Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location,
+                     std::size_t max_prompt_tokens) {
+  return detail::checked_prompt(of.state().model, of.state().reserved(), text, location, max_prompt_tokens);
 }
 
 template <class Device>
@@ -39,30 +41,32 @@ std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::stri
                                  const GenerateOptions& options, const TokenObserver& on_token) {
   std::vector<Tokens> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i)
-    ids.push_back(prompt_tokens(of, prompts[i], "prompt " + std::to_string(i + 1)));
+    ids.push_back(
+        prompt_tokens(of, prompts[i], "prompt " + std::to_string(i + 1), options.max_prompt_tokens));
   return generate(of, std::span<const Tokens>(ids), options, on_token);
 }
 
 template <class Device>
-void generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
-                    const std::function<void(const std::string&)>& write,
-                    const std::function<void()>& flush) {
+std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
+                           const std::function<void(const std::string&)>& write,
+                           const std::function<void()>& flush) {
   // Several times the size of a pass, so that a long text does not delay the others.
   const std::size_t sequences = options.greedy.sequences;
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
-  std::vector<Tokens> waiting;
-  const auto take = [&](const std::string& line, std::size_t number) {
-    waiting.push_back(
-        detail::prompt_of_line(of.state().model, of.state().reserved(), line, lines.name(), number));
-    return waiting.size() >= most;
-  };
-  const auto answer = [&] {
-    for (const Generation& each : generate(of, std::span<const Tokens>(waiting), options))
-      write(to_json_line(each));
-    flush();  // a client that sends line by line waits for the answer
-    waiting.clear();
-  };
-  parse::answer_lines(lines, take, answer);
+  return data::answer_requests(
+      lines, {"prompt"},
+      [&](const data::JsonLine& line) {
+        return detail::prompt_of_line(of.state().model, of.state().reserved(), line,
+                                      options.max_prompt_tokens);
+      },
+      [most](const std::vector<Tokens>& prompts) { return prompts.size() >= most; },
+      [&](const std::vector<Tokens>& prompts) {
+        std::vector<std::string> answers;
+        for (const Generation& each : generate(of, std::span<const Tokens>(prompts), options))
+          answers.push_back(to_json_line(each));
+        return answers;
+      },
+      write, flush);
 }
 
 }  // namespace zofo::llm

@@ -5,18 +5,21 @@
 #include <string>
 #include <string_view>
 
+#include "zofo/data/jsonl.hpp"
 #include "zofo/lm/language_model.hpp"
 #include "zofo/lm/tokens.hpp"
 
 namespace zofo::llm::detail {
 
 /// A prompt as ids. `reserved`: positions of the context for an adapter's virtual tokens. Throws Error
-/// starting with `location` where the prompt is empty, no valid UTF-8, or does not fit into the context.
+/// starting with `location` where the prompt is empty, no valid UTF-8, or does not fit into the context. A
+/// prompt of more than `max_prompt_tokens` tokens keeps its last ones; 0: no limit.
 Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
-                      std::string_view location);
+                      std::string_view location, std::size_t max_prompt_tokens);
 
-/// The prompt of a line {"prompt": TEXT}. Throws Error starting with `file` and number.
-Tokens prompt_of_line(const Model& model, std::size_t reserved, const std::string& text,
-                      const std::string& file, std::size_t number);
+/// The prompt of a line {"prompt": TEXT}; other fields are ignored. Throws Error starting with file and
+/// number.
+Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::JsonLine& line,
+                      std::size_t max_prompt_tokens);
 
 }  // namespace zofo::llm::detail

@@ -1,0 +1,75 @@
+/// @file Answers requests that arrive as lines of JSON, each answer a line of JSON in the order of the
+/// requests.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "zofo/core/error.hpp"
+#include "zofo/data/jsonl.hpp"
+#include "zofo/parse/line_source.hpp"
+
+namespace zofo::data {
+
+/// The fields of a request that are not among `known`; they come back in its answer.
+nlohmann::json other_fields(const nlohmann::json& fields, std::initializer_list<std::string_view> known);
+
+/// An answer, a JSON object, with further fields. A field that the answer has already stays.
+std::string with_fields(const std::string& answer, const nlohmann::json& fields);
+
+/// {"error": message}, the answer of a request that cannot be answered.
+std::string error_answer(std::string_view message);
+
+/// Answers lines in groups (parse::answer_lines). `parse(line)` makes a request of a JSON object,
+/// `full(requests)` is true when a group is large enough, and `answer(requests)` returns a line for each; the
+/// fields of a line that are not among `known` are added to it. A line that is no JSON object, or for which
+/// parse() throws Error, is answered by {"error": …} in its place. Returns the number of these. `write(line)`
+/// gets every answer, `flush()` is called after each group.
+template <class Parse, class Full, class Answer>
+std::size_t answer_requests(parse::LineSource& lines, std::initializer_list<std::string_view> known,
+                            Parse&& parse, Full&& full, Answer&& answer,
+                            const std::function<void(const std::string&)>& write,
+                            const std::function<void()>& flush) {
+  struct Waiting {
+    nlohmann::json others = nlohmann::json::object();
+    std::optional<std::string> error = {};
+  };
+  constexpr std::size_t most = 4096;  // bounds the memory of a group of bad lines
+  std::vector<Waiting> waiting;
+  std::vector<decltype(parse(std::declval<const JsonLine&>()))> requests;
+  std::size_t errors = 0;
+  const auto take = [&](const std::string& text, std::size_t number) {
+    Waiting& each = waiting.emplace_back();
+    try {
+      const JsonLine line = parse_json_line(text, lines.name(), number);
+      each.others = other_fields(line.fields, known);
+      requests.push_back(parse(line));
+    } catch (const Error& error) {
+      each.error = error.what();
+      ++errors;
+    }
+    return waiting.size() >= most || full(std::as_const(requests));
+  };
+  const auto answer_group = [&] {
+    std::vector<std::string> answers;
+    if (!requests.empty()) answers = answer(std::as_const(requests));
+    std::size_t next = 0;
+    for (const Waiting& each : waiting)
+      write(with_fields(each.error ? error_answer(*each.error) : answers[next++], each.others));
+    flush();  // a client that sends line by line waits for the answer
+    waiting.clear();
+    requests.clear();
+  };
+  parse::answer_lines(lines, take, answer_group);
+  return errors;
+}
+
+}  // namespace zofo::data
