@@ -9,16 +9,19 @@
 
 namespace zofo::llm {
 
-/// Prints to a stream; silent if it is null.
+/// Prints to a stream; silent if it is null. Derive from it to show a run elsewhere.
 class Progress {
  public:
   /// `every`: seconds between plain lines.
   explicit Progress(std::string title, std::FILE* out = stderr, double every = 15.0);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  virtual ~Progress() = default;
 
   /// Prints a step.
-  void step(const StepReport& report, const Position& now);
+  virtual void step(const StepReport& report, const Position& now);
   /// Prints a message on its own line.
-  void note(const std::string& message);
+  virtual void note(const std::string& message);
 
  private:
   [[nodiscard]] std::string text(const StepReport& report, const Position& now) const;
