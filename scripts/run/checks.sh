@@ -61,7 +61,7 @@ format() {
     "") ;;
     *) die "format: unknown option $1; allowed: --check" ;;
   esac
-  find include src tools examples bench tests \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) -print0 |
+  find include src tools examples bench tests python \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) -print0 |
     xargs -0 --no-run-if-empty -P "$jobs" -n 32 "clang-format-$clang_version" "${mode[@]}"
 }
 

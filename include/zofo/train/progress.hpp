@@ -12,19 +12,22 @@
 
 namespace zofo::llm {
 
-/// Prints to a stream; silent if it is null.
+/// Prints to a stream; silent if it is null. Derive from it to show a run elsewhere.
 class Progress {
  public:
   /// `every`: seconds between plain lines.
   explicit Progress(std::string title, std::FILE* out = stderr, double every = 15.0);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  virtual ~Progress() = default;
 
   /// Prints a step.
-  void step(const StepReport& report, const Position& now);
+  virtual void step(const StepReport& report, const Position& now);
   /// Prints the scores of the tasks' held-out examples after `steps` steps on their own line; later steps
   /// repeat the first of them. `seconds`: the time of scoring.
   void scored(std::uint32_t steps, std::span<const Scores> tasks, double seconds);
   /// Prints a message on its own line.
-  void note(const std::string& message);
+  virtual void note(const std::string& message);
 
  private:
   [[nodiscard]] std::string text(const StepReport& report, const Position& now) const;

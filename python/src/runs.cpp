@@ -1,0 +1,151 @@
+#include "runs.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "zofo/checkpoint/run_state.hpp"
+#include "zofo/config/method_presets.hpp"
+#include "zofo/config/options_toml.hpp"
+#include "zofo/model_io/load_model.hpp"
+#include "zofo/parse/file.hpp"
+#include "zofo/peft/model_shape.hpp"
+#include "zofo/run/resume.hpp"
+#include "zofo/run/run_directory.hpp"
+#include "zofo/run/run_result.hpp"
+#include "zofo/train/budget.hpp"
+#include "zofo/train/load_tasks.hpp"
+#include "zofo/train/progress.hpp"
+#include "zofo/train/train_run.hpp"
+
+namespace zofo::python {
+
+namespace nb = nanobind;
+
+namespace {
+
+constexpr const char* source = "options";  // the name of the options in messages
+
+// Passes a run's progress to a Python callable, and notes Ctrl-C.
+class Messages : public llm::Progress {
+ public:
+  explicit Messages(nb::handle callable) : Progress("", nullptr), callable_(callable) {}
+
+  void step(const StepReport& report, const llm::Position& now) override {
+    const auto clock = std::chrono::steady_clock::now();
+    if (callable_.is_none() || clock < next_) return;
+    next_ = clock + std::chrono::milliseconds(250);
+    const nb::gil_scoped_acquire gil;
+    callable_(report.step + 1, report.upper, report.inner_value_s, now.seconds, now.left,
+              now.tokens_per_second, nb::none());
+  }
+  void note(const std::string& message) override {
+    if (callable_.is_none()) return;
+    const nb::gil_scoped_acquire gil;
+    callable_(nb::none(), 0.0, 0.0, 0.0, 0.0, 0.0, nb::str(message.data(), message.size()));
+  }
+  // True if Ctrl-C was pressed.
+  bool interrupted() {
+    const nb::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() == 0) return false;
+    PyErr_Clear();  // Python raises KeyboardInterrupt once the run is saved
+    return true;
+  }
+
+ private:
+  nb::handle callable_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+// The defaults of the method, then the text. An adapter selects the method of the family that has it.
+llm::RunOptions options_of_text(const std::string& text) {
+  const llm::RunOptions given = llm::options_from_toml(llm::Command::finetune, text, source);
+  const llm::Method method = llm::sibling(given.method, given.adapter);
+  llm::RunOptions options = llm::preset(llm::Command::finetune, method);
+  llm::parse_toml(options, text, source);
+  options.method = method;
+  options.adapter = given.adapter;
+  options.lora_target_modules = llm::target_modules(options.lora_target_modules);
+  return options;
+}
+
+// The options of a run that is resumed: those of its folder, then the text.
+llm::RunOptions resumed_options(const llm::RunFolder& folder, const checkpoint::RunState& saved,
+                                const std::string& text) {
+  const llm::RunOptions started = llm::options_of(saved);
+  require(started.command == llm::Command::finetune, "{}: is no run of a fine-tuning",
+          folder.path().string());
+  const std::filesystem::path file = folder.file("options.toml");
+  llm::RunOptions options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
+  llm::parse_toml(options, text, source);
+  options.check();
+  llm::check_changes(started, options, saved);
+  require(!folder.done() || llm::can_continue(options, saved),
+          "{}: the run is finished, after {} steps in {:.1f} s: raise max_steps, max_seconds or "
+          "early_stopping_patience, the one that ended it, to resume",
+          folder.path().string(), saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"));
+  return options;
+}
+
+void use_cpu(llm::RunOptions& options) {
+  require(
+      options.device != llm::DeviceKind::cuda,
+      "device = \"cuda\": the Python package computes on the CPU; zofo finetune --device cuda uses a GPU");
+  options.device = llm::DeviceKind::cpu;
+  require(options.precision != llm::Precision::bf16,
+          "precision = \"bf16\": needs a GPU: must be auto or fp32");
+  options.precision = llm::Precision::fp32;
+  options.check();
+}
+
+llm::RunResult run(const RunRequest& request, Messages& messages) {
+  llm::RunSettings settings;
+  settings.out = request.out;
+  settings.progress = &messages;
+  settings.interrupted = [&messages] { return messages.interrupted(); };
+  llm::RunOptions options;
+  if (request.resume) {
+    const llm::RunFolder folder = llm::RunFolder::open(request.out);
+    settings.saved = llm::read_state(folder);
+    options = resumed_options(folder, *settings.saved, request.options);
+    settings.paths = llm::input_paths_from(settings.saved->number<nlohmann::json>("place"));
+  } else {
+    llm::RunFolder::require_new(request.out);
+    options = options_of_text(request.options);
+    options.check();
+  }
+  use_cpu(options);
+  if (!request.model.empty()) settings.paths.model = request.model;
+  if (!request.task.empty()) settings.paths.tasks = {request.task};
+  if (!request.data.empty()) settings.paths.data = request.data;
+  if (!request.definitions.empty()) settings.paths.definitions = request.definitions;
+  llm::CpuDevice device;
+  llm::Model model = llm::load_model(settings.paths.model);
+  std::vector<data::TaskData> tasks = llm::load_tasks(settings.paths, options);
+  return llm::train_run(device, model, std::move(tasks), options, settings);
+}
+
+}  // namespace
+
+std::string finetune(const RunRequest& request, nb::handle progress) {
+  Messages messages(progress);
+  const nb::gil_scoped_release release;
+  const llm::RunResult result = run(request, messages);
+  nlohmann::json out = llm::to_json(result);
+  out["interrupted"] = result.interrupted;
+  out["balanced_accuracy"] = result.scores().balanced_accuracy;
+  out["eval_seconds"] = result.scores().seconds;
+  return out.dump();
+}
+
+std::vector<std::pair<std::string, std::string>> option_names() {
+  std::vector<std::pair<std::string, std::string>> names;
+  llm::for_each_option_member(
+      [&](const char* name, auto, const char* help) { names.emplace_back(name, help); });
+  return names;
+}
+
+}  // namespace zofo::python
