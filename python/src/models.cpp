@@ -81,7 +81,8 @@ class LoadedModel {
     return in_groups<std::string>(
         lines,
         [&](const std::string& line, std::size_t number) {
-          return llm::parse_request(of_.state().model, line, "requests", number, selected);
+          return llm::parse_request(of_.state().model, data::parse_json_line(line, "requests", number),
+                                    selected);
         },
         [&](std::span<const llm::Request> group) {
           return llm::answer_requests(*of_.state().transformer, of_.state().theta, selected, group);

@@ -81,11 +81,12 @@ llm::RunOptions resumed_options(const llm::RunFolder& folder, const checkpoint::
   const std::filesystem::path file = folder.file("options.toml");
   llm::RunOptions options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
   llm::parse_toml(options, text, source);
-  options.check();
+  llm::with_default_budget(options).check();
   llm::check_changes(started, options, saved);
   require(!folder.done() || llm::can_continue(options, saved),
-          "{}: the run is finished, after {} steps in {:.1f} s: raise max_steps, max_seconds or "
-          "early_stopping_patience, the one that ended it, to resume",
+          "{}: the run is finished, after {} steps in {:.1f} s: to resume, raise the limit that ended it: "
+          "max_steps, "
+          "epochs, max_seconds, max_forward_passes or early_stopping_patience",
           folder.path().string(), saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"));
   return options;
 }
@@ -98,7 +99,7 @@ void use_cpu(llm::RunOptions& options) {
   require(options.precision != llm::Precision::bf16,
           "precision = \"bf16\": needs a GPU: must be auto or fp32");
   options.precision = llm::Precision::fp32;
-  options.check();
+  llm::with_default_budget(options).check();
 }
 
 llm::RunResult run(const RunRequest& request, Messages& messages) {
@@ -115,7 +116,7 @@ llm::RunResult run(const RunRequest& request, Messages& messages) {
   } else {
     llm::RunFolder::require_new(request.out);
     options = options_of_text(request.options);
-    options.check();
+    llm::with_default_budget(options).check();
   }
   use_cpu(options);
   if (!request.model.empty()) settings.paths.model = request.model;

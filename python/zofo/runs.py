@@ -77,7 +77,7 @@ def finetune(
 
     The rows are `train` and `validation`, or train.jsonl and validation.jsonl in the folder `data` or next to the
     task.toml. `options` are those of `zofo finetune` with underscores (max_steps=200, lora_rank=4;
-    zofo.options() lists them). One of max_steps, max_seconds and max_forward_passes must be given. The weights of a
+    zofo.options() lists them). Without a budget a run takes 3 epochs. The weights of a
     loaded model do not change: the run loads them again.
 
     Ctrl-C ends the run after its step, saves it and raises KeyboardInterrupt; `resume` continues it. Raises
