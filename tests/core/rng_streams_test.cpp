@@ -48,6 +48,8 @@ TEST_CASE("saved runs depend on the numbers: they are these", "[rng_streams]") {
   STATIC_REQUIRE(stream_number(BatchStream::shots) == 2000);
   STATIC_REQUIRE(stream_number(BatchStream::demonstrations) == 2001);
   STATIC_REQUIRE(stream_number(BatchStream::examples) == 2002);
+  STATIC_REQUIRE(stream_number(BatchStream::samples) == 2003);
+  STATIC_REQUIRE(stream_number(BatchStream::file_split) == 2004);
 }
 
 TEST_CASE("a tensor's extra streams belong to their use, and the library uses none of the users'",

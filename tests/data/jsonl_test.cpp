@@ -77,6 +77,60 @@ TEST_CASE("the error of a field that is missing or not a text names it") {
   const zofo::data::JsonLine line{nlohmann::json::parse(R"({"a": null, "b": [1], "c": {}})"), "f.jsonl", 7};
   CHECK(message_of([&] { (void)line.text("d"); }) == "f.jsonl:7: no field 'd'; its fields are 'a', 'b', 'c'");
   CHECK_THAT(message_of([&] { (void)line.text("a"); }), ContainsSubstring("f.jsonl:7: field 'a' is null"));
-  CHECK_THAT(message_of([&] { (void)line.text("b"); }), ContainsSubstring("is array"));
-  CHECK_THAT(message_of([&] { (void)line.text("c"); }), ContainsSubstring("is object"));
+  CHECK_THAT(message_of([&] { (void)line.text("b"); }), ContainsSubstring("is a list of 1 entries"));
+  CHECK_THAT(message_of([&] { (void)line.text("c"); }), ContainsSubstring("is an object"));
+}
+
+TEST_CASE("a path leads into objects and lists") {
+  const zofo::data::JsonLine line{
+      nlohmann::json::parse(
+          R"({"a": {"b": {"c": "deep"}, "l": [[1, 2], {"x": true}]}, "choices": ["p", "q"], "a.b": "named",
+              "": 1, "odd[0]": "o"})"),
+      "f.jsonl", 7};
+  CHECK(line.text("a.b.c") == "deep");
+  CHECK(line.text("a.b") == "named");  // a field of that name comes first
+  CHECK(line.text("choices[1]") == "q");
+  CHECK(line.text("choices.1") == "q");
+  CHECK(line.text("a.l[0][1]") == "2");
+  CHECK(line.text("a.l[1].x") == "true");
+  CHECK(line.text("a.l.1.x") == "true");
+  CHECK(line.text("odd[0]") == "o");
+  CHECK(line.texts("a.l[0]") == std::vector<std::string>{"1", "2"});
+  CHECK(line.has("a.b.c"));
+  CHECK_FALSE(line.has("a.c"));
+  const auto message = [&](const char* path) { return message_of([&] { (void)line.at(path); }); };
+  CHECK(message("choices[2]") ==
+        "f.jsonl:7: no entry 'choices[2]': 'choices' is a list of 2 entries, counted from 0");
+  CHECK_THAT(message("a.x"), ContainsSubstring("no field 'a.x': 'a' has the fields 'b', 'l'"));
+  CHECK_THAT(message("a.b.c.d"), ContainsSubstring("'a.b.c' is string, neither an object nor a list"));
+  for (const char* path :
+       {"choices[-1]", "choices[1", "choices[]", "choices[1]x", "choices[99999999999999999999]", ".choices",
+        "choices.", "[0]", "a..b", "choices[1.0]", "a[b]"})
+    CHECK_THAT(message(path), StartsWith("f.jsonl:7: no "));
+}
+
+TEST_CASE("integers keep their digits, however many") {
+  const std::string digits = GENERATE(as<std::string>{}, "9223372036854775807", "-9223372036854775808",
+                                      "18446744073709551615", "18446744073709551616", "-9223372036854775809",
+                                      "12345678901234567890123456789012345678901234567890");
+  const auto line = zofo::data::parse_json_line("{\"id\": " + digits + " , \"l\": [" + digits + "]}", "f", 1);
+  CHECK(line.text("id") == digits);
+  CHECK(line.texts("l") == std::vector<std::string>{digits});
+  const std::string thousand(1000, '7');  // no double is as large
+  CHECK(zofo::data::parse_json_line("{\"id\":" + thousand + "}", "f", 1).text("id") == thousand);
+  // In a string they are text; a number that is no integer stays a double.
+  const std::string text = "\\\"" + digits + "\\\\";
+  CHECK(zofo::data::parse_json_line("{\"s\":\"" + text + "\"}", "f", 1).text("s") == "\"" + digits + "\\");
+  CHECK(
+      zofo::data::parse_json_line("{\"x\": 100000000000000000000.5}", "f", 1).fields["x"].is_number_float());
+}
+
+TEST_CASE("digits where JSON allows no number stay an error") {
+  const std::string long_digits = "123456789012345678901234567890";
+  for (const std::string& bad :
+       {"{" + long_digits + ": 1}", "{\"a\": 0" + long_digits + "}", "{\"a\": +" + long_digits + "}",
+        "{\"a\": --" + long_digits + "}", "{\"a\" " + long_digits + "}", "{\"a\": 1 " + long_digits + "}",
+        "{\"a\": x" + long_digits + "}", "{\"a\": \"" + long_digits, long_digits,
+        "{\"a\": " + long_digits + "."})
+    CHECK_THROWS_AS(zofo::data::parse_json_line(bad, "f", 1), zofo::Error);
 }

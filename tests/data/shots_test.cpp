@@ -84,3 +84,24 @@ TEST_CASE("whole demonstrations are removed from the front until the text fits")
     CHECK(demonstrations_that_fit(shown, "|", "prompt", fits) == wanted);
   }
 }
+
+TEST_CASE("a limited number of examples is taken evenly by class") {
+  std::vector<int> labels(90, 0);  // sorted by class, as many files are
+  labels.insert(labels.end(), 10, 1);
+  labels.insert(labels.end(), 3, 2);
+  const auto count_of = [&](const std::vector<std::size_t>& chosen, int label) {
+    return std::count_if(chosen.begin(), chosen.end(), [&](std::size_t i) { return labels[i] == label; });
+  };
+  const auto few = sample_evenly(labels, 9, 5), many = sample_evenly(labels, 40, 5);
+  for (const int label : {0, 1, 2}) CHECK(count_of(few, label) == 3);
+  CHECK(count_of(many, 0) == 27);  // the others have no more
+  CHECK(count_of(many, 1) == 10);
+  CHECK(count_of(many, 2) == 3);
+  CHECK(std::is_sorted(many.begin(), many.end()));
+  CHECK(std::adjacent_find(many.begin(), many.end()) == many.end());
+  CHECK(sample_evenly(labels, 40, 5) == many);
+  CHECK(sample_evenly(labels, 40, 6) != many);
+  const auto two = sample_evenly(labels, 8, 1);  // classes differ by one at most
+  for (const int label : {0, 1, 2}) CHECK((count_of(two, label) == 2 || count_of(two, label) == 3));
+  CHECK(sample_evenly(labels, 500, 1).size() == labels.size());
+}

@@ -131,7 +131,8 @@ TEST_CASE("errors of lines of these kinds name file and number") {
   CHECK_THAT(refused(entities, R"({"p": "P", "q": "@x.", "e": [["A"]], "a": ["B"]})"),
              ContainsSubstring("holds array"));
   CHECK_THAT(refused(generated, R"({"q": "who?", "a": {"text": []}})"), ContainsSubstring("no answer"));
-  CHECK_THAT(refused(generated, R"({"q": "who?", "a": "Ann"})"), ContainsSubstring("no field 'text' in 'a'"));
+  CHECK_THAT(refused(generated, R"({"q": "who?", "a": "Ann"})"),
+             ContainsSubstring("no field 'a.text': 'a' is string"));
 }
 
 TEST_CASE("keys of other kinds are errors") {

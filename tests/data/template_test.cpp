@@ -39,3 +39,13 @@ TEST_CASE("unbalanced braces are errors") {
   CHECK_THAT(message_of([] { Template("a {}"); }), ContainsSubstring("byte 2 has no name"));
   CHECK_THROWS_AS(Template("{"), zofo::Error);
 }
+
+TEST_CASE("templates read nested fields and entries of lists") {
+  const JsonLine values = line_of(R"({"q": {"stem": "Why?"}, "choices": ["Red", 2, true]})");
+  CHECK(Template("{q.stem}\nA. {choices[0]|lower}\nB. {choices[1]}\nC. {choices.2}").render(values) ==
+        "Why?\nA. red\nB. 2\nC. true");
+  CHECK_THAT(message_of([&] { (void)Template("{choices[3]}").render(values); }),
+             StartsWith("rows.jsonl:3: no entry 'choices[3]'"));
+  CHECK_THAT(message_of([&] { (void)Template("{choices}").render(values); }),
+             ContainsSubstring("as in 'choices[0]'"));
+}

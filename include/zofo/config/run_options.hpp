@@ -189,7 +189,7 @@ void for_each_option_member(Visit&& visit) {
   visit("num_virtual_tokens", &RunOptions::num_virtual_tokens,
         "virtual tokens of prefix and prompt adapters; larger: more capacity, longer sequences");
   visit("max_train_samples", &RunOptions::max_train_samples,
-        "training examples used of each task; 0: all; lower it for quick trials");
+        "training examples used of each task, evenly by class; 0: all; lower it for quick trials");
   visit("max_eval_samples", &RunOptions::max_eval_samples,
         "validation examples scored of each task; 0: all; lower it to score faster");
   visit("max_prompt_tokens", &RunOptions::max_prompt_tokens,

@@ -171,7 +171,9 @@ enum class BatchStream : std::uint32_t {
   task_split = 1001,      ///< the same for a task of meta-training (train/split.hpp)
   shots = 2000,           ///< examples of each class (data/shots.hpp)
   demonstrations = 2001,  ///< solved examples before a prompt (data/demonstrations.hpp)
-  examples = 2002         ///< examples of a few-shot adaptation (train/few_shot_adaptation.hpp)
+  examples = 2002,        ///< examples of a few-shot adaptation (train/few_shot_adaptation.hpp)
+  samples = 2003,         ///< the training examples of max_train_samples (data/shots.hpp)
+  file_split = 2004       ///< rows of a file into training, validation and test (data/split_rows.hpp)
 };
 
 /// For users.
@@ -194,7 +196,8 @@ inline constexpr std::array kBatchStreams{
     streams_of(BatchStream::large_upper), streams_of(BatchStream::large_lower),
     streams_of(BatchStream::split),       streams_of(BatchStream::task_split),
     streams_of(BatchStream::shots),       streams_of(BatchStream::demonstrations),
-    streams_of(BatchStream::examples),    kUserBatchStreams};
+    streams_of(BatchStream::examples),    streams_of(BatchStream::samples),
+    streams_of(BatchStream::file_split),  kUserBatchStreams};
 }  // namespace detail
 static_assert(detail::disjoint(detail::kBatchStreams), "zofo: two kinds of mini-batches share a stream");
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zofo::data {
@@ -18,26 +19,28 @@ struct JsonLine {
   /// "file:line", the start of every message about this line.
   [[nodiscard]] std::string location() const;
 
-  /// The value of field `name`. Throws Error naming the field, the location and the existing fields when it
-  /// is missing.
-  [[nodiscard]] const nlohmann::json& at(const std::string& name) const;
+  /// The value at `path`: a field's name, or a path into objects and lists. A dot enters an object
+  /// ("answers.text"); `[2]` or `.2` enters a list, counted from 0 ("choices[2]"). A field whose name is the
+  /// whole path comes first. Throws Error naming the path, the location and what is there instead.
+  [[nodiscard]] const nlohmann::json& at(std::string_view path) const;
 
-  /// Field `name` as text: a string itself; a number or a boolean as JSON writes it. Throws Error for null,
-  /// arrays and objects.
-  [[nodiscard]] std::string text(const std::string& name) const;
+  /// Whether at(path) would return a value other than null.
+  [[nodiscard]] bool has(std::string_view path) const;
 
-  /// Field `path` as a list of texts: an array of strings, numbers and booleans, or a single one of them. A
-  /// dot of the path enters an object ("answers.text"). Throws Error for anything else.
-  [[nodiscard]] std::vector<std::string> texts(const std::string& path) const;
+  /// The value at `path` as text: a string itself; a number or a boolean as JSON writes it. Throws Error for
+  /// null, lists and objects.
+  [[nodiscard]] std::string text(std::string_view path) const;
+
+  /// The value at `path` as a list of texts: a list of strings, numbers and booleans, or a single one of
+  /// them. Throws Error for anything else.
+  [[nodiscard]] std::vector<std::string> texts(std::string_view path) const;
 
   /// The names of the fields, quoted and separated by commas.
   [[nodiscard]] std::string field_names() const;
-
- private:
-  [[nodiscard]] const nlohmann::json& inside(const std::string& path) const;
 };
 
-/// Parses one line. Throws Error "file:line: ..." unless it is a JSON object in UTF-8.
+/// Parses one line. An integer that needs more than 64 bits becomes the string of its digits. Throws Error
+/// "file:line: ..." unless it is a JSON object in UTF-8.
 JsonLine parse_json_line(const std::string& text, const std::string& file, std::size_t line);
 
 /// All lines of a JSON Lines file, in order. Blank lines are skipped, but counted. Throws Error

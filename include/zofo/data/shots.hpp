@@ -1,4 +1,4 @@
-/// @file Few-shot subsets: the same number of examples of each class.
+/// @file Subsets of the training examples: the same number of each class.
 #pragma once
 
 #include <cstddef>
@@ -20,5 +20,15 @@ std::vector<std::size_t> sample_shots(std::span<const int> labels, std::span<con
 /// Reduces the training examples to `shots` of each class, or to `shots` in total if examples have no classes
 /// (kinds candidates and generate). 0 keeps all. Throws Error when there are fewer.
 void take_shots(TaskData& data, std::size_t shots, std::uint64_t seed);
+
+/// Indices of `count` examples, evenly by class: the classes give their examples in turn, in an order that
+/// the seed determines, and one that has none left is passed over. Class sizes therefore differ by at most
+/// one, except where a class has too few. The indices are in increasing order; a pure function of the
+/// arguments. All indices if there are not more than `count`.
+std::vector<std::size_t> sample_evenly(std::span<const int> labels, std::size_t count, std::uint64_t seed);
+
+/// Reduces the training examples to at most `most`, evenly by class (sample_evenly); a random subset if
+/// examples have no classes (kinds candidates and generate). Their order is kept. 0 keeps all.
+void take_samples(TaskData& data, std::size_t most, std::uint64_t seed);
 
 }  // namespace zofo::data

@@ -79,24 +79,40 @@ inline void keep_last(std::vector<std::int32_t>& tokens, std::size_t most) {
   tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(most));
 }
 
+/// How much each class counts in the training loss.
+struct ClassWeights {
+  std::vector<double> values = {};  ///< of each answer choice, positive; empty: 1
+  /// Instead of `values`: n / (k · n_c) for class c with n_c of the n training examples of k classes, so that
+  /// all classes count alike and the mean weight is 1 (King and Zeng, 2001).
+  bool balanced = false;
+
+  /// Whether they differ from 1.
+  [[nodiscard]] bool given() const { return balanced || !values.empty(); }
+};
+
 /// The contents of a `task.toml` under one of its templates (docs/guide/own-task.md).
 struct Task {
-  std::string name;                      ///< of the task
-  Template prompt;                       ///< text before the continuation
-  std::vector<std::string> choices;      ///< answer choices (key `options`), with their leading blank
-  std::string label_field;               ///< field of the label
-  std::map<std::string, int> label_map;  ///< label as text → index of its choice or candidate
-  std::size_t max_prompt_tokens = 0;     ///< longer prompts lose their first tokens; 0: no limit
+  std::string name;                  ///< of the task
+  Template prompt;                   ///< text before the continuation
+  std::vector<std::string> choices;  ///< answer choices (key `options`), with their leading blank
+  std::string label_field;           ///< field of the label, the first of several
+  std::map<std::string, int>
+      label_map;                      ///< label as text → index of its choice or candidate; empty: position
+  std::size_t max_prompt_tokens = 0;  ///< longer prompts lose their first tokens; 0: no limit
 
-  Kind kind = Kind::choice;                   ///< source of the continuations
-  Score score = Score::sum;                   ///< of a continuation
-  Loss loss = Loss::choices;                  ///< training loss
-  Metric metric = Metric::accuracy;           ///< of the task
-  std::vector<Template> candidates = {};      ///< kind candidates: one text each, …
-  std::string candidates_field = {};          ///< … or the list in this field
-  std::string answers_field = {};             ///< field of the accepted answers
-  std::optional<Template> continuation = {};  ///< with {candidate} or {answer}, and the text after it
-  std::optional<Gap> gap = {};                ///< splits a field
+  Kind kind = Kind::choice;                         ///< source of the continuations
+  Score score = Score::sum;                         ///< of a continuation
+  Loss loss = Loss::choices;                        ///< training loss
+  Metric metric = Metric::accuracy;                 ///< of the task
+  std::vector<Template> candidates = {};            ///< kind candidates: one text each, …
+  std::string candidates_field = {};                ///< … or the list in this field
+  std::string answers_field = {};                   ///< field of the accepted answers
+  std::string labels_field = {};                    ///< field that lists the labels of the listed candidates
+  std::vector<std::string> more_label_fields = {};  ///< fields that may hold the label instead of label_field
+  std::vector<std::string> one_hot_fields = {};     ///< a field for each choice, one of which is 1
+  ClassWeights class_weights = {};                  ///< of the training loss
+  std::optional<Template> continuation = {};        ///< with {candidate} or {answer}, and the text after it
+  std::optional<Gap> gap = {};                      ///< splits a field
   std::map<std::string, std::map<std::string, std::string>> values = {};  ///< field → value → replacement
   std::map<std::string, std::string> replace = {};  ///< replacements inside every string field
   std::optional<Template> neutral = {};             ///< the prompt without an example, for calibration
@@ -119,8 +135,9 @@ struct Task {
   /// Only then are there classes, of which macro-F1 is a mean.
   [[nodiscard]] bool fixed_labels() const;
 
-  /// The index of the choice or candidate of the line's label. Throws Error for a label outside the map:
-  /// file, line, value and the allowed labels.
+  /// The index of the choice or candidate that the line's label means (label_text.hpp). Without a map the
+  /// label is the position of the candidate. Throws Error for a label that means none: file, line, value and
+  /// the allowed labels; and for label fields that mean different ones.
   [[nodiscard]] int label(const JsonLine& line) const;
 
   /// The line as an example. Throws Error naming file and line for a missing field, a label outside the map,

@@ -30,8 +30,10 @@ double example_loss(std::span<const double> logprobs, const OptionTokens& option
 /// The number of log-probabilities of packed examples.
 std::size_t targets_of(std::span<const EncodedExample* const> examples);
 
-/// Mean loss of packed examples. `logprobs` holds targets_of(examples) numbers. `gradient` is empty, or of
-/// the same length: weight × the gradient of the mean is added to it.
+/// Mean over packed examples of each one's loss times its own weight (EncodedExample::weight); the divisor is
+/// the number of examples, so that the mean of two halves is that of the whole. `logprobs` holds
+/// targets_of(examples) numbers. `gradient` is empty, or of the same length: weight × the gradient of the
+/// mean is added to it.
 double mean_loss(std::span<const double> logprobs, std::span<const EncodedExample* const> examples,
                  double weight = 1.0, std::span<double> gradient = {});
 

@@ -72,4 +72,8 @@ std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,
                                             std::span<const data::Example> examples, std::size_t limit,
                                             std::string_view file);
 
+/// Sets the weights of training examples to those of their classes (Task::class_weights). Balanced weights
+/// count these examples, of classes without an example there is none. Nothing happens without class weights.
+void set_class_weights(const data::Task& task, std::span<EncodedExample> examples);
+
 }  // namespace zofo::llm

@@ -39,6 +39,7 @@ struct EncodedExample {
   int label = 0;                                          ///< index of the correct choice
   std::shared_ptr<const OptionTokens> options = nullptr;  ///< the choices; null only before they are set
   const data::Example* source = nullptr;  ///< borrowed: the example as text, for metrics that compare texts
+  double weight = 1.0;                    ///< factor of its loss in a mean loss (class weights)
 };
 
 }  // namespace zofo::llm

@@ -17,7 +17,7 @@
 
 namespace zofo::llm {
 
-/// Examples under one adapter. The part's loss is their mean loss; 0 for no examples.
+/// Examples under one adapter. The part's loss is their mean loss (choice_loss.hpp); 0 for no examples.
 struct ExamplesPart {
   std::vector<const EncodedExample*> examples;  ///< borrowed
   int adapter = -1;                             ///< index into the adapters of the call, −1: none

@@ -59,6 +59,7 @@ class Adaptation {
     for (std::size_t d = 0; d < results.size(); ++d) {
       for (const std::size_t i : sample_examples(data_, count, results[d].seed))
         examples[d].lower.push_back(training_[i]);
+      set_class_weights(data_.task, examples[d].lower);
       results[d].examples = examples[d].lower.size();
       const Vector adapter = device_.vector(
           start.size() > 0 ? start : model::initial_adapter(transformer_, theta_, layout, results[d].seed));

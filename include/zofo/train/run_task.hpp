@@ -26,11 +26,11 @@ struct RunTask {
   [[nodiscard]] const std::string& name() const { return data->task.name; }
   /// Definition of the task.
   [[nodiscard]] const data::Task& task() const { return data->task; }
-  /// Number of examples in the training file that the run uses.
+  /// Number of training examples that the run uses.
   [[nodiscard]] std::size_t training_examples() const { return examples.size() + selection.size(); }
 };
 
-/// A task with its examples as tokens, such that the run's adapter can reserve its positions of the context.
+/// A task with max_train_samples of its examples as tokens, such that the run's adapter can reserve its positions of the context.
 /// Throws Error naming the file and line of an example that does not fit the model, and as split_examples.
 RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o);
 

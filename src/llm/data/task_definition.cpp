@@ -1,9 +1,11 @@
 #include "zofo/data/task_definition.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
+#include "zofo/data/label_text.hpp"
 
 namespace zofo::data {
 
@@ -26,13 +28,47 @@ void check_choices(const Task& task, std::string_view where) {
   }
 }
 
-void check_labels(const Task& task, std::size_t choices, std::string_view where) {
+void check_label_fields(const Task& task, std::string_view where) {
   require(!task.label_field.empty(), "{}: label_field: must not be empty", where);
-  require(!task.label_map.empty(), "{}: label_map: must not be empty", where);
+  for (const std::string& field : task.more_label_fields)
+    require(!field.empty(), "{}: label_field: must not be empty", where);
+}
+
+void check_one_hot(const Task& task, std::size_t choices, std::string_view where) {
+  const std::size_t fields = task.one_hot_fields.size();
+  require(fields == choices, "{}: one_hot_fields: {} given for {} options", where, fields, choices);
+  require(task.label_field.empty() && task.label_map.empty(),
+          "{}: one_hot_fields: takes the place of label_field and label_map: only one can be given", where);
+}
+
+void check_class_weights(const Task& task, std::size_t classes, std::string_view where) {
+  const std::vector<double>& weights = task.class_weights.values;
+  if (weights.empty()) return;
+  require(weights.size() == classes, "{}: class_weights: {} given for {} classes", where, weights.size(),
+          classes);
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    require(std::isfinite(weights[i]) && weights[i] > 0.0 && weights[i] <= 1e6,
+            "{}: class_weights[{}] = {}: must be above 0 and at most 1e6", where, i, weights[i]);
+}
+
+void check_labels(const Task& task, std::size_t choices, std::string_view where) {
+  check_class_weights(task, choices, where);
+  if (!task.one_hot_fields.empty()) return check_one_hot(task, choices, where);
+  check_label_fields(task, where);
+  if (task.kind == Kind::choice) require(!task.label_map.empty(), "{}: label_map: must not be empty", where);
   for (const auto& [text, choice] : task.label_map)
     require(choice >= 0 && static_cast<std::size_t>(choice) < choices,
             "{}: label_map.'{}' = {}: must be an index of options, in [0, {}]", where, text, choice,
             choices - 1);
+}
+
+// The candidates of a field: which is right is known from the answers or from a label.
+void check_listed(const Task& task, std::string_view where) {
+  require(!task.class_weights.given(),
+          "{}: class_weights: the candidates of candidates_field are no classes: must not be given", where);
+  if (!task.label_field.empty()) return check_label_fields(task, where);
+  require(!task.answers_field.empty(), "{}: no key 'answers_field' and no key 'label_field'", where);
+  require(task.labels_field.empty(), "{}: labels_field: needs label_field", where);
 }
 
 void check_candidates(const Task& task, std::string_view where) {
@@ -42,7 +78,8 @@ void check_candidates(const Task& task, std::string_view where) {
   require(task.continuation.has_value(), "{}: no key 'continuation'", where);
   require(names_field(task.continuation, "candidate") || names_field(task.prompt, "candidate"),
           "{}: neither prompt nor continuation has the field {{candidate}}", where);
-  if (listed) return require(!task.answers_field.empty(), "{}: no key 'answers_field'", where);
+  require(listed || task.labels_field.empty(), "{}: labels_field: needs candidates_field", where);
+  if (listed) return check_listed(task, where);
   require(task.candidates.size() >= 2, "{}: candidates: {} given, at least 2 needed", where,
           task.candidates.size());
   check_labels(task, task.candidates.size(), where);
@@ -58,15 +95,6 @@ void check_generate(const Task& task, std::string_view where) {
 }
 
 }  // namespace
-
-int Task::label(const JsonLine& line) const {
-  const std::string text = line.text(label_field);
-  const auto found = label_map.find(text);
-  if (found != label_map.end()) return found->second;
-  std::string allowed;
-  for (const auto& entry : label_map) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
-  fail("{}: label '{}' (field '{}'): must be one of {}", line.location(), text, label_field, allowed);
-}
 
 bool Task::fixed_labels() const {
   if (kind != Kind::candidates) return kind == Kind::choice;

@@ -8,6 +8,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
+#include "zofo/data/label_text.hpp"
 
 namespace zofo::data {
 
@@ -29,18 +30,26 @@ void split_gap(const Gap& gap, JsonLine& line) {
   line.fields["after"] = text.substr(at + gap.mark.size());
 }
 
+// Replaces texts in a string, or in all strings inside an object or a list.
+void replace_texts(const Task& task, nlohmann::json& value) {
+  if (value.is_string())
+    for (const auto& [from, to] : task.replace) replace_all(value.get_ref<std::string&>(), from, to);
+  if (!value.is_structured()) return;
+  for (nlohmann::json& item : value) replace_texts(task, item);
+}
+
 // The line as templates read it: texts and values replaced, the gap split.
 JsonLine prepared(const Task& task, const JsonLine& line) {
   JsonLine made = line;
-  for (auto& item : made.fields.items())
-    if (item.value().is_string())
-      for (const auto& [from, to] : task.replace) replace_all(item.value().get_ref<std::string&>(), from, to);
+  if (!task.replace.empty()) replace_texts(task, made.fields);
   if (task.gap) split_gap(*task.gap, made);
   for (const auto& [field, words] : task.values) {
     const std::string value = line.text(field);
-    const auto found = words.find(value);
+    auto found = words.find(value);
     std::string allowed;
     for (const auto& entry : words) allowed += (allowed.empty() ? "'" : ", '") + entry.first + "'";
+    for (auto each = words.begin(); found == words.end() && each != words.end(); ++each)
+      if (plain_label(each->first) == plain_label(value)) found = each;
     require(found != words.end(), "{}: field '{}' is '{}': must be one of {}", line.location(), field, value,
             allowed);
     made.fields[field] = found->second;
@@ -48,11 +57,17 @@ JsonLine prepared(const Task& task, const JsonLine& line) {
   return made;
 }
 
+// Empties a value, or all values inside an object or a list.
+void empty_texts(nlohmann::json& value) {
+  if (!value.is_structured()) return void(value = "");
+  for (nlohmann::json& item : value) empty_texts(item);
+}
+
 // The line without its contents: only replaced values and the candidate remain.
 JsonLine emptied(const Task& task, const JsonLine& line) {
   JsonLine made = line;
   for (auto& item : made.fields.items())
-    if (item.key() != "candidate" && !task.values.contains(item.key())) item.value() = "";
+    if (item.key() != "candidate" && !task.values.contains(item.key())) empty_texts(item.value());
   return made;
 }
 
@@ -87,13 +102,16 @@ Continuation continuation_of(const Task& task, const JsonLine& line) {
 }
 
 // Texts for {candidate}, each once.
-std::vector<std::string> candidate_texts(const Task& task, const JsonLine& line) {
+std::vector<std::string> candidate_texts(const Task& task, const JsonLine& line, const JsonLine& seen) {
   std::vector<std::string> all;
-  if (task.candidates_field.empty())  // a label is an index of this list, so duplicates stay
-    for (const Template& each : task.candidates) all.push_back(each.render(line));
-  else
-    for (std::string& each : line.texts(task.candidates_field))
-      if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(std::move(each));
+  if (task.candidates_field.empty()) {
+    for (const Template& each : task.candidates) all.push_back(each.render(seen));
+    return all;
+  }
+  // Answers are compared with the texts of the file. A label is an index, so duplicates stay.
+  if (!task.label_field.empty()) return seen.texts(task.candidates_field);
+  for (std::string& each : line.texts(task.candidates_field))
+    if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(std::move(each));
   return all;
 }
 
@@ -109,7 +127,7 @@ std::vector<std::string> references(const Task& task, const JsonLine& line) {
 
 // Which candidates are right. Throws Error when none is.
 std::vector<int> right_candidates(const Task& task, const JsonLine& line, const Example& example) {
-  if (task.candidates_field.empty()) return {task.label(line)};
+  if (!task.label_field.empty()) return {task.label(line)};
   std::vector<int> right;
   for (std::size_t i = 0; i < example.answers.size(); ++i)
     if (std::find(example.references.begin(), example.references.end(), example.answers[i]) !=
@@ -123,7 +141,10 @@ std::vector<int> right_candidates(const Task& task, const JsonLine& line, const 
 
 void fill_candidates(const Task& task, const JsonLine& line, JsonLine& seen, Example& made) {
   if (!task.answers_field.empty()) made.references = references(task, line);
-  made.answers = candidate_texts(task, seen);
+  made.answers = candidate_texts(task, line, seen);
+  require(task.label_field.empty() || made.answers.size() >= 2,
+          "{}: field '{}' has {} candidates: must have at least 2", line.location(), task.candidates_field,
+          made.answers.size());
   if (made.answers.empty()) {  // only a list in a field can be empty
     made.answer_only = true;
     made.answers.push_back(made.references.front());

@@ -16,12 +16,15 @@ namespace {
 
 using detail::TaskTable;
 
-constexpr std::array<std::string_view, 23> task_keys{"name",
+constexpr std::array<std::string_view, 26> task_keys{"name",
                                                      "kind",
                                                      "prompt",
                                                      "options",
                                                      "label_field",
                                                      "label_map",
+                                                     "labels_field",
+                                                     "one_hot_fields",
+                                                     "class_weights",
                                                      "max_prompt_tokens",
                                                      "score",
                                                      "loss",
@@ -53,13 +56,14 @@ void refuse_keys(const TaskTable& toml, std::string_view kind, std::initializer_
 void refuse_foreign_keys(const TaskTable& toml, Kind kind) {
   if (kind == Kind::choice)
     refuse_keys(toml, "choice",
-                {"candidates", "candidates_field", "continuation", "answers_field", "answer_rule", "stop",
-                 "max_new_tokens"});
+                {"candidates", "candidates_field", "labels_field", "continuation", "answers_field",
+                 "answer_rule", "stop", "max_new_tokens"});
   else if (kind == Kind::candidates)
-    refuse_keys(toml, "candidates", {"options", "stop", "max_new_tokens"});
+    refuse_keys(toml, "candidates", {"options", "one_hot_fields", "stop", "max_new_tokens"});
   else
     refuse_keys(toml, "generate",
-                {"options", "candidates", "candidates_field", "label_field", "label_map", "neutral"});
+                {"options", "candidates", "candidates_field", "label_field", "label_map", "labels_field",
+                 "one_hot_fields", "class_weights", "neutral"});
 }
 
 // The tables inside a task file.
@@ -91,6 +95,54 @@ void move_blanks_to_choices(Task& task) {
   task.prompt = Template(text.substr(0, end));
 }
 
+// Without a map, a label is an option's text, its index from 0 or its letter from A. Throws Error where one
+// label would mean two options.
+std::map<std::string, int> usual_labels(const TaskTable& toml, const std::vector<std::string>& choices) {
+  std::map<std::string, int> map;
+  const auto add = [&](const std::string& label, std::size_t index) {
+    const auto [at, added] = map.emplace(label, static_cast<int>(index));
+    require(added || at->second == static_cast<int>(index),
+            "{}: label_map: must be given: the label '{}' could mean '{}' or '{}'", toml.file(), label,
+            choices[static_cast<std::size_t>(at->second)], choices[index]);
+  };
+  constexpr std::size_t letters = 26;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const std::size_t begin = std::min(choices[i].find_first_not_of(" \t\r\n"), choices[i].size());
+    add(choices[i].substr(begin, choices[i].find_last_not_of(" \t\r\n") + 1 - begin), i);
+    add(fmt::format("{}", i), i);
+    if (choices.size() > letters) continue;
+    add(std::string(1, static_cast<char>('A' + i)), i);
+    add(std::string(1, static_cast<char>('a' + i)), i);
+  }
+  return map;
+}
+
+// Which fields hold the label, what it means, and how much its class counts.
+void read_labels(const TaskTable& toml, Task& task) {
+  if (toml.has("class_weights")) {
+    task.class_weights.balanced = toml.at("class_weights").is_string();
+    if (!task.class_weights.balanced)
+      task.class_weights.values = toml.numbers("class_weights");
+    else
+      toml.word_or<bool>("class_weights", true, {{"balanced", true}});
+  }
+  if (toml.has("one_hot_fields")) task.one_hot_fields = toml.string_or_strings("one_hot_fields");
+  const bool needed = task.kind == Kind::choice || !task.candidates.empty();
+  if (toml.has("label_field") || (needed && task.one_hot_fields.empty())) {
+    const std::vector<std::string> fields = toml.string_or_strings("label_field");
+    task.label_field = fields.front();
+    task.more_label_fields.assign(fields.begin() + 1, fields.end());
+  }
+  if (toml.has("label_map")) {
+    require(task.labels_field.empty(),
+            "{}: label_map: labels_field says what a label means: only one can be given", toml.file());
+    task.label_map = toml.indices("label_map");
+    require(!task.label_map.empty(), "{}: label_map: must not be empty", toml.file());
+  } else if (task.kind == Kind::choice && task.one_hot_fields.empty()) {
+    task.label_map = usual_labels(toml, task.choices);
+  }
+}
+
 // Everything except the further templates.
 Task read_base(const TaskTable& toml, std::string default_name) {
   using enum Metric;
@@ -120,10 +172,8 @@ Task read_base(const TaskTable& toml, std::string default_name) {
   if (toml.has("candidates")) task.candidates = toml.texts("candidates");
   task.candidates_field = toml.string_or("candidates_field", "");
   task.answers_field = toml.string_or("answers_field", "");
-  if (kind == Kind::choice || !task.candidates.empty()) {
-    task.label_field = toml.string("label_field");
-    task.label_map = toml.indices("label_map");
-  }
+  task.labels_field = toml.string_or("labels_field", "");
+  read_labels(toml, task);
   task.continuation = toml.optional_text("continuation");
   task.neutral = toml.optional_text("neutral");
   task.separator = toml.string_or("separator", task.separator);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "zofo/parse/nearest_name.hpp"
+
 namespace zofo::data::detail {
 
 TaskTable::TaskTable(std::string file, const toml::table& table, std::span<const std::string_view> keys,
@@ -10,8 +12,8 @@ TaskTable::TaskTable(std::string file, const toml::table& table, std::span<const
     : file_(std::move(file)), table_(&table), prefix_(std::move(prefix)) {
   for (const auto& [key, node] : table)
     require(std::find(keys.begin(), keys.end(), key.str()) != keys.end(),
-            "{}:{}: unknown key '{}{}'; keys are {}", file_, node.source().begin.line, prefix_, key.str(),
-            fmt::join(keys, ", "));
+            "{}:{}: unknown key '{}{}'{}; keys are {}", file_, node.source().begin.line, prefix_, key.str(),
+            parse::did_you_mean(key.str(), keys), fmt::join(keys, ", "));
 }
 
 template <class T>
@@ -48,6 +50,27 @@ std::vector<std::string> TaskTable::strings(std::string_view key) const {
   std::vector<std::string> result;
   for (const toml::node& item : *array)
     result.push_back(value<std::string>(item, fmt::format("{}[{}]", name(key), result.size()), "a string"));
+  return result;
+}
+
+std::vector<std::string> TaskTable::string_or_strings(std::string_view key) const {
+  if (!at(key).is_array()) return {string(key)};
+  std::vector<std::string> result = strings(key);
+  require(!result.empty(), "{}:{}: {}: must have at least one", file_, at(key).source().begin.line,
+          name(key));
+  return result;
+}
+
+std::vector<double> TaskTable::numbers(std::string_view key) const {
+  const toml::array* array = at(key).as_array();
+  require(array != nullptr, "{}:{}: {}: must be a list of numbers", file_, at(key).source().begin.line,
+          name(key));
+  std::vector<double> result;
+  for (const toml::node& item : *array) {
+    require(item.is_number(), "{}:{}: {}[{}]: must be a number", file_, item.source().begin.line, name(key),
+            result.size());
+    result.push_back(*item.value<double>());
+  }
   return result;
 }
 

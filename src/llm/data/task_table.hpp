@@ -39,6 +39,10 @@ class TaskTable {
   [[nodiscard]] std::size_t count_or(std::string_view key, std::size_t otherwise) const;
   /// A list of strings.
   [[nodiscard]] std::vector<std::string> strings(std::string_view key) const;
+  /// A string, as a list of one, or a list of at least one string.
+  [[nodiscard]] std::vector<std::string> string_or_strings(std::string_view key) const;
+  /// A list of numbers.
+  [[nodiscard]] std::vector<double> numbers(std::string_view key) const;
 
   /// One of several words as its associated value, or `otherwise` if the key is missing.
   template <class T, std::size_t n>

@@ -63,8 +63,9 @@ double mean_loss(std::span<const double> logprobs, std::span<const EncodedExampl
   std::size_t at = 0;
   for (const EncodedExample* example : examples) {
     const std::size_t length = example->options->targets();
-    sum += example_loss(logprobs.subspan(at, length), *example->options, example->label, weight / count,
-                        gradient.empty() ? gradient : gradient.subspan(at, length));
+    sum += example->weight * example_loss(logprobs.subspan(at, length), *example->options, example->label,
+                                          example->weight * weight / count,
+                                          gradient.empty() ? gradient : gradient.subspan(at, length));
     at += length;
   }
   return sum / count;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "zofo/core/error.hpp"
@@ -154,6 +155,22 @@ std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,
   for (const data::Example& example : examples)
     encoded.push_back(encoder(example, fmt::format("{}:{}", file, example.line)));
   return encoded;
+}
+
+void set_class_weights(const data::Task& task, std::span<EncodedExample> examples) {
+  if (!task.class_weights.given()) return;
+  // Training with Loss::answer encodes the correct choice alone, so `label` may be 0 for every class.
+  const auto class_of = [](const EncodedExample& example) {
+    return static_cast<std::size_t>(example.source != nullptr ? example.source->label : example.label);
+  };
+  std::map<std::size_t, std::size_t> counts;
+  for (const EncodedExample& example : examples) ++counts[class_of(example)];
+  const double share = static_cast<double>(examples.size()) / static_cast<double>(counts.size());
+  for (EncodedExample& example : examples) {
+    const std::size_t each = class_of(example);
+    example.weight = task.class_weights.balanced ? share / static_cast<double>(counts.at(each))
+                                                 : task.class_weights.values.at(each);
+  }
 }
 
 }  // namespace zofo::llm

@@ -69,6 +69,8 @@ std::string hash_of_examples(std::span<const EncodedExample> rows) {
     hash.update(std::span<const std::uint64_t>(label));
     hash_tokens(hash, row.prompt);
     hash_options(hash, *row.options);
+    const double weight[] = {row.weight};
+    if (row.weight != 1.0) hash.update(std::span<const double>(weight));
   }
   return zofo::hash_text(hash.value());
 }

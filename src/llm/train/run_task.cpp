@@ -6,6 +6,7 @@
 
 #include "zofo/config/make_adapter.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/data/shots.hpp"
 #include "zofo/lm/encode_examples.hpp"
 #include "zofo/peft/adapter.hpp"
 #include "zofo/run/run_description.hpp"
@@ -15,6 +16,7 @@ namespace zofo::llm {
 
 RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o) {
   RunTask task;
+  data::take_samples(data, o.max_train_samples, o.seed);
   const auto owned = std::make_shared<const data::TaskData>(std::move(data));
   task.data = owned;
   const std::string folder = o.command == Command::finetune ? "" : owned->task.name + "/";
@@ -24,8 +26,9 @@ RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o
     return encode_examples(ExampleEncoder(model, owned->task, purpose, owned->demonstrations, reserved), from,
                            limit, folder + file);
   };
-  Split split = split_examples(o, owned->task.name,
-                               encoded(Purpose::training, owned->train, o.max_train_samples, "train.jsonl"));
+  std::vector<EncodedExample> training = encoded(Purpose::training, owned->train, 0, "train.jsonl");
+  set_class_weights(owned->task, training);
+  Split split = split_examples(o, owned->task.name, std::move(training));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);
   task.held_out = encoded(Purpose::scoring, owned->validation, o.max_eval_samples, "validation.jsonl");
