@@ -73,16 +73,16 @@ TEST_CASE("a buffer may outlive its context, and a context is movable", "[cuda]"
     buffer = Buffer<float>(context, 3);
     buffer.upload(context, std::vector<float>{1, 2, 3});
     CHECK(buffer.download(context) == std::vector<float>{1, 2, 3});
-    CHECK_THROWS_WITH(buffer.upload(context, std::vector<float>(4)), "buffer: 4 values for one of 3");
+    CHECK_THROWS_WITH(buffer.upload(context, std::vector<float>(4)), "buffer: 4 values: must be at most 3 (its size)");
   }
   CHECK(buffer.size() == 3);
 }
 
 TEST_CASE("a buffer that does not fit says how much was asked for and how much is free", "[cuda]") {
   Context context;
-  CHECK_THROWS_WITH(Buffer<float>(context, std::size_t{1} << 42U), contains("asked for 16384.00 GiB"));
+  CHECK_THROWS_WITH(Buffer<float>(context, std::size_t{1} << 42U), contains("16384.00 GiB requested"));
   CHECK_THROWS_WITH(Buffer<float>(context, std::size_t{1} << 42U),
-                    contains("are free (this program holds 32.0 MiB)"));
+                    contains("are free (this program uses 32.0 MiB)"));
   CHECK_THROWS_AS(Buffer<double>(context, ~std::size_t{0}), zofo::Error);
   CHECK(context.counters().allocations == 1);
   CHECK(context.counters().bytes == Context::workspace_bytes);
