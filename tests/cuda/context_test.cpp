@@ -73,7 +73,8 @@ TEST_CASE("a buffer may outlive its context, and a context is movable", "[cuda]"
     buffer = Buffer<float>(context, 3);
     buffer.upload(context, std::vector<float>{1, 2, 3});
     CHECK(buffer.download(context) == std::vector<float>{1, 2, 3});
-    CHECK_THROWS_WITH(buffer.upload(context, std::vector<float>(4)), "buffer: 4 values: must be at most 3 (its size)");
+    CHECK_THROWS_WITH(buffer.upload(context, std::vector<float>(4)),
+                      "buffer: 4 values: must be at most 3 (its size)");
   }
   CHECK(buffer.size() == 3);
 }
