@@ -30,8 +30,9 @@ struct RunTask {
   [[nodiscard]] std::size_t training_examples() const { return examples.size() + selection.size(); }
 };
 
-/// A task with max_train_samples of its examples as tokens, such that the run's adapter can reserve its positions of the context.
-/// Throws Error naming the file and line of an example that does not fit the model, and as split_examples.
+/// A task with max_train_samples of its examples as tokens, such that the run's adapter can reserve its
+/// positions of the context. Throws Error naming the file and line of an example that does not fit the model,
+/// and as split_examples.
 RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o);
 
 /// The tasks with their examples as tokens. Throws Error where there is no task, two have the same name, a
