@@ -153,6 +153,11 @@ bool Flag::given() const { return has(option_); }
 Subcommand::Subcommand(CLI::App& app, const char* name, const char* description)
     : app_(app.add_subcommand(name, description)) {}
 
+Subcommand::Subcommand(const Subcommand& group, const char* name, const char* description)
+    : app_(group.app_->add_subcommand(name, description)) {
+  group.app_->require_subcommand(1);
+}
+
 template <class T>
 Flag Subcommand::add(const std::string& flag, T& field, const std::string& help) const {
   return Flag(add_value(*app_, flag, field, help));

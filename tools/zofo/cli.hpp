@@ -39,6 +39,7 @@ void add_adapt(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
+void add_task(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();
@@ -107,6 +108,8 @@ class Flag {
 class Subcommand {
  public:
   Subcommand(CLI::App& app, const char* name, const char* description);
+  // A command of a group of commands, one of which must be given.
+  Subcommand(const Subcommand& group, const char* name, const char* description);
 
   // A flag that sets `field`: bool, std::string, std::filesystem::path, double, std::uint32_t, std::uint64_t,
   // or a list of strings or of std::size_t. Unsigned numbers must not be negative.

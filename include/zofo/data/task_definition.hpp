@@ -128,6 +128,10 @@ struct Task {
   /// key for a missing, mistyped or unknown key, and where check() fails for any template.
   static Task load(const std::filesystem::path& file, const std::string& template_name = "");
 
+  /// The same for the text of the file.
+  static Task parse(const std::string& text, const std::filesystem::path& file,
+                    const std::string& template_name = "");
+
   /// Throws Error, starting with `where`, unless the members that the kind needs are set and consistent.
   void check(std::string_view where) const;
 

@@ -15,34 +15,19 @@
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/parse/toml.hpp"
+#include "zofo/parse/toml_text.hpp"
 
 namespace zofo::llm {
 
 namespace {
 
-// A string as TOML writes it. toml++ 3.3 writes a string with a newline between triple quotes, even if the
-// string contains triple quotes.
-inline std::string toml_quoted(std::string_view text) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (std::ranges::none_of(text, is_control) && text.find('\'') == std::string_view::npos)
-    return fmt::format("'{}'", text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (is_control(c))
-      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    else
-      quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-  }
-  return quoted + "\"";
-}
-
 // A value as TOML writes it; numbers in the fewest digits that read back to the same number.
 template <class T>
 std::string toml_text(const T& value) {
   if constexpr (std::is_same_v<T, std::string>) {
-    return toml_quoted(value);
+    return parse::toml_quoted(value);
   } else if constexpr (NamedEnum<T>) {
-    return toml_quoted(to_text(value));
+    return parse::toml_quoted(to_text(value));
   } else {
     std::string text = fmt::format("{}", value);
     const bool needs_point = std::is_floating_point_v<T> && text.find_first_of(".en") == std::string::npos;

@@ -62,10 +62,10 @@ void check_labels(const Task& task, std::size_t choices, std::string_view where)
             choices - 1);
 }
 
-// The candidates of a field: which is right is known from the answers or from a label.
+// Candidates that are no classes: which is right is known from the answers, or from a label of the row.
 void check_listed(const Task& task, std::string_view where) {
   require(!task.class_weights.given(),
-          "{}: class_weights: the candidates of candidates_field are no classes: must not be given", where);
+          "{}: class_weights: the candidates of a row are no classes: must not be given", where);
   if (!task.label_field.empty()) return check_label_fields(task, where);
   require(!task.answers_field.empty(), "{}: no key 'answers_field' and no key 'label_field'", where);
   require(task.labels_field.empty(), "{}: labels_field: needs label_field", where);
@@ -79,9 +79,10 @@ void check_candidates(const Task& task, std::string_view where) {
   require(names_field(task.continuation, "candidate") || names_field(task.prompt, "candidate"),
           "{}: neither prompt nor continuation has the field {{candidate}}", where);
   require(listed || task.labels_field.empty(), "{}: labels_field: needs candidates_field", where);
-  if (listed) return check_listed(task, where);
-  require(task.candidates.size() >= 2, "{}: candidates: {} given, at least 2 needed", where,
+  const bool compared = task.label_field.empty() && !task.answers_field.empty();
+  require(listed || task.candidates.size() >= 2, "{}: candidates: {} given, at least 2 needed", where,
           task.candidates.size());
+  if (listed || compared) return check_listed(task, where);
   check_labels(task, task.candidates.size(), where);
 }
 

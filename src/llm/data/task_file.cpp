@@ -127,7 +127,7 @@ void read_labels(const TaskTable& toml, Task& task) {
       toml.word_or<bool>("class_weights", true, {{"balanced", true}});
   }
   if (toml.has("one_hot_fields")) task.one_hot_fields = toml.string_or_strings("one_hot_fields");
-  const bool needed = task.kind == Kind::choice || !task.candidates.empty();
+  const bool needed = task.kind == Kind::choice || (!task.candidates.empty() && task.answers_field.empty());
   if (toml.has("label_field") || (needed && task.one_hot_fields.empty())) {
     const std::vector<std::string> fields = toml.string_or_strings("label_field");
     task.label_field = fields.front();
@@ -230,9 +230,14 @@ std::vector<Task> read_templates(const TaskTable& toml, std::string default_name
 }  // namespace
 
 Task Task::load(const std::filesystem::path& path, const std::string& template_name) {
+  require(std::filesystem::is_regular_file(path), "{}: no such file", path.string());
+  return parse(zofo::parse::read_file(path), path, template_name);
+}
+
+Task Task::parse(const std::string& text, const std::filesystem::path& path,
+                 const std::string& template_name) {
   const std::string file = path.string();
-  require(std::filesystem::is_regular_file(path), "{}: no such file", file);
-  const toml::table table = parse::read_toml(path);
+  const toml::table table = zofo::parse::parse_toml(text, file);
   std::vector<Task> tasks = read_templates(TaskTable(file, table, task_keys), detail::folder_name(path));
   for (Task& task : tasks)
     if (template_name.empty() || task.template_name == template_name) return std::move(task);
