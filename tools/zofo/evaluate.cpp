@@ -24,6 +24,7 @@ struct Evaluate {
   bool json = false;
   std::string template_name;
   bool all_templates = false;
+  std::string split = "validation";
   std::size_t demonstrations = 0;
   std::uint64_t seed = 0;
   llm::EvaluateOptions options;
@@ -52,7 +53,9 @@ struct Evaluate {
     return tasks;
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
-    data::TaskData data = data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name);
+    require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
+    data::TaskData data =
+        data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name, split + ".jsonl");
     llm::require_calibratable(data.task, options);
     data::take_demonstrations(data, demonstrations, seed);
     return data;
@@ -127,6 +130,10 @@ void add_evaluate(CLI::App& app, Action& action) {
            "score only the first validation examples; 0: all; lower it to score faster")
       .show_default();
   command.add_old("--rows", "--max-eval-samples", arguments->options.max_eval_samples);
+  command
+      .add("--split", arguments->split,
+           "examples that are scored: validation (validation.jsonl) or test (test.jsonl)")
+      .show_default();
   command.add("--json", arguments->json, "print one JSON object");
   command.add("--template", arguments->template_name, "prompt template of the task; default: its first");
   command.add("--all-templates", arguments->all_templates,

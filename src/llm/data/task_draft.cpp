@@ -72,7 +72,7 @@ std::string choice(const TaskDraft& draft) {
   if (draft.by_answer)
     return text + "# The column with the text of the right choice.\nanswers_field = " +
            toml_quoted(draft.label_column) + "\n";
-  text += "# The column that says which choice is right.\n" + label_field(draft);
+  text += "# The column that states which choice is right.\n" + label_field(draft);
   if (!draft.labels_field.empty())
     return text +
            "# The column with the list of the choices' names, one of which is the label.\nlabels_field = " +

@@ -122,7 +122,7 @@ void read_labels(const TaskTable& toml, Task& task) {
   }
   if (toml.has("label_map")) {
     require(task.labels_field.empty(),
-            "{}: label_map: labels_field says what a label means: only one can be given", toml.file());
+            "{}: label_map: labels_field gives the meaning of a label: only one can be given", toml.file());
     task.label_map = toml.indices("label_map");
     require(!task.label_map.empty(), "{}: label_map: must not be empty", toml.file());
   } else if (task.kind == Kind::choice && task.one_hot_fields.empty()) {

@@ -151,7 +151,7 @@ std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,
 
 void set_class_weights(const data::Task& task, std::span<EncodedExample> examples) {
   if (!task.class_weights.given()) return;
-  // Training with Loss::answer encodes the correct choice alone, so `label` may be 0 for every class.
+  // Training with Loss::answer encodes only the correct choice, so `label` may be 0 for every class.
   const auto class_of = [](const EncodedExample& example) {
     return static_cast<std::size_t>(example.source != nullptr ? example.source->label : example.label);
   };
