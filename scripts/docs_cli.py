@@ -48,7 +48,11 @@ def pages(program: str) -> dict:
                          "`python3 scripts/docs_cli.py ZOFO --write` writes them.\n\n"
                          f"| command | purpose |\n|---|---|\n{rows}\n```text\n{top}```\n"}
     for name, description in listed:
-        made[f"{name}.md"] = f"# zofo {name}\n\n```text\n{help_of(program, name)}```\n"
+        text = help_of(program, name)
+        page = f"# zofo {name}\n\n```text\n{text}```\n"
+        for inner, _ in commands(text) if "\nSubcommands:\n" in text else ():
+            page += f"\n## zofo {name} {inner}\n\n```text\n{help_of(program, name, inner)}```\n"
+        made[f"{name}.md"] = page
     return made
 
 

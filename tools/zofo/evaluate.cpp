@@ -25,6 +25,7 @@ struct Evaluate {
   bool json = false;
   std::string template_name;
   bool all_templates = false;
+  std::string split = "validation";
   std::size_t demonstrations = 0;
   std::uint64_t seed = 0;
   std::size_t max_prompt_tokens = 0;
@@ -54,7 +55,9 @@ struct Evaluate {
     return tasks;
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
-    data::TaskData data = data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name);
+    require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
+    data::TaskData data =
+        data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name, split + ".jsonl");
     llm::limit_prompts(data.task, max_prompt_tokens);
     llm::require_calibratable(data.task, options);
     data::take_demonstrations(data, demonstrations, seed);
@@ -133,6 +136,10 @@ void add_evaluate(CLI::App& app, Action& action) {
   command
       .add("--max-prompt-tokens", arguments->max_prompt_tokens,
            "longer prompts keep their last tokens only; 0: as the task defines")
+      .show_default();
+  command
+      .add("--split", arguments->split,
+           "examples that are scored: validation (validation.jsonl) or test (test.jsonl)")
       .show_default();
   command.add("--json", arguments->json, "print one JSON object");
   command.add("--template", arguments->template_name, "prompt template of the task; default: its first");

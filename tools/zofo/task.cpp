@@ -115,13 +115,15 @@ std::vector<File> make_files(const Arguments& arguments, const data::TaskDraft& 
 
 void write_files(const fs::path& folder, const std::vector<File>& files, bool force) {
   const bool exists = fs::exists(fs::symlink_status(folder));
-  require(
-      !exists || force,
-      "{}: already exists; --force overwrites its task.toml, train.jsonl, validation.jsonl and test.jsonl",
-      folder.string());
+  require(!exists || force,
+          "{}: already exists; --force replaces its task.toml, train.jsonl, validation.jsonl and test.jsonl",
+          folder.string());
   if (exists) {
     require(fs::is_directory(folder), "{}: is no folder", folder.string());
     for (const File& file : files) write_atomically(folder / file.name, file.text);
+    // An older file of test rows could share rows with the new training file.
+    const bool has_test = std::string_view(files.back().name) == "test.jsonl";
+    if (!has_test) fs::remove(folder / "test.jsonl");
     return;
   }
   checkpoint::AtomicFolder made(folder);
@@ -148,7 +150,9 @@ void report(const Arguments& arguments, const fs::path& folder, const data::Task
   write_out("\nCheck {}/task.toml, then (MODEL: a GGUF file or a Hugging Face folder):\n", folder.string());
   write_out("  zofo evaluate --model MODEL --task {}\n", task);
   write_out("  zofo finetune --model MODEL --task {} --method lora --max-seconds 150 --out {}\n", task, run);
-  write_out("  zofo evaluate --model MODEL --task {} --run {}\n", task, run);
+  const bool has_test = std::string_view(files.back().name) == "test.jsonl";
+  write_out("  zofo evaluate --model MODEL --task {} --run {}{}\n", task, run,
+            has_test ? " --split test" : "");
 }
 
 int init(const Arguments& arguments) {

@@ -87,9 +87,11 @@ void set_prompt(const RowTable& table, const std::vector<Column>& columns, const
     else
       draft.left_out.emplace_back(column.name, reason);
   }
-  require(!draft.prompt_columns.empty(),
-          "{}: no column for the prompt is left next to the label '{}'; the columns are {}", table.file,
-          draft.label_column, detail::quoted_names(table.columns));
+  std::string reasons;
+  for (const auto& [name, reason] : draft.left_out)
+    reasons += fmt::format("{}'{}' ({})", reasons.empty() ? "" : ", ", name, reason);
+  require(!draft.prompt_columns.empty(), "{}: no column for the prompt is left next to the label '{}': {}",
+          table.file, draft.label_column, reasons);
   const bool one = draft.prompt_columns.size() == 1;
   for (const std::string& name : draft.prompt_columns)
     draft.prompt += (one ? "" : literal(detail::title_of(name)) + ": ") + "{" + name + "}\n";

@@ -72,12 +72,14 @@ std::vector<Example> examples(const Task& task, const std::filesystem::path& fil
 }
 
 TaskData load_task(const std::string& folder_or_name, const std::optional<std::filesystem::path>& data_folder,
-                   const std::filesystem::path& definitions, const std::string& template_name) {
+                   const std::filesystem::path& definitions, const std::string& template_name,
+                   const std::string& held_out) {
   const std::filesystem::path definition = definition_folder(folder_or_name, definitions);
   TaskData data{Task::load(definition / "task.toml", template_name), {}, {}};
   const std::filesystem::path folder = examples_folder(definition, data_folder);
   data.train = examples(data.task, folder / "train.jsonl");
-  data.validation = examples(data.task, folder / "validation.jsonl");
+  data.held_out = held_out;
+  data.validation = examples(data.task, folder / held_out);
   if (data.task.two_blanks)
     data.notes.push_back(
         fmt::format("{}: the prompt ends in a blank and an answer choice starts with one, so that "
@@ -85,7 +87,7 @@ TaskData load_task(const std::string& folder_or_name, const std::optional<std::f
                     (definition / "task.toml").string()));
   if (data.task.loss == Loss::choices)
     remove_answer_only(data.train, data.task, folder / "train.jsonl", data.notes);
-  remove_answer_only(data.validation, data.task, folder / "validation.jsonl", data.notes);
+  remove_answer_only(data.validation, data.task, folder / held_out, data.notes);
   return data;
 }
 

@@ -135,7 +135,7 @@ void read_labels(const TaskTable& toml, Task& task) {
   }
   if (toml.has("label_map")) {
     require(task.labels_field.empty(),
-            "{}: label_map: cannot be given with labels_field, which defines what a label means", toml.file());
+            "{}: label_map: labels_field gives the meaning of a label: only one can be given", toml.file());
     task.label_map = toml.indices("label_map");
     require(!task.label_map.empty(), "{}: label_map: must not be empty", toml.file());
   } else if (task.kind == Kind::choice && task.one_hot_fields.empty()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "zofo/lm/calibrate.hpp"
@@ -18,6 +19,7 @@ namespace detail {
 /// The validation examples of a task.
 struct TaskExampleList {
   const data::Task* task;
+  std::string file;
   ExampleEncoder encoder;
   std::vector<EncodedExample> examples;
 };
@@ -42,19 +44,18 @@ void reserve_memory(typename RunModel<Device>::State& of, const TaskExampleList&
 template <class Device>
 std::vector<Scores> evaluate(RunModel<Device>& model, std::span<const data::TaskData> tasks,
                              const EvaluateOptions& options) {
-  constexpr const char* file = "validation.jsonl";
   auto& of = model.state();
   std::vector<detail::TaskExampleList> all;
   for (const data::TaskData& data : tasks) {
     require_calibratable(data.task, options);
     const ExampleEncoder encoder(of.model, data.task, Purpose::scoring, data.demonstrations, of.reserved());
-    all.push_back(
-        {&data.task, encoder, encode_examples(encoder, data.validation, options.max_eval_samples, file)});
+    all.push_back({&data.task, data.held_out, encoder,
+                   encode_examples(encoder, data.validation, options.max_eval_samples, data.held_out)});
   }
   for (const detail::TaskExampleList& each : all) detail::reserve_memory<Device>(of, each);
   if (options.calibrate)
     for (detail::TaskExampleList& each : all)
-      calibrate(*of.transformer, of.theta, of.adapter_or_null(), each.encoder, each.examples, file);
+      calibrate(*of.transformer, of.theta, of.adapter_or_null(), each.encoder, each.examples, each.file);
   std::vector<Scores> scores;
   for (const detail::TaskExampleList& each : all)
     scores.push_back(evaluate_task(of.model, *of.transformer, of.theta, of.adapter_or_null(),
