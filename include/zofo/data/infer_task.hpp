@@ -33,7 +33,8 @@ struct TaskDraft {
   std::vector<std::pair<std::string, int>> label_map = {};         ///< label → option or candidate
   std::map<std::string, std::size_t> counts = {};                  ///< kind choice: rows of each class
   std::vector<std::string> candidates = {};                        ///< columns with one candidate each
-  std::string candidates_field = {}, labels_field = {};            ///< columns with lists
+  std::string candidates_field = {};                               ///< column with a list of the candidates
+  std::string labels_field = {};                                   ///< column with a list of their labels
   bool by_answer = false;               ///< kind candidates: the label column has the right text
   std::string stop = "\n";              ///< kind generate
   std::size_t max_new_tokens = 32;      ///< kind generate
