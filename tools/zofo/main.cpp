@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "zofo/config/nearest_names.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/version.hpp"
+#include "zofo/parse/nearest_name.hpp"
 
 namespace {
 
@@ -48,7 +48,7 @@ Words with_help(Words words, const CLI::App& app) {
     commands.push_back(command->get_name());
   }
   zofo::fail("{}: no such command{} (zofo help lists the commands)", words.front(),
-             zofo::llm::name_hint(words.front(), commands));
+             zofo::parse::name_hint(words.front(), commands));
 }
 
 // What the command line has but the command does not: a message about each option, else about the words;
@@ -67,7 +67,7 @@ std::string not_understood(const CLI::App& app) {
     const std::string flag = word.substr(0, word.find('='));
     if (flag.starts_with("-"))
       messages.push_back(fmt::format("{}: zofo {} has no such option{}", flag, command.get_name(),
-                                     zofo::llm::name_hint(flag, flags)));
+                                     zofo::parse::name_hint(flag, flags)));
   }
   if (messages.empty())
     return fmt::format("{}: not expected: zofo {} takes only options (zofo help {} lists them)",

@@ -11,9 +11,9 @@
 
 #include "zofo/config/enum_text.hpp"
 #include "zofo/config/method_presets.hpp"
-#include "zofo/config/nearest_names.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/parse/nearest_name.hpp"
 #include "zofo/parse/toml.hpp"
 #include "zofo/parse/toml_text.hpp"
 
@@ -92,7 +92,7 @@ void parse_toml(RunOptions& options, std::string_view text, const std::string& n
     for_each_option(options,
                     [&names](const char* field, const auto&, const char*) { names.emplace_back(field); });
     fail("{}: no such option{} (zofo finetune --help lists the options of a run)", where,
-         name_hint(given, names));
+         parse::name_hint(given, names));
   }
 }
 

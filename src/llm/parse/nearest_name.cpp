@@ -1,4 +1,4 @@
-#include "zofo/config/nearest_names.hpp"
+#include "zofo/parse/nearest_name.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-namespace zofo::llm {
+namespace zofo::parse {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   const std::size_t width = b.size() + 1;
@@ -40,8 +40,7 @@ std::vector<std::string> nearest_names(std::string_view given, std::span<const s
 }
 
 std::string name_hint(std::string_view given, std::span<const std::string> names) {
-  constexpr std::size_t longest = 100;  // of a name worth comparing: a given text may be of any length
-  if (given.size() > longest || names.empty()) return "";
+  if (given.size() > longest_name || names.empty()) return "";
   const std::vector<std::string> nearest = nearest_names(given, names);
   std::vector<std::string> close;
   for (const std::string& name : nearest)
@@ -51,4 +50,4 @@ std::string name_hint(std::string_view given, std::span<const std::string> names
   return fmt::format("; the nearest are {}", fmt::join(nearest, ", "));
 }
 
-}  // namespace zofo::llm
+}  // namespace zofo::parse
