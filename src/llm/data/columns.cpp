@@ -60,12 +60,8 @@ std::vector<Column> columns_of(const RowTable& table) {
 
 std::string bare_name(std::string_view name) {
   std::string bare;
-  for (const char c : name) {
-    if (c >= 'A' && c <= 'Z')
-      bare += static_cast<char>(c - 'A' + 'a');
-    else if (c != '_' && c != '-' && c != ' ')
-      bare += c;
-  }
+  for (const char c : name)
+    if (c != '_' && c != '-' && c != ' ') bare += ascii_lower(c);
   return bare;
 }
 

@@ -77,15 +77,11 @@ std::vector<Reading> readings(const Choices& choices, const std::vector<std::vec
   Reading from_one{"counted from 1", {}};
   for (std::size_t i = 0; i < most_choices(choices); ++i)
     from_one.label_map.emplace_back(fmt::format("{}", i + 1), static_cast<int>(i));
-  add(std::move(from_one), [&](std::size_t row) {
-    return find_text(
-        [&] {
-          std::vector<std::string> numbers;
-          for (std::size_t i = 0; i < choices.texts[row].size(); ++i)
-            numbers.push_back(fmt::format("{}", i + 1));
-          return numbers;
-        }(),
-        plain_label(choices.labels[row]));
+  add(std::move(from_one), [&](std::size_t row) -> std::optional<std::size_t> {
+    const std::string label = plain_label(choices.labels[row]);
+    for (std::size_t i = 0; i < choices.texts[row].size(); ++i)
+      if (label == fmt::format("{}", i + 1)) return i;
+    return {};
   });
   for (const std::vector<std::string>& each : names) {
     Reading named{"names of the columns", {}};

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "infer_parts.hpp"
+#include "text_forms.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/data/label_text.hpp"
 
@@ -117,8 +118,7 @@ std::vector<std::string> ordered_labels(const Column& label) {
 // " answer_word " as " answer word".
 std::string as_option(std::string text) {
   std::replace(text.begin(), text.end(), '_', ' ');
-  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  return " " + text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+  return fmt::format(" {}", detail::trimmed(text));
 }
 
 void set_options(const RowTable& table, const Column& label, const Column* names, TaskDraft& draft) {

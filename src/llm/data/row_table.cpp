@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "text_forms.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/csv.hpp"
 #include "zofo/parse/file.hpp"
@@ -84,8 +85,7 @@ RowTable read_lines(const std::filesystem::path& path) {
 
 RowTable read_rows(const std::filesystem::path& path) {
   std::string ending = path.extension().string();
-  for (char& c : ending)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : ending) c = detail::ascii_lower(c);
   if (ending == ".csv") return read_separated(path, ',');
   if (ending == ".tsv") return read_separated(path, '\t');
   require(ending == ".jsonl" || ending == ".ndjson" || ending == ".json",

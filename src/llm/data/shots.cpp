@@ -10,6 +10,24 @@
 
 namespace zofo::data {
 
+namespace {
+
+// The class of each training example; one class for all where their labels are no classes.
+std::vector<int> classes_of(const TaskData& data) {
+  std::vector<int> classes;
+  for (const Example& each : data.train) classes.push_back(data.task.kind == Kind::choice ? each.label : 0);
+  return classes;
+}
+
+// Keeps the training examples with these indices, in this order; no index occurs twice.
+void keep(TaskData& data, const std::vector<std::size_t>& indices) {
+  std::vector<Example> kept;
+  for (const std::size_t i : indices) kept.push_back(std::move(data.train[i]));
+  data.train = std::move(kept);
+}
+
+}  // namespace
+
 std::vector<std::size_t> sample_shots(std::span<const int> labels, std::span<const std::string> names,
                                       std::size_t shots, std::uint64_t seed) {
   require(shots >= 1, "shots = 0: must be at least 1");
@@ -27,14 +45,9 @@ std::vector<std::size_t> sample_shots(std::span<const int> labels, std::span<con
 
 void take_shots(TaskData& data, std::size_t shots, std::uint64_t seed) {
   if (shots == 0) return;
-  std::vector<int> labels;
-  const bool classes = data.task.kind == Kind::choice;
-  for (const Example& each : data.train) labels.push_back(classes ? each.label : 0);
   const std::vector<std::string> one{"all examples"};
-  std::vector<Example> kept;
-  for (const std::size_t i : sample_shots(labels, classes ? data.task.choices : one, shots, seed))
-    kept.push_back(data.train[i]);
-  data.train = std::move(kept);
+  keep(data,
+       sample_shots(classes_of(data), data.task.kind == Kind::choice ? data.task.choices : one, shots, seed));
 }
 
 std::vector<std::size_t> sample_evenly(std::span<const int> labels, std::size_t count, std::uint64_t seed) {
@@ -54,11 +67,7 @@ std::vector<std::size_t> sample_evenly(std::span<const int> labels, std::size_t 
 
 void take_samples(TaskData& data, std::size_t most, std::uint64_t seed) {
   if (most == 0 || most >= data.train.size()) return;
-  std::vector<int> labels;
-  for (const Example& each : data.train) labels.push_back(data.task.kind == Kind::choice ? each.label : 0);
-  std::vector<Example> kept;
-  for (const std::size_t i : sample_evenly(labels, most, seed)) kept.push_back(std::move(data.train[i]));
-  data.train = std::move(kept);
+  keep(data, sample_evenly(classes_of(data), most, seed));
 }
 
 }  // namespace zofo::data

@@ -7,6 +7,7 @@
 
 #include "task_folder.hpp"
 #include "task_table.hpp"
+#include "text_forms.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/toml.hpp"
 
@@ -107,8 +108,7 @@ std::map<std::string, int> usual_labels(const TaskTable& toml, const std::vector
   };
   constexpr std::size_t letters = 26;
   for (std::size_t i = 0; i < choices.size(); ++i) {
-    const std::size_t begin = std::min(choices[i].find_first_not_of(" \t\r\n"), choices[i].size());
-    add(choices[i].substr(begin, choices[i].find_last_not_of(" \t\r\n") + 1 - begin), i);
+    add(std::string(detail::trimmed(choices[i])), i);
     add(fmt::format("{}", i), i);
     if (choices.size() > letters) continue;
     add(std::string(1, static_cast<char>('A' + i)), i);

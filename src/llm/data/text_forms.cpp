@@ -1,5 +1,6 @@
 #include "text_forms.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -115,9 +116,14 @@ std::u32string without_articles(const std::u32string& text) {
   return result;
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view white = " \t\r\n";
+  const std::size_t begin = std::min(text.find_first_not_of(white), text.size());
+  return text.substr(begin, text.find_last_not_of(white) + 1 - begin);
+}
+
 std::optional<double> number(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : text) c = ascii_lower(c);
   if (text.starts_with('+') && !text.starts_with("+-")) text.erase(0, 1);
   const auto digit = [&](std::size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
   for (std::size_t i = 0; i < text.size(); ++i) {

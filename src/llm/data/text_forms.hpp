@@ -15,6 +15,12 @@ std::u32string characters(std::string_view text);
 /// character is returned unchanged.
 char32_t lower_case(char32_t c);
 
+/// The small letter of an ASCII capital; any other byte is returned unchanged.
+inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// The text without white space (blanks, tabs, line ends) at both ends.
+std::string_view trimmed(std::string_view text);
+
 /// ASCII punctuation, which the published scorers remove.
 bool is_punctuation(char32_t c);
 
