@@ -24,9 +24,7 @@ ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const RunSett
   return resume_info;
 }
 
-RunOptions with_epochs(RunOptions o, const std::vector<RunTask>& tasks, Progress& progress) {
-  const bool given = o.has_budget();
-  o = with_default_budget(std::move(o));
+RunOptions with_epochs(RunOptions o, bool given, const std::vector<RunTask>& tasks, Progress& progress) {
   if (o.epochs == 0.0) return o;
   const double per_epoch = steps_per_epoch(o, tasks);
   set_schedule_end(o, per_epoch);

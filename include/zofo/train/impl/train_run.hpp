@@ -26,24 +26,25 @@ ResumeInfo resume_info_of(const Model& model, const RunOptions& o, const RunSett
 void write_results(const RunFolder& folder, const RunResult& result, const RunOptions& o,
                    const InputPaths& paths);
 
-/// The options as the run records them: with a limit, and with the end of a schedule that the epochs
-/// determine. Reports how many steps the epochs are.
-RunOptions with_epochs(RunOptions o, const std::vector<RunTask>& tasks, Progress& progress);
+/// The options as the run records them: with the end of a schedule that the epochs determine. Reports how
+/// many steps the epochs are, and whether their number was `given`.
+RunOptions with_epochs(RunOptions o, bool given, const std::vector<RunTask>& tasks, Progress& progress);
 
 /// Makes or opens the run folder, and returns use(training, folder). A new folder is removed where the
 /// training cannot be made.
 template <class Device, class Use>
 auto with_training(Device& device, Model& model, std::vector<data::TaskData> data, const RunOptions& given,
                    const RunSettings& settings, Use&& use) {
-  with_default_budget(given).check(data.size());
+  const RunOptions limited = with_default_budget(given);
+  limited.check(data.size());
   Progress silent("", nullptr);
   Progress& progress = settings.progress == nullptr ? silent : *settings.progress;
   for (const data::TaskData& task : data)
     for (const std::string& note : task.notes) progress.note(note);
   const RunFolder folder = settings.saved ? RunFolder::open(settings.out) : RunFolder(settings.out);
   try {
-    const std::vector<RunTask> tasks = encode_tasks(model, std::move(data), with_default_budget(given));
-    const RunOptions o = with_epochs(given, tasks, progress);
+    const std::vector<RunTask> tasks = encode_tasks(model, std::move(data), limited);
+    const RunOptions o = with_epochs(limited, given.has_budget(), tasks, progress);
     Training<Device> training(device, {model, tasks, o, folder, progress}, settings.interrupted,
                               resume_info_of(model, o, settings));
     return use(training, folder);
