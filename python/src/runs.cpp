@@ -81,13 +81,8 @@ llm::RunOptions resumed_options(const llm::RunFolder& folder, const checkpoint::
   const std::filesystem::path file = folder.file("options.toml");
   llm::RunOptions options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
   llm::parse_toml(options, text, source);
-  llm::with_default_budget(options).check();
-  llm::check_changes(started, options, saved);
-  require(!folder.done() || llm::can_continue(options, saved),
-          "{}: the run is finished, after {} steps in {:.1f} s: to resume, raise the limit that ended it: "
-          "max_steps, "
-          "epochs, max_seconds, max_forward_passes or early_stopping_patience",
-          folder.path().string(), saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"));
+  llm::check_resume(folder, started, options, saved,
+                    ": max_steps, epochs, max_seconds, max_forward_passes or early_stopping_patience");
   return options;
 }
 

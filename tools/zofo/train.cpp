@@ -108,14 +108,8 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
   run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
   print_folder_hints(hints);
   command.take_flags(arguments.run.options, run.options);
-  llm::with_default_budget(run.options).check();
-  llm::check_changes(started, run.options, *run.saved);
-  require(
-      !folder.done() || llm::can_continue(run.options, *run.saved),
-      "{}: the run is finished, after {} steps in {:.1f} s: to resume, raise the limit that ended it, for "
-      "example to {}",
-      run.out, run.saved->number<std::uint32_t>("steps"), run.saved->number<double>("seconds"),
-      llm::raised_limits(run.options));
+  llm::check_resume(folder, started, run.options, *run.saved,
+                    fmt::format(", for example to {}", llm::raised_limits(run.options)));
   const bool one = started.command == Command::finetune;
   llm::InputPaths paths = llm::input_paths_from(run.saved->number<nlohmann::json>("place"));
   if (command.given("--model")) paths.model = run.paths.model;

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/run/counters.hpp"
+#include "zofo/run/run_directory.hpp"
 
 namespace zofo::llm {
 
@@ -59,5 +61,11 @@ class Budget {
 /// True if the limits allow a saved run another step. The state of an earlier release lacks the steps in an
 /// epoch: there `epochs` is no limit. Throws Error naming a number that the state lacks.
 bool can_continue(const RunOptions& given, const checkpoint::RunState& saved);
+
+/// Throws Error unless a run of this folder, started with the options `started`, can be resumed with `given`:
+/// they are valid, only options that may change differ, and a finished run has a limit left. `raise` ends the
+/// message about a finished run: what to raise, and how.
+void check_resume(const RunFolder& folder, const RunOptions& started, const RunOptions& given,
+                  const checkpoint::RunState& saved, std::string_view raise);
 
 }  // namespace zofo::llm

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "zofo/core/error.hpp"
+#include "zofo/run/resume.hpp"
 #include "zofo/runtime/make_policies.hpp"
 #include "zofo/train/run_task.hpp"
 #include "zofo/train/timer.hpp"
@@ -110,6 +111,16 @@ bool can_continue(const RunOptions& given, const checkpoint::RunState& saved) {
   const double epoch =
       saved.json().contains("steps_per_epoch") ? saved.number<double>("steps_per_epoch") : 0.0;
   return Budget(given, epoch).allows(timer.counters(), timer.next());
+}
+
+void check_resume(const RunFolder& folder, const RunOptions& started, const RunOptions& given,
+                  const checkpoint::RunState& saved, std::string_view raise) {
+  with_default_budget(given).check();
+  check_changes(started, given, saved);
+  require(!folder.done() || can_continue(given, saved),
+          "{}: the run is finished, after {} steps in {:.1f} s: to resume, raise the limit that ended it{}",
+          folder.path().string(), saved.number<std::uint32_t>("steps"), saved.number<double>("seconds"),
+          raise);
 }
 
 }  // namespace zofo::llm
