@@ -125,6 +125,12 @@ def test_curve(tiny: SimpleNamespace, run: zofo.Run) -> None:
     assert len(axes.lines) == 1 and len(axes.lines[0].get_xdata()) >= 2
 
 
+def test_without_a_budget_a_run_takes_three_epochs(tiny: SimpleNamespace) -> None:
+    few = {**OPTIONS, "method": "mezo", "max_train_samples": 48, "batch_size": 8, "max_steps": 0}
+    del few["lower_learning_rate"], few["upper_learning_rate"]
+    assert zofo.finetune(tiny.model, tiny.task, out=tiny.folder / "epochs", **few).steps == 3 * 48 // 8
+
+
 def test_bad_arguments(tiny: SimpleNamespace) -> None:
     def fails(match: str, **arguments: Any) -> None:
         with pytest.raises(zofo.Error, match=match):
@@ -135,7 +141,8 @@ def test_bad_arguments(tiny: SimpleNamespace) -> None:
     fails("lora_rank", max_steps=1, lora_rank=0)
     fails("lora_rank", max_steps=1, lora_rank="many")
     fails('method = "x"|method', max_steps=1, method="x")
-    fails("max_steps", max_steps=0)
+    fails("max_steps", max_steps=-1)
+    fails("epochs", epochs=-1)
     fails('device = "cuda": the Python package computes on the CPU', max_steps=1, device="cuda")
     fails("validation: no rows", max_steps=1, train=[{"text": "a", "label": 0}])
     fails("data: not together with rows", max_steps=1, data=tiny.task, train=tiny.train, validation=tiny.rows)
