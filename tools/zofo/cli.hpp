@@ -152,8 +152,8 @@ class Subcommand {
   void take_flags(const llm::RunOptions& flags, llm::RunOptions& options) const;
 
  private:
-  void add_text(const std::string& flag, std::function<void(const std::string&)> set, const std::string& help,
-                const std::string& default_text) const;
+  void add_text(const std::string& flag, const std::function<void(const std::string&)>& set,
+                const std::string& help, const std::string& default_text) const;
 
   CLI::App* app_;
 };
