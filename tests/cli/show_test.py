@@ -125,6 +125,11 @@ class Finished(Show):
         self.assertNotIn("<b>", text)
         self.assertNotRegex(re.sub(r"xmlns='[^']*'", "", text), r"https?://|url\(|@import")
 
+    def test_a_demo(self):
+        """The demo's folder has files of a run and the runs of its methods inside."""
+        table = self.show("--table", program.tiny()).out.splitlines()
+        self.assertEqual([line.split()[:2] for line in table[1:]], [[str(program.tiny() / name), name] for name in ("bilevel", "lora", "mezo")])
+
     def test_several_tasks(self):
         tasks = [self.make_task(name, toml=TASK.replace('"tiny"', f'"{name}"')) for name in "ab"]
         run = self.here / "run"

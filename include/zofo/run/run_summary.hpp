@@ -80,8 +80,8 @@ struct RunSummary {
 /// True if the folder has a file that only run folders have.
 [[nodiscard]] bool is_run_folder(const std::filesystem::path& folder);
 
-/// The run folders in `folder`, itself included, at most four folders deep and in the order of their names.
-/// Throws Error if it is no folder, or has none.
+/// The run folders in `folder`, at most four folders deep and in the order of their names; the folder itself
+/// if it is one and has no others inside. Throws Error if it is no folder, or has none.
 [[nodiscard]] std::vector<std::filesystem::path> run_folders_in(const std::filesystem::path& folder);
 
 /// Reads a run folder. What is absent or damaged is noted in `missing` and never an error.

@@ -182,18 +182,22 @@ void take_place(RunSummary& run) {
   }
 }
 
+// Appends the run folders in `folder`. The folder of a demo has the files of a run and the runs of its
+// methods inside: those are what it holds.
 void find_runs(const fs::path& folder, int deeper, std::vector<fs::path>& found) {
-  if (is_run_folder(folder)) return found.push_back(folder);
-  if (deeper == 0) return;
+  const bool is_run = is_run_folder(folder);
+  const std::size_t before = found.size();
   std::vector<fs::path> inside;
   std::error_code unreadable;  // a folder that cannot be read has no runs to show
-  for (fs::directory_iterator entry(folder, unreadable), end; !unreadable && entry != end;
+  for (fs::directory_iterator entry(folder, unreadable), end; deeper > 0 && !unreadable && entry != end;
        entry.increment(unreadable)) {
     std::error_code ignored;
-    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) inside.push_back(entry->path());
+    const bool real = entry->is_directory(ignored) && !entry->is_symlink(ignored);
+    if (real && (!is_run || has_file(entry->path() / "metrics.jsonl"))) inside.push_back(entry->path());
   }
   std::ranges::sort(inside);
   for (const fs::path& each : inside) find_runs(each, deeper - 1, found);
+  if (is_run && found.size() == before) found.push_back(folder);
 }
 
 }  // namespace
