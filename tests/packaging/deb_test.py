@@ -87,7 +87,8 @@ class DebianPackages(unittest.TestCase):
 
     def test_files(self):
         for package, names in (("zofo", ("usr/bin/zofo", "usr/share/zofo/tasks/movies/task.toml", "usr/share/man/man1/zofo.1.gz",
-                                         "usr/share/zofo/scripts/compare_report.py", "usr/share/doc/zofo/copyright")),
+                                         "usr/share/zofo/scripts/compare_report.py", "usr/share/zofo/scripts/compare_figures.py",
+                                         "usr/share/doc/zofo/copyright")),
                                ("libzofo-dev", ("usr/include/zofo/zofo.hpp", "usr/include/zofo/core/version.hpp",
                                                 "usr/share/doc/libzofo-dev/copyright"))):
             for name in names:

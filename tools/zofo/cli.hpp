@@ -40,6 +40,7 @@ void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_task(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();
