@@ -27,7 +27,7 @@ constexpr bool countable = false;
 std::size_t in_use() { return 0; }
 #endif
 
-Config shape() {
+Config shape_of_plan() {
   Config c;
   c.vocab = 4003;
   c.width = 192;
@@ -40,7 +40,7 @@ Config shape() {
   return c;
 }
 
-Batch batch(std::uint32_t sequences, std::uint32_t length, int adapter) {
+Batch equal_sequences(std::uint32_t sequences, std::uint32_t length, int adapter) {
   Batch b;
   const std::vector<std::int32_t> tokens(length, 5);
   for (std::uint32_t i = 0; i < sequences; ++i) {
@@ -57,13 +57,13 @@ TEST_CASE("the memory planned for passes on the CPU is the memory they take", "[
   constexpr std::uint32_t sequences = 16, length = 96;
   for (const bool recompute : {false, true})
     for (const bool gradient : {false, true}) {
-      const Parameters theta(shape());
-      const peft::Lora lora(shape(), {});
+      const Parameters theta(shape_of_plan());
+      const peft::Lora lora(shape_of_plan(), {});
       const Eigen::VectorXf p = lora.initial(1);
       Eigen::VectorXf g;
       const std::size_t before = in_use();
-      BasicTransformer<CpuBackend> transformer(CpuBackend{}, shape(), lora, recompute);
-      CpuPlan plan(shape(), lora);
+      BasicTransformer<CpuBackend> transformer(CpuBackend{}, shape_of_plan(), lora, recompute);
+      CpuPlan plan(shape_of_plan(), lora);
       PassBounds bounds;
       bounds.tokens = std::size_t{sequences} * length;
       bounds.sequences = bounds.head_rows = bounds.targets = sequences;
@@ -71,14 +71,15 @@ TEST_CASE("the memory planned for passes on the CPU is the memory they take", "[
       if (gradient) {
         const Eigen::VectorXf* const adapter = &p;
         Eigen::VectorXf* const to = &g;
-        transformer.value_and_gradient(theta, batch(sequences, length, 0), {&adapter, 1}, golden::curved_loss,
-                                       {&to, 1});
+        transformer.value_and_gradient(theta, equal_sequences(sequences, length, 0), {&adapter, 1},
+                                       golden::curved_loss, {&to, 1});
         bounds.saves_activations = true;
         bounds.recompute = recompute;
       } else {
         const std::array<Probe, 2> probes{Probe{{1, 0, 0}, 1e-3}, Probe{{1, 0, 0}, -1e-3}};
         const Eigen::VectorXf* const adapter = &p;
-        transformer.log_probabilities(theta, Gaussian{}, probes, batch(sequences, length, 0), {&adapter, 1});
+        transformer.log_probabilities(theta, Gaussian{}, probes, equal_sequences(sequences, length, 0),
+                                      {&adapter, 1});
         bounds.probes = 2;
         bounds.perturbed = true;
       }
