@@ -34,6 +34,7 @@ void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
 void add_meta_train(CLI::App& app, Action& action);
 void add_adapt(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
