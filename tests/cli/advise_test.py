@@ -1,6 +1,7 @@
 """zofo methods --advise: every number of its data is on the page that it names, times are the measured ones scaled as it states,
 memory is what a run takes, and the recommendation follows the memory."""
 
+import importlib.util
 import json
 import re
 import unittest
@@ -112,6 +113,23 @@ class Data(unittest.TestCase):
             self.assertEqual([row[3].split()[0], row[5].split()[0], row[4].split()[0], row[6].split()[0]],
                              [f"{gain['at_5']:.3f}", f"{gain['at_16_a_class']:.3f}", f"{gain['gain_at_5']:+.3f}",
                               f"{gain['gain_at_16_a_class']:+.3f}"], gain)
+
+
+class Picture(Case):
+    """docs/guide/figures/bilevel.svg is what its script draws, with the numbers that a run has."""
+
+    def test_the_numbers_are_those_of_a_run(self):
+        spec = importlib.util.spec_from_file_location("draw_bilevel", ROOT / "scripts" / "draw_bilevel.py")
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        self.assertEqual((ROOT / "docs/guide/figures/bilevel.svg").read_text(encoding="utf-8"), script.picture(1000))
+        for examples in (60, 61, 62):
+            run = self.here / str(examples)
+            task = self.make_task(f"task{examples}", train=examples)
+            self.good(self.finetune(run, "--method", "bilevel", "--max-steps", 1, "--device", "cpu", task=task))
+            decision = json.loads((run / "served.json").read_text())["decision"]
+            self.assertEqual(decision["rows"], script.parts(examples)["selection"])
+            self.assertEqual(sum(script.parts(examples).values()), examples)
 
 
 class Advise(Case):

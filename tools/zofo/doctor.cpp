@@ -20,7 +20,7 @@ namespace zofo::cli {
 namespace {
 
 struct Arguments {
-  std::string out, model;
+  std::string out = ".", model;
   bool json = false, no_speed = false;
   DeviceFlags device;
 };

@@ -184,7 +184,7 @@ void examine_host(const std::string& runs, Findings& f) {
   examine_blas(processor, f);
   examine_memory(f);
   f.facts["folders"] = nlohmann::json::array();
-  examine_folder("runs", std::filesystem::absolute(runs.empty() ? "." : runs), true, f);
+  examine_folder("runs", std::filesystem::absolute(runs).lexically_normal(), true, f);
   examine_folder("downloads", cache_folder(), false, f);
   // The rule of core/random.hpp and tensor/cpu/thin_dots.hpp.
   const std::string kernel = processor.has("avx2") && processor.has("fma") ? "AVX2 and FMA" : "portable";
