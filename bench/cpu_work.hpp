@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model_shapes.hpp"
+#include "zofo/model/known_shapes.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/perturb/gaussian.hpp"
 #include "zofo/perturb/rademacher.hpp"
@@ -17,7 +17,10 @@ namespace zofo::bench {
 class CpuWork {
  public:
   CpuWork(std::size_t batch, std::size_t seq)
-      : theta_(smollm2()), transformer_(smollm2(), peft::Lora(smollm2(), {})), batch_(batch), seq_(seq) {
+      : theta_(model::smollm2()),
+        transformer_(model::smollm2(), peft::Lora(model::smollm2(), {})),
+        batch_(batch),
+        seq_(seq) {
     Gaussian{}.add(theta_, Direction{1, 0, 0}, 0.02);
     p_ = transformer_.lora().initial(1);
     s_ = transformer_.lora().initial(2);

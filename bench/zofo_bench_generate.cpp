@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "median.hpp"
-#include "model_shapes.hpp"
+#include "zofo/model/known_shapes.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/perturb/gaussian.hpp"
@@ -144,7 +144,7 @@ int main(int argc, char** argv) try {
                "count the time that the process computes, for a busy machine; take OMP_NUM_THREADS=1");
   app.add_flag("--json", as_json, "one JSON object a line");
   CLI11_PARSE(app, argc, argv);
-  model::Parameters theta = file.empty() ? model::Parameters(bench::smollm2()) : llm::load_backbone(file);
+  model::Parameters theta = file.empty() ? model::Parameters(model::smollm2()) : llm::load_backbone(file);
   if (file.empty()) Gaussian{}.add(theta, Direction{1, 0, 0}, 0.02);
   for (const std::size_t batch : batches)
     for (const std::size_t length : lengths) {

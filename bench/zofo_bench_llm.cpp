@@ -13,7 +13,7 @@
 #include "cuda/gpu.hpp"
 #include "cuda/llm_cost.hpp"
 #include "cuda/llm_work.hpp"
-#include "model_shapes.hpp"
+#include "zofo/model/known_shapes.hpp"
 
 namespace {
 
@@ -40,7 +40,7 @@ zofo::tensor::cuda::ContextOptions context_options(const Options& options) {
 
 template <class T>
 json measure(const Options& options, const std::string& step, const zofo::bench::GpuLimits& limits) {
-  zofo::model::Config config = zofo::bench::shape(options.shape);
+  zofo::model::Config config = zofo::model::known_shape(options.shape);
   if (options.layers > 0) config.layers = options.layers;
   zofo::tensor::cuda::Context context(context_options(options));
   zofo::bench::LlmWork<T> work(context, config, options.batch, options.seq, options.work);
@@ -101,7 +101,7 @@ int main(int argc, char** argv) try {
       "Times the CUDA transformer's steps.\nExample: zofo_bench_llm --shape opt-1.3b --batch 16 --seq 128 "
       "--json"};
   Options options;
-  const std::vector<std::string> shapes(zofo::bench::shape_names.begin(), zofo::bench::shape_names.end());
+  const std::vector<std::string> shapes(zofo::model::shape_names.begin(), zofo::model::shape_names.end());
   const std::vector<std::string> steps(zofo::bench::step_names.begin(), zofo::bench::step_names.end());
   options.only.assign(steps.begin(), steps.end() - 1);  // bilevel_step is the others' sum
   app.add_option("--shape", options.shape, "model")->check(CLI::IsMember(shapes));

@@ -26,8 +26,8 @@ install(FILES "${PROJECT_BINARY_DIR}/zofoConfig.cmake" "${PROJECT_BINARY_DIR}/zo
         DESTINATION "${zofo_config_folder}" COMPONENT development)
 
 if(ZOFO_LLM AND ZOFO_BUILD_EXAMPLES)
-  install(DIRECTORY tasks DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo" COMPONENT program)
-  install(PROGRAMS scripts/compare_report.py scripts/fetch.py scripts/make_demo_data.py
+  install(DIRECTORY tasks measured DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo" COMPONENT program)
+  install(PROGRAMS scripts/compare_figures.py scripts/compare_report.py scripts/fetch.py scripts/make_demo_data.py
           DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo/scripts" COMPONENT program)
   configure_file(packaging/zofo.1 "${PROJECT_BINARY_DIR}/zofo.1" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/zofo.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)

@@ -8,28 +8,16 @@ message on a bad compare.json.
 """
 
 import html
-import io
 import json
 import os
 import pathlib
-import re
 import sys
 
 try:
-    import matplotlib
-
-    matplotlib.use("svg")
-    import matplotlib.pyplot as plt
-    import matplotlib.ticker
+    from compare_figures import LIGHT, DARK, Bars, Curves, Scatter, prepare
 except ImportError as error:
     print(f"compare_report.py: {error}", file=sys.stderr)
     sys.exit(3)
-
-# Colours that readers with any colour vision can distinguish (Okabe and Ito 2008), on white and on black, and marks.
-LIGHT = ("#0072b2", "#d55e00", "#00805d", "#b0568a", "#3a8fc0", "#a86f00", "#555555")
-DARK = ("#5fb4e8", "#ff8f4a", "#35c79b", "#e79cc4", "#9ad4f5", "#f0b840", "#b8b8b8")
-MARKS = "os^Dv<>"
-INK, GRID = "#010203", "#010204"  # stand for the page's own colours in a figure
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1e23; --soft: #5b626c; --rule: #d5d9df; --grid: #e4e7eb; --band: #f5f6f8;
@@ -74,93 +62,6 @@ def with_error(estimate: dict, decimals: int) -> str:
 
 def mean(estimate: dict, decimals: int) -> str:
     return "–" if estimate["mean"] is None else f"{estimate['mean']:,.{decimals}f}"
-
-
-class Figure:
-    """One picture: for every method a line with its band, and the name at the end of the line."""
-
-    NAMES = {"seconds": "training time (s)", "passes": "forward-equivalent passes", "accuracy": "accuracy", "loss": "loss (nats)"}
-
-    def __init__(self, number: int, x: str, y: str, curves: list, arms: list, titles: dict):
-        self.number, self.x, self.y, self.arms, self.titles = number, x, y, arms, titles
-        self.curves = [curve for curve in curves if curve["points"]]
-
-    def svg(self) -> str:
-        names = [self.short(self.titles[curve["label"]]) for curve in self.curves]
-        figure, axes = plt.subplots(figsize=(5.4, 3.3))
-        right = 0.97 - 0.0165 * max(map(len, names))
-        figure.subplots_adjust(left=0.125, right=right, bottom=0.155, top=0.97)
-        for curve in self.curves:
-            self.line(axes, curve)
-        axes.set_xlabel(self.NAMES[self.x])
-        axes.set_ylabel(self.NAMES[self.y])
-        axes.set_xlim(left=0)
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep="") if self.x == "passes" else
-                                       matplotlib.ticker.ScalarFormatter())
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        self.names_at_the_ends(axes, names)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
-        plt.close(figure)
-        return self.inlined(out.getvalue())
-
-    @staticmethod
-    def short(name: str) -> str:
-        return name if len(name) <= 16 else name[:15] + "…"
-
-    def colour(self, label: str) -> str:
-        return LIGHT[self.arms.index(label) % len(LIGHT)]
-
-    def line(self, axes, curve: dict):
-        arm = self.arms.index(curve["label"])
-        xs, means, errors = zip(*curve["points"])
-        styles = ("-", "--", ":")
-        if all(error is not None for error in errors):
-            low = [m - e for m, e in zip(means, errors)]
-            high = [m + e for m, e in zip(means, errors)]
-            axes.fill_between(xs, low, high, color=self.colour(curve["label"]), alpha=0.18, linewidth=0)
-        axes.plot(xs, means, color=self.colour(curve["label"]), linewidth=1.7, linestyle=styles[arm // len(LIGHT) % 3],
-                  marker=MARKS[arm % len(MARKS)], markersize=4, markevery=max(1, len(xs) // 12))
-
-    def names_at_the_ends(self, axes, names: list):
-        """The methods' names to the right of the axes at the height of their last points, shifted where they overlap."""
-        axes.figure.canvas.draw()
-        low, high = axes.get_window_extent().y0, axes.get_window_extent().y1
-        ends = [axes.transData.transform(curve["points"][-1][:2]) for curve in self.curves]
-        order = sorted(range(len(ends)), key=lambda i: ends[i][1])
-        heights = {}
-        at = low - 1e9
-        for i in order:
-            at = max(ends[i][1], at + 14)
-            heights[i] = at
-        spill = max(0, at - high) if order else 0
-        for i in reversed(order):  # back down from the top edge
-            if spill <= 0:
-                break
-            heights[i] = min(heights[i], high - 14 * (len(order) - 1 - order.index(i)))
-        for i, curve in enumerate(self.curves):
-            colour = self.colour(curve["label"])
-            end = axes.transAxes.inverted().transform((0, heights[i]))[1]
-            axes.annotate("", xy=curve["points"][-1][:2], xytext=(1.015, end), textcoords="axes fraction", annotation_clip=False,
-                          arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 0, "shrinkB": 3})
-            axes.text(1.025, end, names[i], transform=axes.transAxes, color=colour, va="center", fontsize=9.5, fontweight="bold",
-                      parse_math=False)
-
-    def inlined(self, svg: str) -> str:
-        """The picture as an SVG element of a page: without a prologue, with unique names and the page's colours."""
-        svg = svg[svg.index("<svg"):]
-        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-        svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-        svg = re.sub(r'\bid="', f'id="f{self.number}-', svg)
-        svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>f{self.number}-", svg)
-        for i, colour in enumerate(LIGHT):
-            svg = svg.replace(colour, f"var(--c{i})")
-        svg = svg.replace(INK, "var(--ink)").replace(GRID, "var(--grid)")
-        label = f"{self.NAMES[self.y]} against {self.NAMES[self.x]}"
-        return svg.replace("<svg ", f'<svg role="img" aria-label="{text(label)}" ', 1)
 
 
 class Report:
@@ -224,13 +125,36 @@ class Report:
                 if not any(curve["points"] for curve in curves):
                     continue
                 self.figures += 1
-                svg = Figure(self.figures, x, y, curves, self.arms, self.titles).svg()
+                svg = Curves(self.figures, self.arms, self.titles, x, y, curves).svg()
                 out.append(f"<figure>{svg}</figure>")
         if not out:
             return "<p>No learning curves.</p>"
         band = "mean over seeds, the band ± the standard error" if len(self.plan["seeds"]) > 1 else "one seed"
         return (f'<div class="figures">{"".join(out)}</div><p class="caption soft">Learning curves on the first held-out rows '
                 f"(option curve_samples): {band}. A curve begins with the untrained model.</p>")
+
+    def costs(self, task: str) -> str:
+        """Pictures of what the runs cost: time of a step, memory, and what score came of the time."""
+        runs = {label: [run for run in self.data["runs"] if (run["task"], run["label"]) == (task, label) and "seconds" in run]
+                for label in self.arms}
+        rows = [row for row in self.data["rows"] if row["task"] == task]
+        score = "f1" if any(row["f1"]["mean"] is not None for row in rows) else "accuracy"
+        untrained = next((row[score]["mean"] for row in rows if row["label"] not in self.arms), None)
+        step_seconds = {label: [run["seconds"] / run["steps"] for run in each if run["steps"]] for label, each in runs.items()}
+        peaks = {label: [run["peak_mib"] for run in each] for label, each in runs.items()}
+        scores = {label: [(run["seconds"], run[score]) for run in each if run.get(score) is not None] for label, each in runs.items()}
+        out = []
+        for values, make in ((step_seconds, lambda *place: Bars(*place, "step_seconds", step_seconds)),
+                             (peaks, lambda *place: Bars(*place, "peak_mib", peaks)),
+                             (scores, lambda *place: Scatter(*place, score, scores, untrained))):
+            if any(values.values()):
+                self.figures += 1
+                out.append(f"<figure>{make(self.figures, self.arms, self.titles).svg()}</figure>")
+        if not out:
+            return ""
+        return (f'<h3>Time and memory</h3><div class="figures">{"".join(out)}</div><p class="caption soft">Bars and large marks: means over '
+                "seeds; small marks: runs. Seconds per step: the training time of a run divided by its steps, whose work differs between "
+                "methods. Scores: of the selected model, on all held-out rows.</p>")
 
     def options(self) -> str:
         """A table of the options that differ between the methods, then all options."""
@@ -295,7 +219,7 @@ class Report:
         colours = [" ".join(f"--c{i}: {colour};" for i, colour in enumerate(set_)) for set_ in (LIGHT, DARK)]
         model = os.path.basename(self.plan["model"].rstrip("/"))
         title = f"Comparison on {', '.join(self.tasks)}"
-        sections = [f"<section><h2>{text(task)}</h2>{self.table(task)}{self.pictures(task)}</section>" for task in self.tasks]
+        sections = [f"<section><h2>{text(task)}</h2>{self.table(task)}{self.pictures(task)}{self.costs(task)}</section>" for task in self.tasks]
         notes = ("<p class=\"soft\"><strong>Columns.</strong> Accuracy, macro-F1 and loss: of the model that a run selects, on all test examples. "
                  "Time to 95 %: the first point of a run's learning curve at 95 % or more of that run's best point; 0 for a method that never "
                  "improves on its start. Passes: forward-equivalents of one batch; a gradient counts as two. Peak memory: the "
@@ -314,9 +238,7 @@ def main(arguments: list) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     folder = pathlib.Path(arguments[0])
-    matplotlib.rcParams.update({"svg.hashsalt": "zofo", "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9.5,
-                                "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-                                **{name: INK for name in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")}})
+    prepare()
     try:
         page = Report(json.loads((folder / "compare.json").read_text())).page()
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -261,16 +261,21 @@ void bind_models(nb::module_& m) {
   m.def(
       "export_model",
       [](const std::string& model, const std::string& run, const std::string& out, const std::string& format,
-         const std::string& dtype, bool merge) {
-        llm::ExportOptions options{.model = model, .run = run, .out = out, .merge = merge};
+         const std::string& dtype, bool merge, bool no_tokenizer, bool without_backbone) {
+        llm::ExportOptions options{.model = model,
+                                   .run = run,
+                                   .out = out,
+                                   .merge = merge,
+                                   .no_tokenizer = no_tokenizer,
+                                   .without_backbone = without_backbone};
         options.format = llm::enum_from<llm::ExportFormat>("format", format);
         options.dtype = llm::enum_from<llm::ExportType>("dtype", dtype);
         options.check();
         const llm::Exported exported = released([&] { return llm::export_model(options); });
         return std::pair(exported.what, exported.warning);
       },
-      nb::arg("model"), nb::arg("run"), nb::arg("out"), nb::arg("format"), nb::arg("dtype"),
-      nb::arg("merge"));
+      nb::arg("model"), nb::arg("run"), nb::arg("out"), nb::arg("format"), nb::arg("dtype"), nb::arg("merge"),
+      nb::arg("no_tokenizer"), nb::arg("without_backbone"));
   m.def(
       "write_tiny_model", [](const std::string& path) { released([&] { llm::write_tiny_model(path); }); },
       nb::arg("path"));

@@ -273,7 +273,7 @@ class Exported:
     what: str
     """Description of the result, for example "a GGUF file (f32)"."""
     warning: str
-    """What the format cannot represent; empty if there is nothing."""
+    """What the output lacks; empty if there is nothing."""
 
 
 def export(
@@ -284,17 +284,23 @@ def export(
     format: str = "hf",
     dtype: str = "f32",
     merge: bool = False,
+    no_tokenizer: bool = False,
+    without_backbone: bool = False,
 ) -> Exported:
     """Writes a model, or the result of a run, for other programs.
 
     `format`: hf (a folder for transformers), gguf (a file for llama.cpp) or peft (the adapter). `dtype`: f32, bf16
-    or q8_0. `merge` merges the run's adapter into the weights. Raises zofo.Error naming the option at fault.
+    or q8_0. `merge` merges the run's adapter into the weights. `no_tokenizer` omits the tokenizer's files from a
+    folder. `without_backbone` writes only the adapter of a run that also updated the backbone. Raises zofo.Error naming
+    the option at fault.
     """
     source = model.path if isinstance(model, Model) else os.fspath(model)
     if run is None and isinstance(model, Model):
         run = model.run
     folder = run.out if isinstance(run, Run) else ("" if run is None else os.fspath(run))
-    what, warning = _core.export_model(source, folder, os.fspath(out), format, dtype, merge)
+    what, warning = _core.export_model(
+        source, folder, os.fspath(out), format, dtype, merge, no_tokenizer, without_backbone
+    )
     return Exported(os.fspath(out), what, warning)
 
 

@@ -56,5 +56,5 @@ cuda_options() {
 # build_program [TARGET]
 build_program() {
   need "${build_packages[@]}"
-  build release "${1:-all}" -DZOFO_BUILD_TESTS=OFF -DZOFO_BUILD_BENCH=ON
+  build release "${1:-all}" -DZOFO_BUILD_TESTS=OFF -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF
 }

@@ -11,12 +11,28 @@ check() {
     --test-output-size-failed 1000000 --no-tests=error
 }
 
-
 run_tests() {
   need "${build_packages[@]}" "${test_packages[@]}"
   local failed=0
-  check release -DZOFO_BUILD_BENCH=ON || failed=1
+  check release -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF || failed=1
   python3 scripts/count_tests.py build/release/junit.xml || failed=1
+  return $failed
+}
+
+# The Python package and its tests, in an environment of Python with the packages of PyPI that they need.
+python_package() {
+  need "${build_packages[@]}" "${test_packages[@]}" "${python_packages[@]}"
+  local folder=$PWD/build/python-environment junit=$PWD/build/release/junit-python.xml failed=0
+  progress "installing packages of Python"
+  { [[ -x $folder/bin/python ]] || quietly build/python-environment.log python3 -m venv "$folder"; } &&
+    quietly build/python-environment.log "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+      "${python_requirements[@]}" || die "could not install from PyPI: ${python_requirements[*]}"
+  rm -f "$junit"
+  configure release -DZOFO_BUILD_TESTS=ON -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=ON \
+    "-DPython_EXECUTABLE=$folder/bin/python" &&
+    compile build/release zofo_python zofo_python_trajectories &&
+    ctest --preset release --tests-regex '^python$' --output-junit "$junit" --no-tests=error || failed=1
+  python3 scripts/count_tests.py "$junit" || failed=1
   return $failed
 }
 
@@ -24,7 +40,7 @@ run_tests() {
 sanitize() {
   need "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}"
   local failed=0
-  check sanitize -DZOFO_BUILD_BENCH=ON "-DZOFO_TEST_MODULES=${ZOFO_SANITIZED_MODULES:-}" || failed=1
+  check sanitize -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF "-DZOFO_TEST_MODULES=${ZOFO_SANITIZED_MODULES:-}" || failed=1
   python3 scripts/count_tests.py build/sanitize/junit.xml || failed=1
   return $failed
 }
@@ -34,7 +50,7 @@ sanitize() {
 configure_clang() {
   need "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}"
   # shellcheck disable=SC2046  # one word an option
-  configure clang -DZOFO_BUILD_TESTS=ON -DZOFO_BUILD_BENCH=ON $(cuda_options)
+  configure clang -DZOFO_BUILD_TESTS=ON -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF $(cuda_options)
 }
 
 headers() {

@@ -3,6 +3,9 @@ build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfmt-dev libope
                 nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libutf8proc-dev libsentencepiece-dev libbenchmark-dev)
 test_packages=(catch2 python3)
 plot_packages=(python3 python3-matplotlib)
+python_packages=(python3 python3-venv python3-dev)
+# From PyPI: what the Python package is built with (pyproject.toml) and tested with.
+python_requirements=('nanobind>=2.4' 'numpy>=1.24' pytest mypy pandas pyarrow matplotlib)
 fetch_packages=(python3 ca-certificates)
 # One clang for the second compiler, the sanitizers, the fuzzers, the formatter and the linter. Another version finds
 # other faults and formats differently, so the version is fixed.
@@ -18,6 +21,8 @@ present() {
   case $1 in
     clang-[0-9]*) command -v "clang++-${1#clang-}" >/dev/null ;;
     g++ | cmake | python3 | clang-format-* | clang-tidy-*) command -v "$1" >/dev/null || installed "$1" ;;
+    python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    python3-dev) [[ -f $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ;;
     ninja-build) command -v ninja >/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
     *) installed "$1" ;;

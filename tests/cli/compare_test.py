@@ -285,12 +285,16 @@ class Report(Compare):
         text = (out / "report.html").read_text()
         page = Page(text)
         self.assertEqual(page.wrong, [])
-        self.assertEqual(page.tags.count("svg"), 4)
+        self.assertEqual(page.tags.count("svg"), 7)  # four of curves, three of time and memory
         self.assertGreaterEqual(page.tags.count("table"), 3)
         shown = "".join(page.text)
         for part in (name, label, "Bilevel-ZOFO", "zero-shot", "lower_learning_rate", "training time (s)", "forward-equivalent passes", "±",
-                     "zofo compare --model"):
+                     "seconds per step", "peak memory (MiB)", "accuracy of the selected model", "untrained", "zofo compare --model"):
             self.assertIn(part, shown)
+        # The bars' numbers are the means of the runs.
+        runs = [run for run in json.loads((out / "compare.json").read_text())["runs"] if run["label"] == "bilevel"]
+        for mean in (sum(run["seconds"] / run["steps"] for run in runs) / 2, sum(run["peak_mib"] for run in runs) / 2):
+            self.assertIn(f"{mean:.3g}" if mean < 1000 else f"{mean:,.0f}", shown)
         self.assertNotIn("<i>", text)
         self.assertNotRegex(re.sub(r'xmlns(:\w+)?="[^"]*"', "", text), r"https?://")
 

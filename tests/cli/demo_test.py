@@ -6,7 +6,7 @@ import unittest
 from xml.etree import ElementTree
 
 import program
-from program import Case, run_files, tiny, zofo
+from program import Case, files_of, run_files, tiny, zofo
 
 METHODS = ["zero_shot", "lora", "mezo", "bilevel"]
 
@@ -26,7 +26,7 @@ class Demo(Case):
             self.assertEqual(method["passes"] > 0, trained)
             self.assertEqual(0 < method["seconds"] < seconds + 2, trained)
         for name in METHODS[1:]:
-            self.assertEqual({file.name for file in (folder / name).iterdir()}, run_files(name))
+            self.assertEqual(files_of(folder / name), run_files(name))
         used = tomllib.loads((folder / "options.toml").read_text())
         self.assertEqual({name: used[name]["method"] for name in used}, {name: name for name in METHODS[1:]})
         metrics = program.rows(folder / "metrics.jsonl")

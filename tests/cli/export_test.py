@@ -1,11 +1,13 @@
 """zofo export: folders and files that hold what the run computes, and refusals that leave nothing behind."""
 
 import json
+import math
+import re
 import struct
 import unittest
 
 import program
-from gguf import Gguf
+from gguf import ARRAY, BOOL, STRING, U32, Gguf, text
 from program import Case, zofo
 
 
@@ -21,6 +23,10 @@ def safetensors(path):
             begin, end = (8 + length + at for at in entry["data_offsets"])
             tensors[name] = (entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", data[begin:end]))
     return tensors
+
+
+NASTY = [" a superb stone", "  two  spaces ", "naïve ﬁ É e\u0301 ß", "東京 雨が降る 😀👨‍👩‍👧", "1234567890 3.14 ٣²", "don't I'LL 'S", "\t\r\n\n x",
+         "a<|end|> b", "<|user|>hi<|user|>", "<|begin|><|turn|>", "\u00a0\u200d\ufeff\u2028", "▁Ġ<0x41>", "{}[]()--__##"]
 
 
 class Export(Case):
@@ -57,39 +63,113 @@ class Export(Case):
         values = tensors["model.layers.0.self_attn.q_proj.weight"][1]
         self.assertEqual(struct.pack(f"<{len(values)}f", *values), b"".join(halves))
 
-    def folder_with_tokenizer(self):
-        """The model as a folder, with the GGUF file's vocabulary written as Hugging Face does."""
-        folder, gguf = self.here / "folder", Gguf.read(self.model)
-        self.good(zofo("export", "--model", self.model, "--out", folder))
-        tokens, merges = (gguf.strings(f"tokenizer.ggml.{name}") for name in ("tokens", "merges"))
-        split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-        bpe = {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens)}, "merges": merges}
-        document = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": split,
-                    "post_processor": None, "decoder": split, "model": bpe}
-        (folder / "tokenizer.json").write_text(json.dumps(document))
-        return folder
+    def marked_model(self):
+        """The model with control tokens, a user-defined token, bos before texts and a chat template. Bytes that UTF-8 never
+        uses give their tokens up for it."""
+        gguf = Gguf.read(self.model)
+        tokens, count = gguf.strings("tokenizer.ggml.tokens"), 256
+        types = [1] * len(tokens)
+        free = [tokens.index(chr(byte)) for byte in range(0xF8, 0xFF)]
+        for name, kind in (("<|begin|>", 3), ("<|end|>", 3), ("<|turn|>", 3), ("<pad>", 3), ("<|user|>", 4)):
+            tokens[free[0]], types[free[0]] = name, kind
+            gguf.tokens = {**getattr(gguf, "tokens", {}), name: free.pop(0)}
+        texts = b"".join(text(token.encode()) for token in tokens)
+        gguf.keys["tokenizer.ggml.tokens"] = (ARRAY, struct.pack("<IQ", STRING, len(tokens)) + texts)
+        gguf.keys["tokenizer.ggml.token_type"] = (ARRAY, struct.pack(f"<IQ{len(types)}i", 5, len(types), *types))
+        for key, token in (("bos", "<|begin|>"), ("eos", "<|end|>"), ("eot", "<|turn|>"), ("padding", "<pad>")):
+            gguf.keys[f"tokenizer.ggml.{key}_token_id"] = (U32, struct.pack("<I", gguf.tokens[token]))
+        gguf.keys["tokenizer.ggml.add_bos_token"] = (BOOL, b"\1")
+        gguf.keys["tokenizer.chat_template"] = (STRING, text(b"{{ bos_token }}{{ messages[0].content }}"))
+        (self.here / "marked.gguf").write_bytes(gguf.bytes())
+        return self.here / "marked.gguf", gguf.tokens
+
+    def test_a_folder_of_a_file_has_its_tokenizer(self):
+        model, tokens = self.marked_model()
+        self.good(self.export(model=model))
+        self.assertEqual({path.name for path in self.out.iterdir()},
+                         {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+                          "generation_config.json"})
+        marks = {"bos_token_id": tokens["<|begin|>"], "eos_token_id": tokens["<|end|>"], "pad_token_id": tokens["<pad>"]}
+        config = json.loads((self.out / "config.json").read_text())
+        self.assertEqual({name: config[name] for name in marks}, marks)
+        self.assertEqual(json.loads((self.out / "generation_config.json").read_text()),
+                         {**marks, "eos_token_id": [tokens["<|end|>"], tokens["<|turn|>"]]})
+        config = json.loads((self.out / "tokenizer_config.json").read_text())
+        wanted = {"bos_token": "<|begin|>", "eos_token": "<|end|>", "pad_token": "<pad>", "add_bos_token": True,
+                  "chat_template": "{{ bos_token }}{{ messages[0].content }}"}
+        self.assertEqual({name: config.get(name) for name in wanted}, wanted)
+        lines = "".join(json.dumps(line) + "\n" for line in NASTY)
+        for more in ((), ("--special",)):
+            ids = [self.good(zofo("tokenize", "--json", "--model", m, *more, stdin=lines)).out for m in (model, self.out)]
+            self.assertEqual(*ids)
+        requests = [(line, [" no", " yes"]) for line in NASTY]
+        self.assertEqual(self.good(self.score(requests, model=self.out)).out,
+                         self.good(self.score(requests, model=model)).out)
+
+    def test_a_folder_without_a_tokenizer(self):
+        self.good(self.export("--no-tokenizer"))
+        self.assertEqual({path.name for path in self.out.iterdir()},
+                         {"config.json", "model.safetensors", "generation_config.json"})
+        folder, self.out = self.out, self.here / "again"
+        self.refuse("has no tokenizer", "--no-tokenizer", model=folder)
+        self.refuse("--no-tokenizer", arguments=("--no-tokenizer", "--format", "gguf"))
+        self.good(self.export("--no-tokenizer", model=folder))
+        for name in ("config.json", "model.safetensors", "generation_config.json"):
+            self.assertEqual((self.out / name).read_bytes(), (folder / name).read_bytes())
+
+    def test_a_tokenizer_that_cannot_be_written(self):
+        gguf = Gguf.read(self.model)
+        tokens = gguf.strings("tokenizer.ggml.tokens")
+        scores = [0.0] * len(tokens)  # no order of merges
+        types = [2, 3, 3] + [1] * (len(tokens) - 3)
+        gguf.keys["tokenizer.ggml.model"] = (STRING, text(b"llama"))
+        gguf.keys["tokenizer.ggml.scores"] = (ARRAY, struct.pack(f"<IQ{len(scores)}f", 6, len(scores), *scores))
+        gguf.keys["tokenizer.ggml.token_type"] = (ARRAY, struct.pack(f"<IQ{len(types)}i", 5, len(types), *types))
+        gguf.keys["tokenizer.ggml.bos_token_id"] = (U32, struct.pack("<I", 1))
+        model = self.here / "ties.gguf"
+        model.write_bytes(gguf.bytes())
+        self.refuse("ties.gguf", "tokenizer.ggml.scores", "--no-tokenizer", model=model)
+        self.good(self.export("--no-tokenizer", model=model))
+
+    def test_quantised_weights(self):
+        """The folder has the dequantised weights: it scores as the file, and the output names both formats."""
+        quantised = self.here / "q8.gguf"
+        self.good(zofo("export", "--model", self.model, "--format", "gguf", "--dtype", "q8_0", "--out", quantised))
+        self.assertIn("f32, dequantised from Q8_0", self.good(self.export(model=quantised)).out)
+        requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
+        scores = [self.good(self.score(requests, model=m)).out for m in (self.out, quantised, self.model)]
+        self.assertEqual(scores[0], scores[1])
+        self.assertNotEqual(scores[0], scores[2])
 
     def test_a_folder_serves_as_a_model(self):
         """Scores, a run and its export are those of the file that the folder was made from."""
-        folder = self.folder_with_tokenizer()
+        model, folder = self.marked_model()[0], self.here / "folder"
+        self.good(zofo("export", "--model", model, "--out", folder))
+        (folder / "chat_template.jinja").write_text("{{ messages }}")
         requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
-        self.assertEqual(self.good(self.score(requests, model=folder)).out, self.good(self.score(requests)).out)
-        runs = [self.here / "run", self.here / "run of folder"]
-        for run, model in zip(runs, (self.model, folder), strict=True):
-            self.good(self.finetune(run, model=model))
-        weights = [(run / "adapter" / "adapter_model.safetensors").read_bytes() for run in runs]
-        self.assertEqual(*weights)
+        scores = self.good(self.score(requests, model=model)).out
+        self.assertEqual(self.good(self.score(requests, model=folder)).out, scores)
+        for method, result in (("bilevel", "adapter/adapter_model.safetensors"), ("mezo", "trajectory.jsonl")):
+            runs = [self.here / f"{method} of file", self.here / f"{method} of folder"]
+            for run, source in zip(runs, (model, folder), strict=True):
+                self.good(self.finetune(run, "--method", method, model=source))
+            self.assertEqual(*((run / result).read_bytes() for run in runs))
+            results = [json.loads((run / "result.json").read_text())["methods"][0] for run in runs]
+            for name in ("loss", "model_hash", "theta_hash", "adapter_hash", "served"):
+                self.assertEqual(results[0][name], results[1][name])
+        runs = [self.here / "bilevel of file", self.here / "bilevel of folder"]
         self.good(self.export("--run", runs[1], "--merge", model=folder))
-        self.assertEqual((self.out / "tokenizer.json").read_bytes(), (folder / "tokenizer.json").read_bytes())
+        for name in ("tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"):
+            self.assertEqual((self.out / name).read_bytes(), (folder / name).read_bytes())
         merged = self.good(self.score(requests, model=self.out)).lines()
-        beside = self.good(self.score(requests, "--run", runs[1], model=folder)).lines()
-        for got, wanted in zip(merged, beside, strict=True):
+        apart = self.good(self.score(requests, "--run", runs[1], model=folder)).lines()
+        for got, wanted in zip(merged, apart, strict=True):
             for a, b in zip(got["logprobs"], wanted["logprobs"], strict=True):
                 self.assertAlmostEqual(a, b, delta=1e-4)
         self.out = self.here / "file"
         self.good(self.export("--format", "gguf", model=folder))
-        self.assertEqual(self.good(self.score(requests, model=self.out)).out, self.good(self.score(requests)).out)
-        source, written = Gguf.read(self.model), Gguf.read(self.out)
+        self.assertEqual(self.good(self.score(requests, model=self.out)).out, scores)
+        source, written = Gguf.read(model), Gguf.read(self.out)
         for name in ("tokens", "merges"):
             self.assertEqual(written.strings(f"tokenizer.ggml.{name}"), source.strings(f"tokenizer.ggml.{name}"))
         self.out = self.here / "another file"
@@ -111,16 +191,40 @@ class Export(Case):
 
     def test_adapters(self):
         run = self.run_folder()
+        base = lambda folder: json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]  # noqa: E731
+        self.assertEqual(base(run / "adapter"), str(run))  # the run updated the backbone
+        out = self.out
+        self.out = f"{out}/"
         self.good(self.export("--run", run))
-        self.assertTrue((self.out / "adapter" / "adapter_model.safetensors").is_file())
-        config = json.loads((self.out / "adapter" / "adapter_config.json").read_text())
-        self.assertEqual(config["base_model_name_or_path"], str(self.out))
+        self.assertTrue((out / "adapter" / "adapter_model.safetensors").is_file())
+        self.assertEqual(base(out / "adapter"), str(out))
+        requests = [("a superb stone", [" no", " yes"])]
+        wanted = self.good(self.score(requests, "--run", run)).lines()[0]["logprobs"]
+        self.assertNotEqual(self.good(self.score(requests)).lines()[0]["logprobs"], wanted)
         self.out = self.here / "adapter"
-        self.good(self.export("--run", run, "--format", "peft"))
+        self.refuse("updated the backbone", "differs from it by", "--without-backbone",
+                    arguments=("--run", run, "--format", "peft"))
+        done = self.good(self.export("--run", run, "--format", "peft", "--without-backbone"))
+        change = float(re.search(r"differs from it by ([-+.e0-9]+) ", done.err)[1])
+        self.assertAlmostEqual(change, self.relative_change(out), delta=1e-2 * change)
+        self.assertEqual(base(self.out), str(self.model))
         self.assertEqual({path.name for path in self.out.iterdir()},
                          {"adapter_config.json", "adapter_model.safetensors"})
         tensors = safetensors(self.out / "adapter_model.safetensors")
         self.assertIn("base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight", tensors)
+        run, self.out = self.here / "lora", self.here / "adapter of lora"
+        self.good(self.finetune(run, "--method", "lora"))
+        self.assertEqual(base(run / "adapter"), str(self.model))
+        self.assertEqual(self.good(self.export("--run", run, "--format", "peft")).err, "")
+        self.assertEqual(base(self.out), str(self.model))
+
+    def relative_change(self, folder):
+        """‖θ_K − θ_0‖/‖θ_0‖ of an exported run."""
+        start = self.here / "start"
+        self.good(zofo("export", "--model", self.model, "--out", start))
+        before, after = (safetensors(f / "model.safetensors") for f in (start, folder))
+        squares = [((x - y) ** 2, x**2) for name in before for x, y in zip(before[name][1], after[name][1], strict=True)]
+        return math.sqrt(math.fsum(change for change, _ in squares) / math.fsum(norm for _, norm in squares))
 
     def test_refusals(self):
         self.refuse('--format = "tar"', "hf, gguf, peft", arguments=("--format", "tar"))
@@ -130,12 +234,14 @@ class Export(Case):
         self.refuse("--run", arguments=("--format", "peft"))
         self.refuse("absent", arguments=("--run", self.here / "absent"))
         self.refuse("absent.gguf", model=self.here / "absent.gguf")
-        self.refuse("config.json", model=self.task)
+        self.refuse("has no tokenizer", model=self.task)
+        self.refuse("config.json", arguments=("--no-tokenizer",), model=self.task)
         self.refused(zofo("export", "--model", self.model), "--out")
         self.refused(zofo("export", "--model", self.model, "--out", ""), "--out")
         run = self.run_folder()
         self.refuse("--merge", arguments=("--run", run, "--format", "gguf"))
         self.refuse("f32", arguments=("--run", run, "--format", "peft", "--dtype", "bf16"))
+        self.refuse("--without-backbone", arguments=("--run", run, "--without-backbone"))
         self.refuse("--merge", arguments=("--run", run, "--format", "peft", "--merge"))
 
     def test_nothing_is_overwritten(self):

@@ -9,7 +9,7 @@ import unittest
 from xml.etree import ElementTree
 
 import program
-from program import Case, run_files
+from program import Case, files_of, run_files
 
 
 def options_of(run) -> dict:
@@ -19,7 +19,7 @@ def options_of(run) -> dict:
 class Methods(Case):
     def check_run(self, run, method, steps, moves):
         """A finished run's folder is complete and its files agree."""
-        self.assertEqual({file.name for file in run.iterdir()}, run_files(method))
+        self.assertEqual(files_of(run), run_files(method))
         (result,) = json.loads((run / "result.json").read_text())["methods"]
         self.assertEqual((result["method"], result["steps"], result["interrupted"]), (method, steps, False))
         self.assertGreater(result["passes"], 0)
@@ -81,8 +81,7 @@ class Methods(Case):
 
         def steps_of(run, *arguments):
             self.good(self.finetune(run, *arguments, env=single))
-            events = [{**row, "seconds": 0} for row in program.rows(run / "metrics.jsonl")]
-            return events, (run / "trajectory.jsonl").read_bytes(), (run / "adapter" / "adapter_model.safetensors").read_bytes()
+            return program.untimed_metrics(run), (run / "trajectory.jsonl").read_bytes(), (run / "adapter" / "adapter_model.safetensors").read_bytes()
 
         first = steps_of(self.here / "first", "--seed", 5, "--max-steps", 3)
         self.assertEqual(first, steps_of(self.here / "again", "--config", self.here / "first" / "options.toml"))

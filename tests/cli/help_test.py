@@ -10,7 +10,7 @@ import unittest
 import program
 from program import Case, zofo
 
-COMMANDS = ("demo", "finetune", "compare", "methods", "replay", "evaluate", "score", "generate", "tokenize")
+COMMANDS = ("demo", "doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "score", "generate", "tokenize")
 
 
 def example(command: str) -> str:
@@ -54,7 +54,7 @@ class Help(Case):
             made = [{"sentence": row["text"], "label": row["label"]} for row in program.rows(self.task / file)]
             (data / file).write_text("".join(json.dumps(row) + "\n" for row in made))
         environment = {**program.ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}"}
-        for command in ("finetune", "compare", "methods", "replay", "evaluate", "score", "generate", "tokenize", "demo"):  # in the order of what they need
+        for command in ("doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "score", "generate", "tokenize", "demo"):  # in the order of what they need
             with self.subTest(command):  # as written, but for the seconds
                 line = example(command).replace("--max-seconds 150", "--max-seconds 0.2")
                 line = line.replace("demo --tiny", "demo --tiny --max-seconds 0.2")

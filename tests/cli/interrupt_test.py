@@ -8,7 +8,7 @@ import unittest
 from xml.etree import ElementTree
 
 import program
-from program import Case, Running, run_files, zofo
+from program import Case, Running, files_of, run_files, zofo
 
 
 def has_steps(run, count=3):
@@ -28,7 +28,7 @@ class Interrupt(Case):
         return Running("finetune", *place, "--max-seconds", 300, "--out", run, *arguments)
 
     def check_kept(self, run, method):
-        self.assertEqual({file.name for file in run.iterdir()}, run_files(method) - {"done"})
+        self.assertEqual(files_of(run), run_files(method) - {"done"})
         (result,) = json.loads((run / "result.json").read_text())["methods"]
         self.assertEqual((result["method"], result["interrupted"]), (method, True))
         events = program.rows(run / "metrics.jsonl")  # each line is whole

@@ -5,9 +5,9 @@ import tomllib
 import unittest
 
 import program
-from program import TASK, Case, rows, zofo
+from program import TASK, Case, files_of, rows, zofo
 
-FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters"}
+FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters", "events"}
 
 
 class MetaTrain(Case):
@@ -24,7 +24,7 @@ class MetaTrain(Case):
     def test_a_run_folder(self):
         result = self.good(self.meta_train("run", "--json", "--zo-learning-rate", 1e-4)).json()
         run = self.here / "run"
-        self.assertEqual({path.name for path in run.iterdir()}, FILES)
+        self.assertEqual(files_of(run), FILES)
         self.assertEqual(result, json.loads((run / "result.json").read_text()))
         self.assertEqual(result["steps"], 3)
         self.assertGreater(result["moved"], 0)

@@ -34,8 +34,18 @@ label_field = "label"
 def run_files(method: str) -> set:
     """The names of what a complete run leaves behind."""
     files = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "served.json", "result.json", "curve.svg", "state.bin",
-             "done"}
+             "done", "events"}
     return files if method == "mezo" else files | {"adapter"}  # MeZO selects only the backbone
+
+
+def files_of(run: Path) -> set:
+    """The names in a run folder; "events" for its event files, whose names have the time and the machine."""
+    return {"events" if file.name.startswith("events.out.tfevents.") else file.name for file in run.iterdir()}
+
+
+def event_files(run: Path) -> list:
+    """The event files of a run, the newest last."""
+    return sorted(run.glob("events.out.tfevents.*"))
 
 
 @dataclass
@@ -76,6 +86,12 @@ def tiny() -> Path:
 def rows(path: Path) -> list:
     """The objects of a JSON Lines file."""
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def untimed_metrics(run: Path) -> list:
+    """The lines of metrics.jsonl without what a clock or a machine decides."""
+    return [{name: value for name, value in row.items() if name not in ("seconds", "step_seconds", "peak_mib")}
+            for row in rows(run / "metrics.jsonl")]
 
 
 class Case(unittest.TestCase):

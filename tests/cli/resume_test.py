@@ -33,13 +33,11 @@ def steps_in(run) -> int:
 
 def what_it_came_to(run) -> dict:
     """All that a run leaves behind but times and memory."""
-    metrics = [{name: value for name, value in row.items() if name != "seconds"}
-               for row in program.rows(run / "metrics.jsonl")]
     (result,) = json.loads((run / "result.json").read_text())["methods"]
     for name in ("seconds", "scoring_seconds", "peak_mib"):
         result.pop(name)
     adapter = {file.name: file.read_bytes() for file in (run / "adapter").glob("*")}
-    return {"metrics": metrics, "trajectory": (run / "trajectory.jsonl").read_bytes(), "result": result,
+    return {"metrics": program.untimed_metrics(run), "trajectory": (run / "trajectory.jsonl").read_bytes(), "result": result,
             "adapter": adapter, "served": (run / "served.json").read_text()}
 
 

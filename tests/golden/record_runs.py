@@ -88,7 +88,7 @@ COMMANDS = {**{name: f"{FINETUNE_ALL} {own}" for name, own in FINETUNE.items()},
             **{name: f"{META_TRAIN_ALL} {own}".strip() for name, own in META_TRAIN.items()}}
 
 # What depends on time or on the folder's place, not on what is computed.
-NOT_COMPARED = {"seconds", "peak_mib", "model", "task"}
+NOT_COMPARED = {"seconds", "step_seconds", "peak_mib", "model", "task"}
 
 # The options that say how a run moves the backbone, as options.toml names them: with these and its trajectory,
 # `replay` rebuilds the backbone of a meta-training, which records no hash of it.

@@ -86,8 +86,9 @@ class DebianPackages(unittest.TestCase):
             self.assertIn(library, self.field("libzofo-dev", "Depends"))
 
     def test_files(self):
-        for package, names in (("zofo", ("usr/bin/zofo", "usr/share/zofo/tasks/movies/task.toml", "usr/share/man/man1/zofo.1.gz",
-                                         "usr/share/zofo/scripts/compare_report.py", "usr/share/doc/zofo/copyright")),
+        for package, names in (("zofo", ("usr/bin/zofo", "usr/share/zofo/tasks/movies/task.toml", "usr/share/zofo/measured/methods.json",
+                                         "usr/share/man/man1/zofo.1.gz", "usr/share/zofo/scripts/compare_report.py",
+                                         "usr/share/zofo/scripts/compare_figures.py", "usr/share/doc/zofo/copyright")),
                                ("libzofo-dev", ("usr/include/zofo/zofo.hpp", "usr/include/zofo/core/version.hpp",
                                                 "usr/share/doc/libzofo-dev/copyright"))):
             for name in names:

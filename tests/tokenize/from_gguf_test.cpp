@@ -1,8 +1,8 @@
 #include "zofo/tokenize/from_gguf.hpp"
 
 #include "catch.hpp"
+#include "fake_llama.hpp"
 #include "golden.hpp"
-#include "zofo/tokenize/sentencepiece_model.hpp"
 
 using namespace zofo::tokenize;
 using Ids = std::vector<std::int32_t>;
@@ -51,49 +51,19 @@ TEST_CASE("marks are read from GGUF keys", "[tokenize]") {
   REQUIRE_THROWS_WITH(from_gguf(marked), "tokenizer.ggml.bos_token_id = 4: must be in [0, 4)");
 }
 
-namespace {
-
-/// A GGUF file converted from a SentencePiece model.
-struct FakeLlama {
-  SentencePieceModel model;
-  bool add_bos = true, denied = false;
-
-  bool has(const std::string& key) const { return denied && key == "tokenizer.ggml.add_bos_token"; }
-  bool boolean(const std::string&) const { return add_bos; }
-  std::uint64_t unsigned_integer(const std::string&) const { return 1; }
-  std::string string(const std::string&) const { return "llama"; }
-  Strings strings(const std::string&) const {
-    Strings tokens;
-    for (const Piece& piece : model.pieces) tokens.push_back(piece.text);
-    return tokens;
-  }
-  std::vector<float> floats(const std::string&) const {
-    std::vector<float> scores;
-    for (const Piece& piece : model.pieces) scores.push_back(piece.score);
-    return scores;
-  }
-  std::vector<std::int64_t> integers(const std::string&) const {
-    std::vector<std::int64_t> types;
-    for (const Piece& piece : model.pieces) types.push_back(static_cast<std::int64_t>(piece.type));
-    return types;
-  }
-};
-
-}  // namespace
-
 TEST_CASE("a llama file's ids equal those of its SentencePiece model", "[tokenize]") {
   const auto folder = golden::folder() / "tokenizers";
   const auto texts = golden::read_json(folder / "texts.json").get<Strings>();
   const auto wanted = golden::read_json(folder / "sentencepiece/ids.json");
-  FakeLlama file{parse_sentencepiece_model(zofo::parse::read_file(folder / "sentencepiece/tokenizer.model"))};
+  golden::FakeLlama file{
+      parse_sentencepiece_model(zofo::parse::read_file(folder / "sentencepiece/tokenizer.model"))};
   const Tokenizer tokenizer = from_gguf(file);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     INFO(golden::shown(texts[i]));
     REQUIRE(tokenizer.encode(texts[i]) == wanted.at("plain").at(i).get<Ids>());
   }
   REQUIRE(tokenizer.bos() == 1);
-  file.denied = true;
-  file.add_bos = false;
+  file.flags["tokenizer.ggml.add_bos_token"] = false;
   REQUIRE_FALSE(from_gguf(file).bos());
   file.model.pieces[5].type = 7;
   REQUIRE_THROWS_WITH(from_gguf(file), "tokenizer.ggml.token_type 5 = 7: must be in [1, 6]");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "zofo/run/plot.hpp"
 
 using namespace zofo::llm;
 
@@ -50,12 +51,20 @@ TEST_CASE("the picture is well formed and has two lines a method", "[train]") {
 TEST_CASE("no points, or points that aren't finite, leave empty axes", "[train]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const std::vector<Curve>& curves :
-       {std::vector<Curve>{}, std::vector<Curve>{{"one", {{0, nan, 1}}}}}) {
+       {std::vector<Curve>{}, std::vector<Curve>{{"one", {{0, nan, nan}}}}}) {
     const std::string svg = curve_svg("empty", curves);
     CHECK(well_formed(svg));
     CHECK(svg.find("nan") == std::string::npos);
     CHECK(count(svg, "<polyline") == 0);
   }
+}
+
+TEST_CASE("a task without accuracy has its loss drawn", "[train]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::string svg = curve_svg("generated", {{"one", {{0, nan, 1}, {5, nan, 0.5}}}});
+  CHECK(well_formed(svg));
+  CHECK(count(svg, "<polyline") == 1);
+  CHECK(count(svg, "<circle") == 2);
 }
 
 TEST_CASE("ticks are round numbers inside the range", "[train]") {

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
-#include "contains.hpp"
 #include "data/temporary_folder.hpp"
 #include "hub.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
@@ -17,8 +16,6 @@
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/parse/file.hpp"
-#include "zofo/tokenize/from_gguf.hpp"
-#include "zofo/tokenize/gguf_tokenizer.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 #include "zofo/train/tiny_model.hpp"
 
@@ -192,7 +189,9 @@ TEST_CASE("a merged adapter computes the same as a separate one", "[train]") {
 TEST_CASE("a folder with a copied tokenizer is a model", "[train]") {
   const auto tokenizer = hub::folder("").parent_path().parent_path() / "tokenizers" / "gpt2";
   const TemporaryFolder folder;
+  CHECK_FALSE(has_tokenizer(folder.path()));
   CHECK(copy_tokenizer(tokenizer, folder.path()) == 1);
+  CHECK(has_tokenizer(folder.path()));
   const auto size = static_cast<std::uint32_t>(load_tokenizer(folder.path()).size());
   model::Config c = load_hugging_face(hub::folder("llama")).config();
   c.vocab = size;
@@ -208,111 +207,25 @@ TEST_CASE("a folder with a copied tokenizer is a model", "[train]") {
                  fmt::format("the tokenizer has {} tokens but the embedding only {} rows", size, size - 1)));
 }
 
+TEST_CASE("chat templates and the settings of generation are copied with a tokenizer", "[train]") {
+  const TemporaryFolder from, to;
+  from.write("tokenizer.json", "1");
+  from.write("chat_template.jinja", "2");
+  from.write("generation_config.json", "3");
+  from.write("notes.txt", "4");
+  std::filesystem::create_directory(from.path() / "additional_chat_templates");
+  from.write("additional_chat_templates/tools.jinja", "5");
+  CHECK(copy_tokenizer(from.path(), to.path()) == 3);
+  copy_generation_config(from.path(), to.path());
+  CHECK(parse::read_file(to.path() / "chat_template.jinja") == "2");
+  CHECK(parse::read_file(to.path() / "generation_config.json") == "3");
+  CHECK(parse::read_file(to.path() / "additional_chat_templates/tools.jinja") == "5");
+  CHECK_FALSE(std::filesystem::exists(to.path() / "notes.txt"));
+}
+
 TEST_CASE("a shape that no config.json describes is refused", "[train]") {
   model::Config c = load_hugging_face(hub::folder("opt")).config();
   c.norm_eps = 1e-6F;
   CHECK_THAT(message_of([&] { hugging_face_config(c, SafetensorsType::F32, nlohmann::json::object()); }),
              ContainsSubstring("norm_eps = 1e-06"));
-}
-
-namespace {
-
-/// A golden tokenizer as a folder, without the tokens that strip blanks or match single words: GGUF cannot
-/// represent them.
-struct GoldenTokenizer {
-  explicit GoldenTokenizer(const std::string& family)
-      : golden(hub::folder("").parent_path().parent_path() / "tokenizers" / family) {
-    document = nlohmann::json::parse(parse::read_file(golden / "tokenizer.json"));
-    nlohmann::json kept = nlohmann::json::array();
-    for (const nlohmann::json& token : document["added_tokens"]) {
-      const bool plain = !token["lstrip"] && !token["rstrip"] && !token["single_word"];
-      if (plain)
-        kept.push_back(token);
-      else
-        omitted.push_back(token["content"]);
-    }
-    document["added_tokens"] = kept;
-  }
-  /// The tokenizer, written to and read from a GGUF file for a model of `rows` embeddings.
-  [[nodiscard]] tokenize::Tokenizer through_gguf(std::size_t rows) const {
-    const TemporaryFolder folder;
-    write(folder);
-    checkpoint::GgufWriter file;
-    tokenize::read_gguf_tokenizer(folder.path()).write(file, rows);
-    file.write(folder.path() / "file");
-    return tokenize::from_gguf(checkpoint::GgufFile(folder.path() / "file"));
-  }
-  [[nodiscard]] std::string refusal() const {
-    const TemporaryFolder folder;
-    write(folder);
-    return message_of([&] { tokenize::read_gguf_tokenizer(folder.path()); });
-  }
-  void write(const TemporaryFolder& folder) const { folder.write("tokenizer.json", document.dump()); }
-
-  std::filesystem::path golden;
-  nlohmann::json document;
-  std::vector<std::string> omitted;
-};
-
-}  // namespace
-
-TEST_CASE("a folder's tokenizer written as GGUF has the reference's ids", "[train]") {
-  for (const std::string family : {"smollm2", "llama3", "qwen2"}) {
-    const GoldenTokenizer source(family);
-    REQUIRE(source.omitted.size() == 2);
-    const auto texts = nlohmann::json::parse(parse::read_file(source.golden.parent_path() / "texts.json"));
-    const auto wanted = nlohmann::json::parse(parse::read_file(source.golden / "ids.json"));
-    const tokenize::Tokenizer tokenizer = source.through_gguf(600);
-    CHECK(tokenizer.size() == 600);
-    CHECK(tokenizer.bos() ==
-          (wanted["bos"].is_null() ? std::nullopt : std::optional(wanted["bos"].get<std::int32_t>())));
-    std::size_t compared = 0;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const auto text = texts[i].get<std::string>();
-      const auto ids = wanted["plain"][i].get<std::vector<std::int32_t>>();
-      // The reference composes characters (NFC), the tokenizer of a GGUF file does not.
-      const bool composed = family == "qwen2" && tokenizer.decode(ids) != text;
-      if (composed || std::ranges::any_of(source.omitted, [&](const std::string& token) {
-            return text.find(token) != std::string::npos;
-          }))
-        continue;
-      ++compared;
-      INFO(family << ": " << text);
-      CHECK(tokenizer.encode(text) == ids);
-    }
-    CHECK(compared > 50);
-  }
-}
-
-TEST_CASE("ids without a token get names that no token has", "[train]") {
-  GoldenTokenizer source("llama3");
-  source.document["model"]["vocab"]["[PAD579]"] = 590;
-  const tokenize::Tokenizer tokenizer = source.through_gguf(600);
-  CHECK(tokenizer.id("[PAD579]") == 590);
-  CHECK(tokenizer.id("[PAD579]_") == 579);
-  CHECK(tokenizer.id("[PAD599]") == 599);
-}
-
-TEST_CASE("errors of tokenizers that GGUF cannot represent name the field", "[train]") {
-  const auto refusal_of = [](const std::string& family, auto&& change) {
-    GoldenTokenizer source(family);
-    change(source.document);
-    return source.refusal();
-  };
-  const auto nothing = [](const nlohmann::json&) {};
-  CHECK_THAT(refusal_of("tekken", nothing), contains("tokenizer.json: pre_tokenizer = "));
-  CHECK_THAT(refusal_of("llama2", nothing), contains("pre_tokenizer"));
-  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["normalizer"] = {{"type", "NFC"}}; }),
-             contains("normalizer = "));
-  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["model"]["ignore_merges"] = false; }),
-             contains("model.ignore_merges: must be true"));
-  CHECK_THAT(refusal_of("llama3", [](auto& json) { json["pre_tokenizer"] = nullptr; }),
-             contains("pre_tokenizer"));
-  CHECK_THAT(refusal_of("smollm2", [](auto& json) { json["added_tokens"][2]["lstrip"] = true; }),
-             contains("added_tokens[2].lstrip = true"));
-  const TemporaryFolder empty;
-  CHECK_THAT(message_of([&] { tokenize::read_gguf_tokenizer(empty.path()); }),
-             contains("tokenizer.json: does not exist"));
-  CHECK_THAT(message_of([] { static_cast<void>(GoldenTokenizer("llama3").through_gguf(100)); }),
-             contains("tokens but the embedding only 100 rows"));
 }

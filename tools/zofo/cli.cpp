@@ -180,9 +180,9 @@ template void Subcommand::add_old(const std::string&, const std::string&, std::u
 template void Subcommand::add_old(const std::string&, const std::string&, std::uint64_t&) const;
 template void Subcommand::add_old(const std::string&, const std::string&, std::string&) const;
 
-void Subcommand::add_text(const std::string& flag, std::function<void(const std::string&)> set,
+void Subcommand::add_text(const std::string& flag, const std::function<void(const std::string&)>& set,
                           const std::string& help, const std::string& default_text) const {
-  app_->add_option_function<std::string>(flag, std::move(set), help)->default_str(default_text);
+  app_->add_option_function<std::string>(flag, set, help)->default_str(default_text);
 }
 
 void Subcommand::add_definitions(const std::string& flag, std::string& definitions) const {

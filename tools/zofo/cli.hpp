@@ -34,12 +34,14 @@ void add_export(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
 void add_meta_train(CLI::App& app, Action& action);
 void add_adapt(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_task(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
 
 // SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();
@@ -152,8 +154,8 @@ class Subcommand {
   void take_flags(const llm::RunOptions& flags, llm::RunOptions& options) const;
 
  private:
-  void add_text(const std::string& flag, std::function<void(const std::string&)> set, const std::string& help,
-                const std::string& default_text) const;
+  void add_text(const std::string& flag, const std::function<void(const std::string&)>& set,
+                const std::string& help, const std::string& default_text) const;
 
   CLI::App* app_;
 };

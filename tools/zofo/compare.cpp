@@ -14,11 +14,11 @@
 #include "cli.hpp"
 #include "device.hpp"
 #include "zofo/compare/comparison.hpp"
-#include "zofo/compare/machine.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/table.hpp"
 #include "zofo/core/version.hpp"
 #include "zofo/data/task.hpp"
+#include "zofo/machine/host.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/run/data_folder.hpp"
 
@@ -49,7 +49,7 @@ compare::ComparisonSettings share_cores(const Arguments& arguments, bool jobs_gi
   require(!threads_given || arguments.threads >= 1, "threads = 0: must be at least 1");
   require(arguments.gpus.empty() || plan.device == llm::DeviceKind::cuda,
           "devices: GPUs, but device = \"{}\"", plan.device);
-  const std::size_t cores = compare::usable_cores();
+  const std::size_t cores = machine::usable_cores();
   const std::size_t at_once = std::max<std::size_t>(1, arguments.gpus.size());
   compare::ComparisonSettings workers{arguments.out, "/proc/self/exe", ZOFO_VERSION_STRING,
                                       llm::find_data(llm::report_script).string()};

@@ -22,6 +22,9 @@ void add_export(CLI::App& app, Action& action) {
   command.add("--model", options->model, "GGUF file or Hugging Face folder of the model").required();
   command.add("--run", options->run, "run folder of a fine-tuning of this model");
   command.add("--merge", options->merge, "merge the run's adapter into the weights");
+  command.add("--no-tokenizer", options->no_tokenizer, "hf: leave the tokenizer's files out");
+  command.add("--without-backbone", options->without_backbone,
+              "peft: write the adapter also of a run that updated the backbone, which it then lacks");
   command.add_choice(
       "--format", options->format,
       "hf (a folder for transformers; without --merge, the run's adapter is in its folder adapter), "

@@ -98,6 +98,7 @@ int main(int argc, char** argv) {
   app.footer("Example: zofo demo --tiny --out runs/tiny\nHelp on a command: zofo help finetune");
   zofo::cli::Action action;
   zofo::cli::add_demo(app, action);
+  zofo::cli::add_doctor(app, action);
   zofo::cli::add_task(app, action);
   zofo::cli::add_finetune(app, action);
   zofo::cli::add_meta_train(app, action);
@@ -105,6 +106,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_methods(app, action);
   zofo::cli::add_replay(app, action);
   zofo::cli::add_compare(app, action);
+  zofo::cli::add_show(app, action);
   zofo::cli::add_evaluate(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_generate(app, action);

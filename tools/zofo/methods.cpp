@@ -1,8 +1,11 @@
-// zofo methods: lists the values of --method, with their papers and options.
+// zofo methods: lists the values of --method, with their papers and options; --advise compares them for a
+// model and a task.
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "advise.hpp"
 #include "cli.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/methods.hpp"
@@ -25,19 +28,48 @@ std::string changes(const llm::MethodInfo& method) {
   return list.empty() ? " none" : list;
 }
 
-int run() {
+int list() {
   for (const llm::MethodInfo& method : llm::methods)
     write_out("{:<10} {}: {}\n           {}\n           options:{}\n", method.name(), method.title,
               method.summary, method.paper, changes(method));
   return 0;
 }
 
+struct Arguments {
+  AdviseArguments asked;
+  bool advise = false;
+};
+
 }  // namespace
 
 void add_methods(CLI::App& app, Action& action) {
-  const Subcommand command(app, "methods", "List the training methods, with their papers and options");
-  command.footer("Example: zofo methods");
-  command.on_selection(action, [] { return run(); });
+  const Subcommand command(app, "methods",
+                           "List the training methods, or advise which one fits a model and a task");
+  auto arguments = std::make_shared<Arguments>();
+  AdviseArguments& asked = arguments->asked;
+  command.add(
+      "--advise", arguments->advise,
+      "print memory, seconds per step, measured accuracies and a recommendation for --model and --task");
+  command.add_input_paths(asked.paths, false);
+  command.add("--batch-size", asked.batch_size, "examples per mini-batch").show_default();
+  command.add("--max-prompt-tokens", asked.max_prompt_tokens,
+              "longer prompts keep their last tokens only; 0: as the task defines");
+  command.add("--memory", asked.memory_gib, "GiB to plan for; 0: what can be used on this machine")
+      .not_negative();
+  asked.device.add(command);
+  command.add("--json", asked.json, "with --advise: print the answer as one JSON object");
+  command.footer(
+      "Without --advise: every method with its paper and the options that it sets.\n"
+      "Example: zofo methods --advise --model model.gguf --task sst2 --data ../shared/data");
+  command.on_selection(action, [command, arguments] {
+    if (!arguments->advise) {
+      for (const char* flag : {"--model", "--task", "--data", "--memory", "--json"})
+        require(!command.given(flag), "{}: only with --advise", flag);
+      return list();
+    }
+    for (const char* flag : {"--model", "--task"}) command.require_given(flag);
+    return advise(arguments->asked);
+  });
 }
 
 }  // namespace zofo::cli

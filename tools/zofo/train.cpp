@@ -31,7 +31,9 @@ struct Train {
   llm::InputPaths paths;
   std::string out;
   bool json = false;
-  bool memory_plan = false;  // print the memory that the run needs on the GPU, and stop
+  bool memory_plan = false;     // print the memory that the run needs on the GPU, and stop
+  bool quiet = false;           // print only errors and the result
+  std::uint32_t log_every = 0;  // steps between lines of progress; 0: by time
   llm::RunOptions options;
   std::optional<checkpoint::RunState> saved;  // the state of the run in `out`, to resume it
 
@@ -40,7 +42,8 @@ struct Train {
   int on(Device& device) const {
     if (!saved) llm::RunFolder::require_new(out);
     catch_interrupt();
-    llm::Progress progress{std::string(llm::info(options.method).title)};
+    llm::Progress progress(std::string(llm::info(options.method).title), quiet ? nullptr : stderr,
+                           {.steps = log_every});
     llm::Model model = llm::load_model(paths.model);
     std::vector<data::TaskData> tasks = llm::load_tasks(paths, options);
     const llm::RunSettings settings{out, paths, &progress, interrupted, saved};
@@ -50,8 +53,10 @@ struct Train {
     }
     const llm::RunResult result = llm::train_run(device, model, std::move(tasks), options, settings);
     if (result.interrupted) {
-      progress.note(fmt::format("interrupted after step {}; to resume: zofo {} --resume {}", result.steps,
-                                options.command, out));
+      llm::Progress always{std::string(llm::info(options.method).title)};  // --quiet prints it too
+      (quiet ? always : progress)
+          .note(fmt::format("interrupted after step {}; to resume: zofo {} --resume {}", result.steps,
+                            options.command, out));
       return exit_interrupted;
     }
     print(result);
@@ -77,7 +82,7 @@ llm::RunOptions merged(const Subcommand& command, const Arguments& arguments) {
   const std::string text = arguments.config.empty() ? "" : parse::read_file(arguments.config);
   llm::Hints hints;
   const llm::RunOptions in_file = llm::options_from_toml(flags.command, text, arguments.config, &hints);
-  print_hints(hints);
+  if (!arguments.run.quiet) print_hints(hints);
   const bool method_given = command.given("--method");
   llm::Method method = method_given ? flags.method : in_file.method;
   llm::AdapterKind adapter = method_given ? llm::info(method).adapter : in_file.adapter;
@@ -106,7 +111,7 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
   const std::filesystem::path file = folder.file("options.toml");
   llm::Hints hints;
   run.options = llm::options_from_toml(started.command, parse::read_file(file), file.string(), &hints);
-  print_folder_hints(hints);
+  if (!run.quiet) print_folder_hints(hints);
   command.take_flags(arguments.run.options, run.options);
   llm::check_resume(folder, started, run.options, *run.saved,
                     fmt::format(", for example to {}", llm::raised_limits(run.options)));
@@ -130,6 +135,8 @@ Train started(const Subcommand& command, const Arguments& arguments) {
 }
 
 int run(const Subcommand& command, const Arguments& arguments) {
+  require(!arguments.run.quiet || arguments.run.log_every == 0,
+          "--quiet and --log-every {}: only one can be given", arguments.run.log_every);
   Train run = arguments.resume.empty() ? started(command, arguments) : resumed(command, arguments);
   const Device device = choose_device(run.options.device, run.options.precision);
   // The run records the values that replace "auto".
@@ -184,6 +191,10 @@ void add_common(const Subcommand& command, Arguments& arguments) {
               "--max-seconds, --max-forward-passes and --early-stopping-patience may be raised");
   command.add("--config", arguments.config, "TOML file with options of the run; flags override it");
   command.add("--json", arguments.run.json, "print the result as one JSON object");
+  command.add("--quiet", arguments.run.quiet, "print only errors and the result");
+  command.add("--log-every", arguments.run.log_every,
+              "print a line of progress after every so many steps; 0: every 15 seconds, and on a terminal "
+              "one line that changes");
   command.add("--memory-plan", arguments.run.memory_plan,
               "print the memory that the run needs on the GPU, and stop");
   command.add_options(arguments.run.options);
@@ -206,11 +217,11 @@ void add_finetune(CLI::App& app, Action& action) {
       "The defaults are those of --method bilevel; zofo methods lists the changes that other methods make.\n"
       "Example: zofo finetune --model model.gguf --task sst2 --data DATA --method bilevel \\\n"
       "           --max-seconds 150 --out runs/sst2\n"
-      "The run folder contains options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, adapter/ "
-      "(in the\n"
-      "format of Hugging Face's peft), served.json, result.json, curve.svg, state.bin (for --resume) and, "
-      "when the\n"
-      "run is complete, done.");
+      "The run folder contains options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, "
+      "TensorBoard's\n"
+      "event files, adapter/ (in the format of Hugging Face's peft), served.json, result.json, curve.svg, "
+      "state.bin\n"
+      "(for --resume) and, when the run is complete, done. zofo show FOLDER shows it, during the run too.");
   command.on_selection(action, [command, arguments] { return run(command, *arguments); });
 }
 
@@ -229,9 +240,11 @@ void add_meta_train(CLI::App& app, Action& action) {
       "           --max-steps 500 --out runs/meta\n"
       "The run folder contains options.toml (usable as --config), meta.json, metrics.jsonl, "
       "trajectory.jsonl,\n"
-      "adapters/TASK (in the format of Hugging Face's peft), result.json, curve.svg, state.bin (for "
-      "--resume) and,\n"
-      "when the run is complete, done. zofo adapt --run FOLDER adapts the result to a new task.");
+      "TensorBoard's event files, adapters/TASK (in the format of Hugging Face's peft), result.json, "
+      "curve.svg,\n"
+      "state.bin (for --resume) and, when the run is complete, done. zofo show FOLDER shows it, during the "
+      "run too;\n"
+      "zofo adapt --run FOLDER adapts the result to a new task.");
   command.on_selection(action, [command, arguments] { return run(command, *arguments); });
 }
 

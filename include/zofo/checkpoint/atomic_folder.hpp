@@ -18,6 +18,8 @@ class AtomicFolder {
 
   /// The folder to write files to before commit().
   [[nodiscard]] const std::filesystem::path& part() const { return part_; }
+  /// The folder's final path, without a slash at its end.
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// Renames the folder to its final path. Throws Error when the system refuses.
   void commit();
 

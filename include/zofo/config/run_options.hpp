@@ -59,6 +59,8 @@ struct RunOptions : ZerothOrderOptions {
   std::uint32_t curve_samples = 96;            ///< validation examples in a point; 0: all
   double save_seconds = 30.0;                  ///< training seconds between two saved states; 0: none
   std::uint32_t save_steps = 0;                ///< outer steps between two saved states; 0: none
+  bool tensorboard = true;                     ///< write TensorBoard's event files
+  bool csv = false;                            ///< write metrics.csv
   DeviceKind device = DeviceKind::automatic;   ///< where the run computes
   Precision precision = Precision::automatic;  ///< of the weights
   bool deterministic = false;                  ///< bit-identical repetition on the same GPU
@@ -208,6 +210,9 @@ void for_each_option_member(Visit&& visit) {
         "seconds of training between two saved states, longer where saving takes over 1% of the time; 0: "
         "never");
   visit("save_steps", &RunOptions::save_steps, "also save the state after so many steps; 0: by time only");
+  visit("tensorboard", &RunOptions::tensorboard,
+        "write the run's numbers as TensorBoard's event files into its folder, too; off: only metrics.jsonl");
+  visit("csv", &RunOptions::csv, "write metrics.csv, too: metrics.jsonl as a table");
   visit("seed", &RunOptions::seed,
         "seed of directions, batches, splits, tasks and adapters; change it to repeat a run with other "
         "samples");

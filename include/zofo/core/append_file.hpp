@@ -1,4 +1,4 @@
-/// @file A file that grows line by line.
+/// @file A file that grows line by line, or record by record.
 #pragma once
 
 #include <sys/file.h>
@@ -18,8 +18,8 @@
 
 namespace zofo {
 
-/// A file that grows line by line. Each line is flushed. Throws Error when a write fails. Only one process
-/// may write the file: a second writer is refused.
+/// A file that grows line by line. Each line is flushed: a process that is killed leaves whole lines. Throws
+/// Error when a write fails. Only one process may write the file: a second writer is refused.
 class AppendFile {
  public:
   /// Opens the file for appending, and creates it if needed. Throws Error naming the path when it cannot be
@@ -36,7 +36,11 @@ class AppendFile {
   void line(std::string_view text) {
     std::string with_end(text);
     with_end += '\n';
-    const bool written = std::fwrite(with_end.data(), 1, with_end.size(), file_.get()) == with_end.size() &&
+    append(with_end);
+  }
+  /// Appends bytes as they are, such as a record of a binary format. Throws Error when the write fails.
+  void append(std::string_view bytes) {
+    const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size() &&
                          std::fflush(file_.get()) == 0;
     require(written, "{}: write failed: {}", path_.string(), std::strerror(errno));
   }
@@ -45,7 +49,7 @@ class AppendFile {
     require(ftruncate(fileno(file_.get()), static_cast<off_t>(bytes)) == 0,
             "{}: cannot be cut to {} bytes: {}", path_.string(), bytes, std::strerror(errno));
   }
-  /// Returns when every line is on disk. Throws Error when that fails.
+  /// Returns when every line and record is on disk. Throws Error when that fails.
   void settle() {
     require(fdatasync(fileno(file_.get())) == 0 || errno == EINVAL, "{}: write failed: {}", path_.string(),
             std::strerror(errno));

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "zofo/config/option_enums.hpp"
@@ -24,6 +27,18 @@ struct Counters {
 struct Cost {
   double seconds = 0.0;        ///< duration
   std::uint32_t examples = 0;  ///< examples, counted as in Counters
+};
+
+/// What a run records of a step in addition to its report and its counters. NaN: the method has no such
+/// number.
+struct StepNumbers {
+  std::span<const std::size_t> tasks = {};  ///< numbers of the tasks of the step
+  double seconds = 0.0;                     ///< duration
+  double peak_mib = 0.0;                    ///< most memory so far: of the process, or on the GPU
+  double zo_learning_rate = std::numeric_limits<double>::quiet_NaN();     ///< of the zeroth-order update
+  double lower_learning_rate = std::numeric_limits<double>::quiet_NaN();  ///< of the last update of s
+  double upper_learning_rate = std::numeric_limits<double>::quiet_NaN();  ///< of the last update of p
+  double penalty = std::numeric_limits<double>::quiet_NaN();              ///< λ
 };
 
 /// The computation of a problem. Integers: their sum does not depend on where a run was interrupted.

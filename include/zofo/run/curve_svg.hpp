@@ -19,15 +19,8 @@ struct Curve {
   std::vector<Point> points;  ///< in the order of time
 };
 
-namespace detail {
-
-/// Multiples of 1, 2 or 5 times a power of ten that divide [low, high] into about `parts` pieces.
-std::vector<double> ticks(double low, double high, int parts);
-
-}  // namespace detail
-
-/// Two diagrams next to each other, accuracy and loss against training seconds, with one legend. Points that
-/// are not finite are left out.
-std::string curve_svg(std::string_view title, std::vector<Curve> curves);
+/// Two diagrams next to each other, accuracy and loss against training seconds, with one legend. A point
+/// whose accuracy or loss is not finite is left out of that diagram.
+std::string curve_svg(std::string_view title, const std::vector<Curve>& curves);
 
 }  // namespace zofo::llm

@@ -1,10 +1,13 @@
 /// @file Reads the tokenizer stored in a GGUF file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "zofo/tokenize/sentencepiece_model.hpp"
 #include "zofo/tokenize/tokenizer.hpp"
 
 namespace zofo::tokenize {
@@ -49,6 +52,15 @@ class GgufKeysOf final : public GgufKeys {
 
 /// from_gguf() of the keys.
 Tokenizer tokenizer_of(const GgufKeys& file);
+
+/// The SentencePiece model of a file whose tokenizer.ggml.model is `llama`.
+SentencePieceModel sentencepiece_model_of(const GgufKeys& file);
+
+/// tokenizer.ggml.token_type; empty where the file has none.
+std::vector<std::int64_t> token_types_of(const GgufKeys& file);
+
+/// The id under tokenizer.ggml.`name`_token_id, if the file has it. Throws Error unless it is below `size`.
+std::optional<std::int32_t> token_id_of(const GgufKeys& file, const std::string& name, std::size_t size);
 
 }  // namespace detail
 

@@ -13,6 +13,10 @@ namespace zofo::tokenize {
 /// The pattern of GPT-2's words. Source: GPT-2's encoder.py (Radford et al. 2019).
 std::string gpt2_pattern();
 
+/// The pattern of `llama-bpe` or `qwen2` as a `tokenizer.json` has it: the Regex of its Split. Throws Error
+/// for another name.
+std::string json_split_pattern(std::string_view name);
+
 /// A splitter named as in llama.cpp: `gpt-2`, `smollm` (isolates every digit, then gpt-2), `llama-bpe`
 /// (Llama 3), `qwen2` (without a normalizer, as in llama.cpp). Letters and digits are those of the PCRE2
 /// library's Unicode version (10.42: Unicode 14); characters that Unicode added later may be split

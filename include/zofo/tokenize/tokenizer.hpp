@@ -78,8 +78,7 @@ class Tokenizer {
 
   template <class C>
   struct Held final : Interface {
-    template <class Source>
-    explicit Held(Source&& source) : codec(std::forward<Source>(source)) {}
+    explicit Held(C source) : codec(std::move(source)) {}
     std::vector<std::int32_t> encode(std::string_view text, bool parse_special) const override {
       return codec.encode(text, parse_special);
     }

@@ -30,6 +30,8 @@ struct ExportOptions {
   ExportFormat format = ExportFormat::hf;  ///< of the output
   ExportType dtype = ExportType::f32;      ///< of the weights
   bool merge = false;                      ///< add the run's adapter to the weights
+  bool no_tokenizer = false;               ///< hf: without the tokenizer's files
+  bool without_backbone = false;           ///< peft: also of a run that updated the backbone
 
   /// Throws Error naming the option that is out of range or contradicts another one.
   void check() const;
@@ -38,11 +40,18 @@ struct ExportOptions {
 /// The result of an export.
 struct Exported {
   std::string what;     ///< "a GGUF file (f32)"
-  std::string warning;  ///< what the format cannot hold; empty: nothing
+  std::string warning;  ///< what the output lacks; empty: nothing
 };
 
 /// Writes the model with the run's updates, and with its adapter merged or in a folder of its own. The output
-/// appears only when it is complete. Throws Error naming the option, file or field at fault.
+/// appears only when it is complete.
+/// * Quantised weights are dequantised.
+/// * A folder gets the tokenizer of the model, that of a GGUF file by hugging_face_tokenizer(), and
+///   generation_config.json.
+/// * An adapter names its base: the exported folder as an absolute path, or with `peft` the model. If the run
+///   updated the backbone, `peft` throws Error with the relative norm of the change of θ unless
+///   `without_backbone` is set.
+/// Throws Error naming the option, file or field at fault.
 Exported export_model(const ExportOptions& o);
 
 }  // namespace zofo::llm

@@ -12,11 +12,17 @@
 
 namespace zofo::llm {
 
+/// How often Progress prints plain lines of steps.
+struct ProgressInterval {
+  double seconds = 15.0;    ///< from one line to the next, where `steps` is 0
+  std::uint32_t steps = 0;  ///< a line after every so many steps, on a terminal too; 0: by the seconds
+};
+
 /// Prints to a stream; silent if it is null. Derive from it to show a run elsewhere.
 class Progress {
  public:
-  /// `every`: seconds between plain lines.
-  explicit Progress(std::string title, std::FILE* out = stderr, double every = 15.0);
+  /// `every` has no effect on the live line of a terminal.
+  explicit Progress(std::string title, std::FILE* out = stderr, ProgressInterval every = {});
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   virtual ~Progress() = default;
@@ -30,6 +36,7 @@ class Progress {
   virtual void note(const std::string& message);
 
  private:
+  [[nodiscard]] bool is_due(const StepReport& report, const Position& now);
   [[nodiscard]] std::string text(const StepReport& report, const Position& now) const;
 
   std::string title_;
@@ -37,7 +44,7 @@ class Progress {
   std::FILE* out_;
   bool live_;
   bool open_ = false;  // the live line is not ended
-  double every_;
+  ProgressInterval every_;
   double next_ = 0.0;
 };
 

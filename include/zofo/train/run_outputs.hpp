@@ -37,6 +37,7 @@ struct RunOutputs {
  private:
   void write_description(std::optional<std::uint32_t> steps) const;
   void write_model(const Candidate& selected, std::size_t validation_examples) const;
+  [[nodiscard]] std::string adapter_base() const;
   void write_adapters(const std::vector<Eigen::VectorXf>& adapters) const;
 };
 

@@ -39,6 +39,9 @@ RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o
 /// name cannot be a folder's, or one does not fit the model.
 std::vector<RunTask> encode_tasks(const Model& model, std::vector<data::TaskData> list, const RunOptions& o);
 
+/// The names of the tasks, in their order.
+std::vector<std::string> names_of(const std::vector<RunTask>& tasks);
+
 /// The tasks are sampled with probabilities proportional to these weights: 1, n or n^(1/temperature) for n
 /// training examples. Empty: equal.
 std::vector<double> task_weights(const RunOptions& o, const std::vector<RunTask>& tasks);

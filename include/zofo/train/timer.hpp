@@ -21,6 +21,8 @@ class Timer {
  public:
   /// Steps, seconds and examples so far.
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// Duration of the latest step, in seconds.
+  [[nodiscard]] double step_seconds() const { return step_seconds_; }
   /// The expected cost of the next step.
   [[nodiscard]] const Cost& next() const { return next_; }
 
@@ -65,7 +67,7 @@ class Timer {
   Cost next_;
   Work counted_;
   Clock::time_point start_ = Clock::now();
-  double already_ = 0.0, before_ = 0.0;
+  double already_ = 0.0, before_ = 0.0, step_seconds_ = 0.0;
 };
 
 }  // namespace zofo::llm

@@ -20,7 +20,7 @@
 #include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/run/counters.hpp"
-#include "zofo/train/memory_bounds.hpp"
+#include "zofo/train/run_bounds.hpp"
 #include "zofo/train/run_task.hpp"
 #include "zofo/train/task_adapters.hpp"
 
@@ -170,17 +170,8 @@ class TrainedModel {
     set_means(c, upper ? by_p : by_s);
   }
   Theta& place(model::Parameters& theta) {
-    const ExampleBounds bounds = bounds_of(tasks_, layout_);
-    PassExamples passes = pass_examples(options_, tasks_, bounds, Backend::max_batch_tokens);
-    for (const RunTask& task : tasks_) {
-      const SequenceBounds own = generation_bounds<Backend>(theta.config(), peft::virtual_tokens(layout_),
-                                                            task.held_out, task.task());
-      model::CacheCapacity& cache = passes.generation.cache;
-      cache = {std::max(cache.sequences, own.cache.sequences),
-               std::max(cache.positions, own.cache.positions)};
-      passes.generation.prompt_tokens = std::max(passes.generation.prompt_tokens, own.prompt_tokens);
-    }
-    device_.reserve(theta.config(), layout_, bounds, passes, options_.gradient_checkpointing);
+    const RunBounds bounds = run_bounds<Backend>(theta.config(), options_, tasks_, layout_);
+    device_.reserve(theta.config(), layout_, bounds.example, bounds.passes, options_.gradient_checkpointing);
     return device_.place(theta);
   }
 

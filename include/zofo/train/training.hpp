@@ -36,6 +36,7 @@
 #include "zofo/train/run_problem.hpp"
 #include "zofo/train/run_task.hpp"
 #include "zofo/train/smoothing.hpp"
+#include "zofo/train/step_numbers.hpp"
 #include "zofo/train/timer.hpp"
 #include "zofo/train/trained_model.hpp"
 #include "zofo/train/update_distance.hpp"
@@ -71,7 +72,7 @@ class Training {
         saved_log_(resume_info_, as_saved(), inputs.folder),
         model_(device, inputs.model.parameters, options_, inputs.tasks,
                inputs.folder.file("adapters_on_disk")),
-        log_(inputs.folder, options_),
+        log_(inputs.folder, options_, names_of(inputs.tasks)),
         steps_per_epoch_(steps_per_epoch(options_, inputs.tasks)),
         budget_(options_, steps_per_epoch_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
@@ -166,7 +167,7 @@ class Training {
           theta, adapters.pairs(),
           [&](const StepReport& report) {
             if (options_.takes_estimates()) distance.add(report.gradient);
-            const bool next = after(report, solver.sampled(), save);
+            const bool next = after(report, numbers_of(options_, solver, lower, upper), save);
             if (next) adapters.prepare(solver);
             if (next) timer_.proceed();
             return next;
@@ -182,10 +183,12 @@ class Training {
 
   // Called after each step; false ends the run.
   template <class Save>
-  bool after(const StepReport& report, std::span<const std::size_t> sampled, const Save& save) {
+  bool after(const StepReport& report, StepNumbers numbers, const Save& save) {
     timer_.step(report.step + 1, *work_);
     const Counters& counters = timer_.counters();
-    log_.step(report, counters, sampled);
+    numbers.seconds = timer_.step_seconds();
+    numbers.peak_mib = device_.peak_mib();
+    log_.step(report, counters, numbers);
     inputs_.progress.step(report, {counters.seconds, budget_.left(counters),
                                    static_cast<double>(counters.tokens) / std::max(counters.seconds, 1e-9)});
     if (stopping_.on() && counters.steps % options_.eval_steps == 0) evaluate_candidate();
@@ -270,7 +273,7 @@ class Training {
         "saved state: solver: adapters of {} tasks at the anchor", anchored);
     describe();
     inputs_.folder.unmark_done();
-    log_.continue_after(saved_log_.log);
+    log_.continue_after(saved_log_.log, saved);
     saved_log_.steps.clear();
   }
   // Replays the trajectory up to the best candidate of early stopping.
@@ -295,7 +298,7 @@ class Training {
     result.command = options_.command;
     result.method = options_.method;
     result.adapter = options_.adapter;
-    for (const RunTask& task : inputs_.tasks) result.tasks.push_back(task.name());
+    result.tasks = names_of(inputs_.tasks);
     result.steps = counters.steps;
     result.seconds = counters.seconds;
     result.passes = counters.passes(options_.batch_size);

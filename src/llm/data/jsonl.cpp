@@ -41,8 +41,9 @@ const nlohmann::json* entry(const nlohmann::json& from, std::string_view name) {
     return found == from.end() ? nullptr : &*found;
   }
   std::size_t index = 0;
-  const char* const end = name.data() + name.size();
-  const auto [stop, error] = std::from_chars(name.data(), end, index);
+  const char* const begin = name.data();
+  const char* const end = begin + name.size();
+  const auto [stop, error] = std::from_chars(begin, end, index);
   const bool whole = error == std::errc() && stop == end && !name.empty();
   return from.is_array() && whole && index < from.size() ? &from[index] : nullptr;
 }

@@ -43,18 +43,44 @@ void write_hugging_face(const std::filesystem::path& folder, const model::Parame
   text.commit();
 }
 
+namespace {
+
+// Copies a file if it exists; returns whether it does.
+bool copy_if_there(const std::filesystem::path& from, const std::filesystem::path& to,
+                   const std::string& name) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(from / name, error)) return false;
+  std::filesystem::create_directories((to / name).parent_path(), error);
+  std::filesystem::copy_file(from / name, to / name, error);
+  require(!error, "{}: cannot be copied: {}", (from / name).string(), error.message());
+  return true;
+}
+
+}  // namespace
+
+bool has_tokenizer(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json"})
+    if (std::filesystem::is_regular_file(folder / name, ignored)) return true;
+  return false;
+}
+
 std::size_t copy_tokenizer(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::size_t copied = 0;
   for (const char* name :
        {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "merges.txt",
-        "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"}) {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(from / name, error)) continue;
-    std::filesystem::copy_file(from / name, to / name, error);
-    require(!error, "{}: cannot be copied: {}", (from / name).string(), error.message());
-    ++copied;
-  }
+        "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"})
+    copied += copy_if_there(from, to, name) ? 1 : 0;
+  const std::filesystem::path named = "additional_chat_templates";
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(from / named, none))
+    if (entry.path().extension() == ".jinja")
+      copied += copy_if_there(from, to, (named / entry.path().filename()).string()) ? 1 : 0;
   return copied;
+}
+
+void copy_generation_config(const std::filesystem::path& from, const std::filesystem::path& to) {
+  copy_if_there(from, to, generation_config_file);
 }
 
 }  // namespace zofo::llm

@@ -108,7 +108,7 @@ RunDescription describe(const RunOptions& o, std::string model, std::vector<RunD
   RunDescription run;
   run.method = o.method;
   run.model = std::move(model);
-  run.theta = o;
+  run.theta = static_cast<const ZerothOrderOptions&>(o);
   run.schedule = schedule.kind;
   run.warmup_steps = schedule.warmup_steps;
   run.decay_steps = schedule.kind == ScheduleKind::constant ? 0 : schedule.end;

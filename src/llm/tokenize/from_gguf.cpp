@@ -25,24 +25,37 @@ bool gguf_flag(const GgufKeys& file, const std::string& key, bool otherwise) {
   return file.has(key) ? file.boolean(key) : otherwise;
 }
 
-SequenceMarks gguf_marks(const GgufKeys& file, std::size_t size, bool bos_by_default) {
-  const std::string eos = "tokenizer.ggml.eos_token_id";
-  SequenceMarks marks;
-  if (gguf_flag(file, "tokenizer.ggml.add_bos_token", bos_by_default))
-    marks.bos = gguf_token(file, "tokenizer.ggml.bos_token_id", size);
-  if (file.has(eos)) marks.eos = gguf_token(file, eos, size);
-  return marks;
+ByteBpe gguf_byte_bpe(const GgufKeys& file) {
+  return ByteBpe(file.strings("tokenizer.ggml.tokens"), file.strings("tokenizer.ggml.merges"),
+                 detail::token_types_of(file), file.string("tokenizer.ggml.pre"));
 }
 
-ByteBpe gguf_byte_bpe(const GgufKeys& file) {
-  std::vector<std::int64_t> types;
-  if (file.has("tokenizer.ggml.token_type")) types = file.integers("tokenizer.ggml.token_type");
-  return ByteBpe(file.strings("tokenizer.ggml.tokens"), file.strings("tokenizer.ggml.merges"),
-                 std::move(types), file.string("tokenizer.ggml.pre"));
+template <class Codec>
+Tokenizer gguf_marked(Codec codec, const GgufKeys& file, bool bos_by_default) {
+  require(!gguf_flag(file, "tokenizer.ggml.add_eos_token", false),
+          "tokenizer.ggml.add_eos_token = true: must be false: tokens after a text are not supported");
+  SequenceMarks marks;
+  if (gguf_flag(file, "tokenizer.ggml.add_bos_token", bos_by_default))
+    marks.bos = gguf_token(file, "tokenizer.ggml.bos_token_id", codec.size());
+  marks.eos = detail::token_id_of(file, "eos", codec.size());
+  return Tokenizer(std::move(codec), marks);
+}
+
+}  // namespace
+
+std::optional<std::int32_t> detail::token_id_of(const GgufKeys& file, const std::string& name,
+                                                std::size_t size) {
+  const std::string key = "tokenizer.ggml." + name + "_token_id";
+  return file.has(key) ? std::optional(gguf_token(file, key, size)) : std::nullopt;
+}
+
+std::vector<std::int64_t> detail::token_types_of(const GgufKeys& file) {
+  const std::string key = "tokenizer.ggml.token_type";
+  return file.has(key) ? file.integers(key) : std::vector<std::int64_t>{};
 }
 
 /// Rebuilds the SentencePiece model from its pieces, scores and types, which the file copies unchanged.
-SentencePiece gguf_sentencepiece(const GgufKeys& file) {
+SentencePieceModel detail::sentencepiece_model_of(const GgufKeys& file) {
   const std::vector<std::string> tokens = file.strings("tokenizer.ggml.tokens");
   const std::vector<float> scores = file.floats("tokenizer.ggml.scores");
   const std::vector<std::int64_t> types = file.integers("tokenizer.ggml.token_type");
@@ -60,22 +73,12 @@ SentencePiece gguf_sentencepiece(const GgufKeys& file) {
   model.model_type = 2;
   model.add_dummy_prefix = gguf_flag(file, "tokenizer.ggml.add_space_prefix", true);
   model.remove_extra_whitespaces = gguf_flag(file, "tokenizer.ggml.remove_extra_whitespaces", false);
-  return SentencePiece(std::move(model));
+  return model;
 }
-
-template <class Codec>
-Tokenizer gguf_marked(Codec codec, const GgufKeys& file, bool bos_by_default) {
-  require(!gguf_flag(file, "tokenizer.ggml.add_eos_token", false),
-          "tokenizer.ggml.add_eos_token = true: must be false: tokens after a text are not supported");
-  const SequenceMarks marks = gguf_marks(file, codec.size(), bos_by_default);
-  return Tokenizer(std::move(codec), marks);
-}
-
-}  // namespace
 
 Tokenizer detail::tokenizer_of(const GgufKeys& file) {
   const std::string model = file.string("tokenizer.ggml.model");
-  if (model == "llama") return gguf_marked(gguf_sentencepiece(file), file, true);
+  if (model == "llama") return gguf_marked(SentencePiece(sentencepiece_model_of(file)), file, true);
   require(
       model == "gpt2",
       "tokenizer.ggml.model = '{}': must be gpt2 (byte-level byte-pair encoding) or llama (SentencePiece)",

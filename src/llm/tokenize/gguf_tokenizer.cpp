@@ -1,7 +1,6 @@
 #include "zofo/tokenize/gguf_tokenizer.hpp"
 
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <unordered_set>
 
 #include "zofo/core/error.hpp"
@@ -17,12 +16,6 @@
 namespace zofo::tokenize {
 
 namespace {
-
-/// The pattern of Llama 3 and Qwen 2 as their files spell it; `digits` is the part that differs.
-std::string split_pattern(std::string_view digits) {
-  return fmt::format("{}{}{}", R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)", digits,
-                     R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
-}
 
 bool is_byte_level(const JsonPath& step, bool splits) {
   return step.at("type").string() == "ByteLevel" && !step.boolean("add_prefix_space", true) &&
@@ -43,8 +36,8 @@ std::optional<std::string> pretokenizer_name(const JsonPath& place) {
     return std::nullopt;
   const JsonPath pattern = steps[0].at("pattern");
   if (!pattern.has("Regex")) return std::nullopt;
-  if (pattern.at("Regex").string() == split_pattern(R"(\p{N}{1,3})")) return "llama-bpe";
-  if (pattern.at("Regex").string() == split_pattern(R"(\p{N})")) return "qwen2";
+  for (const char* name : {"llama-bpe", "qwen2"})
+    if (pattern.at("Regex").string() == json_split_pattern(name)) return name;
   return std::nullopt;
 }
 

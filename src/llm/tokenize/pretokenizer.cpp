@@ -36,6 +36,14 @@ std::string gpt2_pattern() {
   return with_whitespace(R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^@\p{L}\p{N}]+|[@]+(?![^@])|[@]+)");
 }
 
+std::string json_split_pattern(std::string_view name) {
+  require(name == "llama-bpe" || name == "qwen2",
+          "tokenizer.ggml.pre = '{}': no tokenizer.json with one split pattern is known for it", name);
+  return fmt::format("{}{}{}", R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)",
+                     name == "qwen2" ? R"(\p{N})" : R"(\p{N}{1,3})",
+                     R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
+}
+
 Pretokenizer::Pretokenizer(std::string_view name) : takes_whole_words_(name == "llama-bpe") {
   for (const std::string& source : patterns_of(name)) patterns_.emplace_back(source);
 }

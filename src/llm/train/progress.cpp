@@ -34,17 +34,26 @@ std::vector<std::string> figures_of(std::span<const Scores> tasks) {
 
 }  // namespace
 
-Progress::Progress(std::string title, std::FILE* out, double every)
+Progress::Progress(std::string title, std::FILE* out, ProgressInterval every)
     : title_(std::move(title)), out_(out), live_(out != nullptr && isatty(fileno(out)) != 0), every_(every) {}
 
 void Progress::step(const StepReport& report, const Position& now) {
   if (out_ == nullptr) return;
-  if (!live_ && now.seconds < next_) return;
-  next_ = now.seconds + every_;
-  const std::string line = text(report, now);
-  fmt::print(out_, "{}{}{}", live_ ? "\r\x1b[K" : "", line, live_ ? "" : "\n");
+  const bool due = is_due(report, now);
+  if (!live_ && !due) return;
+  // A plain line of a terminal stays, and the live line is printed below it.
+  const bool stays = !live_ || (due && every_.steps > 0);
+  fmt::print(out_, "{}{}{}", live_ ? "\r\x1b[K" : "", text(report, now), stays ? "\n" : "");
   std::fflush(out_);
-  open_ = live_;
+  open_ = !stays;
+}
+
+// True if the step has a plain line.
+bool Progress::is_due(const StepReport& report, const Position& now) {
+  if (every_.steps > 0) return (std::uint64_t{report.step} + 1) % every_.steps == 0;
+  if (now.seconds < next_) return false;
+  next_ = now.seconds + every_.seconds;
+  return true;
 }
 
 void Progress::scored(std::uint32_t steps, std::span<const Scores> tasks, double seconds) {

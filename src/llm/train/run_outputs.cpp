@@ -33,12 +33,16 @@ void RunOutputs::write_model(const Candidate& selected, std::size_t validation_e
   SelectedModel model{selected.selected, selected.steps, selected.upper_loss, selected.lower_loss,
                       validation_examples};
   if (!selected.adapters.empty()) model.adapter = {layout, selected.adapters.front()};
-  write_selected(folder.path(), config, model, base_model);
+  write_selected(folder.path(), config, model, adapter_base());
+}
+
+// An adapter of an updated backbone belongs to the run, not to the initial model.
+std::string RunOutputs::adapter_base() const {
+  return options.updates_backbone() ? folder.path().string() : base_model;
 }
 
 void RunOutputs::write_adapters(const std::vector<Eigen::VectorXf>& adapters) const {
-  // An adapter of an updated backbone belongs to the run, not to the initial model.
-  const std::string base = options.updates_backbone() ? folder.path().string() : base_model;
+  const std::string base = adapter_base();
   const auto write = [&](const std::filesystem::path& name, const Eigen::VectorXf& values) {
     write_run_adapter(folder.path() / name, config, layout, values, base);
   };

@@ -48,6 +48,12 @@ std::vector<RunTask> encode_tasks(const Model& model, std::vector<data::TaskData
   return tasks;
 }
 
+std::vector<std::string> names_of(const std::vector<RunTask>& tasks) {
+  std::vector<std::string> names;
+  for (const RunTask& task : tasks) names.push_back(task.name());
+  return names;
+}
+
 std::vector<double> task_weights(const RunOptions& o, const std::vector<RunTask>& tasks) {
   if (o.sampling == Sampling::uniform) return {};
   const double power = o.sampling == Sampling::proportional ? 1.0 : 1.0 / o.temperature;

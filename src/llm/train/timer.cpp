@@ -35,7 +35,8 @@ void Timer::step(std::uint32_t steps, const Work& work) {
   counters_.examples += examples;
   counters_.tokens += work.tokens - counted_.tokens;
   counted_ = work;
-  next_ = {next_step_seconds(next_.seconds, counters_.seconds - before_, steps), examples};
+  step_seconds_ = counters_.seconds - before_;
+  next_ = {next_step_seconds(next_.seconds, step_seconds_, steps), examples};
 }
 
 }  // namespace zofo::llm

@@ -3,13 +3,16 @@
 
 #include <Eigen/Core>
 #include <optional>
+#include <vector>
 
+#include "zofo/config/make_adapter.hpp"
 #include "zofo/model/cuda/backend.hpp"
 #include "zofo/model/cuda/parameters.hpp"
 #include "zofo/model/cuda/plan.hpp"
 #include "zofo/tensor/cuda/context.hpp"
 #include "zofo/tensor/cuda/vector.hpp"
 #include "zofo/train/memory_bounds.hpp"
+#include "zofo/train/run_bounds.hpp"
 
 namespace zofo::llm {
 
@@ -35,33 +38,8 @@ class CudaDevice {
   /// entries and what to change if the GPU's memory is too small.
   void reserve(const model::Config& config, const peft::Adapter& adapter, const ExampleBounds& row,
                const PassExamples& rows, bool recompute) {
-    const auto bounds = [&](std::size_t count) {
-      model::PassBounds e;
-      e.tokens = count * row.tokens;
-      e.sequences = count * row.sequences;
-      e.longest = row.longest;
-      e.targets = count * row.targets;
-      e.head_rows = e.targets;
-      return e;
-    };
     model::CudaPlan<T> plan(config, adapter);
-    model::PassBounds scoring = bounds(Backend::max_batch_tokens / row.tokens + 1);
-    plan.pass(scoring);
-    if (rows.probed > 0) {
-      model::PassBounds probed = bounds(rows.probed);
-      probed.perturbed = true;
-      probed.probes = rows.probes;
-      probed.low_rank = rows.low_rank;
-      plan.pass(probed);
-    }
-    if (rows.gradient > 0) {
-      model::PassBounds gradient = bounds(rows.gradient);
-      gradient.saves_activations = true;
-      gradient.recompute = recompute;
-      plan.pass(gradient);
-      plan.vectors(rows.vectors);
-    }
-    if (rows.generation.cache.sequences > 0) plan.cache(rows.generation.cache, rows.generation.prompt_tokens);
+    add_passes(plan, row, rows, recompute, Backend::max_batch_tokens);
     plan_ = plan.plan();
     plan_.check(tensor::cuda::Context::free_memory() + context_.counters().bytes, context_.memory());
   }
@@ -88,5 +66,17 @@ class CudaDevice {
   std::optional<model::CudaParameters<T>> theta_;
   tensor::MemoryPlan plan_;
 };
+
+/// The device memory of a run on a GPU with weights in T. Needs no GPU.
+template <class T>
+tensor::MemoryPlan cuda_run_plan(const model::Config& config, const RunOptions& o,
+                                 const std::vector<RunTask>& tasks) {
+  using Backend = model::CudaBackend<T>;
+  const peft::Adapter layout = make_adapter(config, o);
+  const RunBounds bounds = run_bounds<Backend>(config, o, tasks, layout);
+  model::CudaPlan<T> plan(config, layout);
+  add_passes(plan, bounds.example, bounds.passes, o.gradient_checkpointing, Backend::max_batch_tokens);
+  return plan.plan();
+}
 
 }  // namespace zofo::llm

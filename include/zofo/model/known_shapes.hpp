@@ -1,4 +1,4 @@
-/// @file Shapes of known models, by name.
+/// @file Shapes of known models, by name: those that the measurements of docs/results/performance.md are on.
 #pragma once
 
 #include <array>
@@ -7,11 +7,11 @@
 
 #include "zofo/model/config.hpp"
 
-namespace zofo::bench {
+namespace zofo::model {
 
 /// SmolLM2-135M.
-inline model::Config smollm2() {
-  model::Config c;
+inline Config smollm2() {
+  Config c;
   c.vocab = 49152;
   c.width = 576;
   c.layers = 30;
@@ -25,8 +25,8 @@ inline model::Config smollm2() {
 }
 
 /// A LLaMA of this width and depth with heads of 128 and no groups.
-inline model::Config llama(std::uint32_t width, std::uint32_t layers, std::uint32_t ffn) {
-  model::Config c;
+inline Config llama(std::uint32_t width, std::uint32_t layers, std::uint32_t ffn) {
+  Config c;
   c.vocab = 32000;
   c.width = width;
   c.layers = layers;
@@ -39,9 +39,9 @@ inline model::Config llama(std::uint32_t width, std::uint32_t layers, std::uint3
 }
 
 /// An OPT of this width and depth with heads of 64.
-inline model::Config opt(std::uint32_t width, std::uint32_t layers) {
-  model::Config c;
-  c.family = model::Family::opt;
+inline Config opt(std::uint32_t width, std::uint32_t layers) {
+  Config c;
+  c.family = Family::opt;
   c.vocab = 50272;
   c.width = width;
   c.layers = layers;
@@ -52,11 +52,12 @@ inline model::Config opt(std::uint32_t width, std::uint32_t layers) {
   return c;
 }
 
+/// The names of the known shapes.
 inline constexpr std::array<std::string_view, 6> shape_names{"opt-1.3b", "llama2-7b",  "smollm2-135m",
                                                              "opt-125m", "llama2-13b", "llama-33b"};
 
 /// The shape of a name. Throws Error that lists the names if there is none.
-inline model::Config shape(std::string_view name) {
+inline Config known_shape(std::string_view name) {
   if (name == "opt-1.3b") return opt(2048, 24);
   if (name == "llama2-7b") return llama(4096, 32, 11008);
   if (name == "llama2-13b") return llama(5120, 40, 13824);
@@ -66,4 +67,4 @@ inline model::Config shape(std::string_view name) {
   fail("shape = '{}': must be opt-1.3b, llama2-7b, smollm2-135m, opt-125m, llama2-13b or llama-33b", name);
 }
 
-}  // namespace zofo::bench
+}  // namespace zofo::model

@@ -1,0 +1,52 @@
+#include "zofo/model_io/model_outline.hpp"
+
+#include <system_error>
+#include <utility>
+
+#include "zofo/checkpoint/gguf.hpp"
+#include "zofo/checkpoint/json_document.hpp"
+#include "zofo/model_io/gguf_config.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
+#include "zofo/model_io/load_model.hpp"
+
+namespace zofo::llm {
+namespace {
+
+std::uint64_t size_of(const std::filesystem::path& file) {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(file, error);
+  return error ? 0 : bytes;
+}
+
+std::uint64_t weights_size(const std::filesystem::path& path) {
+  if (!is_folder(path)) return size_of(path);
+  std::uint64_t sum = 0;
+  for (const auto& file : std::filesystem::directory_iterator(path))
+    if (file.path().extension() == ".safetensors") sum += size_of(file.path());
+  return sum;
+}
+
+}  // namespace
+
+Model ModelOutline::encoder() const {
+  model::Config small;
+  small.vocab = 2;
+  small.width = small.head_dim = small.ffn = 64;
+  small.layers = small.heads = small.kv_heads = 1;
+  small.context = config.context;
+  return {model::Parameters(small), tokenizer};
+}
+
+ModelShape read_shape(const std::filesystem::path& path) {
+  const model::Config config =
+      is_folder(path) ? read_hugging_face_config(checkpoint::JsonFields::load(path / "config.json"))
+                      : read_gguf_config(checkpoint::GgufFile(path));
+  config.check();
+  return {config, weights_size(path)};
+}
+
+ModelOutline read_outline(const std::filesystem::path& path) {
+  return {read_shape(path), load_tokenizer(path)};
+}
+
+}  // namespace zofo::llm
