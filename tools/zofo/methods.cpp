@@ -60,7 +60,7 @@ void add_methods(CLI::App& app, Action& action) {
   command.add("--json", asked.json, "with --advise: print the answer as one JSON object");
   command.footer(
       "Without --advise: every method with its paper and the options that it sets.\n"
-      "Example: zofo methods --advise --model model.gguf --task sst2 --data ../shared/data");
+      "Example: zofo methods --advise --model model.gguf --task sst2 --data DATA");
   command.on_selection(action, [command, arguments] {
     if (!arguments->advise) {
       for (const char* flag : {"--model", "--task", "--data", "--memory", "--json"})
