@@ -112,8 +112,9 @@ template <class Device>
 std::size_t score_lines(AdapterSet<Device>& set, parse::LineSource& lines, std::size_t max_prompt_tokens,
                         const std::function<void(const std::string&)>& write,
                         const std::function<void()>& flush) {
+  data::JsonRows rows(lines);
   return data::answer_requests(
-      lines, {"prompt", "options", "adapter"},
+      rows, {"prompt", "options", "adapter"},
       [&](const data::JsonLine& line) {
         return parse_request(set.model, line, set.selected, max_prompt_tokens);
       },
