@@ -31,6 +31,7 @@ void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);

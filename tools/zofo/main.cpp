@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_replay(app, action);
   zofo::cli::add_compare(app, action);
   zofo::cli::add_evaluate(app, action);
+  zofo::cli::add_predict(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_generate(app, action);
   zofo::cli::add_tokenize(app, action);

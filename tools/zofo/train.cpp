@@ -165,7 +165,8 @@ void print_line(const llm::RunResult& result) {
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
   write_out(
-      "{}: {}loss {:.3f} on {} examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s of "
+      "{}: {}loss {:.3f} on {} validation examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s "
+      "of "
       "scoring\n",
       llm::info(result.method).title, figures, scores.loss, scores.examples, result.selected, result.steps,
       result.seconds, result.scoring_seconds);
