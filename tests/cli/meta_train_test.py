@@ -7,7 +7,7 @@ import unittest
 import program
 from program import TASK, Case, rows, zofo
 
-FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters"}
+FILES = {"run.json", "tasks", "state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters"}
 
 
 class MetaTrain(Case):

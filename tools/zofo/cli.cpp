@@ -63,6 +63,11 @@ CLI::Option* add_value(CLI::App& app, const std::string& flag, T& field, const s
 
 }  // namespace
 
+llm::Provenance& provenance() {
+  static llm::Provenance process;
+  return process;
+}
+
 llm::Hints& flag_hints() {
   static llm::Hints list;
   return list;

@@ -8,6 +8,7 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/metrics.hpp"
 #include "zofo/data/task.hpp"
@@ -21,7 +22,7 @@ namespace {
 // Scores under one of the task's templates, or under all.
 struct Evaluate {
   llm::InputPaths paths;
-  std::string run;
+  RunFlags from;
   bool json = false;
   std::string template_name;
   bool all_templates = false;
@@ -33,8 +34,9 @@ struct Evaluate {
 
   template <class Device>
   int on(Device& device) const {
+    static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
     const std::vector<data::TaskData> tasks = load();
-    llm::RunModel<Device> of(device, llm::load_model(paths.model), run);
+    llm::RunModel<Device> of(device, from.load(paths.model), from.parts());
     const std::vector<llm::Scores> scores = llm::evaluate(of, std::span(tasks), options);
     if (all_templates)
       print_all(tasks, scores, device.peak_mib());
@@ -56,11 +58,9 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
     require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
-    data::TaskData data =
-        data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name, split);
-    llm::limit_prompts(data.task, max_prompt_tokens);
+    const TaskChoice chosen = choose_task(paths, from.run);
+    data::TaskData data = chosen.load(name, split, max_prompt_tokens, demonstrations, seed);
     llm::require_calibratable(data.task, options);
-    data::take_demonstrations(data, demonstrations, seed);
     return data;
   }
 
@@ -130,8 +130,8 @@ void add_evaluate(CLI::App& app, Action& action) {
   const Subcommand command(app, "evaluate", "Accuracy, F1 and loss on a task's validation or test examples");
   auto arguments = std::make_shared<Evaluate>();
   auto device = std::make_shared<DeviceFlags>();
-  command.add_input_paths(arguments->paths);
-  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command.add_input_paths(arguments->paths, false);
+  arguments->from.add(command);
   command
       .add("--max-eval-samples", arguments->options.max_eval_samples,
            "score only the first examples of the split; 0: all; lower it to score faster")

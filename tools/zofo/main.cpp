@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_tokenize(app, action);
   zofo::cli::add_export(app, action);
   try {
+    zofo::cli::provenance().command_line.assign(argv, argv + argc);
     Words words = with_help(Words(argv + 1, argv + argc), app);
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(std::move(words));

@@ -8,13 +8,12 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/core/atomic_file.hpp"
-#include "zofo/data/demonstrations.hpp"
 #include "zofo/data/row_source.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/train/evaluate_model.hpp"
-#include "zofo/train/load_tasks.hpp"
 #include "zofo/train/predict.hpp"
 
 namespace zofo::cli {
@@ -22,7 +21,7 @@ namespace {
 
 struct Predict {
   llm::InputPaths paths;
-  std::string run;
+  RunFlags from;
   std::string rows, split, format;  // a file, or a split of the task
   std::string output, metrics;
   std::string template_name;
@@ -46,11 +45,15 @@ struct Predict {
   template <class Device>
   int on(Device& device) const {
     check();
-    data::TaskData data = load();
-    const std::string input = rows.empty() ? data::split_file(place(), split).string() : rows;
+    static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
+    const TaskChoice chosen = choose_task(paths, from.run);
+    data::TaskData data = chosen.load(template_name, "", max_prompt_tokens, demonstrations, seed);
+    for (const std::string& note : data.notes) fmt::print(stderr, "zofo: {}\n", note);
+    llm::require_calibratable(data.task, {0, calibrate});
+    const std::string input = rows.empty() ? data::split_file(chosen.place, split).string() : rows;
     data.held_out = rows == "-" ? "stdin" : input;  // for messages
     const std::unique_ptr<data::RowSource> source = data::open_rows(input, row_format());
-    llm::RunModel<Device> of(device, llm::load_model(paths.model), run);
+    llm::RunModel<Device> of(device, from.load(paths.model), from.parts());
     std::optional<AtomicFile> file;
     if (!output.empty()) file.emplace(output);
     const llm::Predictions predictions = llm::predict_rows(
@@ -65,22 +68,11 @@ struct Predict {
   }
 
  private:
-  [[nodiscard]] data::TaskPlace place() const {
-    return {paths.tasks.front(), paths.data_folder(), paths.definitions};
-  }
   [[nodiscard]] std::optional<data::RowFormat> row_format() const {
     if (format.empty()) return {};
     return format == "jsonl" ? data::RowFormat::json_lines
            : format == "csv" ? data::RowFormat::csv
                              : data::RowFormat::tsv;
-  }
-  [[nodiscard]] data::TaskData load() const {
-    data::TaskData data = data::load_task(place(), {template_name, "", demonstrations > 0});
-    for (const std::string& note : data.notes) fmt::print(stderr, "zofo: {}\n", note);
-    llm::limit_prompts(data.task, max_prompt_tokens);
-    llm::require_calibratable(data.task, {0, calibrate});
-    data::take_demonstrations(data, demonstrations, seed);
-    return data;
   }
   void report(const data::Task& task, const llm::Predictions& predictions,
               const llm::PredictionSource& source) const {
@@ -102,8 +94,8 @@ void add_predict(CLI::App& app, Action& action) {
   command.add("--split", arguments->split, "instead of ROWS: the task's own examples, validation or test");
   command.add("--input-format", arguments->format,
               "jsonl, csv or tsv; default: by the ending of ROWS, jsonl for standard input");
-  command.add_input_paths(arguments->paths);
-  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command.add_input_paths(arguments->paths, false);
+  arguments->from.add(command);
   command.add("--output", arguments->output,
               "file for the answers, which appears when all are there; default: standard output");
   command.add("--metrics", arguments->metrics,
@@ -130,8 +122,7 @@ void add_predict(CLI::App& app, Action& action) {
       "come along; one of the same name as row.NAME. A row that cannot be answered gets {\"error\": TEXT} in "
       "its\n"
       "place; the exit code is then 1.\n"
-      "Example: zofo predict new.csv --model model.gguf --task reviews --run runs/reviews --output "
-      "answers.jsonl");
+      "Example: zofo predict new.csv --run runs/sst2");
   command.on_selection(action, [arguments, device] {
     arguments->check();
     return on_device(device->choose(), *arguments);

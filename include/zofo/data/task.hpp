@@ -12,13 +12,15 @@ namespace zofo::data {
 
 /// A task with its examples.
 struct TaskData {
-  Task task;                                     ///< the definition
-  std::vector<Example> train;                    ///< of the file `train_file`
-  std::vector<Example> validation;               ///< of the file `held_out`
-  std::vector<std::string> demonstrations = {};  ///< solved examples before every prompt
-  std::vector<std::string> notes = {};           ///< remarks about the data for the user
-  std::string held_out = "validation.jsonl";     ///< the file of `validation`
-  std::string train_file = "train.jsonl";        ///< the file of `train`
+  Task task;                                               ///< the definition
+  std::vector<Example> train;                              ///< of the file `train_file`
+  std::vector<Example> validation;                         ///< of the file `held_out`
+  std::vector<std::string> demonstrations = {};            ///< solved examples before every prompt
+  std::vector<std::string> notes = {};                     ///< remarks about the data for the user
+  std::string held_out = "validation.jsonl";               ///< the file of `validation`
+  std::string train_file = "train.jsonl";                  ///< the file of `train`
+  std::filesystem::path definition = {};                   ///< the task.toml; empty: the task is of no file
+  std::vector<std::filesystem::path> held_out_files = {};  ///< those of validation and test that exist
 };
 
 /// The names of the parts of a data set that have files of their own, without the files' endings.

@@ -105,6 +105,7 @@ std::vector<Example> examples(const Task& task, const std::filesystem::path& fil
 TaskData load_task(const TaskPlace& place, const TaskParts& parts) {
   const std::filesystem::path definition = definition_folder(place.task, place.definitions);
   TaskData data{Task::load(definition / "task.toml", parts.template_name), {}, {}};
+  data.definition = definition / "task.toml";
   if (data.task.two_blanks)
     data.notes.push_back(
         fmt::format("{}: the prompt ends in a blank and an answer choice starts with one, so that "
@@ -124,6 +125,11 @@ TaskData load_task(const TaskPlace& place, const TaskParts& parts) {
     data.validation = examples(data.task, folder / data.held_out);
     remove_answer_only(data.validation, data.task, folder / data.held_out, data.notes);
   }
+  for (const char* split : {validation_split, test_split})
+    for (const std::string& name : files_of(folder, split)) {
+      data.held_out_files.push_back(folder / name);
+      break;  // the one that is read
+    }
   return data;
 }
 

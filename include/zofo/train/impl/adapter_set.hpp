@@ -52,7 +52,10 @@ class AdapterSet {
   AdapterSet(Device& device, Model loaded, const std::filesystem::path& run,
              std::span<const NamedFolder> given)
       : model(std::move(loaded)), theta(place(device, run)) {
-    for (const NamedFolder& each : given) read(each.name, each.folder);
+    for (const NamedFolder& each : given) {
+      read(each.name, each.folder);
+      if (each.name.empty()) selected.fallback = static_cast<int>(read_.size()) - 1;
+    }
     const peft::Adapters layouts = detail::unite_layouts(model.parameters.config(), selected.names, read_);
     for (peft::PeftAdapter& each : read_) {
       const peft::Kind kind = peft::kind(each.layout);
