@@ -6,7 +6,7 @@
 #include "zofo/problems/quadratic.hpp"
 #include "zofo/zofo.hpp"
 
-// Lion (Chen et al. 2023): θ is updated by the signs of a mean of the estimates.
+// Signum (Bernstein et al. 2018): θ is updated by the signs of a moving average of the estimates.
 struct SignOfMean {
   double rate = 1e-2, decay = 0.9;
   template <class Theta>

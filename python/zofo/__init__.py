@@ -1,6 +1,6 @@
-"""Bilevel optimisation with a zeroth-order outer level, and language models trained by it.
+"""Bilevel optimisation with a zeroth-order outer level, and fine-tuning of language models with it.
 
-Problems on NumPy arrays: Problem, Solver, minimize. Language models: load, finetune, resume, compare, export.
+For problems on NumPy arrays: Problem, Solver, minimize. For language models: load, finetune, resume, compare, export.
 """
 
 from zofo._core import BatchKey, Error, Schedule, __version__

@@ -16,10 +16,10 @@ from zofo.tasks import Pathlike, Task, located
 
 @dataclass(frozen=True)
 class Scores:
-    """Metrics on labelled rows. Those that the task does not have are NaN or None."""
+    """Metrics on labelled rows. Metrics that do not apply to the task are NaN or None."""
 
     loss: float
-    """Mean loss, natural logarithm."""
+    """Mean loss (natural logarithm)."""
     accuracy: float
     """Fraction of correct predictions."""
     macro_f1: float
@@ -29,35 +29,35 @@ class Scores:
     exact_match: float | None
     """Mean exact match, where rows list accepted answers."""
     f1: float | None
-    """Mean F1 of the answers' words."""
+    """Mean F1 over the words of the answers."""
     examples: int
     """Number of rows."""
     seconds: float
-    """Time of the evaluation."""
+    """Time of the evaluation, in seconds."""
 
 
 @dataclass(frozen=True)
 class ChoiceScores:
-    """Log-probabilities of the options after a prompt."""
+    """Log-probabilities of the answer choices (options) after a prompt."""
 
     logprobs: tuple[float, ...]
     """Sum over the tokens of each option."""
     tokens: tuple[int, ...]
     """Number of tokens of each option."""
     best: int
-    """Index of the highest sum."""
+    """Index of the option with the highest sum."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer choice of a row."""
+    """The predicted answer choice of a row."""
 
     choice: int
-    """Index of the choice of the highest score."""
+    """Index of the choice with the highest score."""
     text: str
-    """The choice without blanks around it."""
+    """The choice without leading and trailing blanks."""
     label: str
-    """The label that means this choice; empty if there is none."""
+    """The label of this choice in the task's label map; empty if there is none."""
     probabilities: tuple[float, ...]
     """Softmax of the choices' scores."""
 
@@ -73,7 +73,7 @@ class Generation:
     prompt_tokens: int
     """Number of tokens of the prompt."""
     end: str
-    """stop, control (the model's own end of text) or length."""
+    """Why it ended: stop, control (an end-of-text token of the model) or length."""
 
 
 class Model:
@@ -82,9 +82,9 @@ class Model:
     def __init__(self, model: Pathlike, run: Pathlike | None = None) -> None:
         """`run`: the folder of a fine-tuning of this model. Raises zofo.Error naming the file at fault."""
         self.path = os.fspath(model)
-        """Where the model was loaded from."""
+        """Path of the model."""
         self.run = None if run is None else os.fspath(run)
-        """The folder of the fine-tuning; None: the model itself."""
+        """Path of the run folder; None: the model itself."""
         self._core = _core.Model(self.path, self.run or "")
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class Model:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The shape of the transformer, and whether it has an adapter."""
+        """The configuration of the transformer, and whether it has an adapter."""
         return self._core.config()
 
     def evaluate(
@@ -112,7 +112,7 @@ class Model:
         """Metrics on `rows`, or on the validation examples of the folder `data`.
 
         `task` is a Task, a folder with a task.toml, or the name of a definition in the folder `tasks`.
-        `demonstrations` solved examples of `train` (or of the folder) are put before every prompt.
+        `demonstrations` examples of `train` (or of the folder), with their answers, are put before every prompt.
         """
         if demonstrations and rows is not None and train is None:
             raise _core.Error("demonstrations: need train rows, which they are sampled from")
@@ -123,7 +123,7 @@ class Model:
     def predict(
         self, task: Task | Pathlike, rows: Rows, *, tasks: Pathlike | None = None, template: str = ""
     ) -> list[Prediction]:
-        """The answer choice of each row, which needs no label. The task must be of kind choice."""
+        """Predicts the answer choice of each row. Rows need no label. The task must be of kind choice."""
         lines = to_json_lines(rows)
         with located(task, train=rows if isinstance(task, Task) else None, tasks=tasks) as files:
             scores, choices, labels = self._core.predict(files.arguments(template), lines)
@@ -131,7 +131,7 @@ class Model:
         return [_prediction(each, choices, names) for each in scores]
 
     def score(self, requests: Sequence[tuple[str, Sequence[str]]]) -> list[ChoiceScores]:
-        """Log-probabilities of options: each request is a prompt and its options."""
+        """Log-probabilities of answer choices. Each request is a prompt and its options."""
         lines = []
         for request in requests:
             prompt, options = request
@@ -148,10 +148,11 @@ class Model:
         batch_size: int = 0,
         on_text: Callable[[int, str], None] | None = None,
     ) -> list[Generation]:
-        """A text after each prompt, always the most probable token.
+        """Generates a text after each prompt by greedy decoding.
 
-        A text ends before `stop`, at the model's end of text, or after `max_new_tokens`. `on_text(i, text)` is
-        called with the text of prompt i so far, after each token.
+        A text ends before `stop`, at the model's end of text, or after `max_new_tokens`. `batch_size` is the
+        largest number of sequences that are decoded together; 0: chosen automatically. `on_text(i, text)` is
+        called after each token, with the text generated so far for prompt i.
         """
         given = [prompts] if isinstance(prompts, str) else list(prompts)
         watch = None if on_text is None else _decoded(on_text)

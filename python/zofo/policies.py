@@ -36,20 +36,20 @@ class Perturbation:
 
     name: str = "rademacher"
     rank: int | None = None
-    """low-rank: rank of the directions; 2 unless given."""
+    """low-rank: rank of the directions; default 2."""
     interval: int | None = None
-    """low-rank, random-sparse: steps that share the subspace or the mask; 0: all; 1 unless given."""
+    """low-rank, random-sparse: steps that share the subspace or the mask; 0: all; default 1."""
     fraction: float | None = None
-    """sparse, random-sparse: fraction of the weights that are perturbed; 0.25 unless given."""
+    """sparse, random-sparse: fraction of the weights that are perturbed; default 0.25."""
     queries: int | None = None
-    """orthogonal: the queries of the estimator."""
+    """orthogonal: number of orthogonal directions; use the estimator's `queries`."""
     seed: int | None = None
-    """random-sparse: seed of the masks; that of the options unless given."""
+    """random-sparse: seed of the masks; default: that of the options."""
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """Computes an estimate of the gradient in theta from losses.
+    """Estimates the gradient with respect to theta from loss values.
 
     Names: central, forward, std-normalized (forward differences divided by the standard deviation of their
     losses) and one-point-residual.
@@ -57,13 +57,13 @@ class Estimator:
 
     name: str = "central"
     epsilon: Rate | None = None
-    """Distance from theta at which losses are evaluated."""
+    """Smoothing radius: losses are evaluated at theta + epsilon z."""
     queries: int | None = None
-    """Directions averaged in a step; q of them divide the variance by about q."""
+    """Number of directions averaged in a step; q directions divide the variance by about q."""
     seed: int | None = None
-    """Seed of the directions; that of the options unless given."""
+    """Seed of the directions; default: that of the options."""
     random_sign: bool | None = None
-    """Multiply each estimate by a random sign: a control without information."""
+    """Multiply each estimate by a random sign: a control experiment without gradient information."""
     variance_reduction: str | None = None
     """none, svrg, spider or storm; for noisy losses. Not for one-point-residual."""
     period: int | None = None
@@ -76,10 +76,10 @@ class Estimator:
 
 @dataclass(frozen=True)
 class Outer:
-    """Applies the estimate to theta.
+    """Updates theta from the estimate.
 
-    Names: sgd, momentum, adam, rms-scalar, lion and sign. Theta stays in a box with `low` or `high`, in a ball
-    with `radius`.
+    Names: sgd, momentum, adam, rms-scalar, lion and sign. After each update theta is projected onto a box if `low`
+    or `high` is given, or onto a ball if `radius` is given.
     """
 
     name: str = "sgd"
@@ -88,15 +88,15 @@ class Outer:
     momentum: float | None = None
     """momentum: weight of earlier updates."""
     beta1: float | None = None
-    """adam, lion: decay of the mean."""
+    """adam: decay of the first moment. lion: weight of its moving average in the update."""
     beta2: float | None = None
-    """adam, rms-scalar, lion: decay of the mean of squares, or of lion's mean."""
+    """adam, rms-scalar: decay of the second moment. lion: decay of its moving average."""
     epsilon: float | None = None
-    """adam: added to the root of the mean square."""
+    """adam: added to the root of the second moment."""
     weight_decay: float | None = None
     """lion: decoupled weight decay."""
     longest: float | None = None
-    """sgd, momentum: longest update; 0: no limit."""
+    """sgd, momentum: largest norm of an update; 0: no limit."""
     low: float | Arrays | None = None
     """Lower bounds of theta: a number, or arrays of theta's shape and dtype."""
     high: float | Arrays | None = None
@@ -104,12 +104,12 @@ class Outer:
     radius: float | None = None
     """Largest distance of theta from `centre`."""
     centre: Arrays | None = None
-    """Centre of the ball, of theta's shape and dtype; 0 unless given."""
+    """Centre of the ball, of theta's shape and dtype; default 0."""
 
 
 @dataclass(frozen=True)
 class Inner:
-    """Updates an adapter from a gradient.
+    """Updates an adapter from its gradient.
 
     Names: adam, sgd, gradient-descent, nesterov, lbfgs and exact (for problems with closed-form minimisers).
     """
@@ -118,27 +118,27 @@ class Inner:
     rate: Rate | None = None
     """Learning rate; not for exact."""
     momentum: float | None = None
-    """sgd: weight of the earlier velocity."""
+    """sgd: weight of earlier updates."""
     beta1: float | None = None
-    """adam: decay of the mean of gradients."""
+    """adam: decay of the first moment."""
     beta2: float | None = None
-    """adam: decay of the mean of squares."""
+    """adam: decay of the second moment."""
     epsilon: float | None = None
-    """adam: added to the root of the mean square."""
+    """adam: added to the root of the second moment."""
     weight_decay: float | None = None
     """adam, sgd: decoupled weight decay."""
     clip: float | None = None
-    """adam, sgd: largest norm of the gradient; 0: no limit."""
+    """adam, sgd: the gradient is clipped to this norm; 0: no limit."""
     strong_convexity: float | None = None
-    """nesterov: the least curvature; 0: not known."""
+    """nesterov: strong-convexity constant; 0: not known."""
     memory: int | None = None
-    """lbfgs: number of pairs."""
+    """lbfgs: number of pairs (change of x, change of the gradient) that are stored."""
     first_rate: float | None = None
     """lbfgs: learning rate until there is a pair."""
     max_step_norm: float | None = None
-    """lbfgs: longest step; 0: no limit."""
+    """lbfgs: largest norm of a step; 0: no limit."""
     min_curvature: float | None = None
-    """lbfgs: pairs of less curvature are skipped."""
+    """lbfgs: pairs with a smaller curvature are skipped."""
 
 
 @dataclass(frozen=True)
@@ -146,30 +146,30 @@ class Options:
     """Options of the outer loop. None: the default of the C++ struct BilevelOptions, docs/guide/options.md."""
 
     outer_steps: int | None = None
-    """Steps of a solve; 100 unless given."""
+    """Outer steps of one call of solve; default 100."""
     inner_steps: int | None = None
-    """T, updates of s and of p in a step; 5 unless given."""
+    """T, updates of s and of p per outer step; default 5."""
     penalty: Rate | None = None
-    """Weight of G(p) - G(s); 10 unless given."""
+    """Weight of G(p) - G(s); default 10."""
     normalize_penalty: bool | None = None
-    """Divide p's objective by 1 + penalty; True unless given."""
+    """Whether p minimises (F + penalty G) / (1 + penalty) instead of F + penalty G; default True."""
     inner_tolerance: float | None = None
-    """Gradient norm at which the inner steps of a step end; 0: never."""
+    """Gradient norm at which the inner steps end early; default 0: never."""
     divergence_factor: float | None = None
-    """Limit of the growth of an inner loss; 1000 unless given; 0: none."""
+    """Growth of an inner loss that is an error; default 1000; 0: no limit."""
     outer_tolerance: float | None = None
-    """Projected gradient at which a solve ends; 0: never."""
+    """Projected gradient rho at which solve ends; default 0: never."""
     upper_with_lower: bool | None = None
-    """Update p in every inner step; True unless given."""
+    """Update p in every inner step, not only once per outer step; default True."""
     train_upper: bool | None = None
-    """Whether p is updated; True unless given."""
+    """Whether p is updated; default True."""
     train_lower: bool | None = None
-    """Whether s is updated; True unless given."""
+    """Whether s is updated; default True."""
     move_backbone: bool | None = None
-    """Whether theta is updated; True unless given."""
+    """Whether theta is updated; default True."""
     seed: int | None = None
-    """Seed of directions, mini-batches and the choice of tasks; 0 unless given."""
+    """Seed of directions, mini-batches and the sampling of tasks; default 0."""
     tasks_per_step: int | None = None
-    """Tasks of a step; 0: all."""
+    """Tasks sampled per outer step; default 0: all."""
     task_weights: Sequence[float] | None = None
-    """Weights of the tasks for their choice; equal unless given."""
+    """Weights with which tasks are sampled; default: equal."""

@@ -13,26 +13,26 @@ Function = Callable[..., Any]
 class Problem:
     """min over theta of F(theta, p*(theta)), where p*(theta) minimises G(theta, p) over p.
 
-    Callables get read-only views of the solver's arrays, which are valid during the call only: copy what you
-    keep. theta has the form in which it is passed to Solver.solve: an array, a tuple or a dict.
+    Callables get read-only views of the solver's arrays, which are valid only during the call: copy what you
+    keep. theta has the form in which it is passed to Solver.solve: an array, a tuple, a list or a dict.
     """
 
     upper: Function
     """upper(theta, p) -> F."""
     upper_gradient: Function
-    """upper_gradient(theta, p) -> (F, its gradient in p)."""
+    """upper_gradient(theta, p) -> (F, its gradient with respect to p)."""
     lower: Function
     """lower(theta, p) -> G."""
     lower_gradient: Function
-    """lower_gradient(theta, p) -> (G, its gradient in p)."""
+    """lower_gradient(theta, p) -> (G, its gradient with respect to p)."""
     lower_solution: Function | None = None
-    """lower_solution(theta) -> the p of least G, for the inner optimiser `exact`."""
+    """lower_solution(theta) -> the minimiser of G, for the inner optimiser `exact`."""
     penalty_solution: Function | None = None
-    """penalty_solution(theta, penalty) -> the p of least F + penalty G, for `exact`."""
+    """penalty_solution(theta, penalty) -> the minimiser of F + penalty G, for `exact`."""
     batches: bool = False
     """The first four callables take a BatchKey after p. Equal keys must give the same examples."""
     in_place: bool = False
-    """Gradients are called with a last argument, an array for the gradient, and return the value only."""
+    """The gradient callables write the gradient to an array, their last argument, and return the value only."""
 
 
 def _callables(problem: Problem) -> dict[str, Any]:

@@ -20,11 +20,11 @@ class Progress:
     lower: float
     """G(., s)."""
     seconds: float
-    """Of training."""
+    """Seconds of training so far."""
     left: float
-    """Estimated seconds left."""
+    """Estimated seconds until the end."""
     tokens_per_second: float
-    """Mean over the run."""
+    """Tokens processed per second, mean over the run."""
 
     def __str__(self) -> str:
         losses = "".join(

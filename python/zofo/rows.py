@@ -1,4 +1,4 @@
-"""Rows of data from what users have: lists of dicts, pandas, Arrow tables, datasets. Nothing of these is imported."""
+"""Conversion of rows of data: lists of dicts, pandas, polars, Arrow tables, datasets. None of these is imported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def to_dicts(rows: Rows) -> Iterator[Mapping[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that json does not know: NumPy's and pandas' scalars, arrays and dates."""
+    """Converts a value that json cannot write: NumPy's and pandas' scalars, arrays and dates."""
     for method in ("tolist", "item", "isoformat"):
         if hasattr(value, method):
             return getattr(value, method)()
@@ -47,12 +47,12 @@ def _plain(value: Any) -> Any:
 
 
 def _without_nan(value: Any) -> Any:
-    """NaN, which pandas has for missing values, as None."""
+    """Replaces NaN, which pandas uses for missing values, by None."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def to_json_lines(rows: Rows) -> list[str]:
-    """The rows as JSON objects, a line each. Raises zofo.Error naming the row that cannot be written."""
+    """The rows as JSON objects, one per line. Raises zofo.Error naming the row that cannot be written."""
     lines = []
     for number, row in enumerate(to_dicts(rows), 1):
         try:

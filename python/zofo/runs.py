@@ -19,7 +19,7 @@ from zofo.tasks import Pathlike, Task, located
 
 @dataclass(frozen=True)
 class Run:
-    """The result of a fine-tuning. Its scores are on the validation rows, which training does not use."""
+    """The result of a fine-tuning run. Its scores are on the validation rows, which training does not use."""
 
     out: str
     """The run folder."""
@@ -28,19 +28,19 @@ class Run:
     method: str
     """The training method."""
     scores: Scores
-    """Of the selected model."""
+    """Scores of the selected model."""
     steps: int
-    """Outer steps."""
+    """Number of outer steps."""
     seconds: float
-    """Of training."""
+    """Seconds of training."""
     forward_passes: float
     """Forward passes over a mini-batch; a gradient counts as two."""
     peak_mib: float
-    """Peak memory of the process."""
+    """Peak memory of the process, in MiB."""
     selected: str
-    """upper (theta, p), lower (theta, s) or backbone."""
+    """The selected model: upper (theta with p), lower (theta with s) or backbone (theta)."""
     selected_steps: int
-    """Steps of the selected model."""
+    """Number of outer steps after which the selected model was saved."""
     stopped_early: bool
     """Whether early stopping ended the run."""
 
@@ -77,10 +77,10 @@ def finetune(
 
     The rows are `train` and `validation`, or train.jsonl and validation.jsonl in the folder `data` or next to the
     task.toml. `options` are those of `zofo finetune` with underscores (max_steps=200, lora_rank=4;
-    zofo.options() lists them). Without a budget a run takes 3 epochs. The weights of a
-    loaded model do not change: the run loads them again.
+    zofo.options() lists them). Without a limit a run takes 3 epochs. A Model that is passed is not changed: the run
+    loads its weights again.
 
-    Ctrl-C ends the run after its step, saves it and raises KeyboardInterrupt; `resume` continues it. Raises
+    Ctrl-C ends the run after the current step, saves it and raises KeyboardInterrupt; `resume` continues it. Raises
     zofo.Error naming the option, file or row at fault.
     """
     if (train is None) != (validation is None):
@@ -110,10 +110,10 @@ def resume(
     progress: bool | Observer = True,
     **options: Any,
 ) -> Run:
-    """Continues an interrupted run as if it had never ended, or a finished one with a raised limit.
+    """Continues an interrupted run with the result of an uninterrupted one, or a finished run with a raised limit.
 
-    Model and data are found where they were. Rows and tasks that were objects must be given again: they are not
-    stored. Raises zofo.Error where they differ from those of the start.
+    The model and the data are read from their original paths. Rows and tasks that were Python objects must be given
+    again, because they are not stored. Raises zofo.Error if they differ from the original ones.
     """
     request = _core.RunRequest()
     request.resume = True
@@ -194,12 +194,12 @@ def _toml(given: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """A method of a comparison, over its seeds."""
+    """Results of one method of a comparison."""
 
     method: str
-    """The method."""
+    """The training method."""
     runs: tuple[Run, ...]
-    """One for each seed."""
+    """One run for each seed."""
     mean: float
     """Mean of the metric."""
     deviation: float
@@ -213,7 +213,7 @@ class Comparison:
     metric: str
     """The metric of the table: a field of Scores."""
     methods: tuple[MethodSummary, ...]
-    """In the order in which they were given."""
+    """The methods, in the given order."""
 
     def __str__(self) -> str:
         head = f"{'method':<16}{self.metric:>20}{'loss':>10}{'steps':>8}{'seconds':>10}"
@@ -242,10 +242,10 @@ def compare(
     metric: str = "accuracy",
     **arguments: Any,
 ) -> Comparison:
-    """Fine-tunes by each method with each seed, one run after the other in this process.
+    """Fine-tunes with each method and each seed, one run after the other in this process.
 
-    The runs are in the folders out/METHOD-SEED; `arguments` are those of finetune. `zofo compare` runs several at
-    once and resumes; this function does not start programs.
+    The run folders are out/METHOD-SEED; `arguments` are those of finetune. The command `zofo compare` can also run
+    several at once and resume.
     """
     if metric not in Scores.__dataclass_fields__:
         raise _core.Error(f"metric = {metric!r}: must be one of {', '.join(Scores.__dataclass_fields__)}")
@@ -269,11 +269,11 @@ class Exported:
     """The result of an export."""
 
     out: str
-    """Where it is."""
+    """Path of the result."""
     what: str
-    """What was written: "a GGUF file (f32)"."""
+    """Description of the result, for example "a GGUF file (f32)"."""
     warning: str
-    """What the output lacks; empty: nothing."""
+    """What the format cannot represent; empty if there is nothing."""
 
 
 def export(
@@ -290,9 +290,9 @@ def export(
     """Writes a model, or the result of a run, for other programs.
 
     `format`: hf (a folder for transformers), gguf (a file for llama.cpp) or peft (the adapter). `dtype`: f32, bf16
-    or q8_0. `merge` adds the run's adapter to the weights. `no_tokenizer` leaves the tokenizer's files out of a folder.
-    `without_backbone` writes the adapter of a run that updated the backbone, which it then lacks. Raises zofo.Error
-    naming the option at fault.
+    or q8_0. `merge` merges the run's adapter into the weights. `no_tokenizer` leaves the tokenizer's files out of a folder.
+    `without_backbone` writes the adapter alone of a run that updated the backbone. Raises zofo.Error naming the option at
+    fault.
     """
     source = model.path if isinstance(model, Model) else os.fspath(model)
     if run is None and isinstance(model, Model):

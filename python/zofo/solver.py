@@ -21,41 +21,41 @@ class StepReport:
     step: int
     """Index of the step, from 0."""
     upper: float
-    """F(., p), mean over the probes."""
+    """F(theta, p), mean over the probes."""
     lower_p: float
-    """G(., p), mean over the probes."""
+    """G(theta, p), mean over the probes."""
     lower_s: float
-    """G(., s), mean over the probes."""
+    """G(theta, s), mean over the probes."""
     projected_gradient: float
-    """rho of the update of theta."""
+    """rho, the projected gradient of the update of theta: the root mean square over the directions."""
     inner_value_s: float
     """Objective of s before its last inner step."""
     inner_value_p: float
     """Objective of p before its last inner step."""
     inner_gradient_s: float
-    """Gradient norm there."""
+    """Norm of the gradient of s before its last inner step."""
     inner_gradient_p: float
-    """Gradient norm there."""
+    """Norm of the gradient of p before its last inner step."""
     inner_converged: bool
-    """All gradient norms reached inner_tolerance."""
+    """Whether all gradient norms reached inner_tolerance."""
     update: tuple[tuple[int, int, int, float], ...]
     """The step's entry in the trajectory: (seed, step, query) of each direction, and its coefficient."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The result of a solve. theta, p and s are updated in place."""
+    """The result of solve or minimize. theta, p and s are updated in place."""
 
     termination: str
-    """budget (all steps were done), tolerance or observer."""
+    """Why it ended: budget (all steps were done), tolerance or observer."""
     steps: int
-    """Outer steps of this solve."""
+    """Number of outer steps of this call."""
     losses: int
-    """Values of F or G that were evaluated."""
+    """Number of evaluations of F or G."""
     gradients: int
-    """Gradients that were evaluated."""
+    """Number of gradient evaluations."""
     seconds: float
-    """Wall time."""
+    """Wall time, in seconds."""
     last: StepReport | None
     """Report of the last step; None if there was none."""
     message: str
@@ -63,7 +63,7 @@ class Solution:
 
 
 Observer = Callable[[StepReport], bool | None]
-"""Is called after each step; False ends the solve."""
+"""Called after each step; if it returns False, solve ends."""
 
 
 def _solution(raw: tuple[Any, ...]) -> Solution:
@@ -86,7 +86,7 @@ def _each(theta: Arrays) -> list[Any]:
 
 
 def _check_apart(theta: Arrays, p: list[NDArray[Any]], s: list[NDArray[Any]]) -> None:
-    """Arrays that the solver writes must not share memory."""
+    """Raises zofo.Error if arrays that the solver writes share memory."""
     names = [("theta", each) for each in _each(theta)]
     names += [(f"p[{i}]", each) for i, each in enumerate(p)] + [(f"s[{i}]", each) for i, each in enumerate(s)]
     spans = []
@@ -100,11 +100,11 @@ def _check_apart(theta: Arrays, p: list[NDArray[Any]], s: list[NDArray[Any]]) ->
 
 
 class Solver:
-    """Solves a bilevel problem, or a list of them with one theta, by Bilevel-ZOFO.
+    """Solves a bilevel problem, or several with a common theta, by Bilevel-ZOFO.
 
-    The policies are a name ("low-rank") or an object with fields (Perturbation("low-rank", rank=4)). `upper` is
-    the inner optimiser of p; unless given it is `lower`, that of s. Raises zofo.Error when a field is out of
-    range.
+    A policy is given by its name ("low-rank") or as an object with fields (Perturbation("low-rank", rank=4)).
+    `lower` is the inner optimiser of s, and `upper` that of p (default: the same as `lower`). Raises zofo.Error when
+    a field is out of range.
     """
 
     def __init__(
@@ -132,11 +132,11 @@ class Solver:
         observer: Observer | None = None,
         steps: int | None = None,
     ) -> Solution:
-        """Does `steps` outer steps (outer_steps of the options unless given); another call continues.
+        """Does `steps` outer steps (default: the options' outer_steps); another call continues.
 
-        theta, p and s are updated in place: C-contiguous arrays of float32 or float64. For a list of problems p
-        and s are lists of arrays. An exception of a callable ends the solve and is raised as it is; theta, p and s
-        are then those before the failed step. Raises zofo.Error when a loss or gradient is not finite, an inner
+        theta, p and s must be C-contiguous arrays of float32 or float64 and are updated in place. For a list of
+        problems p and s are lists of arrays. An exception of a callable ends solve and is passed on unchanged; theta,
+        p and s are then those before the failed step. Raises zofo.Error when a loss or gradient is not finite, an inner
         loss diverges, or shapes do not match.
         """
         ps, ss = self._list(p, "p (upper adapter)"), self._list(s, "s (lower adapter)")
@@ -156,7 +156,7 @@ class Solver:
 
     @property
     def steps(self) -> int:
-        """Outer steps so far."""
+        """Number of outer steps so far."""
         return self._core.step
 
     def _list(self, given: NDArray[Any] | Sequence[NDArray[Any]], name: str) -> list[NDArray[Any]]:
@@ -185,10 +185,11 @@ def minimize(
     outer: Outer | str = "sgd",
     tolerance: float = 0.0,
 ) -> Solution:
-    """Minimises f(theta) over theta from values only, in place, by zeroth-order steps (MeZO).
+    """Minimises f(theta) from its values only, by zeroth-order steps (MeZO). theta is updated in place.
 
-    f is called with read-only views in theta's form, and with a BatchKey if `batches`. `learning_rate`, `epsilon`
-    and `queries` are defaults of `outer` and `estimator` where these do not set them. Raises as Solver.solve.
+    f is called with a read-only view of theta, in the form in which theta is given, and also with a BatchKey if
+    `batches` is true. `learning_rate`, `epsilon` and `queries` apply if `outer` and `estimator` do not set them.
+    Raises as Solver.solve.
     """
     how = Estimator(estimator) if isinstance(estimator, str) else estimator
     how = replace(how, epsilon=epsilon if how.epsilon is None else how.epsilon,

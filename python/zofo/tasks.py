@@ -19,20 +19,20 @@ Pathlike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class Task:
-    """A task with answer choices that all rows share. For others write a task.toml (docs/guide/own-task.md)."""
+    """A task whose rows share their answer choices. For others write a task.toml (docs/guide/own-task.md)."""
 
     prompt: str
-    """Prompt template: "{text} It was" with fields of a row in braces."""
+    """Prompt template with fields of a row in braces, for example "{text} It was"."""
     choices: Sequence[str]
-    """Answer choices; a blank belongs to the choice: " terrible"."""
+    """Answer choices with their leading blank, for example " terrible"."""
     label: str = "label"
     """Field of the label."""
     labels: Mapping[Any, int] | None = None
-    """Label to the index of its choice; unless given, labels are the indices 0, 1, ..."""
+    """Map from a label to the index of its choice; default: labels are the indices 0, 1, ..."""
     name: str = "task"
-    """Name in results."""
+    """Name of the task in results."""
     more: str = ""
-    """Further lines of the task.toml, before its [label_map]: 'metric = "macro_f1"'."""
+    """Further lines of the task.toml, inserted before its [label_map], for example 'metric = "macro_f1"'."""
 
     def toml(self) -> str:
         """The task as the text of a task.toml."""
@@ -88,9 +88,9 @@ def located(
     validation: Rows = None,
     tasks: Pathlike | None = None,
 ) -> Iterator[Located]:
-    """The task as files; rows and definitions that are objects are written to a temporary folder.
+    """The task as files; rows and tasks that are objects are written to a temporary folder.
 
-    Raises zofo.Error where both `data` and rows are given, or where rows are missing.
+    Raises zofo.Error if both `data` and rows are given, or if rows are missing.
     """
     if data is not None and (train is not None or validation is not None):
         raise _core.Error("data: not together with rows: give a folder, or train and validation rows")

@@ -45,7 +45,7 @@ class Help(Case):
 
     def test_the_examples_run_as_written(self):
         work = self.here / "work"
-        data = self.here / "shared" / "data" / "sst2"
+        data = work / "DATA" / "sst2"
         tools = self.here / "bin"
         for folder in (work, data, tools):
             folder.mkdir(parents=True)

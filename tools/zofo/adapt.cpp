@@ -100,9 +100,8 @@ void add_examples(const Subcommand& command, Arguments& arguments) {
       .separated_by_commas();
   command
       .add("--num-seeds", options.num_seeds,
-           "random samples of the examples, each with its own adapter: seeds seed, seed + 1, ...; more: a "
-           "more "
-           "precise mean")
+           "number of random samples of the examples, with the seeds seed, seed + 1, ...; an adapter is "
+           "fitted to each; more: a more precise mean")
       .show_default();
   command.add("--seed", options.seed, "first seed").show_default();
   command
@@ -145,10 +144,10 @@ void add_training(const Subcommand& command, llm::AdaptRequest& request) {
       .show_default();
   command.add("--lora-rank", request.lora_rank, "rank of adapters that start at zero; larger: more capacity")
       .show_default();
-  command.add("--lora-alpha", request.lora_alpha, "their LoRA scale is alpha / rank").show_default();
+  command.add("--lora-alpha", request.lora_alpha, "LoRA scale is lora_alpha / lora_rank").show_default();
   command
       .add("--lora-target-modules", request.lora_target_modules,
-           "their modules, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; "
+           "modules with LoRA, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; "
            "short: q,v")
       .show_default();
   command.add_old("--steps", "--max-steps", options.max_steps);
@@ -161,7 +160,7 @@ void add_training(const Subcommand& command, llm::AdaptRequest& request) {
 
 void add_adapt(CLI::App& app, Action& action) {
   const Subcommand command(app, "adapt",
-                           "Adapt a model, or the result of meta-train, to a task by a few examples");
+                           "Adapt a model, or the result of meta-train, to a task with a few examples");
   auto arguments = std::make_shared<Arguments>();
   llm::AdaptRequest& request = arguments->adapt.request;
   command.add("--model", arguments->adapt.paths.model, "GGUF file or Hugging Face folder of the model")
@@ -173,7 +172,7 @@ void add_adapt(CLI::App& app, Action& action) {
   command.add("--json", arguments->adapt.json, "print one JSON object for each seed");
   arguments->device.add(command);
   command.footer(
-      "Example: zofo adapt --model model.gguf --run runs/meta --task poem_sentiment --data ../shared/data "
+      "Example: zofo adapt --model model.gguf --run runs/meta --task poem_sentiment --data DATA "
       "\\\n"
       "           --shots 16 --start mean --out adapters/poem");
   command.on_selection(action, [arguments] { return run(*arguments); });

@@ -134,10 +134,9 @@ void add_plan(const Subcommand& command, compare::PlanTexts& texts) {
            "methods of finetune, separated by commas; LABEL=METHOD gives a method another name")
       .separated_by_commas();
   command.add("--seeds", texts.seeds, "seeds, separated by commas").separated_by_commas();
-  command.add("--max-seconds", texts.seconds, "seconds of training of every run");
-  command.add("--max-forward-passes", texts.passes,
-              "or forward passes of every run, a gradient counts as two");
-  command.add("--epochs", texts.epochs, "or passes over the training examples of every run");
+  command.add("--max-seconds", texts.seconds, "budget of each run: seconds of training");
+  command.add("--max-forward-passes", texts.passes, "or: forward passes, a gradient counts as two");
+  command.add("--epochs", texts.epochs, "or: passes over the training examples");
   command
       .add("--max-eval-samples", texts.rows, "validation examples scored, 0: all; lower it to score faster")
       .not_negative();
@@ -155,7 +154,7 @@ void add_plan(const Subcommand& command, compare::PlanTexts& texts) {
 
 void add_compare(CLI::App& app, Action& action) {
   const Subcommand command(app, "compare",
-                           "Compare methods over tasks and seeds with one budget, in one table");
+                           "Compare methods over tasks and seeds with equal budgets, in one table");
   auto arguments = std::make_shared<Arguments>();
   add_plan(command, arguments->texts);
   command.add("--config", arguments->config,
@@ -171,7 +170,7 @@ void add_compare(CLI::App& app, Action& action) {
       "The same command resumes an interrupted comparison. The folder contains a run folder TASK/METHOD/SEED "
       "for\n"
       "each run, compare.json and report.html (docs/guide/compare.md).\n"
-      "Example: zofo compare --model model.gguf --tasks sst2 --data ../shared/data --methods bilevel,lora "
+      "Example: zofo compare --model model.gguf --tasks sst2 --data DATA --methods bilevel,lora "
       "\\\n"
       "           --seeds 0,1 --max-seconds 150 --out runs/compare");
   command.on_selection(action, [command, arguments] { return run(command, *arguments); });

@@ -153,12 +153,12 @@ void add_evaluate(CLI::App& app, Action& action) {
               "subtract each choice's score under a content-free prompt (PMI_DC)");
   command
       .add("--demonstrations", arguments->demonstrations,
-           "solved training examples in front of every prompt; more: longer prompts")
+           "training examples with their answers in front of every prompt; more: longer prompts")
       .show_default();
   command.add("--seed", arguments->seed, "seed that samples and orders the demonstrations").show_default();
   device->add(command);
   command.footer(
-      "Example: zofo evaluate --model model.gguf --task sst2 --data ../shared/data --run runs/sst2 --json\n"
+      "Example: zofo evaluate --model model.gguf --task sst2 --data DATA --run runs/sst2 --json\n"
       "Tasks and their templates: docs/guide/own-task.md");
   command.on_selection(action, [arguments, device] { return on_device(device->choose(), *arguments); });
 }

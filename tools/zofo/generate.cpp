@@ -94,7 +94,7 @@ void add_generate(CLI::App& app, Action& action) {
               "print a JSON object for each prompt, as for prompts on standard input");
   device->add(command);
   command.footer(
-      "Always takes the most probable token. Without --prompt it reads {\"prompt\": TEXT} on each line of "
+      "Decoding is greedy. Without --prompt it reads {\"prompt\": TEXT} on each line of "
       "standard\n"
       "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each; the "
       "reason is\n"

@@ -33,18 +33,17 @@ struct Score {
 }  // namespace
 
 void add_score(CLI::App& app, Action& action) {
-  const Subcommand command(app, "score", "Log-probabilities of options after a prompt");
+  const Subcommand command(app, "score", "Log-probabilities of answer choices after a prompt");
   auto arguments = std::make_shared<Score>();
   auto device = std::make_shared<DeviceFlags>();
   command.add("--model", arguments->model,
               "GGUF file or Hugging Face folder of the model; default: the run's");
-  command.add(
-      "--run", arguments->from.run,
-      "run folder of a fine-tuning of this model, or of a meta-training, whose adapters have the names of "
-      "their tasks");
+  command.add("--run", arguments->from.run,
+              "run folder of a fine-tuning of this model, or of a meta-training; its adapters have the names "
+              "of their tasks");
   command.add(
       "--adapter", arguments->adapters,
-      "NAME=FOLDER: a LoRA, prefix or prompt adapter in peft's format, as many as needed; without NAME: "
+      "NAME=FOLDER: a LoRA, prefix or prompt adapter in peft's format; as many as needed; without NAME: "
       "for requests that name none");
   command
       .add("--max-prompt-tokens", arguments->max_prompt_tokens,

@@ -233,7 +233,7 @@ void add_finetune(CLI::App& app, Action& action) {
   add_common(command, *arguments);
   command.footer(
       "The defaults are those of --method bilevel; zofo methods lists the changes that other methods make.\n"
-      "Example: zofo finetune --model model.gguf --task sst2 --data ../shared/data --method bilevel \\\n"
+      "Example: zofo finetune --model model.gguf --task sst2 --data DATA --method bilevel \\\n"
       "           --max-seconds 150 --out runs/sst2\n"
       "The run folder contains options.toml (usable as --config), metrics.jsonl, trajectory.jsonl, "
       "TensorBoard's\n"
@@ -254,7 +254,7 @@ void add_meta_train(CLI::App& app, Action& action) {
   add_common(command, *arguments);
   command.footer(
       "The defaults are those of --method bilevel; zofo methods lists the changes that other methods make.\n"
-      "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data ../shared/data \\\n"
+      "Example: zofo meta-train --model model.gguf --tasks mr,emotion,tweet_irony --data DATA \\\n"
       "           --max-steps 500 --out runs/meta\n"
       "The run folder contains options.toml (usable as --config), meta.json, metrics.jsonl, "
       "trajectory.jsonl,\n"

@@ -151,8 +151,7 @@ void for_each_option_member(Visit&& visit) {
   visit("decay_steps", &RunOptions::decay_steps,
         "outer step at which the schedule ends; 0: at max_steps; set it for runs bounded by time");
   visit("max_grad_norm", &RunOptions::max_grad_norm,
-        "longest gradient of an adapter, longer ones are scaled down; 0: no limit; set it against loss "
-        "spikes");
+        "norm to which an adapter's gradient is clipped; 0: no limit; set it against loss spikes");
   visit("weight_decay", &RunOptions::weight_decay,
         "decoupled weight decay of first-order adapter updates (AdamW); raise it against overfitting");
   visit("batch_size", &RunOptions::batch_size,
@@ -167,7 +166,8 @@ void for_each_option_member(Visit&& visit) {
   visit("temperature", &RunOptions::temperature,
         "temperature of tempered sampling; 1: proportional; larger: closer to uniform");
   visit("backbone_examples", &RunOptions::backbone_examples,
-        "examples of F for the backbone: shared (with p) or unseen (a third of its own, never seen by p)");
+        "examples of F in the backbone's estimates: shared (those of p) or unseen (another third of the "
+        "examples)");
   visit("adapters", &RunOptions::adapters,
         "adapters of the tasks: persistent, reset (every reset_interval steps) or shared (one pair for all "
         "tasks)");
@@ -183,19 +183,20 @@ void for_each_option_member(Visit&& visit) {
   visit("epochs", &RunOptions::epochs,
         "passes over the training examples; 0: no limit; 3 if no other limit is given");
   visit("early_stopping_patience", &RunOptions::early_stopping_patience,
-        "stop after so many evaluations in a row without a lower validation loss, and select the best; 0: "
-        "off");
+        "stop after so many evaluations in a row without a lower loss on training examples that are set "
+        "aside, and select the best; 0: off");
+  visit("keep_checkpoints", &RunOptions::keep_checkpoints,
+        "number of adapter checkpoints to keep: one is written after each evaluation, and the best and the "
+        "latest stay; the best is selected; 0: none");
   visit(
-      "keep_checkpoints", &RunOptions::keep_checkpoints,
-      "adapter checkpoints that are kept of those after every evaluation, the best by validation among them, "
-      "which is selected; 0: none");
-  visit("eval_steps", &RunOptions::eval_steps,
-        "outer steps between two of these evaluations; smaller: finer, more time");
+      "eval_steps", &RunOptions::eval_steps,
+      "outer steps between two evaluations of early stopping or for checkpoints; smaller: finer, more time");
   visit("lora_rank", &RunOptions::lora_rank, "rank of LoRA adapters; larger: more capacity, more memory");
   visit("lora_alpha", &RunOptions::lora_alpha,
         "LoRA scale is lora_alpha / lora_rank; change it together with lora_rank");
   visit("lora_target_modules", &RunOptions::lora_target_modules,
-        "modules with LoRA, by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; short: q,v");
+        "modules with LoRA, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; "
+        "short: q,v");
   visit("num_virtual_tokens", &RunOptions::num_virtual_tokens,
         "virtual tokens of prefix and prompt adapters; larger: more capacity, longer sequences");
   visit(
@@ -203,7 +204,7 @@ void for_each_option_member(Visit&& visit) {
       "folder of an adapter in peft's format from which training starts; sets the adapter's type and sizes; "
       "empty: a new one");
   visit("max_train_samples", &RunOptions::max_train_samples,
-        "training examples used of each task, evenly by class; 0: all; lower it for quick trials");
+        "training examples used of each task, balanced over the classes; 0: all; lower it for quick trials");
   visit("max_eval_samples", &RunOptions::max_eval_samples,
         "validation examples scored of each task; 0: all; lower it to score faster");
   visit("max_prompt_tokens", &RunOptions::max_prompt_tokens,
@@ -212,7 +213,7 @@ void for_each_option_member(Visit&& visit) {
   visit("shots", &RunOptions::shots,
         "training examples of each class, sampled by the seed; 0: all; for few-shot experiments");
   visit("demonstrations", &RunOptions::demonstrations,
-        "solved training examples in front of every prompt; more: longer prompts");
+        "training examples with their answers in front of every prompt; more: longer prompts");
   visit("curve_points", &RunOptions::curve_points,
         "points of the learning curve scored during training; 0: none; fewer: less time for scoring");
   visit("curve_samples", &RunOptions::curve_samples,

@@ -74,8 +74,8 @@ void for_each_zeroth_order_member(Visit&& visit) {
   visit("zo_learning_rate", &ZerothOrderOptions::zo_learning_rate,
         "learning rate of zeroth-order updates, of the backbone or an adapter; lower it if the loss rises");
   visit("max_step_norm", &ZerothOrderOptions::max_step_norm,
-        "longest zeroth-order update (with momentum: its new part); 0: no limit; set it against loss "
-        "spikes");
+        "largest norm of a zeroth-order update (with momentum: of its new part); 0: no limit; set it against "
+        "loss spikes");
 }
 
 /// Calls visit(name, field, help) for every option of `o` but the seed.
