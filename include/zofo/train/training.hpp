@@ -87,9 +87,8 @@ class Training {
   RunResult run() {
     if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
-    if (options_.scores_before() && before_.empty()) {
+    if (options_.scores_before() && before_.empty())
       score(ScoreEvent::before, [&] { return before_ = model_.score_backbone(0); });
-    }
     const std::string warning =
         smoothing_warning(options_, sizeof(typename Backend::Scalar) == 2 ? Precision::bf16 : Precision::fp32,
                           std::as_const(inputs_.model.parameters).values(), model_.estimated_adapter());
