@@ -129,7 +129,8 @@ class Adapt(Case):
         self.answered(zofo("score", "--model", self.model, "--adapter", given, stdin=ask), 0, "stdin:1", "adapter 'p'", "o")
         self.answered(zofo("score", "--model", self.model, stdin=ask), 0, "adapter 'p'", "there are none")
         self.refused(zofo("score", "--model", self.model, "--adapter", given, "--adapter", given), "name already")
-        self.refused(zofo("score", "--model", self.model, "--adapter", "o"), "NAME=FOLDER")
+        self.refused(zofo("score", "--model", self.model, "--adapter", "o="), "NAME=FOLDER")
+        self.refused(zofo("score", "--model", self.model, "--adapter", "o"), "o/adapter_config.json")
         self.refused(zofo("score", "--model", self.model, "--adapter", f"o={self.here}"), "adapter_config.json")
         ask = json.dumps({"prompt": " stone", "options": [" no"], "adapter": 3}) + "\n"
         self.answered(zofo("score", "--model", self.model, "--adapter", given, stdin=ask), 0, "field 'adapter'")

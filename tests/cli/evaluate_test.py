@@ -35,7 +35,8 @@ class Evaluate(Case):
                 "macro_f1": sum(scores) / len(scores), "loss": sum(losses) / len(losses)}
 
     def check(self, report, wanted, count):
-        self.assertEqual(set(report), {"accuracy", "macro_f1", "loss", "rows", "seconds", "peak_mib"})
+        self.assertEqual(set(report), {"accuracy", "macro_f1", "loss", "split", "rows", "seconds", "peak_mib"})
+        self.assertEqual(report["split"], "validation")
         self.assertEqual(report["rows"], count)
         self.assertGreater(report["peak_mib"], 1)
         for name, value in wanted.items():

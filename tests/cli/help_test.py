@@ -10,7 +10,8 @@ import unittest
 import program
 from program import Case, zofo
 
-COMMANDS = ("demo", "doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "score", "generate", "tokenize")
+COMMANDS = ("demo", "doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "predict", "score",
+            "generate", "tokenize")
 
 
 def example(command: str) -> str:
@@ -53,8 +54,10 @@ class Help(Case):
         for file in ("train.jsonl", "validation.jsonl"):
             made = [{"sentence": row["text"], "label": row["label"]} for row in program.rows(self.task / file)]
             (data / file).write_text("".join(json.dumps(row) + "\n" for row in made))
+        (work / "new.csv").write_text("id,sentence\n1,stone\n")
         environment = {**program.ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}"}
-        for command in ("doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "score", "generate", "tokenize", "demo"):  # in the order of what they need
+        for command in ("doctor", "finetune", "compare", "methods", "replay", "show", "evaluate", "predict", "score",
+                        "generate", "tokenize", "demo"):  # in the order of what they need
             with self.subTest(command):  # as written, but for the seconds
                 line = example(command).replace("--max-seconds 150", "--max-seconds 0.2")
                 line = line.replace("demo --tiny", "demo --tiny --max-seconds 0.2")
@@ -77,7 +80,7 @@ class HelpOfCommands(Case):
     def test_the_nearest_name_of_a_mistyped_one(self):
         for line, parts in ((("finetun", "--help"), ("finetun: no such command; did you mean finetune?",)),
                             (("meta_train",), ("did you mean meta-train?",)),
-                            (("score", "--modle", "x"), ("--model is required", "--modle: zofo score has no such option", "did you mean --model?")),
+                            (("export", "--modle", "x"), ("--model is required", "--modle: zofo export has no such option", "did you mean --model?")),
                             (("score", "--modle=x"), ("--modle: zofo score", "did you mean --model?")),
                             (("finetune", "--model", "x", "--task", "y", "--out", "z", "--max-stps", 3), ("did you mean --max-steps?",)),
                             (("finetune", "--learning-rate", 1), ("--zo-learning-rate", "--lower-learning-rate")),

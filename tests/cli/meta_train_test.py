@@ -7,7 +7,8 @@ import unittest
 import program
 from program import TASK, Case, files_of, rows, zofo
 
-FILES = {"state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json", "curve.svg", "done", "adapters", "events"}
+FILES = {"run.json", "tasks", "state.bin", "options.toml", "meta.json", "metrics.jsonl", "trajectory.jsonl", "result.json",
+         "curve.svg", "done", "adapters", "events"}
 
 
 class MetaTrain(Case):

@@ -33,8 +33,8 @@ label_field = "label"
 
 def run_files(method: str) -> set:
     """The names of what a complete run leaves behind."""
-    files = {"options.toml", "metrics.jsonl", "trajectory.jsonl", "served.json", "result.json", "curve.svg", "state.bin",
-             "done", "events"}
+    files = {"run.json", "tasks", "options.toml", "metrics.jsonl", "trajectory.jsonl", "served.json", "result.json",
+             "curve.svg", "state.bin", "done", "events"}
     return files if method == "mezo" else files | {"adapter"}  # MeZO selects only the backbone
 
 

@@ -81,7 +81,7 @@ class Score(Case):
         self.answered(result, 1, "stdin:2", "options")
         first, second, third = result.lines()
         self.assertEqual((first["id"], first["note"]), (7, lines[0]["note"]))
-        self.assertEqual(first["best"], third["best"])  # an answer's own field is not the request's
+        self.assertEqual((first["best"], first["row.best"]), (third["best"], "mine"))  # both are there
         self.assertEqual(second["id"], "x")
         self.assertEqual(set(third), {"logprobs", "tokens", "best"})
 

@@ -108,7 +108,7 @@ class Kinds(Case):
         own = self.make_task("own", toml=CANDIDATES.replace('"stone"', '"{text}"'))  # texts of the example
         self.assertNotEqual((own / "task.toml").read_text(), CANDIDATES)
         report = self.good(self.evaluate(task=own)).json()
-        self.assertEqual(set(report), {"accuracy", "loss", "rows", "seconds", "peak_mib"})
+        self.assertEqual(set(report), {"accuracy", "loss", "split", "rows", "seconds", "peak_mib"})
         self.assertNotIn("F1", self.good(zofo("evaluate", "--model", self.model, "--task", own)).out)
         done = self.good(self.finetune(self.here / "run", "--method", "lora", task=own))
         self.assertIn("accuracy", done.out)
@@ -134,7 +134,7 @@ class Kinds(Case):
     def test_written_answers_have_their_own_figures(self):
         task = self.make_task("written", toml=GENERATE)
         report = self.good(self.evaluate("--rows", 3, task=task)).json()
-        self.assertEqual(set(report), {"exact_match", "f1", "loss", "rows", "seconds", "peak_mib"})
+        self.assertEqual(set(report), {"exact_match", "f1", "loss", "split", "rows", "seconds", "peak_mib"})
         self.assertTrue(0 <= report["exact_match"] <= report["f1"] <= 1)
         result = self.good(self.finetune(self.here / "run", "--json", "--method", "lora", task=task)).json()
         self.assertIsNone(result["accuracy"])

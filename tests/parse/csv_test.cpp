@@ -6,7 +6,7 @@
 #include "catch.hpp"
 #include "zofo/core/error.hpp"
 
-using zofo::parse::CsvRecord, zofo::parse::parse_csv;
+using zofo::parse::CsvReader, zofo::parse::CsvRecord, zofo::parse::parse_csv;
 
 namespace {
 
@@ -57,4 +57,21 @@ TEST_CASE("records have the line that they start in, and refusals name it") {
   CHECK(refusal("a,b\n\"1\"2,3\n") == "f.csv:2: text behind a closing quote");
   CHECK(refusal("a,b\n1,2\n1,2,3\n") == "f.csv:3: 3 fields, the header in line 1 has 2");
   CHECK(refusal(std::string("a,b\n1,\0\n", 8)) == "f.csv:2: a NUL byte");
+}
+
+TEST_CASE("a reader continues behind a record that it refused") {
+  const std::string text("a,b\n1,2,3\n\"4\"x,5\n6,\0\n7,8\n\"9,10\n11,12\n", 37);
+  CsvReader reader(text, "f.csv", ',');
+  std::vector<std::string> seen;
+  for (bool more = true; more;) {
+    CsvRecord record;
+    try {
+      more = reader.next(record);
+      if (more) seen.push_back(std::to_string(record.line) + " " + record.fields.at(1));
+    } catch (const zofo::Error& error) {
+      seen.push_back(std::to_string(reader.line()) + " refused");
+    }
+  }
+  CHECK(seen ==
+        std::vector<std::string>{"1 b", "2 refused", "3 refused", "4 refused", "5 8", "6 refused", "7 12"});
 }

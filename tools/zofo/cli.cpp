@@ -63,6 +63,11 @@ CLI::Option* add_value(CLI::App& app, const std::string& flag, T& field, const s
 
 }  // namespace
 
+llm::Provenance& provenance() {
+  static llm::Provenance process;
+  return process;
+}
+
 llm::Hints& flag_hints() {
   static llm::Hints list;
   return list;
@@ -195,15 +200,16 @@ void Subcommand::add_input_paths(llm::InputPaths& paths, bool required) const {
       ->required(required);
   app_->add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
       ->expected(1)
+      ->allow_extra_args(false)  // a word behind it is the command's
       ->required(required);
-  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl (or .csv, .tsv)");
   add_definitions("--tasks", paths.definitions);
   app_->parse_complete_callback([&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
 }
 
 Flag Subcommand::add_several_input_paths(llm::InputPaths& paths, const char* flag, const char* help) const {
   const Flag tasks = add(flag, paths.tasks, help).separated_by_commas();
-  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl (or .csv, .tsv)");
   add_definitions("--definitions", paths.definitions);
   app_->parse_complete_callback(
       [&paths] { find_definitions("--definitions", paths.tasks, paths.definitions); });

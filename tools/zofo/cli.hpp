@@ -14,6 +14,7 @@
 #include "zofo/config/renamed_options.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/run/run_info.hpp"
 #include "zofo/train/input_paths.hpp"
 
 namespace CLI {
@@ -31,6 +32,7 @@ void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
@@ -42,6 +44,9 @@ void add_replay(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_task(CLI::App& app, Action& action);
 void add_show(CLI::App& app, Action& action);
+
+// The command line of this process, and the machine, for the records of a run.
+llm::Provenance& provenance();
 
 // SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();

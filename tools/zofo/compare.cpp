@@ -127,7 +127,7 @@ void add_plan(const Subcommand& command, compare::PlanTexts& texts) {
   command.add("--model", texts.model, "GGUF file or Hugging Face folder of the model");
   command.add("--tasks", texts.tasks, "folders with task.toml, or names of definitions, separated by commas")
       .separated_by_commas();
-  command.add("--data", texts.data, "folder with NAME/train.jsonl and NAME/validation.jsonl");
+  command.add("--data", texts.data, "folder with NAME/train.jsonl and NAME/validation.jsonl (or .csv, .tsv)");
   command.add_definitions("--definitions", texts.definitions);
   command
       .add("--methods", texts.methods,

@@ -1,4 +1,4 @@
-// zofo evaluate: scores a model, or the result of a run, on the validation examples of a task.
+// zofo evaluate: scores a model, or the result of a run, on the validation or test examples of a task.
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,6 +8,7 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/data/demonstrations.hpp"
 #include "zofo/data/metrics.hpp"
 #include "zofo/data/task.hpp"
@@ -21,7 +22,7 @@ namespace {
 // Scores under one of the task's templates, or under all.
 struct Evaluate {
   llm::InputPaths paths;
-  std::string run;
+  RunFlags from;
   bool json = false;
   std::string template_name;
   bool all_templates = false;
@@ -33,8 +34,9 @@ struct Evaluate {
 
   template <class Device>
   int on(Device& device) const {
+    static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
     const std::vector<data::TaskData> tasks = load();
-    llm::RunModel<Device> of(device, llm::load_model(paths.model), run);
+    llm::RunModel<Device> of(device, from.load(paths.model), from.parts());
     const std::vector<llm::Scores> scores = llm::evaluate(of, std::span(tasks), options);
     if (all_templates)
       print_all(tasks, scores, device.peak_mib());
@@ -56,23 +58,25 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
     require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
-    data::TaskData data =
-        data::load_task(paths.tasks.front(), paths.data_folder(), paths.definitions, name, split + ".jsonl");
-    llm::limit_prompts(data.task, max_prompt_tokens);
+    const TaskChoice chosen = choose_task(paths, from.run);
+    data::TaskData data = chosen.load(name, split, max_prompt_tokens, demonstrations, seed);
     llm::require_calibratable(data.task, options);
-    data::take_demonstrations(data, demonstrations, seed);
     return data;
   }
 
+  // The metrics that the examples have; those of every choice task come first.
+  [[nodiscard]] nlohmann::json report(const data::Task& task, const llm::Scores& scores, double peak) const;
   void print(const data::Task& task, const llm::Scores& scores, double peak) const;
   void print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
                  double peak) const;
 };
 
-// The metrics that the examples have; those of every choice task come first.
-nlohmann::json report(const data::Task& task, const llm::Scores& scores, double peak) {
-  nlohmann::json out = {
-      {"loss", scores.loss}, {"rows", scores.examples}, {"seconds", scores.seconds}, {"peak_mib", peak}};
+nlohmann::json Evaluate::report(const data::Task& task, const llm::Scores& scores, double peak) const {
+  nlohmann::json out = {{"loss", scores.loss},
+                        {"split", split},
+                        {"rows", scores.examples},
+                        {"seconds", scores.seconds},
+                        {"peak_mib", peak}};
   if (task.kind != data::Kind::generate) {
     out["accuracy"] = scores.accuracy;
     if (task.fixed_labels()) out["macro_f1"] = scores.macro_f1;
@@ -93,7 +97,7 @@ void Evaluate::print(const data::Task& task, const llm::Scores& scores, double p
     write_out("balanced accuracy {:.4f}\n", scores.balanced_accuracy);
   if (scores.answers)
     write_out("exact match {:.4f}\nF1       {:.4f}\n", scores.answers->exact_match, scores.answers->f1);
-  write_out("loss     {:.4f}\nexamples {}\n", scores.loss, scores.examples);
+  write_out("loss     {:.4f}\n{} examples {}\n", scores.loss, split, scores.examples);
 }
 
 void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::vector<llm::Scores>& scores,
@@ -116,21 +120,21 @@ void Evaluate::print_all(const std::vector<data::TaskData>& tasks, const std::ve
   write_out("{:<16}{:>18}{:>9}\n", "template", data::name_of(metric), "loss");
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write_out("{:<16}{:>18.4f}{:>9.4f}\n", tasks[i].task.template_name, figures[i], scores[i].loss);
-  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} examples\n", summary.mean,
-            summary.standard_deviation, summary.low, summary.high, scores.front().examples);
+  write_out("mean {:.4f}, standard deviation {:.4f}, range {:.4f} to {:.4f}, {} {} examples\n", summary.mean,
+            summary.standard_deviation, summary.low, summary.high, scores.front().examples, split);
 }
 
 }  // namespace
 
 void add_evaluate(CLI::App& app, Action& action) {
-  const Subcommand command(app, "evaluate", "Accuracy, F1 and loss on a task's validation examples");
+  const Subcommand command(app, "evaluate", "Accuracy, F1 and loss on a task's validation or test examples");
   auto arguments = std::make_shared<Evaluate>();
   auto device = std::make_shared<DeviceFlags>();
-  command.add_input_paths(arguments->paths);
-  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command.add_input_paths(arguments->paths, false);
+  arguments->from.add(command);
   command
       .add("--max-eval-samples", arguments->options.max_eval_samples,
-           "score only the first validation examples; 0: all; lower it to score faster")
+           "score only the first examples of the split; 0: all; lower it to score faster")
       .show_default();
   command.add_old("--rows", "--max-eval-samples", arguments->options.max_eval_samples);
   command
@@ -139,7 +143,7 @@ void add_evaluate(CLI::App& app, Action& action) {
       .show_default();
   command
       .add("--split", arguments->split,
-           "examples that are scored: validation (validation.jsonl) or test (test.jsonl)")
+           "examples that are scored: validation or test (test.jsonl, test.csv or test.tsv)")
       .show_default();
   command.add("--json", arguments->json, "print one JSON object");
   command.add("--template", arguments->template_name, "prompt template of the task; default: its first");

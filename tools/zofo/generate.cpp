@@ -7,6 +7,7 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/generate_sequences.hpp"
@@ -18,7 +19,7 @@ namespace {
 // standard input, one JSON object on each line, result in JSON objects.
 struct Generate {
   std::string model;
-  std::string run;
+  RunFlags from;
   std::vector<std::string> prompts;
   llm::GenerateOptions options;
   bool json = false;
@@ -32,7 +33,7 @@ struct Generate {
   template <class Device>
   int on(Device& device) const {
     check();
-    llm::RunModel<Device> of(device, llm::load_model(model), run);
+    llm::RunModel<Device> of(device, from.load(model), from.parts());
     if (prompts.empty()) {
       parse::LineSource lines(0, "stdin");
       return exit_of_lines(llm::generate_lines(
@@ -73,8 +74,9 @@ void add_generate(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Generate>();
   auto device = std::make_shared<DeviceFlags>();
   llm::GenerateOptions& options = arguments->options;
-  command.add("--model", arguments->model, "GGUF file or Hugging Face folder of the model").required();
-  command.add("--run", arguments->run, "run folder of a fine-tuning of this model");
+  command.add("--model", arguments->model,
+              "GGUF file or Hugging Face folder of the model; default: the run's");
+  arguments->from.add(command);
   command.add("--prompt", arguments->prompts, "prompt to complete (repeatable)").one_value_each();
   command.add("--max-new-tokens", options.end.max_tokens, "maximum tokens of an answer").show_default();
   command

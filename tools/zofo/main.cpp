@@ -108,11 +108,13 @@ int main(int argc, char** argv) {
   zofo::cli::add_compare(app, action);
   zofo::cli::add_show(app, action);
   zofo::cli::add_evaluate(app, action);
+  zofo::cli::add_predict(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_generate(app, action);
   zofo::cli::add_tokenize(app, action);
   zofo::cli::add_export(app, action);
   try {
+    zofo::cli::provenance().command_line.assign(argv, argv + argc);
     Words words = with_help(Words(argv + 1, argv + argc), app);
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(std::move(words));

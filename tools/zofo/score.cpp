@@ -5,6 +5,7 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/adapter_set.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 struct Score {
   std::string model;
-  std::string run;
+  RunFlags from;
   std::vector<std::string> adapters;  // NAME=FOLDER
   std::size_t max_prompt_tokens = 0;
 
@@ -24,7 +25,7 @@ struct Score {
     for (const std::string& each : adapters) named.push_back(llm::named_folder(each));
     parse::LineSource lines(0, "stdin");
     return exit_of_lines(llm::score_lines(
-        device, llm::load_model(model), run, named, lines, max_prompt_tokens,
+        device, from.load(model), from.run, named, lines, max_prompt_tokens,
         [](const std::string& line) { write_text(line + "\n"); }, [] { flush_output(); }));
   }
 };
@@ -35,12 +36,15 @@ void add_score(CLI::App& app, Action& action) {
   const Subcommand command(app, "score", "Log-probabilities of answer choices after a prompt");
   auto arguments = std::make_shared<Score>();
   auto device = std::make_shared<DeviceFlags>();
-  command.add("--model", arguments->model, "GGUF file or Hugging Face folder of the model").required();
-  command.add("--run", arguments->run,
+  command.add("--model", arguments->model,
+              "GGUF file or Hugging Face folder of the model; default: the run's");
+  command.add("--run", arguments->from.run,
               "run folder of a fine-tuning of this model, or of a meta-training; its adapters have the names "
               "of their tasks");
-  command.add("--adapter", arguments->adapters,
-              "NAME=FOLDER: a LoRA adapter in peft's format; as many as needed");
+  command.add(
+      "--adapter", arguments->adapters,
+      "NAME=FOLDER: a LoRA, prefix or prompt adapter in peft's format; as many as needed; without NAME: "
+      "for requests that name none");
   command
       .add("--max-prompt-tokens", arguments->max_prompt_tokens,
            "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")

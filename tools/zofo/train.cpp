@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli.hpp"
 #include "device.hpp"
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/compare/machine.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/options_toml.hpp"
 #include "zofo/data/task.hpp"
@@ -18,9 +20,11 @@
 #include "zofo/run/run_directory.hpp"
 #include "zofo/run/run_result.hpp"
 #include "zofo/run/task_scores.hpp"
+#include "zofo/train/adapter_checkpoints.hpp"
 #include "zofo/train/budget.hpp"
 #include "zofo/train/load_tasks.hpp"
 #include "zofo/train/progress.hpp"
+#include "zofo/train/start_adapter.hpp"
 #include "zofo/train/train_run.hpp"
 
 namespace zofo::cli {
@@ -36,6 +40,7 @@ struct Train {
   std::uint32_t log_every = 0;  // steps between lines of progress; 0: by time
   llm::RunOptions options;
   std::optional<checkpoint::RunState> saved;  // the state of the run in `out`, to resume it
+  std::optional<std::uint32_t> from_step;     // of the checkpoint whose state it is
 
   // Returns the exit code.
   template <class Device>
@@ -46,7 +51,9 @@ struct Train {
                            {.steps = log_every});
     llm::Model model = llm::load_model(paths.model);
     std::vector<data::TaskData> tasks = llm::load_tasks(paths, options);
-    const llm::RunSettings settings{out, paths, &progress, interrupted, saved};
+    llm::Provenance from = provenance();
+    from.machine = compare::machine().dump();
+    const llm::RunSettings settings{out, paths, &progress, interrupted, saved, from_step, std::move(from)};
     if (memory_plan) {
       write_out("{}", llm::memory_plan(device, model, std::move(tasks), options, settings));
       return 0;
@@ -73,6 +80,7 @@ struct Arguments {
   Train run;
   std::string config;
   std::string resume;
+  std::uint32_t from_step = 0;
 };
 
 // The defaults of the method, then the file, then the flags. An adapter selects the method of the family that
@@ -87,6 +95,8 @@ llm::RunOptions merged(const Subcommand& command, const Arguments& arguments) {
   llm::Method method = method_given ? flags.method : in_file.method;
   llm::AdapterKind adapter = method_given ? llm::info(method).adapter : in_file.adapter;
   if (command.given("--adapter")) adapter = flags.adapter;
+  const std::string& start = command.given("--start-adapter") ? flags.start_adapter : in_file.start_adapter;
+  if (!start.empty() && !command.given("--adapter")) adapter = llm::adapter_kind(start);
   method = llm::sibling(method, adapter);
   llm::RunOptions options = llm::preset(flags.command, method);
   llm::parse_toml(options, text, arguments.config);
@@ -104,7 +114,8 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
   Train run = arguments.run;
   run.out = arguments.resume;
   const llm::RunFolder folder = llm::RunFolder::open(run.out);
-  run.saved = llm::read_state(folder);
+  if (command.given("--from-step")) run.from_step = arguments.from_step;
+  run.saved = run.from_step ? llm::read_checkpoint(folder, *run.from_step) : llm::read_state(folder);
   const llm::RunOptions started = llm::options_of(*run.saved);
   require(started.command == run.options.command,
           "{}: the run was started by zofo {}: resume it with the same command", run.out, started.command);
@@ -128,6 +139,7 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
 Train started(const Subcommand& command, const Arguments& arguments) {
   const bool one = arguments.run.options.command == Command::finetune;
   for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"}) command.require_given(flag);
+  require(!command.given("--from-step"), "--from-step: only with --resume");
   Train run = arguments.run;
   run.options = merged(command, arguments);
   llm::with_default_budget(run.options).check();
@@ -172,10 +184,12 @@ void print_line(const llm::RunResult& result) {
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
   write_out(
-      "{}: {}loss {:.3f} on {} examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s of "
+      "{}: {}loss {:.3f} on {} validation examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s "
+      "of "
       "scoring\n",
       llm::info(result.method).title, figures, scores.loss, scores.examples, result.selected, result.steps,
       result.seconds, result.scoring_seconds);
+  write_out("selected: {}\n", result.selection);
 }
 
 void Train::print(const llm::RunResult& result) const {
@@ -189,6 +203,10 @@ void add_common(const Subcommand& command, Arguments& arguments) {
   command.add("--resume", arguments.resume,
               "run folder to resume, with its model, examples and options; --epochs, --max-steps, "
               "--max-seconds, --max-forward-passes and --early-stopping-patience may be raised");
+  command.add(
+      "--from-step", arguments.from_step,
+      "with --resume: continue from the checkpoint of this step (--keep-checkpoints); what came after it is "
+      "discarded");
   command.add("--config", arguments.config, "TOML file with options of the run; flags override it");
   command.add("--json", arguments.run.json, "print the result as one JSON object");
   command.add("--quiet", arguments.run.quiet, "print only errors and the result");

@@ -44,11 +44,13 @@ struct RunOptions : ZerothOrderOptions {
   double max_forward_passes = 0.0;                  ///< limit of forward passes
   double epochs = 0.0;                              ///< limit of passes over the training examples
   std::uint32_t early_stopping_patience = 0;  ///< evaluations without improvement before the end; 0: off
+  std::uint32_t keep_checkpoints = 0;         ///< checkpoints that are kept, the best among them; 0: none
   std::uint32_t eval_steps = 50;              ///< outer steps between two evaluations
   std::uint32_t lora_rank = 8;                ///< rank of a LoRA adapter
   double lora_alpha = 16.0;                   ///< the LoRA scale is lora_alpha / lora_rank
   std::string lora_target_modules = "q_proj,v_proj";  ///< separated by commas
   std::uint32_t num_virtual_tokens = 5;               ///< of prefix and prompt adapters
+  std::string start_adapter;                          ///< folder in peft's format; "": a new adapter
   std::uint32_t max_train_samples = 0;                ///< training examples of each task; 0: all
   std::uint32_t max_eval_samples = 0;                 ///< validation examples of each task; 0: all
   std::uint32_t max_prompt_tokens = 0;         ///< longer prompts keep their last tokens; 0: the task's limit
@@ -96,10 +98,12 @@ struct RunOptions : ZerothOrderOptions {
   /// True if held-out examples are scored before the first step. The log then has events "before" and
   /// "after".
   [[nodiscard]] bool scores_before() const { return command == Command::meta_train; }
+  /// True if candidates are evaluated during training, and the best is selected.
+  [[nodiscard]] bool validates() const { return early_stopping_patience > 0 || keep_checkpoints > 0; }
   /// True if some training examples are reserved for validation: they decide whether p or s is selected, and
   /// when to stop early.
   [[nodiscard]] bool splits_validation() const {
-    return early_stopping_patience > 0 || (command == Command::finetune && trains() == Trains::both_levels);
+    return validates() || (command == Command::finetune && trains() == Trains::both_levels);
   }
 
   /// True if the run has a limit other than early stopping.
@@ -181,8 +185,12 @@ void for_each_option_member(Visit&& visit) {
   visit("early_stopping_patience", &RunOptions::early_stopping_patience,
         "stop after so many evaluations in a row without a lower loss on training examples that are set "
         "aside, and select the best; 0: off");
-  visit("eval_steps", &RunOptions::eval_steps,
-        "outer steps between two evaluations of early stopping; smaller: finer, more time");
+  visit("keep_checkpoints", &RunOptions::keep_checkpoints,
+        "number of adapter checkpoints to keep: one is written after each evaluation, and the best and the "
+        "latest stay; the best is selected; 0: none");
+  visit(
+      "eval_steps", &RunOptions::eval_steps,
+      "outer steps between two evaluations of early stopping or for checkpoints; smaller: finer, more time");
   visit("lora_rank", &RunOptions::lora_rank, "rank of LoRA adapters; larger: more capacity, more memory");
   visit("lora_alpha", &RunOptions::lora_alpha,
         "LoRA scale is lora_alpha / lora_rank; change it together with lora_rank");
@@ -191,6 +199,10 @@ void for_each_option_member(Visit&& visit) {
         "short: q,v");
   visit("num_virtual_tokens", &RunOptions::num_virtual_tokens,
         "virtual tokens of prefix and prompt adapters; larger: more capacity, longer sequences");
+  visit(
+      "start_adapter", &RunOptions::start_adapter,
+      "folder of an adapter in peft's format from which training starts; sets the adapter's type and sizes; "
+      "empty: a new one");
   visit("max_train_samples", &RunOptions::max_train_samples,
         "training examples used of each task, balanced over the classes; 0: all; lower it for quick trials");
   visit("max_eval_samples", &RunOptions::max_eval_samples,

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -42,6 +43,11 @@ struct JsonLine {
 /// Parses one line. An integer that needs more than 64 bits becomes the string of its digits. Throws Error
 /// "file:line: ..." unless it is a JSON object in UTF-8.
 JsonLine parse_json_line(const std::string& text, const std::string& file, std::size_t line);
+
+/// Calls take(line, text) for each line of a JSON Lines file, in order; `text` is the line as the file has
+/// it, and may be changed. Blank lines are skipped, but counted. Throws Error as read_jsonl.
+void for_each_json_line(const std::filesystem::path& path,
+                        const std::function<void(JsonLine&&, std::string&)>& take);
 
 /// All lines of a JSON Lines file, in order. Blank lines are skipped, but counted. Throws Error
 /// "file:line: ..." for a line that is not a JSON object in UTF-8, and Error naming the file when it cannot

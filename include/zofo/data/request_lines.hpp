@@ -15,27 +15,29 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
-#include "zofo/parse/line_source.hpp"
+#include "zofo/data/row_source.hpp"
 
 namespace zofo::data {
 
 /// The fields of a request that are not among `known`; they come back in its answer.
 nlohmann::json other_fields(const nlohmann::json& fields, std::initializer_list<std::string_view> known);
 
-/// An answer, a JSON object, with further fields. A field that the answer has already stays.
+/// An answer, a JSON object, with further fields. One whose name the answer has with another value is
+/// called row.NAME.
 std::string with_fields(const std::string& answer, const nlohmann::json& fields);
 
 /// {"error": message}, the answer of a request that cannot be answered.
 std::string error_answer(std::string_view message);
 
-/// Answers lines in groups (parse::answer_lines). `parse(line)` makes a request of a JSON object,
-/// `full(requests)` is true when a group is large enough, and `answer(requests)` returns a line for each; the
-/// fields of a line that are not among `known` are added to it. A line that is no JSON object, or for which
-/// parse() throws Error, is answered by {"error": …} in its place. Returns the number of these. `write(line)`
-/// gets every answer, `flush()` is called after each group.
+/// Answers rows in groups. `parse(row)` makes a request of a row, `full(requests)` is true when a group is
+/// large enough, and `answer(requests)` returns a line for each; the fields of a row that are not among
+/// `known` are added to it. A group also ends when the next row has not arrived, so that a client that waits
+/// for each answer gets it. A row that cannot be read, or for which parse() throws Error, is answered by
+/// {"error": …} in its place. Returns the number of these. `write(line)` gets every answer, `flush()` is
+/// called after each group.
 template <class Parse, class Full, class Answer>
-std::size_t answer_requests(parse::LineSource& lines, std::initializer_list<std::string_view> known,
-                            Parse&& parse, Full&& full, Answer&& answer,
+std::size_t answer_requests(RowSource& rows, std::initializer_list<std::string_view> known, Parse&& parse,
+                            Full&& full, Answer&& answer,
                             const std::function<void(const std::string&)>& write,
                             const std::function<void()>& flush) {
   struct Waiting {
@@ -46,18 +48,6 @@ std::size_t answer_requests(parse::LineSource& lines, std::initializer_list<std:
   std::vector<Waiting> waiting;
   std::vector<decltype(parse(std::declval<const JsonLine&>()))> requests;
   std::size_t errors = 0;
-  const auto take = [&](const std::string& text, std::size_t number) {
-    Waiting& each = waiting.emplace_back();
-    try {
-      const JsonLine line = parse_json_line(text, lines.name(), number);
-      each.others = other_fields(line.fields, known);
-      requests.push_back(parse(line));
-    } catch (const Error& error) {
-      each.error = error.what();
-      ++errors;
-    }
-    return waiting.size() >= most || full(std::as_const(requests));
-  };
   const auto answer_group = [&] {
     std::vector<std::string> answers;
     if (!requests.empty()) answers = answer(std::as_const(requests));
@@ -68,7 +58,19 @@ std::size_t answer_requests(parse::LineSource& lines, std::initializer_list<std:
     waiting.clear();
     requests.clear();
   };
-  parse::answer_lines(lines, take, answer_group);
+  while (rows.next()) {
+    Waiting& each = waiting.emplace_back();
+    try {
+      const JsonLine line = rows.row();
+      each.others = other_fields(line.fields, known);
+      requests.push_back(parse(line));
+    } catch (const Error& error) {
+      each.error = error.what();
+      ++errors;
+    }
+    if (waiting.size() >= most || full(std::as_const(requests)) || !rows.ready()) answer_group();
+  }
+  answer_group();
   return errors;
 }
 

@@ -148,6 +148,13 @@ struct Task {
   /// a blank prompt or continuation, or an answer that is not among the candidates.
   [[nodiscard]] Example example(const JsonLine& line) const;
 
+  /// Whether the line has an answer: a label, or accepted answers, that is not null, missing or blank.
+  [[nodiscard]] bool labelled(const JsonLine& line) const;
+
+  /// The line as an example of unknown label (−1), without references; one of kind generate has no
+  /// continuations. Throws Error as example().
+  [[nodiscard]] Example unlabelled(const JsonLine& line) const;
+
   /// keep_last() with max_prompt_tokens.
   void shorten(std::vector<std::int32_t>& tokens) const { keep_last(tokens, max_prompt_tokens); }
 };

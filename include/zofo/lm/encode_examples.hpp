@@ -46,6 +46,9 @@ class ExampleEncoder {
   /// context.
   [[nodiscard]] EncodedExample operator()(const data::Example& example, std::string_view location) const;
 
+  /// Only the prompt of an example of kind generate, whose answer may be unknown. Throws Error as operator().
+  [[nodiscard]] EncodedExample only_prompt(const data::Example& example, std::string_view location) const;
+
   /// The same choices after the neutral prompt, for calibration. Throws Error starting with `location` where
   /// the neutral prompt is blank.
   [[nodiscard]] EncodedExample neutral(const EncodedExample& example, std::string_view location) const;

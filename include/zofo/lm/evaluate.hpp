@@ -50,6 +50,10 @@ std::vector<std::vector<double>> score_examples(model::BasicTransformer<Backend>
   return scores;
 }
 
+/// The label of an example for metrics: where several candidates are right, the prediction if it is one of
+/// them.
+int matched_label(const EncodedExample& example, int prediction);
+
 /// Metrics of predictions by the highest score; `scores` has the scores of each example's choices. Leaves
 /// seconds and tokens 0. Examples of one choice each have only a loss: there is nothing to choose. Throws
 /// Error if there are no examples.

@@ -36,27 +36,4 @@ class LineSource {
   bool ended_ = false;
 };
 
-/// Answers lines in groups: `take(line, number)` collects one line and returns true when the group is full;
-/// `answer()` answers the group and empties it. A group also ends when the next line has not arrived, so that
-/// a client that waits for each answer gets it. Blank lines are skipped. An exception from take is rethrown
-/// after the lines before it have been answered.
-template <class Take, class Answer>
-void answer_lines(LineSource& lines, Take&& take, Answer&& answer) {
-  std::size_t number = 0;
-  for (std::string line; lines.next(line);) {
-    ++number;
-    bool full = false;
-    if (line.find_first_not_of(" \t\r") != std::string::npos) {
-      try {
-        full = take(std::as_const(line), number);
-      } catch (...) {
-        answer();
-        throw;
-      }
-    }
-    if (full || !lines.ready()) answer();
-  }
-  answer();
-}
-
 }  // namespace zofo::parse

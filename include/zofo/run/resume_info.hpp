@@ -1,6 +1,7 @@
 /// @file Inputs of a run that a resumed run needs again, and the saved state from which it resumes.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -21,6 +22,7 @@ struct ResumeInfo {
   nlohmann::json paths = nlohmann::json::object();  ///< paths of model and data, for the saved state
   std::string base_model = {};                      ///< name of θ_0 in the folders of adapters
   std::optional<checkpoint::RunState> saved = {};   ///< the state to resume from
+  std::optional<std::uint32_t> from_step = {};      ///< `saved` is the checkpoint of this step
   std::function<model::Parameters()> theta_0 = {};  ///< loads θ_0 again, for early stopping
 
   /// Throws Error if a run with these options needs theta_0, which is missing.

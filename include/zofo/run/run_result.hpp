@@ -27,6 +27,7 @@ struct RunResult {
   double update_norm = 0.0;                 ///< norm of the sum of θ's updates (train/update_distance.hpp)
   Selected selected = Selected::upper;      ///< (θ, p), (θ, s) or θ
   std::uint32_t selected_steps = 0;         ///< less than `steps` after early stopping
+  std::string selection;                    ///< which step was selected, and why, for people
   bool interrupted = false;                 ///< stopped by a signal
   bool stopped_early = false;               ///< stopped by early_stopping_patience
   std::string model_hash;                   ///< of the model before the run

@@ -15,10 +15,10 @@ namespace zofo::llm {
 
 /// An adapter in peft's format and its name in requests.
 struct NamedFolder {
-  std::string name;              ///< in requests
+  std::string name;              ///< in requests; "": of requests that name none
   std::filesystem::path folder;  ///< in peft's format
 };
-/// Parses "NAME=FOLDER". Throws Error for a text of another form.
+/// Parses "NAME=FOLDER", or "FOLDER" for an adapter without a name. Throws Error for a text of another form.
 NamedFolder named_folder(const std::string& text);
 
 /// Answers lines {"prompt": TEXT, "options": [TEXT, …], "adapter": NAME} (the last may be missing) with the

@@ -15,11 +15,13 @@ namespace zofo::llm {
 /// Keeps the best candidate in addition to the counters of zofo::EarlyStopping, and saves both.
 class BestCandidate {
  public:
-  /// A run ends after `patience` evaluations in sequence without a lower loss; 0: never.
-  explicit BestCandidate(std::uint32_t patience) : patience_(patience), counts_({.patience = patience}) {}
+  /// A run ends after `patience` evaluations in sequence without a lower loss; 0: never. `always`:
+  /// evaluations are made even then.
+  explicit BestCandidate(std::uint32_t patience, bool always = false)
+      : on_(always || patience > 0), counts_({.patience = patience}) {}
 
-  /// Whether early stopping is used.
-  [[nodiscard]] bool on() const { return patience_ > 0; }
+  /// Whether candidates are evaluated.
+  [[nodiscard]] bool on() const { return on_; }
   /// The candidate with the lowest loss; nothing before the first finite loss.
   [[nodiscard]] const std::optional<Candidate>& best() const { return best_; }
   /// Whether the run must end.
@@ -39,7 +41,8 @@ class BestCandidate {
   void load_best(const checkpoint::RunState& state);
   static std::string name(std::size_t i);
 
-  std::uint32_t patience_, latest_ = 0;
+  bool on_;
+  std::uint32_t latest_ = 0;
   zofo::EarlyStopping counts_;
   std::optional<Candidate> best_;
 };

@@ -44,9 +44,9 @@ class Adaptation {
         theta_(theta),
         data_(data),
         training_(encode_examples(ExampleEncoder(model, data.task, Purpose::training), data.train, 0,
-                                  data.task.name + "/train.jsonl")),
+                                  data.task.name + "/" + data.train_file)),
         validation_(encode_examples(ExampleEncoder(model, data.task, Purpose::scoring), data.validation,
-                                    max_eval_samples, data.task.name + "/validation.jsonl")) {}
+                                    max_eval_samples, data.task.name + "/" + data.held_out)) {}
 
   /// Adapters that start at `start`, or each at the initial values of its own seed if `start` is empty.
   /// Subset d has the seed options.seed + d.
@@ -84,7 +84,7 @@ class Adaptation {
       result.examples = shown.size();
       const std::vector<EncodedExample> encoded =
           encode_examples(ExampleEncoder(model_, data_.task, Purpose::scoring, shown), data_.validation,
-                          validation_.size(), data_.task.name + "/validation.jsonl");
+                          validation_.size(), data_.task.name + "/" + data_.held_out);
       result.scores = evaluate<Backend>(transformer_, theta_, nullptr, encoded);
     }
     return results;

@@ -5,6 +5,7 @@
 #include "zofo/train/adapter_set.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/generate_sequences.hpp"
+#include "zofo/train/predict.hpp"
 #include "zofo/train/run_model.hpp"
 #include "zofo/train/train_run.hpp"
 #include "zofo/train/verify_run.hpp"
@@ -16,6 +17,7 @@
   ZOFO_ADAPT_INSTANCES(PREFIX, DEVICE)     \
   ZOFO_EVALUATE_INSTANCES(PREFIX, DEVICE)  \
   ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)  \
+  ZOFO_PREDICT_INSTANCES(PREFIX, DEVICE)   \
   ZOFO_SCORE_INSTANCES(PREFIX, DEVICE)     \
   ZOFO_VERIFY_INSTANCES(PREFIX, DEVICE)    \
   ZOFO_RUN_MODEL_INSTANCES(PREFIX, DEVICE)

@@ -3,11 +3,18 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "zofo/lm/language_model.hpp"
 #include "zofo/train/device.hpp"
 
 namespace zofo::llm {
+
+/// What is put on a model.
+struct ModelParts {
+  std::filesystem::path run = {};      ///< folder of a fine-tuning that started with this model; empty: none
+  std::filesystem::path adapter = {};  ///< folder in peft's format, instead of the run's; empty: none
+};
 
 /// θ on a device with at most one adapter, ready to score and to generate. Borrows the device.
 template <class Device>
@@ -15,7 +22,10 @@ class RunModel {
  public:
   /// `run`: the folder of a fine-tuning that started with this model; empty: the model itself. Throws Error
   /// where the folder is no run folder, or does not fit the model.
-  explicit RunModel(Device& device, Model model, const std::filesystem::path& run = {});
+  explicit RunModel(Device& device, Model model, const std::filesystem::path& run = {})
+      : RunModel(device, std::move(model), ModelParts{run, {}}) {}
+  /// The model with a run's updates, and with the run's adapter or another one. Throws Error as the other.
+  RunModel(Device& device, Model model, const ModelParts& parts);
   RunModel(const RunModel&) = delete;
   RunModel& operator=(const RunModel&) = delete;
   ~RunModel();
@@ -35,10 +45,12 @@ template <class Device>
 RunModel(Device&, Model) -> RunModel<Device>;
 template <class Device>
 RunModel(Device&, Model, const std::filesystem::path&) -> RunModel<Device>;
+template <class Device>
+RunModel(Device&, Model, const ModelParts&) -> RunModel<Device>;
 
 /// The instances of this header for one device; PREFIX is extern or nothing.
-#define ZOFO_RUN_MODEL_INSTANCES(PREFIX, DEVICE)                                            \
-  PREFIX template RunModel<DEVICE>::RunModel(DEVICE&, Model, const std::filesystem::path&); \
+#define ZOFO_RUN_MODEL_INSTANCES(PREFIX, DEVICE)                                 \
+  PREFIX template RunModel<DEVICE>::RunModel(DEVICE&, Model, const ModelParts&); \
   PREFIX template RunModel<DEVICE>::~RunModel();
 
 // zofo::llm holds those of the CPU.

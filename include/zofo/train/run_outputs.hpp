@@ -13,6 +13,7 @@
 #include "zofo/peft/adapter.hpp"
 #include "zofo/run/counters.hpp"
 #include "zofo/run/run_directory.hpp"
+#include "zofo/run/run_result.hpp"
 #include "zofo/train/run_task.hpp"
 
 namespace zofo::llm {
@@ -40,5 +41,10 @@ struct RunOutputs {
   [[nodiscard]] std::string adapter_base() const;
   void write_adapters(const std::vector<Eigen::VectorXf>& adapters) const;
 };
+
+/// The result of a run as far as it follows from its options, tasks and counters, and from the selected
+/// model.
+RunResult result_of(const RunOptions& o, const std::vector<RunTask>& tasks, const Counters& counters,
+                    const Candidate& selected);
 
 }  // namespace zofo::llm

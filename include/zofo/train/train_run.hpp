@@ -1,6 +1,7 @@
 /// @file A whole training run in one call: from a model, tasks and options to a run folder and its result.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "zofo/data/task.hpp"
 #include "zofo/lm/language_model.hpp"
 #include "zofo/model_io/load_model.hpp"
+#include "zofo/run/run_info.hpp"
 #include "zofo/run/run_result.hpp"
 #include "zofo/train/device.hpp"
 #include "zofo/train/input_paths.hpp"
@@ -27,6 +29,8 @@ struct RunSettings {
   Progress* progress = nullptr;  ///< null: silent
   std::function<bool()> interrupted = [] { return false; };  ///< called after each step; true ends the run
   std::optional<checkpoint::RunState> saved = {};            ///< read_state of the folder, to continue it
+  std::optional<std::uint32_t> from_step = {};               ///< `saved` is read_checkpoint of this step
+  Provenance provenance = {};                                ///< recorded in run.json
 };
 
 /// Trains by options of either command, selects the model, scores it and writes the run folder. Only the file

@@ -17,11 +17,11 @@
 #include "zofo/lm/evaluate.hpp"
 #include "zofo/lm/evaluate_task.hpp"
 #include "zofo/lm/language_model.hpp"
-#include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/run/counters.hpp"
 #include "zofo/train/run_bounds.hpp"
 #include "zofo/train/run_task.hpp"
+#include "zofo/train/start_adapter.hpp"
 #include "zofo/train/task_adapters.hpp"
 
 namespace zofo::llm {
@@ -45,7 +45,7 @@ class TrainedModel {
         layout_(make_adapter(theta.config(), options)),
         theta_(place(theta)),
         transformer_(device.backend(), theta.config(), layout_, options.gradient_checkpointing),
-        estimated_(model::initial_adapter(transformer_, theta_, layout_, options.seed)),
+        estimated_(first_adapter(transformer_, theta_, layout_, options, folder.parent_path())),
         adapters_(device, options,
                   {std::move(folder), options.max_resident_adapters, options.tied() ? 1 : tasks.size(),
                    estimated_}) {}

@@ -28,6 +28,7 @@
 #include "zofo/run/state_archive.hpp"
 #include "zofo/run/task_scores.hpp"
 #include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/adapter_checkpoints.hpp"
 #include "zofo/train/best_candidate.hpp"
 #include "zofo/train/budget.hpp"
 #include "zofo/train/fingerprints.hpp"
@@ -76,7 +77,8 @@ class Training {
         steps_per_epoch_(steps_per_epoch(options_, inputs.tasks)),
         budget_(options_, steps_per_epoch_),
         checkpointer_(inputs.folder, options_.save_seconds, options_.save_steps),
-        stopping_(options_.early_stopping_patience) {
+        stopping_(options_.early_stopping_patience, options_.validates()),
+        checkpoints_(inputs.folder, options_) {
     // A saved state that does not fit must leave the folder unchanged: resume() describes later.
     if (!resume_info_.saved || options_.trains() == Trains::nothing) describe();
   }
@@ -85,9 +87,8 @@ class Training {
   RunResult run() {
     if (resume_info_.saved && resume_info_.saved->json().contains("before"))
       before_ = task_scores_from(*resume_info_.saved, "before");
-    if (options_.scores_before() && before_.empty()) {
+    if (options_.scores_before() && before_.empty())
       score(ScoreEvent::before, [&] { return before_ = model_.score_backbone(0); });
-    }
     const std::string warning =
         smoothing_warning(options_, sizeof(typename Backend::Scalar) == 2 ? Precision::bf16 : Precision::fp32,
                           std::as_const(inputs_.model.parameters).values(), model_.estimated_adapter());
@@ -175,6 +176,7 @@ class Training {
           loop.outer_steps - solver.state().step);
       if (stopping_.on() && !stopped_ && stopping_.latest() < counters.steps) evaluate_candidate();
       save();
+      write_checkpoint();
     }
     update_norm_ = distance.length(theta);
     if constexpr (std::same_as<typename Problem::Theta, typename Backend::Theta>)
@@ -195,8 +197,14 @@ class Training {
     stopped_ = interrupted_();
     if (stopped_ || !can_continue()) return false;
     if (budget_.point_is_due(counters)) curve_point();
-    if (checkpointer_.due(counters.steps, counters.seconds)) save();
+    if (checkpoints_.due() || checkpointer_.due(counters.steps, counters.seconds)) save();
+    write_checkpoint();
     return true;
+  }
+  // After save(): the checkpoint has a copy of the saved state.
+  void write_checkpoint() {
+    if (checkpoints_.due())
+      checkpoints_.write(inputs_.model.parameters.config(), model_.layout(), resume_info_.base_model);
   }
   [[nodiscard]] bool can_continue() const {
     return !stopping_.exhausted() && budget_.allows(timer_.counters(), timer_.next());
@@ -218,6 +226,7 @@ class Training {
     Candidate now = model_.candidate(timer_.counters().steps, true);
     timer_.evaluated(model_.examples_of_validation());
     log_.validated(timer_.counters(), now);
+    checkpoints_.evaluated(now);
     stopping_.consider(std::move(now));
   }
 
@@ -271,6 +280,7 @@ class Training {
     require(
         own.estimator.anchor.has_value() == (anchored > 0) && (anchored == 0 || anchored == own.tasks.size()),
         "saved state: solver: adapters of {} tasks at the anchor", anchored);
+    if (resume_info_.from_step) rewind_to(inputs_.folder, *resume_info_.from_step);
     describe();
     inputs_.folder.unmark_done();
     log_.continue_after(saved_log_.log, saved);
@@ -293,26 +303,15 @@ class Training {
 
   // ---- result ----
   RunResult result(const Candidate& selected) {
-    const Counters& counters = timer_.counters();
-    RunResult result;
-    result.command = options_.command;
-    result.method = options_.method;
-    result.adapter = options_.adapter;
-    result.tasks = names_of(inputs_.tasks);
-    result.steps = counters.steps;
-    result.seconds = counters.seconds;
-    result.passes = counters.passes(options_.batch_size);
+    std::vector<Scores> scores = stopped_ ? log_.last_point() : final_scores(selected);
+    RunResult result = result_of(options_, inputs_.tasks, timer_.counters(), selected);
     result.update_norm = update_norm_;
-    result.selected = selected.selected;
-    result.selected_steps = selected.steps;
     result.interrupted = stopped_;
     result.stopped_early = !stopped_ && stopping_.exhausted();
     result.before = before_;
-    result.after = stopped_ ? log_.last_point() : final_scores(selected);
-    result.scoring_seconds = counters.scoring_seconds;
+    result.after = std::move(scores);
     result.model_hash = model_hash_;
     result.theta_hash = hash_of(model_.theta());
-    if (selected.adapters.size() == 1) result.adapter_hash = hash_of(selected.adapters.front());
     result.peak = device_.peak_mib();
     return result;
   }
@@ -340,6 +339,7 @@ class Training {
   Budget budget_;
   Checkpointer checkpointer_;
   BestCandidate stopping_;
+  AdapterCheckpoints checkpoints_;
   Timer timer_;
   std::vector<Scores> before_;
   const Work* work_ = nullptr;

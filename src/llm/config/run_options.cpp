@@ -91,6 +91,10 @@ void check_estimates(const RunOptions& o) {
 
 // Checks the fields that define how several tasks share examples and adapters.
 void check_sharing(const RunOptions& o) {
+  require(o.keep_checkpoints == 0 || o.command == Command::finetune,
+          "keep_checkpoints = {}: meta-train keeps none: must be 0", o.keep_checkpoints);
+  require(o.keep_checkpoints == 0 || o.trains() != Trains::nothing,
+          "keep_checkpoints = {}: method {} trains nothing: must be 0", o.keep_checkpoints, o.method);
   require(o.max_resident_adapters == 0 || o.variance_reduction == ReductionKind::none,
           "max_resident_adapters = {}: must be 0 with variance_reduction = \"{}\", which keeps all adapters "
           "of its anchor in memory",

@@ -171,21 +171,28 @@ JsonLine parse_json_line(const std::string& text, const std::string& file, std::
   return parsed;
 }
 
-std::vector<JsonLine> read_jsonl(const std::filesystem::path& path) {
+void for_each_json_line(const std::filesystem::path& path,
+                        const std::function<void(JsonLine&&, std::string&)>& take) {
   const std::string file = path.string();
   require(std::filesystem::exists(path), "{}: no such file", file);
   require(!std::filesystem::is_directory(path), "{}: is a folder, must be a JSON Lines file", file);
   std::ifstream input(path, std::ios::binary);
   require(input.is_open(), "{}: cannot be opened", file);
 
-  std::vector<JsonLine> lines;
+  bool some = false;
   std::string text;
   for (std::size_t line = 1; std::getline(input, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    lines.push_back(parse_json_line(text, file, line));
+    some = true;
+    take(parse_json_line(text, file, line), text);
   }
   require(!input.bad(), "{}: reading failed", file);
-  require(!lines.empty(), "{}: empty, must have at least one line", file);
+  require(some, "{}: empty, must have at least one line", file);
+}
+
+std::vector<JsonLine> read_jsonl(const std::filesystem::path& path) {
+  std::vector<JsonLine> lines;
+  for_each_json_line(path, [&](JsonLine&& line, std::string&) { lines.push_back(std::move(line)); });
   return lines;
 }
 

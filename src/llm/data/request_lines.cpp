@@ -14,8 +14,14 @@ nlohmann::json other_fields(const nlohmann::json& fields, std::initializer_list<
 std::string with_fields(const std::string& answer, const nlohmann::json& fields) {
   if (fields.empty()) return answer;
   nlohmann::json all = nlohmann::json::parse(answer);
-  for (const auto& [name, value] : fields.items())
-    if (!all.contains(name)) all[name] = value;
+  const nlohmann::json own = all;
+  for (const auto& [name, value] : fields.items()) {
+    const auto found = own.find(name);
+    if (found == own.end())
+      all[name] = value;
+    else if (*found != value)
+      all["row." + name] = value;
+  }
   return all.dump();
 }
 

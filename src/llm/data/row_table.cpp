@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "row_lines.hpp"
 #include "text_forms.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/csv.hpp"
@@ -17,81 +17,133 @@ namespace zofo::data {
 
 namespace {
 
-constexpr std::uintmax_t most_bytes = std::uintmax_t{1} << 32;
+// The file's text. Throws Error as read_jsonl does for what is no file.
+std::string text_of(const std::filesystem::path& path) {
+  require(std::filesystem::exists(path), "{}: no such file", path.string());
+  require(!std::filesystem::is_directory(path), "{}: is a folder, must be a file of rows", path.string());
+  return parse::read_file(path, detail::most_bytes);
+}
 
-RowTable read_separated(const std::filesystem::path& path, char separator) {
+// Calls row(line, fields) for each record behind the header; returns the header.
+template <class Row>
+std::vector<std::string> read_separated(std::string_view text, const std::string& name, RowFormat format,
+                                        Row&& row) {
+  parse::CsvReader reader(text, name, detail::separator(format));
+  parse::CsvRecord record;
+  require(reader.next(record), "{}: empty, must have a header and rows", name);
+  std::vector<std::string> columns = detail::column_names(record, name);
+  while (reader.next(record)) row(detail::row_of(columns, record, name), record.fields);
+  return columns;
+}
+
+RowTable read_separated_table(const std::filesystem::path& path, RowFormat format) {
   RowTable table{path.string(), {}, {}, {}};
-  std::vector<parse::CsvRecord> records =
-      parse::parse_csv(parse::read_file(path, most_bytes), table.file, separator);
-  require(!records.empty(), "{}: empty, must have a header and rows", table.file);
-  table.columns = records.front().fields;
-  std::set<std::string> seen;
-  for (const std::string& column : table.columns)
-    require(seen.insert(column).second, "{}:{}: the column '{}' occurs twice", table.file,
-            records.front().line, column);
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    JsonLine row{nlohmann::json::object(), table.file, records[i].line};
-    nlohmann::ordered_json ordered;
-    for (std::size_t j = 0; j < table.columns.size(); ++j) {
-      ordered[table.columns[j]] = records[i].fields[j];
-      row.fields[table.columns[j]] = std::move(records[i].fields[j]);
-    }
-    try {
-      table.json.push_back(ordered.dump());
-    } catch (const nlohmann::json::exception&) {
-      fail("{}: invalid UTF-8", row.location());
-    }
-    table.rows.push_back(std::move(row));
+  std::vector<std::vector<std::string>> fields;
+  table.columns =
+      read_separated(text_of(path), table.file, format, [&](JsonLine line, std::vector<std::string>& values) {
+        table.rows.push_back(std::move(line));
+        fields.push_back(std::move(values));
+      });
+  for (std::vector<std::string>& values : fields) {
+    nlohmann::ordered_json ordered = nlohmann::ordered_json::object();
+    for (std::size_t i = 0; i < values.size(); ++i) ordered[table.columns[i]] = std::move(values[i]);
+    table.json.push_back(ordered.dump());
   }
   return table;
 }
 
 // Adds the paths of all fields that are no objects.
-void add_columns(const nlohmann::ordered_json& object, const std::string& prefix, RowTable& table,
-                 std::set<std::string>& seen) {
+template <class Json, class Add>
+void for_each_path(const Json& object, const std::string& prefix, Add&& add) {
   for (const auto& item : object.items()) {
     const std::string name = prefix + item.key();
     if (item.value().is_object())
-      add_columns(item.value(), name + ".", table, seen);
-    else if (seen.insert(name).second)
-      table.columns.push_back(name);
+      for_each_path(item.value(), name + ".", add);
+    else
+      add(name);
   }
 }
 
 RowTable read_lines(const std::filesystem::path& path) {
-  RowTable table{path.string(), {}, read_jsonl(path), {}};
+  RowTable table{path.string(), {}, {}, {}};
   std::set<std::string> seen;
-  std::string text = parse::read_file(path, most_bytes);
-  std::size_t line = 1, next = 0;
-  for (std::size_t from = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; next < table.rows.size(); ++line) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    if (line == table.rows[next].line) {
-      std::string row = text.substr(from, end - from);
-      row.erase(row.find_last_not_of(" \t\r") + 1);
-      // The order of the first row is the order of the columns; only what read_jsonl accepted gets here. A
-      // number too large for a double was read as its digits, but is not one for this parser.
-      nlohmann::ordered_json ordered = nlohmann::ordered_json::parse(row, nullptr, false);
-      if (ordered.is_discarded()) ordered = table.rows[next].fields;
-      add_columns(ordered, "", table, seen);
-      table.json.push_back(std::move(row));
-      ++next;
+  for_each_json_line(path, [&](JsonLine&& line, std::string& text) {
+    if (line.line == 1 && text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+    text.erase(text.find_last_not_of(" \t\r") + 1);
+    bool all_seen = true;
+    for_each_path(line.fields, "",
+                  [&](const std::string& name) { all_seen = all_seen && seen.contains(name); });
+    if (!all_seen) {
+      // The parsed fields are sorted; the line's own order is the order of the columns. A number too large
+      // for a double was read as its digits, but is not one for this parser.
+      nlohmann::ordered_json ordered = nlohmann::ordered_json::parse(text, nullptr, false);
+      if (ordered.is_discarded()) ordered = line.fields;
+      for_each_path(ordered, "", [&](const std::string& name) {
+        if (seen.insert(name).second) table.columns.push_back(name);
+      });
     }
-    from = std::min(end + 1, text.size());
-  }
+    table.json.push_back(std::move(text));
+    table.rows.push_back(std::move(line));
+  });
   return table;
 }
 
 }  // namespace
 
-RowTable read_rows(const std::filesystem::path& path) {
+namespace detail {
+
+std::vector<std::string> column_names(const parse::CsvRecord& header, const std::string& file) {
+  std::set<std::string> seen;
+  for (const std::string& name : header.fields)
+    require(name.empty() || seen.insert(name).second, "{}:{}: the column '{}' occurs twice", file,
+            header.line, name);
+  std::vector<std::string> names = header.fields;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!names[i].empty()) continue;
+    const std::string name = fmt::format("Unnamed: {}", i);
+    names[i] = name;
+    for (std::size_t more = 1; !seen.insert(names[i]).second; ++more)
+      names[i] = fmt::format("{}.{}", name, more);
+  }
+  return names;
+}
+
+JsonLine row_of(const std::vector<std::string>& columns, const parse::CsvRecord& record,
+                const std::string& file) {
+  JsonLine row{nlohmann::json::object(), file, record.line};
+  for (std::size_t i = 0; i < columns.size(); ++i) row.fields[columns[i]] = record.fields[i];
+  try {
+    (void)row.fields.dump();  // the only check of UTF-8
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: invalid UTF-8", row.location());
+  }
+  return row;
+}
+
+}  // namespace detail
+
+RowFormat row_format(const std::filesystem::path& path) {
   std::string ending = path.extension().string();
   for (char& c : ending) c = detail::ascii_lower(c);
-  if (ending == ".csv") return read_separated(path, ',');
-  if (ending == ".tsv") return read_separated(path, '\t');
-  require(ending == ".jsonl" || ending == ".ndjson" || ending == ".json",
-          "{}: must be CSV (.csv), tab-separated text (.tsv) or JSON Lines (.jsonl, .ndjson, .json)",
-          path.string());
-  return read_lines(path);
+  for (const auto& [each, format] : row_endings)
+    if (each == ending) return format;
+  fail("{}: must be CSV (.csv), tab-separated text (.tsv) or JSON Lines (.jsonl, .ndjson, .json)",
+       path.string());
+}
+
+RowTable read_rows(const std::filesystem::path& path) {
+  const RowFormat format = row_format(path);
+  return format == RowFormat::json_lines ? read_lines(path) : read_separated_table(path, format);
+}
+
+std::vector<JsonLine> read_row_lines(const std::filesystem::path& path) {
+  const RowFormat format = row_format(path);
+  if (format == RowFormat::json_lines) return read_jsonl(path);
+  std::vector<JsonLine> rows;
+  read_separated(text_of(path), path.string(), format,
+                 [&](JsonLine line, std::vector<std::string>&) { rows.push_back(std::move(line)); });
+  require(!rows.empty(), "{}: a header but no rows", path.string());
+  return rows;
 }
 
 }  // namespace zofo::data

@@ -1,11 +1,15 @@
 #include "zofo/data/task.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "task_folder.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
+#include "zofo/data/row_table.hpp"
 
 namespace zofo::data {
 
@@ -34,19 +38,46 @@ std::filesystem::path definition_folder(const std::string& folder_or_name,
        folder_or_name, definitions.string(), task_names(definitions));
 }
 
-// The folder that holds `train.jsonl`: DATA/NAME, or DATA itself, or the definition's without a data folder.
+// Endings of the examples' files, in the order in which they are looked for.
+constexpr std::array<std::string_view, 3> endings{".jsonl", ".csv", ".tsv"};
+
+// The names of the files that a split has in a folder.
+std::vector<std::string> files_of(const std::filesystem::path& folder, std::string_view split) {
+  std::vector<std::string> names;
+  for (const std::string_view ending : endings) {
+    std::string name = fmt::format("{}{}", split, ending);
+    if (std::filesystem::exists(folder / name)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// The file of a split. Adds a note if there are several. Throws Error if there is none.
+std::string file_of(const std::filesystem::path& folder, std::string_view split,
+                    std::vector<std::string>& notes) {
+  std::vector<std::string> names = files_of(folder, split);
+  require(!names.empty(), "{}.jsonl: no such file, nor {}.csv or {}.tsv", (folder / split).string(), split,
+          split);
+  if (names.size() > 1)
+    notes.push_back(fmt::format("{}: {} is read, not {}", folder.string(), names[0], names[1]));
+  return std::move(names.front());
+}
+
+// The folder that holds the files of the splits: DATA/NAME, or DATA itself, or the definition's without a
+// data folder.
 std::filesystem::path examples_folder(const std::filesystem::path& definition,
-                                      const std::optional<std::filesystem::path>& data) {
+                                      const std::optional<std::filesystem::path>& data,
+                                      std::string_view split) {
   namespace fs = std::filesystem;
+  const auto has = [split](const fs::path& folder) { return !files_of(folder, split).empty(); };
   if (!data) {
-    require(fs::exists(definition / "train.jsonl"), "{}: has no train.jsonl; a data folder must be given",
-            definition.string());
+    require(has(definition), "{}: has no {}.jsonl, {}.csv or {}.tsv{}", definition.string(), split, split,
+            split, split == train_split ? "; a data folder must be given" : "");
     return definition;
   }
   const fs::path named = *data / detail::folder_name(definition / "task.toml");
-  if (fs::exists(named / "train.jsonl")) return named;
-  require(fs::exists(*data / "train.jsonl"), "no train.jsonl in {} nor in {}", named.string(),
-          data->string());
+  if (has(named)) return named;
+  require(has(*data), "no {}.jsonl in {} nor in {} (nor {}.csv or {}.tsv)", split, named.string(),
+          data->string(), split, split);
   return *data;
 }
 
@@ -67,28 +98,51 @@ void remove_answer_only(std::vector<Example>& examples, const Task& task, const 
 
 std::vector<Example> examples(const Task& task, const std::filesystem::path& file) {
   std::vector<Example> result;
-  for (const JsonLine& line : read_jsonl(file)) result.push_back(task.example(line));
+  for (const JsonLine& line : read_row_lines(file)) result.push_back(task.example(line));
   return result;
 }
 
-TaskData load_task(const std::string& folder_or_name, const std::optional<std::filesystem::path>& data_folder,
-                   const std::filesystem::path& definitions, const std::string& template_name,
-                   const std::string& held_out) {
-  const std::filesystem::path definition = definition_folder(folder_or_name, definitions);
-  TaskData data{Task::load(definition / "task.toml", template_name), {}, {}};
-  const std::filesystem::path folder = examples_folder(definition, data_folder);
-  data.train = examples(data.task, folder / "train.jsonl");
-  data.held_out = held_out;
-  data.validation = examples(data.task, folder / held_out);
+TaskData load_task(const TaskPlace& place, const TaskParts& parts) {
+  const std::filesystem::path definition = definition_folder(place.task, place.definitions);
+  TaskData data{Task::load(definition / "task.toml", parts.template_name), {}, {}};
+  data.definition = definition / "task.toml";
   if (data.task.two_blanks)
     data.notes.push_back(
         fmt::format("{}: the prompt ends in a blank and an answer choice starts with one, so that "
                     "two follow each other: remove one of them",
                     (definition / "task.toml").string()));
-  if (data.task.loss == Loss::choices)
-    remove_answer_only(data.train, data.task, folder / "train.jsonl", data.notes);
-  remove_answer_only(data.validation, data.task, folder / held_out, data.notes);
+  if (!parts.train && parts.held_out.empty()) return data;
+  const std::filesystem::path folder =
+      examples_folder(definition, place.data, parts.train ? train_split : parts.held_out);
+  if (parts.train) {
+    data.train_file = file_of(folder, train_split, data.notes);
+    data.train = examples(data.task, folder / data.train_file);
+    if (data.task.loss == Loss::choices)
+      remove_answer_only(data.train, data.task, folder / data.train_file, data.notes);
+  }
+  if (!parts.held_out.empty()) {
+    data.held_out = file_of(folder, parts.held_out, data.notes);
+    data.validation = examples(data.task, folder / data.held_out);
+    remove_answer_only(data.validation, data.task, folder / data.held_out, data.notes);
+  }
+  for (const char* split : {validation_split, test_split})
+    for (const std::string& name : files_of(folder, split)) {
+      data.held_out_files.push_back(folder / name);
+      break;  // the one that is read
+    }
   return data;
+}
+
+std::filesystem::path split_file(const TaskPlace& place, const std::string& split) {
+  const std::filesystem::path folder =
+      examples_folder(definition_folder(place.task, place.definitions), place.data, split);
+  return folder / files_of(folder, split).front();
+}
+
+TaskData load_task(const std::string& folder_or_name, const std::optional<std::filesystem::path>& data_folder,
+                   const std::filesystem::path& definitions, const std::string& template_name,
+                   const std::string& held_out) {
+  return load_task({folder_or_name, data_folder, definitions}, {template_name, held_out, true});
 }
 
 }  // namespace zofo::data

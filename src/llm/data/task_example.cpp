@@ -139,48 +139,74 @@ std::vector<int> right_candidates(const Task& task, const JsonLine& line, const 
   return right;
 }
 
-void fill_candidates(const Task& task, const JsonLine& line, JsonLine& seen, Example& made) {
-  if (!task.answers_field.empty()) made.references = references(task, line);
+void fill_candidates(const Task& task, const JsonLine& line, JsonLine& seen, bool labelled, Example& made) {
+  if (labelled && !task.answers_field.empty()) made.references = references(task, line);
   made.answers = candidate_texts(task, line, seen);
   require(task.label_field.empty() || made.answers.size() >= 2,
           "{}: field '{}' has {} candidates: must have at least 2", line.location(), task.candidates_field,
           made.answers.size());
   if (made.answers.empty()) {  // only a list in a field can be empty
+    require(labelled, "{}: field '{}' has no candidates to choose from", line.location(),
+            task.candidates_field);
     made.answer_only = true;
     made.answers.push_back(made.references.front());
   }
-  made.right = right_candidates(task, line, made);
+  if (labelled) made.right = right_candidates(task, line, made);
   made.fixed_labels = task.fixed_labels();
-  made.label = made.right.front();
+  made.label = labelled ? made.right.front() : -1;
   for (const std::string& each : made.answers) {
     seen.fields["candidate"] = each;
     made.continuations.push_back(continuation_of(task, seen));
   }
 }
 
-}  // namespace
+// Whether a field has a value: CSV has "" for what is missing.
+bool is_given(const JsonLine& line, const std::string& field) {
+  if (!line.has(field)) return false;
+  const nlohmann::json& value = line.at(field);
+  if (value.is_string()) return !is_blank(value.get_ref<const std::string&>());
+  return !value.is_array() || !value.empty();
+}
 
-Example Task::example(const JsonLine& line) const {
-  JsonLine seen = prepared(*this, line);
+Example example_of(const Task& task, const JsonLine& line, bool labelled) {
+  JsonLine seen = prepared(task, line);
   Example made;
   made.line = line.line;
-  if (kind == Kind::candidates) {
-    fill_candidates(*this, line, seen, made);
+  if (task.kind == Kind::candidates) {
+    fill_candidates(task, line, seen, labelled, made);
     return made;
   }
-  if (kind == Kind::choice) {
-    made.prompt = prompt.render(seen);
-    made.label = label(line);
-    made.neutral = neutral_prompt(*this, seen);
+  if (task.kind == Kind::choice) {
+    made.prompt = task.prompt.render(seen);
+    made.label = labelled ? task.label(line) : -1;
+    made.neutral = neutral_prompt(task, seen);
     made.neutral.erase(made.neutral.find_last_not_of(' ') + 1);
-  } else {
-    made.references = references(*this, line);
+  } else if (labelled) {
+    made.references = references(task, line);
     seen.fields["answer"] = made.references.front();
-    made.continuations.push_back(continuation_of(*this, seen));
+    made.continuations.push_back(continuation_of(task, seen));
     made.prompt = made.continuations.front().prompt;
+  } else {
+    made.label = -1;
+    std::string after;  // the blanks that an answer would start with
+    made.prompt = task.prompt.render(seen);
+    move_blanks(made.prompt, after);
   }
   check_text(line, made.prompt, "prompt");
   return made;
+}
+
+}  // namespace
+
+Example Task::example(const JsonLine& line) const { return example_of(*this, line, true); }
+
+Example Task::unlabelled(const JsonLine& line) const { return example_of(*this, line, false); }
+
+bool Task::labelled(const JsonLine& line) const {
+  const auto given = [&](const std::string& field) { return is_given(line, field); };
+  if (!one_hot_fields.empty()) return std::ranges::any_of(one_hot_fields, given);
+  if (label_field.empty()) return given(answers_field);
+  return given(label_field) || std::ranges::any_of(more_label_fields, given);
 }
 
 }  // namespace zofo::data

@@ -80,7 +80,7 @@ int Task::label(const JsonLine& line) const {
   std::optional<int> found;
   std::string first;
   for (const std::string& field : fields) {
-    if (!line.has(field)) continue;
+    if (!line.has(field) || is_blank(line.text(field))) continue;  // CSV has "" for what is missing
     const int index = label_in(*this, line, field);
     require(!found || *found == index, "{}: the labels of '{}' and '{}' differ: '{}' and '{}'",
             line.location(), first, field, line.text(first.empty() ? field : first), line.text(field));

@@ -87,6 +87,19 @@ EncodedExample ExampleEncoder::operator()(const data::Example& example, std::str
   return encoded;
 }
 
+EncodedExample ExampleEncoder::only_prompt(const data::Example& example, std::string_view location) const {
+  EncodedExample encoded;
+  encoded.source = &example;
+  encoded.label = example.label;
+  encoded.prompt = prompt(example.prompt, 1);
+  const std::size_t length = encoded.prompt.size(), context = model_->parameters.config().context;
+  require(length >= 1, "{}: prompt has zero tokens: must have at least 1", location);
+  require(length + reserved_ <= context, "{}: prompt of {} tokens: the model's context is {}{}{}", location,
+          length, context, reserved_ > 0 ? fmt::format(", of which the adapter takes {}", reserved_) : "",
+          shorter_prompts(context, reserved_));
+  return encoded;
+}
+
 EncodedExample ExampleEncoder::neutral(const EncodedExample& example, std::string_view location) const {
   const auto ids = [&](const std::string& text) {
     require(!data::is_blank(text), "{}: the prompt without the example is blank: neutral must be given",

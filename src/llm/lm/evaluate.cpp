@@ -11,13 +11,6 @@
 namespace zofo::llm {
 namespace {
 
-// The label for the metrics: where several candidates are correct, any of them counts.
-int matched_label(const EncodedExample& example, int prediction) {
-  if (example.source == nullptr) return example.label;
-  const std::vector<int>& right = example.source->right;
-  return std::ranges::find(right, prediction) != right.end() ? prediction : example.label;
-}
-
 // True if the labels are classes, which mean the same in every example.
 bool of_classes(std::span<const EncodedExample> examples) {
   return std::ranges::all_of(examples, [](const EncodedExample& example) {
@@ -42,6 +35,12 @@ std::optional<data::AnswerScore> chosen_answers(std::span<const EncodedExample> 
 }
 
 }  // namespace
+
+int matched_label(const EncodedExample& example, int prediction) {
+  if (example.source == nullptr) return example.label;
+  const std::vector<int>& right = example.source->right;
+  return std::ranges::find(right, prediction) != right.end() ? prediction : example.label;
+}
 
 Scores scores_of(std::span<const EncodedExample> examples, std::span<const std::vector<double>> by_example,
                  data::AnswerRule rule) {

@@ -42,6 +42,10 @@ void check_changes(const RunOptions& started, const RunOptions& given, const che
           "early_stopping_patience = {}: the run was started with {}: early stopping must be on or off for "
           "the whole run",
           given.early_stopping_patience, started.early_stopping_patience);
+  require(
+      (started.keep_checkpoints > 0) == (given.keep_checkpoints > 0),
+      "keep_checkpoints = {}: the run was started with {}: checkpoints must be on or off for the whole run",
+      given.keep_checkpoints, started.keep_checkpoints);
   const auto steps = saved.number<std::uint32_t>("steps");
   require(given.max_steps == 0 || given.max_steps >= steps, "max_steps = {}: the run has already taken {}",
           given.max_steps, steps);

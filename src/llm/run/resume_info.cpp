@@ -6,9 +6,10 @@
 namespace zofo::llm {
 
 void ResumeInfo::check(const RunOptions& o) const {
-  require(o.early_stopping_patience == 0 || !o.updates_backbone() || theta_0 != nullptr,
-          "early_stopping_patience = {}: restoring the best backbone needs ResumeInfo::theta_0",
-          o.early_stopping_patience);
+  require(!o.validates() || !o.updates_backbone() || theta_0 != nullptr,
+          "early_stopping_patience = {}, keep_checkpoints = {}: restoring the best backbone needs "
+          "ResumeInfo::theta_0",
+          o.early_stopping_patience, o.keep_checkpoints);
 }
 
 SavedLog::SavedLog(const ResumeInfo& resume_info, const nlohmann::json& fingerprints,

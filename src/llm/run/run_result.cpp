@@ -41,6 +41,7 @@ nlohmann::json to_json(const RunResult& r) {
                            {"moved", r.update_norm},
                            {"served", to_text(r.selected)},
                            {"served_steps", r.selected_steps},
+                           {"selection", r.selection},
                            {"interrupted", r.interrupted},
                            {"stopped_early", r.stopped_early},
                            {"model_hash", r.model_hash},

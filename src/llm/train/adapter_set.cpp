@@ -13,8 +13,9 @@ namespace zofo::llm {
 
 NamedFolder named_folder(const std::string& text) {
   const std::size_t sign = text.find('=');
+  if (sign == std::string::npos && !text.empty()) return {"", text};
   require(sign != std::string::npos && sign > 0 && sign + 1 < text.size(),
-          "--adapter {}: must be NAME=FOLDER", text);
+          "--adapter {}: must be FOLDER or NAME=FOLDER", text);
   return {text.substr(0, sign), text.substr(sign + 1)};
 }
 
@@ -38,8 +39,10 @@ void add_virtual_tokens(const peft::Adapter& layout, const std::string& name,
 
 void add_adapter(const std::string& name, peft::PeftAdapter adapter, std::vector<std::string>& names,
                  std::vector<peft::PeftAdapter>& adapters) {
-  require(std::ranges::find(names, name) == names.end(), "--adapter {}: an adapter has this name already",
-          name);
+  const bool taken = std::ranges::find(names, name) != names.end();
+  require(!taken || !name.empty(),
+          "--adapter: requests that name no adapter have one already: give this one a name (NAME=FOLDER)");
+  require(!taken, "--adapter {}: an adapter has this name already", name);
   names.push_back(name);
   adapters.push_back(std::move(adapter));
 }

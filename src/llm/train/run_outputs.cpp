@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "zofo/run/fingerprint.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/run/selected_model_file.hpp"
+#include "zofo/train/adapter_checkpoints.hpp"
 
 namespace zofo::llm {
 
@@ -52,6 +54,28 @@ void RunOutputs::write_adapters(const std::vector<Eigen::VectorXf>& adapters) co
     return write(RunDescription::adapter_folder(RunDescription::tied_name), adapters.front());
   for (std::size_t i = 0; i < tasks.size(); ++i)
     write(RunDescription::adapter_folder(tasks[i].name()), adapters[i]);
+}
+
+RunResult result_of(const RunOptions& o, const std::vector<RunTask>& tasks, const Counters& counters,
+                    const Candidate& selected) {
+  RunResult result;
+  result.command = o.command;
+  result.method = o.method;
+  result.adapter = o.adapter;
+  std::size_t validation_examples = 0;
+  for (const RunTask& task : tasks) {
+    result.tasks.push_back(task.name());
+    validation_examples += task.selection.size();
+  }
+  result.steps = counters.steps;
+  result.seconds = counters.seconds;
+  result.scoring_seconds = counters.scoring_seconds;
+  result.passes = counters.passes(o.batch_size);
+  result.selected = selected.selected;
+  result.selected_steps = selected.steps;
+  result.selection = selection_reason(o, selected, counters.steps, validation_examples);
+  if (selected.adapters.size() == 1) result.adapter_hash = hash_of(selected.adapters.front());
+  return result;
 }
 
 }  // namespace zofo::llm

@@ -22,16 +22,16 @@ RunTask encode_task(const Model& model, data::TaskData data, const RunOptions& o
   const std::string folder = o.command == Command::finetune ? "" : owned->task.name + "/";
   const std::uint32_t reserved = peft::virtual_tokens(make_adapter(model.parameters.config(), o));
   const auto encoded = [&](Purpose purpose, const std::vector<data::Example>& from, std::uint32_t limit,
-                           const char* file) {
+                           const std::string& file) {
     return encode_examples(ExampleEncoder(model, owned->task, purpose, owned->demonstrations, reserved), from,
                            limit, folder + file);
   };
-  std::vector<EncodedExample> training = encoded(Purpose::training, owned->train, 0, "train.jsonl");
+  std::vector<EncodedExample> training = encoded(Purpose::training, owned->train, 0, owned->train_file);
   set_class_weights(owned->task, training);
   Split split = split_examples(o, owned->task.name, std::move(training));
   task.examples = std::move(split.examples);
   task.selection = std::move(split.selection);
-  task.held_out = encoded(Purpose::scoring, owned->validation, o.max_eval_samples, "validation.jsonl");
+  task.held_out = encoded(Purpose::scoring, owned->validation, o.max_eval_samples, owned->held_out);
   return task;
 }
 

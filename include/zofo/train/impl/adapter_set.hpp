@@ -52,7 +52,10 @@ class AdapterSet {
   AdapterSet(Device& device, Model loaded, const std::filesystem::path& run,
              std::span<const NamedFolder> given)
       : model(std::move(loaded)), theta(place(device, run)) {
-    for (const NamedFolder& each : given) read(each.name, each.folder);
+    for (const NamedFolder& each : given) {
+      read(each.name, each.folder);
+      if (each.name.empty()) selected.fallback = static_cast<int>(read_.size()) - 1;
+    }
     const peft::Adapters layouts = detail::unite_layouts(model.parameters.config(), selected.names, read_);
     for (peft::PeftAdapter& each : read_) {
       const peft::Kind kind = peft::kind(each.layout);
@@ -112,8 +115,9 @@ template <class Device>
 std::size_t score_lines(AdapterSet<Device>& set, parse::LineSource& lines, std::size_t max_prompt_tokens,
                         const std::function<void(const std::string&)>& write,
                         const std::function<void()>& flush) {
+  data::JsonRows rows(lines);
   return data::answer_requests(
-      lines, {"prompt", "options", "adapter"},
+      rows, {"prompt", "options", "adapter"},
       [&](const data::JsonLine& line) {
         return parse_request(set.model, line, set.selected, max_prompt_tokens);
       },

@@ -53,8 +53,9 @@ std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const
   // Several times the size of a pass, so that a long text does not delay the others.
   const std::size_t sequences = options.greedy.sequences;
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
+  data::JsonRows rows(lines);
   return data::answer_requests(
-      lines, {"prompt"},
+      rows, {"prompt"},
       [&](const data::JsonLine& line) {
         return detail::prompt_of_line(of.state().model, of.state().reserved(), line,
                                       options.max_prompt_tokens);

@@ -7,6 +7,7 @@
 
 #include "zofo/model/transformer.hpp"
 #include "zofo/peft/adapter.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/train/run_model.hpp"
 
@@ -19,10 +20,11 @@ struct RunModel<Device>::State {
   using Vector = typename Backend::Vector;   ///< an adapter
 
   /// As RunModel.
-  State(Device& on, Model loaded, const std::filesystem::path& run)
+  State(Device& on, Model loaded, const ModelParts& parts)
       : device(on), model(std::move(loaded)), theta(device.place(model.parameters)) {
     SelectedModel selected;
-    if (!run.empty()) selected = restore(run, theta);
+    if (!parts.run.empty()) selected = restore(parts.run, theta);
+    if (!parts.adapter.empty()) selected.adapter = peft::read_peft(parts.adapter, model.parameters.config());
     peft::Adapter layout = peft::Lora(model.parameters.config(), {});
     if (selected.adapter) {
       adapter.emplace(device.vector(std::move(selected.adapter->values)));
@@ -47,8 +49,8 @@ struct RunModel<Device>::State {
 };
 
 template <class Device>
-RunModel<Device>::RunModel(Device& device, Model model, const std::filesystem::path& run)
-    : state_(std::make_unique<State>(device, std::move(model), run)) {}
+RunModel<Device>::RunModel(Device& device, Model model, const ModelParts& parts)
+    : state_(std::make_unique<State>(device, std::move(model), parts)) {}
 
 template <class Device>
 RunModel<Device>::~RunModel() = default;

@@ -6,6 +6,7 @@
 #include "zofo/train/impl/adapter_set.hpp"
 #include "zofo/train/impl/evaluate_model.hpp"
 #include "zofo/train/impl/generate_sequences.hpp"
+#include "zofo/train/impl/predict.hpp"
 #include "zofo/train/impl/run_model.hpp"
 #include "zofo/train/impl/train_run.hpp"
 #include "zofo/train/impl/verify_run.hpp"

@@ -10,11 +10,11 @@
 
 #include "zofo/config/make_adapter.hpp"
 #include "zofo/core/trajectory.hpp"
-#include "zofo/model/initial_adapter.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/run/fingerprint.hpp"
 #include "zofo/run/replay.hpp"
 #include "zofo/runtime/make_policies.hpp"
+#include "zofo/train/start_adapter.hpp"
 #include "zofo/train/verify_run.hpp"
 
 namespace zofo::llm {
@@ -60,7 +60,7 @@ Replayed verify_run(Device& device, Model& model, const std::filesystem::path& r
     const model::Config& config = model.parameters.config();
     const peft::Adapter layout = make_adapter(config, o);
     model::BasicTransformer<typename Device::Backend> transformer(device.backend(), config, layout);
-    Eigen::VectorXf x = model::initial_adapter(transformer, theta, layout, o.seed);
+    Eigen::VectorXf x = first_adapter(transformer, theta, layout, o, run);
     done = detail::replay_weights(o, plan.trajectory, plan.steps, x);
   } else {
     done = detail::replay_weights(o, plan.trajectory, plan.steps, theta);

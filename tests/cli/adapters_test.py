@@ -1,0 +1,149 @@
+"""Adapters in peft's format, wherever they are from: evaluated, the start of a training, checkpoints of a run."""
+
+import json
+import shutil
+import unittest
+
+import program
+from program import Case, zofo
+
+REQUEST = json.dumps({"prompt": " stone river :", "options": [" no", " yes"]}) + "\n"
+
+
+class Base(Case):
+    def adapter(self, method: str, *arguments):
+        """The adapter of a short run, in a folder of its own."""
+        self.good(self.finetune(self.here / method, "--method", method, *arguments))
+        shutil.copytree(self.here / method / "adapter", self.here / f"{method}-adapter")
+        return self.here / f"{method}-adapter"
+
+    def loss(self, *arguments):
+        return self.good(self.evaluate(*arguments)).json()["loss"]
+
+
+class Adapters(Base):
+    def test_every_command_takes_a_folder(self):
+        for method in ("lora", "prefix", "prompt"):
+            with self.subTest(method):
+                folder, run = self.adapter(method, "--lower-learning-rate", 0.05), self.here / method
+                self.assertEqual(self.loss("--adapter", folder), self.loss("--run", run))
+                self.assertGreater(abs(self.loss("--adapter", folder) - self.loss()), 1e-4)
+                common = ("--model", self.model)
+                for command in (("generate", "--prompt", " stone"), ("predict", "--task", self.task, "--split", "validation")):
+                    by = [self.good(zofo(*command, *common, *which)).out for which in (("--adapter", folder), ("--run", run))]
+                    self.assertEqual(by[0], by[1])
+                by = [self.good(zofo("score", *common, *which, stdin=REQUEST)).out
+                      for which in (("--adapter", folder), ("--run", run))]
+                self.assertEqual(by[0], by[1])
+
+    def test_another_adapter_on_a_run(self):
+        folder = self.adapter("lora", "--lower-learning-rate", 0.05)
+        run = self.here / "mezo"
+        self.good(self.finetune(run, "--method", "mezo"))
+        self.assertNotEqual(self.loss("--run", run, "--adapter", folder), self.loss("--run", run))
+        self.refused(zofo("score", "--run", self.here / "lora", "--adapter", folder, stdin=REQUEST), "NAME=FOLDER")
+
+    def test_what_is_not_supported_is_named(self):
+        folder = self.adapter("lora")
+        config = json.loads((folder / "adapter_config.json").read_text())
+        for field, value in (("use_dora", True), ("modules_to_save", ["lm_head"]), ("peft_type", "IA3"), ("rank_pattern", {"q": 1})):
+            (folder / "adapter_config.json").write_text(json.dumps({**config, field: value}))
+            for result in (self.evaluate("--adapter", folder), self.finetune(self.here / "x", "--start-adapter", folder)):
+                self.refused(result, "adapter_config.json", field)
+            self.assertFalse((self.here / "x").exists())
+
+
+class Start(Base):
+    def test_a_training_starts_there(self):
+        for method, sizes in (("lora", ("--lora-rank", 3, "--lora-alpha", 5, "--lora-target-modules", "q_proj,o_proj")),
+                              ("prefix", ("--num-virtual-tokens", 3)), ("prompt", ("--num-virtual-tokens", 2))):
+            with self.subTest(method):
+                folder = self.adapter(method, "--lower-learning-rate", 0.05, *sizes)
+                run = self.here / f"{method}-again"
+                self.good(self.finetune(run, "--method", "lora", "--start-adapter", folder, "--lower-learning-rate", 0))
+                weights = "adapter_model.safetensors"
+                self.assertEqual((run / "adapter" / weights).read_bytes(), (folder / weights).read_bytes())
+                shutil.rmtree(folder)
+                self.good(zofo("finetune", "--resume", run, "--max-steps", 5))
+                self.assertTrue((run / "start_adapter" / weights).exists())
+
+    def test_both_levels_and_estimates_start_there(self):
+        folder = self.adapter("lora", "--lower-learning-rate", 0.05)
+        still = ("--lower-learning-rate", 0, "--upper-learning-rate", 0, "--zo-learning-rate", 0)
+        for method in ("bilevel", "mezo-lora"):
+            with self.subTest(method):
+                run = self.here / method
+                self.good(self.finetune(run, "--method", method, "--start-adapter", folder, *still))
+                self.assertAlmostEqual(self.loss("--run", run), self.loss("--adapter", folder), delta=1e-6)
+        self.good(zofo("replay", "--model", self.model, "--run", self.here / "mezo-lora"))
+
+    def test_contradictions_are_refused(self):
+        folder = self.adapter("lora", "--lora-rank", 3)
+        out = self.here / "x"
+        for flags, parts in ((("--lora-rank", 4), ("lora_rank = 4", "has 3")), (("--adapter", "prefix"), ("start_adapter", "lora")),
+                             (("--lora-target-modules", "k_proj"), ("lora_target_modules",))):
+            self.refused(self.finetune(out, "--method", "lora", "--start-adapter", folder, *flags), *parts)
+            self.assertFalse(out.exists())
+        self.refused(self.finetune(out, "--start-adapter", self.here / "none"), "none/adapter_config.json")
+
+
+class Checkpoints(Base):
+    COMMON = ("--max-steps", 12, "--eval-steps", 3, "--save-seconds", 0, "--batch-size", 4)
+
+    def run_of(self, method: str, *arguments, keep=2):
+        run = self.here / "run"
+        done = self.good(self.finetune(run, "--method", method, *self.COMMON, "--keep-checkpoints", keep, *arguments))
+        (result,) = json.loads((run / "result.json").read_text())["methods"]
+        return run, done, result
+
+    def losses(self, run) -> dict:
+        """Step: loss on the validation examples, as the run logged them."""
+        found = [row for row in program.rows(run / "metrics.jsonl") if row["event"] == "decision"]
+        return {row["step"]: row["loss"] for row in found}
+
+    def whole(self, run) -> dict:
+        metrics = [{name: value for name, value in row.items() if name != "seconds"} for row in program.rows(run / "metrics.jsonl")]
+        (result,) = json.loads((run / "result.json").read_text())["methods"]
+        for name in ("seconds", "scoring_seconds", "peak_mib"):
+            result.pop(name)
+        return {"metrics": metrics, "result": result, "served": (run / "served.json").read_text(),
+                "trajectory": (run / "trajectory.jsonl").read_bytes()}
+
+    def test_the_best_is_kept_and_selected(self):
+        run, done, result = self.run_of("lora", "--lower-learning-rate", 0.3)
+        losses = self.losses(run)
+        self.assertEqual(sorted(losses), [3, 6, 9, 12])
+        best = min(losses, key=losses.get)
+        self.assertEqual(result["served_steps"], best)
+        kept = {path.name for path in (run / "checkpoints").iterdir()}
+        latest = max(step for step in losses if step != best)
+        self.assertEqual(kept, {f"step-{best}", f"step-{latest}"})
+        weights = "adapter_model.safetensors"
+        self.assertEqual((run / "adapter" / weights).read_bytes(), (run / "checkpoints" / f"step-{best}" / weights).read_bytes())
+        for text in (done.out, result["selection"]):
+            self.assertIn(f"step {best} of 12", text)
+            self.assertIn("lowest", text)
+        self.assertEqual(self.loss("--adapter", run / "checkpoints" / f"step-{best}"), self.loss("--run", run))
+
+    def test_a_run_resumes_from_any_checkpoint(self):
+        for method, flags in (("lora", ("--lower-learning-rate", 0.05)), ("bilevel", ("--zo-learning-rate", 1e-3)),
+                              ("mezo", ("--zo-learning-rate", 1e-3, "--variance-reduction", "storm"))):
+            with self.subTest(method):
+                run, _, _ = self.run_of(method, *flags, "--curve-points", 3, keep=9)
+                wanted = self.whole(run)
+                self.refused(zofo("finetune", "--resume", run, "--from-step", 4), "--from-step 4", "3, 6, 9, 12")
+                for step in (9, 3):
+                    self.good(zofo("finetune", "--resume", run, "--from-step", step))
+                    self.assertEqual(self.whole(run), wanted)
+                self.assertEqual(len(list((run / "checkpoints").iterdir())), 4)
+                shutil.rmtree(run)
+
+    def test_without_checkpoints_the_last_step_is_named(self):
+        done = self.good(self.finetune(self.here / "run", "--method", "lora"))
+        self.assertIn("selected: the adapter of the last step, 3", done.out)
+        self.refused(self.finetune(self.here / "x", "--from-step", 3), "--from-step", "--resume")
+        self.refused(zofo("finetune", "--resume", self.here / "run", "--keep-checkpoints", 2), "keep_checkpoints")
+
+
+if __name__ == "__main__":
+    program.main()
