@@ -109,7 +109,7 @@ void add_predict(CLI::App& app, Action& action) {
               "subtract each choice's score under a content-free prompt (PMI_DC)");
   command
       .add("--demonstrations", arguments->demonstrations,
-           "solved training examples in front of every prompt; more: longer prompts")
+           "training examples with their answers in front of every prompt; more: longer prompts")
       .show_default();
   command.add("--seed", arguments->seed, "seed that samples and orders the demonstrations").show_default();
   device->add(command);
