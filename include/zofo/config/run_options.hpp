@@ -188,9 +188,8 @@ void for_each_option_member(Visit&& visit) {
   visit("keep_checkpoints", &RunOptions::keep_checkpoints,
         "number of adapter checkpoints to keep: one is written after each evaluation, and the best and the "
         "latest stay; the best is selected; 0: none");
-  visit(
-      "eval_steps", &RunOptions::eval_steps,
-      "outer steps between two evaluations of early stopping or for checkpoints; smaller: finer, more time");
+  visit("eval_steps", &RunOptions::eval_steps,
+        "outer steps between two evaluations for early stopping or checkpoints; smaller: finer, more time");
   visit("lora_rank", &RunOptions::lora_rank, "rank of LoRA adapters; larger: more capacity, more memory");
   visit("lora_alpha", &RunOptions::lora_alpha,
         "LoRA scale is lora_alpha / lora_rank; change it together with lora_rank");
