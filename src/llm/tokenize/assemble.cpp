@@ -38,7 +38,7 @@ std::vector<std::optional<std::string>> bytes_of(const Vocabulary& vocabulary,
     if (!spelling) continue;
     bytes[id] = options.byte_level ? alphabet.bytes(*spelling).value_or(*spelling) : *spelling;
     for (std::size_t at = 0; !symbol.empty() && (at = bytes[id]->find(symbol, at)) != std::string::npos; ++at)
-      bytes[id]->replace(at, symbol.size(), " ");
+      bytes[id]->replace(at, symbol.size(), 1, ' ');
   }
   for (unsigned byte = 0; byte < 256 && options.byte_fallback; ++byte) {
     if (const auto id = vocabulary.id(fallback_spelling(byte)))
