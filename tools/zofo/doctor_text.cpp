@@ -88,7 +88,7 @@ void model_lines(const json& facts, Text& out) {
   if (!facts.contains("model")) return;
   const json& model = facts["model"];
   out.title("Would the model fit?");
-  out.line("model", "{}: {:.1f} million weights; {} can be used on the {}", text_of(model["path"]),
+  out.line("model", "{}: {:.1f} million weights; {} can be used on {}", text_of(model["path"]),
            model["weights"].get<double>() / 1e6, bytes(model["usable"]),
            text_of(facts["would_run"]["device"]));
   out.line("batches", "{} x {} tokens; zofo methods --advise computes it for a task's own examples",
@@ -108,7 +108,7 @@ void speed_lines(const json& facts, Text& out) {
   if (speed.contains("forward_left_out"))
     return out.line("forward", "not measured: {}", text_of(speed["forward_left_out"]));
   const json& forward = speed["forward"];
-  out.line("forward", "{:.3g} s for {} x {} tokens of SmolLM2-135M's shape on the {}: {:.0f} tokens a second",
+  out.line("forward", "{:.3g} s for {} x {} tokens of SmolLM2-135M's shape on {}: {:.0f} tokens a second",
            forward["seconds"].get<double>(), forward["sequences"].get<std::size_t>(),
            forward["tokens"].get<std::size_t>(), text_of(facts["would_run"]["device"]),
            forward["tokens_per_second"].get<double>());
