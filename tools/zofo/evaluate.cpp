@@ -1,5 +1,4 @@
 // zofo evaluate: scores a model, or the result of a run, on the validation or test examples of a task.
-#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -24,12 +23,9 @@ struct Evaluate {
   llm::InputPaths paths;
   RunFlags from;
   bool json = false;
-  std::string template_name;
+  PromptFlags prompts;
   bool all_templates = false;
   std::string split = "validation";
-  std::size_t demonstrations = 0;
-  std::uint64_t seed = 0;
-  std::size_t max_prompt_tokens = 0;
   llm::EvaluateOptions options;
 
   template <class Device>
@@ -48,18 +44,19 @@ struct Evaluate {
  private:
   // The task under each requested template.
   [[nodiscard]] std::vector<data::TaskData> load() const {
-    require(!all_templates || template_name.empty(), "--template and --all-templates: only one can be given");
-    std::vector<data::TaskData> tasks{load(template_name)};
+    require(!all_templates || prompts.template_name.empty(),
+            "--template and --all-templates: only one can be given");
+    std::vector<data::TaskData> tasks{load(prompts)};
     for (const std::string& note : tasks.front().notes) fmt::print(stderr, "zofo: {}\n", note);
     if (!all_templates) return tasks;
     const std::vector<std::string> names = tasks.front().task.template_names;
-    for (const std::string& name : std::span(names).subspan(1)) tasks.push_back(load(name));
+    for (const std::string& name : std::span(names).subspan(1)) tasks.push_back(load(prompts.under(name)));
     return tasks;
   }
-  [[nodiscard]] data::TaskData load(const std::string& name) const {
+  [[nodiscard]] data::TaskData load(const PromptFlags& made) const {
     require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
     const TaskChoice chosen = choose_task(paths, from.run);
-    data::TaskData data = chosen.load(name, split, max_prompt_tokens, demonstrations, seed);
+    data::TaskData data = chosen.load(made, split);
     llm::require_calibratable(data.task, options);
     return data;
   }
@@ -138,24 +135,15 @@ void add_evaluate(CLI::App& app, Action& action) {
       .show_default();
   command.add_old("--rows", "--max-eval-samples", arguments->options.max_eval_samples);
   command
-      .add("--max-prompt-tokens", arguments->max_prompt_tokens,
-           "longer prompts keep their last tokens only; 0: as the task defines")
-      .show_default();
-  command
       .add("--split", arguments->split,
            "examples that are scored: validation or test (test.jsonl, test.csv or test.tsv)")
       .show_default();
   command.add("--json", arguments->json, "print one JSON object");
-  command.add("--template", arguments->template_name, "prompt template of the task; default: its first");
+  arguments->prompts.add(command);
   command.add("--all-templates", arguments->all_templates,
               "score under every template: each metric, their mean, standard deviation and range");
   command.add("--calibrate", arguments->options.calibrate,
               "subtract each choice's score under a content-free prompt (PMI_DC)");
-  command
-      .add("--demonstrations", arguments->demonstrations,
-           "training examples with their answers in front of every prompt; more: longer prompts")
-      .show_default();
-  command.add("--seed", arguments->seed, "seed that samples and orders the demonstrations").show_default();
   device->add(command);
   command.footer(
       "Example: zofo evaluate --model model.gguf --task sst2 --data DATA --run runs/sst2 --json\n"

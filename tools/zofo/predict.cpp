@@ -1,5 +1,4 @@
 // zofo predict: an answer for each row of a file, and how well they agree with the labels that the rows have.
-#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,10 +23,7 @@ struct Predict {
   RunFlags from;
   std::string rows, split, format;  // a file, or a split of the task
   std::string output, metrics;
-  std::string template_name;
-  std::size_t demonstrations = 0;
-  std::uint64_t seed = 0;
-  std::size_t max_prompt_tokens = 0;
+  PromptFlags prompts;
   bool calibrate = false;
 
   // Throws Error for flags that contradict each other.
@@ -47,7 +43,7 @@ struct Predict {
     check();
     static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
     const TaskChoice chosen = choose_task(paths, from.run);
-    data::TaskData data = chosen.load(template_name, "", max_prompt_tokens, demonstrations, seed);
+    data::TaskData data = chosen.load(prompts, "");
     for (const std::string& note : data.notes) fmt::print(stderr, "zofo: {}\n", note);
     llm::require_calibratable(data.task, {0, calibrate});
     const std::string input = rows.empty() ? data::split_file(chosen.place, split).string() : rows;
@@ -100,18 +96,9 @@ void add_predict(CLI::App& app, Action& action) {
               "file for the answers, which appears when all are there; default: standard output");
   command.add("--metrics", arguments->metrics,
               "JSON file for the metrics of labelled rows; default: a table on standard error");
-  command.add("--template", arguments->template_name, "prompt template of the task; default: its first");
-  command
-      .add("--max-prompt-tokens", arguments->max_prompt_tokens,
-           "longer prompts keep their last tokens only; 0: as the task defines")
-      .show_default();
+  arguments->prompts.add(command);
   command.add("--calibrate", arguments->calibrate,
               "subtract each choice's score under a content-free prompt (PMI_DC)");
-  command
-      .add("--demonstrations", arguments->demonstrations,
-           "training examples with their answers in front of every prompt; more: longer prompts")
-      .show_default();
-  command.add("--seed", arguments->seed, "seed that samples and orders the demonstrations").show_default();
   device->add(command);
   command.footer(
       "Prints a JSON object for each row: {\"answer\": TEXT, \"index\": i, \"choices\": [...], \"scores\": "

@@ -19,6 +19,25 @@ void RunFlags::add(const Subcommand& command) {
               "folder of a LoRA, prefix or prompt adapter in peft's format; with --run instead of the run's");
 }
 
+void PromptFlags::add(const Subcommand& command) {
+  command.add("--template", template_name, "prompt template of the task; default: its first");
+  command
+      .add("--max-prompt-tokens", max_prompt_tokens,
+           "longer prompts keep their last tokens only; 0: as the task defines")
+      .show_default();
+  command
+      .add("--demonstrations", demonstrations,
+           "training examples with their answers in front of every prompt; more: longer prompts")
+      .show_default();
+  command.add("--seed", seed, "seed that samples and orders the demonstrations").show_default();
+}
+
+PromptFlags PromptFlags::under(const std::string& name) const {
+  PromptFlags other = *this;
+  other.template_name = name;
+  return other;
+}
+
 std::string RunFlags::model_path(const std::string& model) const {
   if (!model.empty()) return model;
   require(!run.empty(), "--model: must be given, or --run, whose folder names its model");
@@ -57,15 +76,15 @@ TaskChoice choose_task(const llm::InputPaths& paths, const std::string& run) {
           task.demonstrations};
 }
 
-data::TaskData TaskChoice::load(const std::string& name, const std::string& split, std::size_t max_tokens,
-                                std::size_t count, std::uint64_t seed) const {
-  data::TaskData data = data::load_task(place, {name.empty() ? template_name : name, split, count > 0});
+data::TaskData TaskChoice::load(const PromptFlags& prompts, const std::string& split) const {
+  const std::string& name = prompts.template_name.empty() ? template_name : prompts.template_name;
+  data::TaskData data = data::load_task(place, {name, split, prompts.demonstrations > 0});
   llm::limit_prompts(data.task, max_prompt_tokens);
-  llm::limit_prompts(data.task, max_tokens);
-  if (count == 0)
+  llm::limit_prompts(data.task, prompts.max_prompt_tokens);
+  if (prompts.demonstrations == 0)
     data.demonstrations = demonstrations;
   else
-    data::take_demonstrations(data, count, seed);
+    data::take_demonstrations(data, prompts.demonstrations, prompts.seed);
   return data;
 }
 

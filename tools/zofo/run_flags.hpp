@@ -1,4 +1,5 @@
-// The flags --model, --run and --adapter: a run folder names its model and holds its task.
+// The flags --model, --run and --adapter, and those of prompts: a run folder names its model and holds its
+// task.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +31,19 @@ struct RunFlags {
   [[nodiscard]] llm::ModelParts parts() const { return {run, adapter}; }
 };
 
+// The flags of how prompts are made.
+struct PromptFlags {
+  std::string template_name;
+  std::size_t max_prompt_tokens = 0;
+  std::size_t demonstrations = 0;
+  std::uint64_t seed = 0;
+
+  // --template, --max-prompt-tokens, --demonstrations and --seed.
+  void add(const Subcommand& command);
+  // The same under another template.
+  [[nodiscard]] PromptFlags under(const std::string& name) const;
+};
+
 // A task, and how its prompts are made.
 struct TaskChoice {
   data::TaskPlace place;
@@ -37,11 +51,9 @@ struct TaskChoice {
   std::size_t max_prompt_tokens = 0;
   std::vector<std::string> demonstrations;  // of the run
 
-  // The task under a template ("": the chosen one), with the examples of a split ("": none). Prompts are
-  // limited to `max_tokens` too (0: not), and `count` demonstrations (0: those of the run) are sampled by the
-  // seed.
-  [[nodiscard]] data::TaskData load(const std::string& name, const std::string& split, std::size_t max_tokens,
-                                    std::size_t count, std::uint64_t seed) const;
+  // The task under the template of the flags ("": the chosen one), with the examples of a split ("": none).
+  // Prompts are limited by the flags, too, whose demonstrations (0: those of the run) are sampled.
+  [[nodiscard]] data::TaskData load(const PromptFlags& prompts, const std::string& split) const;
 };
 
 // The task of --task, or that of the run with its template, demonstrations and longest prompt. Throws Error
