@@ -148,7 +148,7 @@ struct Task {
   /// a blank prompt or continuation, or an answer that is not among the candidates.
   [[nodiscard]] Example example(const JsonLine& line) const;
 
-  /// Whether the line says what is right: a label, or accepted answers, that is not null, missing or blank.
+  /// Whether the line has what is right: a label, or accepted answers, that is not null, missing or blank.
   [[nodiscard]] bool labelled(const JsonLine& line) const;
 
   /// The line as an example of unknown label (−1), without references; one of kind generate has no
