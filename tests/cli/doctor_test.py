@@ -61,6 +61,11 @@ class Doctor(Case):
         self.assertEqual(cured["blas"]["core"], advice)
         self.assertNotIn("without AVX2", self.problems(cured))
 
+    def test_the_program_lets_the_blas_use_the_processor(self):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+        done = subprocess.run([program.PROGRAM, "doctor", "--json", "--no-speed"], env=environment, stdout=subprocess.PIPE, check=True)
+        self.assertNotIn("without AVX2", self.problems(json.loads(done.stdout)))
+
     def test_threads_that_do_not_fit_the_cores(self):
         cores = len(os.sched_getaffinity(0))
         if cores > 1:

@@ -1,6 +1,4 @@
 // zofo doctor: the program and the host.
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -103,15 +101,6 @@ void examine_processor(const machine::Processor& p, Findings& f) {
                : fmt::format("unset OMP_NUM_THREADS, or export OMP_NUM_THREADS={}", parallel));
 }
 
-// Kernels of OpenBLAS for processors without AVX2. OpenBLAS takes them for a processor that it does not know.
-bool without_avx2(const std::string& core) {
-  constexpr std::array old{"Katmai",    "Coppermine", "Northwood",  "Prescott", "Banias",
-                           "Core2",     "Penryn",     "Dunnington", "Nehalem",  "Atom",
-                           "Athlon",    "Opteron",    "Barcelona",  "Bobcat",   "Sandybridge",
-                           "Bulldozer", "Piledriver", "Generic",    "generic",  "Unknown"};
-  return std::ranges::find(old, core) != old.end();
-}
-
 void examine_blas(const machine::Processor& p, Findings& f) {
   const machine::Blas blas = machine::blas();
   f.facts["blas"] = {{"version", blas.version.empty() ? "unknown" : blas.version},
@@ -122,14 +111,12 @@ void examine_blas(const machine::Processor& p, Findings& f) {
   const char* const install =
       "install the OpenMP build: apt-get install libopenblas0-openmp, and let it be the "
       "default: update-alternatives --config libopenblas.so.0-$(uname -m)-linux-gnu";
-  if (p.has("avx2") && without_avx2(blas.core)) {
-    const bool wide = p.has("avx512f") && p.has("avx512bw") && p.has("avx512vl");
+  if (const std::string kernels = machine::faster_kernels(blas, p); !kernels.empty()) {
     f.warn(fmt::format(
                "the BLAS does not know this processor and uses kernels for {}, without AVX2: products run at "
                "a fraction of their speed",
                blas.core),
-           fmt::format("export OPENBLAS_CORETYPE={}, or install a newer OpenBLAS",
-                       wide ? "SkylakeX" : "Haswell"));
+           fmt::format("export OPENBLAS_CORETYPE={}, or install a newer OpenBLAS", kernels));
   }
   if (blas.parallel == machine::BlasThreads::unknown) return;
   if (blas.parallel == machine::BlasThreads::none && p.parallel() > 1)

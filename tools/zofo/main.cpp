@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -16,6 +19,8 @@
 #include "cli.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/version.hpp"
+#include "zofo/machine/blas.hpp"
+#include "zofo/machine/host.hpp"
 #include "zofo/parse/nearest_name.hpp"
 
 namespace {
@@ -89,9 +94,22 @@ void catch_interrupt() {
 
 bool interrupted() { return stop; }
 
+// OpenBLAS chooses its kernels when it is loaded, and only OPENBLAS_CORETYPE changes its choice. Where it
+// does not know the processor, the program therefore starts itself again with that variable; if that fails,
+// it runs with what there is.
+void choose_blas_kernels(char** argv) {
+  constexpr const char* variable = "OPENBLAS_CORETYPE";
+  const machine::Blas blas = machine::blas();
+  if (std::getenv(variable) != nullptr || !machine::lacks_avx2(blas)) return;
+  const std::string kernels = machine::faster_kernels(blas, machine::processor());
+  if (kernels.empty() || setenv(variable, kernels.c_str(), 1) != 0) return;
+  execv("/proc/self/exe", argv);
+}
+
 }  // namespace zofo::cli
 
 int main(int argc, char** argv) {
+  zofo::cli::choose_blas_kernels(argv);
   CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
   app.set_version_flag("--version", ZOFO_VERSION_STRING);
   app.require_subcommand(1);

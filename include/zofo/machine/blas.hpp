@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "zofo/machine/host.hpp"
+
 namespace zofo::machine {
 
 /// How a BLAS makes threads.
@@ -24,5 +26,14 @@ struct Blas {
 
 /// The BLAS of this process.
 Blas blas();
+
+/// Whether the kernels of an OpenBLAS were written for processors without AVX2. They run on every processor.
+bool lacks_avx2(const Blas& blas);
+
+/// The value of OPENBLAS_CORETYPE with which an OpenBLAS uses the instructions that the processor has, where
+/// it took the processor for one without AVX2: releases do so with processors newer than they are, and
+/// products then run at a fraction of their speed. Empty: the kernels fit. The variable is read when the
+/// library is loaded.
+std::string faster_kernels(const Blas& blas, const Processor& processor);
 
 }  // namespace zofo::machine

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <system_error>
 
@@ -52,6 +53,19 @@ Blas blas() {
   if (openblas_get_num_threads != nullptr)
     result.threads = static_cast<std::size_t>(std::max(openblas_get_num_threads(), 0));
   return result;
+}
+
+bool lacks_avx2(const Blas& blas) {
+  constexpr std::array old{"Katmai",    "Coppermine", "Northwood",  "Prescott", "Banias",
+                           "Core2",     "Penryn",     "Dunnington", "Nehalem",  "Atom",
+                           "Athlon",    "Opteron",    "Barcelona",  "Bobcat",   "Sandybridge",
+                           "Bulldozer", "Piledriver", "Generic",    "generic",  "Unknown"};
+  return std::ranges::find(old, blas.core) != old.end();
+}
+
+std::string faster_kernels(const Blas& blas, const Processor& p) {
+  if (!lacks_avx2(blas) || !p.has("avx2") || !p.has("fma")) return {};
+  return p.has("avx512f") && p.has("avx512bw") && p.has("avx512vl") ? "SkylakeX" : "Haswell";
 }
 
 }  // namespace zofo::machine
