@@ -102,11 +102,10 @@ class Checkpoints(Base):
         return {row["step"]: row["loss"] for row in found}
 
     def whole(self, run) -> dict:
-        metrics = [{name: value for name, value in row.items() if name != "seconds"} for row in program.rows(run / "metrics.jsonl")]
         (result,) = json.loads((run / "result.json").read_text())["methods"]
         for name in ("seconds", "scoring_seconds", "peak_mib"):
             result.pop(name)
-        return {"metrics": metrics, "result": result, "served": (run / "served.json").read_text(),
+        return {"metrics": program.untimed_metrics(run), "result": result, "served": (run / "served.json").read_text(),
                 "trajectory": (run / "trajectory.jsonl").read_bytes()}
 
     def test_the_best_is_kept_and_selected(self):

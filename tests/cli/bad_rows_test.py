@@ -10,10 +10,12 @@ GOOD = b'{"text": "stone superb", "label": 1}\n'
 
 class BadRows(Case):
     def refuse(self, *parts, evaluate=True):
-        """finetune refuses the task and leaves no run folder; so does evaluate."""
+        """finetune refuses the task and leaves no run folder; so does evaluate, which does not read training examples."""
         self.refused(self.finetune(self.here / "run"), *parts)
         self.assertFalse((self.here / "run").exists())
-        if evaluate:
+        if evaluate and any("train.jsonl" in part for part in parts):
+            self.good(self.evaluate())
+        elif evaluate:
             self.refused(self.evaluate(), *parts)
 
     def rows(self, file, bad, after=2):
@@ -40,8 +42,7 @@ class BadRows(Case):
                     other = ({"train.jsonl", "validation.jsonl"} - {file}).pop()
                     (self.task / other).write_bytes(GOOD * 9)
                     self.rows(file, bad)
-                    # evaluate needs no length of the rows that it does not score
-                    self.refuse(f"{file}:3", *parts, evaluate="context is 256" not in parts or file != "train.jsonl")
+                    self.refuse(f"{file}:3", *parts)
 
     def test_lines_are_counted_through_blank_ones(self):
         self.rows("train.jsonl", b"\n \t\n{", after=1)
@@ -97,7 +98,7 @@ class BadTask(Case):
             with self.subTest(new=new):
                 (self.task / "task.toml").write_text(TASK.replace(old, new))
                 self.refused(self.finetune(self.here / "run"), *parts)
-                self.refused(self.evaluate(), *parts)
+                self.refused(self.evaluate(), *(part.replace("train.jsonl", "validation.jsonl") for part in parts))
                 self.assertFalse((self.here / "run").exists())
 
     def test_invalid_utf8(self):
