@@ -89,10 +89,15 @@ void AdapterCheckpoints::write(const model::Config& config, const peft::Adapter&
   std::filesystem::create_directories(path.parent_path(), error);
   require(!error, "{}: cannot make this folder: {}", path.parent_path().string(), error.message());
   std::filesystem::remove_all(path, error);  // of a run that was resumed from an earlier step
+  std::filesystem::path unfinished = path;   // of a run that was killed here
+  unfinished += ".part";
+  std::filesystem::remove_all(unfinished, error);
   checkpoint::AtomicFolder made(path);
   if (!candidate.adapters.empty()) {
     const Eigen::VectorXf& x = candidate.adapters.front();
-    peft::write_peft(made.part(), config, layout, {x.data(), static_cast<std::size_t>(x.size())}, base_model);
+    // An adapter of an updated backbone belongs to this step of the run, not to the initial model.
+    const std::string base = options_.updates_backbone() ? path.string() : base_model;
+    peft::write_peft(made.part(), config, layout, {x.data(), static_cast<std::size_t>(x.size())}, base);
   }
   write_atomically(made.part() / state_file, parse::read_file(folder_.file(state_file)));
   const nlohmann::json description = {{"step", candidate.steps},
