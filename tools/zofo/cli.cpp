@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <system_error>
 #include <type_traits>
 
 #include "zofo/config/option_diff.hpp"
@@ -96,6 +97,17 @@ void check_old_flags() {
     llm::add_hint(&flag_hints(), llm::renaming_hint(each.old_name, each.name));
   }
   print_hints(flag_hints());
+}
+
+bool same_file(const std::string& one, const std::string& other) {
+  const auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
+  if (!is_file(one) || !is_file(other)) return false;
+  std::error_code ignored;  // opening a path says why it cannot be examined
+  const auto place = [&ignored](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  const std::filesystem::path first = place(one);
+  return !first.empty() && first == place(other);
 }
 
 void flush_output() {

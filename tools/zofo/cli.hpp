@@ -57,6 +57,9 @@ inline constexpr int exit_interrupted = 130;
 // there are none, else 1, and a line on standard error has their number.
 int exit_of_lines(std::size_t errors);
 
+// Whether two paths lead to one file, which may not exist yet. An empty path and "-" are no file.
+bool same_file(const std::string& one, const std::string& other);
+
 // Flushes standard output. Throws Error if that, or an earlier write, failed (a full disk).
 void flush_output();
 
