@@ -102,7 +102,7 @@ void check_old_flags() {
 bool same_file(const std::string& one, const std::string& other) {
   const auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
   if (!is_file(one) || !is_file(other)) return false;
-  std::error_code ignored;  // opening a path says why it cannot be examined
+  std::error_code ignored;  // of a path that cannot be examined; opening it has the reason
   const auto place = [&ignored](const std::string& path) {
     return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
   };

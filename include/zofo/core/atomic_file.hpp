@@ -65,7 +65,7 @@ class AtomicFile {
 
  private:
   static std::filesystem::path replaceable(std::filesystem::path path) {
-    std::error_code ignored;  // fopen() says what is wrong with a path that cannot be examined
+    std::error_code ignored;  // of a path that cannot be examined; fopen() has the reason
     const std::filesystem::file_status there = std::filesystem::status(path, ignored);
     require(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
             "{}: is no regular file: a file would take its place", path.string());
