@@ -144,6 +144,19 @@ class Checkpoints(Base):
                 self.assertEqual(len(list((run / "checkpoints").iterdir())), 4)
                 shutil.rmtree(run)
 
+    def test_a_damaged_checkpoint_changes_nothing(self):
+        run, _, _ = self.run_of("lora", keep=9)
+        before = self.whole(run), (run / "state.bin").read_bytes()
+        checkpoints = run / "checkpoints"
+        for name, content, part in (("state.bin", (checkpoints / "step-9" / "state.bin").read_bytes(), "is the state of step 9"),
+                                    ("state.bin", b"x", "step-6/state.bin"), ("checkpoint.json", b"{", "step-6/checkpoint.json")):
+            whole = (checkpoints / "step-6" / name).read_bytes()
+            (checkpoints / "step-6" / name).write_bytes(content)
+            self.refused(zofo("finetune", "--resume", run, "--from-step", 6), part)
+            self.assertEqual((self.whole(run), (run / "state.bin").read_bytes()), before)
+            (checkpoints / "step-6" / name).write_bytes(whole)
+        self.good(zofo("finetune", "--resume", run, "--from-step", 6))
+
     def test_without_checkpoints_the_last_step_is_named(self):
         done = self.good(self.finetune(self.here / "run", "--method", "lora"))
         self.assertIn("selected: the adapter of the last step, 3", done.out)

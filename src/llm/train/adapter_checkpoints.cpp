@@ -16,6 +16,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/resume.hpp"
 #include "zofo/run/run_state.hpp"
 
 namespace zofo::llm {
@@ -71,12 +72,16 @@ checkpoint::RunState read_checkpoint(const RunFolder& folder, std::uint32_t step
     fail("--from-step {}: {} has no such checkpoint: there are {}", step, folder.path().string(),
          steps.empty() ? "none" : fmt::format("{}", fmt::join(steps, ", ")));
   }
-  return checkpoint::read_run_state(path);
+  checkpoint::RunState state = read_state(RunFolder::open(path.parent_path()));
+  const auto found = state.number<std::uint32_t>("steps");
+  require(found == step, "{}: is the state of step {}", path.string(), found);
+  return state;
 }
 
 void rewind_to(const RunFolder& folder, std::uint32_t step) {
+  const std::vector<SavedCheckpoint> all = saved_checkpoints(folder.path());  // throws before anything changes
   folder.write(state_file, parse::read_file(checkpoint_folder(folder.path(), step) / state_file));
-  for (const SavedCheckpoint& each : saved_checkpoints(folder.path()))
+  for (const SavedCheckpoint& each : all)
     if (each.step > step) std::filesystem::remove_all(checkpoint_folder(folder.path(), each.step));
 }
 
