@@ -42,6 +42,8 @@ class Adapters(Base):
         self.good(self.finetune(run, "--method", "mezo"))
         self.assertNotEqual(self.loss("--run", run, "--adapter", folder), self.loss("--run", run))
         self.refused(zofo("score", "--run", self.here / "lora", "--adapter", folder, stdin=REQUEST), "NAME=FOLDER")
+        for flag in ("--adapter", "--run"):  # of a shell's variable without value
+            self.refused(self.evaluate(flag, ""), flag, "must not be empty")
 
     def test_what_is_not_supported_is_named(self):
         folder = self.adapter("lora")
@@ -156,6 +158,12 @@ class Checkpoints(Base):
             self.assertEqual((self.whole(run), (run / "state.bin").read_bytes()), before)
             (checkpoints / "step-6" / name).write_bytes(whole)
         self.good(zofo("finetune", "--resume", run, "--from-step", 6))
+        # A kill after the run went back: what it had selected later is no result of it any more.
+        more = ("finetune", "--resume", run, "--from-step", 6, "--max-steps", 100000, "--save-seconds", 0)
+        with program.Running(*more) as running:
+            running.wait_for(lambda: len(program.rows(run / "metrics.jsonl")) > 30)
+        self.refused(self.evaluate("--run", run), "served.json")
+        self.assertIn("result.json is absent", zofo("show", run, "--table").out)
 
     def test_without_checkpoints_the_last_step_is_named(self):
         done = self.good(self.finetune(self.here / "run", "--method", "lora"))

@@ -153,6 +153,10 @@ const Flag& Flag::not_negative() const {
   refuse_negative(option_);
   return *this;
 }
+const Flag& Flag::not_empty() const {
+  option_->check([](const std::string& text) { return text.empty() ? "must not be empty" : std::string(); });
+  return *this;
+}
 const Flag& Flag::separated_by_commas() const {
   option_->delimiter(',');
   return *this;

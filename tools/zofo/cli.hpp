@@ -105,6 +105,7 @@ class Flag {
   const Flag& required() const;
   const Flag& show_default() const;  // the help prints the field's value
   const Flag& not_negative() const;  // for a number that is parsed later
+  const Flag& not_empty() const;     // for a path: that of a variable without value would be ignored
   const Flag& separated_by_commas() const;
   const Flag& one_value_each() const;  // a list that takes one value after each occurrence of the flag
   const Flag& take_all() const;        // a list that keeps the values of all occurrences

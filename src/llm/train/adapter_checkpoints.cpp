@@ -18,6 +18,7 @@
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/resume.hpp"
 #include "zofo/run/run_state.hpp"
+#include "zofo/run/selected_model_file.hpp"
 
 namespace zofo::llm {
 
@@ -79,10 +80,11 @@ checkpoint::RunState read_checkpoint(const RunFolder& folder, std::uint32_t step
 }
 
 void rewind_to(const RunFolder& folder, std::uint32_t step) {
-  const std::vector<SavedCheckpoint> all = saved_checkpoints(folder.path());  // throws before anything changes
+  const std::vector<SavedCheckpoint> all = saved_checkpoints(folder.path());  // throws before any change
   folder.write(state_file, parse::read_file(checkpoint_folder(folder.path(), step) / state_file));
   for (const SavedCheckpoint& each : all)
     if (each.step > step) std::filesystem::remove_all(checkpoint_folder(folder.path(), each.step));
+  for (const char* result : {selected_file, "result.json"}) std::filesystem::remove(folder.file(result));
 }
 
 void AdapterCheckpoints::write(const model::Config& config, const peft::Adapter& layout,
