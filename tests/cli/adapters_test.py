@@ -42,6 +42,8 @@ class Adapters(Base):
         self.good(self.finetune(run, "--method", "mezo"))
         self.assertNotEqual(self.loss("--run", run, "--adapter", folder), self.loss("--run", run))
         self.refused(zofo("score", "--run", self.here / "lora", "--adapter", folder, stdin=REQUEST), "NAME=FOLDER")
+        for flag in ("--adapter", "--run"):  # of a shell's variable without value
+            self.refused(self.evaluate(flag, ""), flag, "must not be empty")
 
     def test_what_is_not_supported_is_named(self):
         folder = self.adapter("lora")
@@ -131,11 +133,36 @@ class Checkpoints(Base):
                 run, _, _ = self.run_of(method, *flags, "--curve-points", 3, keep=9)
                 wanted = self.whole(run)
                 self.refused(zofo("finetune", "--resume", run, "--from-step", 4), "--from-step 4", "3, 6, 9, 12")
+                if method == "bilevel":  # the adapter belongs to the backbone of this step, not to the initial one
+                    config = json.loads((run / "checkpoints" / "step-9" / "adapter_config.json").read_text())
+                    self.assertEqual(config["base_model_name_or_path"], str(run / "checkpoints" / "step-9"))
                 for step in (9, 3):
+                    unfinished = run / "checkpoints" / "step-12.part"  # as a kill leaves it
+                    unfinished.mkdir()
+                    (unfinished / "adapter_config.json").write_text("{")
                     self.good(zofo("finetune", "--resume", run, "--from-step", step))
                     self.assertEqual(self.whole(run), wanted)
                 self.assertEqual(len(list((run / "checkpoints").iterdir())), 4)
                 shutil.rmtree(run)
+
+    def test_a_damaged_checkpoint_changes_nothing(self):
+        run, _, _ = self.run_of("lora", keep=9)
+        before = self.whole(run), (run / "state.bin").read_bytes()
+        checkpoints = run / "checkpoints"
+        for name, content, part in (("state.bin", (checkpoints / "step-9" / "state.bin").read_bytes(), "is the state of step 9"),
+                                    ("state.bin", b"x", "step-6/state.bin"), ("checkpoint.json", b"{", "step-6/checkpoint.json")):
+            whole = (checkpoints / "step-6" / name).read_bytes()
+            (checkpoints / "step-6" / name).write_bytes(content)
+            self.refused(zofo("finetune", "--resume", run, "--from-step", 6), part)
+            self.assertEqual((self.whole(run), (run / "state.bin").read_bytes()), before)
+            (checkpoints / "step-6" / name).write_bytes(whole)
+        self.good(zofo("finetune", "--resume", run, "--from-step", 6))
+        # A kill after the run went back: what it had selected later is no result of it any more.
+        more = ("finetune", "--resume", run, "--from-step", 6, "--max-steps", 100000, "--save-seconds", 0)
+        with program.Running(*more) as running:
+            running.wait_for(lambda: len(program.rows(run / "metrics.jsonl")) > 30)
+        self.refused(self.evaluate("--run", run), "served.json")
+        self.assertIn("result.json is absent", zofo("show", run, "--table").out)
 
     def test_without_checkpoints_the_last_step_is_named(self):
         done = self.good(self.finetune(self.here / "run", "--method", "lora"))

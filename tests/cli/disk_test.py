@@ -73,5 +73,23 @@ class FullOutput(Case):
         self.full("demo", "--tiny", "--max-seconds", 0.1, "--out", self.here / "demo")
 
 
+class ClosedOutput(Case):
+    """Standard output was closed by the caller: no file of the program gets its number."""
+
+    def test_the_result_is_written_into_no_file(self):
+        for number in (1, 0):
+            run = self.here / f"run{number}"
+            result = self.finetune(run, preexec_fn=lambda: os.close(number))  # noqa: B023
+            if number == 1:
+                self.refused(result, "standard output")
+            else:
+                self.good(result)
+            for row in program.rows(run / "metrics.jsonl"):
+                self.assertIn("event", row)
+
+    def test_input_that_is_closed_is_no_file_either(self):
+        self.refused(zofo("predict", "-", "--model", self.model, "--task", self.task, preexec_fn=lambda: os.close(0)), "stdin")
+
+
 if __name__ == "__main__":
     program.main()

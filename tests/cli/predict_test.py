@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import os
+import subprocess
 import unittest
 
 import program
@@ -173,6 +175,28 @@ class Predict(Case):
         self.refused(self.predict(self.write("r.csv", "")), "empty")
         self.refused(self.predict(self.write("r.csv", "a,a\n1,2\n")), "'a' occurs twice")
         self.refused(self.predict("-", "--input-format", "xml"), "jsonl, csv or tsv")
+
+    def test_no_file_takes_the_place_of_another(self):
+        given = self.json_lines("r.jsonl", [{"text": " stone", "label": 1}])
+        before, out = given.read_text(), self.here / "out.jsonl"
+        self.refused(self.predict(given, "--output", out, "--metrics", self.here / "." / "out.jsonl"), "both name")
+        for flag in ("--output", "--metrics"):
+            self.refused(self.predict("r.jsonl", flag, given, cwd=self.here), flag, "would replace the rows")
+            self.refused(self.predict(given, flag, self.here / "none" / "m.json"), "none/m.json")
+            os.mkfifo(self.here / flag)
+            self.refused(self.predict(given, flag, self.here / flag), "no regular file")
+            self.assertTrue((self.here / flag).is_fifo())
+        self.assertEqual(given.read_text(), before)
+        self.assertFalse(out.exists())
+
+    def test_the_name_of_a_file_may_be_no_text(self):
+        name = os.fsencode(self.here) + b"/caf\xe9.csv"
+        with open(name, "wb") as file:
+            file.write(b"text,label\n stone,1\n")
+        command = [os.fsencode(part) for part in (program.PROGRAM, "predict", name, "--model", self.model, "--task", self.task,
+                                                  "--metrics", self.here / "m.json")]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        self.assertIn("caf", json.loads((self.here / "m.json").read_text())["file"])
 
 
 if __name__ == "__main__":

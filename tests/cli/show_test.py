@@ -250,6 +250,14 @@ class Incomplete(Show):
         self.good(self.finetune(run))
         self.refused(zofo("show", run, "--x", "weeks"), "weeks", "steps, seconds")
         self.refused(zofo("show", run, "--svg", self.here / "no" / "x.svg"), "x.svg")
+        self.refused(zofo("show", run, "--svg", self.here / "x", "--html", self.here / "x"), "both name")
+
+    def test_a_pipe_is_not_waited_for(self):
+        run = self.here / "run"
+        run.mkdir()
+        (run / "trajectory.jsonl").touch()
+        os.mkfifo(run / "metrics.jsonl")
+        self.assertIn("metrics.jsonl is absent", self.show(run).out)
 
 
 if __name__ == "__main__":

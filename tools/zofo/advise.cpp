@@ -137,6 +137,9 @@ json gains_of(const Measured& measured) {
 }  // namespace
 
 int advise(const AdviseArguments& arguments) {
+  constexpr double most_gib = 1 << 20;  // more than any machine has
+  require(arguments.memory_gib >= 0.0 && arguments.memory_gib <= most_gib,
+          "--memory {}: must be in [0, {}] GiB", arguments.memory_gib, most_gib);
   const Measured measured = read_measured();
   const Device device = arguments.device.choose();
   llm::RunOptions options = llm::preset(llm::Method::lora);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <system_error>
 #include <type_traits>
 
 #include "zofo/config/option_diff.hpp"
@@ -98,6 +99,17 @@ void check_old_flags() {
   print_hints(flag_hints());
 }
 
+bool same_file(const std::string& one, const std::string& other) {
+  const auto is_file = [](const std::string& path) { return !path.empty() && path != "-"; };
+  if (!is_file(one) || !is_file(other)) return false;
+  std::error_code ignored;  // of a path that cannot be examined; opening it has the reason
+  const auto place = [&ignored](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  const std::filesystem::path first = place(one);
+  return !first.empty() && first == place(other);
+}
+
 void flush_output() {
   // C flushes by itself, too: only the stream's error flag shows an earlier failure.
   require(std::fflush(stdout) == 0 && std::ferror(stdout) == 0, "standard output: write failed");
@@ -139,6 +151,10 @@ const Flag& Flag::show_default() const {
 }
 const Flag& Flag::not_negative() const {
   refuse_negative(option_);
+  return *this;
+}
+const Flag& Flag::not_empty() const {
+  option_->check([](const std::string& text) { return text.empty() ? "must not be empty" : std::string(); });
   return *this;
 }
 const Flag& Flag::separated_by_commas() const {

@@ -57,6 +57,9 @@ inline constexpr int exit_interrupted = 130;
 // there are none, else 1, and a line on standard error has their number.
 int exit_of_lines(std::size_t errors);
 
+// Whether two paths lead to one file, which may not exist yet. An empty path and "-" are no file.
+bool same_file(const std::string& one, const std::string& other);
+
 // Flushes standard output. Throws Error if that, or an earlier write, failed (a full disk).
 void flush_output();
 
@@ -102,6 +105,7 @@ class Flag {
   const Flag& required() const;
   const Flag& show_default() const;  // the help prints the field's value
   const Flag& not_negative() const;  // for a number that is parsed later
+  const Flag& not_empty() const;     // for a path: that of a variable without value would be ignored
   const Flag& separated_by_commas() const;
   const Flag& one_value_each() const;  // a list that takes one value after each occurrence of the flag
   const Flag& take_all() const;        // a list that keeps the values of all occurrences

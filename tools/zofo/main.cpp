@@ -1,12 +1,13 @@
 // The program `zofo`: fine-tunes, evaluates and scores language models on the CPU and on CUDA GPUs.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,14 @@
 #include "zofo/parse/nearest_name.hpp"
 
 namespace {
+
+// Opens what the caller closed of standard input, output and error, so that no file of the program gets their
+// numbers: a result would be written into it. Reading and writing still fail, as on a closed descriptor.
+void keep_standard_descriptors() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(number, F_GETFD) == -1 && errno == EBADF)
+      static_cast<void>(open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
 
 std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);  // required of an object in a signal handler
@@ -109,6 +118,7 @@ void choose_blas_kernels(char** argv) {
 }  // namespace zofo::cli
 
 int main(int argc, char** argv) {
+  keep_standard_descriptors();
   zofo::cli::choose_blas_kernels(argv);
   CLI::App app{"zofo: fine-tunes language models by Bilevel-ZOFO, on the CPU or a GPU", "zofo"};
   app.set_version_flag("--version", ZOFO_VERSION_STRING);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli.hpp"
@@ -36,6 +37,10 @@ struct Predict {
     require(format.empty() || format == "jsonl" || format == "csv" || format == "tsv",
             "--input-format {}: must be jsonl, csv or tsv", format);
     require(split.empty() || format.empty(), "--input-format: only for ROWS: a split's file has its format");
+    require(output.empty() || !same_file(output, metrics),
+            "--output and --metrics: both name {}: each needs a file of its own", output);
+    for (const auto& [flag, file] : {std::pair{"--output", &output}, {"--metrics", &metrics}})
+      require(file->empty() || !same_file(*file, rows), "{} {}: would replace the rows", flag, *file);
   }
 
   template <class Device>
@@ -50,8 +55,9 @@ struct Predict {
     data.held_out = rows == "-" ? "stdin" : input;  // for messages
     const std::unique_ptr<data::RowSource> source = data::open_rows(input, row_format());
     llm::RunModel<Device> of(device, from.load(paths.model), from.parts());
-    std::optional<AtomicFile> file;
+    std::optional<AtomicFile> file, figures;  // opened before the work, which a wrong path would waste
     if (!output.empty()) file.emplace(output);
+    if (!metrics.empty()) figures.emplace(metrics);
     const llm::Predictions predictions = llm::predict_rows(
         of, data, *source, calibrate,
         [&file](const std::string& line) { file ? file->write(line + "\n") : write_text(line + "\n"); },
@@ -59,7 +65,7 @@ struct Predict {
           if (!file) flush_output();
         });
     if (file) file->commit();
-    report(data.task, predictions, {data.held_out, split});
+    report(data.task, predictions, {data.held_out, split}, figures ? &*figures : nullptr);
     return exit_of_lines(predictions.errors);
   }
 
@@ -70,12 +76,16 @@ struct Predict {
            : format == "csv" ? data::RowFormat::csv
                              : data::RowFormat::tsv;
   }
-  void report(const data::Task& task, const llm::Predictions& predictions,
-              const llm::PredictionSource& source) const {
-    if (!metrics.empty())
-      write_atomically(metrics, llm::metrics_json(task, predictions, source).dump(2) + "\n");
-    else if (predictions.labelled() > 0)
+  static void report(const data::Task& task, const llm::Predictions& predictions,
+                     const llm::PredictionSource& source, AtomicFile* figures) {
+    if (figures != nullptr) {
+      const nlohmann::json all = llm::metrics_json(task, predictions, source);
+      // A file's name is bytes; a file of JSON is UTF-8.
+      figures->write(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+      figures->commit();
+    } else if (predictions.labelled() > 0) {
       fmt::print(stderr, "{}", llm::metrics_table(task, predictions, source));
+    }
   }
 };
 

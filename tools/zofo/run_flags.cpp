@@ -14,9 +14,11 @@
 namespace zofo::cli {
 
 void RunFlags::add(const Subcommand& command) {
-  command.add("--run", run, "run folder of a fine-tuning; it names its model and holds its task");
-  command.add("--adapter", adapter,
-              "folder of a LoRA, prefix or prompt adapter in peft's format; with --run instead of the run's");
+  command.add("--run", run, "run folder of a fine-tuning; it names its model and holds its task").not_empty();
+  command
+      .add("--adapter", adapter,
+           "folder of a LoRA, prefix or prompt adapter in peft's format; with --run instead of the run's")
+      .not_empty();
 }
 
 void PromptFlags::add(const Subcommand& command) {

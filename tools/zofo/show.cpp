@@ -39,6 +39,8 @@ bool in_colour() {
 }
 
 int run(const Show& show) {
+  require(show.svg.empty() || !same_file(show.svg, show.html),
+          "--svg and --html: both name {}: each needs a file of its own", show.svg);
   std::vector<llm::RunSummary> runs;
   for (const std::string& folder : show.runs)
     for (const std::filesystem::path& each : llm::run_folders_in(folder))

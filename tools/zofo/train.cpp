@@ -261,8 +261,8 @@ void add_meta_train(CLI::App& app, Action& action) {
       "TensorBoard's event files, adapters/TASK (in the format of Hugging Face's peft), result.json, "
       "curve.svg,\n"
       "state.bin (for --resume) and, when the run is complete, done. zofo show FOLDER shows it, during the "
-      "run too;\n"
-      "zofo adapt --run FOLDER adapts the result to a new task.");
+      "run too.\n"
+      "Adapt the result to a new task: zofo adapt --run FOLDER");
   command.on_selection(action, [command, arguments] { return run(command, *arguments); });
 }
 

@@ -23,9 +23,12 @@ namespace zofo {
 /// commit() the destructor removes what was written.
 class AtomicFile {
  public:
-  /// Opens the file `path`.part. Throws Error naming the path and the system's reason.
+  /// Opens the file `path`.part. Throws Error naming the path and the system's reason, and for a path that
+  /// the renaming would take from a device, a pipe or a folder (/dev/null).
   explicit AtomicFile(std::filesystem::path path)
-      : path_(std::move(path)), part_(path_.string() + ".part"), file_(std::fopen(part_.c_str(), "wbe")) {
+      : path_(replaceable(std::move(path))),
+        part_(path_.string() + ".part"),
+        file_(std::fopen(part_.c_str(), "wbe")) {
     require(file_ != nullptr, "{}: cannot be opened for writing: {}", part_.string(), std::strerror(errno));
   }
   AtomicFile(AtomicFile&&) = delete;
@@ -61,6 +64,13 @@ class AtomicFile {
   }
 
  private:
+  static std::filesystem::path replaceable(std::filesystem::path path) {
+    std::error_code ignored;  // of a path that cannot be examined; fopen() has the reason
+    const std::filesystem::file_status there = std::filesystem::status(path, ignored);
+    require(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
+            "{}: is no regular file: a file would take its place", path.string());
+    return path;
+  }
   [[noreturn]] void fail_because(std::string_view what) const {
     fail("{}: {} failed: {}", path_.string(), what, std::strerror(errno));
   }

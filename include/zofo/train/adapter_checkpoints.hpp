@@ -35,7 +35,7 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& run, std::u
 /// The state of a checkpoint. Throws Error naming the steps that there are if there is none of this step.
 checkpoint::RunState read_checkpoint(const RunFolder& folder, std::uint32_t step);
 
-/// Makes a checkpoint the state of the run, from which it resumes, and removes the later ones.
+/// Makes a checkpoint the state of the run, from which it resumes, and removes the later ones and the result.
 void rewind_to(const RunFolder& folder, std::uint32_t step);
 
 /// Writes the checkpoints of a run. Borrows the folder and the options.

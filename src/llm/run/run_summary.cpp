@@ -36,7 +36,7 @@ bool has_file(const fs::path& file) {
 // True if a process holds the lock that AppendFile takes. The lock is shared and given back at once; a run
 // that starts in the same microseconds would be refused.
 bool is_written(const fs::path& file) {
-  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait
   if (descriptor < 0) return false;
   const bool held = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   close(descriptor);

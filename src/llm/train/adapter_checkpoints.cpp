@@ -16,7 +16,9 @@
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
+#include "zofo/run/resume.hpp"
 #include "zofo/run/run_state.hpp"
+#include "zofo/run/selected_model_file.hpp"
 
 namespace zofo::llm {
 
@@ -71,13 +73,18 @@ checkpoint::RunState read_checkpoint(const RunFolder& folder, std::uint32_t step
     fail("--from-step {}: {} has no such checkpoint: there are {}", step, folder.path().string(),
          steps.empty() ? "none" : fmt::format("{}", fmt::join(steps, ", ")));
   }
-  return checkpoint::read_run_state(path);
+  checkpoint::RunState state = read_state(RunFolder::open(path.parent_path()));
+  const auto found = state.number<std::uint32_t>("steps");
+  require(found == step, "{}: is the state of step {}", path.string(), found);
+  return state;
 }
 
 void rewind_to(const RunFolder& folder, std::uint32_t step) {
+  const std::vector<SavedCheckpoint> all = saved_checkpoints(folder.path());  // throws before any change
   folder.write(state_file, parse::read_file(checkpoint_folder(folder.path(), step) / state_file));
-  for (const SavedCheckpoint& each : saved_checkpoints(folder.path()))
+  for (const SavedCheckpoint& each : all)
     if (each.step > step) std::filesystem::remove_all(checkpoint_folder(folder.path(), each.step));
+  for (const char* result : {selected_file, "result.json"}) std::filesystem::remove(folder.file(result));
 }
 
 void AdapterCheckpoints::write(const model::Config& config, const peft::Adapter& layout,
@@ -89,10 +96,15 @@ void AdapterCheckpoints::write(const model::Config& config, const peft::Adapter&
   std::filesystem::create_directories(path.parent_path(), error);
   require(!error, "{}: cannot make this folder: {}", path.parent_path().string(), error.message());
   std::filesystem::remove_all(path, error);  // of a run that was resumed from an earlier step
+  std::filesystem::path unfinished = path;   // of a run that was killed here
+  unfinished += ".part";
+  std::filesystem::remove_all(unfinished, error);
   checkpoint::AtomicFolder made(path);
   if (!candidate.adapters.empty()) {
     const Eigen::VectorXf& x = candidate.adapters.front();
-    peft::write_peft(made.part(), config, layout, {x.data(), static_cast<std::size_t>(x.size())}, base_model);
+    // An adapter of an updated backbone belongs to this step of the run, not to the initial model.
+    const std::string base = options_.updates_backbone() ? path.string() : base_model;
+    peft::write_peft(made.part(), config, layout, {x.data(), static_cast<std::size_t>(x.size())}, base);
   }
   write_atomically(made.part() / state_file, parse::read_file(folder_.file(state_file)));
   const nlohmann::json description = {{"step", candidate.steps},
