@@ -18,18 +18,10 @@ RunOptions options_of(const checkpoint::RunState& saved, Hints* hints = nullptr)
 checkpoint::RunState read_state(const RunFolder& folder);
 
 /// Options that may differ from those of the run's start.
-inline constexpr std::array<std::string_view, 12> extendable{"max_steps",
-                                                             "max_seconds",
-                                                             "max_forward_passes",
-                                                             "epochs",
-                                                             "early_stopping_patience",
-                                                             "keep_checkpoints",
-                                                             "curve_points",
-                                                             "save_seconds",
-                                                             "save_steps",
-                                                             "max_resident_adapters",
-                                                             "tensorboard",
-                                                             "csv"};
+inline constexpr std::array<std::string_view, 12> extendable{
+    "max_steps",        "max_seconds",  "max_forward_passes", "epochs",     "early_stopping_patience",
+    "keep_checkpoints", "curve_points", "save_seconds",       "save_steps", "max_resident_adapters",
+    "tensorboard",      "csv"};
 
 /// Throws Error naming the first option that must not differ.
 void check_changes(const RunOptions& started, const RunOptions& given, const checkpoint::RunState& saved);

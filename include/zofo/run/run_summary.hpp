@@ -53,13 +53,16 @@ struct HeadlineMetric {
 
 /// What is known of a run. Text is empty and numbers are NaN where the folder does not have it.
 struct RunSummary {
-  std::filesystem::path folder;                 ///< of the run
-  RunStatus status = RunStatus::lost;           ///< how far it has come
-  bool stopped_early = false;                   ///< finished by early stopping
-  std::string command, method, adapter, model;  ///< as the run's files have them; the model's path
-  std::vector<std::string> tasks;               ///< names, or paths of their folders
-  std::optional<std::uint64_t> seed;            ///< of the run
-  std::uint64_t steps = 0;                      ///< outer steps that metrics.jsonl has
+  std::filesystem::path folder;                                       ///< of the run
+  RunStatus status = RunStatus::lost;                                 ///< how far it has come
+  bool stopped_early = false;                                         ///< finished by early stopping
+  std::string command;                                                ///< finetune, meta-train, …
+  std::string method;                                                 ///< as --method names it
+  std::string adapter;                                                ///< lora, prefix, prompt or none
+  std::string model;                                                  ///< its path
+  std::vector<std::string> tasks;                                     ///< names, or paths of their folders
+  std::optional<std::uint64_t> seed;                                  ///< of the run
+  std::uint64_t steps = 0;                                            ///< outer steps that metrics.jsonl has
   double seconds = std::numeric_limits<double>::quiet_NaN();          ///< of training
   double scoring_seconds = std::numeric_limits<double>::quiet_NaN();  ///< of scoring held-out examples
   double passes = std::numeric_limits<double>::quiet_NaN();           ///< forward passes
