@@ -111,7 +111,7 @@ class Init(Case):
         (folder / "test.jsonl").write_text('{"text": "stone", "sentiment": "mixed"}\n')
         self.refused(self.evaluate("--split", "test", task=folder), "test.jsonl:1", "'mixed'")
         (folder / "test.jsonl").unlink()
-        self.refused(self.evaluate("--split", "test", task=folder), "test.jsonl", "no such file")
+        self.refused(self.evaluate("--split", "test", task=folder), "has no test.jsonl, test.csv or test.tsv")
         self.refused(self.evaluate("--split", "train", task=folder), "--split train", "validation or test")
 
     def test_what_cannot_be_inferred_is_refused(self):

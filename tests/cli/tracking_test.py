@@ -147,10 +147,12 @@ class TensorBoard(Case):
         metrics = run / "metrics.jsonl"
         steps = lambda: metrics.read_bytes().count(b'"event":"step"') if metrics.exists() else 0
         for at in (9, 30, 45, 46):
-            with Running(*(begin if not (run / "state.bin").exists() else ("finetune", "--resume", run))) as running:
+            resumed = (run / "state.bin").exists()
+            with Running(*(("finetune", "--resume", run) if resumed else begin)) as running:
                 running.wait_for(lambda at=at: steps() > at)
-                for path in event_files(run):  # whole records, whenever the program is killed
-                    events_of(path)
+                if not resumed:  # later the program may not have cut yet what is appended below
+                    for path in event_files(run):  # whole records, whenever the program is killed
+                        events_of(path)
                 running.process.kill()
                 running.process.wait()
             with event_files(run)[-1].open("ab") as file:  # what a machine that went down may leave
