@@ -36,7 +36,8 @@ def what_it_came_to(run) -> dict:
     (result,) = json.loads((run / "result.json").read_text())["methods"]
     for name in ("seconds", "scoring_seconds", "peak_mib"):
         result.pop(name)
-    adapter = {file.name: file.read_bytes() for file in (run / "adapter").glob("*")}
+    # An adapter of an updated backbone names the run as its base.
+    adapter = {file.name: file.read_bytes().replace(str(run).encode(), b"RUN") for file in (run / "adapter").glob("*")}
     return {"metrics": program.untimed_metrics(run), "trajectory": (run / "trajectory.jsonl").read_bytes(), "result": result,
             "adapter": adapter, "served": (run / "served.json").read_text()}
 
