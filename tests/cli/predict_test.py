@@ -174,6 +174,7 @@ class Predict(Case):
     def test_refusals(self):
         self.refused(self.predict(), "exactly one")
         self.refused(self.predict("a.jsonl", "--split", "test"), "exactly one")
+        self.refused(self.predict("a.jsonl", "b.jsonl"), "b.jsonl: not expected", "takes fewer arguments")
         self.refused(self.predict("--split", "train"), "validation or test")
         self.refused(self.predict("--split", "test"), "has no test.jsonl")
         self.refused(self.predict(self.here / "none.csv"), "none.csv: no such file")
