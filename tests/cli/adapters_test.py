@@ -42,6 +42,9 @@ class Adapters(Base):
         self.good(self.finetune(run, "--method", "mezo"))
         self.assertNotEqual(self.loss("--run", run, "--adapter", folder), self.loss("--run", run))
         self.refused(zofo("score", "--run", self.here / "lora", "--adapter", folder, stdin=REQUEST), "NAME=FOLDER")
+        signed = folder.rename(self.here / "lr=0.05")
+        self.assertEqual(self.good(zofo("score", "--model", self.model, "--adapter", signed, stdin=REQUEST)).out,
+                         self.good(zofo("score", "--run", self.here / "lora", stdin=REQUEST)).out)
         for flag in ("--adapter", "--run"):  # of a shell's variable without value
             self.refused(self.evaluate(flag, ""), flag, "must not be empty")
 

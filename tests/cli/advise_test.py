@@ -233,6 +233,7 @@ class Advise(Case):
     def test_wrong_lines_are_refused(self):
         self.refused(zofo("methods", "--advise", "--model", self.model), "--task")
         self.refused(zofo("methods", "--model", self.model), "--model", "only with --advise")
+        self.refused(zofo("methods", "--batch-size", 4), "--batch-size", "only with --advise")
         self.refused(self.advise("--batch-size", 0), "batch_size = 0")
         self.refused(self.advise("--memory", -1), "--memory", "-1")
         for value in ("nan", "inf", "1e30"):

@@ -116,6 +116,12 @@ class Predict(Case):
         blank = self.good(self.predict(self.table("r.csv", [{"text": " stone", "label": ""}, {"text": " sea", "label": 1}])))
         self.assertIn("2 rows, 1 labelled", blank.err)
 
+    def test_fields_that_an_answer_has_keep_their_values(self):
+        items = [{"text": " stone", "error": "mine", "answer": 1, "row.answer": 2}]
+        (answer,) = self.good(self.predict(self.json_lines("r.jsonl", items))).lines()
+        self.assertNotIn("error", answer)
+        self.assertEqual([answer[name] for name in ("row.error", "row.row.answer", "row.answer")], ["mine", 1, 2])
+
     def test_a_bad_row_is_answered_in_its_place(self):
         text = '{"text": " a", "label": 1}\n{"text": 3\n\n{"id": 5, "txt": " a"}\n{"text": " b", "label": "x"}\n{"text": " c"}\n'
         result = self.predict(self.write("r.jsonl", text), "--output", self.here / "out.jsonl")
@@ -168,6 +174,7 @@ class Predict(Case):
     def test_refusals(self):
         self.refused(self.predict(), "exactly one")
         self.refused(self.predict("a.jsonl", "--split", "test"), "exactly one")
+        self.refused(self.predict("a.jsonl", "b.jsonl"), "b.jsonl: not expected", "takes fewer arguments")
         self.refused(self.predict("--split", "train"), "validation or test")
         self.refused(self.predict("--split", "test"), "has no test.jsonl")
         self.refused(self.predict(self.here / "none.csv"), "none.csv: no such file")

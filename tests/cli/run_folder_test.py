@@ -1,6 +1,7 @@
 """A run folder is whole: it names its model with a hash, holds its task, and needs nothing else."""
 
 import json
+import os
 import shutil
 import unittest
 
@@ -74,6 +75,24 @@ class RunFolder(Case):
         other = self.good(zofo("evaluate", "--json", "--run", run, "--model", model))
         self.assertIn("warning", other.err)
         self.assertIn("weights are not those", other.err)
+
+    def test_paths_may_be_no_text(self):
+        odd = self.here / os.fsdecode(b"caf\xe9")
+        odd.mkdir()
+        shutil.copy(self.model, odd / "model.gguf")
+        for method in ("lora", "bilevel"):  # bilevel's adapter names the run folder as its base
+            run = odd / method
+            self.good(self.finetune(run, "--method", method, model=odd / "model.gguf"))
+            self.assertTrue((run / "done").exists())
+            report = self.good(zofo("evaluate", "--json", "--run", run, "--model", odd / "model.gguf")).json()
+            self.assertAlmostEqual(report["loss"], self.ended(run)["loss"], delta=1e-6)
+            self.good(zofo("finetune", "--resume", run, "--model", odd / "model.gguf", "--max-steps", 5))
+
+    def test_a_run_of_meta_train_is_named(self):
+        run, other = self.here / "run", self.make_task("other", toml=program.TASK.replace('"tiny"', '"other"'))
+        self.good(zofo("meta-train", "--model", self.model, "--tasks", f"{self.task},{other}", "--max-steps", 2, "--out", run))
+        self.refused(zofo("predict", "--run", run, "--split", "validation"), "has 2 tasks: tiny, other")
+        self.refused(self.evaluate("--run", run), "meta-train", "zofo adapt")
 
     def test_refusals(self):
         run = self.here / "run"

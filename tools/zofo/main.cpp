@@ -83,9 +83,11 @@ std::string not_understood(const CLI::App& app) {
       messages.push_back(fmt::format("{}: zofo {} has no such option{}", flag, command.get_name(),
                                      zofo::parse::name_hint(flag, flags)));
   }
-  if (messages.empty())
-    return fmt::format("{}: not expected: zofo {} takes only options (zofo help {} lists them)",
-                       fmt::join(rest, " "), command.get_name(), command.get_name());
+  if (messages.empty()) {
+    const bool words = std::ranges::any_of(command.get_options(), &CLI::Option::get_positional);
+    return fmt::format("{}: not expected: zofo {} takes {} (zofo help {} lists them)", fmt::join(rest, " "),
+                       command.get_name(), words ? "fewer arguments" : "only options", command.get_name());
+  }
   return fmt::format("{}", fmt::join(messages, "; "));
 }
 

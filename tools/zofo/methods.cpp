@@ -63,7 +63,8 @@ void add_methods(CLI::App& app, Action& action) {
       "Example: zofo methods --advise --model model.gguf --task sst2 --data DATA");
   command.on_selection(action, [command, arguments] {
     if (!arguments->advise) {
-      for (const char* flag : {"--model", "--task", "--data", "--memory", "--json"})
+      for (const char* flag : {"--model", "--task", "--data", "--tasks", "--batch-size",
+                               "--max-prompt-tokens", "--memory", "--device", "--precision", "--json"})
         require(!command.given(flag), "{}: only with --advise", flag);
       return list();
     }

@@ -13,6 +13,7 @@
 #include "zofo/data/row_source.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/predict.hpp"
 
@@ -79,9 +80,7 @@ struct Predict {
   static void report(const data::Task& task, const llm::Predictions& predictions,
                      const llm::PredictionSource& source, AtomicFile* figures) {
     if (figures != nullptr) {
-      const nlohmann::json all = llm::metrics_json(task, predictions, source);
-      // A file's name is bytes; a file of JSON is UTF-8.
-      figures->write(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+      figures->write(parse::json_text(llm::metrics_json(task, predictions, source), 2) + "\n");
       figures->commit();
     } else if (predictions.labelled() > 0) {
       fmt::print(stderr, "{}", llm::metrics_table(task, predictions, source));

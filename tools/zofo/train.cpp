@@ -16,6 +16,7 @@
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/run/resume.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/run/run_result.hpp"
@@ -193,16 +194,18 @@ void print_line(const llm::RunResult& result) {
 }
 
 void Train::print(const llm::RunResult& result) const {
-  if (json) return write_text(to_json(result).dump() + "\n");
+  if (json) return write_text(parse::json_text(to_json(result)) + "\n");
   if (options.command == Command::meta_train) return print_table(result);
   print_line(result);
 }
 
 void add_common(const Subcommand& command, Arguments& arguments) {
   command.add("--out", arguments.run.out, "run folder to make; must not exist");
-  command.add("--resume", arguments.resume,
-              "run folder to resume, with its model, examples and options; --epochs, --max-steps, "
-              "--max-seconds, --max-forward-passes and --early-stopping-patience may be raised");
+  command
+      .add("--resume", arguments.resume,
+           "run folder to resume, with its model, examples and options; --epochs, --max-steps, "
+           "--max-seconds, --max-forward-passes and --early-stopping-patience may be raised")
+      .not_empty();
   command.add(
       "--from-step", arguments.from_step,
       "with --resume: continue from the checkpoint of this step (--keep-checkpoints); what came after it is "

@@ -22,8 +22,8 @@ namespace zofo::data {
 /// The fields of a request that are not among `known`; they come back in its answer.
 nlohmann::json other_fields(const nlohmann::json& fields, std::initializer_list<std::string_view> known);
 
-/// An answer, a JSON object, with further fields. One whose name the answer has with another value is
-/// called row.NAME.
+/// An answer, a JSON object, with further fields. One whose name the answer has with another value, or that
+/// is called "error", is called row.NAME, or row.row.NAME where that is a field too.
 std::string with_fields(const std::string& answer, const nlohmann::json& fields);
 
 /// {"error": message}, the answer of a request that cannot be answered.

@@ -15,6 +15,10 @@ inline constexpr int deepest_json = 64;
 /// Returns a value as ASCII for a message, at most about 100 characters long.
 std::string shown(const nlohmann::json& value);
 
+/// A value as a text of UTF-8, as files and outputs have it: in one line, or `indent` blanks a level. Paths
+/// and arguments are bytes; those that are no UTF-8 become U+FFFD.
+std::string json_text(const nlohmann::json& value, int indent = -1);
+
 /// Parses a UTF-8 document. Throws Error with the byte position for invalid JSON, for a document nested
 /// deeper than deepest_json, and for an object with a duplicate key.
 nlohmann::json parse_json(std::string_view text);

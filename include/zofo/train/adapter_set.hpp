@@ -18,7 +18,8 @@ struct NamedFolder {
   std::string name;              ///< in requests; "": of requests that name none
   std::filesystem::path folder;  ///< in peft's format
 };
-/// Parses "NAME=FOLDER", or "FOLDER" for an adapter without a name. Throws Error for a text of another form.
+/// Parses "NAME=FOLDER", or "FOLDER" for an adapter without a name; a text that is the path of a folder is
+/// one. Throws Error for a text of another form.
 NamedFolder named_folder(const std::string& text);
 
 /// Answers lines {"prompt": TEXT, "options": [TEXT, …], "adapter": NAME} (the last may be missing) with the

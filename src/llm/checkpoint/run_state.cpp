@@ -8,6 +8,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/core/hash.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::checkpoint {
 
@@ -82,7 +83,7 @@ JsonFields RunState::fields(const char* name) const {
 std::string to_bytes(const RunState& state) {
   nlohmann::json sizes = nlohmann::json::array();
   for (const auto& [name, x] : state.vectors) sizes.push_back({name, x.size()});
-  const std::string header = nlohmann::json{{"numbers", state.json()}, {"vectors", sizes}}.dump();
+  const std::string header = parse::json_text(nlohmann::json{{"numbers", state.json()}, {"vectors", sizes}});
   std::string bytes(state_magic);
   const auto append = [&bytes](const void* data, std::size_t size) {
     bytes.append(static_cast<const char*>(data), size);

@@ -55,6 +55,10 @@ std::string shown(const nlohmann::json& value) {
   return text.size() > 100 ? text.substr(0, 100) + "..." : text;
 }
 
+std::string json_text(const nlohmann::json& value, int indent) {
+  return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 nlohmann::json parse_json(std::string_view text) {
   try {
     JsonWatch watch;

@@ -14,6 +14,7 @@
 #include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::peft {
 
@@ -110,7 +111,7 @@ void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shap
   }
   file.finish();
   AtomicFile described(folder / peft_config_file);
-  described.write(peft_lora_config(lora.options(), shape, base_model).dump(2) + "\n");
+  described.write(parse::json_text(peft_lora_config(lora.options(), shape, base_model), 2) + "\n");
   described.commit();
 }
 

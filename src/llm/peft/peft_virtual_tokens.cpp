@@ -17,6 +17,7 @@
 #include "zofo/checkpoint/safetensors_writer.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/peft/peft_config.hpp"
 
 namespace zofo::peft {
@@ -138,7 +139,7 @@ void write_peft_virtual_tokens(const std::filesystem::path& folder, const ModelS
                                       {"token_dim", extents.width},
                                       {"num_transformer_submodules", 1}};
   AtomicFile described(folder / peft_config_file);
-  described.write(config_json.dump(2) + "\n");
+  described.write(parse::json_text(config_json, 2) + "\n");
   described.commit();
 }
 

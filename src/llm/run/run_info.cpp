@@ -11,6 +11,7 @@
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/core/version.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/run/fingerprint.hpp"
 
 namespace zofo::llm {
@@ -28,10 +29,7 @@ nlohmann::json command_of(const Provenance& provenance) {
           {"machine", nlohmann::json::parse(provenance.machine)}};
 }
 
-// Arguments and paths are bytes; a file of JSON is UTF-8.
-std::string dumped(const nlohmann::json& fields) {
-  return fields.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
+std::string dumped(const nlohmann::json& fields) { return parse::json_text(fields, 2) + "\n"; }
 
 nlohmann::json to_json(const RunInfoTask& task) {
   return {{"name", task.name},

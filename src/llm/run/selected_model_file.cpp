@@ -2,12 +2,14 @@
 
 #include <nlohmann/json.hpp>
 #include <span>
+#include <system_error>
 
 #include "zofo/checkpoint/json_document.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
 #include "zofo/run/fingerprint.hpp"
+#include "zofo/run/run_description.hpp"
 
 namespace zofo::llm {
 
@@ -30,6 +32,12 @@ void write_selected(const std::filesystem::path& run, const model::Config& confi
 }
 
 SelectedModel read_selected(const std::filesystem::path& run, const model::Config& config) {
+  std::error_code ignored;
+  require(!std::filesystem::exists(run / RunDescription::file, ignored) ||
+              std::filesystem::exists(run / selected_file, ignored),
+          "{}: a run of meta-train, which selects no adapter for one task: zofo score --run takes its "
+          "adapters, zofo adapt --run fits one to a task",
+          run.string());
   const auto file = checkpoint::JsonFields::load(run / selected_file);
   SelectedModel model;
   model.selected =

@@ -3,6 +3,8 @@
 #include "zofo/train/impl/adapter_set.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -13,7 +15,9 @@ namespace zofo::llm {
 
 NamedFolder named_folder(const std::string& text) {
   const std::size_t sign = text.find('=');
-  if (sign == std::string::npos && !text.empty()) return {"", text};
+  std::error_code ignored;  // a folder's own name may have the sign
+  const bool folder = sign == std::string::npos || std::filesystem::is_directory(text, ignored);
+  if (folder && !text.empty()) return {"", text};
   require(sign != std::string::npos && sign > 0 && sign + 1 < text.size(),
           "--adapter {}: must be FOLDER or NAME=FOLDER", text);
   return {text.substr(0, sign), text.substr(sign + 1)};

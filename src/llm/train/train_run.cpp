@@ -11,6 +11,7 @@
 
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/run/curve_svg.hpp"
 #include "zofo/run/read_curve.hpp"
 
@@ -92,7 +93,7 @@ void write_results(const RunFolder& folder, const RunResult& result, const RunOp
   nlohmann::json report = to_json(result);
   if (o.command == Command::finetune)
     report = {{"model", paths.model}, {"task", task}, {"seed", o.seed}, {"methods", {report}}};
-  folder.write("result.json", report.dump(2) + "\n");
+  folder.write("result.json", parse::json_text(report, 2) + "\n");
   folder.write("curve.svg", curve_svg(fmt::format("{} on {}", o.method, task),
                                       {read_curve(std::string(info(o.method).title), folder.path())}));
 }
