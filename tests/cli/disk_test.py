@@ -74,10 +74,10 @@ class FullOutput(Case):
 
 
 class ClosedOutput(Case):
-    """Standard output was closed by the caller: no file of the program gets its number."""
+    """Standard input, output or error was closed by the caller: no file of the program gets its number."""
 
-    def test_the_result_is_written_into_no_file(self):
-        for number in (1, 0):
+    def test_messages_are_written_into_no_file(self):
+        for number in (2, 1, 0):
             run = self.here / f"run{number}"
             result = self.finetune(run, preexec_fn=lambda: os.close(number))  # noqa: B023
             if number == 1:
