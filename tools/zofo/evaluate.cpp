@@ -58,7 +58,7 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const std::string& name) const {
     require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
-    const TaskChoice chosen = choose_task(paths, from.run);
+    const llm::TaskChoice chosen = llm::choose_task(paths, from.run);
     data::TaskData data = chosen.load(name, split, max_prompt_tokens, demonstrations, seed);
     llm::require_calibratable(data.task, options);
     return data;

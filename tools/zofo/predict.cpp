@@ -46,7 +46,7 @@ struct Predict {
   int on(Device& device) const {
     check();
     static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
-    const TaskChoice chosen = choose_task(paths, from.run);
+    const llm::TaskChoice chosen = llm::choose_task(paths, from.run);
     data::TaskData data = chosen.load(template_name, "", max_prompt_tokens, demonstrations, seed);
     for (const std::string& note : data.notes) fmt::print(stderr, "zofo: {}\n", note);
     llm::require_calibratable(data.task, {0, calibrate});
@@ -57,7 +57,7 @@ struct Predict {
     std::optional<AtomicFile> file;
     if (!output.empty()) file.emplace(output);
     const llm::Predictions predictions = llm::predict_rows(
-        of, data, *source, calibrate,
+        of, data, *source, {.calibrate = calibrate},
         [&file](const std::string& line) { file ? file->write(line + "\n") : write_text(line + "\n"); },
         [&file] {
           if (!file) flush_output();
