@@ -8,26 +8,26 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bind.hpp"
 #include "runs.hpp"
-#include "zofo/data/demonstrations.hpp"
 #include "zofo/data/jsonl.hpp"
+#include "zofo/data/row_source.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/lm/encode_examples.hpp"
 #include "zofo/lm/packed_losses.hpp"
 #include "zofo/lm/score_requests.hpp"
-#include "zofo/model_io/load_model.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/export_model.hpp"
 #include "zofo/train/generate_sequences.hpp"
 #include "zofo/train/impl/run_model.hpp"
+#include "zofo/train/predict.hpp"
+#include "zofo/train/run_inputs.hpp"
 #include "zofo/train/tiny_model.hpp"
 
 namespace zofo::python {
@@ -44,30 +44,66 @@ nb::object as_tuple(const llm::Scores& s) {
 
 // The arguments that name a task and how its prompts are made.
 struct TaskArguments {
-  std::string task;
-  std::optional<std::string> data;
-  std::string definitions, template_name;
+  llm::InputPaths paths;  // without a task: that of the run
+  std::string run;
+  std::string template_name;
+  std::size_t max_prompt_tokens = 0;
+  std::size_t demonstrations = 0;
+  std::uint64_t seed = 0;
 
-  [[nodiscard]] data::TaskData load() const {
-    return data::load_task(task, data ? std::optional<std::filesystem::path>(*data) : std::nullopt,
-                           definitions, template_name);
+  // The task with the examples of a split ("": none).
+  [[nodiscard]] data::TaskData load(const std::string& split) const {
+    return llm::choose_task(paths, run, "")
+        .load(template_name, split, max_prompt_tokens, demonstrations, seed);
   }
 };
+
+// Rows as lines of JSON in memory.
+class GivenRows : public data::RowSource {
+ public:
+  // In messages about a row, before its number.
+  static constexpr const char* name = "rows";
+
+  explicit GivenRows(const std::vector<std::string>& lines) : lines_(lines) {}
+  bool next() override { return ++number_ <= lines_.size(); }
+  [[nodiscard]] data::JsonLine row() override {
+    return data::parse_json_line(lines_[number_ - 1], name, number_);
+  }
+  bool ready() override { return true; }
+
+ private:
+  const std::vector<std::string>& lines_;
+  std::size_t number_ = 0;
+};
+
+// Ctrl-C ends the call. Needs no GIL.
+void check_signals() {
+  const nb::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
+}
 
 // A model, or the result of a run, on the CPU. Its functions run without the GIL, one at a time.
 class LoadedModel {
  public:
-  LoadedModel(const std::string& model, const std::string& run) : of_(device_, llm::load_model(model), run) {}
+  LoadedModel(const std::string& model, const std::string& run, const std::string& adapter)
+      : of_(device_,
+            llm::load_chosen_model(
+                model, run, [this](const std::string& warning) { warning_ = warning; }, ""),
+            llm::ModelParts{run, adapter}) {}
 
-  nb::object evaluate(const TaskArguments& arguments, const llm::EvaluateOptions& options,
-                      std::size_t demonstrations, std::uint64_t seed) {
+  // About the weights of the model; empty if there is none.
+  [[nodiscard]] const std::string& warning() const { return warning_; }
+
+  nb::object evaluate(const TaskArguments& arguments, const std::string& split,
+                      const llm::EvaluateOptions& options) {
     llm::Scores scores;
     {
       const nb::gil_scoped_release release;
       const std::lock_guard lock(mutex_);
-      data::TaskData data = arguments.load();
+      require(split == data::validation_split || split == data::test_split,
+              "split = \"{}\": must be validation or test", split);
+      const data::TaskData data = arguments.load(split);
       llm::require_calibratable(data.task, options);
-      data::take_demonstrations(data, demonstrations, seed);
       scores = llm::evaluate(of_, data, options);
     }
     return as_tuple(scores);
@@ -89,40 +125,27 @@ class LoadedModel {
         });
   }
 
-  // For each row, given as a line of JSON, the scores of the task's choices.
-  nb::object predict(const TaskArguments& arguments, const std::vector<std::string>& rows) {
-    std::vector<std::vector<double>> scores;
-    std::vector<std::string> choices;
+  // What predict_rows answers each row, given as a line of JSON; the metrics of the labelled ones; and the
+  // task's labels with the indices of their choices.
+  struct Answers {
+    std::vector<std::string> lines;
+    std::string metrics;
     std::vector<std::pair<std::string, int>> labels;
-    {
-      const nb::gil_scoped_release release;
-      const std::lock_guard lock(mutex_);
-      const data::Task task = data::Task::load(task_file(arguments), arguments.template_name);
-      require(task.kind == data::Kind::choice,
-              "task '{}': has no answer choices that all rows share: predict needs a task of kind choice",
-              task.name);
-      choices = task.choices;
-      labels.assign(task.label_map.begin(), task.label_map.end());
-      const llm::ExampleEncoder encoder(of_.state().model, task, llm::Purpose::scoring, {},
-                                        of_.state().reserved());
-      const auto selected = adapters();
-      std::vector<data::Example> examples;
-      examples.reserve(rows.size());  // encoded examples borrow them
-      scores = in_groups<std::vector<double>>(
-          rows,
-          [&](const std::string& text, std::size_t number) {
-            const data::JsonLine line = data::parse_json_line(text, "rows", number);
-            data::Example& example = examples.emplace_back();
-            example.prompt = task.prompt.render(line);
-            example.line = number;
-            require(!data::is_blank(example.prompt), "{}: the prompt is blank", line.location());
-            return llm::Request{encoder(example, line.location()), selected.fallback};
-          },
-          [&](std::span<const llm::Request> group) {
-            return llm::score_requests(*of_.state().transformer, of_.state().theta, selected, group);
-          });
-    }
-    return nb::make_tuple(scores, choices, labels);
+  };
+  Answers predict(const TaskArguments& arguments, const std::vector<std::string>& lines, bool calibrate) {
+    const nb::gil_scoped_release release;
+    const std::lock_guard lock(mutex_);
+    data::TaskData data = arguments.load("");
+    llm::require_calibratable(data.task, {0, calibrate});
+    data.held_out = GivenRows::name;
+    GivenRows rows(lines);
+    Answers answers;
+    const llm::Predictions predictions = llm::predict_rows(
+        of_, data, rows, {.calibrate = calibrate, .row_fields = false},
+        [&answers](const std::string& line) { answers.lines.push_back(line); }, check_signals);
+    answers.metrics = llm::metrics_json(data.task, predictions, {GivenRows::name, ""}).dump();
+    answers.labels.assign(data.task.label_map.begin(), data.task.label_map.end());
+    return answers;
   }
 
   nb::object generate(const std::vector<std::string>& prompts, const llm::GenerateOptions& options,
@@ -173,14 +196,6 @@ class LoadedModel {
     selected.fallback = 0;
     return selected;
   }
-  static std::filesystem::path task_file(const TaskArguments& arguments) {
-    const std::filesystem::path folder(arguments.task), defined = arguments.definitions / folder;
-    if (std::filesystem::exists(folder / "task.toml")) return folder / "task.toml";
-    require(std::filesystem::exists(defined / "task.toml"),
-            "task '{}': neither a folder with a task.toml nor a task defined in {}", arguments.task,
-            arguments.definitions);
-    return defined / "task.toml";
-  }
   // Passes of about max_batch_tokens tokens. Between two of them Ctrl-C ends the call.
   template <class Result, class Make, class Answer>
   static std::vector<Result> in_groups(const std::vector<std::string>& lines, const Make& make,
@@ -195,12 +210,12 @@ class LoadedModel {
       for (Result& each : answer(std::span<const llm::Request>(waiting))) results.push_back(std::move(each));
       waiting.clear();
       tokens = 0;
-      const nb::gil_scoped_acquire gil;
-      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      check_signals();
     }
     return results;
   }
 
+  std::string warning_;
   std::mutex mutex_;
   llm::CpuDevice device_;
   llm::RunModel<llm::CpuDevice> of_;
@@ -217,47 +232,70 @@ auto released(F&& f) {
 
 void bind_models(nb::module_& m) {
   nb::class_<TaskArguments>(m, "TaskArguments", "Where a task and its data are.")
-      .def(nb::init<std::string, std::optional<std::string>, std::string, std::string>(), nb::arg("task"),
-           nb::arg("data").none(), nb::arg("definitions"), nb::arg("template"));
+      .def(
+          "__init__",
+          [](TaskArguments* self, const std::string& task, const std::string& data,
+             const std::string& definitions, const std::string& run, const std::string& template_name,
+             std::size_t max_prompt_tokens, std::size_t demonstrations, std::uint64_t seed) {
+            llm::InputPaths paths;
+            paths.data = data;
+            paths.definitions = definitions;
+            if (!task.empty()) paths.tasks = {task};
+            new (self) TaskArguments{paths, run, template_name, max_prompt_tokens, demonstrations, seed};
+          },
+          nb::arg("task"), nb::arg("data"), nb::arg("definitions"), nb::arg("run"), nb::arg("template"),
+          nb::arg("max_prompt_tokens"), nb::arg("demonstrations"), nb::arg("seed"));
   nb::class_<LoadedModel>(m, "Model", "A model, or the result of a run, on the CPU.")
       .def(
           "__init__",
-          [](LoadedModel* self, const std::string& model, const std::string& run) {
-            released([&] { new (self) LoadedModel(model, run); });
-          },
-          nb::arg("model"), nb::arg("run"))
+          [](LoadedModel* self, const std::string& model, const std::string& run,
+             const std::string& adapter) { released([&] { new (self) LoadedModel(model, run, adapter); }); },
+          nb::arg("model"), nb::arg("run"), nb::arg("adapter"))
       .def("config", &LoadedModel::config)
+      .def_prop_ro("warning", &LoadedModel::warning)
       .def(
           "evaluate",
-          [](LoadedModel& of, const TaskArguments& task, std::size_t limit, bool calibrate,
-             std::size_t demonstrations,
-             std::uint64_t seed) { return of.evaluate(task, {limit, calibrate}, demonstrations, seed); },
-          nb::arg("task"), nb::arg("max_eval_samples"), nb::arg("calibrate"), nb::arg("demonstrations"),
-          nb::arg("seed"))
+          [](LoadedModel& of, const TaskArguments& task, const std::string& split, std::size_t limit,
+             bool calibrate) { return of.evaluate(task, split, {limit, calibrate}); },
+          nb::arg("task"), nb::arg("split"), nb::arg("max_eval_samples"), nb::arg("calibrate"))
       .def("score", &LoadedModel::score, nb::arg("requests"))
-      .def("predict", &LoadedModel::predict, nb::arg("task"), nb::arg("rows"))
+      .def(
+          "predict",
+          [](LoadedModel& of, const TaskArguments& task, const std::vector<std::string>& rows,
+             bool calibrate) {
+            const LoadedModel::Answers answers = of.predict(task, rows, calibrate);
+            return nb::make_tuple(answers.lines, answers.metrics, answers.labels);
+          },
+          nb::arg("task"), nb::arg("rows"), nb::arg("calibrate"))
       .def(
           "generate",
           [](LoadedModel& of, const std::vector<std::string>& prompts, std::size_t max_new_tokens,
-             const std::string& stop, std::size_t batch_size, nb::handle on_text) {
+             const std::string& stop, std::size_t batch_size, std::size_t max_prompt_tokens,
+             nb::handle on_text) {
             llm::GenerateOptions options;
             options.end = {stop, max_new_tokens};
             options.greedy.sequences = batch_size;
+            options.max_prompt_tokens = max_prompt_tokens;
             return of.generate(prompts, options, on_text);
           },
           nb::arg("prompts"), nb::arg("max_new_tokens"), nb::arg("stop"), nb::arg("batch_size"),
-          nb::arg("on_text").none());
-  m.def("finetune", &finetune, nb::arg("request"), nb::arg("progress").none());
+          nb::arg("max_prompt_tokens"), nb::arg("on_text").none());
+  m.def(
+      "model_of_run", [](const std::string& run) { return llm::choose_model("", run, ""); }, nb::arg("run"));
+  m.def("train", &train, nb::arg("request"), nb::arg("progress").none());
   m.def("option_names", &option_names);
   nb::class_<RunRequest>(m, "RunRequest", "The arguments of a run.")
       .def(nb::init<>())
       .def_rw("model", &RunRequest::model)
-      .def_rw("task", &RunRequest::task)
+      .def_rw("tasks", &RunRequest::tasks)
       .def_rw("data", &RunRequest::data)
       .def_rw("definitions", &RunRequest::definitions)
       .def_rw("out", &RunRequest::out)
       .def_rw("options", &RunRequest::options)
-      .def_rw("resume", &RunRequest::resume);
+      .def_rw("adapter_given", &RunRequest::adapter_given)
+      .def_rw("meta", &RunRequest::meta)
+      .def_rw("resume", &RunRequest::resume)
+      .def_rw("from_step", &RunRequest::from_step);
   m.def(
       "export_model",
       [](const std::string& model, const std::string& run, const std::string& out, const std::string& format,

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "zofo/checkpoint/run_state.hpp"
+#include "zofo/compare/machine.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/options_toml.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -16,9 +17,11 @@
 #include "zofo/run/resume.hpp"
 #include "zofo/run/run_directory.hpp"
 #include "zofo/run/run_result.hpp"
+#include "zofo/train/adapter_checkpoints.hpp"
 #include "zofo/train/budget.hpp"
 #include "zofo/train/load_tasks.hpp"
 #include "zofo/train/progress.hpp"
+#include "zofo/train/start_adapter.hpp"
 #include "zofo/train/train_run.hpp"
 
 namespace zofo::python {
@@ -60,27 +63,36 @@ class Messages : public llm::Progress {
   std::chrono::steady_clock::time_point next_;
 };
 
-// The defaults of the method, then the text. An adapter selects the method of the family that has it.
-llm::RunOptions options_of_text(const std::string& text) {
-  const llm::RunOptions given = llm::options_from_toml(llm::Command::finetune, text, source);
-  const llm::Method method = llm::sibling(given.method, given.adapter);
-  llm::RunOptions options = llm::preset(llm::Command::finetune, method);
-  llm::parse_toml(options, text, source);
+llm::Command command_of(const RunRequest& request) {
+  return request.meta ? llm::Command::meta_train : llm::Command::finetune;
+}
+
+// The defaults of the method, then the text. An adapter, also one that the run starts from, selects the
+// method of the family that has it.
+llm::RunOptions started_options(const RunRequest& request) {
+  const llm::RunOptions given = llm::options_from_toml(command_of(request), request.options, source);
+  llm::AdapterKind adapter = given.adapter;
+  if (!given.start_adapter.empty() && !request.adapter_given)
+    adapter = llm::adapter_kind(given.start_adapter);
+  const llm::Method method = llm::sibling(given.method, adapter);
+  llm::RunOptions options = llm::preset(command_of(request), method);
+  llm::parse_toml(options, request.options, source);
   options.method = method;
-  options.adapter = given.adapter;
+  options.adapter = adapter;
   options.lora_target_modules = llm::target_modules(options.lora_target_modules);
   return options;
 }
 
 // The options of a run that is resumed: those of its folder, then the text.
 llm::RunOptions resumed_options(const llm::RunFolder& folder, const checkpoint::RunState& saved,
-                                const std::string& text) {
+                                const RunRequest& request) {
   const llm::RunOptions started = llm::options_of(saved);
-  require(started.command == llm::Command::finetune, "{}: is no run of a fine-tuning",
-          folder.path().string());
+  require(started.command == command_of(request), "{}: is a run of {}: resume it by zofo.{}",
+          folder.path().string(), started.command,
+          started.command == llm::Command::meta_train ? "resume_meta_train" : "resume");
   const std::filesystem::path file = folder.file("options.toml");
   llm::RunOptions options = llm::options_from_toml(started.command, parse::read_file(file), file.string());
-  llm::parse_toml(options, text, source);
+  llm::parse_toml(options, request.options, source);
   llm::check_resume(folder, started, options, saved,
                     ": max_steps, epochs, max_seconds, max_forward_passes or early_stopping_patience");
   return options;
@@ -97,25 +109,28 @@ void use_cpu(llm::RunOptions& options) {
   llm::with_default_budget(options).check();
 }
 
-llm::RunResult run(const RunRequest& request, Messages& messages) {
-  llm::RunSettings settings;
+// Sets the settings.
+llm::RunResult run(const RunRequest& request, Messages& messages, llm::RunSettings& settings) {
   settings.out = request.out;
+  settings.provenance.machine = compare::machine().dump();
   settings.progress = &messages;
   settings.interrupted = [&messages] { return messages.interrupted(); };
   llm::RunOptions options;
   if (request.resume) {
     const llm::RunFolder folder = llm::RunFolder::open(request.out);
-    settings.saved = llm::read_state(folder);
-    options = resumed_options(folder, *settings.saved, request.options);
+    settings.from_step = request.from_step;
+    settings.saved =
+        request.from_step ? llm::read_checkpoint(folder, *request.from_step) : llm::read_state(folder);
+    options = resumed_options(folder, *settings.saved, request);
     settings.paths = llm::input_paths_from(settings.saved->number<nlohmann::json>("place"));
   } else {
     llm::RunFolder::require_new(request.out);
-    options = options_of_text(request.options);
+    options = started_options(request);
     llm::with_default_budget(options).check();
   }
   use_cpu(options);
   if (!request.model.empty()) settings.paths.model = request.model;
-  if (!request.task.empty()) settings.paths.tasks = {request.task};
+  if (!request.tasks.empty()) settings.paths.tasks = request.tasks;
   if (!request.data.empty()) settings.paths.data = request.data;
   if (!request.definitions.empty()) settings.paths.definitions = request.definitions;
   llm::CpuDevice device;
@@ -126,12 +141,14 @@ llm::RunResult run(const RunRequest& request, Messages& messages) {
 
 }  // namespace
 
-std::string finetune(const RunRequest& request, nb::handle progress) {
+std::string train(const RunRequest& request, nb::handle progress) {
   Messages messages(progress);
   const nb::gil_scoped_release release;
-  const llm::RunResult result = run(request, messages);
+  llm::RunSettings settings;
+  const llm::RunResult result = run(request, messages, settings);
   nlohmann::json out = llm::to_json(result);
-  out["interrupted"] = result.interrupted;
+  out["model"] = settings.paths.model;
+  if (request.meta) return out.dump();
   out["balanced_accuracy"] = result.scores().balanced_accuracy;
   out["eval_seconds"] = result.scores().seconds;
   return out.dump();

@@ -67,28 +67,41 @@ class Solver:
     def step(self) -> int: ...
 
 class TaskArguments:
-    """Where a task and its data are."""
+    """Where a task and its data are, and how its prompts are made."""
 
-    def __init__(self, task: str, data: str | None, definitions: str, template: str) -> None: ...
+    def __init__(
+        self,
+        task: str,
+        data: str,
+        definitions: str,
+        run: str,
+        template: str,
+        max_prompt_tokens: int,
+        demonstrations: int,
+        seed: int,
+    ) -> None: ...
 
 class Model:
     """A model, or the result of a run, on the CPU."""
 
-    def __init__(self, model: str, run: str) -> None: ...
+    def __init__(self, model: str, run: str, adapter: str) -> None: ...
+    @property
+    def warning(self) -> str: ...
     def config(self) -> dict[str, Any]: ...
     def evaluate(
-        self, task: TaskArguments, max_eval_samples: int, calibrate: bool, demonstrations: int, seed: int
+        self, task: TaskArguments, split: str, max_eval_samples: int, calibrate: bool
     ) -> tuple[Any, ...]: ...
     def score(self, requests: list[str]) -> list[str]: ...
     def predict(
-        self, task: TaskArguments, rows: list[str]
-    ) -> tuple[list[list[float]], list[str], list[tuple[str, int]]]: ...
+        self, task: TaskArguments, rows: list[str], calibrate: bool
+    ) -> tuple[list[str], str, list[tuple[str, int]]]: ...
     def generate(
         self,
         prompts: list[str],
         max_new_tokens: int,
         stop: str,
         batch_size: int,
+        max_prompt_tokens: int,
         on_text: Callable[[int, bytes], None] | None,
     ) -> list[str]: ...
 
@@ -97,14 +110,18 @@ class RunRequest:
 
     def __init__(self) -> None: ...
     model: str
-    task: str
+    tasks: list[str]
     data: str
     definitions: str
     out: str
     options: str
+    adapter_given: bool
+    meta: bool
     resume: bool
+    from_step: int | None
 
-def finetune(request: RunRequest, progress: Callable[..., None] | None) -> str: ...
+def model_of_run(run: str) -> str: ...
+def train(request: RunRequest, progress: Callable[..., None] | None) -> str: ...
 def option_names() -> list[tuple[str, str]]: ...
 def export_model(
     model: str, run: str, out: str, format: str, dtype: str, merge: bool, no_tokenizer: bool, without_backbone: bool

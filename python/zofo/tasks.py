@@ -69,43 +69,91 @@ def definitions(given: Pathlike | None = None) -> str:
 
 @dataclass(frozen=True)
 class Located:
-    """A task and its rows as files."""
+    """A task and its rows as files. An empty `task` is that of a run."""
 
     task: str
     data: str
     definitions: str
 
-    def arguments(self, template: str = "") -> _core.TaskArguments:
-        """For the compiled part."""
-        return _core.TaskArguments(self.task, self.data or None, self.definitions, template)
+    def arguments(
+        self, run: str | None, template: str, max_prompt_tokens: int, demonstrations: int, seed: int
+    ) -> _core.TaskArguments:
+        """For the compiled part. `run`: the folder that holds the task where none is named."""
+        return _core.TaskArguments(self.task, self.data, self.definitions, run or "", template, max_prompt_tokens,
+                                   demonstrations, seed)
+
+
+def _write_rows(folder: Path, train: Rows, validation: Rows) -> None:
+    """Writes rows into a folder; each that is None has the lines of the other."""
+    lines = {name: to_json_lines(rows) for name, rows in (("train", train), ("validation", validation)) if rows is not None}
+    for name in ("train", "validation"):
+        text = "\n".join(lines[name] if name in lines else next(iter(lines.values())))
+        (folder / f"{name}.jsonl").write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
 def located(
-    task: Task | Pathlike,
+    task: Task | Pathlike | None,
     data: Pathlike | None = None,
     train: Rows = None,
     validation: Rows = None,
     tasks: Pathlike | None = None,
+    need_rows: bool = True,
 ) -> Iterator[Located]:
     """The task as files; rows and tasks that are objects are written to a temporary folder.
 
-    Raises zofo.Error if both `data` and rows are given, or if rows are missing.
+    Raises zofo.Error if both `data` and rows are given, or if rows are missing that are needed.
     """
     if data is not None and (train is not None or validation is not None):
         raise _core.Error("data: not together with rows: give a folder, or train and validation rows")
     with tempfile.TemporaryDirectory(prefix="zofo-") as name:
         folder = Path(name)
-        place = os.fspath(task) if not isinstance(task, Task) else str(folder)
+        place = "" if task is None else str(folder) if isinstance(task, Task) else os.fspath(task)
         if isinstance(task, Task):
             (folder / "task.toml").write_text(task.toml(), encoding="utf-8")
         where = "" if data is None else os.fspath(data)
         if train is not None or validation is not None:
             where = str(folder / "rows")
             os.mkdir(where)
-            for file, rows in (("train", train), ("validation", validation)):
-                lines = to_json_lines(rows if rows is not None else (train if validation is None else validation))
-                (folder / "rows" / f"{file}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        elif isinstance(task, Task) and data is None:
+            _write_rows(folder / "rows", train, validation)
+        elif isinstance(task, Task) and data is None and need_rows:
             raise _core.Error("rows: none: give train and validation rows, or a folder as data")
         yield Located(place, where, definitions(tasks))
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """A task with its rows, for a training over several tasks."""
+
+    task: Task
+    """The task; its name must differ from those of the others."""
+    train: Rows
+    """Training rows."""
+    validation: Rows
+    """Rows that score the result."""
+
+
+@contextmanager
+def located_tasks(
+    given: Sequence[TaskRows | Pathlike], data: Pathlike | None, tasks: Pathlike | None
+) -> Iterator[tuple[list[str], str, str]]:
+    """Several tasks as files: their folders or names, the folder with their rows, that of definitions.
+
+    Raises zofo.Error if `data` is given together with rows.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        raise _core.Error(f"tasks = {os.fspath(given)!r}: must be a list")
+    if data is not None and any(isinstance(each, TaskRows) for each in given):
+        raise _core.Error("data: not together with rows: give a folder, or rows with each task")
+    with tempfile.TemporaryDirectory(prefix="zofo-") as name:
+        places = []
+        for number, each in enumerate(given):
+            if not isinstance(each, TaskRows):
+                places.append(os.fspath(each))
+                continue
+            folder = Path(name) / str(number)
+            folder.mkdir()
+            (folder / "task.toml").write_text(each.task.toml(), encoding="utf-8")
+            _write_rows(folder, each.train, each.validation)
+            places.append(str(folder))
+        yield places, "" if data is None else os.fspath(data), definitions(tasks)

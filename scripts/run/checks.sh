@@ -30,7 +30,7 @@ python_package() {
   rm -f "$junit"
   configure release -DZOFO_BUILD_TESTS=ON -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=ON \
     "-DPython_EXECUTABLE=$folder/bin/python" &&
-    compile build/release zofo_python zofo_python_trajectories &&
+    compile build/release zofo_python zofo_python_trajectories zofo_program &&
     ctest --preset release --tests-regex '^python$' --output-junit "$junit" --no-tests=error || failed=1
   python3 scripts/count_tests.py "$junit" || failed=1
   return $failed

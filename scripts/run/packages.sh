@@ -5,7 +5,8 @@ test_packages=(catch2 python3)
 plot_packages=(python3 python3-matplotlib)
 python_packages=(python3 python3-venv python3-dev)
 # From PyPI: what the Python package is built with (pyproject.toml) and tested with.
-python_requirements=('nanobind>=2.4' 'numpy>=1.24' pytest mypy pandas pyarrow matplotlib)
+python_requirements=('nanobind>=2.4' 'numpy>=1.24' pytest mypy pandas pyarrow matplotlib
+                     datasets nbclient nbformat ipykernel)
 fetch_packages=(python3 ca-certificates)
 # One clang for the second compiler, the sanitizers, the fuzzers, the formatter and the linter. Another version finds
 # other faults and formats differently, so the version is fixed.

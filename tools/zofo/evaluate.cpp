@@ -55,8 +55,7 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const PromptFlags& made) const {
     require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
-    const TaskChoice chosen = choose_task(paths, from.run);
-    data::TaskData data = chosen.load(made, split);
+    data::TaskData data = made.load(llm::choose_task(paths, from.run), split);
     llm::require_calibratable(data.task, options);
     return data;
   }

@@ -48,8 +48,8 @@ struct Predict {
   int on(Device& device) const {
     check();
     static_cast<void>(from.model_path(paths.model));  // a missing model is the first error
-    const TaskChoice chosen = choose_task(paths, from.run);
-    data::TaskData data = chosen.load(prompts, "");
+    const llm::TaskChoice chosen = llm::choose_task(paths, from.run);
+    data::TaskData data = prompts.load(chosen, "");
     for (const std::string& note : data.notes) fmt::print(stderr, "zofo: {}\n", note);
     llm::require_calibratable(data.task, {0, calibrate});
     const std::string input = rows.empty() ? data::split_file(chosen.place, split).string() : rows;
@@ -60,7 +60,7 @@ struct Predict {
     if (!output.empty()) file.emplace(output);
     if (!metrics.empty()) figures.emplace(metrics);
     const llm::Predictions predictions = llm::predict_rows(
-        of, data, *source, calibrate,
+        of, data, *source, {.calibrate = calibrate},
         [&file](const std::string& line) { file ? file->write(line + "\n") : write_text(line + "\n"); },
         [&file] {
           if (!file) flush_output();

@@ -5,12 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "cli.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
-#include "zofo/train/input_paths.hpp"
+#include "zofo/train/run_inputs.hpp"
 #include "zofo/train/run_model.hpp"
 
 namespace zofo::cli {
@@ -24,7 +23,9 @@ struct RunFlags {
   void add(const Subcommand& command);
   // The path of the model: the given one, or the run's. Throws Error if neither is given, or the run's model
   // is not where it was.
-  [[nodiscard]] std::string model_path(const std::string& model) const;
+  [[nodiscard]] std::string model_path(const std::string& model) const {
+    return llm::choose_model(model, run);
+  }
   // Loads the model. One that is not the run's gives a warning if it was given, else Error.
   [[nodiscard]] llm::Model load(const std::string& model) const;
   // What is put on the model.
@@ -42,22 +43,8 @@ struct PromptFlags {
   void add(const Subcommand& command);
   // The same under another template.
   [[nodiscard]] PromptFlags under(const std::string& name) const;
+  // A task with such prompts and the examples of a split ("": none).
+  [[nodiscard]] data::TaskData load(const llm::TaskChoice& chosen, const std::string& split) const;
 };
-
-// A task, and how its prompts are made.
-struct TaskChoice {
-  data::TaskPlace place;
-  std::string template_name;
-  std::size_t max_prompt_tokens = 0;
-  std::vector<std::string> demonstrations;  // of the run
-
-  // The task under the template of the flags ("": the chosen one), with the examples of a split ("": none).
-  // Prompts are limited by the flags, too, whose demonstrations (0: those of the run) are sampled.
-  [[nodiscard]] data::TaskData load(const PromptFlags& prompts, const std::string& split) const;
-};
-
-// The task of --task, or that of the run with its template, demonstrations and longest prompt. Throws Error
-// if neither is given, or the run has several.
-TaskChoice choose_task(const llm::InputPaths& paths, const std::string& run);
 
 }  // namespace zofo::cli

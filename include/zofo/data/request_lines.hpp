@@ -30,14 +30,14 @@ std::string with_fields(const std::string& answer, const nlohmann::json& fields)
 std::string error_answer(std::string_view message);
 
 /// Answers rows in groups. `parse(row)` makes a request of a row, `full(requests)` is true when a group is
-/// large enough, and `answer(requests)` returns a line for each; the fields of a row that are not among
-/// `known` are added to it. A group also ends when the next row has not arrived, so that a client that waits
-/// for each answer gets it. A row that cannot be read, or for which parse() throws Error, is answered by
+/// large enough, and `answer(requests)` returns a line for each; the fields that `others(fields)` returns of
+/// a row's are added to it (with_fields). A group also ends when the next row has not arrived, so that a
+/// client that waits for each answer gets it. A row that cannot be read, or for which parse() throws Error,
+/// is answered by
 /// {"error": …} in its place. Returns the number of these. `write(line)` gets every answer, `flush()` is
 /// called after each group.
-template <class Parse, class Full, class Answer>
-std::size_t answer_requests(RowSource& rows, std::initializer_list<std::string_view> known, Parse&& parse,
-                            Full&& full, Answer&& answer,
+template <class Others, class Parse, class Full, class Answer>
+std::size_t answer_requests(RowSource& rows, Others&& others, Parse&& parse, Full&& full, Answer&& answer,
                             const std::function<void(const std::string&)>& write,
                             const std::function<void()>& flush) {
   struct Waiting {
@@ -62,7 +62,7 @@ std::size_t answer_requests(RowSource& rows, std::initializer_list<std::string_v
     Waiting& each = waiting.emplace_back();
     try {
       const JsonLine line = rows.row();
-      each.others = other_fields(line.fields, known);
+      each.others = others(line.fields);
       requests.push_back(parse(line));
     } catch (const Error& error) {
       each.error = error.what();

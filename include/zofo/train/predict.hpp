@@ -16,6 +16,12 @@
 
 namespace zofo::llm {
 
+/// How rows are answered.
+struct PredictOptions {
+  bool calibrate = false;  ///< as EvaluateOptions::calibrate
+  bool row_fields = true;  ///< add the row's own fields to its answer
+};
+
 /// What was predicted, and how well it agrees with the labels.
 struct Predictions {
   std::size_t rows = 0;               ///< that were answered, by a prediction or by an error
@@ -40,13 +46,13 @@ struct PredictionSource {
 /// {"answer": TEXT, "index": i, "choices": […], "scores": […], "probabilities": […]}: the choice of the
 /// highest score, and of every choice its score (log-probability) and the softmax of the scores; a labelled
 /// one "correct" too. A row of kind generate gets {"text": …} as generate_lines, and "exact_match" and "f1"
-/// if it has accepted answers. The row's own fields come along; one of the same name is called row.NAME. A
-/// row that cannot be answered gets {"error": …} in its place. `data`: the task, and demonstrations before
-/// every prompt; `calibrate` as EvaluateOptions::calibrate. `write(line)` gets each answer, `flush()` is
+/// if it has accepted answers. The row's own fields come along, if the options ask for them; one of the same
+/// name is called row.NAME. A row that cannot be answered gets {"error": …} in its place. `data`: the task,
+/// and demonstrations before every prompt. `write(line)` gets each answer, `flush()` is
 /// called after every group. A program with its own Device includes train/impl/predict.hpp.
 template <class Device>
 Predictions predict_rows(RunModel<Device>& of, const data::TaskData& data, data::RowSource& rows,
-                         bool calibrate, const std::function<void(const std::string&)>& write,
+                         const PredictOptions& options, const std::function<void(const std::string&)>& write,
                          const std::function<void()>& flush);
 
 /// The metrics of the labelled rows as JSON: accuracy, macro-F1, balanced accuracy, mean loss, the classes
@@ -60,10 +66,10 @@ std::string metrics_table(const data::Task& task, const Predictions& predictions
                           const PredictionSource& source);
 
 /// The instances of this header for one device; PREFIX is extern or nothing.
-#define ZOFO_PREDICT_INSTANCES(PREFIX, DEVICE)                                                               \
-  PREFIX template Predictions predict_rows(RunModel<DEVICE>&, const data::TaskData&, data::RowSource&, bool, \
-                                           const std::function<void(const std::string&)>&,                   \
-                                           const std::function<void()>&);
+#define ZOFO_PREDICT_INSTANCES(PREFIX, DEVICE)                                           \
+  PREFIX template Predictions predict_rows(                                              \
+      RunModel<DEVICE>&, const data::TaskData&, data::RowSource&, const PredictOptions&, \
+      const std::function<void(const std::string&)>&, const std::function<void()>&);
 
 // zofo::llm holds those of the CPU.
 ZOFO_PREDICT_INSTANCES(extern, CpuDevice)

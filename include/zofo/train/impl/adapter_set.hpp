@@ -117,7 +117,10 @@ std::size_t score_lines(AdapterSet<Device>& set, parse::LineSource& lines, std::
                         const std::function<void()>& flush) {
   data::JsonRows rows(lines);
   return data::answer_requests(
-      rows, {"prompt", "options", "adapter"},
+      rows,
+      [](const nlohmann::json& fields) {
+        return data::other_fields(fields, {"prompt", "options", "adapter"});
+      },
       [&](const data::JsonLine& line) {
         return parse_request(set.model, line, set.selected, max_prompt_tokens);
       },

@@ -55,7 +55,7 @@ std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
   data::JsonRows rows(lines);
   return data::answer_requests(
-      rows, {"prompt"},
+      rows, [](const nlohmann::json& fields) { return data::other_fields(fields, {"prompt"}); },
       [&](const data::JsonLine& line) {
         return detail::prompt_of_line(of.state().model, of.state().reserved(), line,
                                       options.max_prompt_tokens);

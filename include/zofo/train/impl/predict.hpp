@@ -44,7 +44,7 @@ std::string text_answer(const data::Task& task, const PredictRequest& request, c
 
 template <class Device>
 Predictions predict_rows(RunModel<Device>& model, const data::TaskData& data, data::RowSource& rows,
-                         bool calibrated, const std::function<void(const std::string&)>& write,
+                         const PredictOptions& options, const std::function<void(const std::string&)>& write,
                          const std::function<void()>& flush) {
   using Requests = std::vector<detail::PredictRequest>;
   using Backend = typename Device::Backend;
@@ -64,15 +64,15 @@ Predictions predict_rows(RunModel<Device>& model, const data::TaskData& data, da
     if (generates) {
       std::vector<Tokens> prompts;
       for (const detail::PredictRequest& each : requests) prompts.push_back(each.encoded.prompt);
-      const GenerateOptions options{{task.stop, task.max_new_tokens}};
-      const auto texts = generate(model, std::span<const Tokens>(prompts), options);
+      const GenerateOptions limits{{task.stop, task.max_new_tokens}};
+      const auto texts = generate(model, std::span<const Tokens>(prompts), limits);
       for (std::size_t i = 0; i < requests.size(); ++i)
         answers.push_back(detail::text_answer(task, requests[i], texts[i], predictions));
       return answers;
     }
     std::vector<EncodedExample> examples;
     for (const detail::PredictRequest& each : requests) examples.push_back(each.encoded);
-    if (calibrated)
+    if (options.calibrate)
       calibrate(*of.transformer, of.theta, of.adapter_or_null(), encoder, examples, data.held_out);
     const auto scores = score_examples(*of.transformer, of.theta, of.adapter_or_null(), std::span(examples));
     for (std::size_t i = 0; i < requests.size(); ++i)
@@ -80,8 +80,9 @@ Predictions predict_rows(RunModel<Device>& model, const data::TaskData& data, da
     return answers;
   };
   predictions.errors = data::answer_requests(
-      rows, {}, [&](const data::JsonLine& row) { return detail::predict_request(encoder, task, row); }, full,
-      answer,
+      rows,
+      [&](const nlohmann::json& fields) { return options.row_fields ? fields : nlohmann::json::object(); },
+      [&](const data::JsonLine& row) { return detail::predict_request(encoder, task, row); }, full, answer,
       [&](const std::string& line) {
         ++predictions.rows;
         write(line);

@@ -1,0 +1,39 @@
+"""The notebook runs, and shows what the text around it says."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "demo.ipynb"
+
+
+def outputs(cell: Any) -> str:
+    """The text of a cell's outputs."""
+    texts = []
+    for each in cell.get("outputs", ()):
+        texts.append(each.get("text", "") or each.get("data", {}).get("text/plain", ""))
+    return "\n".join(texts)
+
+
+def test_notebook(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("matplotlib")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    saved = [outputs(cell) for cell in notebook.cells]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    # Python by this interpreter, whatever kernels are installed.
+    client = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
+    client.execute()
+    assert client.km is not None and client.km.kernel_spec.argv[0] in (sys.executable, "python", "python3")
+    for cell, before in zip(notebook.cells, saved):
+        assert bool(outputs(cell)) == bool(before), cell.source
+    [first] = [cell for cell in notebook.cells if "zofo.load(model).evaluate(task)" in cell.source]
+    assert "accuracy=0.4" in outputs(first)  # untrained; the same in the saved notebook
+    [last] = [cell for cell in notebook.cells if "solver.solve(" in cell.source]
+    assert "0.9009009" in outputs(last)
