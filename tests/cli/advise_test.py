@@ -237,7 +237,7 @@ class Advise(Case):
         self.refused(self.advise("--batch-size", 0), "batch_size = 0")
         self.refused(self.advise("--memory", -1), "--memory", "-1")
         for value in ("nan", "inf", "1e30"):
-            self.refused(self.advise("--memory", value), f"--memory {value}", "GiB")
+            self.refused(self.advise("--memory", value), f"--memory {float(value):g}", "GiB")
         self.refused(self.advise(model=self.here / "none.gguf"), "none.gguf")
         wrong = self.here / "methods.json"
         for text, part in (("{", "methods.json"), ('{"sources": {}, "steps": [{"source": "x"}]}', "source = 'x'"),
