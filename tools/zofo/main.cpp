@@ -27,11 +27,12 @@
 namespace {
 
 // Opens what the caller closed of standard input, output and error, so that no file of the program gets their
-// numbers: a result would be written into it. Reading and writing still fail, as on a closed descriptor.
+// numbers: a result would be written into it. Reading input and writing output still fail, as on a closed
+// descriptor; messages are dropped.
 void keep_standard_descriptors() {
   for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (fcntl(number, F_GETFD) == -1 && errno == EBADF)
-      static_cast<void>(open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+      static_cast<void>(open("/dev/null", number == STDOUT_FILENO ? O_RDONLY : O_WRONLY));
 }
 
 std::atomic<bool> stop{false};
