@@ -1,8 +1,6 @@
 """zofo finetune: each method, what a run leaves behind, options from files and flags, what is shown meanwhile."""
 
 import json
-import os
-import pty
 import subprocess
 import tomllib
 import unittest
@@ -135,16 +133,8 @@ class Progress(Case):
         self.assertRegex(shown, r"(?m)^Bilevel-ZOFO  step 1  F\(p\) .* tokens/s  \d+:\d\d left$")
 
     def test_a_live_line_on_a_terminal(self):
-        ours, theirs = pty.openpty()
-        self.addCleanup(os.close, ours)
-        self.good(self.finetune(self.here / "run", stderr=theirs, stdout=subprocess.DEVNULL))
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # the other end is closed and everything read
-            pass
+        shown = program.shown_on_terminal(lambda terminal: self.good(
+            self.finetune(self.here / "run", stderr=terminal, stdout=subprocess.DEVNULL)))
         self.assertEqual(shown.count(b"\r\x1b[KBilevel-ZOFO  step "), 3, shown)
 
 

@@ -7,6 +7,7 @@ import atexit
 import functools
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,23 @@ def tiny() -> Path:
     if made.code != 0:
         sys.exit(f"zofo demo --tiny: exit {made.code}\n{made.out}{made.err}")
     return folder / "demo"
+
+
+def shown_on_terminal(run) -> bytes:
+    """What `run(stderr)` writes to a terminal, whose end `stderr` is."""
+    ours, theirs = pty.openpty()
+    try:
+        run(theirs)
+    finally:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:  # the other end is closed and everything read
+            pass
+        os.close(ours)
+    return shown
 
 
 def rows(path: Path) -> list:

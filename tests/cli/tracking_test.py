@@ -2,7 +2,6 @@
 
 import csv
 import os
-import pty
 import random
 import re
 import signal
@@ -268,16 +267,8 @@ class Progress(Case):
         self.refused(self.finetune(self.here / "bad", "--log-every", -3), "--log-every", "-3")
 
     def test_on_a_terminal(self):
-        ours, theirs = pty.openpty()
-        self.addCleanup(os.close, ours)
-        self.good(self.finetune(self.here / "run", "--max-steps", 5, "--log-every", 2, stderr=theirs, stdout=subprocess.DEVNULL))
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # the other end is closed and everything read
-            pass
+        shown = program.shown_on_terminal(lambda terminal: self.good(
+            self.finetune(self.here / "run", "--max-steps", 5, "--log-every", 2, stderr=terminal, stdout=subprocess.DEVNULL)))
         lines = [line.rpartition(b"\r\x1b[K")[2] for line in shown.split(b"\r\n")]  # what stays
         self.assertEqual([line.split()[2] for line in lines if line.startswith(b"Bilevel-ZOFO  step")], [b"2", b"4"], shown)
         self.assertEqual(shown.count(b"\r\x1b[KBilevel-ZOFO  step "), 5, shown)
