@@ -19,6 +19,7 @@
 #include "zofo/data/task.hpp"
 #include "zofo/model/layout.hpp"
 #include "zofo/model_io/model_outline.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/train/load_tasks.hpp"
 #include "zofo/train/memory_bounds.hpp"
 #include "zofo/train/peak_memory.hpp"
@@ -204,8 +205,7 @@ int advise(const AdviseArguments& arguments) {
     if (!source.model.empty()) report["sources"][name]["model"] = source.model;
   }
   report["recommendation"] = recommendation(report);
-  write_text(arguments.json ? report.dump(2, ' ', false, json::error_handler_t::replace) + "\n"
-                            : advice_text(report));
+  write_text(arguments.json ? parse::json_text(report, 2) + "\n" : advice_text(report));
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model/layout.hpp"
 #include "zofo/model_io/model_outline.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/tensor/memory_plan.hpp"
 #include "zofo/train/peak_memory.hpp"
 
@@ -96,7 +97,7 @@ int run(const Arguments& arguments) {
     for (const Problem& p : f.problems)
       problems.push_back({{"prevents", p.prevents}, {"what", p.what}, {"todo", p.todo}});
     f.facts["problems"] = problems;
-    write_text(f.facts.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    write_text(parse::json_text(f.facts, 2) + "\n");
   } else {
     write_text(report_text(f));
   }

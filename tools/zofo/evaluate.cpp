@@ -54,7 +54,7 @@ struct Evaluate {
     return tasks;
   }
   [[nodiscard]] data::TaskData load(const PromptFlags& made) const {
-    require(split == "validation" || split == "test", "--split {}: must be validation or test", split);
+    check_split(split);
     data::TaskData data = made.load(llm::choose_task(paths, from.run), split);
     llm::require_calibratable(data.task, options);
     return data;

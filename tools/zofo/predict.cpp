@@ -33,8 +33,7 @@ struct Predict {
     require(
         rows.empty() != split.empty(),
         "ROWS and --split: exactly one must be given: a file (- is standard input), or validation or test");
-    require(split.empty() || split == data::validation_split || split == data::test_split,
-            "--split {}: must be validation or test", split);
+    if (!split.empty()) check_split(split);
     require(format.empty() || format == "jsonl" || format == "csv" || format == "tsv",
             "--input-format {}: must be jsonl, csv or tsv", format);
     require(split.empty() || format.empty(), "--input-format: only for ROWS: a split's file has its format");

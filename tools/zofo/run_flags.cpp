@@ -30,6 +30,11 @@ PromptFlags PromptFlags::under(const std::string& name) const {
   return other;
 }
 
+void check_split(const std::string& split) {
+  require(split == data::validation_split || split == data::test_split,
+          "--split {}: must be validation or test", split);
+}
+
 data::TaskData PromptFlags::load(const llm::TaskChoice& chosen, const std::string& split) const {
   return chosen.load(template_name, split, max_prompt_tokens, demonstrations, seed);
 }

@@ -32,6 +32,9 @@ struct RunFlags {
   [[nodiscard]] llm::ModelParts parts() const { return {run, adapter}; }
 };
 
+// Throws Error unless --split names the validation or the test examples.
+void check_split(const std::string& split);
+
 // The flags of how prompts are made.
 struct PromptFlags {
   std::string template_name;

@@ -24,6 +24,7 @@
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/parse/file.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::compare {
 
@@ -228,8 +229,7 @@ class Comparison::Impl {
                                 {"curves", curves_to_json(plan_, outcomes_)},
                                 {"runs", runs_to_json(plan_, outcomes_)},
                                 {"options", options}};
-    zofo::write_atomically(json_file(),
-                           all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    zofo::write_atomically(json_file(), parse::json_text(all, 1) + "\n");
   }
 
   Plan plan_;

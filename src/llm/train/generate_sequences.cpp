@@ -8,6 +8,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/parse/json.hpp"
 #include "zofo/tokenize/utf8.hpp"
 #include "zofo/train/impl/prompts.hpp"
 
@@ -57,7 +58,7 @@ std::string to_json_line(const Generation& generation) {
                                  {"tokens", generation.generated()},
                                  {"prompt_tokens", generation.prompt},
                                  {"end", name_of(generation.ending)}};
-  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return parse::json_text(object);
 }
 
 std::size_t settled_bytes(const Generation& generation, const EndOfText& end) {

@@ -12,6 +12,7 @@
 #include "zofo/data/classification_report.hpp"
 #include "zofo/data/metrics.hpp"
 #include "zofo/lm/choice_loss.hpp"
+#include "zofo/parse/json.hpp"
 
 namespace zofo::llm {
 
@@ -40,10 +41,6 @@ std::vector<double> softmax(std::span<const double> scores) {
   return values;
 }
 
-std::string dumped(const nlohmann::json& answer) {
-  return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 }  // namespace
 
 PredictRequest predict_request(const ExampleEncoder& encoder, const data::Task& task,
@@ -70,7 +67,7 @@ std::string choice_answer(const data::Task& task, const PredictRequest& request,
                            {"choices", texts},
                            {"scores", scores},
                            {"probabilities", softmax(scores)}};
-  if (!request.labelled) return dumped(answer);
+  if (!request.labelled) return parse::json_text(answer);
   const int label = matched_label(request.encoded, static_cast<int>(best));
   answer["correct"] = label == static_cast<int>(best);
   predictions.labels.push_back(label);
@@ -83,7 +80,7 @@ std::string choice_answer(const data::Task& task, const PredictRequest& request,
     predictions.answers.exact_match += score.exact_match;
     predictions.answers.f1 += score.f1;
   }
-  return dumped(answer);
+  return parse::json_text(answer);
 }
 
 std::string text_answer(const data::Task& task, const PredictRequest& request, const Generation& generation,
@@ -98,7 +95,7 @@ std::string text_answer(const data::Task& task, const PredictRequest& request, c
   ++predictions.compared;
   predictions.answers.exact_match += score.exact_match;
   predictions.answers.f1 += score.f1;
-  return dumped(answer);
+  return parse::json_text(answer);
 }
 
 }  // namespace detail
