@@ -185,14 +185,15 @@ def page(rows: list[dict], methods: dict, check: str) -> str:
         "# Learning rates of the presets", "",
         "The learning rate in a method's preset is chosen by a search over the training examples of the tasks in `tasks`:", "",
         "<!-- not run: needs a GPU, a model and data -->", "```sh",
-        "scripts/preset_search.py --prepare DATA --rows build/presets/rows   # DATA: folders of TASK/train.jsonl",
+        "scripts/preset_search.py --prepare DATA,DEMO --rows build/presets/rows",
         f"scripts/preset_search.py --model MODEL --rows build/presets/rows --out build/presets --jobs {last.get('jobs', 1)}",
         "scripts/preset_search.py --out build/presets --report docs/results/presets.md", "```", "",
-        "The same command resumes an interrupted search; `--seconds` bounds it. The third command writes this page.", "",
+        "DATA and DEMO are folders of TASK/train.jsonl; `./run fetch` prints the model and the demo's task, which is in DEMO. "
+        "The second command resumes an interrupted search; `--seconds` bounds it. The third command writes this page.", "",
         *table(["", ""], [
             ["model", f"{first['model']}, {'bf16 on the GPU' if first['device'] == 'cuda' else 'fp32'}"],
-            ["examples", "400 to train on and 128 others to measure, all from the task's training file (of a small task "
-                         "two thirds and one third); test and validation files are not read"],
+            ["examples", f"{last.get('train_rows', '–')} to train on and {last.get('held_rows', '–')} others to measure, all from the "
+                         "task's training file (of a small task two thirds and one third); test and validation files are not read"],
             ["run", f"seed {first['seed']}, batch size {first['batch_size']}, prompts of at most {first['max_prompt_tokens']} tokens; "
                     f"steps: {steps}"],
             ["runs", ", ".join(f"{status[name]} {name}" for name in ("done", "diverged", "failed", "timeout"))],

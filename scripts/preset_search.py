@@ -267,7 +267,7 @@ def machine(arguments: argparse.Namespace) -> dict:
     """What the page prints of the machine."""
     gpu = first_line("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") if arguments.device == "cuda" else ""
     return {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "gpu": gpu, "cores": os.cpu_count(), "jobs": arguments.jobs,
-            "version": first_line(str(arguments.zofo), "--version"), "rule": preset_report.RULE}
+            "version": first_line(str(arguments.zofo), "--version"), "train_rows": TRAIN_ROWS, "held_rows": HELD_ROWS}
 
 
 # ---- the command line ------------------------------------------------------------------------------------------------
