@@ -1,20 +1,21 @@
 # The checks of ./run: tests, sanitizers, headers, mutants, fuzzing, format and lint.
 
-# check PRESET: builds and runs one preset's tests; leaves a JUnit file for the count.
+# check PRESET TARGET LABELS [CMAKE_OPTION...]: builds a target of one preset and runs the tests whose label matches a
+# regular expression ("": all tests); leaves a JUnit file for the count.
 check() {
-  local preset=$1 junit
-  shift
+  local preset=$1 target=$2 labels=$3 junit
+  shift 3
   junit=$PWD/build/$preset/junit.xml
   rm -f "$junit"
-  build "$preset" all -DZOFO_BUILD_TESTS=ON "$@" || { say "$preset: the build failed"; return 1; }
-  ctest --preset "$preset" --parallel "$jobs" --output-junit "$junit" --test-output-size-passed 1000000 \
-    --test-output-size-failed 1000000 --no-tests=error
+  build "$preset" "$target" -DZOFO_BUILD_TESTS=ON "$@" || { say "$preset: the build failed"; return 1; }
+  ctest --preset "$preset" --parallel "$jobs" ${labels:+--label-regex "$labels"} --output-junit "$junit" \
+    --test-output-size-passed 1000000 --test-output-size-failed 1000000 --no-tests=error
 }
 
 run_tests() {
   need "${build_packages[@]}" "${test_packages[@]}"
   local failed=0
-  check release -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF || failed=1
+  check release all "" -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF || failed=1
   python3 scripts/count_tests.py build/release/junit.xml || failed=1
   return $failed
 }
@@ -36,11 +37,16 @@ python_package() {
   return $failed
 }
 
-# All modules under ASan and UBSan, built by clang: the second compiler.
+# Under ASan and UBSan, built by clang: the second compiler. --modules: without the program and its tests.
 sanitize() {
+  local failed=0 target=all labels=""
+  case ${1:-} in
+    --modules) target=zofo_module_tests labels='^module$' ;;
+    "") ;;
+    *) die "sanitize: unknown option $1; allowed: --modules" ;;
+  esac
   need "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}"
-  local failed=0
-  check sanitize -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF "-DZOFO_TEST_MODULES=${ZOFO_SANITIZED_MODULES:-}" || failed=1
+  check sanitize "$target" "$labels" -DZOFO_BUILD_BENCH=ON -DZOFO_PYTHON=OFF "-DZOFO_TEST_MODULES=${ZOFO_SANITIZED_MODULES:-}" || failed=1
   python3 scripts/count_tests.py build/sanitize/junit.xml || failed=1
   return $failed
 }
