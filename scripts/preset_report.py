@@ -1,4 +1,4 @@
-"""The page docs/results/presets.md from the results of scripts/preset_search.py, which calls page(). Standard library only."""
+"""The page of the results of scripts/preset_search.py, which calls page(). Standard library only."""
 
 import collections
 import json
@@ -169,7 +169,8 @@ def of_check(tables: dict, check: str) -> list[str]:
             *table(["method", "zero-shot", "chosen rate", "its loss", "best rate", "its loss", "ratio"], rows)]
 
 
-def page(rows: list[dict], methods: dict, check: str) -> str:
+def page(rows: list[dict], methods: dict, check: str, name: str) -> str:
+    """The Markdown of all rows; `check` is the task without a part in the choice, `name` the page's path."""
     searches = [row for row in rows if row["kind"] == "search"]
     runs = [row for row in rows if row["kind"] == "run"]
     zero = {row["task"]: row["after"]["loss"] for row in runs if row["method"] == "zero-shot" and row["status"] == "done"}
@@ -187,7 +188,7 @@ def page(rows: list[dict], methods: dict, check: str) -> str:
         "<!-- not run: needs a GPU, a model and data -->", "```sh",
         "scripts/preset_search.py --prepare DATA,DEMO --rows build/presets/rows",
         f"scripts/preset_search.py --model MODEL --rows build/presets/rows --out build/presets --jobs {last.get('jobs', 1)}",
-        "scripts/preset_search.py --out build/presets --report docs/results/presets.md", "```", "",
+        f"scripts/preset_search.py --out build/presets --report {name}", "```", "",
         "DATA and DEMO are folders of TASK/train.jsonl; `./run fetch` prints the model and the demo's task, which is in DEMO. "
         "The second command resumes an interrupted search; `--seconds` bounds it. The third command writes this page.", "",
         *table(["", ""], [

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Searches the learning rates of the methods' presets on training examples of the tasks: docs/results/presets.md.
+"""Searches the learning rates of the methods' presets on training examples of the tasks, and writes a page of the results.
 
     scripts/preset_search.py --prepare DATA[,DATA...] --rows ROWS
     scripts/preset_search.py --model MODEL --rows ROWS --out OUT [--device cuda] [--jobs 8] [--seconds 540]
-    scripts/preset_search.py --out OUT --report docs/results/presets.md
+    scripts/preset_search.py --out OUT --report PAGE
 
 The first command takes 400 + 128 examples of every DATA/TASK/train.jsonl, by a fixed seed: ROWS/TASK/train.jsonl to
 train on, and ROWS/TASK/validation.jsonl to measure. It opens no other file of DATA, so test examples are never read.
@@ -313,7 +313,7 @@ def main() -> None:
     if arguments.prepare:
         prepare(arguments.prepare, arguments.rows)
     elif arguments.report:
-        page = preset_report.page(preset_report.read(arguments.out / "results.jsonl"), METHODS, CHECK)
+        page = preset_report.page(preset_report.read(arguments.out / "results.jsonl"), METHODS, CHECK, str(arguments.report))
         arguments.report.write_text(page, encoding="utf-8")
     elif arguments.model is None or not arguments.model.exists():
         parser.error(f"--model {arguments.model}: no such file; --prepare and --report need none")

@@ -89,7 +89,7 @@ class Rule(unittest.TestCase):
 class Page(unittest.TestCase):
     def test_it_has_the_choice_and_every_failure(self):
         rows = rows_of({"a": (1.0, 0.5, 0.6), "b": (1.0, 0.8, math.inf), "c": (None, 0.8, 0.9), "movies": (0.9, 0.55, 0.5)})
-        page = preset_report.page(rows, preset_search.METHODS, "movies")
+        page = preset_report.page(rows, preset_search.METHODS, "movies", "page.md")
         self.assertIn("| `mezo` | `zo_learning_rate` | 1e-06 | **1e-05** | 2 of 2 | 2 of 2 | 0 of 2 |", page)
         self.assertIn("| **1e-05** | 1.000 (1.000 to 1.000) | 0.650 (0.500 to 0.800) | 2 (2 to 2) | 0 | 0 |", page)
         self.assertIn("| b | 1.000 | 1.000 **0.800** diverged |", page)
@@ -101,7 +101,7 @@ class Page(unittest.TestCase):
 
     def test_of_a_repeated_run_the_last_row_counts(self):
         rows = [*rows_of({"a": (None, 0.5, 0.6)}), row("a", "mezo", 1e-6, 0.4)]
-        self.assertIn("**1e-06** (smallest of the grid)", preset_report.page(rows, preset_search.METHODS, "movies"))
+        self.assertIn("**1e-06** (smallest of the grid)", preset_report.page(rows, preset_search.METHODS, "movies", "page.md"))
 
 
 class Search(Case):
