@@ -144,8 +144,7 @@ def by_task(tables: dict, zero: dict, check: str) -> list[str]:
 def metrics(tables: dict, rows: list[dict], zero: dict) -> list[str]:
     """The tasks' metrics, zero-shot and at the chosen rates."""
     def score(row: dict) -> str:
-        after = row.get("after", {})
-        return number(after.get(row["metric"], after.get("accuracy")))
+        return number(row["after"].get(row["metric"]))
     of = {(row["task"], row["method"], row["rate"]): (row["metric"], score(row)) for row in rows if row["status"] == "done"}
     lines = []
     for task in sorted(zero):
@@ -198,7 +197,7 @@ def page(rows: list[dict], methods: dict, check: str, name: str) -> str:
             ["run", f"seed {first['seed']}, batch size {first['batch_size']}, prompts of at most {first['max_prompt_tokens']} tokens; "
                     f"steps: {steps}"],
             ["runs", ", ".join(f"{status[name]} {name}" for name in ("done", "diverged", "failed", "timeout"))],
-            ["machine", f"{where}{last.get('cores', '–')} cores, {last.get('jobs', '–')} runs at a time; {last.get('version', '–')}; "
+            ["machine", f"{where}{last.get('cores', '–')} cores, {last.get('jobs', '–')} processes at a time; zofo {last.get('version', '–')}; "
                         f"{last.get('date', '–')}"]]),
         f"Rule: of each method the rate with the {RULE}. The loss is that on the examples to measure, after training. "
         "An adapter that training made worse counts as it is; no checkpoint is selected.", "",

@@ -101,6 +101,12 @@ def hash_of_rows(folder: pathlib.Path) -> str:
     return hashlib.sha256(parts).hexdigest()[:12]
 
 
+def metric_of(task: str) -> str:
+    """The metric of the task's definition; macro-F1 for balanced accuracy, which a run's result does not have."""
+    metric = tomllib.loads((ROOT / "tasks" / task / "task.toml").read_text(encoding="utf-8")).get("metric", "accuracy")
+    return "macro_f1" if metric == "balanced_accuracy" else metric
+
+
 # ---- the results -----------------------------------------------------------------------------------------------------
 class Results:
     """OUT/results.jsonl. A line is appended by one write, so that a killed search leaves at most a part of one line,
@@ -132,8 +138,7 @@ class Search:
         self.lock = threading.Lock()
         self.stopped = False
         self.data = {task: hash_of_rows(arguments.rows / task) for task in arguments.tasks}
-        self.metrics = {task: tomllib.loads((ROOT / "tasks" / task / "task.toml").read_text(encoding="utf-8")).get(
-            "metric", "accuracy") for task in arguments.tasks}
+        self.metrics = {task: metric_of(task) for task in arguments.tasks}
 
     def runs(self) -> list[Run]:
         """All runs, in order: zero-shot, then the middle rate of every task and method, then those further away."""
