@@ -134,7 +134,7 @@ def by_task(tables: dict, zero: dict, check: str) -> list[str]:
         for each in tables.values():
             losses = each.loss.get(task, {})
             best = min(losses.values(), default=None)
-            cells.append(" ".join(f"**{number(losses[r])}**" if losses.get(r) == best and best != math.inf else number(losses.get(r))
+            cells.append(" ".join(f"**{number(best)}**" if r in losses and losses[r] == best and best != math.inf else number(losses.get(r))
                                   for r in each.rates))
         rows.append([task, number(zero[task]), *cells])
     heads = [f"{name}: {', '.join(f'{rate:g}' for rate in each.rates)}" for name, each in tables.items()]
