@@ -105,7 +105,7 @@ class Refused(Runs):
         self.assertEqual(self.files(), before)
 
     def test_what_must_not_change(self):
-        for flag, value, was in (("--batch-size", 8, 4), ("--lower-learning-rate", 0.5, 0.002), ("--seed", 8, 7), ("--method", "lora", "bilevel"),
+        for flag, value, was in (("--batch-size", 8, 4), ("--lower-learning-rate", 0.5, 0.0002), ("--seed", 8, 7), ("--method", "lora", "bilevel"),
                                  ("--lora-rank", 4, 8), ("--inner-steps", 9, 4),
                                  ("--gradient-accumulation-steps", 2, 1), ("--max-eval-samples", 3, 0), ("--early-stopping-patience", 2, 0)):
             with self.subTest(flag):

@@ -125,7 +125,7 @@ class TensorBoard(Case):
         self.assertEqual(len(event_files(run)), 1)
         # A linear schedule of 8 outer steps: θ's rate at step k is 1 − k/8 of the first; s has 4 updates a step.
         self.assertEqual([round(rate / 1e-6, 6) for _, rate in found["learning_rate/zo"]], [1 - k / 8 for k in range(8)])
-        self.assertEqual([round(rate / 2e-3, 6) for _, rate in found["learning_rate/lower"]], [round(1 - (4 * k + 3) / 32, 6) for k in range(8)])
+        self.assertEqual([round(rate / 2e-4, 6) for _, rate in found["learning_rate/lower"]], [round(1 - (4 * k + 3) / 32, 6) for k in range(8)])
         self.assertEqual({value for _, value in found["train/penalty"]}, {10})
         self.assertEqual([step for step, _ in found["validation/loss"]], [4, 8])
         self.assertGreater(found["memory/peak_mib"][0][1], 1)

@@ -223,7 +223,7 @@ void add_common(const Subcommand& command, Arguments& arguments) {
 
 std::shared_ptr<Arguments> arguments_of(Command command) {
   auto arguments = std::make_shared<Arguments>();
-  arguments->run.options = llm::defaults(command);
+  arguments->run.options = llm::preset(command, llm::defaults(command).method);
   return arguments;
 }
 

@@ -139,9 +139,10 @@ void for_each_option_member(Visit&& visit) {
   visit("upper_every_inner_step", &RunOptions::upper_every_inner_step,
         "step p with every step of s; off: once in each outer step, which is faster");
   for_each_zeroth_order_member(visit);
-  visit("lower_learning_rate", &RunOptions::lower_learning_rate,
-        "learning rate of the lower adapter s (Adam), and of first-order methods; lower it if the loss "
-        "jumps");
+  visit(
+      "lower_learning_rate", &RunOptions::lower_learning_rate,
+      "learning rate of the lower adapter s (Adam), and of first-order methods; the method's preset has one "
+      "for each kind of adapter; lower it if the loss jumps");
   visit("upper_learning_rate", &RunOptions::upper_learning_rate,
         "learning rate of the upper adapter p (Adam); lower it if the loss jumps");
   visit("lr_scheduler_type", &RunOptions::lr_scheduler_type,
