@@ -1,7 +1,9 @@
 """Adaptation to a few examples, replay and token ids: those of the program."""
 
+import ctypes
 import json
 import math
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +18,20 @@ ADAPT: dict[str, Any] = {"max_steps": 8, "learning_rate": 0.02, "max_eval_sample
 FLAGS = ("--max-steps", "8", "--learning-rate", "0.02", "--max-eval-samples", "60", "--device", "cpu")
 
 
+def kernels() -> dict[str, str]:
+    """The variable with which the program's OpenBLAS takes the kernels of this process. Of equal kernels, and libraries of
+    one build, the numbers are equal to the bit."""
+    try:
+        name = ctypes.CDLL(zofo._core.__file__).openblas_get_corename
+    except AttributeError:  # another BLAS
+        return {}
+    name.restype = ctypes.c_char_p
+    return {"OPENBLAS_CORETYPE": name().decode()}
+
+
 def ran(*arguments: Any, stdin: str = "") -> str:
-    done = subprocess.run([str(each) for each in arguments], input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(each) for each in arguments], input=stdin, capture_output=True, text=True, check=False,
+                          env={**os.environ, **kernels()})
     assert done.returncode == 0, done.stderr
     return done.stdout
 
