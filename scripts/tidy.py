@@ -51,7 +51,7 @@ def sources_of(command: Command) -> list[str]:
 
 
 def tidy_command(program: str, command: Command) -> list[str]:
-    headers = "include/zofo/" if "_headers.cpp" in command.file.name else "(src|tools/zofo)/"
+    headers = "include/zofo/" if "_headers.cpp" in command.file.name else "(src|tools)/"
     # The compiler's own warnings are failures of the builds.
     return [program, "--quiet", "--warnings-as-errors=*", f"--header-filter={ROOT}/{headers}",
             f"--config-file={ROOT / '.clang-tidy'}", str(command.file), "--", *command.syntax_only()[1:], "-w"]

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -73,9 +74,9 @@ class Fields {
       return Schedule(number(name, value));
     } else if constexpr (std::same_as<T, std::optional<std::uint64_t>>) {
       return whole<std::uint64_t>(name, value);
-    } else if constexpr (std::same_as<T, std::vector<double>>) {
-      std::vector<double> list;
-      for (const nb::handle each : value) list.push_back(number(name, each));
+    } else if constexpr (std::same_as<T, std::vector<double>> || std::same_as<T, std::vector<std::size_t>>) {
+      T list;
+      for (const nb::handle each : value) list.push_back(converted<typename T::value_type>(name, each));
       return list;
     } else {
       T result{};

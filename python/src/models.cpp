@@ -1,31 +1,29 @@
-// Language models: scoring, generation, fine-tuning and export.
+// Language models: scoring, generation and export.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/function.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bind.hpp"
-#include "runs.hpp"
+#include "calls.hpp"
+#include "device/device.hpp"
+#include "loaded_model.hpp"
 #include "zofo/data/jsonl.hpp"
 #include "zofo/data/row_source.hpp"
 #include "zofo/data/task.hpp"
-#include "zofo/lm/packed_losses.hpp"
-#include "zofo/lm/score_requests.hpp"
 #include "zofo/train/evaluate_model.hpp"
 #include "zofo/train/export_model.hpp"
 #include "zofo/train/generate_sequences.hpp"
-#include "zofo/train/impl/run_model.hpp"
 #include "zofo/train/predict.hpp"
 #include "zofo/train/run_inputs.hpp"
 #include "zofo/train/tiny_model.hpp"
@@ -35,12 +33,6 @@ namespace zofo::python {
 namespace nb = nanobind;
 
 namespace {
-
-nb::object as_tuple(const llm::Scores& s) {
-  return nb::make_tuple(s.loss, s.accuracy, s.macro_f1, s.balanced_accuracy,
-                        s.answers ? nb::cast(s.answers->exact_match) : nb::none(),
-                        s.answers ? nb::cast(s.answers->f1) : nb::none(), s.examples, s.seconds);
-}
 
 // The arguments that name a task and how its prompts are made.
 struct TaskArguments {
@@ -76,53 +68,59 @@ class GivenRows : public data::RowSource {
   std::size_t number_ = 0;
 };
 
-// Ctrl-C ends the call. Needs no GIL.
-void check_signals() {
-  const nb::gil_scoped_acquire gil;
-  if (PyErr_CheckSignals() != 0) throw nb::python_error();
-}
+// The options `device` and `precision`.
+struct DeviceNames {
+  std::string device, precision;
 
-// A model, or the result of a run, on the CPU. Its functions run without the GIL, one at a time.
-class LoadedModel {
+  [[nodiscard]] cli::Device choose() const {
+    return cli::choose_device(llm::enum_from<llm::DeviceKind>("device", device),
+                              llm::enum_from<llm::Precision>("precision", precision));
+  }
+};
+
+// A model, or the result of a run. Its functions run without the GIL, one at a time.
+class Model {
+  // Returns f(), called without the GIL while no other call runs.
+  template <class F>
+  auto alone(const F& f) {
+    return released([&] {
+      const std::lock_guard lock(mutex_);
+      return f();
+    });
+  }
+
  public:
-  LoadedModel(const std::string& model, const std::string& run, const std::string& adapter)
-      : of_(device_,
+  Model(const std::string& model, const llm::ModelParts& parts, const DeviceNames& on)
+      : device_(on.choose()),
+        of_(put_on(
+            device_,
             llm::load_chosen_model(
-                model, run, [this](const std::string& warning) { warning_ = warning; }, ""),
-            llm::ModelParts{run, adapter}) {}
+                model, parts.run.string(), [this](const std::string& warning) { warning_ = warning; }, ""),
+            parts)) {}
 
   // About the weights of the model; empty if there is none.
   [[nodiscard]] const std::string& warning() const { return warning_; }
 
-  nb::object evaluate(const TaskArguments& arguments, const std::string& split,
-                      const llm::EvaluateOptions& options) {
-    llm::Scores scores;
-    {
-      const nb::gil_scoped_release release;
-      const std::lock_guard lock(mutex_);
+  [[nodiscard]] std::string device() const { return std::string(llm::to_text(cli::kind_of(device_))); }
+  [[nodiscard]] std::string precision() const {
+    return std::string(llm::to_text(cli::precision_of(device_)));
+  }
+
+  nb::tuple evaluate(const TaskArguments& arguments, const std::string& split,
+                     const llm::EvaluateOptions& options) {
+    return as_tuple(alone([&] {
       require(split == data::validation_split || split == data::test_split,
               "split = \"{}\": must be validation or test", split);
       const data::TaskData data = arguments.load(split);
       llm::require_calibratable(data.task, options);
-      scores = llm::evaluate(of_, data, options);
-    }
-    return as_tuple(scores);
+      return of_->evaluate(data, options);
+    }));
   }
 
-  // Answers to {"prompt", "options"} objects, each as a line of JSON.
+  // Answers to {"prompt", "options"} objects, each as a line of JSON. Ctrl-C ends the call between two
+  // passes.
   std::vector<std::string> score(const std::vector<std::string>& lines) {
-    const nb::gil_scoped_release release;
-    const std::lock_guard lock(mutex_);
-    const auto selected = adapters();
-    return in_groups<std::string>(
-        lines,
-        [&](const std::string& line, std::size_t number) {
-          return llm::parse_request(of_.state().model, data::parse_json_line(line, "requests", number),
-                                    selected);
-        },
-        [&](std::span<const llm::Request> group) {
-          return llm::answer_requests(*of_.state().transformer, of_.state().theta, selected, group);
-        });
+    return alone([&] { return of_->score(lines, check_signals); });
   }
 
   // What predict_rows answers each row, given as a line of JSON; the metrics of the labelled ones; and the
@@ -133,45 +131,58 @@ class LoadedModel {
     std::vector<std::pair<std::string, int>> labels;
   };
   Answers predict(const TaskArguments& arguments, const std::vector<std::string>& lines, bool calibrate) {
-    const nb::gil_scoped_release release;
-    const std::lock_guard lock(mutex_);
-    data::TaskData data = arguments.load("");
-    llm::require_calibratable(data.task, {0, calibrate});
-    data.held_out = GivenRows::name;
-    GivenRows rows(lines);
-    Answers answers;
-    const llm::Predictions predictions = llm::predict_rows(
-        of_, data, rows, {.calibrate = calibrate, .row_fields = false},
-        [&answers](const std::string& line) { answers.lines.push_back(line); }, check_signals);
-    answers.metrics = llm::metrics_json(data.task, predictions, {GivenRows::name, ""}).dump();
-    answers.labels.assign(data.task.label_map.begin(), data.task.label_map.end());
-    return answers;
+    return alone([&] {
+      data::TaskData data = arguments.load("");
+      llm::require_calibratable(data.task, {0, calibrate});
+      data.held_out = GivenRows::name;
+      GivenRows rows(lines);
+      Answers answers;
+      const llm::Predictions predictions = of_->predict(
+          data, rows, {.calibrate = calibrate, .row_fields = false},
+          [&answers](const std::string& line) { answers.lines.push_back(line); }, check_signals);
+      answers.metrics = llm::metrics_json(data.task, predictions, {GivenRows::name, ""}).dump();
+      answers.labels.assign(data.task.label_map.begin(), data.task.label_map.end());
+      return answers;
+    });
   }
 
-  nb::object generate(const std::vector<std::string>& prompts, const llm::GenerateOptions& options,
-                      nb::handle on_text) {
+  nb::list generate(const std::vector<std::string>& prompts, const llm::GenerateOptions& options,
+                    nb::handle on_text) {
     options.check();
-    std::vector<llm::Generation> generations;
     const auto watch = [&](std::size_t index, const llm::Generation& generation) {
       const nb::gil_scoped_acquire gil;
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       if (on_text.is_none()) return;
       on_text(index, nb::bytes(generation.text.data(), llm::settled_bytes(generation, options.end)));
     };
-    {
-      const nb::gil_scoped_release release;
-      const std::lock_guard lock(mutex_);
+    const std::vector<llm::Generation> generations = alone([&] {
       for (std::size_t i = 0; i < prompts.size(); ++i)
         llm::check_prompt(prompts[i], fmt::format("prompts[{}]", i));
-      generations = llm::generate(of_, std::span<const std::string>(prompts), options, watch);
-    }
+      return of_->generate(prompts, options, watch);
+    });
     nb::list list;
     for (const llm::Generation& each : generations) list.append(llm::to_json_line(each));
     return list;
   }
 
+  // The token ids of each text.
+  std::vector<std::vector<std::int32_t>> tokenize(const std::vector<std::string>& texts, bool special) {
+    return released([&] {  // several threads may use the tokenizer
+      std::vector<std::vector<std::int32_t>> ids;
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        try {
+          ids.push_back(of_->tokenizer().encode(texts[i], special));
+        } catch (const Error& error) {
+          fail("texts[{}]: {}", i, error.what());
+        }
+        check_signals();
+      }
+      return ids;
+    });
+  }
+
   [[nodiscard]] nb::dict config() {
-    const model::Config& c = of_.state().transformer->config();
+    const model::Config& c = of_->config();
     nb::dict out;
     out["family"] = c.family == model::Family::llama ? "llama" : "opt";
     out["vocabulary"] = c.vocab;
@@ -180,53 +191,16 @@ class LoadedModel {
     out["heads"] = c.heads;
     out["kv_heads"] = c.kv_heads;
     out["context"] = c.context;
-    out["adapter"] = of_.state().adapter.has_value();
+    out["adapter"] = of_->has_adapter();
     return out;
   }
 
  private:
-  using State = llm::RunModel<llm::CpuDevice>::State;
-
-  [[nodiscard]] llm::SelectedAdapters<State::Vector> adapters() {
-    llm::SelectedAdapters<State::Vector> selected;
-    State& state = of_.state();
-    if (!state.adapter) return selected;
-    selected.names = {""};
-    selected.adapters = {{&*state.adapter, state.transformer->adapters().first(), state.reserved()}};
-    selected.fallback = 0;
-    return selected;
-  }
-  // Passes of about max_batch_tokens tokens. Between two of them Ctrl-C ends the call.
-  template <class Result, class Make, class Answer>
-  static std::vector<Result> in_groups(const std::vector<std::string>& lines, const Make& make,
-                                       const Answer& answer) {
-    std::vector<Result> results;
-    std::vector<llm::Request> waiting;
-    std::size_t tokens = 0;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      waiting.push_back(make(lines[i], i + 1));
-      tokens += llm::packed_tokens(waiting.back().example);
-      if (tokens < State::Backend::max_batch_tokens && i + 1 < lines.size()) continue;
-      for (Result& each : answer(std::span<const llm::Request>(waiting))) results.push_back(std::move(each));
-      waiting.clear();
-      tokens = 0;
-      check_signals();
-    }
-    return results;
-  }
-
   std::string warning_;
   std::mutex mutex_;
-  llm::CpuDevice device_;
-  llm::RunModel<llm::CpuDevice> of_;
+  cli::Device device_;
+  std::unique_ptr<LoadedModel> of_;
 };
-
-// Calls f with the GIL released.
-template <class F>
-auto released(F&& f) {
-  const nb::gil_scoped_release release;
-  return f();
-}
 
 }  // namespace
 
@@ -245,31 +219,34 @@ void bind_models(nb::module_& m) {
           },
           nb::arg("task"), nb::arg("data"), nb::arg("definitions"), nb::arg("run"), nb::arg("template"),
           nb::arg("max_prompt_tokens"), nb::arg("demonstrations"), nb::arg("seed"));
-  nb::class_<LoadedModel>(m, "Model", "A model, or the result of a run, on the CPU.")
+  nb::class_<Model>(m, "Model", "A model, or the result of a run, on a device.")
       .def(
           "__init__",
-          [](LoadedModel* self, const std::string& model, const std::string& run,
-             const std::string& adapter) { released([&] { new (self) LoadedModel(model, run, adapter); }); },
-          nb::arg("model"), nb::arg("run"), nb::arg("adapter"))
-      .def("config", &LoadedModel::config)
-      .def_prop_ro("warning", &LoadedModel::warning)
+          [](Model* self, const std::string& model, const std::string& run, const std::string& adapter,
+             const std::string& device, const std::string& precision) {
+            released([&] { new (self) Model(model, {run, adapter}, {device, precision}); });
+          },
+          nb::arg("model"), nb::arg("run"), nb::arg("adapter"), nb::arg("device"), nb::arg("precision"))
+      .def_prop_ro("device", &Model::device)
+      .def_prop_ro("precision", &Model::precision)
+      .def("config", &Model::config)
+      .def_prop_ro("warning", &Model::warning)
       .def(
           "evaluate",
-          [](LoadedModel& of, const TaskArguments& task, const std::string& split, std::size_t limit,
+          [](Model& of, const TaskArguments& task, const std::string& split, std::size_t limit,
              bool calibrate) { return of.evaluate(task, split, {limit, calibrate}); },
           nb::arg("task"), nb::arg("split"), nb::arg("max_eval_samples"), nb::arg("calibrate"))
-      .def("score", &LoadedModel::score, nb::arg("requests"))
+      .def("score", &Model::score, nb::arg("requests"))
       .def(
           "predict",
-          [](LoadedModel& of, const TaskArguments& task, const std::vector<std::string>& rows,
-             bool calibrate) {
-            const LoadedModel::Answers answers = of.predict(task, rows, calibrate);
+          [](Model& of, const TaskArguments& task, const std::vector<std::string>& rows, bool calibrate) {
+            const Model::Answers answers = of.predict(task, rows, calibrate);
             return nb::make_tuple(answers.lines, answers.metrics, answers.labels);
           },
           nb::arg("task"), nb::arg("rows"), nb::arg("calibrate"))
       .def(
           "generate",
-          [](LoadedModel& of, const std::vector<std::string>& prompts, std::size_t max_new_tokens,
+          [](Model& of, const std::vector<std::string>& prompts, std::size_t max_new_tokens,
              const std::string& stop, std::size_t batch_size, std::size_t max_prompt_tokens,
              nb::handle on_text) {
             llm::GenerateOptions options;
@@ -279,23 +256,10 @@ void bind_models(nb::module_& m) {
             return of.generate(prompts, options, on_text);
           },
           nb::arg("prompts"), nb::arg("max_new_tokens"), nb::arg("stop"), nb::arg("batch_size"),
-          nb::arg("max_prompt_tokens"), nb::arg("on_text").none());
+          nb::arg("max_prompt_tokens"), nb::arg("on_text").none())
+      .def("tokenize", &Model::tokenize, nb::arg("texts"), nb::arg("special"));
   m.def(
       "model_of_run", [](const std::string& run) { return llm::choose_model("", run, ""); }, nb::arg("run"));
-  m.def("train", &train, nb::arg("request"), nb::arg("progress").none());
-  m.def("option_names", &option_names);
-  nb::class_<RunRequest>(m, "RunRequest", "The arguments of a run.")
-      .def(nb::init<>())
-      .def_rw("model", &RunRequest::model)
-      .def_rw("tasks", &RunRequest::tasks)
-      .def_rw("data", &RunRequest::data)
-      .def_rw("definitions", &RunRequest::definitions)
-      .def_rw("out", &RunRequest::out)
-      .def_rw("options", &RunRequest::options)
-      .def_rw("adapter_given", &RunRequest::adapter_given)
-      .def_rw("meta", &RunRequest::meta)
-      .def_rw("resume", &RunRequest::resume)
-      .def_rw("from_step", &RunRequest::from_step);
   m.def(
       "export_model",
       [](const std::string& model, const std::string& run, const std::string& out, const std::string& format,

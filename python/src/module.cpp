@@ -12,4 +12,6 @@ NB_MODULE(_core, m) {
       "Bad input: the message names the field, file or line, its value and what is allowed.";
   zofo::python::bind_solver(m);
   zofo::python::bind_models(m);
+  zofo::python::bind_runs(m);
+  zofo::python::bind_adapt(m);
 }

@@ -1,12 +1,20 @@
-#include "runs.hpp"
+// Training runs.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "bind.hpp"
+#include "device/device.hpp"
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/compare/machine.hpp"
 #include "zofo/config/method_presets.hpp"
@@ -29,6 +37,20 @@ namespace zofo::python {
 namespace nb = nanobind;
 
 namespace {
+
+// The arguments of a training run.
+struct RunRequest {
+  std::string model;  // GGUF file or Hugging Face folder; for a resumption empty: the recorded one
+  std::vector<std::string> tasks;          // folders with task.toml, or names of definitions; as `model`
+  std::string data;                        // folder with NAME/train.jsonl, or train.jsonl; may be empty
+  std::string definitions;                 // folder with task definitions
+  std::string out;                         // run folder to make, or to resume
+  std::string options;                     // options as TOML
+  bool adapter_given = false;              // the options name the kind of the adapter
+  bool meta = false;                       // train one backbone over all tasks
+  bool resume = false;                     // continue the run in `out`
+  std::optional<std::uint32_t> from_step;  // with `resume`: from the checkpoint of this step
+};
 
 constexpr const char* source = "options";  // the name of the options in messages
 
@@ -98,24 +120,25 @@ llm::RunOptions resumed_options(const llm::RunFolder& folder, const checkpoint::
   return options;
 }
 
-void use_cpu(llm::RunOptions& options) {
-  require(
-      options.device != llm::DeviceKind::cuda,
-      "device = \"cuda\": the Python package computes on the CPU; zofo finetune --device cuda uses a GPU");
-  options.device = llm::DeviceKind::cpu;
-  require(options.precision != llm::Precision::bf16,
-          "precision = \"bf16\": needs a GPU: must be auto or fp32");
-  options.precision = llm::Precision::fp32;
-  llm::with_default_budget(options).check();
-}
+// A run: what is trained and how.
+struct Training {
+  llm::RunOptions options;
+  llm::RunSettings settings;
 
-// Sets the settings.
-llm::RunResult run(const RunRequest& request, Messages& messages, llm::RunSettings& settings) {
+  template <class Device>
+  llm::RunResult on(Device& device) const {
+    llm::Model model = llm::load_model(settings.paths.model);
+    std::vector<data::TaskData> tasks = llm::load_tasks(settings.paths, options);
+    return llm::train_run(device, model, std::move(tasks), options, settings);
+  }
+};
+
+Training requested(const RunRequest& request) {
+  Training training;
+  llm::RunOptions& options = training.options;
+  llm::RunSettings& settings = training.settings;
   settings.out = request.out;
   settings.provenance.machine = compare::machine().dump();
-  settings.progress = &messages;
-  settings.interrupted = [&messages] { return messages.interrupted(); };
-  llm::RunOptions options;
   if (request.resume) {
     const llm::RunFolder folder = llm::RunFolder::open(request.out);
     settings.from_step = request.from_step;
@@ -128,37 +151,60 @@ llm::RunResult run(const RunRequest& request, Messages& messages, llm::RunSettin
     options = started_options(request);
     llm::with_default_budget(options).check();
   }
-  use_cpu(options);
   if (!request.model.empty()) settings.paths.model = request.model;
   if (!request.tasks.empty()) settings.paths.tasks = request.tasks;
   if (!request.data.empty()) settings.paths.data = request.data;
   if (!request.definitions.empty()) settings.paths.definitions = request.definitions;
-  llm::CpuDevice device;
-  llm::Model model = llm::load_model(settings.paths.model);
-  std::vector<data::TaskData> tasks = llm::load_tasks(settings.paths, options);
-  return llm::train_run(device, model, std::move(tasks), options, settings);
+  return training;
 }
 
-}  // namespace
-
+// Runs it without the GIL. `progress(step, …)` is called at most every quarter of a second with the numbers
+// of llm::Progress, and `progress(None, …, message)` with messages. Returns the result as JSON with the
+// device and the precision; its field `interrupted` says whether Ctrl-C ended the run. Throws Error as the
+// library does.
 std::string train(const RunRequest& request, nb::handle progress) {
   Messages messages(progress);
   const nb::gil_scoped_release release;
-  llm::RunSettings settings;
-  const llm::RunResult result = run(request, messages, settings);
+  Training training = requested(request);
+  training.settings.progress = &messages;
+  training.settings.interrupted = [&messages] { return messages.interrupted(); };
+  const cli::Device device = cli::choose_device(training.options);
+  const llm::RunResult result = cli::on_device(device, training, training.options.deterministic);
   nlohmann::json out = llm::to_json(result);
-  out["model"] = settings.paths.model;
+  out["model"] = training.settings.paths.model;
+  out["device"] = llm::to_text(training.options.device);
+  out["precision"] = llm::to_text(training.options.precision);
   if (request.meta) return out.dump();
   out["balanced_accuracy"] = result.scores().balanced_accuracy;
   out["eval_seconds"] = result.scores().seconds;
   return out.dump();
 }
 
+// Name and help of every option of a run.
 std::vector<std::pair<std::string, std::string>> option_names() {
   std::vector<std::pair<std::string, std::string>> names;
   llm::for_each_option_member(
       [&](const char* name, auto, const char* help) { names.emplace_back(name, help); });
   return names;
+}
+
+}  // namespace
+
+void bind_runs(nb::module_& m) {
+  nb::class_<RunRequest>(m, "RunRequest", "The arguments of a run.")
+      .def(nb::init<>())
+      .def_rw("model", &RunRequest::model)
+      .def_rw("tasks", &RunRequest::tasks)
+      .def_rw("data", &RunRequest::data)
+      .def_rw("definitions", &RunRequest::definitions)
+      .def_rw("out", &RunRequest::out)
+      .def_rw("options", &RunRequest::options)
+      .def_rw("adapter_given", &RunRequest::adapter_given)
+      .def_rw("meta", &RunRequest::meta)
+      .def_rw("resume", &RunRequest::resume)
+      .def_rw("from_step", &RunRequest::from_step);
+  m.def("train", &train, nb::arg("request"), nb::arg("progress").none());
+  m.def("option_names", &option_names);
 }
 
 }  // namespace zofo::python

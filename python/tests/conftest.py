@@ -1,6 +1,7 @@
 """A generated model and task, and a run that learned it, for all tests."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,3 +26,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 @pytest.fixture(scope="session")
 def run(tiny: SimpleNamespace) -> zofo.Run:
     return zofo.finetune(tiny.model, tiny.task, out=tiny.folder / "run", **OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """The path of the program, which the package must agree with."""
+    path = os.environ.get("ZOFO_PROGRAM")
+    if not path:
+        pytest.skip("ZOFO_PROGRAM does not name the program")
+    return path

@@ -86,7 +86,7 @@ def test_start_adapter(tiny: SimpleNamespace) -> None:
     del few["upper_learning_rate"], few["zo_learning_rate"]
     first = zofo.finetune(tiny.model, tiny.task, out=tiny.folder / "first", lora_rank=4, **few)
     adapter = Path(first.out) / "adapter"
-    alone = zofo.load(tiny.model, adapter=adapter)
+    alone = zofo.load(tiny.model, adapter=adapter, device="cpu")
     assert alone.config["adapter"] and alone.evaluate(tiny.task, max_eval_samples=100).loss == first.scores.loss
     with pytest.raises(zofo.Error, match="start_adapter"):
         zofo.finetune(alone, tiny.task, out=tiny.folder / "no", **few)

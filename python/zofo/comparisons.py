@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from zofo import _core
-from zofo.models import Model, Scores
+from zofo.models import Model
 from zofo.requests import number
+from zofo.results import Scores
 from zofo.runs import Run, finetune
 from zofo.tasks import Pathlike, Task
 

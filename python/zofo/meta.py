@@ -33,7 +33,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class MetaRun:
-    """The result of a training over several tasks, from which `zofo adapt` adapts to a new one."""
+    """The result of a training over several tasks, from which `adapt` adapts to a new one."""
 
     out: str
     """The run folder."""
@@ -51,6 +51,10 @@ class MetaRun:
     """Forward passes over a mini-batch; a gradient counts as two."""
     peak_mib: float
     """Peak memory of the process, in MiB."""
+    device: str = "auto"
+    """Where the run computed: cpu or cuda."""
+    precision: str = "auto"
+    """The number format of its weights: fp32 or bf16."""
 
     def events(self) -> list[dict[str, Any]]:
         """The lines of the run's metrics.jsonl."""
@@ -110,4 +114,4 @@ def _run_meta(request: _core.RunRequest, title: str, progress: bool | Observer) 
         for each in result["tasks"]
     )
     return MetaRun(request.out, result["model"], result["method"], tasks, result["steps"],
-                   result["seconds"], result["passes"], result["peak_mib"])
+                   result["seconds"], result["passes"], result["peak_mib"], result["device"], result["precision"])

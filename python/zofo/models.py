@@ -6,168 +6,33 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 from zofo import _core
+from zofo.results import ChoiceScores, ClassScores, Generation, Metrics, Prediction, Predictions, Scores
 from zofo.rows import Rows, to_dicts, to_json_lines
 from zofo.tasks import Pathlike, Task, located
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Metrics on labelled rows. Metrics that do not apply to the task are NaN or None."""
-
-    loss: float
-    """Mean loss (natural logarithm)."""
-    accuracy: float
-    """Fraction of correct predictions."""
-    macro_f1: float
-    """Mean F1 over the classes."""
-    balanced_accuracy: float
-    """Mean recall over the classes."""
-    exact_match: float | None
-    """Mean exact match, where rows list accepted answers."""
-    f1: float | None
-    """Mean F1 over the words of the answers."""
-    examples: int
-    """Number of rows."""
-    seconds: float
-    """Time of the evaluation, in seconds."""
-
-
-@dataclass(frozen=True)
-class ChoiceScores:
-    """Log-probabilities of the answer choices (options) after a prompt."""
-
-    logprobs: tuple[float, ...]
-    """Sum over the tokens of each option."""
-    tokens: tuple[int, ...]
-    """Number of tokens of each option."""
-    best: int
-    """Index of the option with the highest sum."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The answer to a row. What a task of this kind does not have is None or empty."""
-
-    text: str
-    """The chosen answer without leading and trailing blanks, or the generated text."""
-    row: Mapping[str, Any]
-    """The row, as it was given."""
-    choice: int | None = None
-    """Index of the choice or candidate with the highest score."""
-    label: str = ""
-    """The label of this choice in the task's label map."""
-    choices: tuple[str, ...] = ()
-    """The texts to choose from, without leading and trailing blanks."""
-    scores: tuple[float, ...] = ()
-    """The score of each: its log-probability, or what the task makes of it."""
-    probabilities: tuple[float, ...] = ()
-    """Softmax of the scores."""
-    correct: bool | None = None
-    """Whether the choice is right; None for a row without a label."""
-    exact_match: float | None = None
-    """Exact match of a generated text with the row's accepted answers."""
-    f1: float | None = None
-    """F1 over the words of the same."""
-    tokens: int | None = None
-    """Number of generated tokens."""
-    end: str = ""
-    """Why a generated text ended, as in Generation."""
-    error: str = ""
-    """Why the row could not be answered, with on_error="keep"."""
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """The figures of one class. A ratio of nothing is 0, as in scikit-learn."""
-
-    name: str
-    """The answer choice."""
-    precision: float
-    """Fraction of the predictions of this class that are right."""
-    recall: float
-    """Fraction of this class's rows that are predicted."""
-    f1: float
-    """Their harmonic mean."""
-    support: int
-    """Number of rows of this class."""
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """How well predictions agree with the labels. Metrics that do not apply to the task are None or empty."""
-
-    labelled: int
-    """Number of rows with a label or with accepted answers."""
-    accuracy: float | None
-    """Fraction of correct predictions."""
-    macro_f1: float | None
-    """Mean F1 over the classes, where all rows share their choices."""
-    balanced_accuracy: float | None
-    """Mean recall over the classes."""
-    loss: float | None
-    """Mean of minus the log-probability of the right choice among all."""
-    exact_match: float | None
-    """Mean exact match, where rows list accepted answers."""
-    f1: float | None
-    """Mean F1 over the words of the answers."""
-    classes: tuple[ClassScores, ...]
-    """The figures of each class, in the order of the choices."""
-    confusion: tuple[tuple[int, ...], ...]
-    """confusion[label][prediction]: number of rows."""
-
-
-@dataclass(frozen=True)
-class Predictions(Sequence[Prediction]):
-    """The predictions for the rows, in their order: a sequence of Prediction, with metrics."""
-
-    rows: tuple[Prediction, ...]
-    """A prediction for each row."""
-    metrics: Metrics | None
-    """Of the labelled rows; None if no row has a label."""
-
-    @overload
-    def __getitem__(self, index: int) -> Prediction: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Prediction]: ...
-
-    def __getitem__(self, index: int | slice) -> Prediction | Sequence[Prediction]:
-        return self.rows[index]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A generated text."""
-
-    text: str
-    """The text after the prompt."""
-    tokens: int
-    """Number of generated tokens."""
-    prompt_tokens: int
-    """Number of tokens of the prompt."""
-    end: str
-    """Why it ended: stop, control (an end-of-text token of the model) or length."""
-
-
 class Model:
-    """A model from a GGUF file or a Hugging Face folder, or the result of a fine-tuning, on the CPU."""
+    """A model from a GGUF file or a Hugging Face folder, or the result of a fine-tuning, on the CPU or a GPU."""
 
     def __init__(
-        self, model: Pathlike | None = None, run: Pathlike | None = None, *, adapter: Pathlike | None = None
+        self,
+        model: Pathlike | None = None,
+        run: Pathlike | None = None,
+        *,
+        adapter: Pathlike | None = None,
+        device: str = "auto",
+        precision: str = "auto",
     ) -> None:
         """As `load`."""
         self.run = None if run is None else os.fspath(run)
         """Path of the run folder; None: the model itself."""
         self.adapter = None if adapter is None else os.fspath(adapter)
         """Path of the adapter's folder; None: the run's adapter, or none."""
-        self._core = _core.Model("" if model is None else os.fspath(model), self.run or "", self.adapter or "")
+        place = "" if model is None else os.fspath(model)
+        self._core = _core.Model(place, self.run or "", self.adapter or "", device, precision)
         self.path = _core.model_of_run(self.run or "") if model is None else os.fspath(model)
         """Path of the model."""
         if self._core.warning:
@@ -175,9 +40,22 @@ class Model:
 
     def __repr__(self) -> str:
         further = "".join(
-            f", {name}={value!r}" for name, value in (("run", self.run), ("adapter", self.adapter)) if value
+            f", {name}={value!r}"
+            for name, value in (("run", self.run), ("adapter", self.adapter), ("device", self.device),
+                                ("precision", self.precision))
+            if value
         )
         return f"zofo.load({self.path!r}{further})"
+
+    @property
+    def device(self) -> str:
+        """Where the model computes: cpu or cuda."""
+        return self._core.device
+
+    @property
+    def precision(self) -> str:
+        """The number format of its weights: fp32 or bf16."""
+        return self._core.precision
 
     @property
     def config(self) -> dict[str, Any]:
@@ -284,6 +162,14 @@ class Model:
         return [Generation(a["text"], a["tokens"], a["prompt_tokens"], a["end"]) for a in answers]
 
 
+    def tokenize(self, texts: str | Sequence[str], *, special: bool = False) -> list[list[int]]:
+        """The token ids of each text, without the token that begins a sequence.
+
+        `special` recognises control tokens written in the text. The ids are those of `zofo tokenize`.
+        """
+        return self._core.tokenize([texts] if isinstance(texts, str) else list(texts), special)
+
+
 def _decoded(on_text: Callable[[int, str], None]) -> Callable[[int, bytes], None]:
     return lambda index, text: on_text(index, text.decode("utf-8", "replace"))
 
@@ -310,12 +196,18 @@ def _metrics(given: dict[str, Any]) -> Metrics | None:
 
 
 def load(
-    model: Pathlike | None = None, run: Pathlike | None = None, *, adapter: Pathlike | None = None
+    model: Pathlike | None = None,
+    run: Pathlike | None = None,
+    *,
+    adapter: Pathlike | None = None,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> Model:
     """Loads a GGUF file or a Hugging Face folder, with the result of a fine-tuning in the folder `run`.
 
     Without `model` it is the one that the run names. A given model with other weights than those that the run started
     with gives a warning. `adapter`: a folder of a LoRA, prefix or prompt adapter in peft's format, which takes the
-    place of the run's. Raises zofo.Error naming the file at fault.
+    place of the run's. `device`: auto (a GPU if there is one), cpu or cuda. `precision`: auto (bf16 on a GPU, fp32 on
+    the CPU), bf16 or fp32. Raises zofo.Error naming the file at fault, or with the reason why a GPU cannot be used.
     """
-    return Model(model, run, adapter=adapter)
+    return Model(model, run, adapter=adapter, device=device, precision=precision)

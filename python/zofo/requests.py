@@ -39,18 +39,29 @@ def _toml(given: dict[str, Any]) -> str:
     return "".join(lines)
 
 
+def path_of_model(model: Pathlike | Model) -> str:
+    """The path of a model to train. Raises zofo.Error for one with a run's updates or with an adapter."""
+    if not isinstance(model, Model):
+        return os.fspath(model)
+    if model.run is not None:
+        raise _core.Error(f"model: is the result of the run {model.run}: export it first, and take that")
+    if model.adapter is not None:
+        raise _core.Error(f"model: has the adapter {model.adapter}: give that as start_adapter, with {model.path!r}")
+    return model.path
+
+
+def step_number(name: str, value: int) -> int:
+    """Raises zofo.Error naming the argument unless its value is the number of a step."""
+    if not isinstance(value, int) or not 0 <= value < 2**32:
+        raise _core.Error(f"{name} = {value!r}: must be a whole number in [0, {2**32 - 1}]")
+    return value
+
+
 def new_request(model: Pathlike | Model, out: Pathlike, method: str, options: dict[str, Any]) -> _core.RunRequest:
     """A request for a new run, without its tasks."""
     request = _core.RunRequest()
     request.out = os.fspath(out)
-    if isinstance(model, Model):
-        if model.run is not None:
-            raise _core.Error(f"model: is the result of the run {model.run}: export it first, and fine-tune that")
-        if model.adapter is not None:
-            raise _core.Error(f"model: has the adapter {model.adapter}: give that as start_adapter, with {model.path!r}")
-        request.model = model.path
-    else:
-        request.model = os.fspath(model)
+    request.model = path_of_model(model)
     request.options = _toml({"method": method, **options})
     request.adapter_given = "adapter" in options
     return request
@@ -65,9 +76,7 @@ def resumed_request(
     request.out = os.fspath(out)
     request.model = "" if model is None else os.fspath(model)
     request.options = _toml(options)
-    if from_step is not None and (not isinstance(from_step, int) or not 0 <= from_step < 2**32):
-        raise _core.Error(f"from_step = {from_step!r}: must be a whole number in [0, {2**32 - 1}]")
-    request.from_step = from_step
+    request.from_step = None if from_step is None else step_number("from_step", from_step)
     return request
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from zofo import _core
-from zofo.models import Model, Scores
+from zofo.models import Model
 from zofo.progress import Observer
 from zofo.requests import events_of, new_request, number, resumed_request, train
+from zofo.results import Scores
 from zofo.rows import Rows
 from zofo.tasks import Pathlike, Task, located
 
@@ -44,10 +45,17 @@ class Run:
     """Which step was selected, and why, as text."""
     scoring_seconds: float = 0.0
     """Seconds of scoring validation rows during the run; they are not in `seconds`."""
+    device: str = "auto"
+    """Where the run computed: cpu or cuda."""
+    precision: str = "auto"
+    """The number format of its weights: fp32 or bf16."""
 
-    def load(self) -> Model:
-        """The fine-tuned model."""
-        return Model(self.model, self.out)
+    def load(self, *, device: str | None = None, precision: str | None = None) -> Model:
+        """The fine-tuned model. None: the device and the precision of the run, which repeat its scores; a given
+        `device` has its own precision, unless that is given too."""
+        if precision is None:
+            precision = self.precision if device in (None, self.device) else "auto"
+        return Model(self.model, self.out, device=self.device if device is None else device, precision=precision)
 
     def events(self) -> list[dict[str, Any]]:
         """The lines of the run's metrics.jsonl."""
@@ -84,7 +92,9 @@ def finetune(
     The rows are `train` and `validation`, or train.jsonl and validation.jsonl in the folder `data` or next to the
     task.toml. `options` are those of `zofo finetune` with underscores (max_steps=200, lora_rank=4,
     start_adapter="folder", keep_checkpoints=2, csv=True; zofo.options() lists them). Without a limit a run takes 3
-    epochs. A Model that is passed is not changed: the run loads its weights again.
+    epochs. device="auto" (the default) takes a GPU if there is one, else the CPU; "cuda" and "cpu" ask for one, and
+    precision="bf16" or "fp32" for the number format. A Model that is passed is not changed: the run loads its weights
+    again.
 
     Ctrl-C ends the run after the current step, saves it and raises KeyboardInterrupt; `resume` continues it. Raises
     zofo.Error naming the option, file or row at fault.
@@ -139,4 +149,4 @@ def _read_result(out: str, result: dict[str, Any]) -> Run:
     )
     return Run(out, result["model"], result["method"], scores, result["steps"], result["seconds"], result["passes"],
                result["peak_mib"], result["served"], result["served_steps"], result["stopped_early"],
-               result["selection"], result["scoring_seconds"])
+               result["selection"], result["scoring_seconds"], result["device"], result["precision"])

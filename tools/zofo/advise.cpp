@@ -173,7 +173,7 @@ int advise(const AdviseArguments& arguments) {
                     {"mean_tokens", shape.mean_tokens},
                     {"longest_tokens", shape.longest},
                     {"batch_size", arguments.batch_size}};
-  report["device"] = {{"name", device == Device::cpu ? "cpu" : "cuda"},
+  report["device"] = {{"name", llm::to_text(kind_of(device))},
                       {"precision", device == Device::cuda_fp32 ? "fp32" : "bf16"},
                       {"usable", usable},
                       {"given", arguments.memory_gib > 0.0}};

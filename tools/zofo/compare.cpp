@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "device.hpp"
+#include "device/device.hpp"
 #include "zofo/compare/comparison.hpp"
 #include "zofo/compare/plan_file.hpp"
 #include "zofo/compare/table.hpp"
@@ -98,8 +98,7 @@ int run(const Subcommand& command, Arguments arguments) {
   compare::Plan plan = compare::make_plan(arguments.texts, &hints);
   print_hints(hints);
   require(!plan.model.empty(), "--model: must be given");
-  plan.device = choose_device(plan.device, llm::Precision::automatic) == Device::cpu ? llm::DeviceKind::cpu
-                                                                                     : llm::DeviceKind::cuda;
+  plan.device = kind_of(choose_device(plan.device, llm::Precision::automatic));
   resolve_paths(plan);
   const compare::ComparisonSettings workers = share_cores(arguments, jobs_given, threads_given, plan);
   plan.check();

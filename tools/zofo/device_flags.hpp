@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli.hpp"
-#include "device.hpp"
+#include "device/device.hpp"
 
 namespace zofo::cli {
 

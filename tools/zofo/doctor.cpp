@@ -26,9 +26,6 @@ struct Arguments {
   DeviceFlags device;
 };
 
-const char* device_name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
-const char* precision_name(Device device) { return device == Device::cuda_bf16 ? "bf16" : "fp32"; }
-
 // The device that a run with these flags would use. One that was asked for and cannot be used is a problem.
 Device choose(const DeviceFlags& flags, Findings& f) {
   Device device = Device::cpu;
@@ -38,8 +35,8 @@ Device choose(const DeviceFlags& flags, Findings& f) {
     f.fail(error.what(),
            "leave out --device and --precision, or repair the GPU's driver (docs/guide/cuda.md)");
   }
-  f.facts["would_run"]["device"] = device_name(device);
-  f.facts["would_run"]["precision"] = precision_name(device);
+  f.facts["would_run"]["device"] = llm::to_text(kind_of(device));
+  f.facts["would_run"]["precision"] = llm::to_text(precision_of(device));
   return device;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "device.hpp"
+#include "device/device.hpp"
 
 namespace zofo::cli {
 

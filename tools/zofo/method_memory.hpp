@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "device.hpp"
+#include "device/device.hpp"
 #include "zofo/config/run_options.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/model/config.hpp"

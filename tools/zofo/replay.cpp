@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cli.hpp"
-#include "device.hpp"
+#include "device/device.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/run/run_directory.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli.hpp"
-#include "device.hpp"
+#include "device/device.hpp"
 #include "zofo/checkpoint/run_state.hpp"
 #include "zofo/compare/machine.hpp"
 #include "zofo/config/method_presets.hpp"
@@ -151,12 +151,7 @@ int run(const Subcommand& command, const Arguments& arguments) {
   require(!arguments.run.quiet || arguments.run.log_every == 0,
           "--quiet and --log-every {}: only one can be given", arguments.run.log_every);
   Train run = arguments.resume.empty() ? started(command, arguments) : resumed(command, arguments);
-  const Device device = choose_device(run.options.device, run.options.precision);
-  // The run records the values that replace "auto".
-  run.options.device = device == Device::cpu ? llm::DeviceKind::cpu : llm::DeviceKind::cuda;
-  run.options.precision = device == Device::cuda_bf16 ? llm::Precision::bf16 : llm::Precision::fp32;
-  // A GPU supports fewer directions and optimisers than the CPU.
-  llm::with_default_budget(run.options).check();
+  const Device device = choose_device(run.options);
   return on_device(device, run, run.options.deterministic);
 }
 

@@ -7,12 +7,14 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "zofo/data/task.hpp"
 #include "zofo/lm/language_model.hpp"
 #include "zofo/train/adapt_options.hpp"
 #include "zofo/train/device.hpp"
+#include "zofo/train/run_inputs.hpp"
 
 namespace zofo::llm {
 
@@ -27,8 +29,9 @@ struct AdaptRequest {
   double lora_alpha = 16.0;                           ///< scale
   std::string lora_target_modules = "q_proj,v_proj";  ///< separated by commas
   AdaptOptions options;                               ///< of the training
-  std::filesystem::path out;  ///< folder to make for the only adapter; empty: none is written
-  std::string base_model;     ///< name of the model in that folder
+  std::filesystem::path out;              ///< folder to make for the only adapter; empty: none is written
+  std::string base_model;                 ///< name of the model in that folder
+  std::string_view dashes = flag_dashes;  ///< before the names of these fields in messages
 
   /// Throws Error naming the field out of range for so many tasks.
   void check(std::size_t tasks) const;

@@ -17,13 +17,15 @@ namespace zofo::llm {
 
 void AdaptRequest::check(std::size_t tasks) const {
   options.check();
-  require(!counts.empty(), "--shots or --examples: one must be given");
+  require(!counts.empty(), "{0}shots or {0}examples: one must be given", dashes);
   for (const std::string& start : starts)
-    require(start == "zero" || !run.empty(), "--start {}: --run must name a meta-trained run", start);
+    require(start == "zero" || !run.empty(), "{0}start {1}: {0}run must name a meta-trained run", dashes,
+            start);
   if (out.empty()) return;
-  require(!in_context, "--out: in-context learning trains no adapter to write");
+  require(!in_context, "{}out: in-context learning trains no adapter to write", dashes);
   require(tasks == 1 && counts.size() == 1 && starts.size() == 1 && options.num_seeds == 1,
-          "--out: takes the adapter of one task, number of examples, start and seed; several are named");
+          "{}out: takes the adapter of one task, number of examples, start and seed; several are named",
+          dashes);
   std::error_code ignored;
   require(!std::filesystem::exists(out, ignored), "{}: already exists: name a new folder", out.string());
 }
@@ -41,8 +43,8 @@ AdapterStart read_start(const std::string& name, const AdaptRequest& request,
   }
   const std::vector<std::string> names = described->adapter_names();
   require(std::ranges::find(names, name) != names.end(),
-          "--start {}: must be zero, mean or the name of an adapter of {} ({})", name, request.run.string(),
-          names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", ")));
+          "{}start {}: must be zero, mean or the name of an adapter of {} ({})", request.dashes, name,
+          request.run.string(), names.empty() ? "it has none" : fmt::format("{}", fmt::join(names, ", ")));
   peft::PeftAdapter read = peft::read_peft(request.run / RunDescription::adapter_folder(name), config);
   return {name, std::move(read.layout), std::move(read.values)};
 }
@@ -55,10 +57,11 @@ std::vector<AdapterStart> read_starts(const AdaptRequest& request,
   std::vector<AdapterStart> list;
   for (const std::string& name : request.starts) {
     list.push_back(read_start(name, request, described, config));
-    require(same_layout(list.back().layout, list.front().layout),
-            "--start {}: its rank, scale or projections are not those of --start {} (--lora-rank, "
-            "--lora-alpha and --lora-target-modules are those of zero)",
-            list.back().name, list.front().name);
+    require(
+        same_layout(list.back().layout, list.front().layout),
+        "{0}start {1}: its rank, scale or projections are not those of {0}start {2} (the LoRA options are "
+        "those of zero)",
+        request.dashes, list.back().name, list.front().name);
   }
   return list;
 }
