@@ -85,7 +85,7 @@ TEST_CASE("weights are quantised as well as by ggml", "[checkpoint]") {
     if (name.ends_with("_0")) CHECK(fnv_of(bytes) == std::stoull(hash, nullptr, 16));
     std::vector<float> again(values.size());
     dequantize(types.at(name), bytes, again);
-    CHECK(root_mean_square(values, again) <= 1.005 * error);
+    CHECK(root_mean_square(values, again) <= 1.02 * error);
   }
   CHECK(seen == 5 * types.size());
 }
