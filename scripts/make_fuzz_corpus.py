@@ -51,8 +51,13 @@ def gguf_seeds():
     sizes = {0: 4, 1: 2, 2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 30: 2}  # bytes of a block, by ggml's type
     tensors = [tensor(f"t{kind}", [32, 1] if size > 4 else [2], kind, 64 * i)
                for i, (kind, size) in enumerate(sizes.items())]
+    large = {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292, 23: 136, 20: 18 * 8, 39: 17 * 8, 28: 8 * 256}  # of 256 numbers
+    super_blocks = [tensor(f"t{kind}", [256], kind, 320 * i) for i, kind in enumerate(large)]
+    split = [scalar("split.no", U32, 0), scalar("split.count", U32, 2), scalar("split.tensors.count", I32, 2)]
     return {
         "values": gguf(kinds),
+        "super_blocks": gguf([], super_blocks, bytes(range(256)) * (5 * len(large) // 4 + 8)),
+        "hostile_split": gguf(split, [tensor("t", [4], 0, 0)], bytes(64)),
         "tensors": gguf(kinds[:1], tensors, bytes(range(256)) * 2),
         "version2": gguf(kinds[4:5], version=2),
         "aligned": gguf([scalar("general.alignment", U32, 64)], [tensor("t", [4], 0, 0)], bytes(64), align=64),

@@ -37,8 +37,8 @@ def export(
 ) -> Exported:
     """Writes a model, or the result of a run, for other programs.
 
-    `format`: hf (a folder for transformers), gguf (a file for llama.cpp) or peft (the adapter). `dtype`: f32, bf16
-    or q8_0. `merge` merges the run's adapter into the weights. `no_tokenizer` omits the tokenizer's files from a
+    `format`: hf (a folder for transformers), gguf (a file for llama.cpp), peft (the adapter) or gguf-lora (a LoRA for
+    llama.cpp). `dtype`: f32 or bf16; for gguf also f16, q8_0, q6_k, q4_k_m and q4_0. `merge` merges the run's adapter into the weights. `no_tokenizer` omits the tokenizer's files from a
     folder. `without_backbone` writes only the adapter of a run that also updated the backbone. Raises zofo.Error naming
     the option at fault.
     """

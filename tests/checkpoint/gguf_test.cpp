@@ -61,10 +61,12 @@ TEST_CASE("metadata of another program's file", "[checkpoint]") {
 
 TEST_CASE("tensors of another program's file", "[checkpoint]") {
   const GgufFile file(golden / "small.gguf");
-  CHECK(file.tensor_names().size() == 8);
+  CHECK(file.tensor_names().size() == 18);
   CHECK(file.tensor("t.F32").shape == std::vector<std::uint64_t>{8, 4});
   CHECK(file.tensor("t.Q5_1").shape == std::vector<std::uint64_t>{32, 5});
   CHECK(file.tensor("t.Q5_1").bytes == 5 * 24);
+  CHECK(file.tensor("t.Q6_K").shape == std::vector<std::uint64_t>{256, 2});
+  CHECK(file.tensor("t.Q6_K").bytes == 2 * 210);
   std::ifstream in(golden / "dequantize.txt");
   for (std::string name, line; std::getline(in, name) && std::getline(in, line) && std::getline(in, line);) {
     std::vector<float> values(file.tensor("t." + name).elements);
@@ -128,6 +130,55 @@ TEST_CASE("GgufFile reads what GgufWriter wrote", "[checkpoint]") {
   CHECK(out == matrix);
   CHECK_THROWS_AS(writer.tensor("w", std::vector<std::uint64_t>{3, 3}, matrix), zofo::Error);
   CHECK_THROWS_AS(writer.write("/nonexistent/folder/x.gguf"), zofo::Error);
+}
+
+// A model in two files, as llama.cpp's gguf-split names them and their keys.
+TEST_CASE("the parts of a split model are read as one", "[checkpoint]") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("zofo_split_{}", ::getpid());
+  std::filesystem::create_directory(folder);
+  const auto part = [&](std::uint32_t number, std::uint32_t count) {
+    return folder / fmt::format("m-{:05}-of-{:05}.gguf", number + 1, count);
+  };
+  const auto write = [&](const std::filesystem::path& path, std::uint32_t number, const std::string& tensor,
+                         std::uint32_t tensors = 2) {
+    GgufWriter writer;
+    if (number == 0) writer.string("general.architecture", "llama");
+    writer.unsigned_integer("split.no", number);
+    writer.unsigned_integer("split.count", 2);
+    writer.unsigned_integer("split.tensors.count", tensors);
+    writer.tensor(tensor, std::vector<std::uint64_t>{2}, std::vector<float>{static_cast<float>(number), 7});
+    writer.write(path);
+  };
+  const auto first_error = [&] { return message([&] { GgufFile{part(0, 2)}; }); };
+  write(part(0, 2), 0, "a");
+  CHECK(mentions(first_error(), "m-00002-of-00002.gguf: is missing: it is part 2 of 2 of the split model"));
+  write(part(1, 2), 1, "b");
+  {
+    const GgufFile file(part(0, 2));
+    CHECK(file.string("general.architecture") == "llama");
+    CHECK(file.tensor_names() == std::vector<std::string>{"a", "b"});
+    CHECK(file.bytes() == std::filesystem::file_size(part(0, 2)) + std::filesystem::file_size(part(1, 2)));
+    std::vector<float> values(2);
+    file.read("b", values);
+    CHECK(values == std::vector<float>{1, 7});
+    CHECK(file.has_tensor("b"));
+    CHECK_FALSE(file.has_tensor("c"));
+    CHECK(mentions(message([&] { return file.tensor("c").name; }), "tensor 'c' is missing"));
+  }
+  CHECK(mentions(message([&] { GgufFile{part(1, 2)}; }), "is part 2 of 2 of a split model: the first part"));
+  CHECK(mentions(message([&] { GgufFile{part(1, 2)}; }), "m-00001-of-00002.gguf"));
+  write(part(1, 2), 1, "a");
+  CHECK(mentions(first_error(), "tensor 'a' is in another part too"));
+  write(part(1, 2), 0, "b");
+  CHECK(mentions(first_error(), "are those of part 1 of 2: must be those of part 2 of 2"));
+  write(part(1, 2), 1, "b");
+  write(part(0, 2), 0, "a", 3);
+  CHECK(mentions(first_error(), "split.tensors.count = 3: the 2 parts have 2 tensors"));
+  write(folder / "model.gguf", 0, "a");
+  CHECK(mentions(message([&] { GgufFile{folder / "model.gguf"}; }), "must end in -00001-of-00002.gguf"));
+  write(folder / "model.gguf", 2, "a");
+  CHECK(mentions(message([&] { GgufFile{folder / "model.gguf"}; }), "split.no = 2: must be less than"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("paths that are not regular files throw", "[checkpoint]") {

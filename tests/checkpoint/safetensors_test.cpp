@@ -1,4 +1,5 @@
 // Reading and writing safetensors: hand-made bytes, every half, and files that are read back bit for bit.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -71,6 +72,63 @@ TEST_CASE("every half converts to its float", "[checkpoint]") {
       REQUIRE(static_cast<double>(value) ==
               sign * (exponent == 0 ? std::ldexp(fraction, -24)
                                     : std::ldexp(1.0 + fraction / 1024.0, exponent - 15)));
+  }
+}
+
+// OCP 8-bit floating point, E4M3 (e - 7, f/8, no infinity) and E5M2 (e - 15, f/4).
+TEST_CASE("every 8-bit float and doubles are read", "[checkpoint]") {
+  std::string data;
+  for (int byte = 0; byte < 256; ++byte) data.push_back(static_cast<char>(byte));
+  data += data;
+  const double doubles[] = {0.1, -1e-50, 1e300};
+  data.append(reinterpret_cast<const char*>(doubles), sizeof doubles);
+  const std::string text =
+      safetensors_text(R"({"e4":{"dtype":"F8_E4M3","shape":[256],"data_offsets":[0,256]},)"
+                       R"("e5":{"dtype":"F8_E5M2","shape":[256],"data_offsets":[256,512]},)"
+                       R"("d":{"dtype":"F64","shape":[3],"data_offsets":[512,536]}})",
+                       data);
+  const SafetensorsFile file(std::as_bytes(std::span(text)), "made");
+  for (const int fraction_bits : {3, 2}) {
+    std::vector<float> got(256);
+    file.read(fraction_bits == 3 ? "e4" : "e5", got);
+    const int bias = fraction_bits == 3 ? 7 : 15, exponents = fraction_bits == 3 ? 15 : 31;
+    for (int byte = 0; byte < 256; ++byte) {
+      const int exponent = (byte & 127) >> fraction_bits, fraction = byte & ((1 << fraction_bits) - 1);
+      const int whole = (exponent == 0 ? 0 : 1 << fraction_bits) + fraction;
+      const double wanted = std::ldexp(whole, std::max(exponent, 1) - bias - fraction_bits);
+      const float value = got[static_cast<std::size_t>(byte)];
+      INFO(fraction_bits << " " << byte);
+      if (fraction_bits == 3 ? (byte & 127) == 127 : exponent == exponents && fraction != 0) {
+        REQUIRE(std::isnan(value));
+        continue;
+      }
+      REQUIRE(std::signbit(value) == (byte > 127));
+      if (fraction_bits == 2 && exponent == exponents)
+        REQUIRE(std::isinf(value));
+      else
+        REQUIRE(static_cast<double>(std::abs(value)) == wanted);
+    }
+  }
+  std::vector<float> got(3);
+  file.read("d", got);
+  CHECK(got[0] == 0.1F);
+  CHECK(got[1] == 0.0F);
+  CHECK(std::isinf(got[2]));
+}
+
+TEST_CASE("a pickle of PyTorch is refused", "[checkpoint]") {
+  const TemporaryFolder folder;
+  for (const char* name : {"pytorch_model.bin.index.json", "pytorch_model.bin"}) {
+    folder.write(name, "{}");
+    std::string message;
+    try {
+      const SafetensorsFolder file(folder.path());
+    } catch (const zofo::Error& error) {
+      message = error.what();
+    }
+    INFO(message);
+    CHECK(message.find(std::string(name) + ": weights as a pickle are not read") != std::string::npos);
+    CHECK(message.find("save_pretrained") != std::string::npos);
   }
 }
 

@@ -180,7 +180,8 @@ class Export(Case):
         run = self.run_folder()
         requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
         expected = self.good(self.score(requests, "--run", run)).lines()
-        for dtype, tolerance in (("f32", 1e-4), ("bf16", 0.1), ("q8_0", 0.1)):
+        for dtype, tolerance in (("f32", 1e-4), ("bf16", 0.1), ("f16", 0.1), ("q8_0", 0.1), ("q6_k", 0.1), ("q4_k_m", 1.5),
+                                 ("q4_0", 1.5)):
             with self.subTest(dtype):
                 self.good(self.export("--run", run, "--merge", "--format", "gguf", "--dtype", dtype))
                 merged = self.good(self.score(requests, model=self.out)).lines()
@@ -218,6 +219,40 @@ class Export(Case):
         self.assertEqual(self.good(self.export("--run", run, "--format", "peft")).err, "")
         self.assertEqual(base(self.out), str(self.model))
 
+    def test_a_lora_as_a_file(self):
+        run, self.out = self.here / "lora", self.here / "lora.gguf"
+        self.good(self.finetune(run, "--method", "lora"))
+        self.assertIn("a LoRA as a GGUF file", self.good(self.export("--run", run, "--format", "gguf-lora")).out)
+        requests = [("a superb stone", [" no", " yes"]), ("dull", [" yes", " no"])]
+        wanted = self.good(self.score(requests, "--run", run)).out
+        self.assertNotEqual(self.good(self.score(requests)).out, wanted)
+        self.assertEqual(self.good(self.score(requests, "--adapter", self.out)).out, wanted)
+        self.refused(self.score(requests, "--adapter", self.model), "general.type", "must be adapter")
+        self.refuse("already exists", arguments=("--run", run, "--format", "gguf-lora"))
+        prompt, self.out = self.here / "prompt", self.here / "prompt.gguf"
+        self.good(self.finetune(prompt, "--method", "prompt"))
+        self.refuse("only a LoRA", arguments=("--run", prompt, "--format", "gguf-lora"))
+
+    def test_a_split_model(self):
+        gguf = Gguf.read(self.model)
+        first, second = (self.here / f"part-0000{i}-of-00002.gguf" for i in (1, 2))
+        names = list(gguf.tensors)
+        for number, path in enumerate((first, second)):
+            part = Gguf()
+            part.keys = dict(gguf.keys) if number == 0 else {}
+            for key, value in (("no", number), ("count", 2), ("tensors.count", len(names))):
+                part.keys[f"split.{key}"] = (U32, struct.pack("<I", value))
+            part.tensors = {name: gguf.tensors[name] for name in names[number::2]}
+            path.write_bytes(part.bytes())
+        requests = [("a superb stone", [" no", " yes"])]
+        wanted = self.good(self.score(requests)).out
+        self.assertEqual(self.good(self.score(requests, model=first)).out, wanted)
+        self.good(self.export("--format", "gguf", model=first))
+        self.assertEqual(self.good(self.score(requests, model=self.out)).out, wanted)
+        self.refused(self.score(requests, model=second), "is part 2 of 2", first.name)
+        second.unlink()
+        self.refused(self.score(requests, model=first), second.name, "is missing", "part 2 of 2")
+
     def relative_change(self, folder):
         """‖θ_K − θ_0‖/‖θ_0‖ of an exported run."""
         start = self.here / "start"
@@ -228,7 +263,7 @@ class Export(Case):
 
     def test_refusals(self):
         self.refuse('--format = "tar"', "hf, gguf, peft", arguments=("--format", "tar"))
-        self.refuse('--dtype = "f8"', "f32, bf16, q8_0", arguments=("--dtype", "f8"))
+        self.refuse('--dtype = "f8"', "f32, f16, bf16, q8_0, q4_0, q4_k_m, q6_k", arguments=("--dtype", "f8"))
         self.refuse("--dtype q8_0", arguments=("--dtype", "q8_0"))
         self.refuse("--run", arguments=("--merge",))
         self.refuse("--run", arguments=("--format", "peft"))
@@ -240,7 +275,10 @@ class Export(Case):
         self.refused(zofo("export", "--model", self.model, "--out", ""), "--out")
         run = self.run_folder()
         self.refuse("--merge", arguments=("--run", run, "--format", "gguf"))
-        self.refuse("f32", arguments=("--run", run, "--format", "peft", "--dtype", "bf16"))
+        for only in ("peft", "gguf-lora"):
+            self.refuse("f32", arguments=("--run", run, "--format", only, "--dtype", "bf16"))
+            self.refuse("updated the backbone", "--without-backbone", arguments=("--run", run, "--format", only))
+        self.refuse("--dtype f16", "--format gguf", arguments=("--dtype", "f16"))
         self.refuse("--without-backbone", arguments=("--run", run, "--without-backbone"))
         self.refuse("--merge", arguments=("--run", run, "--format", "peft", "--merge"))
 

@@ -71,9 +71,9 @@ TEST_CASE("every family is read back from a GGUF file", "[train]") {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
     const TemporaryFolder folder;
     INFO(name);
-    write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file());
+    write_gguf(folder.path() / "f32", theta, GgufFileType::f32, source.file());
     CHECK(same_parameters(load_backbone(folder.path() / "f32"), theta));
-    write_gguf(folder.path() / "bf16", theta, GgmlType::BF16, source.file());
+    write_gguf(folder.path() / "bf16", theta, GgufFileType::bf16, source.file());
     const model::Parameters narrow = load_backbone(folder.path() / "bf16");
     CHECK(narrow.config() == theta.config());
     for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
@@ -84,7 +84,7 @@ TEST_CASE("every family is read back from a GGUF file", "[train]") {
         same &= narrow.data(i)[j] == (wide ? theta.data(i)[j] : through_bf16(theta.data(i)[j]));
       CHECK(same);
     }
-    CHECK_THROWS_AS(write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file()), Error);
+    CHECK_THROWS_AS(write_gguf(folder.path() / "f32", theta, GgufFileType::f32, source.file()), Error);
   }
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("every family is read back from a GGUF file", "[train]") {
 TEST_CASE("GGUF files of qwen2 hold Hugging Face's rows", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
-  write_gguf(folder.path() / "q", load_hugging_face(hub::folder("qwen2")), GgmlType::F32, source.file());
+  write_gguf(folder.path() / "q", load_hugging_face(hub::folder("qwen2")), GgufFileType::f32, source.file());
   const checkpoint::GgufFile file(folder.path() / "q");
   const checkpoint::SafetensorsFolder original(hub::folder("qwen2"));
   for (const char* part : {"weight", "bias"}) {
@@ -109,7 +109,7 @@ TEST_CASE("a GGUF file keeps the tokenizer, and Q8_0 the values within half a st
   const TokenizerSource source;
   const TemporaryFolder folder;
   const Model model = load_model(source.folder.path() / "tiny.gguf");
-  write_gguf(folder.path() / "q8", model.parameters, GgmlType::Q8_0, source.file());
+  write_gguf(folder.path() / "q8", model.parameters, GgufFileType::q8_0, source.file());
   const Model again = load_model(folder.path() / "q8");
   CHECK(again.parameters.config() == model.parameters.config());
   CHECK(again.tokenizer.encode(" a bright stone") == model.tokenizer.encode(" a bright stone"));
@@ -131,11 +131,92 @@ TEST_CASE("a GGUF file keeps the tokenizer, and Q8_0 the values within half a st
   }
 }
 
+// The types that llama.cpp's llama-quant.cpp chooses (llama_tensor_get_type_impl and tensor_type_fallback).
+TEST_CASE("weights have the storage types of llama.cpp's files", "[train]") {
+  model::Config c;
+  c.vocab = 100, c.width = 256, c.layers = 16, c.heads = c.kv_heads = 4, c.head_dim = 64, c.ffn = 512;
+  c.context = 64, c.tied = false;
+  const auto type = [&](GgufFileType file, const std::string& name) -> std::string {
+    const model::Layout layout(c);
+    for (const model::Tensor& weight : layout.tensors())
+      if (weight.name == name)
+        return std::string(checkpoint::find_format(stored_type(file, c, weight))->name);
+    return "missing";
+  };
+  const auto sixth = [&](const std::string& name) {  // blocks whose weight is Q6_K in a file of Q4_K_M
+    std::vector<std::uint32_t> blocks;
+    for (std::uint32_t i = 0; i < c.layers; ++i)
+      if (type(GgufFileType::q4_k_m, fmt::format("blk.{}.{}", i, name)) == "Q6_K") blocks.push_back(i);
+    return blocks;
+  };
+  const std::vector<std::uint32_t> more_bits{0, 1, 4, 7, 10, 13, 14, 15};
+  CHECK(sixth("attn_v") == more_bits);
+  CHECK(sixth("ffn_down") == more_bits);
+  CHECK(sixth("attn_q").empty());
+  CHECK(type(GgufFileType::q4_k_m, "blk.2.ffn_down") == "Q4_K");
+  CHECK(type(GgufFileType::q4_k_m, "token_embd") == "Q4_K");
+  CHECK(type(GgufFileType::q4_k_m, "output") == "Q6_K");
+  CHECK(type(GgufFileType::q4_k_m, "output_norm") == "F32");
+  CHECK(type(GgufFileType::q4_0, "output") == "Q6_K");
+  CHECK(type(GgufFileType::q4_0, "token_embd") == "Q4_0");
+  CHECK(type(GgufFileType::q6_k, "token_embd") == "Q6_K");
+  CHECK(type(GgufFileType::q8_0, "output") == "Q8_0");
+  CHECK(type(GgufFileType::f16, "output") == "F16");
+  c.tied = true;
+  CHECK(type(GgufFileType::q4_k_m, "token_embd") == "Q6_K");
+  CHECK(type(GgufFileType::q4_0, "token_embd") == "Q6_K");
+  c.width = 96, c.head_dim = 24, c.ffn = 40;  // neither blocks of 256, nor those of 32 in ffn_down
+  CHECK(type(GgufFileType::q4_k_m, "blk.0.attn_q") == "Q5_0");
+  CHECK(type(GgufFileType::q4_k_m, "blk.0.attn_v") == "Q8_0");
+  CHECK(type(GgufFileType::q4_k_m, "token_embd") == "Q8_0");
+  CHECK(type(GgufFileType::q4_0, "token_embd") == "Q8_0");
+  CHECK(type(GgufFileType::q4_0, "blk.0.attn_q") == "Q4_0");
+  CHECK(type(GgufFileType::q6_k, "blk.0.ffn_down") == "F32");
+  CHECK(type(GgufFileType::q4_k_m, "blk.0.ffn_down") == "F32");
+  c.width = 256, c.head_dim = 64, c.ffn = 256, c.layers = 80, c.kv_heads = 2;  // Llama 70B's marks
+  CHECK(type(GgufFileType::q4_k_m, "blk.10.attn_v") == "Q5_K");
+  CHECK(type(GgufFileType::q4_k_m, "blk.12.attn_v") == "Q6_K");
+}
+
+TEST_CASE("files of all types are read back near their weights", "[train]") {
+  const TokenizerSource source;
+  model::Config c = load_hugging_face(hub::folder("llama")).config();
+  c.width = 256, c.head_dim = 64, c.heads = 4, c.kv_heads = 2, c.ffn = 256;
+  model::Parameters theta(c);
+  for (std::size_t i = 0; i < theta.values().size(); ++i)
+    theta.values()[i] = 0.02F * std::sin(1.7F * static_cast<float>(i)) + 0.01F;
+  const TemporaryFolder folder;
+  const std::vector<std::pair<GgufFileType, float>> largest{{GgufFileType::f16, 2e-5F},
+                                                            {GgufFileType::q8_0, 2e-4F},
+                                                            {GgufFileType::q6_k, 1e-3F},
+                                                            {GgufFileType::q4_0, 2.3e-3F},
+                                                            {GgufFileType::q4_k_m, 2e-3F}};
+  for (const auto& [type, off] : largest) {
+    INFO(info(type).name);
+    const auto path = folder.path() / info(type).name;
+    write_gguf(path, theta, type, source.file());
+    const checkpoint::GgufFile file(path);
+    CHECK(file.unsigned_integer("general.file_type") == info(type).number);
+    CHECK(file.has("general.quantization_version") == (type != GgufFileType::f16));
+    const model::Parameters again = load_backbone(path);
+    CHECK(again.config() == c);
+    float worst = 0.0F;
+    for (std::size_t i = 0; i < theta.values().size(); ++i)
+      worst = std::max(worst, std::abs(theta.values()[i] - again.values()[i]));
+    CHECK(worst <= off);
+    CHECK(worst > 0.0F);
+  }
+  theta.data(0)[0] = 1e9F;
+  CHECK_THAT(message_of([&] { write_gguf(folder.path() / "x", theta, GgufFileType::f16, source.file()); }),
+             ContainsSubstring("weight 'token_embd': value 1e+09: F16 stores magnitudes of at most 65504"));
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "x"));
+}
+
 TEST_CASE("rotary factors of other scalings than Llama 3's are refused", "[train]") {
   const TokenizerSource source;
   const TemporaryFolder folder;
   const auto path = folder.path() / "scaled";
-  write_gguf(path, load_hugging_face(hub::folder("llama3")), GgmlType::F32, source.file());
+  write_gguf(path, load_hugging_face(hub::folder("llama3")), GgufFileType::f32, source.file());
   std::ifstream in(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
   const auto broken = [&](const std::string& key, std::size_t skip, auto value) {

@@ -23,17 +23,21 @@ void add_export(CLI::App& app, Action& action) {
   command.add("--run", options->run, "run folder of a fine-tuning of this model");
   command.add("--merge", options->merge, "merge the run's adapter into the weights");
   command.add("--no-tokenizer", options->no_tokenizer, "hf: leave the tokenizer's files out");
-  command.add("--without-backbone", options->without_backbone,
-              "peft: write the adapter also of a run that updated the backbone, which it then lacks");
+  command.add(
+      "--without-backbone", options->without_backbone,
+      "peft, gguf-lora: write the adapter also of a run that updated the backbone, which it then lacks");
   command.add_choice(
       "--format", options->format,
       "hf (a folder for transformers; without --merge, the run's adapter is in its folder adapter), "
-      "gguf (a file for llama.cpp), peft (only the run's adapter)",
+      "gguf (a file for llama.cpp), peft (only the run's adapter), gguf-lora (only the run's LoRA, for "
+      "llama.cpp)",
       "--format");
-  command.add_choice("--dtype", options->dtype,
-                     "f32, bf16, or q8_0 (only gguf; vectors, and rows that are no multiple of 32, stay f32)",
-                     "--dtype");
-  command.add("--out", options->out, "new folder, or new file for gguf").required();
+  command.add_choice(
+      "--dtype", options->dtype,
+      "f32, bf16, or (only gguf) f16, q8_0, q4_0, q4_k_m, q6_k: llama.cpp's types of files; vectors "
+      "stay f32",
+      "--dtype");
+  command.add("--out", options->out, "new folder, or new file for gguf and gguf-lora").required();
   command.footer(
       "Example: zofo export --model model.gguf --run runs/sst2 --merge --format hf --dtype bf16 --out "
       "sst2-model");

@@ -7,7 +7,8 @@ void RunFlags::add(const Subcommand& command) {
   command.add("--run", run, "run folder of a fine-tuning; it names its model and holds its task").not_empty();
   command
       .add("--adapter", adapter,
-           "folder of a LoRA, prefix or prompt adapter in peft's format; with --run instead of the run's")
+           "folder of a LoRA, prefix or prompt adapter in peft's format, or GGUF file of a LoRA; with --run "
+           "instead of the run's")
       .not_empty();
 }
 

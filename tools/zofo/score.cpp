@@ -41,10 +41,10 @@ void add_score(CLI::App& app, Action& action) {
   command.add("--run", arguments->from.run,
               "run folder of a fine-tuning of this model, or of a meta-training; its adapters have the names "
               "of their tasks");
-  command.add(
-      "--adapter", arguments->adapters,
-      "NAME=FOLDER: a LoRA, prefix or prompt adapter in peft's format; as many as needed; without NAME: "
-      "for requests that name none");
+  command.add("--adapter", arguments->adapters,
+              "NAME=FOLDER: a LoRA, prefix or prompt adapter in peft's format, or GGUF file of a LoRA; as "
+              "many as needed; without NAME: "
+              "for requests that name none");
   command
       .add("--max-prompt-tokens", arguments->max_prompt_tokens,
            "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/checkpoint/dequantize.hpp"
+#include "zofo/checkpoint/ggml_type.hpp"
 #include "zofo/checkpoint/gguf_format.hpp"
 
 namespace zofo::checkpoint {
@@ -20,16 +20,18 @@ struct TensorInfo {
   std::string name;                  ///< unique in the file
   std::vector<std::uint64_t> shape;  ///< ggml order: shape[0] is contiguous, a matrix has `shape[1]` rows
   GgmlType type = GgmlType::F32;     ///< as stored
-  std::uint64_t offset = 0;          ///< of its first byte, from the start of the file
+  std::uint64_t offset = 0;          ///< of its first byte, from the start of the file that has it
   std::uint64_t bytes = 0;           ///< its size as stored
   std::uint64_t elements = 0;        ///< the product of its shape
 };
 
-/// A validated GGUF file. The constructor checks every count, offset and size, so later reads stay within the
-/// file. All const members may be called from many threads.
+/// A validated GGUF file, or all parts of a split model (gguf-split), which has the metadata of its first
+/// part and the tensors of all. The constructor checks every count, offset and size, so later reads stay
+/// within the files. All const members may be called from many threads.
 class GgufFile {
  public:
-  /// Maps and validates a file. Throws Error naming the file and the fault.
+  /// Maps and validates a file; for the first part of a split model also the other parts, which must be next
+  /// to it. Throws Error naming the file and the fault, as for another part, or a part that is missing.
   explicit GgufFile(const std::filesystem::path& path);
   /// Validates bytes that must outlive the object; `name` stands for the file in messages.
   GgufFile(std::span<const std::byte> bytes, std::string name);
@@ -37,8 +39,10 @@ class GgufFile {
   GgufFile& operator=(GgufFile&& other) noexcept;
   ~GgufFile();
 
-  /// The file's path.
+  /// The file's path; that of the first part.
   [[nodiscard]] const std::filesystem::path& path() const;
+  /// Size of the file, or of all parts.
+  [[nodiscard]] std::uint64_t bytes() const;
 
   /// Whether the metadata has `key`.
   [[nodiscard]] bool has(std::string_view key) const;

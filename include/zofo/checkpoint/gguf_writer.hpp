@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/checkpoint/dequantize.hpp"
+#include "zofo/checkpoint/ggml_type.hpp"
 #include "zofo/checkpoint/gguf_format.hpp"
 
 namespace zofo::checkpoint {

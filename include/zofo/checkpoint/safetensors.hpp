@@ -44,8 +44,8 @@ class SafetensorsFile {
   [[nodiscard]] bool has(std::string_view tensor) const;
   /// A tensor's location and shape. Throws Error naming file and tensor when it is missing.
   [[nodiscard]] const SafetensorsEntry& tensor(std::string_view name) const;
-  /// Converts a tensor to floats, row-major. Throws Error unless it is F32, F16 or BF16 and `out` has exactly
-  /// its number of elements.
+  /// Converts a tensor to floats, row-major. Throws Error unless it is F64, F32, F16, BF16, F8_E4M3 or
+  /// F8_E5M2 and `out` has exactly its number of elements.
   void read(std::string_view name, std::span<float> out) const;
 
  private:

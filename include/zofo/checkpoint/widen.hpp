@@ -1,4 +1,4 @@
-/// @file Converts whole tensors between fp32 and the stored types F32, F16 and BF16.
+/// @file Converts whole tensors between fp32 and the floating-point types in which they are stored.
 #pragma once
 
 #include <bit>
@@ -22,6 +22,13 @@ void widen_half(std::span<const std::byte> bytes, std::span<float> out);
 void widen_bfloat16(std::span<const std::byte> bytes, std::span<float> out);
 /// Copies F32. `bytes` holds 4 bytes for each element of `out`.
 void widen_float(std::span<const std::byte> bytes, std::span<float> out);
+/// F64 to floats, rounded to nearest; numbers beyond float's range become infinite. `bytes` holds 8 bytes for
+/// each element of `out`.
+void widen_double(std::span<const std::byte> bytes, std::span<float> out);
+/// Bytes of F8_E4M3 (OCP FP8; the largest value is 448, there are no infinities) to floats; exact.
+void widen_e4m3(std::span<const std::byte> bytes, std::span<float> out);
+/// Bytes of F8_E5M2 (OCP FP8, the upper byte of a half) to floats; exact.
+void widen_e5m2(std::span<const std::byte> bytes, std::span<float> out);
 /// Floats to BF16, rounded to nearest. `bytes` holds 2 bytes for each element of `values`.
 void narrow_bfloat16(std::span<const float> values, std::span<std::byte> bytes);
 

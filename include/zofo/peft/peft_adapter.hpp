@@ -17,8 +17,8 @@ struct PeftAdapter {
   Eigen::VectorXf values;  ///< [size(layout)], in the layout's order
 };
 
-/// Reads an adapter for a model of this shape; adapter_config.json determines the kind. Throws Error naming
-/// the file and the field or tensor at fault.
+/// Reads an adapter for a model of this shape from a folder, whose adapter_config.json determines the kind,
+/// or a LoRA from a GGUF file. Throws Error naming the file and the field or tensor at fault.
 PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape);
 
 /// Writes an adapter into an existing folder; peft and read_peft read the same values bit for bit. Throws

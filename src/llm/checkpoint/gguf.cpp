@@ -1,17 +1,22 @@
 #include "zofo/checkpoint/gguf.hpp"
 
 #include <bit>
+#include <system_error>
+#include <unordered_set>
 #include <utility>
 
 #include "gguf_cursor.hpp"
 #include "gguf_metadata.hpp"
+#include "gguf_split.hpp"
 #include "gguf_tensors.hpp"
+#include "zofo/checkpoint/dequantize.hpp"
 #include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
 
-// What a file holds. The metadata refers to the bytes, so this object stays where it was created.
+// What a file holds, and for the first file of a split model the other parts. The metadata refers to the
+// bytes, so this object stays where it was created.
 struct GgufFile::Contents {
   explicit Contents(const std::filesystem::path& from)
       : path(from), name(from.string()), file(from), bytes(file.bytes()) {
@@ -20,6 +25,9 @@ struct GgufFile::Contents {
   Contents(std::span<const std::byte> from, std::string called)
       : path(called), name(std::move(called)), bytes(from) {
     parse();
+    const GgufSplit split = GgufSplit::read(metadata, name);
+    require(split.count == 1, "{}: is part {} of {} of a split model: parts are read from files only", name,
+            split.number + 1, split.count);
   }
 
   void parse() {
@@ -40,6 +48,46 @@ struct GgufFile::Contents {
     for (std::uint64_t i = 0; i < tensor_count; ++i) tensors.read_info(cursor);
     tensors.locate(cursor.position(), alignment());
   }
+
+  // Opens the other parts if this is the first file of a split model; refuses another part.
+  void open_parts() {
+    const GgufSplit split = GgufSplit::read(metadata, name);
+    if (split.count == 1) return;
+    require(split.number == 0, "{}: is part {} of {} of a split model: the first part is read, {}", name,
+            split.number + 1, split.count, split_path(path, split.number, 0, split.count).string());
+    for (std::uint64_t i = 1; i < split.count; ++i) open_part(split, i);
+    std::unordered_set<std::string> names;
+    for_each_part([&](const Contents& part) {
+      for (std::string& tensor : part.tensors.names())
+        require(names.insert(tensor).second, "{}: tensor '{}' is in another part too", part.name, tensor);
+    });
+    require(names.size() == split.tensors, "{}: split.tensors.count = {}: the {} parts have {} tensors", name,
+            split.tensors, split.count, names.size());
+  }
+  void open_part(const GgufSplit& split, std::uint64_t number) {
+    const std::filesystem::path from = split_path(path, 0, number, split.count);
+    std::error_code ignored;
+    require(std::filesystem::exists(from, ignored),
+            "{}: is missing: it is part {} of {} of the split model {}", from.string(), number + 1,
+            split.count, name);
+    const Contents& part = *parts.emplace_back(std::make_unique<const Contents>(from));
+    const GgufSplit other = GgufSplit::read(part.metadata, part.name);
+    require(other.number == number && other.count == split.count,
+            "{}: split.no and split.count are those of part {} of {}: must be those of part {} of {}, as in "
+            "its name",
+            part.name, other.number + 1, other.count, number + 1, split.count);
+  }
+  template <class Use>
+  void for_each_part(Use use) const {
+    use(*this);
+    for (const auto& part : parts) use(*part);
+  }
+  // The part that has the tensor; this file where none has.
+  [[nodiscard]] const Contents& part_of(std::string_view tensor) const {
+    for (const auto& part : parts)
+      if (part->tensors.has(tensor)) return *part;
+    return *this;
+  }
   [[nodiscard]] std::uint64_t alignment() const {
     constexpr std::string_view key = "general.alignment";
     if (!metadata.has(key)) return gguf_default_alignment;
@@ -55,9 +103,14 @@ struct GgufFile::Contents {
   std::span<const std::byte> bytes;
   GgufMetadata metadata;
   GgufTensors tensors;
+  std::vector<std::unique_ptr<const Contents>> parts;  // the second and later ones
 };
 
-GgufFile::GgufFile(const std::filesystem::path& path) : contents_(std::make_unique<Contents>(path)) {}
+GgufFile::GgufFile(const std::filesystem::path& path) {
+  auto contents = std::make_unique<Contents>(path);
+  contents->open_parts();
+  contents_ = std::move(contents);
+}
 GgufFile::GgufFile(std::span<const std::byte> bytes, std::string name)
     : contents_(std::make_unique<Contents>(bytes, std::move(name))) {}
 GgufFile::GgufFile(GgufFile&& other) noexcept = default;
@@ -83,15 +136,30 @@ std::vector<std::int64_t> GgufFile::integers(std::string_view key) const {
 }
 GgufRaw GgufFile::raw(std::string_view key) const { return contents_->metadata.raw(key); }
 
-bool GgufFile::has_tensor(std::string_view name) const { return contents_->tensors.has(name); }
-std::vector<std::string> GgufFile::tensor_names() const { return contents_->tensors.names(); }
-const TensorInfo& GgufFile::tensor(std::string_view name) const { return contents_->tensors.tensor(name); }
+std::uint64_t GgufFile::bytes() const {
+  std::uint64_t sum = 0;
+  contents_->for_each_part([&](const Contents& part) { sum += part.bytes.size(); });
+  return sum;
+}
+
+bool GgufFile::has_tensor(std::string_view name) const { return contents_->part_of(name).tensors.has(name); }
+std::vector<std::string> GgufFile::tensor_names() const {
+  std::vector<std::string> names;
+  contents_->for_each_part([&](const Contents& part) {
+    for (std::string& name : part.tensors.names()) names.push_back(std::move(name));
+  });
+  return names;
+}
+const TensorInfo& GgufFile::tensor(std::string_view name) const {
+  return contents_->part_of(name).tensors.tensor(name);
+}
 
 void GgufFile::read(std::string_view name, std::span<float> out) const {
-  const TensorInfo& info = tensor(name);
-  require(out.size() == info.elements, "{}: tensor '{}' has {} elements, {} are requested", contents_->name,
-          name, info.elements, out.size());
-  dequantize(info.type, contents_->bytes.subspan(info.offset, info.bytes), out);
+  const Contents& part = contents_->part_of(name);
+  const TensorInfo& info = part.tensors.tensor(name);
+  require(out.size() == info.elements, "{}: tensor '{}' has {} elements, {} are requested", part.name, name,
+          info.elements, out.size());
+  dequantize(info.type, part.bytes.subspan(info.offset, info.bytes), out);
 }
 
 }  // namespace zofo::checkpoint

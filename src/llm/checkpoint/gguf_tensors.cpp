@@ -21,11 +21,10 @@ void GgufTensors::read_info(GgufCursor& cursor) {
 }
 
 void GgufTensors::measure(TensorInfo& info) const {
-  const auto layout = block_layout(info.type);
-  require(layout.has_value(), "{}: tensor '{}': type {}: must be one of {}", name_, info.name,
-          static_cast<std::uint32_t>(info.type), supported_types);
-  // A value takes at least half a byte, so a tensor has at most twice as many values as the file has bytes.
-  const std::uint64_t most = 2 * static_cast<std::uint64_t>(bytes_);
+  const GgmlFormat& format = readable_format(info.type, fmt::format("{}: tensor '{}'", name_, info.name));
+  // A value takes at least a quarter of a byte, so a tensor has at most four times as many values as the file
+  // has bytes.
+  const std::uint64_t most = 4 * static_cast<std::uint64_t>(bytes_);
   info.elements = 1;
   for (const std::uint64_t extent : info.shape) {
     require(extent >= 1 && extent <= most / info.elements,
@@ -33,10 +32,10 @@ void GgufTensors::measure(TensorInfo& info) const {
             info.name, extent, bytes_);
     info.elements *= extent;
   }
-  require(info.shape[0] % layout->values == 0,
+  require(info.shape[0] % format.values == 0,
           "{}: tensor '{}': row of {} values: must be a multiple of {} ({})", name_, info.name, info.shape[0],
-          layout->values, layout->name);
-  info.bytes = info.elements / layout->values * layout->bytes;
+          format.values, format.name);
+  info.bytes = info.elements / format.values * format.bytes;
 }
 
 void GgufTensors::locate(std::uint64_t header_end, std::uint64_t align) {

@@ -90,24 +90,23 @@ void GgufWriter::tensor(std::string_view name, std::span<const std::uint64_t> sh
                         std::span<const std::byte> bytes) {
   declare(name, shape, type);
   require(bytes.size() == sizes_.back(), "tensor '{}': {} bytes: {} of this shape takes {}", name,
-          bytes.size(), block_layout(type)->name, sizes_.back());
+          bytes.size(), find_format(type)->name, sizes_.back());
   data_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   data_.resize(padded(data_.size()));
 }
 
 void GgufWriter::declare(std::string_view name, std::span<const std::uint64_t> shape, GgmlType type) {
-  const auto layout = block_layout(type);
-  require(layout.has_value(), "tensor '{}': type must be one of {}", name, supported_types);
+  const GgmlFormat& format = readable_format(type, fmt::format("tensor '{}'", name));
   std::uint64_t elements = 1;
   for (const std::uint64_t extent : shape) elements *= extent;
-  require(elements % layout->values == 0, "tensor '{}': {} values are not a whole number of blocks of {}",
-          name, elements, layout->name);
+  require(elements % format.values == 0, "tensor '{}': {} values are not a whole number of blocks of {}",
+          name, elements, format.name);
   append_text(infos_, name);
   append(infos_, static_cast<std::uint32_t>(shape.size()));
   for (const std::uint64_t extent : shape) append(infos_, extent);
   append(infos_, type);
   append(infos_, end_);
-  sizes_.push_back(elements / layout->values * layout->bytes);
+  sizes_.push_back(elements / format.values * format.bytes);
   end_ += padded(sizes_.back());
 }
 

@@ -3,31 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
-#include "zofo/checkpoint/widen.hpp"
+#include "block_loop.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
-
-namespace {
-
-// 32 values as a half d = max|x|/127 and bytes round(x/d).
-void quantize_q8_block(const float* values, std::byte* block) {
-  float largest = 0.0F;
-  for (int i = 0; i < 32; ++i) largest = std::max(largest, std::abs(values[i]));
-  const float scale = largest / 127.0F;
-  const float inverse = scale > 0.0F ? 1.0F / scale : 0.0F;
-  const std::uint16_t stored = float_to_half(scale);
-  std::memcpy(block, &stored, sizeof stored);
-  for (int i = 0; i < 32; ++i) {
-    // A subnormal scale has an infinite inverse, and 0 times infinity is NaN.
-    const float steps = std::clamp(std::round(values[i] * inverse), -127.0F, 127.0F);
-    block[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(std::isnan(steps) ? 0.0F : steps));
-  }
-}
-
-}  // namespace
 
 std::uint16_t float_to_half(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
@@ -44,20 +24,19 @@ std::uint16_t float_to_half(float value) {
 }
 
 std::vector<std::byte> quantize(GgmlType type, std::span<const float> values) {
-  require(type == GgmlType::F32 || type == GgmlType::BF16 || type == GgmlType::Q8_0,
-          "ggml type {}: must be F32, BF16 or Q8_0 to be written", static_cast<std::uint32_t>(type));
-  const BlockLayout layout = *block_layout(type);
-  require(values.size() % layout.values == 0, "{} values: must be a multiple of {} ({})", values.size(),
-          layout.values, layout.name);
-  std::vector<std::byte> bytes(values.size() / layout.values * layout.bytes);
-  if (type == GgmlType::F32) std::ranges::copy(std::as_bytes(values), bytes.begin());
-  if (type == GgmlType::BF16) narrow_bfloat16(values, bytes);
-  if (type != GgmlType::Q8_0) return bytes;
-  constexpr float most = 127.0F * 65504.0F;
-  for (const float value : values)
-    require(std::abs(value) <= most, "value {}: Q8_0 stores at most {}", value, most);
-  for (std::size_t block = 0; block * layout.values < values.size(); ++block)
-    quantize_q8_block(values.data() + block * layout.values, bytes.data() + block * layout.bytes);
+  const GgmlFormat& format = writable_format(type, "quantize");
+  require(values.size() % format.values == 0, "{} values: must be a multiple of {} ({})", values.size(),
+          format.values, format.name);
+  if (type != GgmlType::F32 && type != GgmlType::BF16)
+    for (const float value : values)
+      require(std::abs(value) <= format.largest, "value {}: {} stores magnitudes of at most {}", value,
+              format.name, format.largest);
+  const std::size_t blocks = values.size() / format.values;
+  std::vector<std::byte> bytes(blocks * format.bytes);
+  constexpr std::size_t chunk = std::size_t{1} << 14U;  // values
+  for_each_chunk(blocks, chunk / format.values, [&](auto first, auto count) {
+    format.write(values.data() + first * format.values, count, bytes.data() + first * format.bytes);
+  });
   return bytes;
 }
 

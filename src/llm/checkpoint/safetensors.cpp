@@ -1,6 +1,7 @@
 #include "zofo/checkpoint/safetensors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -12,13 +13,32 @@ namespace zofo::checkpoint {
 
 namespace {
 
-// Bytes of an element; 0 for a dtype that this library doesn't know (safetensors 0.5, enum Dtype).
-std::uint64_t bytes_of(std::string_view dtype) {
-  if (dtype == "F64" || dtype == "I64" || dtype == "U64") return 8;
-  if (dtype == "F32" || dtype == "I32" || dtype == "U32") return 4;
-  if (dtype == "F16" || dtype == "BF16" || dtype == "I16" || dtype == "U16") return 2;
-  if (dtype == "BOOL" || dtype == "I8" || dtype == "U8" || dtype == "F8_E5M2" || dtype == "F8_E4M3") return 1;
-  return 0;
+// An element's type (safetensors 0.5, enum Dtype): its size, and its conversion to float where it has one.
+struct Dtype {
+  std::string_view name;
+  std::uint64_t bytes;
+  void (*widen)(std::span<const std::byte> bytes, std::span<float> out) = nullptr;
+};
+constexpr std::array<Dtype, 15> dtypes{{{"F64", 8, widen_double},
+                                        {"F32", 4, widen_float},
+                                        {"F16", 2, widen_half},
+                                        {"BF16", 2, widen_bfloat16},
+                                        {"F8_E4M3", 1, widen_e4m3},
+                                        {"F8_E5M2", 1, widen_e5m2},
+                                        {"I64", 8},
+                                        {"U64", 8},
+                                        {"I32", 4},
+                                        {"U32", 4},
+                                        {"I16", 2},
+                                        {"U16", 2},
+                                        {"I8", 1},
+                                        {"U8", 1},
+                                        {"BOOL", 1}}};
+
+// Null for a type that this library doesn't know.
+const Dtype* find_dtype(std::string_view name) {
+  const auto* const found = std::ranges::find(dtypes, name, &Dtype::name);
+  return found == dtypes.end() ? nullptr : found;
 }
 
 }  // namespace
@@ -45,10 +65,11 @@ void SafetensorsFile::read(std::string_view name, std::span<float> out) const {
   require(out.size() == entry.elements, "{}: tensor '{}' has {} elements, {} are requested", name_, name,
           entry.elements, out.size());
   const auto bytes = data_.subspan(entry.begin, entry.end - entry.begin);
-  if (entry.dtype == "F32") return widen_float(bytes, out);
-  if (entry.dtype == "F16") return widen_half(bytes, out);
-  if (entry.dtype == "BF16") return widen_bfloat16(bytes, out);
-  fail("{}: tensor '{}': dtype '{}': must be F32, F16 or BF16", name_, name, entry.dtype);
+  const Dtype* const dtype = find_dtype(entry.dtype);
+  require(dtype != nullptr && dtype->widen != nullptr,
+          "{}: tensor '{}': dtype '{}': must be F64, F32, F16, BF16, F8_E4M3 or F8_E5M2", name_, name,
+          entry.dtype);
+  dtype->widen(bytes, out);
 }
 
 void SafetensorsFile::parse(std::span<const std::byte> bytes) {
@@ -79,10 +100,10 @@ void SafetensorsFile::measure(SafetensorsEntry& entry) const {
   for (const std::uint64_t extent : entry.shape)
     require(!__builtin_mul_overflow(entry.elements, extent, &entry.elements),
             "{}: tensor '{}': shape: its product exceeds 2^64", name_, entry.name);
-  const std::uint64_t size = bytes_of(entry.dtype);
-  if (size == 0) return;  // read() refuses the dtype; check_cover() still checks the offsets
+  const Dtype* const dtype = find_dtype(entry.dtype);
+  if (dtype == nullptr) return;  // read() refuses the dtype; check_cover() still checks the offsets
   std::uint64_t wanted = 0;
-  require(!__builtin_mul_overflow(entry.elements, size, &wanted) && wanted == entry.end - entry.begin,
+  require(!__builtin_mul_overflow(entry.elements, dtype->bytes, &wanted) && wanted == entry.end - entry.begin,
           "{}: tensor '{}': {} bytes do not hold its {} elements of {}", name_, entry.name,
           entry.end - entry.begin, entry.elements, entry.dtype);
 }

@@ -19,6 +19,17 @@ void check_inside(const std::string& shard, const JsonFields& map, const std::st
   if (!inside) map.refuse(tensor, "the name of a .safetensors file in the same folder");
 }
 
+// Weights of PyTorch are a pickle, a program that builds objects: reading one can run any code.
+void refuse_pickle(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
+    require(!std::filesystem::exists(folder / name, ignored),
+            "{}: weights as a pickle are not read, since reading a pickle can run code: convert them to "
+            "safetensors, once, by python -c \"from transformers import AutoModelForCausalLM as M; "
+            "M.from_pretrained('{}').save_pretrained('NEW_FOLDER')\" and copy the tokenizer's files",
+            (folder / name).string(), folder.string());
+}
+
 }  // namespace
 
 SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : name_(folder.string()) {
@@ -30,6 +41,7 @@ SafetensorsFolder::SafetensorsFolder(const std::filesystem::path& folder) : name
     for (const SafetensorsEntry& entry : files_.front().tensors()) file_index_.emplace(entry.name, 0);
     return;
   }
+  if (!std::filesystem::exists(index, ignored)) refuse_pickle(folder);
   require(std::filesystem::exists(index, ignored), "{}: holds neither {} nor {}", name_,
           single.filename().string(), index.filename().string());
   open_shards(folder, index);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -16,13 +17,12 @@
 
 namespace zofo::llm {
 
-namespace {
-
-// The value of general.architecture for a shape.
 std::string gguf_architecture(const model::Config& c) {
   if (c.family == model::Family::opt) return "opt";
   return c.attention_bias ? "qwen2" : "llama";
 }
+
+namespace {
 
 void write_rotary_keys(checkpoint::GgufWriter& file, const std::string& prefix, const model::Config& c) {
   using Kind = model::RopeScaling::Kind;
@@ -39,12 +39,12 @@ void write_rotary_keys(checkpoint::GgufWriter& file, const std::string& prefix, 
   file.unsigned_integer(gguf_keys::original_context, c.rope_scaling.original_context);
 }
 
-void write_gguf_keys(checkpoint::GgufWriter& file, const model::Config& c, checkpoint::GgmlType type) {
-  using checkpoint::GgmlType;
+void write_gguf_keys(checkpoint::GgufWriter& file, const model::Config& c, GgufFileType type) {
   const std::string architecture = gguf_architecture(c), prefix = architecture + ".";
   file.string("general.architecture", architecture);
-  // llama.cpp's enum llama_ftype.
-  file.unsigned_integer("general.file_type", type == GgmlType::F32 ? 0U : type == GgmlType::Q8_0 ? 7U : 32U);
+  file.unsigned_integer("general.file_type", info(type).number);
+  if (checkpoint::find_format(info(type).type)->quantised())
+    file.unsigned_integer("general.quantization_version", 2);  // of the blocks' layouts (ggml.h)
   file.unsigned_integer(prefix + "embedding_length", c.width);
   file.unsigned_integer(prefix + "block_count", c.layers);
   file.unsigned_integer(prefix + "attention.head_count", c.heads);
@@ -73,16 +73,19 @@ std::vector<float> rope_factor_values(const model::Config& c) {
   return factors;
 }
 
-// The stored type of a weight (export_gguf.hpp names the exceptions).
-checkpoint::GgmlType stored_type(const model::Tensor& weight, checkpoint::GgmlType type) {
-  using checkpoint::GgmlType;
-  if (weight.rows == 1 || weight.name == "position_embd") return GgmlType::F32;
-  return type == GgmlType::Q8_0 && weight.cols % 32 != 0 ? GgmlType::F32 : type;
+// Throws Error naming the weight that has a value which its type cannot store.
+std::vector<std::byte> stored(const model::Tensor& weight, checkpoint::GgmlType type,
+                              std::span<const float> values) {
+  try {
+    return checkpoint::quantize(type, values);
+  } catch (const Error& error) {
+    fail("weight '{}': {}", weight.name, error.what());
+  }
 }
 
 }  // namespace
 
-void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, checkpoint::GgmlType type,
+void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, GgufFileType type,
                 const std::function<void(checkpoint::GgufWriter&)>& put_tokenizer) {
   using checkpoint::GgmlType;
   std::error_code ignored;
@@ -96,7 +99,7 @@ void write_gguf(const std::filesystem::path& path, const model::Parameters& thet
   for (const model::Tensor& weight : theta.tensors()) {
     std::vector<std::uint64_t> shape{weight.cols};
     if (weight.rows > 1) shape.push_back(weight.rows);
-    file.declare(checkpoint::gguf_name(weight.name), shape, stored_type(weight, type));
+    file.declare(checkpoint::gguf_name(weight.name), shape, stored_type(type, c, weight));
   }
   const bool halves = gguf_architecture(c) == "qwen2";
   file.stream(path, [&](std::size_t index) {
@@ -105,11 +108,11 @@ void write_gguf(const std::filesystem::path& path, const model::Parameters& thet
     const model::Tensor& weight = theta.tensors()[i];
     std::vector<float> values(theta.data(i), theta.data(i) + weight.size());
     if (halves) to_rotary_halves(values, c, weight);
-    return checkpoint::quantize(stored_type(weight, type), values);
+    return stored(weight, stored_type(type, c, weight), values);
   });
 }
 
-void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, checkpoint::GgmlType type,
+void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, GgufFileType type,
                 const checkpoint::GgufFile& tokenizer) {
   write_gguf(path, theta, type, [&](checkpoint::GgufWriter& file) {
     for (const std::string& key : tokenizer.keys())

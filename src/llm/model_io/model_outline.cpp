@@ -18,12 +18,18 @@ std::uint64_t size_of(const std::filesystem::path& file) {
   return error ? 0 : bytes;
 }
 
-std::uint64_t weights_size(const std::filesystem::path& path) {
-  if (!is_folder(path)) return size_of(path);
+std::uint64_t weights_size(const std::filesystem::path& folder) {
   std::uint64_t sum = 0;
-  for (const auto& file : std::filesystem::directory_iterator(path))
+  for (const auto& file : std::filesystem::directory_iterator(folder))
     if (file.path().extension() == ".safetensors") sum += size_of(file.path());
   return sum;
+}
+
+ModelShape shape_of(const std::filesystem::path& path) {
+  if (is_folder(path))
+    return {read_hugging_face_config(checkpoint::JsonFields::load(path / "config.json")), weights_size(path)};
+  const checkpoint::GgufFile file(path);
+  return {read_gguf_config(file), file.bytes()};
 }
 
 }  // namespace
@@ -38,11 +44,9 @@ Model ModelOutline::encoder() const {
 }
 
 ModelShape read_shape(const std::filesystem::path& path) {
-  const model::Config config =
-      is_folder(path) ? read_hugging_face_config(checkpoint::JsonFields::load(path / "config.json"))
-                      : read_gguf_config(checkpoint::GgufFile(path));
-  config.check();
-  return {config, weights_size(path)};
+  ModelShape shape = shape_of(path);
+  shape.config.check();
+  return shape;
 }
 
 ModelOutline read_outline(const std::filesystem::path& path) {

@@ -1,9 +1,11 @@
 #include "zofo/peft/peft_adapter.hpp"
 
+#include <system_error>
 #include <utility>
 #include <variant>
 
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/peft/gguf_lora.hpp"
 #include "zofo/peft/peft_config.hpp"
 #include "zofo/peft/peft_format.hpp"
 #include "zofo/peft/peft_virtual_tokens.hpp"
@@ -11,6 +13,9 @@
 namespace zofo::peft {
 
 PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(folder, ignored))
+    return read_gguf_lora(checkpoint::GgufFile(folder), shape);
   const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
   if (described.string("peft_type") == "LORA") {
     PeftLora read = read_peft_lora(folder, shape);

@@ -25,6 +25,7 @@
 #include "zofo/model_io/export_hugging_face.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/model_io/merge_lora.hpp"
+#include "zofo/peft/gguf_lora.hpp"
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/run/restore.hpp"
 #include "zofo/tokenize/gguf_tokenizer.hpp"
@@ -33,20 +34,19 @@
 namespace zofo::llm {
 
 void ExportOptions::check() const {
-  require(!out.empty(), "--out: must name a new folder, or a new file for gguf");
-  require(dtype != ExportType::q8_0 || format == ExportFormat::gguf,
-          "--dtype {}: must be f32 or bf16, or q8_0 with --format gguf", dtype);
-  require(format != ExportFormat::peft || dtype == ExportType::f32, "--dtype {}: adapters are written as f32",
-          dtype);
-  require(format != ExportFormat::peft || !merge, "--merge: --format peft writes only the adapter");
-  require(!run.empty() || (format != ExportFormat::peft && !merge),
-          "--run: must name the run whose adapter is exported");
+  const bool file = format == ExportFormat::gguf || format == ExportFormat::gguf_lora;
+  require(!out.empty(), "--out: must name a new folder, or a new file for gguf and gguf-lora");
+  require(dtype == ExportType::f32 || dtype == ExportType::bf16 || format == ExportFormat::gguf,
+          "--dtype {}: must be f32 or bf16, or with --format gguf one of {}", dtype, all_names<ExportType>());
+  require(!only_adapter() || dtype == ExportType::f32, "--dtype {}: adapters are written as f32", dtype);
+  require(!only_adapter() || !merge, "--merge: --format {} writes only the adapter", format);
+  require(!run.empty() || (!only_adapter() && !merge), "--run: must name the run whose adapter is exported");
   require(!no_tokenizer || format == ExportFormat::hf, "--no-tokenizer: only --format hf can do without one");
-  require(!without_backbone || format == ExportFormat::peft,
-          "--without-backbone: only with --format peft, which writes no backbone");
+  require(!without_backbone || only_adapter(),
+          "--without-backbone: only with --format peft or gguf-lora, which write no backbone");
   std::error_code ignored;
   require(!std::filesystem::exists(out, ignored), "{}: already exists: name a new {}", out,
-          format == ExportFormat::gguf ? "file" : "folder");
+          file ? "file" : "folder");
 }
 
 namespace {
@@ -89,14 +89,12 @@ nlohmann::json generation_config(const std::string& model, nlohmann::json tokens
 
 // Names of the storage types of quantised weights.
 std::set<std::string> quantised_types(const std::string& model) {
-  using checkpoint::GgmlType;
   std::set<std::string> names;
   if (is_folder(model)) return names;
   const checkpoint::GgufFile file(model);
   for (const std::string& name : file.tensor_names()) {
-    const GgmlType type = file.tensor(name).type;
-    if (type != GgmlType::F32 && type != GgmlType::F16 && type != GgmlType::BF16)
-      names.emplace(checkpoint::block_layout(type)->name);
+    const checkpoint::GgmlFormat& format = *checkpoint::find_format(file.tensor(name).type);
+    if (format.quantised()) names.emplace(format.name);
   }
   return names;
 }
@@ -195,6 +193,16 @@ Exported export_folder(const ExportOptions& o, const model::Parameters& theta,
       other_steps(o, theta.config(), tokenizer)};
 }
 
+// The adapter as a file for llama.cpp, which knows only LoRA.
+void write_lora_file(const ExportOptions& o, const model::Config& config, const peft::PeftAdapter& adapter) {
+  const auto* lora = std::get_if<peft::Lora>(&adapter.layout);
+  require(lora != nullptr, "--format gguf-lora: {} selected a {}: only a LoRA can be written", o.run,
+          peft::name(peft::kind(adapter.layout)));
+  const Eigen::VectorXf& x = adapter.values;
+  peft::write_gguf_lora(o.out, config, gguf_architecture(config), *lora,
+                        {x.data(), static_cast<std::size_t>(x.size())});
+}
+
 // The run's adapter by itself; `theta_0` is the model, `theta` what the run made of it.
 Exported export_adapter(const ExportOptions& o, const model::Parameters& theta_0,
                         const model::Parameters& theta, const peft::PeftAdapter& adapter) {
@@ -205,24 +213,26 @@ Exported export_adapter(const ExportOptions& o, const model::Parameters& theta_0
       "relative)",
       o.run, o.model, change);
   require(change == 0.0 || o.without_backbone,
-          "--format peft: {}: --format hf writes the backbone too, --without-backbone the adapter without it",
-          off);
+          "--format {}: {}: --format hf writes the backbone too, --without-backbone the adapter without it",
+          o.format, off);
+  const std::string lacks = change == 0.0 ? "" : off;
+  if (o.format == ExportFormat::gguf_lora) {
+    write_lora_file(o, theta.config(), adapter);
+    return {"a LoRA as a GGUF file", lacks};
+  }
   checkpoint::AtomicFolder folder(o.out);
   write_adapter(folder.part(), theta.config(), adapter, o.model);
   folder.commit();
-  return {"an adapter", change == 0.0 ? "" : off};
+  return {"an adapter", lacks};
 }
 
 Exported export_file(const ExportOptions& o, const model::Parameters& theta,
                      const std::optional<tokenize::GgufTokenizer>& tokenizer) {
-  const checkpoint::GgmlType type = o.dtype == ExportType::f32    ? checkpoint::GgmlType::F32
-                                    : o.dtype == ExportType::bf16 ? checkpoint::GgmlType::BF16
-                                                                  : checkpoint::GgmlType::Q8_0;
   if (tokenizer)
-    write_gguf(o.out, theta, type,
+    write_gguf(o.out, theta, o.dtype,
                [&](checkpoint::GgufWriter& file) { tokenizer->write(file, theta.config().vocab); });
   else
-    write_gguf(o.out, theta, type, checkpoint::GgufFile(o.model));
+    write_gguf(o.out, theta, o.dtype, checkpoint::GgufFile(o.model));
   Exported done{fmt::format("a GGUF file ({})", weights(o)), ""};
   if (tokenizer && tokenizer->loses_nfc)
     done.warning = fmt::format(
@@ -244,15 +254,15 @@ Exported export_model(const ExportOptions& o) {
   if (o.format == ExportFormat::hf) tokenizer = folder_tokenizer(o);
   model::Parameters theta = load_backbone(o.model);
   std::optional<model::Parameters> theta_0;
-  if (o.format == ExportFormat::peft) theta_0 = theta.clone();
+  if (o.only_adapter()) theta_0 = theta.clone();
   std::optional<SelectedModel> restored;
   if (!o.run.empty()) restored.emplace(restore(o.run, theta));
   const peft::PeftAdapter* const adapter = restored && restored->adapter ? &*restored->adapter : nullptr;
   require(adapter != nullptr || !o.merge,
           "--merge: {} selected only the backbone: there is no adapter to merge", o.run);
-  if (o.format == ExportFormat::peft) {
-    require(adapter != nullptr, "--format peft: {} selected only the backbone: there is no adapter to write",
-            o.run);
+  if (o.only_adapter()) {
+    require(adapter != nullptr, "--format {}: {} selected only the backbone: there is no adapter to write",
+            o.format, o.run);
     return export_adapter(o, *theta_0, theta, *adapter);
   }
   if (o.merge) merge_into(theta, *adapter, o.run);
