@@ -184,7 +184,7 @@ class Model {
   [[nodiscard]] nb::dict config() {
     const model::Config& c = of_->config();
     nb::dict out;
-    out["family"] = c.family == model::Family::llama ? "llama" : "opt";
+    out["family"] = c.architecture == model::Architecture::opt ? "opt" : "llama";
     out["vocabulary"] = c.vocab;
     out["width"] = c.width;
     out["layers"] = c.layers;

@@ -67,6 +67,7 @@ class Head {
         b.float_view(logits_, x.rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
     b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
              logits);
+    if (config_.adjusts_logits()) b.adjust_logits(call, config_, logits);
     b.pick_best(call, logits.cols_from(0, limit));
   }
 
@@ -78,8 +79,9 @@ class Head {
     const Layout& layout = theta.layout();
     const View rows = b.view(gathered_, n, config_.width);
     const View d_logits = b.view(d_logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
-    b.logit_gradient(
-        call, b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab), d_logits);
+    const auto logits = b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+    b.logit_gradient(call, logits, d_logits);
+    if (config_.adjusts_logits()) b.adjust_logits_backward(call, config_, logits, d_logits);
     const View dx = b.view(normed_, n, config_.width);
     const View d_embedded = config_.projected() ? b.view(projected_, n, config_.embedding_width) : dx;
     b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.embedded()},
@@ -123,7 +125,7 @@ class Head {
   template <class TensorWeights>
   NormWeights<Scalar> norm_weights(const Layout& layout, const TensorWeights& weights) const {
     NormWeights<Scalar> w{weights(layout.output_norm()), {}};
-    if (config_.biased()) w.bias = weights(layout.output_norm() + 1);
+    if (config_.norm == NormKind::layer) w.bias = weights(layout.output_norm() + 1);
     return w;
   }
   // The final norm's weights in θ itself.
@@ -136,6 +138,7 @@ class Head {
              std::size_t count) {
     const auto logits = b.float_view(logits_, x.rows, b.logit_stride(count)).cols_from(0, count);
     b.logits(call, x, {matrix, {}, count, config_.embedded()}, first, logits);
+    if (config_.adjusts_logits()) b.adjust_logits(call, config_, logits);
     b.add_slice(call, logits, first);
   }
 

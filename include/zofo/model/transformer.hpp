@@ -22,9 +22,9 @@
 
 namespace zofo::model {
 
-/// A LLaMA-type or OPT-type transformer, written once over a backend. It owns only workspaces: each call is
-/// given weights and adapters and modifies neither. For one thread at a time; buffers grow to the largest
-/// batch so far.
+/// A transformer of the parts that Config describes, written once over a backend. It owns only workspaces:
+/// each call is given weights and adapters and modifies neither. For one thread at a time; buffers grow to
+/// the largest batch so far.
 template <class Backend>
 class BasicTransformer {
  public:
@@ -72,8 +72,7 @@ class BasicTransformer {
 
   /// log P of each target at each probe, [probe][target]. One packed pass per group of probes evaluates all
   /// sequences and adapters; the backend forms the groups (neighbours of one direction, whose noise is
-  /// generated once, or all low-rank probes). A distribution that depends on θ's shape is bound once per
-  /// direction.
+  /// generated once, or all low-rank probes).
   template <class Distribution>
   std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Distribution& distribution,
                                                      std::span<const Probe> probes, const Batch& batch,
@@ -162,6 +161,7 @@ class BasicTransformer {
     const View x = backend_.view(embedded_, call_.rows(), config_.embedded());
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
     weights.embed_tokens(call_, x);
+    scale_embedded(x, false);
     const std::vector<float> values = backend_.read(x.rows_from(0, tokens.size()));
     return Eigen::Map<const Eigen::VectorXf>(values.data(), static_cast<Eigen::Index>(values.size()));
   }
@@ -190,7 +190,6 @@ class BasicTransformer {
     const Probe here;
     call_.begin(backend_, config_, adapters_, {.batch = &read_, .probes = {&here, 1}, .backward = true});
   }
-
   View hidden_view(Buffer& buffer) { return backend_.view(buffer, call_.rows(), config_.width); }
 
   // One pass at all probes of a group; `weights` provides each stage's weights at every probe.
@@ -252,22 +251,28 @@ class BasicTransformer {
   template <class Probed, class ProjectIn>
   void embed(Probed& weights, const Layout& layout, View h, ProjectIn&& project_in) {
     const bool prompted = call_.uses(peft::Kind::prompt);
-    if (!config_.projected() && !prompted) return weights.embed(call_, h);
+    if (!config_.projected() && !prompted && config_.embedding_scale == 1.0F) return weights.embed(call_, h);
     const View x = config_.projected() ? backend_.view(embedded_, h.rows, config_.embedding_width) : h;
     weights.embed_tokens(call_, x);
+    scale_embedded(x, false);
     if (prompted) backend_.write_prompts(call_, x);
+    scale_embedded(x, true);
     if (config_.projected())
       backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
                        layout.project_in(), h);
     weights.add_positions(call_, h);
   }
 
+  // Embedded tokens are scaled before prompts are written, or with them.
+  void scale_embedded(View x, bool with_prompts) {
+    if (config_.embedding_scale == 1.0F || config_.scales_prompts != with_prompts) return;
+    backend_.scaled(call_, x, config_.embedding_scale, x);
+  }
   void forward_and_save(const Theta& theta) {
     forward_layers(theta, [](std::size_t) {});
     backend_.low_rank_out(call_, pending_of(config_.layers), hidden_view(hidden_));
     head_.forward_and_save(backend_, call_, theta, hidden_view(hidden_));
   }
-
   // Computes the hidden states of all layers and saves what the backward pass reads; calls done(l) after
   // layer l.
   template <class Done>
@@ -287,7 +292,6 @@ class BasicTransformer {
       done(l);
     }
   }
-
   void backward(const Theta& theta) {
     const View dh = hidden_view(hidden_);  // the last hidden states have been gathered
     head_.backward(backend_, call_, theta, dh);
@@ -302,26 +306,26 @@ class BasicTransformer {
     }
     if (call_.uses(peft::Kind::prompt)) prompt_backward(theta, dh);
   }
-
   void prompt_backward(const Theta& theta, View dh) {
     View d = dh;
     if (config_.projected()) {
       d = backend_.view(embedded_, dh.rows, config_.embedding_width);
       backend_.linear_backward(call_, dh, {project_in(theta), {}, config_.width, config_.embedding_width}, d);
     }
+    scale_embedded(d, true);
     backend_.prompt_gradient(call_, d);
   }
   static tensor::PerProbe<typename Backend::Scalar> project_in(const Theta& theta) {
     return {theta.data(theta.layout().project_in()), 0};
   }
 
-  // The first two stages, which save all that the backward pass reads of a pre-norm block.
+  // The first two stages, which save all that ffn_out_again does not recompute.
   void forward_saved(std::size_t l, const Weights& w, TargetModules pending, View h) {
     block_.attention(backend_, call_, l, w, pending, h, residual(l), saved(l));
     block_.ffn_in(backend_, call_, l, w, residual(l), saved(l));
   }
   TargetModules pending_of(std::size_t layer) const {
-    return layer > 0 && config_.pre_norm ? TargetModules::down(layer - 1) : TargetModules::none();
+    return layer > 0 && config_.adds_plainly() ? TargetModules::down(layer - 1) : TargetModules::none();
   }
   Saved& saved(std::size_t layer) { return saved_[recompute_ ? 0 : layer]; }
   View residual(std::size_t layer) { return hidden_view(residuals_[recompute_ ? 0 : layer]); }

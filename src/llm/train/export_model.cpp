@@ -23,6 +23,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/peft/gguf_lora.hpp"
@@ -151,7 +152,7 @@ void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter, cons
 // What transformers 5 changes: for Qwen 2's models it takes only tokens and merges of tokenizer.json.
 std::string other_steps(const ExportOptions& o, const model::Config& config,
                         const std::optional<tokenize::HuggingFaceTokenizer>& tokenizer) {
-  if (!tokenizer || !config.attention_bias || config.family == model::Family::opt) return "";
+  if (!tokenizer || hugging_face_architecture(config) != model::Architecture::qwen2) return "";
   if (tokenizer->pre == "qwen2")
     return fmt::format(
         "{}: transformers 5 composes characters (NFC) before Qwen 2's tokenizer, the GGUF file does not: "
