@@ -151,7 +151,8 @@ struct Case {
         theta(parameters(shape)),
         log_probabilities(j.at("log_probabilities")),
         loss(j.at("loss")),
-        gradients(j.value("gradients", std::vector<std::vector<double>>())) {
+        gradients(j.value("gradients", std::vector<std::vector<double>>())),
+        float32(j.value("float32", nlohmann::json::object()).value("log_probability", 0.0)) {
     for (std::uint64_t a = 0; a < j.at("adapters").get<std::uint64_t>(); ++a)
       values.push_back(adapter(a, lora.size()));
     for (const auto& s : j.at("sequences"))
@@ -193,6 +194,7 @@ struct Case {
   std::vector<double> log_probabilities;
   double loss = 0.0;
   std::vector<std::vector<double>> gradients;
+  double float32 = 0.0;  // how far PyTorch's own float32 run is from the log-probabilities; 0: not known
 };
 
 /// The files of cases.

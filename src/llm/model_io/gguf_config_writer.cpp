@@ -87,11 +87,11 @@ void write_gguf_config(checkpoint::GgufWriter& file, const model::Config& c) {
   if (c.window > 0) file.unsigned_integer(prefix + "attention.sliding_window", c.window);
   if (architecture == Architecture::granite) put_granite(file, prefix, c);
   if (architecture == Architecture::smollm3)
-    require(
-        c.window == 0 &&
-            period_of(c, [&](std::uint32_t l) { return c.rope_of(l) == model::LayerRope::none; }) == 4,
-        "layers without rotary positions: llama.cpp assumes every fourth, and no windows, for architecture "
-        "'smollm3'");
+    for (std::uint32_t l = 0; l < c.layers; ++l)
+      require(c.window == 0 && (c.rope_of(l) == model::LayerRope::none) == ((l + 1) % 4 == 0),
+              "layer {}: llama.cpp assumes no rotary positions in every fourth layer, and no windows, for "
+              "architecture 'smollm3'",
+              l);
   else
     require(c.kinds.empty(), "windows of some layers: no GGUF key of architecture '{}' describes them",
             names_of(architecture).gguf);

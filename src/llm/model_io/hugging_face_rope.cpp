@@ -125,11 +125,13 @@ void read_layer_rope(const JsonFields& file, const RopeDefaults& defaults, model
     if (both.has("full_attention")) {
       const JsonFields rope = both.fields("full_attention");
       base = rope.number_or("rope_theta", base);
+      read_partial(rope, defaults, c);
       c.rope_scaling = read_scaling(file, rope, c);
     }
     if (both.has("sliding_attention")) {
       const JsonFields rope = both.fields("sliding_attention");
       local = rope.number_or("rope_theta", local);
+      read_partial(rope, defaults, c);
       for (const char* field : {"rope_type", "type"})
         if (rope.has(field) && rope.string(field) != "default") rope.refuse(field, "default");
     }
