@@ -86,7 +86,8 @@ nlohmann::json llama_like_json(const model::Config& c) {
                          {"intermediate_size", c.ffn},
                          {"num_key_value_heads", c.kv_heads},
                          {"head_dim", c.head_dim},
-                         {"rms_norm_eps", shortest(c.norm_eps)}};
+                         {"rms_norm_eps", shortest(c.norm_eps)},
+                         {"pad_token_id", nullptr}};  // a class's default may be outside of the vocabulary
   json.update(detail::rope_json(c));
   const detail::ArchitectureNames& names = detail::names_of(c.architecture);
   json["architectures"] = {names.class_name};
