@@ -115,7 +115,7 @@ TEST_CASE("shapes that GGUF's keys do not describe are refused", "[train]") {
   const TemporaryFolder folder;
   const auto refusal = [&](const char* name) {
     const model::Parameters theta = load_hugging_face(hub::folder(name));
-    return message_of([&] { write_gguf(folder.path() / "f32", theta, GgmlType::F32, source.file()); });
+    return message_of([&] { write_gguf(folder.path() / "f32", theta, GgufFileType::f32, source.file()); });
   };
   CHECK_THAT(refusal("mistral-layers"), ContainsSubstring("windows of some layers"));
   CHECK_THAT(refusal("smollm3"),
