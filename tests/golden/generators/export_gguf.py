@@ -5,8 +5,8 @@ export_gguf.py PATH_OF_ZOFO
 
 Random checkpoints of Llama and Qwen 2, made by transformers with the tokenizers of tests/golden, as files of every --dtype:
 llama.cpp must read them with the same token ids, and its log-probabilities of tokens must be those of `zofo score` with the
-same file, up to the rounding of activations in llama.cpp, to bf16 or 8 bits. The same for the LoRA of a
-run over each of the models, as --format gguf-lora. Widths are whole blocks of 256 numbers, and of 32 only.
+same file, up to the rounding of activations in llama.cpp, to bf16 or 8 bits. The same for the LoRA of a run over each of the
+models, as --format gguf-lora. Widths are whole blocks of 256 numbers, and of 32 only.
 
 Runs on the CPU; pip install torch transformers gguf xllamacpp.
 """
@@ -148,7 +148,7 @@ def main():
             for part in ("train", "validation"):
                 (task / f"{part}.jsonl").write_text(lines)
             model, run, lora = here / "f32.gguf", here / "run", here / "lora.gguf"
-            zofo("finetune", "--model", model, "--task", task, "--method", "lora", "--out", run, "--max-steps", 20, "--adapter-lr",
+            zofo("finetune", "--model", model, "--task", task, "--method", "lora", "--out", run, "--max-steps", 20, "--lower-learning-rate",
                  0.05, "--lora-target-modules", "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj")
             zofo("export", "--model", model, "--run", run, "--format", "gguf-lora", "--out", lora)
             wanted = scores(model, "--run", run)
