@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "zofo/checkpoint/atomic_folder.hpp"
 #include "zofo/checkpoint/gguf.hpp"
@@ -234,14 +235,20 @@ Exported export_file(const ExportOptions& o, const model::Parameters& theta,
                [&](checkpoint::GgufWriter& file) { tokenizer->write(file, theta.config().vocab); });
   else
     write_gguf(o.out, theta, o.dtype, checkpoint::GgufFile(o.model));
-  Exported done{fmt::format("a GGUF file ({})", weights(o)), ""};
+  const std::uint32_t window = theta.config().window;
+  std::vector<std::string> differences;
   if (tokenizer && tokenizer->loses_nfc)
-    done.warning = fmt::format(
-        "{}: the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: texts that are "
-        "not "
-        "composed get other tokens",
-        o.out);
-  return done;
+    differences.emplace_back(
+        "the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: texts that are not "
+        "composed get other tokens");
+  if (window > 0)
+    differences.push_back(
+        fmt::format("llama.cpp does not read the window of this model: it computes something else for texts "
+                    "of more than {} "
+                    "tokens",
+                    window));
+  return {fmt::format("a GGUF file ({})", weights(o)),
+          differences.empty() ? "" : fmt::format("{}: {}", o.out, fmt::join(differences, "; "))};
 }
 
 }  // namespace
