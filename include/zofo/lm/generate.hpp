@@ -72,7 +72,7 @@ std::vector<Generation> greedy_decode(const Model& model, model::BasicTransforme
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
   GreedyDecoder<Backend> decoder(transformer, capacity);
-  decoder.generate(theta, adapter, prompts, model.tokenizer.size(), [&](std::size_t i, std::int32_t id) {
+  decoder.generate(theta, adapter, prompts, model.tokenizer.rows(), [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
     if (on_token) on_token(i, all[i]);
     return more;
@@ -100,7 +100,7 @@ std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransf
                                           std::span<const Tokens> prompts, const EndOfText& end) {
   end.check();
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
-  const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
+  const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.rows());
   for (bool more = true; more;) {
     more = false;
     for (std::size_t next = 0; next < all.size();) {
