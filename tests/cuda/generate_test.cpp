@@ -63,13 +63,13 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const Config& config = transformer.config();
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  llm::GreedyDecoder<Backend> writer(transformer,
-                                     {at_once, llm::sequence_positions(config, prompts, most, taken)});
+  llm::Decoder<Backend> writer(transformer, {at_once, llm::sequence_positions(config, prompts, most, taken)});
   std::vector<Tokens> sequences(prompts.size());
-  writer.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
-    sequences[i].push_back(id);
-    return sequences[i].size() < most + i % 2;  // some leave before the others
-  });
+  writer.generate(theta, adapter, prompts, config.vocab, llm::MostProbable{},
+                  [&](std::size_t i, std::int32_t id) {
+                    sequences[i].push_back(id);
+                    return sequences[i].size() < most + i % 2;  // some leave before the others
+                  });
   return sequences;
 }
 
@@ -263,10 +263,10 @@ TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") 
     Context context;
     const CudaParameters<float> theta(context, c.theta);
     BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, c.lora);
-    llm::GreedyDecoder<CudaBackend<float>> writer(gpu, {16, 700});
+    llm::Decoder<CudaBackend<float>> writer(gpu, {16, 700});
     const std::vector<Tokens> requested(16, Tokens(500, 5));
     std::vector<std::size_t> counts(requested.size(), 0);
-    writer.generate(theta, nullptr, requested, c.shape.vocab,
+    writer.generate(theta, nullptr, requested, c.shape.vocab, llm::MostProbable{},
                     [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
     CudaPlan<float> plan(c.shape, c.lora);
     plan.cache({16, 700}, 16 * 500);
@@ -290,7 +290,7 @@ TEST_CASE("a model's generated sequences on the GPU equal those of the uncached 
   Context context;
   const CudaParameters<float> theta(context, model.parameters);
   BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), config, peft::Lora(config, {}));
-  const llm::EndOfText end{"e", 10};
+  const llm::EndOfText end{{"e"}, 10};
   CHECK(llm::cached_greedy_sequences(model, gpu, theta, nullptr, requested, end) ==
         llm::greedy_sequences(model, cpu, model.parameters, nullptr, requested, end));
 }

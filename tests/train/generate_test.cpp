@@ -30,7 +30,7 @@ Eigen::VectorXf random_adapter(std::size_t size, std::uint64_t seed) {
   return 0.4F * x;
 }
 
-/// The tokens that GreedyDecoder generates after each prompt: `most`, or up to `eos`.
+/// The tokens that Decoder generates after each prompt: `most`, or up to `eos`.
 std::vector<Tokens> decoded(model::Transformer& transformer, const model::Parameters& theta,
                             const Eigen::VectorXf* adapter, std::span<const Tokens> prompts, std::size_t most,
                             std::int32_t eos, std::size_t at_once) {
@@ -38,12 +38,13 @@ std::vector<Tokens> decoded(model::Transformer& transformer, const model::Parame
   const std::size_t reserved =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
   const std::size_t positions = sequence_positions(config, prompts, most, reserved);
-  GreedyDecoder<model::CpuBackend> decoder(transformer, {at_once, positions});
+  Decoder<model::CpuBackend> decoder(transformer, {at_once, positions});
   std::vector<Tokens> texts(prompts.size());
-  decoder.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
-    texts[i].push_back(id);
-    return id != eos && texts[i].size() < most;
-  });
+  decoder.generate(theta, adapter, prompts, config.vocab, MostProbable{},
+                   [&](std::size_t i, std::int32_t id) {
+                     texts[i].push_back(id);
+                     return id != eos && texts[i].size() < most;
+                   });
   return texts;
 }
 
@@ -124,7 +125,7 @@ TEST_CASE("with every kind of adapter the cache changes no token", "[train]") {
   }
 }
 
-TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") {
+TEST_CASE("decode generates the texts of the slow generator", "[train]") {
   const testing::TinyFixture files("generate");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -135,12 +136,13 @@ TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") 
   model::Transformer transformer(config, peft::Prefix(config, {5}));
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
   for (const Eigen::VectorXf* adapter : {static_cast<const Eigen::VectorXf*>(nullptr), &prefix})
-    for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
+    for (const EndOfText& end :
+         {EndOfText{{"no such text"}, 9}, EndOfText{{}, 5}, EndOfText{{"e", "t"}, 30}}) {
       const auto slow = greedy_sequences(model, transformer, model.parameters, adapter, requested, end);
       std::vector<std::string> observed(requested.size());
-      const auto all = greedy_decode(
-          model, transformer, model.parameters, adapter, requested, end, {2},
-          [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
+      const auto all =
+          decode(model, transformer, model.parameters, adapter, requested, end, {2}, {},
+                 [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
       const auto fast =
           cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
@@ -160,7 +162,7 @@ TEST_CASE("generation ends at the end of the context, which includes the adapter
   const std::size_t context = config.context;
   model::Transformer transformer(config, peft::Prefix(config, {6}));
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
-  const EndOfText end{"", 2 * context};
+  const EndOfText end{{}, 2 * context};
   const std::vector<Tokens> close{Tokens(context - 8, 70), Tokens(context - 6, 71)};
   const auto fast = cached_greedy_sequences(model, transformer, model.parameters, &prefix, close, end);
   CHECK(fast == greedy_sequences(model, transformer, model.parameters, &prefix, close, end));
@@ -185,7 +187,7 @@ TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   const Model model{load_hugging_face(hub::folder("llama")), tokenize::load_tokenizer(folder)};
   const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
   REQUIRE(control);
-  const EndOfText end{"", 9};
+  const EndOfText end{{}, 9};
   Generation generation{{1, 2, 3}, 3};
   const Tokens hello = model.tokenizer.encode("no");
   for (const std::int32_t id : hello) CHECK(generation.add(model, id, end));
@@ -211,6 +213,6 @@ TEST_CASE("the cache respects its memory limit, but holds at least one sequence"
   CHECK(sequences(8, 5 * one + 1, 20) == 5);
   CHECK(sequences(8, one / 2, 20) == 1);
   CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::max_batch_sequences);
-  CHECK_THROWS_AS((GreedyOptions{1U << 20U, one}.check()), Error);
-  CHECK_THROWS_AS((EndOfText{"x", 0}.check()), Error);
+  CHECK_THROWS_AS((DecoderOptions{1U << 20U, one}.check()), Error);
+  CHECK_THROWS_AS((EndOfText{{"x"}, 0}.check()), Error);
 }

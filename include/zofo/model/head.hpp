@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "zofo/model/layer_weights.hpp"
@@ -59,15 +60,34 @@ class Head {
     slice(b, call, x, {theta.data(theta.layout().head()), 0}, 0, config_.vocab);
     b.finish_head(call);
   }
+  /// Stores the logits at every target's position, at θ; returns them.
+  template <class Theta>
+  tensor::MatrixView<float> logits(Backend& b, Call& call, const Theta& theta, View hidden) {
+    const View x = head_input(b, call, theta, hidden);
+    const auto logits = stored_logits(b, x.rows);
+    b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
+             logits);
+    return logits;
+  }
   /// Stores the most probable of the first `limit` tokens at every target's position in the call, at θ.
   template <class Theta>
   void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
-    const View x = head_input(b, call, theta, hidden);
-    const auto logits =
-        b.float_view(logits_, x.rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
-    b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
-             logits);
-    b.pick_best(call, logits.cols_from(0, limit));
+    b.pick_best(call, logits(b, call, theta, hidden).cols_from(0, limit));
+  }
+  /// The first `limit` of the logits that `logits` has stored, one of the `targets` after the other. Waits
+  /// for the device.
+  std::vector<float> read_logits(Backend& b, const Call& call, std::size_t targets, std::size_t limit) {
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < targets; ++i) used = std::max(used, call.head_row(i) + 1);
+    const std::vector<float> rows =
+        b.read(stored_logits(b, call.head_rows()).rows_from(0, used).cols_from(0, limit));
+    if (used == targets) return rows;  // each target has its own row, and rows are in the order of targets
+    std::vector<float> of_targets;
+    for (std::size_t i = 0; i < targets; ++i) {
+      const auto row = std::span(rows).subspan(call.head_row(i) * limit, limit);
+      of_targets.insert(of_targets.end(), row.begin(), row.end());
+    }
+    return of_targets;
   }
 
   /// dh = the gradient in the last hidden states, from the derivatives in the log-probabilities, which the
@@ -78,8 +98,7 @@ class Head {
     const Layout& layout = theta.layout();
     const View rows = b.view(gathered_, n, config_.width);
     const View d_logits = b.view(d_logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
-    b.logit_gradient(
-        call, b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab), d_logits);
+    b.logit_gradient(call, stored_logits(b, n), d_logits);
     const View dx = b.view(normed_, n, config_.width);
     const View d_embedded = config_.projected() ? b.view(projected_, n, config_.embedding_width) : dx;
     b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.embedded()},
@@ -96,6 +115,9 @@ class Head {
   }
 
  private:
+  tensor::MatrixView<float> stored_logits(Backend& b, std::size_t rows) {
+    return b.float_view(logits_, rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+  }
   // The input of the head's matrix at θ.
   template <class Theta>
   View head_input(Backend& b, Call& call, const Theta& theta, View hidden) {

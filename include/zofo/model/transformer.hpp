@@ -131,14 +131,23 @@ class BasicTransformer {
   std::vector<std::int32_t> best_tokens(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
                                         std::size_t limit) {
-    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
-            config_.vocab);
+    require_tokens(limit);
     cached_pass(theta, batch, adapters, cache, slots, fmt::format("best of {} tokens", limit),
                 [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
     std::vector<std::int32_t> best = call_.best_tokens(backend_);
     require(std::ranges::find(best, -1) == best.end(),
             "transformer: a logit is NaN: the weights or the adapter are too large");
     return best;
+  }
+
+  /// The same for the first `limit` logits at each target's position, one target after the other; any value.
+  std::vector<float> logits(const Theta& theta, const Batch& batch, AdapterList adapters,
+                            KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
+                            std::size_t limit) {
+    require_tokens(limit);
+    cached_pass(theta, batch, adapters, cache, slots, "logits",
+                [&](View h) { head_.logits(backend_, call_, theta, h); });
+    return head_.read_logits(backend_, call_, batch.targets.size(), limit);
   }
 
   /// Keys (rotated to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
@@ -181,6 +190,10 @@ class BasicTransformer {
       require(static_cast<std::size_t>(adapters[i]->size()) == size,
               "transformer: adapter {}: {} entries: its layout has {}", i, adapters[i]->size(), size);
     }
+  }
+  void require_tokens(std::size_t limit) const {
+    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
+            config_.vocab);
   }
   // Starts a call whose activations are read.
   void begin_reading(const Theta& theta, std::span<const std::int32_t> tokens) {
