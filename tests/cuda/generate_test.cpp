@@ -278,8 +278,7 @@ TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") 
   }
 }
 
-TEST_CASE("a model's generated sequences on the GPU equal those of the uncached generator on the CPU",
-          "[cuda]") {
+TEST_CASE("a model's generated sequences on the GPU equal those of the CPU", "[cuda]") {
   const testing::TinyFixture files("cuda_generate");
   const llm::Model model = files.model();
   std::vector<Tokens> requested;
@@ -293,6 +292,15 @@ TEST_CASE("a model's generated sequences on the GPU equal those of the uncached 
   const llm::EndOfText end{{"e"}, 10};
   CHECK(llm::cached_greedy_sequences(model, gpu, theta, nullptr, requested, end) ==
         llm::greedy_sequences(model, cpu, model.parameters, nullptr, requested, end));
+  const llm::SamplingOptions options{.temperature = 1.5, .top_p = 0.9, .seed = 2};
+  const auto sampled = [&](auto& transformer, const auto& weights) {
+    std::vector<Tokens> texts;
+    for (const llm::Generation& each :
+         llm::decode(model, transformer, weights, nullptr, requested, end, {3}, {options}))
+      texts.push_back(each.tokens);
+    return texts;
+  };
+  CHECK(sampled(gpu, theta) == sampled(cpu, model.parameters));
 }
 
 TEST_CASE("time of a decode step on the GPU", "[.time]") {

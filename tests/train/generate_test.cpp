@@ -8,10 +8,12 @@
 
 #include "catch.hpp"
 #include "hub.hpp"
+#include "message.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/lm/encode_examples.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
+#include "zofo/train/generate_sequences.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -153,6 +155,73 @@ TEST_CASE("decode generates the texts of the slow generator", "[train]") {
       CHECK(fast == slow);
       CHECK(observed == slow);
     }
+}
+
+TEST_CASE("sampled texts are those of whole passes, in any company", "[train]") {
+  const testing::TinyFixture files("generate_samples");
+  const Model model = files.model();
+  const model::Config& config = model.parameters.config();
+  const std::vector<SampleKey> keys{{4, 0}, {4, 1}, {4, 2}, {9, 0}, {0, 0}};
+  const Tokens same = encode_prompt(model, " stone river");
+  const std::vector<Tokens> requested{same, same, same, same, encode_prompt(model, " awful")};
+  model::Transformer transformer(config, peft::Lora(config, {}));
+  const EndOfText end{{"e"}, 12};
+  SamplingOptions options{.temperature = 1.5, .top_k = 60, .top_p = 0.95, .seed = 3};
+  const auto sampled = [&](std::size_t at_once) {
+    return decode(model, transformer, model.parameters, nullptr, requested, end, {at_once}, {options, keys});
+  };
+  const auto all = sampled(2);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    // The same filters of log-probabilities, which differ from the logits by a constant, without a cache.
+    Sampler sampler(options);
+    Generation generation{requested[i], requested[i].size()};
+    while (generation.ending == Ending::none) {
+      model::Batch batch;
+      batch.add(generation.tokens, -1);
+      const auto last = static_cast<std::uint32_t>(generation.tokens.size() - 1);
+      for (std::size_t id = 0; id < model.tokenizer.size(); ++id)
+        batch.targets.push_back({0, last, static_cast<std::int32_t>(id)});
+      std::vector<float> log_p;
+      for (const double each : log_probabilities(transformer, model.parameters, nullptr, batch))
+        log_p.push_back(static_cast<float>(each));
+      const auto step = static_cast<std::uint32_t>(generation.generated());
+      generation.add(model, sampler.next(log_p, generation.tokens, keys[i], step), end);
+    }
+    CHECK(all[i].tokens == generation.tokens);
+    CHECK(all[i].text == generation.text);
+    CHECK(all[i].ending == generation.ending);
+  }
+  for (const std::size_t at_once : {1, 5}) {
+    const auto others = sampled(at_once);
+    for (std::size_t i = 0; i < all.size(); ++i) CHECK(others[i].tokens == all[i].tokens);
+  }
+  CHECK(all[0].tokens != all[1].tokens);
+  CHECK(all[1].tokens != all[2].tokens);
+  CHECK(all[0].tokens != all[3].tokens);
+  // Greedily with a penalty no token comes twice where it excludes those so far.
+  options = {.repetition_penalty = 1e6};
+  for (const Generation& each : sampled(3)) {
+    Tokens made(each.tokens.begin() + static_cast<std::ptrdiff_t>(each.prompt), each.tokens.end());
+    std::ranges::sort(made);
+    CHECK(std::ranges::adjacent_find(made) == made.end());
+  }
+  CHECK(message([&] {
+          decode(model, transformer, model.parameters, nullptr, requested, end, {},
+                 {{}, std::span(keys).first(2)});
+        }) == "sampling: 2 keys for 5 prompts");
+}
+
+TEST_CASE("a text ends before the first of several stops", "[train]") {
+  const EndOfText end{{"abc", "b", "xyzw"}, 9};
+  CHECK(end.first_stop("xx abc") == 3);
+  CHECK(end.first_stop("xx bca") == 3);
+  CHECK(end.first_stop("xyz") == std::string::npos);
+  Generation generation{{1}, 1};
+  generation.text = "so xyz";
+  CHECK(settled_bytes(generation, end) == 3);  // the rest may begin a stop
+  generation.ending = Ending::length;
+  CHECK(settled_bytes(generation, end) == 6);
+  CHECK(message([&] { EndOfText{{"a", ""}, 9}.check(); }) == "end of text: stop[1]: must not be empty");
 }
 
 TEST_CASE("generation ends at the end of the context, which includes the adapter's positions", "[train]") {
