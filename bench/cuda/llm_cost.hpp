@@ -58,7 +58,7 @@ class LlmCost {
   }
   // Elements of the queries and keys of a row, read and written where they are rotated.
   [[nodiscard]] double rotated() const {
-    return c_.rotary() ? 2.0 * (queries() + static_cast<double>(c_.key_width())) : 0.0;
+    return c_.rotary ? 2.0 * (queries() + static_cast<double>(c_.key_width())) : 0.0;
   }
 
   [[nodiscard]] Cost forward() const {

@@ -85,6 +85,7 @@ Adaptation requested(llm::InputPaths paths, const nb::dict& arguments) {
   fields.read("in_context", request.in_context);
   fields.read("max_eval_samples", request.max_eval_samples);
   fields.read("max_prompt_tokens", adaptation.max_prompt_tokens);
+  fields.read("special", request.special);
   fields.read("num_seeds", options.num_seeds);
   fields.read("seed", options.seed);
   fields.read("max_steps", options.max_steps);

@@ -90,13 +90,13 @@ class Model {
   }
 
  public:
-  Model(const std::string& model, const llm::ModelParts& parts, const DeviceNames& on)
+  Model(const std::string& model, const llm::ModelParts& parts, const DeviceNames& on, bool special)
       : device_(on.choose()),
-        of_(put_on(
-            device_,
-            llm::load_chosen_model(
-                model, parts.run.string(), [this](const std::string& warning) { warning_ = warning; }, ""),
-            parts)) {}
+        of_(put_on(device_,
+                   llm::load_chosen_model(
+                       model, parts.run.string(), [this](const std::string& warning) { warning_ = warning; },
+                       special, ""),
+                   parts)) {}
 
   // About the weights of the model; empty if there is none.
   [[nodiscard]] const std::string& warning() const { return warning_; }
@@ -185,7 +185,7 @@ class Model {
   [[nodiscard]] nb::dict config() {
     const model::Config& c = of_->config();
     nb::dict out;
-    out["family"] = c.family == model::Family::llama ? "llama" : "opt";
+    out["family"] = c.architecture == model::Architecture::opt ? "opt" : "llama";
     out["vocabulary"] = c.vocab;
     out["width"] = c.width;
     out["layers"] = c.layers;
@@ -224,10 +224,11 @@ void bind_models(nb::module_& m) {
       .def(
           "__init__",
           [](Model* self, const std::string& model, const std::string& run, const std::string& adapter,
-             const std::string& device, const std::string& precision) {
-            released([&] { new (self) Model(model, {run, adapter}, {device, precision}); });
+             const std::string& device, const std::string& precision, bool special) {
+            released([&] { new (self) Model(model, {run, adapter}, {device, precision}, special); });
           },
-          nb::arg("model"), nb::arg("run"), nb::arg("adapter"), nb::arg("device"), nb::arg("precision"))
+          nb::arg("model"), nb::arg("run"), nb::arg("adapter"), nb::arg("device"), nb::arg("precision"),
+          nb::arg("special"))
       .def_prop_ro("device", &Model::device)
       .def_prop_ro("precision", &Model::precision)
       .def("config", &Model::config)

@@ -95,9 +95,9 @@ def adapt(
     several. `in_context` trains nothing: the examples are put in front of every prompt, as many as fit.
 
     `options` are those of `zofo adapt` with underscores: num_seeds, seed, max_eval_samples, max_prompt_tokens,
-    max_steps, learning_rate, weight_decay, batch_size, lora_rank, lora_alpha and lora_target_modules. `out`: a folder
-    to make for the adapter, in peft's format; only for one task, number, start and seed. Raises zofo.Error naming the
-    argument, file or row at fault.
+    special, max_steps, learning_rate, weight_decay, batch_size, lora_rank, lora_alpha and lora_target_modules. `out`: a
+    folder to make for the adapter, in peft's format; only for one task, number, start and seed. Raises zofo.Error
+    naming the argument, file or row at fault.
     """
     arguments = {
         **options,

@@ -25,6 +25,7 @@ class Model:
         adapter: Pathlike | None = None,
         device: str = "auto",
         precision: str = "auto",
+        special: bool = False,
     ) -> None:
         """As `load`."""
         self.run = None if run is None else os.fspath(run)
@@ -32,7 +33,7 @@ class Model:
         self.adapter = None if adapter is None else os.fspath(adapter)
         """Path of the adapter's folder; None: the run's adapter, or none."""
         place = "" if model is None else os.fspath(model)
-        self._core = _core.Model(place, self.run or "", self.adapter or "", device, precision)
+        self._core = _core.Model(place, self.run or "", self.adapter or "", device, precision, special)
         self.path = _core.model_of_run(self.run or "") if model is None else os.fspath(model)
         """Path of the model."""
         if self._core.warning:
@@ -215,12 +216,15 @@ def load(
     adapter: Pathlike | None = None,
     device: str = "auto",
     precision: str = "auto",
+    special: bool = False,
 ) -> Model:
     """Loads a GGUF file or a Hugging Face folder, with the result of a fine-tuning in the folder `run`.
 
     Without `model` it is the one that the run names. A given model with other weights than those that the run started
     with gives a warning. `adapter`: a folder of a LoRA, prefix or prompt adapter in peft's format, which takes the
     place of the run's. `device`: auto (a GPU if there is one), cpu or cuda. `precision`: auto (bf16 on a GPU, fp32 on
-    the CPU), bf16 or fp32. Raises zofo.Error naming the file at fault, or with the reason why a GPU cannot be used.
+    the CPU), bf16 or fp32. `special`: control tokens, such as <|im_start|>, that are written in texts are recognised;
+    they also are if the run did so. Raises zofo.Error naming the file at fault, or with the reason why a GPU cannot be
+    used.
     """
-    return Model(model, run, adapter=adapter, device=device, precision=precision)
+    return Model(model, run, adapter=adapter, device=device, precision=precision, special=special)

@@ -166,8 +166,9 @@ TEST_CASE("tensor errors name the tensor", "[checkpoint]") {
   CHECK_ERROR(patched(file, "alpha", 4, std::uint64_t{0}), "'alpha': dimension 0");
   CHECK_ERROR(patched(file, "alpha", 4, huge), "'alpha': dimension 18446744073709551615");
   CHECK_ERROR(patched(patched(file, "alpha", 4, 1ull << 33), "alpha", 12, 1ull << 33), "'alpha': dimension");
-  CHECK_ERROR(patched(file, "alpha", 20, 12u), "'alpha': type 12: must be one of F32");
-  CHECK_ERROR(patched(file, "alpha", 20, 31u), "'alpha': type 31");
+  CHECK_ERROR(patched(file, "alpha", 20, 16u), "'alpha': type IQ2_XXS: must be one of F32");
+  CHECK_ERROR(patched(file, "alpha", 20, 31u), "'alpha': type Q4_0_4_4: must be one of F32");
+  CHECK_ERROR(patched(file, "alpha", 20, 99u), "'alpha': type 99 (not one of ggml's): must be one of F32");
   CHECK_ERROR(patched(file, "beta", 4, std::uint64_t{48}), "'beta': row of 48 values");
   CHECK_ERROR(patched(file, "gamma", 16, huge - 31), "'gamma': 20 bytes at offset 18446744073709551584");
   CHECK_ERROR(patched(file, "gamma", 16, std::uint64_t{96}), "'gamma'");

@@ -131,7 +131,7 @@ TEST_CASE("a file may contain an unknown dtype that is not read", "[checkpoint]"
   const SafetensorsFile file(std::as_bytes(std::span(text)), "new");
   std::vector<float> values(4);
   CHECK(message_of([&] { file.read("a", values); }) ==
-        "new: tensor 'a': dtype 'F4': must be F32, F16 or BF16");
+        "new: tensor 'a': dtype 'F4': must be F64, F32, F16, BF16, F8_E4M3 or F8_E5M2");
 }
 
 TEST_CASE("errors of an index name the entry", "[checkpoint]") {

@@ -41,7 +41,9 @@ std::vector<const Eigen::VectorXf*> pointers_to(const std::vector<Eigen::VectorX
   return list;
 }
 
-constexpr const char* families[] = {"llama 3.1", "mistral", "qwen2", "125m type", "350m type", "projected"};
+constexpr const char* families[] = {"llama 3.1", "mistral", "qwen2",     "125m type", "350m type",
+                                    "projected", "biases",  "ministral", "qwen3",     "gemma 2",
+                                    "gemma 3",   "smollm3", "phi-3",     "olmo 2",    "granite"};
 
 void compare_gradients(const Mixed& m, bool recompute, std::optional<peft::DropoutKey> key) {
   OnGpu<float> gpu(m, recompute);

@@ -55,7 +55,8 @@ struct Reference {
   template <class T>
   void head(const Batch& b, const Values<T>& v, std::size_t row, std::size_t sequence, std::uint32_t h) {
     const std::size_t dim = b.shape.dim;
-    const double scale = 1.0 / std::sqrt(static_cast<double>(dim));
+    const auto given = static_cast<double>(b.shape.scale), cap = static_cast<double>(b.shape.cap);
+    const double scale = given > 0.0 ? given : 1.0 / std::sqrt(static_cast<double>(dim));
     const auto keys = keys_of(b, row, sequence, h);
     const std::size_t prefix = keys.size() - b.lengths[sequence];
     const auto key = [&](const Key& k, std::size_t d) {
@@ -74,13 +75,19 @@ struct Reference {
           p[j] += exact(v.qkv[q_at + d]) * key(keys[j], d) * scale;
           dp[j] += exact(v.d_out[out_at + d]) * value(keys[j], d);
         }
+      std::vector<double> slope(n, scale);
+      for (std::size_t j = first; j < n && cap > 0.0; ++j) {
+        const double t = std::tanh(p[j] / cap);
+        p[j] = cap * t;
+        slope[j] = scale * (1.0 - t * t);
+      }
       const double highest = *std::max_element(p.begin() + static_cast<std::ptrdiff_t>(first), p.end());
       double sum = 0.0, delta = 0.0;
       for (std::size_t j = first; j < n; ++j) sum += p[j] = std::exp(p[j] - highest);
       lse[(row + i) * b.shape.heads + h] = highest + std::log(sum);
       for (std::size_t j = first; j < n; ++j) delta += (p[j] /= sum) * dp[j];
       for (std::size_t j = first; j < n; ++j) {
-        const double ds = p[j] * (dp[j] - delta) * scale;
+        const double ds = p[j] * (dp[j] - delta) * slope[j];
         double* const d_key = (keys[j].of_prefix ? d_prefix_keys : d_qkv).data() + keys[j].key;
         double* const d_value = (keys[j].of_prefix ? d_prefix_values : d_qkv).data() + keys[j].value;
         for (std::size_t d = 0; d < dim; ++d) {

@@ -138,6 +138,19 @@ TEST_CASE("attention sees a window", "[cuda][attention]") {
   check<bf16>({.shape = {2, 1, 64, 300}, .lengths = {1100, 3}}, tensor_cores);
 }
 
+TEST_CASE("attention scales and caps scores", "[cuda][attention]") {
+  for (const std::uint32_t window : {0U, 31U}) {
+    // Without a cap, a scale of its own; with one, the general kernels.
+    check<bf16>({.shape = {4, 2, 64, window, 0.2F}, .lengths = mixed}, tensor_cores);
+    for (const std::uint32_t dim : {64U, 128U, 256U}) {
+      check<float>({.shape = {4, 2, dim, window, 0.1F, 3.0F}, .lengths = brief, .probes = 2}, single);
+      check<float>(with_prefix({.shape = {4, 2, dim, window, 0.1F, 3.0F}, .lengths = {30, 1, 17, 44, 20}}, 5),
+                   single);
+      check<bf16>({.shape = {4, 1, dim, window, 0.1F, 3.0F}, .lengths = brief}, rounded);
+    }
+  }
+}
+
 TEST_CASE("attention of other scalars and dims equals its definition", "[cuda][attention]") {
   for (const std::uint32_t dim : {8U, 40U, 64U, 128U, 256U}) {
     check<float>({.shape = {6, 2, dim}, .lengths = mixed}, single);

@@ -88,7 +88,9 @@ std::vector<double> definition(const Step& s, const Inputs<T>& in) {
       for (std::size_t j = first; j < n; ++j) {
         for (std::size_t d = 0; d < dim; ++d)
           p[j] += exact(in.qkv[r * s.qkv_width() + h * dim + d]) * exact(in.keys[at + j * dim + d]);
-        p[j] /= std::sqrt(static_cast<double>(dim));
+        const auto scale = static_cast<double>(s.shape.scale), cap = static_cast<double>(s.shape.cap);
+        p[j] *= scale > 0.0 ? scale : 1.0 / std::sqrt(static_cast<double>(dim));
+        if (cap > 0.0) p[j] = cap * std::tanh(p[j] / cap);
         highest = std::max(highest, p[j]);
       }
       for (std::size_t j = first; j < n; ++j) sum += p[j] = std::exp(p[j] - highest);
@@ -149,6 +151,14 @@ const std::vector<std::uint32_t> edges{0, 1, 30, 31, 32, 127, 7, 128};
 const std::vector<std::int32_t> shuffled{5, 0, 3, 7, 1, 4, -1, 2};
 
 }  // namespace
+
+TEST_CASE("decoding scales and caps scores", "[cuda][decode]") {
+  for (const std::uint32_t window : {0U, 33U})
+    for (const std::uint32_t dim : {64U, 256U}) {
+      check<float>({.shape = {6, 3, dim, window, 0.2F, 2.0F}, .last = edges, .slot = shuffled});
+      check<bf16>({.shape = {6, 3, dim, window, 0.2F, 2.0F}, .last = edges, .slot = shuffled});
+    }
+}
 
 TEST_CASE("decoding equals its definition for every head dim and sharing of keys", "[cuda][decode]") {
   for (const std::uint32_t dim : {8U, 64U, 80U, 96U, 128U, 256U})

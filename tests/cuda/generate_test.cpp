@@ -40,18 +40,21 @@ golden::Case shaped(const std::string& name, std::uint32_t head_dim) {
   return golden::family(name).with_shape([&](Config& shape) {
     shape.vocab = 211;
     shape.heads = 4;
-    shape.kv_heads = shape.family == Family::opt ? 4 : 2;
+    shape.kv_heads = shape.architecture == Architecture::opt ? 4 : 2;
     shape.head_dim = head_dim;
     shape.width = 4 * head_dim;
     shape.ffn = 3 * head_dim;
     shape.layers = 2;
+    if (!shape.kinds.empty()) shape.kinds.resize(2);
     shape.context = 300;
     if (shape.projected()) shape.embedding_width = 2 * head_dim;
     if (shape.window > 0) shape.window = 9;
   });
 }
 
-const std::vector<const char*> families{"llama 2", "llama 3.1", "mistral", "qwen2", "125m type", "350m type"};
+const std::vector<const char*> families{"llama 2",   "llama 3.1", "mistral", "qwen2",   "125m type",
+                                        "350m type", "ministral", "qwen3",   "gemma 2", "gemma 3",
+                                        "smollm3",   "olmo 2",    "granite"};
 
 const std::vector<Tokens> prompts{{3, 61, 17},    {5},         {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 33}, {40, 41},
                                   Tokens(150, 7), {12, 60, 12}};

@@ -22,6 +22,12 @@ double silu_derivative(double x) {
   return sigma * (1.0 + x * (1.0 - sigma));
 }
 
+double gelu_derivative(double x) {
+  const double t = gelu_tangent(x);
+  const double slope = std::sqrt(2.0 / 3.141592653589793) * (1.0 + 3.0 * 0.044715 * x * x);
+  return 0.5 * (1.0 + t + x * (1.0 - t * t) * slope);
+}
+
 std::vector<double> activation_gradient(Activation kind, const std::vector<double>& pre,
                                         const std::vector<double>& dy, std::size_t ffn) {
   std::vector<double> d(pre.size());
@@ -31,8 +37,9 @@ std::vector<double> activation_gradient(Activation kind, const std::vector<doubl
       continue;
     }
     const std::size_t gate = i / ffn * 2 * ffn + i % ffn;
-    d[gate] = dy[i] * pre[gate + ffn] * silu_derivative(pre[gate]);
-    d[gate + ffn] = dy[i] * silu(pre[gate]);
+    const bool gelus = kind == Activation::geglu;
+    d[gate] = dy[i] * pre[gate + ffn] * (gelus ? gelu_derivative(pre[gate]) : silu_derivative(pre[gate]));
+    d[gate + ffn] = dy[i] * (gelus ? gelu(pre[gate]) : silu(pre[gate]));
   }
   return d;
 }
@@ -67,7 +74,7 @@ TEST_CASE("swiglu and its gradient equal the CPU's", "[cuda]") {
 }
 
 TEMPLATE_TEST_CASE("activations equal their formula", "[cuda]", float, bf16) {
-  for (const Activation kind : {Activation::swiglu, Activation::relu})
+  for (const Activation kind : {Activation::swiglu, Activation::geglu, Activation::relu})
     for (const std::uint32_t ffn : {8U, 136U, 2056U}) {
       const Rows rows{3, 2};
       const std::size_t n = rows.count() * ffn * inputs_of(kind);
@@ -91,7 +98,7 @@ TEMPLATE_TEST_CASE("activations equal their formula", "[cuda]", float, bf16) {
 }
 
 TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
-  for (const Activation kind : {Activation::swiglu, Activation::relu})
+  for (const Activation kind : {Activation::swiglu, Activation::geglu, Activation::relu})
     for (const std::uint32_t rank : {8U, 4U, 5U}) {
       const Rows rows{13, 2};
       const std::uint32_t ffn = 520;
@@ -100,7 +107,7 @@ TEMPLATE_TEST_CASE("activations add products first", "[cuda]", float, bf16) {
       const DeviceArray<std::int32_t> adapter_gpu(adapter);
       std::vector<ProjectionShape> shapes{{rank, 16, ffn, 0, false, false, 0.5F},
                                           {2, 16, ffn, 0, true, true, 0.5F}};
-      if (kind == Activation::swiglu) shapes.push_back({rank, 16, ffn, ffn, false, false, 0.5F});
+      if (kind != Activation::relu) shapes.push_back({rank, 16, ffn, ffn, false, false, 0.5F});
       const TestProjections projections(shapes, 2, 90);
       const Both<float> t(23, rows.count() * projections.t_width());
       Both<TestType> pre(24, n, 2.0F), unkept(24, n, 2.0F);
@@ -146,7 +153,7 @@ TEST_CASE("relu may be computed in place, and a NaN stays NaN", "[cuda]") {
 }
 
 TEMPLATE_TEST_CASE("activate_backward first raises its gradient", "[cuda]", float, bf16) {
-  for (const Activation kind : {Activation::swiglu, Activation::relu}) {
+  for (const Activation kind : {Activation::swiglu, Activation::geglu, Activation::relu}) {
     const Rows rows{7, 1};
     const std::uint32_t ffn = 520;
     const auto adapter = adapters_of(rows.tokens, 2);

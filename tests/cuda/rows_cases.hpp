@@ -67,7 +67,13 @@ constexpr float eps = 1e-3F;
 
 inline double silu(double x) { return x / (1.0 + std::exp(-x)); }
 
-inline std::size_t inputs_of(Activation kind) { return kind == Activation::swiglu ? 2 : 1; }
+/// GELU in the approximation by tanh, and its derivative.
+inline double gelu_tangent(double x) {
+  return std::tanh(std::sqrt(2.0 / 3.141592653589793) * (x + 0.044715 * x * x * x));
+}
+inline double gelu(double x) { return 0.5 * x * (1.0 + gelu_tangent(x)); }
+
+inline std::size_t inputs_of(Activation kind) { return kind == Activation::relu ? 1 : 2; }
 
 inline std::vector<double> activated(Activation kind, const std::vector<double>& pre, std::size_t ffn) {
   if (kind == Activation::relu) {
@@ -78,7 +84,8 @@ inline std::vector<double> activated(Activation kind, const std::vector<double>&
   std::vector<double> y(pre.size() / 2);
   for (std::size_t i = 0; i < y.size(); ++i) {
     const double* const row = pre.data() + i / ffn * 2 * ffn;
-    y[i] = silu(row[i % ffn]) * row[ffn + i % ffn];
+    const double gate = row[i % ffn];
+    y[i] = (kind == Activation::geglu ? gelu(gate) : silu(gate)) * row[ffn + i % ffn];
   }
   return y;
 }

@@ -60,15 +60,16 @@ TEST_CASE("rotation equals the CPU's and direction -1 undoes it", "[cuda]") {
     PackedTokens packed;
     packed.position = position_gpu.data();
     const auto call = [&](float direction) {
-      finish_qkv<float>(nullptr, {.rows = rows,
-                                  .position = packed.position,
-                                  .rotation = {heads * dim, dim, cosines.data(), sines.data(), direction},
-                                  .stride = stride,
-                                  .qkv = qkv.gpu.data()});
+      finish_qkv<float>(nullptr,
+                        {.rows = rows,
+                         .position = packed.position,
+                         .rotation = {heads * dim, dim, dim, cosines.data(), sines.data(), direction},
+                         .stride = stride,
+                         .qkv = qkv.gpu.data()});
     };
     call(1.0F);
     auto expected = qkv.host;
-    cpu::rotary(cpu::view(expected.data(), rows.count(), stride), heads, dim, position, tables.cosines,
+    cpu::rotary(cpu::view(expected.data(), rows.count(), stride), {heads, dim, dim}, position, tables.cosines,
                 tables.sines, 1.0F);
     CHECK(relative_error(qkv.gpu.host(), expected) < 1e-5);
     call(-1.0F);

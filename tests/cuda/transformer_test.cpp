@@ -26,14 +26,15 @@ bool fits(const Config& c) {
   return c.width % 8 == 0 && c.head_dim % 8 == 0 && c.ffn % 8 == 0 && c.embedding_width % 8 == 0;
 }
 
-/// A model of either family in a shape that every kernel path takes, with two adapters and ragged sequences.
-golden::Case made(Family family, std::uint32_t head_dim) {
+/// A model of LLaMA's or OPT's type in a shape that every kernel path takes, with two adapters and ragged
+/// sequences.
+golden::Case made(Architecture architecture, std::uint32_t head_dim) {
   const golden::Case from = golden::one("two adapters");
   golden::Case c = from.with_shape([&](Config& shape) {
-    shape.family = family;
+    if (architecture == Architecture::opt) shape = opt_parts();
     shape.vocab = 211;
     shape.heads = 4;
-    shape.kv_heads = family == Family::opt ? 4 : 2;
+    shape.kv_heads = architecture == Architecture::opt ? 4 : 2;
     shape.head_dim = head_dim;
     shape.width = 4 * head_dim;
     shape.ffn = 3 * head_dim;
@@ -56,9 +57,9 @@ TEST_CASE("log-probabilities on the GPU equal the NumPy references", "[cuda]") {
     OnGpu<float> gpu(c);
     for (int again = 0; again < 3; ++again)  // at once, recorded, replayed
       CHECK(golden::largest_difference(gpu.transformer.log_probabilities(gpu.theta, c.batch, gpu.adapters),
-                                       c.log_probabilities) < 2e-5);
+                                       c.log_probabilities) < std::max(2e-5, 8 * c.float32));
   }
-  CHECK(taken >= 11);
+  CHECK(taken >= 20);
 }
 
 TEST_CASE("adapters' gradients on the GPU equal central differences of the NumPy references", "[cuda]") {
@@ -142,7 +143,7 @@ TEST_CASE("probes on the GPU equal the CPU's, for every law that the GPU makes",
 }
 
 TEST_CASE("an update along a direction changes the GPU's weights like the CPU's", "[cuda]") {
-  const golden::Case c = made(Family::opt, 16);
+  const golden::Case c = made(Architecture::opt, 16);
   OnGpu<float> gpu(c);
   Parameters cpu = c.theta.clone();
   const auto both = [&](const auto& distribution, Direction direction) {
@@ -158,7 +159,7 @@ TEST_CASE("an update along a direction changes the GPU's weights like the CPU's"
 }
 
 TEST_CASE("a weight that is not finite on the GPU is refused by its tensor's name", "[cuda]") {
-  const golden::Case c = made(Family::opt, 16);
+  const golden::Case c = made(Architecture::opt, 16);
   Context context;
   for (const float wrong :
        {std::numeric_limits<float>::quiet_NaN(), 3.4e38F}) {  // the second is infinite in bf16
@@ -174,7 +175,7 @@ TEST_CASE("a weight that is not finite on the GPU is refused by its tensor's nam
 }
 
 TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[cuda]") {
-  const golden::Case c = made(Family::opt, 16);
+  const golden::Case c = made(Architecture::opt, 16);
   OnGpu<bf16> gpu(c);
   const Parameters before = gpu.theta.download();
   for (std::uint32_t k = 0; k < 1000; ++k) {
@@ -188,7 +189,7 @@ TEST_CASE("a thousand outer steps at rate 0 leave every bit of the weights", "[c
 }
 
 TEST_CASE("a steady step allocates nothing and waits once", "[cuda]") {
-  const golden::Case c = made(Family::opt, 16);
+  const golden::Case c = made(Architecture::opt, 16);
   OnGpu<bf16> gpu(c);
   const auto step = [&](std::uint32_t k) {
     const Direction d{3, k, 0};
@@ -229,10 +230,10 @@ void compare_gradients(const golden::Case& c, bool recompute) {
 }  // namespace
 
 TEST_CASE("head dimensions of the models, in fp32 against the CPU", "[cuda]") {
-  for (const Family family : {Family::llama, Family::opt})
+  for (const Architecture architecture : {Architecture::llama, Architecture::opt})
     for (const std::uint32_t head_dim : {64U, 80U, 96U, 128U}) {
-      INFO("head_dim " << head_dim << ", family " << static_cast<int>(family));
-      compare_gradients(made(family, head_dim), false);
+      INFO("head_dim " << head_dim << ", architecture " << static_cast<int>(architecture));
+      compare_gradients(made(architecture, head_dim), false);
     }
 }
 
@@ -248,8 +249,8 @@ TEST_CASE("gradients of every family on the GPU equal the CPU's, saved or recomp
 }
 
 TEST_CASE("bf16 follows fp32 as closely as its rounding lets it", "[cuda]") {
-  for (const Family family : {Family::llama, Family::opt}) {
-    const golden::Case c = made(family, 64);
+  for (const Architecture architecture : {Architecture::llama, Architecture::opt}) {
+    const golden::Case c = made(architecture, 64);
     OnGpu<float> exact(c);
     // The same weights, rounded: what is left is the rounding of activations.
     OnGpu<bf16> rounded(c);

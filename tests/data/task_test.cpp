@@ -90,16 +90,18 @@ TEST_CASE("labels may be numbers or booleans") {
   CHECK(made[1].label == 0);
 }
 
-TEST_CASE("a long prompt loses its first tokens") {
-  Task task{"t", Template("{a}"), {"x", "y"}, "l", {{"0", 0}}, 3};
-  std::vector<std::int32_t> tokens{1, 2, 3, 4, 5};
-  task.shorten(tokens);
-  CHECK(tokens == std::vector<std::int32_t>{3, 4, 5});
-  task.shorten(tokens);
-  CHECK(tokens.size() == 3);
-  task.max_prompt_tokens = 0;
-  task.shorten(tokens);
-  CHECK(tokens.size() == 3);
+TEST_CASE("a long prompt loses its first tokens, but not those that begin a sequence") {
+  using Ids = std::vector<std::int32_t>;
+  const auto kept = [](std::size_t most, std::size_t first) {
+    Ids tokens{1, 2, 3, 4, 5};
+    keep_last(tokens, most, first);
+    return tokens;
+  };
+  CHECK(kept(3, 0) == Ids{3, 4, 5});
+  CHECK(kept(3, 1) == Ids{1, 4, 5});
+  CHECK(kept(1, 1) == Ids{1});
+  CHECK(kept(1, 2) == Ids{1});
+  for (const std::size_t most : {0, 5, 6}) CHECK(kept(most, 1) == Ids{1, 2, 3, 4, 5});
 }
 
 TEST_CASE("errors of a task file name file and key") {

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "zofo/model/transformer.hpp"
@@ -36,17 +37,54 @@ inline float formula(std::uint64_t stream, std::uint64_t i) {
 inline RopeScaling rope_scaling(const nlohmann::json& j) {
   RopeScaling s;
   if (j.at("kind") == "none") return s;
-  s.kind = j.at("kind") == "linear" ? RopeScaling::Kind::linear : RopeScaling::Kind::llama3;
+  using Kind = RopeScaling::Kind;
+  for (const auto& [name, kind] : {std::pair{"linear", Kind::linear}, std::pair{"llama3", Kind::llama3},
+                                   std::pair{"yarn", Kind::yarn}, std::pair{"longrope", Kind::longrope}})
+    if (j.at("kind") == name) s.kind = kind;
   s.factor = j.at("factor");
   s.low_freq_factor = j.value("low_freq_factor", s.low_freq_factor);
   s.high_freq_factor = j.value("high_freq_factor", s.high_freq_factor);
   s.original_context = j.value("original_context", s.original_context);
+  s.beta_fast = j.value("beta_fast", s.beta_fast);
+  s.beta_slow = j.value("beta_slow", s.beta_slow);
+  s.magnitude = j.value("magnitude", s.magnitude);
+  s.short_factors = j.value("short_factors", s.short_factors);
+  s.long_factors = j.value("long_factors", s.long_factors);
   return s;
 }
 
+/// The parts of a block that models like LLaMA and OPT do not have.
+inline void read_parts(const nlohmann::json& j, Config& c) {
+  const std::string placement = j.value("placement", j.value("pre_norm", true) ? "before" : "after_sum");
+  c.placement = placement == "before"   ? NormPlacement::before
+                : placement == "after"  ? NormPlacement::after
+                : placement == "around" ? NormPlacement::around
+                                        : NormPlacement::after_sum;
+  c.gain_offset = j.value("gain_offset", 0.0F);
+  if (j.contains("qk_norm")) c.qk_norm = j.at("qk_norm") == "heads" ? QkNorm::heads : QkNorm::rows;
+  if (j.value("activation", "") == "geglu") c.activation = MlpActivation::geglu;
+  c.rotary_dim = j.value("rotary_dim", 0U);
+  c.local_rope_base = j.value("local_rope_base", 0.0F);
+  c.embedding_scale = j.value("embedding_scale", 1.0F);
+  c.scales_prompts = j.value("scales_prompts", false);
+  c.residual_scale = j.value("residual_scale", 1.0F);
+  c.attention_scale = j.value("attention_scale", 0.0F);
+  c.attention_cap = j.value("attention_cap", 0.0F);
+  c.logit_scale = j.value("logit_scale", 1.0F);
+  c.logit_cap = j.value("logit_cap", 0.0F);
+  if (!j.contains("windowed") && !j.contains("ropes")) return;
+  c.kinds.resize(c.layers);
+  for (std::size_t l = 0; l < c.layers; ++l) {
+    if (j.contains("windowed")) c.kinds[l].windowed = j.at("windowed")[l];
+    const std::string rope = j.contains("ropes") ? j.at("ropes")[l].get<std::string>() : "global";
+    c.kinds[l].rope = rope == "none"    ? LayerRope::none
+                      : rope == "local" ? LayerRope::local
+                                        : LayerRope::global;
+  }
+}
+
 inline Config config(const nlohmann::json& j) {
-  Config c;
-  if (j.contains("family")) c.family = j.at("family") == "opt" ? Family::opt : Family::llama;
+  Config c = j.value("family", "llama") == "opt" ? opt_parts() : Config();
   c.vocab = j.at("vocab");
   c.width = j.at("width");
   c.layers = j.at("layers");
@@ -55,14 +93,16 @@ inline Config config(const nlohmann::json& j) {
   c.head_dim = j.at("head_dim");
   c.ffn = j.at("ffn");
   c.context = j.at("context");
-  if (c.rotary()) c.rope_base = j.at("rope_base");
+  if (c.rotary) c.rope_base = j.at("rope_base");
   c.norm_eps = j.at("norm_eps");
   c.tied = j.at("tied");
-  c.attention_bias = j.value("attention_bias", false);
-  c.pre_norm = j.value("pre_norm", true);
+  c.qkv_bias = c.qkv_bias || j.value("attention_bias", false);
+  c.output_bias = c.output_bias || j.value("output_bias", false);
+  c.mlp_bias = c.mlp_bias || j.value("mlp_bias", false);
   c.embedding_width = j.value("embedding_width", 0U);
   c.window = j.value("window", 0U);
   if (j.contains("rope_scaling")) c.rope_scaling = rope_scaling(j.at("rope_scaling"));
+  read_parts(j, c);
   return c;
 }
 
@@ -72,7 +112,7 @@ inline Parameters parameters(const Config& c) {
     const auto& tensor = theta.tensors()[s];
     for (std::uint64_t i = 0; i < tensor.size(); ++i) {
       const float u = formula(s, i);
-      theta.data(s)[i] = tensor.name.ends_with("norm")   ? 1.0F + u / 4
+      theta.data(s)[i] = tensor.name.ends_with("norm")   ? 1.0F - c.gain_offset + u / 4
                          : tensor.name.ends_with("bias") ? u / 4
                          : tensor.name.ends_with("embd") ? u
                                                          : u / 2;
@@ -99,7 +139,7 @@ inline Parameters scaled(Parameters theta, std::uint32_t width) {
 /// A case's name, which begins with its family where that is not LLaMA.
 inline std::string case_name(const nlohmann::json& j) {
   const std::string name = j.at("name");
-  return config(j.at("config")).family == Family::opt ? "opt, " + name : name;
+  return config(j.at("config")).architecture == Architecture::opt ? "opt, " + name : name;
 }
 
 /// A model, its adapters and a batch, with what NumPy or PyTorch says of them.
@@ -111,7 +151,8 @@ struct Case {
         theta(parameters(shape)),
         log_probabilities(j.at("log_probabilities")),
         loss(j.at("loss")),
-        gradients(j.value("gradients", std::vector<std::vector<double>>())) {
+        gradients(j.value("gradients", std::vector<std::vector<double>>())),
+        float32(j.value("float32", nlohmann::json::object()).value("log_probability", 0.0)) {
     for (std::uint64_t a = 0; a < j.at("adapters").get<std::uint64_t>(); ++a)
       values.push_back(adapter(a, lora.size()));
     for (const auto& s : j.at("sequences"))
@@ -153,6 +194,7 @@ struct Case {
   std::vector<double> log_probabilities;
   double loss = 0.0;
   std::vector<std::vector<double>> gradients;
+  double float32 = 0.0;  // how far PyTorch's own float32 run is from the log-probabilities; 0: not known
 };
 
 /// The files of cases.

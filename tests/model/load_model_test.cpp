@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <functional>
+
 #include "catch.hpp"
 #include "golden.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
@@ -29,6 +31,7 @@ struct Spec {
   std::string omitted;
   std::string flattened;
   bool bos = false;
+  std::function<void(checkpoint::GgufWriter&)> more = [](checkpoint::GgufWriter&) {};  // keys
   explicit Spec(const Config& c) : theta(golden::parameters(c)), tokens(c.vocab), kv_heads(c.kv_heads) {}
 
   void write(const std::filesystem::path& path) const {
@@ -44,6 +47,7 @@ struct Spec {
     file.unsigned_integer("llama.context_length", c.context);
     file.number("llama.attention.layer_norm_rms_epsilon", c.norm_eps);
     file.number("llama.rope.freq_base", c.rope_base);
+    more(file);
     std::vector<std::string> words;
     for (std::uint32_t i = 0; i < tokens; ++i) words.push_back("t" + std::to_string(i));
     file.string("tokenizer.ggml.model", "gpt2");
@@ -109,6 +113,65 @@ TEST_CASE("the first token is that of a file with add_bos_token", "[model]") {
   const TemporaryFile file;
   spec.write(file.path);
   CHECK(llm::load_model(file.path).tokenizer.bos() == 4);
+}
+
+TEST_CASE("scalings of rotary positions in a GGUF file are as in llama.cpp", "[model]") {
+  using Kind = RopeScaling::Kind;
+  const auto scaling = [](const std::function<void(checkpoint::GgufWriter&)>& more) {
+    Spec spec(shape());
+    spec.more = more;
+    const TemporaryFile file;
+    spec.write(file.path);
+    return llm::load_backbone(file.path).config().rope_scaling;
+  };
+  const RopeScaling linear{Kind::linear, 4.0F};
+  CHECK(scaling([](auto& file) { file.number("llama.rope.scale_linear", 4.0F); }) == linear);
+  CHECK(scaling([](auto& file) { file.number("llama.rope.scaling.factor", 4.0F); }) == linear);
+  CHECK(scaling([](auto& file) {
+          file.string("llama.rope.scaling.type", "linear");
+          file.number("llama.rope.scaling.factor", 4.0F);
+        }) == linear);
+  const RopeScaling none;
+  CHECK(scaling([](auto& file) { file.number("llama.rope.scale_linear", 0.0F); }) == none);
+  CHECK(scaling([](auto& file) { file.number("llama.rope.scaling.factor", 1.0F); }) == none);
+  CHECK(scaling([](auto& file) {
+          file.string("llama.rope.scaling.type", "none");
+          file.number("llama.rope.scaling.factor", 4.0F);
+        }) == none);
+  const RopeScaling yarn = scaling([](auto& file) {
+    file.string("llama.rope.scaling.type", "yarn");
+    file.number("llama.rope.scaling.factor", 4.0F);
+    file.unsigned_integer("llama.rope.scaling.original_context_length", 16U);
+  });
+  CHECK(yarn.kind == Kind::yarn);
+  CHECK(yarn.original_context == 16);
+  CHECK(yarn.magnitude == Approx(1.0 + 0.1 * std::log(4.0)));
+}
+
+TEST_CASE("keys of a GGUF file that would change the model are refused", "[model]") {
+  const auto check_key = [](const char* key, float value, const std::string& part) {
+    Spec spec(shape());
+    spec.more = [&](checkpoint::GgufWriter& file) { file.number(key, value); };
+    check_refused(spec, part);
+  };
+  check_key("llama.logit_scale", 0.5F, "llama.logit_scale = 0.5: not supported");
+  check_key("llama.residual_scale", 0.5F, "llama.residual_scale");
+  check_key("llama.embedding_scale", 2.0F, "llama.embedding_scale");
+  check_key("llama.attention.scale", 0.5F, "llama.attention.scale");
+  check_key("llama.attention.clamp_kqv", 0.1F, "llama.attention.clamp_kqv");
+  check_key("llama.final_logit_softcapping", 5.0F, "llama.final_logit_softcapping");
+  check_key("llama.expert_count", 8.0F, "llama.expert_count = 8");
+  Spec type(shape());
+  type.more = [](checkpoint::GgufWriter& file) { file.string("llama.rope.scaling.type", "ntk"); };
+  check_refused(type, "llama.rope.scaling.type = 'ntk': must be none, linear, yarn or longrope");
+  Spec causal(shape());
+  causal.more = [](checkpoint::GgufWriter& file) { file.boolean("llama.attention.causal", false); };
+  check_refused(causal, "llama.attention.causal = false");
+  Spec partial(shape());
+  partial.more = [](checkpoint::GgufWriter& file) {
+    file.unsigned_integer("llama.rope.dimension_count", 3U);
+  };
+  check_refused(partial, "llama.rope.dimension_count = 3: must be even");
 }
 
 TEST_CASE("errors of files of other models have the fault and the file", "[model]") {

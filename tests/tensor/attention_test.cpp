@@ -63,7 +63,9 @@ std::vector<double> naive(const Problem& p, const std::vector<double>& qkv, cons
         for (std::size_t j = first; j < visible; ++j) {
           double score = 0.0;
           for (std::size_t d = 0; d < dim; ++d) score += qkv[i * p.cols() + h * dim + d] * rows[j].key[d];
-          weight.push_back(std::exp(score / std::sqrt(static_cast<double>(dim))));
+          const auto scale = static_cast<double>(p.shape.scale), cap = static_cast<double>(p.shape.cap);
+          score *= scale > 0.0 ? scale : 1.0 / std::sqrt(static_cast<double>(dim));
+          weight.push_back(std::exp(cap > 0.0 ? cap * std::tanh(score / cap) : score));
           sum += weight.back();
         }
         for (std::size_t j = first; j < visible; ++j)
@@ -159,10 +161,12 @@ struct PrefixValues {
 
 }  // namespace
 
-TEST_CASE("attention with a prefix and a window equals its definition", "[tensor]") {
+TEST_CASE("attention with a prefix, a window and a cap equals its definition", "[tensor]") {
   Problem p;
   p.shape.window = GENERATE(0U, 1U, 4U, 9U, 16U);
-  INFO("window " << p.shape.window);
+  p.shape.cap = GENERATE(0.0F, 1.5F);
+  if (p.shape.cap > 0.0F) p.shape.scale = 0.5F;
+  INFO("window " << p.shape.window << ", cap " << p.shape.cap);
   const PrefixValues prefix(p);
   const auto qkv = attention_values(26, p.tokens() * p.cols(), 2.0F);
   std::vector<float> out(p.tokens() * p.shape.heads * p.shape.dim, 9.0F);
@@ -173,10 +177,12 @@ TEST_CASE("attention with a prefix and a window equals its definition", "[tensor
   if (p.shape.window != 1) CHECK(largest_difference(out, naive(p, widen(qkv))) > 0.1);
 }
 
-TEST_CASE("attention_backward with a prefix and a window equals central differences", "[tensor]") {
+TEST_CASE("attention_backward with a prefix, a window and a cap equals central differences", "[tensor]") {
   Problem p;
   p.shape.window = GENERATE(0U, 1U, 4U, 15U);
-  INFO("window " << p.shape.window);
+  p.shape.cap = GENERATE(0.0F, 1.5F);
+  if (p.shape.cap > 0.0F) p.shape.scale = 0.5F;
+  INFO("window " << p.shape.window << ", cap " << p.shape.cap);
   p.cu = {0, 1, 8, 21, 26, 26};  // two sequences of adapter 0, whose gradients are summed; an empty one
   PrefixValues prefix(p);
   prefix.exact.adapter = {1, -1, 0, 0, 1};

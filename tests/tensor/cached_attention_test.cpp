@@ -57,7 +57,8 @@ TEST_CASE("a thin product is within fp32's bound of the exact one, the same bits
 
 TEST_CASE("attention of a decode step equals that of the last row of a whole pass", "[tensor]") {
   constexpr std::size_t slots = 4, positions = 40, length = 3, sequences = 3;
-  for (const HeadShape& shape : {HeadShape{6, 2, 10}, HeadShape{4, 4, 8, 5}, HeadShape{3, 1, 64, 1}}) {
+  for (const HeadShape& shape : {HeadShape{6, 2, 10}, HeadShape{4, 4, 8, 5}, HeadShape{3, 1, 64, 1},
+                                 HeadShape{4, 2, 8, 0, 0.5F, 2.0F}}) {
     const std::size_t width = (shape.heads + 2 * shape.kv_heads) * shape.dim,
                       out_width = shape.heads * shape.dim;
     const std::size_t key_width = shape.kv_heads * shape.dim;

@@ -126,7 +126,7 @@ TEST_CASE("rotary rotates pairs, leaves other columns unchanged, and direction -
       cosines.push_back(static_cast<float>(std::cos(angle(p, j))));
       sines.push_back(static_cast<float>(std::sin(angle(p, j))));
     }
-  rotary(view(x.data(), rows, cols), heads, dim, positions, cosines, sines, 1.0F);
+  rotary(view(x.data(), rows, cols), {heads, dim, dim}, positions, cosines, sines, 1.0F);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < heads * dim; c += 2) {
       const double t = angle(positions[r], c % dim / 2);
@@ -137,6 +137,6 @@ TEST_CASE("rotary rotates pairs, leaves other columns unchanged, and direction -
     }
     for (std::size_t c = heads * dim; c < cols; ++c) CHECK(x[r * cols + c] == before[r * cols + c]);
   }
-  rotary(view(x.data(), rows, cols), heads, dim, positions, cosines, sines, -1.0F);
+  rotary(view(x.data(), rows, cols), {heads, dim, dim}, positions, cosines, sines, -1.0F);
   CHECK(zofo::model::golden::largest_difference(x, before) < 1e-6);
 }

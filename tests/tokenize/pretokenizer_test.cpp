@@ -56,5 +56,6 @@ TEST_CASE("stretches between matches are pieces too", "[tokenize]") {
 TEST_CASE("invalid patterns and names are refused", "[tokenize]") {
   REQUIRE_THROWS_WITH(Pattern("a(b"), contains("pattern 'a(b', offset 3"));
   REQUIRE_THROWS_WITH(Pretokenizer("gpt-3"),
-                      "tokenizer.ggml.pre = 'gpt-3': must be one of gpt-2, smollm, llama-bpe, qwen2");
+                      contains("tokenizer.ggml.pre = 'gpt-3': must be one of gpt-2, "));
+  REQUIRE_THROWS_WITH(Pretokenizer("gpt-3"), contains(", llama3, "));
 }

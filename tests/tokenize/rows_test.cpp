@@ -46,20 +46,6 @@ std::vector<std::string> sample(const fs::path& data) {
   return texts;
 }
 
-/// FNV-1a of the ids as four bytes each in little-endian order, and -1 after every text.
-std::string digest(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
-  std::uint64_t state = 0xCBF29CE484222325;
-  const auto add = [&state](std::int32_t id) {
-    for (unsigned i = 0; i < 4; ++i)
-      state = (state ^ (static_cast<std::uint32_t>(id) >> (8 * i) & 0xFFu)) * 0x100000001B3;
-  };
-  for (const std::string& text : texts) {
-    for (const std::int32_t id : tokenizer.encode(text)) add(id);
-    add(-1);
-  }
-  return fmt::format("{:016x}", state);
-}
-
 }  // namespace
 
 TEST_CASE("ids of every family equal the reference's on task examples", "[tokenize]") {
@@ -73,7 +59,7 @@ TEST_CASE("ids of every family equal the reference's on task examples", "[tokeni
   REQUIRE(texts.size() == golden.at("texts").get<std::size_t>());
   for (const auto& [family, wanted] : golden.at("digests").items()) {
     INFO(family);
-    CHECK(digest(load_tokenizer(golden::folder() / "tokenizers" / family), texts) ==
+    CHECK(golden::digest(load_tokenizer(golden::folder() / "tokenizers" / family), texts) ==
           wanted.get<std::string>());
   }
 }

@@ -15,8 +15,11 @@
 namespace zofo::llm::hub {
 
 /// Names of all checkpoints.
-inline constexpr const char* names[] = {"llama", "llama3", "llama-linear", "mistral",
-                                        "qwen2", "opt",    "opt-bare",     "opt-350m"};
+inline constexpr const char* names[] = {"llama",          "llama3",       "llama-linear", "mistral",
+                                        "qwen2",          "opt",          "opt-bare",     "opt-350m",
+                                        "llama-head",     "llama-biases", "llama-yarn",   "llama-dynamic",
+                                        "mistral-layers", "qwen3",        "gemma2",       "gemma3",
+                                        "smollm3",        "phi3",         "olmo2",        "granite"};
 
 /// A checkpoint's folder.
 inline std::filesystem::path folder(const std::string& name) {

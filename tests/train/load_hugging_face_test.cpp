@@ -69,17 +69,18 @@ TEST_CASE("a config.json is read as a shape", "[train]") {
   CHECK(mistral.window == 5);
   CHECK(mistral.head_dim == 6);
   const model::Config qwen2 = read(config_of("qwen2"));
-  CHECK(qwen2.attention_bias);
+  CHECK(qwen2.qkv_bias);
+  CHECK_FALSE(qwen2.output_bias);
   CHECK(qwen2.window == 0);
   CHECK(qwen2.kv_heads == 2);
   const model::Config opt = read(config_of("opt-350m"));
-  CHECK(opt.family == model::Family::opt);
-  CHECK_FALSE(opt.pre_norm);
+  CHECK(opt.architecture == model::Architecture::opt);
+  CHECK(opt.placement == model::NormPlacement::after_sum);
   CHECK(opt.embedding_width == 8);
   CHECK(read(config_of("opt")).embedding_width == 0);
 }
 
-TEST_CASE("all layers have the window, or none", "[train]") {
+TEST_CASE("each layer has its window", "[train]") {
   nlohmann::json config = config_of("qwen2");
   config["sliding_window"] = 4;
   CHECK(read(config).window == 0);
@@ -88,13 +89,22 @@ TEST_CASE("all layers have the window, or none", "[train]") {
   config["layer_types"] = {"sliding_attention", "sliding_attention"};
   CHECK(read(config).window == 4);
   config["layer_types"] = {"full_attention", "sliding_attention"};
-  CHECK_THAT(message_of([&] { read(config); }), ContainsSubstring("1 of 2 layers"));
+  CHECK(read(config).window_of(0) == 0);
+  CHECK(read(config).window_of(1) == 4);
+  config["use_sliding_window"] = false;
+  CHECK_THAT(message_of([&] { read(config); }),
+             ContainsSubstring("layer_types: a layer has sliding attention"));
+  config["use_sliding_window"] = true;
+  config["layer_types"] = {"full_attention", "chunked_attention"};
+  CHECK_THAT(message_of([&] { read(config); }), ContainsSubstring("layer_types ="));
+  config["layer_types"] = {"full_attention"};
+  CHECK_THAT(message_of([&] { read(config); }), ContainsSubstring("a list of 2 entries"));
   config.erase("layer_types");
   CHECK(read(config).window == 0);  // max_window_layers: 28 full ones first
   config["max_window_layers"] = 0;
   CHECK(read(config).window == 4);
   config["max_window_layers"] = 1;
-  CHECK_THAT(message_of([&] { read(config); }), ContainsSubstring("1 of 2 layers"));
+  CHECK(read(config).kinds == std::vector<model::LayerKind>{{false}, {true}});
   nlohmann::json mistral = config_of("mistral");
   mistral["sliding_window"] = nullptr;
   CHECK(read(mistral).window == 0);
@@ -109,7 +119,8 @@ TEST_CASE("errors of unsupported configs name the field", "[train]") {
     nlohmann::json value;
     const char* part;
   };
-  const nlohmann::json yarn = {{"rope_type", "yarn"}, {"factor", 2.0}};
+  const nlohmann::json ntk = {{"rope_type", "ntk"}, {"factor", 2.0}};
+  const nlohmann::json dynamic = {{"rope_type", "dynamic"}, {"factor", 0.5}};
   const nlohmann::json partial = {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}};
   const Change changes[] = {
       {"llama", "architectures", {"MambaForCausalLM"}, R"(architectures = ["MambaForCausalLM"])"},
@@ -117,13 +128,23 @@ TEST_CASE("errors of unsupported configs name the field", "[train]") {
       {"llama", "architectures", "LlamaForCausalLM", "must be one of"},
       {"llama", "quantization_config", {{"bits", 4}}, "quantization_config"},
       {"llama", "hidden_act", "gelu", R"(hidden_act = "gelu": must be "silu")"},
-      {"llama", "attention_bias", true, "attention_bias = true: must be false"},
+      {"phi3", "mlp_bias", true, "mlp_bias = true: must be false"},
       {"mistral", "attention_bias", true, "attention_bias = true"},
-      {"llama", "mlp_bias", true, "mlp_bias = true"},
-      {"llama", "rope_parameters", yarn, R"(rope_parameters: rope_type = "yarn")"},
+      {"mistral", "mlp_bias", true, "mlp_bias = true"},
+      {"olmo2", "mlp_bias", true, "mlp_bias = true"},
+      {"gemma2", "hidden_activation", "gelu", "hidden_activation = \"gelu\""},
+      {"gemma3", "use_bidirectional_attention", true, "use_bidirectional_attention = true"},
+      {"gemma3", "attn_logit_softcapping", 50.0, "attn_logit_softcapping = 50.0"},
+      {"gemma2", "query_pre_attn_scalar", 0, "query_pre_attn_scalar = 0: must be positive"},
+      {"granite", "logits_scaling", 0.0, "logits_scaling = 0.0: must be positive"},
+      {"smollm3", "no_rope_layers", {1, 2}, "no_rope_layers"},
+      {"phi3", "partial_rotary_factor", 0.5, "one for each rotated pair"},
+      {"phi3", "partial_rotary_factor", 1.5, "partial_rotary_factor = 1.5"},
+      {"llama", "rope_parameters", ntk, R"(rope_parameters: rope_type = "ntk")"},
+      {"llama", "rope_parameters", dynamic, "factor = 0.5: must be at least 1"},
       {"llama", "rope_parameters", partial, "partial_rotary_factor = 0.5"},
       {"llama", "partial_rotary_factor", 0.5, "partial_rotary_factor = 0.5"},
-      {"llama", "rope_scaling", yarn, "rope_scaling and rope_parameters"},
+      {"llama", "rope_scaling", ntk, "rope_scaling and rope_parameters"},
       {"llama", "rope_parameters", 3, "rope_parameters: must be a JSON object"},
       {"llama", "rope_parameters", {{"rope_type", "linear"}}, "'factor' is missing"},
       {"llama", "rope_parameters", {{"rope_type", "linear"}, {"factor", "4"}}, "factor = \"4\""},
@@ -165,11 +186,12 @@ TEST_CASE("weights of another shape are refused before memory is allocated", "[t
   CHECK_THAT(copy.refusal(), ContainsSubstring("'model.layers.1."));  // an unused weight
   config["num_hidden_layers"] = 1U << 31U;
   copy.config(config);
-  CHECK_THAT(copy.refusal(), ContainsSubstring("layers = 2147483648: must be in [1, 1024]"));
+  CHECK_THAT(copy.refusal(),
+             ContainsSubstring("num_hidden_layers = 2147483648: must be an integer in [1, 1024]"));
   config = config_of("llama");
-  config["tie_word_embeddings"] = true;  // the file has a head, which is not read, as in transformers
+  config["tie_word_embeddings"] = true;  // the file has a head that is not the embedding: it is used
   copy.config(config);
-  CHECK(load_hugging_face(copy.folder.path()).config().tied);
+  CHECK_FALSE(load_hugging_face(copy.folder.path()).config().tied);
 }
 
 TEST_CASE("errors of folders without a model name the file", "[train]") {

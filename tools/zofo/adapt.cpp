@@ -8,6 +8,7 @@
 
 #include "cli.hpp"
 #include "device_flags.hpp"
+#include "run_flags.hpp"
 #include "zofo/data/metrics.hpp"
 #include "zofo/data/task.hpp"
 #include "zofo/model_io/load_model.hpp"
@@ -112,6 +113,7 @@ void add_examples(const Subcommand& command, Arguments& arguments) {
       .add("--max-prompt-tokens", adapt.max_tokens,
            "longer prompts keep their last tokens only; 0: as the task defines")
       .show_default();
+  add_special(command, adapt.request.special);
   command.add_old("--draws", "--num-seeds", options.num_seeds);
   command.add_old("--validation-rows", "--max-eval-samples", adapt.request.max_eval_samples);
   command.add_old("--max-tokens", "--max-prompt-tokens", adapt.max_tokens);

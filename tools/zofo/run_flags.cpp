@@ -10,6 +10,15 @@ void RunFlags::add(const Subcommand& command) {
            "folder of a LoRA, prefix or prompt adapter in peft's format, or GGUF file of a LoRA; with --run "
            "instead of the run's")
       .not_empty();
+  add_special(command);
+}
+
+void RunFlags::add_special(const Subcommand& command) { cli::add_special(command, special); }
+
+void add_special(const Subcommand& command, bool& special) {
+  command.add("--special", special,
+              "recognise control tokens, such as <|im_start|>, written in the texts; a run that did so needs "
+              "no flag");
 }
 
 void PromptFlags::add(const Subcommand& command) {
@@ -42,7 +51,8 @@ data::TaskData PromptFlags::load(const llm::TaskChoice& chosen, const std::strin
 
 llm::Model RunFlags::load(const std::string& model) const {
   return llm::load_chosen_model(
-      model, run, [](const std::string& warning) { fmt::print(stderr, "zofo: warning: {}\n", warning); });
+      model, run, [](const std::string& warning) { fmt::print(stderr, "zofo: warning: {}\n", warning); },
+      special);
 }
 
 }  // namespace zofo::cli

@@ -14,13 +14,19 @@
 
 namespace zofo::cli {
 
+// The flag --special of commands that take texts.
+void add_special(const Subcommand& command, bool& special);
+
 // The model of a command, as given or as the run folder names it.
 struct RunFlags {
   std::string run;
-  std::string adapter;  // folder in peft's format
+  std::string adapter;   // folder in peft's format
+  bool special = false;  // control tokens written in texts are recognised
 
-  // --run and --adapter.
+  // --run, --adapter and --special.
   void add(const Subcommand& command);
+  // Only --special.
+  void add_special(const Subcommand& command);
   // The path of the model: the given one, or the run's. Throws Error if neither is given, or the run's model
   // is not where it was.
   [[nodiscard]] std::string model_path(const std::string& model) const {

@@ -49,6 +49,7 @@ void add_score(CLI::App& app, Action& action) {
       .add("--max-prompt-tokens", arguments->max_prompt_tokens,
            "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")
       .show_default();
+  arguments->from.add_special(command);
   device->add(command);
   command.footer(
       "Reads one JSON object on each line of standard input: {\"prompt\": TEXT, \"options\": [TEXT, ...]}, "

@@ -47,6 +47,10 @@ class SafetensorsFile {
   /// Converts a tensor to floats, row-major. Throws Error unless it is F64, F32, F16, BF16, F8_E4M3 or
   /// F8_E5M2 and `out` has exactly its number of elements.
   void read(std::string_view name, std::span<float> out) const;
+  /// The bytes of one of tensors().
+  [[nodiscard]] std::span<const std::byte> bytes(const SafetensorsEntry& entry) const {
+    return data_.subspan(entry.begin, entry.end - entry.begin);
+  }
 
  private:
   void parse(std::span<const std::byte> bytes);

@@ -32,6 +32,8 @@ class SafetensorsFolder {
   [[nodiscard]] const SafetensorsEntry& tensor(std::string_view name) const;
   /// Converts a tensor to floats, row-major. Throws Error like SafetensorsFile::read.
   void read(std::string_view name, std::span<float> out) const;
+  /// Whether two tensors have the same shape, type and bytes. Throws Error naming a missing one.
+  [[nodiscard]] bool same(std::string_view a, std::string_view b) const;
 
  private:
   void open_shards(const std::filesystem::path& folder, const std::filesystem::path& index);

@@ -8,8 +8,9 @@
 
 namespace zofo::checkpoint {
 
-/// Naming scheme of Hugging Face's modules: that of LLaMA, Mistral and Qwen2, or that of OPT.
-enum class Naming : std::uint8_t { llama, opt };
+/// Naming scheme of Hugging Face's modules: that of LLaMA and most others, of Gemma, of Phi-3, where q, k and
+/// v are one matrix, as are gate and up, or of OPT.
+enum class Naming : std::uint8_t { llama, gemma, phi3, opt };
 
 /// A module's two names.
 struct NamePair {
@@ -34,7 +35,8 @@ std::string hugging_face_module(std::string_view module, Naming naming, std::str
 /// `model.layers.0.self_attn.q_proj.weight`, and the name of `blk.0.attn_q.bias` ends in `.bias`.
 std::string hugging_face_name(std::string_view weight, Naming naming, std::string_view prefix);
 
-/// GGUF's name of a weight of Layout.
-std::string gguf_name(std::string_view weight);
+/// GGUF's name of a weight of Layout. Files of Phi-3 hold q, k and v as `attn_qkv`, and gate and up as
+/// `ffn_up`.
+std::string gguf_name(std::string_view weight, Naming naming = Naming::llama);
 
 }  // namespace zofo::checkpoint

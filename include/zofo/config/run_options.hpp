@@ -54,6 +54,7 @@ struct RunOptions : ZerothOrderOptions {
   std::uint32_t max_train_samples = 0;                ///< training examples of each task; 0: all
   std::uint32_t max_eval_samples = 0;                 ///< validation examples of each task; 0: all
   std::uint32_t max_prompt_tokens = 0;         ///< longer prompts keep their last tokens; 0: the task's limit
+  bool special = false;                        ///< prompts may contain control tokens
   std::string template_name;                   ///< name of a prompt template of the task; "": its first
   std::uint32_t shots = 0;                     ///< training examples of each class; 0: all
   std::uint32_t demonstrations = 0;            ///< solved examples in front of every prompt
@@ -209,6 +210,9 @@ void for_each_option_member(Visit&& visit) {
         "validation examples scored of each task; 0: all; lower it to score faster");
   visit("max_prompt_tokens", &RunOptions::max_prompt_tokens,
         "longer prompts keep their last tokens only; 0: as the task defines; lower it to save memory");
+  visit("special", &RunOptions::special,
+        "recognise control tokens, such as <|im_start|>, written in the texts; set it for prompts in a chat "
+        "model's format");
   visit("template", &RunOptions::template_name, "prompt template of the task; empty: its first");
   visit("shots", &RunOptions::shots,
         "training examples of each class, sampled by the seed; 0: all; for few-shot experiments");

@@ -1,6 +1,7 @@
 /// @file The definition of a task: prompts, possible continuations, and the scoring of answers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -73,10 +74,12 @@ struct Gap {
   std::string mark;   ///< the text between the two parts
 };
 
-/// Removes tokens at the front of a prompt longer than `most`, since its end holds the question; 0: no limit.
-inline void keep_last(std::vector<std::int32_t>& tokens, std::size_t most) {
+/// Removes tokens of a prompt longer than `most` after its `first` ones, since its end holds the question; 0:
+/// no limit.
+inline void keep_last(std::vector<std::int32_t>& tokens, std::size_t most, std::size_t first = 0) {
   if (most == 0 || tokens.size() <= most) return;
-  tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(most));
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(first, most));
+  tokens.erase(tokens.begin() + kept, tokens.end() - (static_cast<std::ptrdiff_t>(most) - kept));
 }
 
 /// How much each class counts in the training loss.
@@ -154,9 +157,6 @@ struct Task {
   /// The line as an example of unknown label (−1), without references; one of kind generate has no
   /// continuations. Throws Error as example().
   [[nodiscard]] Example unlabelled(const JsonLine& line) const;
-
-  /// keep_last() with max_prompt_tokens.
-  void shorten(std::vector<std::int32_t>& tokens) const { keep_last(tokens, max_prompt_tokens); }
 };
 
 /// True for a text of only blanks, tabs and line ends.

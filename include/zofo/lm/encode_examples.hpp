@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "zofo/data/task.hpp"
+#include "zofo/lm/encode_text.hpp"
 #include "zofo/lm/encoded_example.hpp"
 #include "zofo/lm/language_model.hpp"
 
@@ -18,12 +20,9 @@ namespace zofo::llm {
 /// What examples are encoded for. Training with Loss::answer needs only the correct choice.
 enum class Purpose { scoring, training };
 
-/// Answer choices as ids, each encoded by itself: a choice begins with the blank after the prompt's last
-/// word. Throws Error as OptionTokens::check.
-OptionTokens encode_options(const Model& model, std::span<const std::string> options);
-
-/// Throws Error unless the prompt of `prompt` tokens and the longest choice fit into the context, of which an
-/// adapter reserves `reserved` positions (peft::virtual_tokens). The message starts with `location`.
+/// Throws Error unless every choice has a token, and the prompt of `prompt` tokens and the longest choice fit
+/// into the context, of which an adapter reserves `reserved` positions (peft::virtual_tokens). The message
+/// starts with `location`.
 void check_length(const Model& model, std::size_t prompt, const OptionTokens& options,
                   std::string_view location, std::uint32_t reserved = 0);
 
@@ -31,11 +30,8 @@ void check_length(const Model& model, std::size_t prompt, const OptionTokens& op
 /// prompt cannot have. Empty if they leave none.
 std::string shorter_prompts(std::size_t context, std::size_t others);
 
-/// A prompt as ids, after the beginning-of-text token if the model has one.
-Tokens encode_prompt(const Model& model, std::string_view text);
-
 /// Encodes examples of one task such that an adapter can reserve `reserved` positions of the context. Borrows
-/// the model, the task and the demonstrations.
+/// the model, the task and the demonstrations. For one thread.
 class ExampleEncoder {
  public:
   /// `demonstrations` are put before every prompt, as many as fit.
@@ -54,19 +50,24 @@ class ExampleEncoder {
   [[nodiscard]] EncodedExample neutral(const EncodedExample& example, std::string_view location) const;
 
  private:
-  void share_options();
-  void encode_continuations(const data::Example& example, EncodedExample& encoded) const;
+  // The choices that are encoded of an example, each after its own prompt.
+  [[nodiscard]] std::vector<PromptAndText> choices_of(const data::Example& example) const;
+  // Choices with the last `demonstrations` before their prompts.
+  [[nodiscard]] EncodedChoices encode(std::span<const PromptAndText> choices,
+                                      std::size_t demonstrations) const;
+  // Equal choices of several examples are one object.
+  [[nodiscard]] std::shared_ptr<const OptionTokens> shared(OptionTokens options) const;
   // The largest number of demonstrations with which the prompt fits.
-  [[nodiscard]] std::size_t fitting(const std::string& text, std::size_t added) const;
-  [[nodiscard]] Tokens prompt_after(std::size_t demonstrations, const std::string& text) const;
-  [[nodiscard]] Tokens prompt(const std::string& text, std::size_t added) const;
+  [[nodiscard]] std::size_t fitting(std::string_view text, std::size_t added) const;
+  [[nodiscard]] std::string prompt_text(std::size_t demonstrations, std::string_view text) const;
+  [[nodiscard]] Tokens prompt(std::string_view text) const;
 
   const Model* model_;
   const data::Task* task_;
   std::span<const std::string> demonstrations_;
   std::uint32_t reserved_;
   bool correct_only_ = false;  // only the correct choice of each example
-  std::vector<std::shared_ptr<const OptionTokens>> shared_;
+  mutable std::map<std::vector<Tokens>, std::shared_ptr<const OptionTokens>> known_;  // by the choices' ids
 };
 
 /// The first `limit` examples (0: all) as token ids; they borrow the examples. Throws Error starting with

@@ -40,6 +40,14 @@ struct EncodedExample {
   std::shared_ptr<const OptionTokens> options = nullptr;  ///< the choices; null only before they are set
   const data::Example* source = nullptr;  ///< borrowed: the example as text, for metrics that compare texts
   double weight = 1.0;                    ///< factor of its loss in a mean loss (class weights)
+  /// The ids after which an answer is generated; empty: those of `prompt`, which differ where white space at
+  /// the prompt's end counts as the answer's (encode_pair).
+  Tokens generation_prompt = {};
+
+  /// The ids after which an answer is generated.
+  [[nodiscard]] const Tokens& before_answer() const {
+    return generation_prompt.empty() ? prompt : generation_prompt;
+  }
 };
 
 }  // namespace zofo::llm

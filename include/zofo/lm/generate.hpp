@@ -92,7 +92,7 @@ std::vector<Generation> decode(const Model& model, model::BasicTransformer<Backe
         sampling.keys.empty() ? SampleKey{static_cast<std::uint32_t>(i), 0} : sampling.keys[i];
     return sampler.next(logits, all[i].tokens, key, static_cast<std::uint32_t>(all[i].generated()));
   };
-  const std::size_t limit = model.tokenizer.size();
+  const std::size_t limit = model.tokenizer.rows();
   if (sampling.options.takes_best())
     decoder.generate(theta, adapter, prompts, limit, MostProbable{}, add);
   else
@@ -120,7 +120,7 @@ std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransf
                                           std::span<const Tokens> prompts, const EndOfText& end) {
   end.check();
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
-  const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.size());
+  const auto vocabulary = static_cast<std::int32_t>(model.tokenizer.rows());
   for (bool more = true; more;) {
     more = false;
     for (std::size_t next = 0; next < all.size();) {

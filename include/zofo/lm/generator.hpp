@@ -16,7 +16,7 @@ namespace zofo::llm {
 using Generator =
     std::function<std::vector<std::string>(std::span<const Tokens> prompts, const EndOfText& end)>;
 
-/// The prompts of examples.
+/// The prompts of examples, after which their answers are generated.
 std::vector<Tokens> prompts_of(std::span<const EncodedExample> examples);
 
 /// Mean exact match and F1 of the answers that `generator` generates after the examples' prompts, against the

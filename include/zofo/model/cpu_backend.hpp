@@ -18,8 +18,11 @@
 #include "zofo/tensor/cpu/attention.hpp"
 #include "zofo/tensor/cpu/cached_attention.hpp"
 #include "zofo/tensor/cpu/elementwise.hpp"
+#include "zofo/tensor/cpu/geglu.hpp"
 #include "zofo/tensor/cpu/gemm.hpp"
 #include "zofo/tensor/cpu/opt_ops.hpp"
+#include "zofo/tensor/cpu/scaled.hpp"
+#include "zofo/tensor/cpu/segment_norm.hpp"
 #include "zofo/tensor/cpu/thin_product.hpp"
 
 namespace zofo::model {
@@ -89,21 +92,22 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
             View x) {
     low_rank_out(call, pending, h);
     call.for_probes(h.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
-      if (c.family == Family::opt)
+      if (c.norm == NormKind::layer)
         tensor::cpu::layer_norm(h.rows_from(first, n), w.gain.at(j), w.bias.at(j), c.norm_eps,
                                 x.rows_from(first, n));
       else
-        tensor::cpu::rms_norm(h.rows_from(first, n), w.gain.at(j), c.norm_eps, x.rows_from(first, n));
+        tensor::cpu::rms_norm(h.rows_from(first, n), w.gain.at(j), c.norm_eps, x.rows_from(first, n),
+                              c.gain_offset);
     });
   }
   /// dx += the gradient through LoRA of `modules`, then dh += the gradient of norm at h; one probe.
   void norm_backward(Call& call, const Config& c, const NormWeights<float>& w, View h,
                      const TargetModules& modules, View dx, View dh) {
     low_rank_back_in(call, modules, dx);
-    if (c.family == Family::opt)
+    if (c.norm == NormKind::layer)
       tensor::cpu::layer_norm_backward(h, w.gain.data, c.norm_eps, dx, dh);
     else
-      tensor::cpu::rms_norm_backward(h, w.gain.data, c.norm_eps, dx, dh);
+      tensor::cpu::rms_norm_backward(h, w.gain.data, c.norm_eps, dx, dh, c.gain_offset);
   }
 
   /// y = x Wᵀ + b at each probe.
@@ -141,14 +145,37 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     return values;
   }
 
+  /// to = from + factor·x.
+  void add_scaled(Call& /*call*/, ConstView from, ConstView x, float factor, View to) const {
+    tensor::cpu::add_scaled(from, x, factor, to);
+  }
+  /// to = factor·x; `to` may be x.
+  void scaled(Call& /*call*/, ConstView x, float factor, View to) const {
+    tensor::cpu::scaled(x, factor, to);
+  }
+  /// Norms of queries and keys at each probe, in place.
+  void qk_norm(Call& call, const Config& c, tensor::PerProbe<float> q_gain, tensor::PerProbe<float> k_gain,
+               View qkv) const {
+    call.for_probes(qkv.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
+      const View rows = qkv.rows_from(first, n);
+      tensor::cpu::segment_norm(rows, query_segments(c), q_gain.at(j), c.gain_offset, c.norm_eps);
+      tensor::cpu::segment_norm(rows, key_segments(c), k_gain.at(j), c.gain_offset, c.norm_eps);
+    });
+  }
+  /// The gradient of qk_norm at `raw`, in place of the output gradient d_qkv; one probe.
+  void qk_norm_backward(Call& /*call*/, const Config& c, tensor::PerProbe<float> q_gain,
+                        tensor::PerProbe<float> k_gain, ConstView raw, View d_qkv) const {
+    tensor::cpu::segment_norm_backward(raw, query_segments(c), q_gain.data, c.gain_offset, c.norm_eps, d_qkv);
+    tensor::cpu::segment_norm_backward(raw, key_segments(c), k_gain.data, c.gain_offset, c.norm_eps, d_qkv);
+  }
   /// qkv += the products of LoRA, then queries and keys are rotated by their positions.
-  void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
+  void finish_qkv(Call& call, const Config& c, std::size_t layer, const TargetModules& modules, View qkv) {
     low_rank_out(call, modules, qkv);
-    if (c.rotary()) rotate(call, c, qkv, 1.0F);
+    rotate(call, c, layer, qkv, 1.0F);
   }
   /// Gradient of the rotation.
-  void rotate_back(Call& call, const Config& c, View d_qkv) const {
-    if (c.rotary()) rotate(call, c, d_qkv, -1.0F);
+  void rotate_back(Call& call, const Config& c, std::size_t layer, View d_qkv) const {
+    rotate(call, c, layer, d_qkv, -1.0F);
   }
   /// out = attention; stores keys and values in the call's cache, if there is one.
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
@@ -157,21 +184,23 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
     if (call.cached().decodes()) return decode_step(call, c, layer, qkv, out);
     const tensor::cpu::AttentionPrefix prefix = prefix_of(call, layer);
     call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
-      tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c), call.packing().cu_seqlens(),
-                                      prefix, out.rows_from(first, n));
+      tensor::cpu::prefixed_attention(qkv.rows_from(first, n), head_shape(c, layer),
+                                      call.packing().cu_seqlens(), prefix, out.rows_from(first, n));
     });
   }
   /// d_qkv = the gradient of attention for d_out; gradients of prefixes are added to the call's.
   void attention_backward(Call& call, const Config& c, std::size_t layer, ConstView qkv, ConstView /*out*/,
                           const FloatBuffer& /*log_sums*/, ConstView d_out, View d_qkv) const {
-    tensor::cpu::prefixed_attention_backward(qkv, d_out, head_shape(c), call.packing().cu_seqlens(),
+    tensor::cpu::prefixed_attention_backward(qkv, d_out, head_shape(c, layer), call.packing().cu_seqlens(),
                                              prefix_of(call, layer), d_qkv, prefix_gradient_of(call, layer));
   }
   /// pre += the products of LoRA, then y = activation(pre); y is pre for ReLU.
   void activate(Call& call, const Config& c, const TargetModules& modules, View pre, View y) {
     low_rank_out(call, modules, pre);
-    if (c.gated())
+    if (c.activation == MlpActivation::swiglu)
       tensor::cpu::swiglu(pre, y);
+    else if (c.activation == MlpActivation::geglu)
+      tensor::cpu::geglu(pre, y);
     else
       tensor::cpu::relu(pre, y);
   }
@@ -179,8 +208,10 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   void activate_backward(Call& call, const Config& c, ConstView pre, const TargetModules& modules, View dy,
                          View d_pre) {
     low_rank_back_in(call, modules, dy);
-    if (c.gated())
+    if (c.activation == MlpActivation::swiglu)
       tensor::cpu::swiglu_backward(pre, dy, d_pre);
+    else if (c.activation == MlpActivation::geglu)
+      tensor::cpu::geglu_backward(pre, dy, d_pre);
     else
       tensor::cpu::relu_backward(pre, dy, d_pre);
   }
@@ -189,6 +220,14 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
   /// y = logits of the tokens from `first` on.
   void logits(Call& call, ConstView x, const LinearWeights<float>& w, std::size_t /*first*/, View y) const {
     linear(call, x, w, y);
+  }
+  /// Logits are scaled and capped, in place.
+  void adjust_logits(Call& /*call*/, const Config& c, View logits) const {
+    tensor::cpu::soft_cap(logits, c.logit_scale, c.logit_cap);
+  }
+  /// The gradient of adjust_logits, in place of the output gradient; `logits`: what it wrote.
+  void adjust_logits_backward(Call& /*call*/, const Config& c, ConstView logits, View d_logits) const {
+    tensor::cpu::soft_cap_backward(logits, c.logit_scale, c.logit_cap, d_logits);
   }
 
  private:
@@ -207,20 +246,28 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
       const auto to = cached.cache.layer(layer);
       if (prefix.length > 0 && prefix.adapter[i] >= 0)
         tensor::cpu::cache_prefix(prefix, static_cast<std::size_t>(prefix.adapter[i]), to, cached.slots[i]);
-      tensor::cpu::cache_rows(qkv.rows_from(cu[i], cu[i + 1] - cu[i]), head_shape(c), to, cached.slots[i],
-                              packing.positions()[cu[i]]);
+      tensor::cpu::cache_rows(qkv.rows_from(cu[i], cu[i + 1] - cu[i]), head_shape(c, layer), to,
+                              cached.slots[i], packing.positions()[cu[i]]);
     }
   }
   // Attention of one token per sequence to its cached positions.
   void decode_step(const Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
     const CachedCall<float>& cached = call.cached();
     const View scores = view(scores_, qkv.rows * c.heads, cached.cache.positions);
-    tensor::cpu::cached_attention(qkv, head_shape(c), cached.cache.layer(layer), cached.slots,
+    tensor::cpu::cached_attention(qkv, head_shape(c, layer), cached.cache.layer(layer), cached.slots,
                                   call.packing().positions(), scores.data, out);
   }
 
-  static tensor::cpu::HeadShape head_shape(const Config& c) {
-    return {c.heads, c.kv_heads, c.head_dim, c.window};
+  static tensor::cpu::HeadShape head_shape(const Config& c, std::size_t layer) {
+    return {c.heads, c.kv_heads, c.head_dim, c.window_of(layer), c.score_scale(), c.attention_cap};
+  }
+  static tensor::cpu::NormSegments query_segments(const Config& c) {
+    if (c.qk_norm == QkNorm::rows) return {0, 1, c.query_width()};
+    return {0, c.heads, c.head_dim};
+  }
+  static tensor::cpu::NormSegments key_segments(const Config& c) {
+    if (c.qk_norm == QkNorm::rows) return {c.query_width(), 1, c.key_width()};
+    return {c.query_width(), c.kv_heads, c.head_dim};
   }
   void product(const Call& call, ConstView x, const LinearWeights<float>& w, float beta, View y) const {
     call.for_probes(x.rows, [&](std::size_t j, std::size_t first, std::size_t n) {
@@ -233,11 +280,15 @@ struct CpuBackend : CpuLowRank, CpuVirtualTokens, CpuHead {
       if (w.bias.exists()) tensor::cpu::add_rows(w.bias.at(j), part);
     });
   }
-  void rotate(Call& call, const Config& c, View qkv, float direction) const {
+  void rotate(Call& call, const Config& c, std::size_t layer, View qkv, float direction) const {
+    const LayerRope rope = c.rope_of(layer);
+    if (rope == LayerRope::none) return;
+    const RotaryTables& tables = call.packing().rotary();
+    const std::size_t offset = tables.offset(c, rope);
+    const tensor::cpu::RotaryHeads heads{std::size_t{c.heads} + c.kv_heads, c.head_dim, c.rotated()};
     call.for_probes(qkv.rows, [&](std::size_t, std::size_t first, std::size_t n) {
-      tensor::cpu::rotary(qkv.rows_from(first, n), std::size_t{c.heads} + c.kv_heads, c.head_dim,
-                          call.packing().positions(), call.packing().cosines(), call.packing().sines(),
-                          direction);
+      tensor::cpu::rotary(qkv.rows_from(first, n), heads, call.packing().rotary_rows(),
+                          tables.cosines().subspan(offset), tables.sines().subspan(offset), direction);
     });
   }
 

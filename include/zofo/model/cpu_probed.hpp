@@ -73,8 +73,9 @@ class CpuProbed {
   void add_positions(const CpuCall& call, tensor::MatrixView<float> h) const {
     if (theta_.layout().positions() == Layout::none) return;
     const auto positions = call.packing().positions();
+    const std::size_t before = theta_.config().position_offset;
     add_rows(call, theta_.layout().positions(), h,
-             [&](std::size_t token) { return std::size_t{positions[token]} + Config::position_offset; });
+             [&](std::size_t token) { return positions[token] + before; });
   }
 
  private:

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
+#include "zofo/core/error.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/target_modules.hpp"
 
@@ -26,6 +28,11 @@ class Head {
   /// A head of a model of this shape.
   explicit Head(const Config& config) : config_(config) {}
 
+  /// Throws Error unless 1 ≤ limit ≤ the vocabulary.
+  void check_limit(std::size_t limit) const {
+    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
+            config_.vocab);
+  }
   /// Appends the weights that log_probabilities reads, in its order: those of the norm and the projection, if
   /// the model has them, then slices of at most `slice` rows of the head's matrix.
   static void append_ranges(const Layout& layout, std::size_t slice, std::vector<WeightRange>& ranges) {
@@ -67,12 +74,21 @@ class Head {
     const auto logits = stored_logits(b, x.rows);
     b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
              logits);
+    if (config_.adjusts_logits()) b.adjust_logits(call, config_, logits);
     return logits;
   }
   /// Stores the most probable of the first `limit` tokens at every target's position in the call, at θ.
   template <class Theta>
   void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
     b.pick_best(call, logits(b, call, theta, hidden).cols_from(0, limit));
+  }
+  /// What best_tokens has stored, one of the targets after the other; waits for the device. Throws Error if a
+  /// logit is NaN.
+  std::vector<std::int32_t> read_best_tokens(Backend& b, Call& call) {
+    std::vector<std::int32_t> best = call.best_tokens(b);
+    require(std::ranges::find(best, -1) == best.end(),
+            "transformer: a logit is NaN: the weights or the adapter are too large");
+    return best;
   }
   /// The first `limit` of the logits that `logits` has stored, one of the `targets` after the other. Waits
   /// for the device.
@@ -98,7 +114,9 @@ class Head {
     const Layout& layout = theta.layout();
     const View rows = b.view(gathered_, n, config_.width);
     const View d_logits = b.view(d_logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
-    b.logit_gradient(call, stored_logits(b, n), d_logits);
+    const auto logits = stored_logits(b, n);
+    b.logit_gradient(call, logits, d_logits);
+    if (config_.adjusts_logits()) b.adjust_logits_backward(call, config_, logits, d_logits);
     const View dx = b.view(normed_, n, config_.width);
     const View d_embedded = config_.projected() ? b.view(projected_, n, config_.embedding_width) : dx;
     b.linear_backward(call, d_logits, {{theta.data(layout.head()), 0}, {}, config_.vocab, config_.embedded()},
@@ -145,7 +163,7 @@ class Head {
   template <class TensorWeights>
   NormWeights<Scalar> norm_weights(const Layout& layout, const TensorWeights& weights) const {
     NormWeights<Scalar> w{weights(layout.output_norm()), {}};
-    if (config_.biased()) w.bias = weights(layout.output_norm() + 1);
+    if (config_.norm == NormKind::layer) w.bias = weights(layout.output_norm() + 1);
     return w;
   }
   // The final norm's weights in θ itself.
@@ -158,6 +176,7 @@ class Head {
              std::size_t count) {
     const auto logits = b.float_view(logits_, x.rows, b.logit_stride(count)).cols_from(0, count);
     b.logits(call, x, {matrix, {}, count, config_.embedded()}, first, logits);
+    if (config_.adjusts_logits()) b.adjust_logits(call, config_, logits);
     b.add_slice(call, logits, first);
   }
 

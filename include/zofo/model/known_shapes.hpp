@@ -40,8 +40,7 @@ inline Config llama(std::uint32_t width, std::uint32_t layers, std::uint32_t ffn
 
 /// An OPT of this width and depth with heads of 64.
 inline Config opt(std::uint32_t width, std::uint32_t layers) {
-  Config c;
-  c.family = Family::opt;
+  Config c = opt_parts();
   c.vocab = 50272;
   c.width = width;
   c.layers = layers;

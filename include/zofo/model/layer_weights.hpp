@@ -53,7 +53,9 @@ inline constexpr std::size_t stages_per_block = 3;
 /// The tensors that a stage of a block reads.
 inline WeightRange stage_range(const Layout& layout, std::size_t layer, Stage stage) {
   const std::size_t first = layout.layer_first(layer);
-  const std::size_t ffn = layout.tensor(layer, layout.config().pre_norm ? Role::ffn_norm : Role::up);
+  const Config& c = layout.config();
+  const Role mlp = c.norms_inputs() ? Role::ffn_norm : c.gated() ? Role::gate : Role::up;
+  const std::size_t ffn = layout.tensor(layer, mlp);
   const std::size_t down = layout.tensor(layer, Role::down);
   if (stage == Stage::attention) return {first, ffn - first};
   if (stage == Stage::ffn_in) return {ffn, down - ffn};
@@ -81,8 +83,10 @@ struct LinearWeights {
 template <class T>
 struct LayerWeights {
   ///@{
-  /// Of attention and of the MLP.
-  NormWeights<T> attn_norm, ffn_norm;
+  /// Of attention and of the MLP: norms of inputs or sums, norms of outputs, gains of the norms of queries
+  /// and keys, projections.
+  NormWeights<T> attn_norm, ffn_norm, attn_out_norm, ffn_out_norm;
+  tensor::PerProbe<T> q_norm, k_norm;
   LinearWeights<T> qkv, o, ffn_in, down;
   ///@}
 
@@ -97,9 +101,14 @@ struct LayerWeights {
     const std::size_t width = c.width;
     return {{of(Role::attn_norm), of(Role::attn_norm_bias)},
             {of(Role::ffn_norm), of(Role::ffn_norm_bias)},
+            {of(Role::attn_out_norm), of(Role::attn_out_norm_bias)},
+            {of(Role::ffn_out_norm), of(Role::ffn_out_norm_bias)},
+            of(Role::q_norm),
+            of(Role::k_norm),
             {of(Role::q), of(Role::q_bias), c.qkv_width(), width},
             {of(Role::o), of(Role::o_bias), width, c.query_width()},
-            {of(c.gated() ? Role::gate : Role::up), of(Role::up_bias), c.ffn_in(), width},
+            {of(c.gated() ? Role::gate : Role::up), of(c.gated() ? Role::gate_bias : Role::up_bias),
+             c.ffn_in(), width},
             {of(Role::down), of(Role::down_bias), width, c.ffn}};
   }
   /// θ's own weights of `layer`.

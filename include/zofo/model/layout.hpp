@@ -22,9 +22,9 @@ struct Tensor {
   [[nodiscard]] std::uint64_t size() const { return std::uint64_t{rows} * cols; }
 };
 
-/// A tensor's role in a block. Tensors of a pre-norm block are stored in this order; in a post-norm block
-/// each norm follows its sublayer. So the tensors that one step of the forward pass reads are neighbours, and
-/// q|k|v and gate|up are one matrix each.
+/// A tensor's role in a block. Tensors are stored in this order, except that norms of sums follow their
+/// sublayers. So the tensors that one step of the forward pass reads are neighbours, and q|k|v and gate|up
+/// are one matrix each.
 enum class Role : std::uint8_t {
   attn_norm,
   attn_norm_bias,
@@ -34,15 +34,22 @@ enum class Role : std::uint8_t {
   q_bias,
   k_bias,
   v_bias,
+  q_norm,
+  k_norm,
   o,
   o_bias,
+  attn_out_norm,
+  attn_out_norm_bias,
   ffn_norm,
   ffn_norm_bias,
   gate,
   up,
+  gate_bias,
   up_bias,
   down,
   down_bias,
+  ffn_out_norm,
+  ffn_out_norm_bias,
   count
 };
 
@@ -57,13 +64,13 @@ class Layout {
   explicit Layout(const Config& config) : config_(config) {
     config.check();
     add("token_embd", config.vocab, config.embedded());
-    if (!config.rotary()) add("position_embd", config.context + Config::position_offset, config.width);
+    if (!config.rotary) add("position_embd", config.context + config.position_offset, config.width);
     if (config.projected()) add("project_in", config.width, config.embedding_width);
     first_layer_ = tensors_.size();
     for (std::uint32_t i = 0; i < config.layers; ++i) add_block(i);
     end_ = tensors_.size();
     if (config.final_norm()) add("output_norm", 1, config.width);
-    if (config.final_norm() && config.biased()) add("output_norm.bias", 1, config.width);
+    if (config.final_norm() && config.norm == NormKind::layer) add("output_norm.bias", 1, config.width);
     if (config.projected()) add("project_out", config.embedding_width, config.width);
     if (!config.tied) add("output", config.vocab, config.embedded());
   }
@@ -78,14 +85,14 @@ class Layout {
   /// The table of embedded tokens.
   [[nodiscard]] std::size_t embedding() const { return 0; }
   /// The table of learned positions; `none` in a rotary model.
-  [[nodiscard]] std::size_t positions() const { return config_.rotary() ? none : 1; }
+  [[nodiscard]] std::size_t positions() const { return config_.rotary ? none : 1; }
   /// The matrix from embedded tokens to hidden states; `none` if they have the same width.
   [[nodiscard]] std::size_t project_in() const { return config_.projected() ? first_layer_ - 1 : none; }
-  /// The final norm's gain, followed by its bias; `none` in a post-norm model.
+  /// The final norm's gain, followed by its bias; `none` without a final norm.
   [[nodiscard]] std::size_t output_norm() const { return config_.final_norm() ? end_ : none; }
   /// Tensors of the final norm.
   [[nodiscard]] std::size_t output_norm_count() const {
-    return config_.final_norm() ? (config_.biased() ? 2 : 1) : 0;
+    return config_.final_norm() ? (config_.norm == NormKind::layer ? 2 : 1) : 0;
   }
   /// The matrix from hidden states to embedded tokens; `none` as above.
   [[nodiscard]] std::size_t project_out() const {
@@ -120,35 +127,43 @@ class Layout {
       index_[static_cast<std::size_t>(role)] = tensors_.size() - first;
       add(block + name, rows, cols);
     };
-    const auto put_bias = [&](Role role, const char* name, std::uint32_t cols) {
-      if (c.biased()) put(role, name, 1, cols);
-    };
     const auto put_norm = [&](Role gain, Role bias, const std::string& name) {
       put(gain, name, 1, c.width);
-      if (c.biased()) put(bias, name + ".bias", 1, c.width);
+      if (c.norm == NormKind::layer) put(bias, name + ".bias", 1, c.width);
     };
-    if (c.pre_norm) put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
+    if (c.norms_inputs()) put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
     put(Role::q, "attn_q", queries, c.width);
     put(Role::k, "attn_k", keys, c.width);
     put(Role::v, "attn_v", keys, c.width);
-    if (c.qkv_biased()) {
+    if (c.qkv_bias) {
       put(Role::q_bias, "attn_q.bias", 1, queries);
       put(Role::k_bias, "attn_k.bias", 1, keys);
       put(Role::v_bias, "attn_v.bias", 1, keys);
     }
+    if (c.qk_norm != QkNorm::none) {
+      const bool heads = c.qk_norm == QkNorm::heads;
+      put(Role::q_norm, "attn_q_norm", 1, heads ? c.head_dim : queries);
+      put(Role::k_norm, "attn_k_norm", 1, heads ? c.head_dim : keys);
+    }
     put(Role::o, "attn_output", c.width, queries);
-    put_bias(Role::o_bias, "attn_output.bias", c.width);
-    if (c.pre_norm)
-      put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
-    else
-      put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
+    if (c.output_bias) put(Role::o_bias, "attn_output.bias", 1, c.width);
+    if (c.norms_outputs()) put_norm(Role::attn_out_norm, Role::attn_out_norm_bias, "post_attention_norm");
+    if (c.norms_sums()) put_norm(Role::attn_norm, Role::attn_norm_bias, "attn_norm");
+    if (c.norms_inputs()) put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
+    put_mlp(put);
+    if (c.norms_outputs()) put_norm(Role::ffn_out_norm, Role::ffn_out_norm_bias, "post_ffw_norm");
+    if (c.norms_sums()) put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
+    layer_count_ = tensors_.size() - first;
+  }
+  template <class Put>
+  void put_mlp(const Put& put) const {
+    const Config& c = config_;
     if (c.gated()) put(Role::gate, "ffn_gate", c.ffn, c.width);
     put(Role::up, "ffn_up", c.ffn, c.width);
-    put_bias(Role::up_bias, "ffn_up.bias", c.ffn);
+    if (c.mlp_bias && c.gated()) put(Role::gate_bias, "ffn_gate.bias", 1, c.ffn);
+    if (c.mlp_bias) put(Role::up_bias, "ffn_up.bias", 1, c.ffn);
     put(Role::down, "ffn_down", c.width, c.ffn);
-    put_bias(Role::down_bias, "ffn_down.bias", c.width);
-    if (!c.pre_norm) put_norm(Role::ffn_norm, Role::ffn_norm_bias, "ffn_norm");
-    layer_count_ = tensors_.size() - first;
+    if (c.mlp_bias) put(Role::down_bias, "ffn_down.bias", 1, c.width);
   }
   static std::array<std::size_t, static_cast<std::size_t>(Role::count)> no_tensors() {
     std::array<std::size_t, static_cast<std::size_t>(Role::count)> indices{};

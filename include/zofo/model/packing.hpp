@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,7 +10,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model/batch.hpp"
 #include "zofo/model/config.hpp"
-#include "zofo/model/rotary.hpp"
+#include "zofo/model/rotary_tables.hpp"
 #include "zofo/model/target_modules.hpp"
 #include "zofo/peft/adapter.hpp"
 
@@ -39,6 +37,13 @@ inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::
             peft::name(kind));
 }
 
+/// Throws Error unless adapter i of a batch has as many entries as its layout.
+inline void check_adapter_size(const peft::Adapters& layouts, const Batch& batch, std::size_t i,
+                               std::size_t entries) {
+  const std::size_t size = layouts.size(kind_of(layouts, batch, i));
+  require(entries == size, "transformer: adapter {}: {} entries: its layout has {}", i, entries, size);
+}
+
 /// Throws Error unless the model can compute every sequence, adapter, token and target of the batch.
 /// `cached`: cached positions of each sequence, its adapter's included; empty: there is no cache.
 inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,
@@ -51,6 +56,13 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
             adapters);
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
     const bool follows = !cached.empty() && cached[i] > 0;
+    require(
+        !follows || config.rope_scaling.is_long(cached[i]) == config.rope_scaling.is_long(cached[i] + length),
+        "transformer: sequence {}: {} cached positions and {} tokens: this model has other rotary positions "
+        "in "
+        "sequences longer than {} tokens, so the cached keys are not valid: shorten the prompt, or generate "
+        "fewer tokens",
+        i, cached[i], length, config.rope_scaling.original_context);
     const std::uint32_t reserved = follows ? cached[i] : virtual_tokens(layouts, batch, i);
     require(length >= 1 && reserved < config.context && length <= config.context - reserved,
             "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
@@ -74,7 +86,7 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
 
 /// Geometry of the current batch. Its rows are the tokens of all sequences, each with the vectors of its
 /// prompt before it. A sequence that follows cached positions has rows only for its tokens: its prefix or
-/// prompt is cached. The rotary tables grow to the longest sequence so far and are reused.
+/// prompt is cached.
 class Packing {
  public:
   /// Packs a batch that check_batch has accepted.
@@ -84,6 +96,7 @@ class Packing {
     cu_seqlens_.assign(1, 0);
     first_token_rows_.clear();
     positions_.clear();
+    ends_.clear();
     tokens_.clear();
     runs_.clear();
     for (auto& list : of_sequence_) list.assign(batch.sequences(), -1);
@@ -92,8 +105,8 @@ class Packing {
       const std::uint32_t before = cached.empty() ? 0 : cached[i];
       last = std::max(last, add(layouts, batch, i, before));
     }
-    // In powers of two, so that decode steps rarely enlarge the tables.
-    if (config.rotary()) grow_rotary(config, std::min(std::bit_ceil(last), config.context));
+    tables_.grow(config, last);
+    place_rotary(config);
   }
 
   /// Rows of a probe.
@@ -124,11 +137,11 @@ class Packing {
   [[nodiscard]] std::size_t number(std::size_t adapter) const { return numbers_[adapter]; }
   /// An adapter's kind.
   [[nodiscard]] peft::Kind kind(std::size_t adapter) const { return kinds_[adapter]; }
-  ///@{
-  /// Rotary tables, [positions, head_dim/2].
-  [[nodiscard]] std::span<const float> cosines() const { return cosines_; }
-  [[nodiscard]] std::span<const float> sines() const { return sines_; }
-  ///@}
+  /// The rotary tables.
+  [[nodiscard]] const RotaryTables& rotary() const { return tables_; }
+  /// Each row's row of the rotary tables, for layers of LayerRope::global; those of LayerRope::local have the
+  /// same rows of their own tables.
+  [[nodiscard]] std::span<const std::uint32_t> rotary_rows() const { return rotary_rows_; }
 
  private:
   void number_adapters(const peft::Adapters& layouts, const Batch& batch, std::size_t adapters) {
@@ -155,6 +168,7 @@ class Packing {
       if (kinds_[adapter] == peft::Kind::lora) add_run(first, length, number_in_kind);
     }
     for (std::uint32_t t = reserved - vectors; t < reserved + length; ++t) positions_.push_back(t);
+    ends_.insert(ends_.end(), std::size_t{vectors} + length, reserved + length);
     tokens_.insert(tokens_.end(), vectors, 0);
     const auto from = batch.tokens.begin() + batch.cu_seqlens[i];
     tokens_.insert(tokens_.end(), from, from + length);
@@ -169,24 +183,22 @@ class Packing {
     else
       runs_.push_back({first, length, number_in_kind});
   }
-  void grow_rotary(const Config& config, std::size_t length) {
-    const std::size_t half = config.head_dim / 2;
-    for (std::size_t t = cosines_.size() / half; t < length; ++t)
-      for (std::size_t j = 0; j < half; ++j) {
-        const double angle = static_cast<double>(t) * rotary_frequency(config, j);
-        cosines_.push_back(static_cast<float>(std::cos(angle)));
-        sines_.push_back(static_cast<float>(std::sin(angle)));
-      }
+  void place_rotary(const Config& config) {
+    rotary_rows_.clear();
+    for (std::size_t i = 0; i < positions_.size(); ++i)
+      rotary_rows_.push_back(tables_.row(config, positions_[i], ends_[i]));
   }
 
   std::vector<std::uint32_t> cu_seqlens_, first_token_rows_, positions_;
+  std::vector<std::uint32_t> ends_, rotary_rows_;  // one past the last position of each row's sequence
+
   std::vector<std::int32_t> tokens_;
   std::vector<AdapterRun> runs_;
   std::array<std::vector<std::int32_t>, peft::kind_names.size()> of_sequence_;
   std::array<std::size_t, peft::kind_names.size()> counts_{};
   std::vector<std::size_t> numbers_;
   std::vector<peft::Kind> kinds_;
-  std::vector<float> cosines_, sines_;
+  RotaryTables tables_;
 };
 
 }  // namespace zofo::model

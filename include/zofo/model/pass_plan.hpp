@@ -91,12 +91,13 @@ class PassPlan {
     raise(Part::activated, row * (c.gated() ? c.ffn : 0));
     // Without a backward pass, q, k and v share a buffer with the MLP's first projection.
     raise(Part::first_ffn_in, row * (e.saves_activations ? c.ffn_in() : std::max(c.qkv_width(), c.ffn_in())));
-    raise(Part::first_sum, row * (c.pre_norm ? 0 : c.width));
+    raise(Part::first_sum, row * (c.adds_plainly() ? 0 : c.width));
     raise(Part::embedded, row * c.embedding_width);
     if (!e.saves_activations) return;
     const std::size_t copies = e.recompute ? 1 : c.layers;
-    const std::size_t sums = c.pre_norm ? 0 : (2 * copies - 1) * c.width;
-    raise(Part::saved, row * (copies * (c.qkv_width() + c.query_width()) + (copies - 1) * c.ffn_in() + sums));
+    const std::size_t sums = c.adds_plainly() ? 0 : (2 * copies - 1) * c.width;
+    const std::size_t qkv = (c.qk_norm == QkNorm::none ? 1 : 2) * c.qkv_width();
+    raise(Part::saved, row * (copies * (qkv + c.query_width()) + (copies - 1) * c.ffn_in() + sums));
   }
   /// Hidden states of all blocks and gradients of a backward pass of `rows` rows; `attention`: bytes of the
   /// backend's attention.
@@ -105,7 +106,8 @@ class PassPlan {
     const std::size_t copies = e.recompute ? 1 : c.layers;
     const std::size_t states = (c.layers + copies) * rows * c.width * scalar_;
     const std::size_t gradients =
-        rows * (c.ffn + c.ffn_in() + c.width + c.query_width() + c.qkv_width()) * scalar_;
+        rows * (c.ffn + c.ffn_in() + output_gradient(c) + c.width + c.query_width() + c.qkv_width()) *
+        scalar_;
     raise(Part::backward, states + gradients + attention);
   }
   /// The head of `rows` rows in slices of `slice` tokens, whose rows are `stride` logits apart.
@@ -147,6 +149,10 @@ class PassPlan {
   ///@}
 
  private:
+  // Columns of the gradient of a sublayer's output, where it is not that of the hidden states.
+  static std::size_t output_gradient(const Config& c) {
+    return c.adds_plainly() || c.norms_sums() ? 0 : c.width;
+  }
   static std::size_t index(Part part) { return static_cast<std::size_t>(part); }
 
   Layout layout_;

@@ -22,18 +22,20 @@
 
 namespace zofo::model {
 
-/// A LLaMA-type or OPT-type transformer, written once over a backend. It owns only workspaces: each call is
-/// given weights and adapters and modifies neither. For one thread at a time; buffers grow to the largest
-/// batch so far.
+/// A transformer of the parts that Config describes, written once over a backend. It owns only workspaces:
+/// each call is given weights and adapters and modifies neither. For one thread at a time; buffers grow to
+/// the largest batch so far.
 template <class Backend>
 class BasicTransformer {
  public:
   ///@{
-  /// The backend's types of weights and adapters; adapters of a call, and where their gradients are stored.
+  /// The backend's types of weights and adapters; of a call, adapters, where their gradients are stored,
+  /// slots.
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
   using AdapterList = std::span<const Vector* const>;
   using GradientList = std::span<Vector* const>;
+  using Slots = std::span<const std::uint32_t>;
   ///@}
 
   ///@{
@@ -72,8 +74,7 @@ class BasicTransformer {
 
   /// log P of each target at each probe, [probe][target]. One packed pass per group of probes evaluates all
   /// sequences and adapters; the backend forms the groups (neighbours of one direction, whose noise is
-  /// generated once, or all low-rank probes). A distribution that depends on θ's shape is bound once per
-  /// direction.
+  /// generated once, or all low-rank probes).
   template <class Distribution>
   std::vector<std::vector<double>> log_probabilities(const Theta& theta, const Distribution& distribution,
                                                      std::span<const Probe> probes, const Batch& batch,
@@ -121,7 +122,7 @@ class BasicTransformer {
   /// is one token that follows its slot's positions. Throws Error if the batch does not fit the model or the
   /// cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
-                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
+                                        KvCache<Backend>& cache, Slots slots) {
     cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
                 [&](View h) { head_.forward_and_save(backend_, call_, theta, h); });
     return std::move(call_.results(backend_).front());
@@ -129,22 +130,16 @@ class BasicTransformer {
   /// The same for the most probable of the first `limit` tokens at each target's position; of equally
   /// probable ones the lowest. Throws Error if a logit is NaN.
   std::vector<std::int32_t> best_tokens(const Theta& theta, const Batch& batch, AdapterList adapters,
-                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
-                                        std::size_t limit) {
-    require_tokens(limit);
+                                        KvCache<Backend>& cache, Slots slots, std::size_t limit) {
+    head_.check_limit(limit);
     cached_pass(theta, batch, adapters, cache, slots, fmt::format("best of {} tokens", limit),
                 [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
-    std::vector<std::int32_t> best = call_.best_tokens(backend_);
-    require(std::ranges::find(best, -1) == best.end(),
-            "transformer: a logit is NaN: the weights or the adapter are too large");
-    return best;
+    return head_.read_best_tokens(backend_, call_);
   }
-
   /// The same for the first `limit` logits at each target's position, one target after the other; any value.
   std::vector<float> logits(const Theta& theta, const Batch& batch, AdapterList adapters,
-                            KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
-                            std::size_t limit) {
-    require_tokens(limit);
+                            KvCache<Backend>& cache, Slots slots, std::size_t limit) {
+    head_.check_limit(limit);
     cached_pass(theta, batch, adapters, cache, slots, "logits",
                 [&](View h) { head_.logits(backend_, call_, theta, h); });
     return head_.read_logits(backend_, call_, batch.targets.size(), limit);
@@ -171,6 +166,7 @@ class BasicTransformer {
     const View x = backend_.view(embedded_, call_.rows(), config_.embedded());
     auto weights = backend_.at_probes(theta, NoPerturbation{}, {});
     weights.embed_tokens(call_, x);
+    scale_embedded(x, false);
     const std::vector<float> values = backend_.read(x.rows_from(0, tokens.size()));
     return Eigen::Map<const Eigen::VectorXf>(values.data(), static_cast<Eigen::Index>(values.size()));
   }
@@ -185,15 +181,8 @@ class BasicTransformer {
              std::span<const std::uint32_t> cached = {}) const {
     require(theta.config() == config_, "transformer: the weights belong to a model of another shape");
     check_batch(config_, adapters_, batch, adapters.size(), cached);
-    for (std::size_t i = 0; i < adapters.size(); ++i) {
-      const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
-      require(static_cast<std::size_t>(adapters[i]->size()) == size,
-              "transformer: adapter {}: {} entries: its layout has {}", i, adapters[i]->size(), size);
-    }
-  }
-  void require_tokens(std::size_t limit) const {
-    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
-            config_.vocab);
+    for (std::size_t i = 0; i < adapters.size(); ++i)
+      check_adapter_size(adapters_, batch, i, static_cast<std::size_t>(adapters[i]->size()));
   }
   // Starts a call whose activations are read.
   void begin_reading(const Theta& theta, std::span<const std::int32_t> tokens) {
@@ -203,7 +192,6 @@ class BasicTransformer {
     const Probe here;
     call_.begin(backend_, config_, adapters_, {.batch = &read_, .probes = {&here, 1}, .backward = true});
   }
-
   View hidden_view(Buffer& buffer) { return backend_.view(buffer, call_.rows(), config_.width); }
 
   // One pass at all probes of a group; `weights` provides each stage's weights at every probe.
@@ -235,7 +223,7 @@ class BasicTransformer {
   // One pass at θ that stores keys and values in the cache; ends with head(last hidden states).
   template <class HeadPass>
   void cached_pass(const Theta& theta, const Batch& batch, AdapterList adapters, KvCache<Backend>& cache,
-                   std::span<const std::uint32_t> slots, std::string_view name, HeadPass&& head) {
+                   Slots slots, std::string_view name, HeadPass&& head) {
     const auto reserved = [&](std::size_t i) { return virtual_tokens(adapters_, batch, i); };
     cache.lengths(config_, batch, slots, cached_);
     check(theta, batch, adapters, cached_);
@@ -265,22 +253,28 @@ class BasicTransformer {
   template <class Probed, class ProjectIn>
   void embed(Probed& weights, const Layout& layout, View h, ProjectIn&& project_in) {
     const bool prompted = call_.uses(peft::Kind::prompt);
-    if (!config_.projected() && !prompted) return weights.embed(call_, h);
+    if (!config_.projected() && !prompted && config_.embedding_scale == 1.0F) return weights.embed(call_, h);
     const View x = config_.projected() ? backend_.view(embedded_, h.rows, config_.embedding_width) : h;
     weights.embed_tokens(call_, x);
+    scale_embedded(x, false);
     if (prompted) backend_.write_prompts(call_, x);
+    scale_embedded(x, true);
     if (config_.projected())
       backend_.project(call_, x, {project_in(), {}, config_.width, config_.embedding_width},
                        layout.project_in(), h);
     weights.add_positions(call_, h);
   }
 
+  // Embedded tokens are scaled before prompts are written, or with them.
+  void scale_embedded(View x, bool with_prompts) {
+    if (config_.embedding_scale == 1.0F || config_.scales_prompts != with_prompts) return;
+    backend_.scaled(call_, x, config_.embedding_scale, x);
+  }
   void forward_and_save(const Theta& theta) {
     forward_layers(theta, [](std::size_t) {});
     backend_.low_rank_out(call_, pending_of(config_.layers), hidden_view(hidden_));
     head_.forward_and_save(backend_, call_, theta, hidden_view(hidden_));
   }
-
   // Computes the hidden states of all layers and saves what the backward pass reads; calls done(l) after
   // layer l.
   template <class Done>
@@ -300,7 +294,6 @@ class BasicTransformer {
       done(l);
     }
   }
-
   void backward(const Theta& theta) {
     const View dh = hidden_view(hidden_);  // the last hidden states have been gathered
     head_.backward(backend_, call_, theta, dh);
@@ -315,26 +308,26 @@ class BasicTransformer {
     }
     if (call_.uses(peft::Kind::prompt)) prompt_backward(theta, dh);
   }
-
   void prompt_backward(const Theta& theta, View dh) {
     View d = dh;
     if (config_.projected()) {
       d = backend_.view(embedded_, dh.rows, config_.embedding_width);
       backend_.linear_backward(call_, dh, {project_in(theta), {}, config_.width, config_.embedding_width}, d);
     }
+    scale_embedded(d, true);
     backend_.prompt_gradient(call_, d);
   }
   static tensor::PerProbe<typename Backend::Scalar> project_in(const Theta& theta) {
     return {theta.data(theta.layout().project_in()), 0};
   }
 
-  // The first two stages, which save all that the backward pass reads of a pre-norm block.
+  // The first two stages, which save all that ffn_out_again does not recompute.
   void forward_saved(std::size_t l, const Weights& w, TargetModules pending, View h) {
     block_.attention(backend_, call_, l, w, pending, h, residual(l), saved(l));
     block_.ffn_in(backend_, call_, l, w, residual(l), saved(l));
   }
   TargetModules pending_of(std::size_t layer) const {
-    return layer > 0 && config_.pre_norm ? TargetModules::down(layer - 1) : TargetModules::none();
+    return layer > 0 && config_.adds_plainly() ? TargetModules::down(layer - 1) : TargetModules::none();
   }
   Saved& saved(std::size_t layer) { return saved_[recompute_ ? 0 : layer]; }
   View residual(std::size_t layer) { return hidden_view(residuals_[recompute_ ? 0 : layer]); }

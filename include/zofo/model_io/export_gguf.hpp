@@ -12,14 +12,14 @@
 
 namespace zofo::llm {
 
-/// The value of general.architecture for a shape: llama, qwen2 or opt.
+/// The value of general.architecture for a shape.
 std::string gguf_architecture(const model::Config& config);
 
 /// Writes a backbone as a file of this type; stored_type() chooses the storage type of each weight, and
-/// `put_tokenizer` adds the tokenizer's keys. The architecture is llama, qwen2 (biases on q, k and v; the
-/// rows of q and k in Hugging Face's order, as in llama.cpp), or opt: this library's own, with Layout's names
-/// and the keys of gguf_keys. Throws Error naming the file when it exists or the disk refuses, and the weight
-/// that has a value which its storage type cannot store.
+/// `put_tokenizer` adds the tokenizer's keys. The names, keys and orders of rows are those of
+/// llama.cpp, except that opt is this library's own, with Layout's names and the keys of gguf_keys. Throws
+/// Error naming the file when it exists or the disk refuses, the weight that has a value which its storage
+/// type cannot store, and the part of a shape that no key describes.
 void write_gguf(const std::filesystem::path& path, const model::Parameters& theta, GgufFileType type,
                 const std::function<void(checkpoint::GgufWriter&)>& put_tokenizer);
 

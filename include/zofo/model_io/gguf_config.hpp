@@ -16,11 +16,16 @@ inline constexpr const char* pre_norm = "opt.pre_norm";                        /
 inline constexpr const char* embedding_width = "opt.embedding_width";          ///< model::Config's
 }  // namespace gguf_keys
 
-/// The tensor with the factors by which the rotary frequencies are divided.
+///@{
+/// The tensors with the factors by which the rotary frequencies are divided: Llama 3's, and LongRoPE's for
+/// short and for long sequences.
 inline constexpr const char* rope_factors_tensor = "rope_freqs.weight";
+inline constexpr const char* short_factors_tensor = "rope_factors_short.weight";
+inline constexpr const char* long_factors_tensor = "rope_factors_long.weight";
+///@}
 
-/// The shape that a GGUF file describes: architecture llama (also Mistral), qwen2, or this library's opt.
-/// Throws Error naming file, key, value and what is allowed.
+/// The shape that a GGUF file describes: one of llama.cpp's architectures (model::Architecture; Mistral's
+/// files have LLaMA's), or this library's opt. Throws Error naming file, key, value and what is allowed.
 model::Config read_gguf_config(const checkpoint::GgufFile& file);
 
 }  // namespace zofo::llm

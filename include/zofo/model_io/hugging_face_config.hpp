@@ -9,14 +9,16 @@
 
 namespace zofo::llm {
 
-/// The shape that a config.json describes: LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or
-/// OPTForCausalLM, as transformers 4 or 5 writes them. Throws Error naming file, field, value and what is
-/// allowed.
+/// The shape that a config.json describes, as transformers 4 or 5 writes it: one of the classes of
+/// model::Architecture, or MinistralForCausalLM. Throws Error naming file, field, value and what is allowed.
 model::Config read_hugging_face_config(const checkpoint::JsonFields& file);
 
-/// The config.json of a shape, for transformers 4 and 5. The computation determines the architecture: LLaMA,
-/// Mistral if there is a window, Qwen2 if q, k and v have biases, or OPT. `tokens` are fields of the
-/// tokenizer (`bos_token_id`, ...). Throws Error for a shape that no config.json describes.
+/// The class of transformers that computes what the shape describes: that of its architecture, or the first
+/// of model::Architecture that does. Throws Error if there is none.
+model::Architecture hugging_face_architecture(const model::Config& c);
+
+/// The config.json of a shape, for transformers 4 and 5, of the class hugging_face_architecture. `tokens` are
+/// fields of the tokenizer (`bos_token_id`, ...). Throws Error for a shape that no config.json describes.
 nlohmann::json hugging_face_config(const model::Config& c, checkpoint::SafetensorsType type,
                                    const nlohmann::json& tokens);
 

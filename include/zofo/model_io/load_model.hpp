@@ -22,7 +22,8 @@ model::Parameters load_backbone(const std::filesystem::path& path);
 tokenize::Tokenizer load_tokenizer(const std::filesystem::path& path);
 
 /// The weights and the tokenizer of a GGUF file or a Hugging Face folder; the files are closed afterwards.
-/// Throws Error naming the file and the key, field or tensor at fault.
+/// Control tokens may lack a row in the embedding: then no text may contain them. Throws Error naming the
+/// file and the key, field or tensor at fault.
 Model load_model(const std::filesystem::path& path);
 
 }  // namespace zofo::llm

@@ -36,8 +36,8 @@ class ByteBpe {
   std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const;
 
   /// The bytes of the tokens, control tokens spelled out; ids that end inside a character give invalid UTF-8.
-  /// Throws Error for an id outside the vocabulary.
-  std::string decode(std::span<const std::int32_t> ids) const;
+  /// They are the same whether the ids continue a text or not. Throws Error for an id outside the vocabulary.
+  std::string decode(std::span<const std::int32_t> ids, bool continues = false) const;
 
   /// The number of tokens in the vocabulary.
   std::size_t size() const { return spellings_.size(); }

@@ -65,10 +65,13 @@ std::optional<std::int32_t> token_id_of(const GgufKeys& file, const std::string&
 }  // namespace detail
 
 /// The tokenizer stored in a GGUF file (checkpoint::GgufFile or a type with the accessors of
-/// detail::GgufKeys). Supports two models. `gpt2` reads `tokenizer.ggml.{tokens,merges,token_type,pre}`
-/// (`token_type` may be missing) and puts bos before texts if `add_bos_token` is true. `llama` reads
+/// detail::GgufKeys), with llama.cpp's ids. Supports two models. `gpt2` reads
+/// `tokenizer.ggml.{tokens,merges,token_type,pre}` (`token_type` may be missing) and puts bos before texts as
+/// `add_bos_token` states, or PretokenizerRules::bos where it is missing. `llama` reads
 /// `tokenizer.ggml.{tokens,scores,token_type,add_space_prefix}` and puts bos before texts unless
-/// `add_bos_token` is false. Throws Error naming the key that is missing or has an unsupported type or value.
+/// `add_bos_token` is false. The tokens of `eos_token_id`, `eot_token_id` and `eom_token_id` end generation,
+/// and so do tokens of certain texts, such as <|im_end|>. Throws Error naming the key that is missing or has
+/// an unsupported type or value.
 template <class Gguf>
 Tokenizer from_gguf(const Gguf& file) {
   return detail::tokenizer_of(detail::GgufKeysOf<Gguf>(file));

@@ -28,8 +28,8 @@ HuggingFaceTokenizer hugging_face_tokenizer_of(const GgufKeys& file);
 /// Converts the tokenizer of a GGUF file (as from_gguf() takes it). Both models become a byte-pair model; the
 /// merges of `llama` follow from the scores (piece_merges). The ids of a text are those of from_gguf(): the
 /// texts of all tokens, one by one and in pairs, are encoded by both. Throws Error naming the key and the
-/// value that tokenizer.json cannot represent: user-defined tokens of a `llama` model that puts a space
-/// before texts, `remove_extra_whitespaces`, what piece_merges() refuses; and what from_gguf() refuses.
+/// value that tokenizer.json cannot represent: `remove_extra_whitespaces`, what piece_merges() refuses; and
+/// what from_gguf() refuses.
 template <class Gguf>
 HuggingFaceTokenizer hugging_face_tokenizer(const Gguf& file) {
   return detail::hugging_face_tokenizer_of(detail::GgufKeysOf<Gguf>(file));

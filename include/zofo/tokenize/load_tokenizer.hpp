@@ -7,10 +7,12 @@
 
 namespace zofo::tokenize {
 
-/// Reads `tokenizer.json`, else `tokenizer.model`, else `vocab.json` with `merges.txt`. Also reads
-/// `tokenizer_config.json`, if it exists, for eos and, where the post-processor puts nothing before a text,
-/// for bos. Without a `tokenizer_config.json` a `tokenizer.model` puts `<s>` before texts, as its reference
-/// does. Throws Error naming the file and the problem, or the files that were searched.
+/// Reads `tokenizer.json`, else `tokenizer.model`, else `vocab.json` with `merges.txt`, and the tokens and
+/// settings of read_tokenizer_config(). The post-processor of a `tokenizer.json` decides whether bos is put
+/// before texts; where it puts nothing there, `add_bos_token` does for the classes of Llama and Gemma and
+/// for an unknown class. `add_bos_token` decides for other files; without it a `tokenizer.model` puts bos
+/// before texts (as SentencePiece's classes of transformers 4 and llama.cpp), `vocab.json` does not. Throws
+/// Error naming the file and the problem, or the files that were searched.
 Tokenizer load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace zofo::tokenize

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "zofo/tokenize/newer_characters.hpp"
+
 // PCRE2's own names of the types behind pcre2_code and pcre2_match_data (8-bit code units), declared here so
 // that this header does not include <pcre2.h>.
 struct pcre2_real_code_8;
@@ -14,7 +16,8 @@ struct pcre2_real_match_data_8;
 
 namespace zofo::tokenize {
 
-/// A compiled PCRE2 pattern (UTF and UCP mode, JIT if available); immutable, so threads may share copies.
+/// A compiled PCRE2 pattern (UTF and UCP mode, JIT if available); immutable, so threads may share copies. The
+/// categories of characters are those of Unicode 16, or of the library where its version is newer.
 class Pattern {
  public:
   /// Frees the memory of a Match.
@@ -46,7 +49,9 @@ class Pattern {
   void stretches(std::string_view text, pcre2_real_match_data_8* match, Visit&& visit) const {
     std::size_t done = 0;
     std::pair<std::size_t, std::size_t> found;
-    while (done < text.size() && find(text, done, match, found)) {
+    std::string own;
+    const std::string_view subject = names_newer_ ? text : with_older_characters(text, own);
+    while (done < text.size() && find(subject, done, match, found)) {
       const auto [begin, end] = found;
       if (begin > done) visit(text.substr(done, begin - done), false);
       visit(text.substr(begin, end - begin), true);
@@ -61,6 +66,7 @@ class Pattern {
             std::pair<std::size_t, std::size_t>& found) const;
 
   std::shared_ptr<const pcre2_real_code_8> code_;
+  bool names_newer_ = false;  // the pattern has characters that with_older_characters() would replace
 };
 
 }  // namespace zofo::tokenize

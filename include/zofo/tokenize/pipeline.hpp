@@ -44,9 +44,11 @@ class Pipeline {
   std::vector<std::int32_t> encode(std::string_view text, bool parse_special = false) const;
 
   /// The text of the ids, added tokens spelled out. Changes of the normalizer remain, but the symbol for a
-  /// space becomes a space, and a space that the encoder put before the text is removed. Throws Error for an
-  /// id without a token.
-  std::string decode(std::span<const std::int32_t> ids) const { return parts_.bytes.decode(ids); }
+  /// space becomes a space, and a space that the encoder put before the text is removed, unless the ids
+  /// continue a text. Throws Error for an id without a token.
+  std::string decode(std::span<const std::int32_t> ids, bool continues = false) const {
+    return parts_.bytes.decode(ids, continues);
+  }
 
   /// One more than the largest id.
   std::size_t size() const { return parts_.vocabulary.size(); }

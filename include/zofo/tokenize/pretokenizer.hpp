@@ -10,17 +10,29 @@
 
 namespace zofo::tokenize {
 
-/// The pattern of GPT-2's words. Source: GPT-2's encoder.py (Radford et al. 2019).
+/// The pattern of GPT-2's words, for Oniguruma. Source: GPT-2's encoder.py (Radford et al. 2019).
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+/// The pattern of GPT-2's words for `Pattern`.
 std::string gpt2_pattern();
 
-/// The pattern of `llama-bpe` or `qwen2` as a `tokenizer.json` has it: the Regex of its Split. Throws Error
-/// for another name.
-std::string json_split_pattern(std::string_view name);
+/// What a name under `tokenizer.ggml.pre` stands for.
+struct PretokenizerRules {
+  std::vector<std::string> patterns;  ///< of Oniguruma, each applied to the pieces of the one before
+  bool whole_words = false;  ///< a word that is itself in the vocabulary is not merged (`ignore_merges`)
+  bool bos = false;          ///< bos is put before texts where the file has no `add_bos_token`
+};
 
-/// A splitter named as in llama.cpp: `gpt-2`, `smollm` (isolates every digit, then gpt-2), `llama-bpe`
-/// (Llama 3), `qwen2` (without a normalizer, as in llama.cpp). Letters and digits are those of the PCRE2
-/// library's Unicode version (10.42: Unicode 14); characters that Unicode added later may be split
-/// differently from a reference with a newer table.
+/// The rules of a name; those of llama.cpp. Throws Error with the known names when `name` is not one of them.
+PretokenizerRules pretokenizer_rules(std::string_view name);
+
+/// The name of these patterns in GGUF files, the first of several; empty if there is none.
+std::string pretokenizer_name(const std::vector<std::string>& patterns, bool whole_words);
+
+/// A splitter named as in llama.cpp, e.g. `gpt-2`, `smollm` (isolates every digit, then gpt-2), `llama-bpe`
+/// (Llama 3), `qwen2` (without a normalizer, as in llama.cpp). Letters, digits and the other categories are
+/// those of Unicode 16, or of the PCRE2 library's own version where that is newer.
 class Pretokenizer {
  public:
   /// Throws Error with the known names when `name` is not one of them.

@@ -1,7 +1,6 @@
 /// @file Unicode's White_Space property, the white space of the reference tokenizers.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace zofo::tokenize {
@@ -16,13 +15,6 @@ constexpr bool is_whitespace(char32_t code) {
   return (code >= 0x9 && code <= 0xD) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
          (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F ||
          code == 0x205F || code == 0x3000;
-}
-
-/// Replaces every `@` of a pattern by kWhitespace.
-inline std::string with_whitespace(std::string_view pattern) {
-  std::string filled;
-  for (const char c : pattern) c == '@' ? filled += kWhitespace : filled += c;
-  return filled;
 }
 
 }  // namespace zofo::tokenize

@@ -20,13 +20,14 @@ namespace zofo::llm {
 
 /// The start values and the examples of an adaptation.
 struct AdaptRequest {
-  std::filesystem::path run;                          ///< folder of a meta-training; empty: the model itself
-  std::vector<Count> counts;                          ///< numbers of examples
-  std::vector<std::string> starts{"zero"};            ///< zero, mean or the name of one of the run's adapters
-  bool in_context = false;                            ///< train nothing: put the examples before every prompt
-  std::size_t max_eval_samples = 500;                 ///< validation examples that are scored, 0: all
-  std::uint32_t lora_rank = 8;                        ///< of adapters that start at zero, like the next two
-  double lora_alpha = 16.0;                           ///< scale
+  std::filesystem::path run;                ///< folder of a meta-training; empty: the model itself
+  std::vector<Count> counts;                ///< numbers of examples
+  std::vector<std::string> starts{"zero"};  ///< zero, mean or the name of one of the run's adapters
+  bool in_context = false;                  ///< train nothing: put the examples before every prompt
+  bool special = false;                     ///< texts may contain control tokens; the run's may, too
+  std::size_t max_eval_samples = 500;       ///< validation examples that are scored, 0: all
+  std::uint32_t lora_rank = 8;              ///< of adapters that start at zero, like the next two
+  double lora_alpha = 16.0;                 ///< scale
   std::string lora_target_modules = "q_proj,v_proj";  ///< separated by commas
   AdaptOptions options;                               ///< of the training
   std::filesystem::path out;              ///< folder to make for the only adapter; empty: none is written

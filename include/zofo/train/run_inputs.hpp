@@ -22,10 +22,14 @@ inline constexpr std::string_view flag_dashes = "--";
 std::string choose_model(const std::string& model, const std::string& run,
                          std::string_view dashes = flag_dashes);
 
+/// Whether a run recognised control tokens in texts (RunOptions::special); false without a run.
+bool reads_special(const std::string& run);
+
 /// Loads the model that choose_model names. One whose weights are not those that the run started with is an
-/// Error, or a call of `warn` with a message if it was given.
+/// Error, or a call of `warn` with a message if it was given. Its tokenizer recognises control tokens in
+/// texts if `special` is set or the run did so.
 Model load_chosen_model(const std::string& model, const std::string& run,
-                        const std::function<void(const std::string&)>& warn,
+                        const std::function<void(const std::string&)>& warn, bool special,
                         std::string_view dashes = flag_dashes);
 
 /// A task, and how its prompts are made.

@@ -22,6 +22,11 @@ inline int window_of(const AttentionShape& shape) {
   return static_cast<int>(shape.window == 0 ? none : std::min(shape.window, none));
 }
 
+/// What multiplies scores.
+inline float score_scale(const AttentionShape& shape) {
+  return shape.scale > 0.0F ? shape.scale : 1.0F / std::sqrt(static_cast<float>(shape.dim));
+}
+
 template <class T>
 AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& rows,
                                       const PackedTokens& packed, const AttentionPrefix<T>& prefix,
@@ -32,15 +37,8 @@ AttentionProblem<T> attention_problem(const AttentionShape& shape, const Rows& r
   if (shape.kv_heads == 0 || shape.heads % shape.kv_heads != 0)
     throw Error("attention on the GPU: " + std::to_string(shape.heads) + " heads do not share " +
                 std::to_string(shape.kv_heads) + " heads of keys");
-  return {shape,
-          rows,
-          packed.cu_seqlens,
-          packed.adapter,
-          packed.sequences,
-          prefix,
-          qkv,
-          1.0F / std::sqrt(static_cast<float>(shape.dim)),
-          window_of(shape)};
+  return {shape,  rows, packed.cu_seqlens,  packed.adapter,   packed.sequences,
+          prefix, qkv,  score_scale(shape), window_of(shape), shape.cap};
 }
 
 /// Rows of the grid even where every sequence is empty: padding needs blocks, too.
@@ -54,6 +52,7 @@ void run_attention(cudaStream_t stream, const AttentionShape& shape, const Rows&
   const AttentionProblem<T> problem = attention_problem(shape, rows, packed, prefix, qkv);
   const std::uint32_t longest = longest_of(packed);
   if constexpr (std::is_same_v<T, bf16>) {
+    if (shape.cap > 0.0F) return launch_general_forward(stream, problem, longest, out, lse);
     if (shape.dim == 64) return launch_forward<64>(stream, problem, longest, out, lse);
     if (shape.dim == 80) return launch_forward<80>(stream, problem, longest, out, lse);
     if (shape.dim == 128) return launch_forward<128>(stream, problem, longest, out, lse);
@@ -70,6 +69,7 @@ template <class T>
 void launch_backward_kernels(cudaStream_t stream, const AttentionProblem<T>& problem, std::uint32_t longest,
                              const GeneralBackward<T>& arrays) {
   if constexpr (std::is_same_v<T, bf16>) {
+    if (problem.cap > 0.0F) return launch_general_backward(stream, problem, longest, arrays);
     const BackwardArrays same{arrays.out,   arrays.lse,    arrays.d_out,
                               arrays.d_qkv, arrays.deltas, arrays.partials};
     const std::uint32_t dim = problem.shape.dim;

@@ -44,6 +44,20 @@ __device__ inline void load_8(const bf16* from, float (&x)[8]) {
   }
 }
 
+/// A score from an inner product, scaled and capped.
+template <class Problem>
+__device__ inline float score_of(const Problem& problem, float product) {
+  const float score = product * problem.scale;
+  return problem.cap > 0.0F ? problem.cap * tanhf(score / problem.cap) : score;
+}
+/// The derivative of a score in its inner product.
+template <class T>
+__device__ inline float score_slope(const AttentionProblem<T>& problem, float score) {
+  if (problem.cap <= 0.0F) return problem.scale;
+  const float share = score / problem.cap;
+  return problem.scale * (1.0F - share * share);
+}
+
 /// One lane's inner product of a row in memory with one in shared memory.
 template <class T>
 __device__ inline float lane_dot(const T* row, const float* shared, int dim) {
@@ -112,7 +126,7 @@ __global__ void __launch_bounds__(general_threads)
   for (int first = first_key(problem, span, query); first < visible; first += 32) {
     const bool exists = first + lane < visible;
     const float score =
-        exists ? lane_dot(keys.at(first + lane), shared[warp], dim) * problem.scale : -INFINITY;
+        exists ? score_of(problem, lane_dot(keys.at(first + lane), shared[warp], dim)) : -INFINITY;
     const float higher = fmaxf(highest, warp_max(score));
     const float keep = expf(highest - higher), weight = expf(score - higher);
     highest = higher;
@@ -172,8 +186,9 @@ __global__ void __launch_bounds__(general_threads)
   for (int first = first_key(problem, span, query); first < visible; first += 32) {
     float ds = 0.0F;
     if (first + lane < visible) {
-      const float weight = expf(lane_dot(keys.at(first + lane), q, dim) * problem.scale - lse);
-      ds = weight * (lane_dot(values.at(first + lane), d_out, dim) - delta) * problem.scale;
+      const float score = score_of(problem, lane_dot(keys.at(first + lane), q, dim));
+      ds = expf(score - lse) * (lane_dot(values.at(first + lane), d_out, dim) - delta) *
+           score_slope(problem, score);
     }
     for (int j = 0; j < min(32, visible - first); ++j)
       sums.add(__shfl_sync(0xFFFFFFFFU, ds, j), keys.at(first + j), dim);
@@ -212,8 +227,10 @@ __global__ void __launch_bounds__(general_threads)
       if (first + lane < end) {
         const auto i = static_cast<std::size_t>(first + lane);
         const std::size_t number = (span.row + i) * problem.shape.heads + head;
-        weight = expf(lane_dot(queries + i * qkv_width, k, dim) * problem.scale - arrays.lse[number]);
-        ds = weight * (lane_dot(gradients + i * out_width, v, dim) - arrays.deltas[number]) * problem.scale;
+        const float score = score_of(problem, lane_dot(queries + i * qkv_width, k, dim));
+        weight = expf(score - arrays.lse[number]);
+        ds = weight * (lane_dot(gradients + i * out_width, v, dim) - arrays.deltas[number]) *
+             score_slope(problem, score);
       }
       for (int j = 0; j < min(32, end - first); ++j) {
         const auto i = static_cast<std::size_t>(first + j);

@@ -18,8 +18,9 @@ struct AttentionProblem {
   std::uint32_t sequences;
   AttentionPrefix<T> prefix;
   const T* qkv;
-  float scale;  ///< 1/√dim
+  float scale;  ///< multiplies scores
   int window;   ///< keys that a query sees
+  float cap;    ///< of scaled scores; 0: none
 
   [[nodiscard]] __host__ __device__ std::size_t qkv_width() const {
     return std::size_t{shape.heads + 2 * shape.kv_heads} * shape.dim;

@@ -28,8 +28,9 @@ struct DecodeProblem {
   T* out;
   float* sums;    ///< [rows, heads, splits, dim]; unused with one split
   float2* stats;  ///< highest score and Σ exp below it, [rows, heads, splits]
-  float scale;    ///< 1/√dim
+  float scale;    ///< multiplies scores
   int window;     ///< keys that a query sees
+  float cap;      ///< of scaled scores; 0: none
 
   [[nodiscard]] __host__ __device__ std::uint32_t group() const { return shape.heads / shape.kv_heads; }
   [[nodiscard]] __host__ __device__ std::size_t qkv_width() const {
@@ -57,8 +58,9 @@ DecodeProblem<T> decode_problem(const AttentionShape& shape, const CachedRows& r
           out,
           workspace + 2 * parts,
           reinterpret_cast<float2*>(workspace),
-          1.0F / std::sqrt(static_cast<float>(shape.dim)),
-          static_cast<int>(shape.window == 0 ? none : std::min(shape.window, none))};
+          shape.scale > 0.0F ? shape.scale : 1.0F / std::sqrt(static_cast<float>(shape.dim)),
+          static_cast<int>(shape.window == 0 ? none : std::min(shape.window, none)),
+          shape.cap};
 }
 
 /// The keys that a block takes of those a row sees: all splits have as many, in whole tiles.
@@ -206,7 +208,12 @@ __global__ void __launch_bounds__(decode_threads) decode_kernel(DecodeProblem<T>
     float score[heads];
     if (exists) key_scores<heads>(keys + static_cast<std::size_t>(first + lane) * dim, queries, dim, score);
 #pragma unroll
-    for (int h = 0; h < heads; ++h) score[h] = exists ? score[h] : -INFINITY;
+    for (int h = 0; h < heads; ++h) {
+      if (!exists)
+        score[h] = -INFINITY;
+      else if (problem.cap > 0.0F)
+        score[h] = problem.cap * tanhf(score[h] / problem.cap);
+    }
     sums.add_scores(score, mine);
     __syncwarp();
     const int count = min(32, range.end - first);

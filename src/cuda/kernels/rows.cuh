@@ -5,3 +5,5 @@
 #include "cuda/kernels/rows_embed.cuh"
 #include "cuda/kernels/rows_norm.cuh"
 #include "cuda/kernels/rows_qkv.cuh"
+#include "cuda/kernels/rows_scale.cuh"
+#include "cuda/kernels/rows_segment_norm.cuh"

@@ -1,4 +1,4 @@
-/// @file Activations of the MLP: SwiGLU (Shazeer 2020) and ReLU, and their gradients.
+/// @file Activations of the MLP: SwiGLU and GeGLU (Shazeer 2020), ReLU, and their gradients.
 #pragma once
 
 #include <type_traits>
@@ -15,7 +15,7 @@ namespace detail {
 /// One pack of a row a thread. y may be pre.
 template <class T, Activation kind>
 __global__ void __launch_bounds__(256) activate_kernel(std::uint32_t ffn, const T* pre, T* y) {
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   const std::uint32_t column = 8 * (blockIdx.y * blockDim.x + threadIdx.x);
   if (column >= ffn) return;
   const T* const from = pre + std::size_t{blockIdx.x} * (gated ? 2 * ffn : ffn) + column;
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(256) activate_kernel(std::uint32_t ffn, const 
 template <class T, Activation kind>
 __global__ void __launch_bounds__(256)
     activate_backward_kernel(std::uint32_t ffn, const T* pre, const T* dy, T* d_pre) {
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   const std::uint32_t column = 8 * (blockIdx.y * blockDim.x + threadIdx.x);
   if (column >= ffn) return;
   const std::size_t at = std::size_t{blockIdx.x} * (gated ? 2 * ffn : ffn) + column;
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   const LowRankProjections& projections = a.products.projections;
   const float* const t = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
   if (column >= ffn) return;
   const std::size_t stride = gated ? 2 * ffn : ffn;
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(ColumnWalk::threads, ColumnWalk::resident)
   const LowRankProjections& projections = a.products.projections;
   const float* const dt = a.products.t;
   constexpr int columns = ColumnWalk::columns, group_rows = ColumnWalk::rows;
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   const std::uint32_t column = columns * (blockIdx.y * blockDim.x + threadIdx.x);
   if (column >= ffn) return;
   const std::size_t stride = gated ? 2 * ffn : ffn;
@@ -184,6 +184,8 @@ void activate(cudaStream_t stream, const ActivationForward<T>& arguments) {
   if (arguments.rows.count() == 0) return;
   if (arguments.kind == Activation::swiglu)
     detail::launch_activate<T, Activation::swiglu>(stream, arguments);
+  else if (arguments.kind == Activation::geglu)
+    detail::launch_activate<T, Activation::geglu>(stream, arguments);
   else
     detail::launch_activate<T, Activation::relu>(stream, arguments);
   launched("activate");
@@ -194,6 +196,8 @@ void activate_backward(cudaStream_t stream, const ActivationBackward<T>& argumen
   if (arguments.rows.count() == 0) return;
   if (arguments.kind == Activation::swiglu)
     detail::launch_activate_backward<T, Activation::swiglu>(stream, arguments);
+  else if (arguments.kind == Activation::geglu)
+    detail::launch_activate_backward<T, Activation::geglu>(stream, arguments);
   else
     detail::launch_activate_backward<T, Activation::relu>(stream, arguments);
   launched("activate_backward");

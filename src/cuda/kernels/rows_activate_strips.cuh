@@ -12,13 +12,13 @@ namespace zofo::tensor::cuda::detail {
 
 /// activate_products_kernel (rows_activate.cuh) for bf16.
 template <class T, Activation kind>
-__global__ void __launch_bounds__(StripWalk::threads, kind == Activation::swiglu ? 2 : StripWalk::resident)
+__global__ void __launch_bounds__(StripWalk::threads, kind != Activation::relu ? 2 : StripWalk::resident)
     activate_strips_kernel(const __grid_constant__ ActivationForward<T> a, std::uint32_t groups) {
   const std::uint32_t ffn = a.ffn;
   T* const pre = a.pre;
   const LowRankProjections& projections = a.products.projections;
   const float* const t = a.products.t;
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   constexpr std::uint32_t together = StripWalk::together;
   const StripLane lane;
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(StripWalk::threads, StripWalk::resident)
   const std::uint32_t ffn = a.ffn;
   const LowRankProjections& projections = a.products.projections;
   const float* const dt = a.products.t;
-  constexpr bool gated = kind == Activation::swiglu;
+  constexpr bool gated = kind != Activation::relu;
   const StripLane lane;
   const std::uint32_t strip = StripWalk::strip(), column = lane.column(strip);
   if (strip >= ffn) return;

@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(512) norm_kernel(const __grid_constant__ NormF
       biases.get(place, group, p, r, bias_value);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        gain_value[i] = fmaf(value[p][r][i] * inverse, gain_value[i], bias_value[i]);
+        gain_value[i] = fmaf(value[p][r][i] * inverse, gain_value[i] + a.offset, bias_value[i]);
       store_values(gain_value, a.x + std::size_t{place.first + r} * width + place.column(p));
     }
   }
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(512) norm_backward_kernel(const __grid_constan
       float gain_value[8];
       gains.get(place, group, p, r, gain_value);
 #pragma unroll
-      for (int i = 0; i < 8; ++i) gradient[p][r][i] *= gain_value[i];
+      for (int i = 0; i < 8; ++i) gradient[p][r][i] *= gain_value[i] + a.offset;
     }
   }
   const float share = 1.0F / static_cast<float>(width);

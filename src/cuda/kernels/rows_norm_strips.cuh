@@ -174,7 +174,7 @@ __global__ void __launch_bounds__(512) norm_strips_kernel(const __grid_constant_
       biases.get(place, s, r, bias_value);
 #pragma unroll
       for (int i = 0; i < 8; ++i)
-        value[i] = fmaf((value[i] - mean[0][r]) * inverse, gain_value[i], bias_value[i]);
+        value[i] = fmaf((value[i] - mean[0][r]) * inverse, gain_value[i] + a.offset, bias_value[i]);
       store_values(value, a.x + place.at(s, static_cast<std::uint32_t>(r)));
     }
   }
@@ -222,7 +222,7 @@ __global__ void __launch_bounds__(512)
       gains.get(place, s, r, gain_value);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        gradient[s][r][i] *= gain_value[i];
+        gradient[s][r][i] *= gain_value[i] + a.offset;
         mean[0][r] += value[i];
         mean[1][r] += gradient[s][r][i];
       }

@@ -23,11 +23,12 @@ __device__ inline void turn_pair(float& a, float& b, float cosine, float sine) {
 template <int size>
 __device__ inline void turn(const Rotation& rotation, std::uint32_t position, std::uint32_t column,
                             float (&value)[size]) {
-  const std::uint32_t half = rotation.dim / 2;
+  const std::uint32_t half = rotation.turned / 2;
   const float* const cosines = rotation.cosines + std::size_t{position} * half;
   const float* const sines = rotation.sines + std::size_t{position} * half;
-  if (rotation.dim % size == 0) {  // then the columns belong to one head
+  if (rotation.dim % size == 0 && rotation.turned % 8 == 0) {  // then the columns belong to one head
     const std::uint32_t first = column % rotation.dim / 2;
+    if (first >= half) return;
     float cosine[size / 2], sine[size / 2];
     load_values(cosines + first, cosine);
     load_values(sines + first, sine);
@@ -40,6 +41,7 @@ __device__ inline void turn(const Rotation& rotation, std::uint32_t position, st
   for (std::uint32_t i = 0; i < size; i += 2) {
     if (column + i >= rotation.columns) continue;
     const std::uint32_t pair = (column + i) % rotation.dim / 2;
+    if (pair >= half) continue;
     turn_pair(value[i], value[i + 1], cosines[pair], rotation.direction * sines[pair]);
   }
 }

@@ -1,5 +1,6 @@
 #include "zofo/checkpoint/safetensors_index.hpp"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -86,6 +87,12 @@ void SafetensorsFolder::open_shards(const std::filesystem::path& folder, const s
     file_index_.emplace(tensor, found->second);
   }
   require(!files_.empty(), "{}: names no shard", map.location());
+}
+
+bool SafetensorsFolder::same(std::string_view a, std::string_view b) const {
+  const SafetensorsEntry &first = tensor(a), &second = tensor(b);
+  if (first.dtype != second.dtype || first.shape != second.shape) return false;
+  return std::ranges::equal(file_of(a).bytes(first), file_of(b).bytes(second));
 }
 
 }  // namespace zofo::checkpoint

@@ -9,15 +9,35 @@ namespace zofo::checkpoint {
 
 namespace {
 
-constexpr std::array<NamePair, 9> llama_block{{{"attn_norm", "input_layernorm"},
-                                               {"attn_q", "self_attn.q_proj"},
-                                               {"attn_k", "self_attn.k_proj"},
-                                               {"attn_v", "self_attn.v_proj"},
-                                               {"attn_output", "self_attn.o_proj"},
-                                               {"ffn_norm", "post_attention_layernorm"},
-                                               {"ffn_gate", "mlp.gate_proj"},
-                                               {"ffn_up", "mlp.up_proj"},
-                                               {"ffn_down", "mlp.down_proj"}}};
+// The norms of a block's outputs have the name of the norm before the MLP, which such a block does not have.
+constexpr std::array<NamePair, 13> llama_block{{{"attn_norm", "input_layernorm"},
+                                                {"attn_q", "self_attn.q_proj"},
+                                                {"attn_k", "self_attn.k_proj"},
+                                                {"attn_v", "self_attn.v_proj"},
+                                                {"attn_q_norm", "self_attn.q_norm"},
+                                                {"attn_k_norm", "self_attn.k_norm"},
+                                                {"attn_output", "self_attn.o_proj"},
+                                                {"post_attention_norm", "post_attention_layernorm"},
+                                                {"ffn_norm", "post_attention_layernorm"},
+                                                {"ffn_gate", "mlp.gate_proj"},
+                                                {"ffn_up", "mlp.up_proj"},
+                                                {"ffn_down", "mlp.down_proj"},
+                                                {"post_ffw_norm", "post_feedforward_layernorm"}}};
+constexpr std::array<NamePair, 13> gemma_block = [] {
+  auto block = llama_block;
+  for (NamePair& pair : block)
+    if (pair.layout == "ffn_norm") pair.hugging_face = "pre_feedforward_layernorm";
+  return block;
+}();
+constexpr std::array<NamePair, 9> phi3_block{{{"attn_norm", "input_layernorm"},
+                                              {"attn_q", "self_attn.qkv_proj"},
+                                              {"attn_k", "self_attn.qkv_proj"},
+                                              {"attn_v", "self_attn.qkv_proj"},
+                                              {"attn_output", "self_attn.o_proj"},
+                                              {"ffn_norm", "post_attention_layernorm"},
+                                              {"ffn_gate", "mlp.gate_up_proj"},
+                                              {"ffn_up", "mlp.gate_up_proj"},
+                                              {"ffn_down", "mlp.down_proj"}}};
 constexpr std::array<NamePair, 8> opt_block{{{"attn_norm", "self_attn_layer_norm"},
                                              {"attn_q", "self_attn.q_proj"},
                                              {"attn_k", "self_attn.k_proj"},
@@ -43,6 +63,8 @@ std::string_view find_name(std::span<const NamePair> table, std::string_view mod
 
 std::span<const NamePair> block_names(Naming naming) {
   if (naming == Naming::opt) return opt_block;
+  if (naming == Naming::gemma) return gemma_block;
+  if (naming == Naming::phi3) return phi3_block;
   return llama_block;
 }
 
@@ -69,8 +91,19 @@ std::string hugging_face_name(std::string_view weight, Naming naming, std::strin
   return hugging_face_module(weight, naming, prefix) + (biased ? ".bias" : ".weight");
 }
 
-std::string gguf_name(std::string_view weight) {
-  return std::string(weight) + (weight.ends_with(".bias") ? "" : ".weight");
+std::string gguf_name(std::string_view weight, Naming naming) {
+  constexpr std::string_view bias = ".bias";
+  const bool biased = weight.ends_with(bias);
+  if (biased) weight.remove_suffix(bias.size());
+  std::string name(weight);
+  if (naming == Naming::phi3)
+    for (const NamePair& pair : {NamePair{"attn_q", "attn_qkv"}, NamePair{"attn_k", "attn_qkv"},
+                                 NamePair{"attn_v", "attn_qkv"}, NamePair{"ffn_gate", "ffn_up"}})
+      if (name.ends_with(fmt::format(".{}", pair.layout))) {
+        name.replace(name.size() - pair.layout.size(), std::string::npos, pair.hugging_face);
+        break;
+      }
+  return name + (biased ? ".bias" : ".weight");
 }
 
 }  // namespace zofo::checkpoint

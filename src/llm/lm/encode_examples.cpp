@@ -10,39 +10,16 @@
 #include "zofo/data/demonstrations.hpp"
 
 namespace zofo::llm {
-namespace {
-
-// Returns the common prefix of all prompts; the rest of each prompt becomes its choice's context.
-Tokens split_prompts(std::vector<Tokens> prompts, OptionTokens& options) {
-  std::size_t common = prompts.front().size();
-  for (const Tokens& each : prompts) {
-    const auto differ = std::ranges::mismatch(prompts.front(), each).in1 - prompts.front().begin();
-    common = std::min(common, static_cast<std::size_t>(differ));
-  }
-  const bool all = std::ranges::all_of(prompts, [&](const Tokens& p) { return p.size() == common; });
-  Tokens shared(prompts.front().begin(), prompts.front().begin() + static_cast<std::ptrdiff_t>(common));
-  options.contexts.clear();
-  if (all) return shared;
-  for (Tokens& each : prompts) {
-    each.erase(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(common));
-    options.contexts.push_back(std::move(each));
-  }
-  return shared;
-}
-
-}  // namespace
-
-OptionTokens encode_options(const Model& model, std::span<const std::string> options) {
-  OptionTokens encoded;
-  for (const std::string& option : options) encoded.options.push_back(model.tokenizer.encode(option));
-  encoded.check();
-  return encoded;
-}
 
 void check_length(const Model& model, std::size_t prompt, const OptionTokens& options,
                   std::string_view location, std::uint32_t reserved) {
   const std::size_t context = model.parameters.config().context;
   for (std::size_t i = 0; i < options.options.size(); ++i) {
+    require(
+        !options.options[i].empty(),
+        "{}: options[{}]: has zero tokens after the prompt: must have at least 1; a text and its prompt may "
+        "be one token where no blank separates them",
+        location, i);
     const std::size_t before = prompt + options.added(i) + 1 - options.options[i].size();
     require(before >= 1, "{}: prompt has zero tokens: must have at least 1", location);
   }
@@ -60,30 +37,31 @@ std::string shorter_prompts(std::size_t context, std::size_t others) {
   return fmt::format("; --max-prompt-tokens {} keeps the last tokens of longer prompts", context - others);
 }
 
-Tokens encode_prompt(const Model& model, std::string_view text) {
-  Tokens ids = model.tokenizer.encode(text);
-  if (const auto bos = model.tokenizer.bos()) ids.insert(ids.begin(), *bos);
-  return ids;
-}
-
 ExampleEncoder::ExampleEncoder(const Model& model, const data::Task& task, Purpose purpose,
                                std::span<const std::string> demonstrations, std::uint32_t reserved)
     : model_(&model), task_(&task), demonstrations_(demonstrations), reserved_(reserved) {
   correct_only_ = purpose == Purpose::training && task.loss == data::Loss::answer;
-  if (task.kind == data::Kind::choice) share_options();
 }
 
 EncodedExample ExampleEncoder::operator()(const data::Example& example, std::string_view location) const {
+  const std::vector<PromptAndText> choices = choices_of(example);
+  std::size_t shown = demonstrations_.size();
+  if (shown > 0) {
+    const std::size_t added = encode(choices, 0).options.longest();
+    for (std::size_t i = 0; i < choices.size(); ++i)
+      if (i == 0 || choices[i].prompt != choices[i - 1].prompt)
+        shown = std::min(shown, fitting(choices[i].prompt, added));
+  }
+  EncodedChoices made = encode(choices, shown);
+  check_length(*model_, made.prompt.size(), made.options, location, reserved_);
   EncodedExample encoded;
   encoded.source = &example;
   encoded.label = correct_only_ ? 0 : example.label;
-  if (task_->kind == data::Kind::choice) {
-    encoded.options = correct_only_ ? shared_.at(static_cast<std::size_t>(example.label)) : shared_.front();
-    encoded.prompt = prompt(example.prompt, encoded.options->longest());
-  } else {
-    encode_continuations(example, encoded);
-  }
-  check_length(*model_, encoded.prompt.size(), *encoded.options, location, reserved_);
+  encoded.prompt = std::move(made.prompt);
+  encoded.options = shared(std::move(made.options));
+  if (task_->kind != data::Kind::generate) return encoded;
+  encoded.generation_prompt = prompt(example.prompt);
+  if (encoded.generation_prompt == encoded.prompt) encoded.generation_prompt.clear();
   return encoded;
 }
 
@@ -91,7 +69,7 @@ EncodedExample ExampleEncoder::only_prompt(const data::Example& example, std::st
   EncodedExample encoded;
   encoded.source = &example;
   encoded.label = example.label;
-  encoded.prompt = prompt(example.prompt, 1);
+  encoded.prompt = prompt(example.prompt);
   const std::size_t length = encoded.prompt.size(), context = model_->parameters.config().context;
   require(length >= 1, "{}: prompt has zero tokens: must have at least 1", location);
   require(length + reserved_ <= context, "{}: prompt of {} tokens: the model's context is {}{}{}", location,
@@ -101,62 +79,68 @@ EncodedExample ExampleEncoder::only_prompt(const data::Example& example, std::st
 }
 
 EncodedExample ExampleEncoder::neutral(const EncodedExample& example, std::string_view location) const {
-  const auto ids = [&](const std::string& text) {
-    require(!data::is_blank(text), "{}: the prompt without the example is blank: neutral must be given",
-            location);
-    return encode_prompt(*model_, text);
-  };
-  if (task_->kind == data::Kind::choice)
-    return {ids(example.source->neutral), example.label, example.options};
-  OptionTokens options = *example.options;
-  std::vector<Tokens> prompts;
-  for (const data::Continuation& each : example.source->continuations) prompts.push_back(ids(each.neutral));
-  EncodedExample encoded{split_prompts(std::move(prompts), options), example.label};
-  encoded.options = std::make_shared<const OptionTokens>(std::move(options));
+  std::vector<PromptAndText> choices = choices_of(*example.source);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const data::Example& source = *example.source;
+    choices[i].prompt = task_->kind == data::Kind::choice ? source.neutral : source.continuations[i].neutral;
+    require(!data::is_blank(choices[i].prompt),
+            "{}: the prompt without the example is blank: neutral must be given", location);
+  }
+  EncodedChoices made = encode_choices(*model_, choices, 0);
+  made.options.score = task_->score;
+  made.options.loss = task_->loss;
+  check_length(*model_, made.prompt.size(), made.options, location, reserved_);
+  return {std::move(made.prompt), example.label, shared(std::move(made.options))};
+}
+
+std::vector<PromptAndText> ExampleEncoder::choices_of(const data::Example& example) const {
+  std::vector<PromptAndText> choices;
+  if (task_->kind == data::Kind::choice) {
+    for (const std::string& each : task_->choices) choices.push_back({example.prompt, each});
+  } else {
+    for (const data::Continuation& each : example.continuations) choices.push_back({each.prompt, each.text});
+  }
+  if (correct_only_) choices = {choices.at(static_cast<std::size_t>(example.label))};
+  return choices;
+}
+
+EncodedChoices ExampleEncoder::encode(std::span<const PromptAndText> choices,
+                                      std::size_t demonstrations) const {
+  std::vector<std::string> prompts;
+  for (const PromptAndText& each : choices) prompts.push_back(prompt_text(demonstrations, each.prompt));
+  std::vector<PromptAndText> whole;
+  for (std::size_t i = 0; i < choices.size(); ++i) whole.push_back({prompts[i], choices[i].text});
+  EncodedChoices encoded = encode_choices(*model_, whole, task_->max_prompt_tokens);
+  encoded.options.score = task_->score;
+  encoded.options.loss = task_->loss;
   return encoded;
 }
 
-void ExampleEncoder::share_options() {
-  OptionTokens all = encode_options(*model_, task_->choices);
-  all.score = task_->score;
-  all.loss = task_->loss;
-  if (!correct_only_) return shared_.push_back(std::make_shared<const OptionTokens>(std::move(all)));
-  for (const Tokens& option : all.options)
-    shared_.push_back(std::make_shared<const OptionTokens>(OptionTokens{{option}, {}, all.score, all.loss}));
+std::shared_ptr<const OptionTokens> ExampleEncoder::shared(OptionTokens options) const {
+  if (task_->kind != data::Kind::choice || !options.contexts.empty())
+    return std::make_shared<const OptionTokens>(std::move(options));
+  std::shared_ptr<const OptionTokens>& known = known_[options.options];
+  if (known == nullptr) known = std::make_shared<const OptionTokens>(std::move(options));
+  return known;
 }
 
-void ExampleEncoder::encode_continuations(const data::Example& example, EncodedExample& encoded) const {
-  OptionTokens options{{}, {}, task_->score, task_->loss};
-  std::span<const data::Continuation> given = example.continuations;
-  if (correct_only_) given = given.subspan(static_cast<std::size_t>(example.label), 1);
-  for (const data::Continuation& each : given) options.options.push_back(model_->tokenizer.encode(each.text));
-  std::size_t shown = demonstrations_.size();
-  for (const data::Continuation& each : given)
-    shown = std::min(shown, fitting(each.prompt, options.longest()));
-  std::vector<Tokens> prompts;
-  for (const data::Continuation& each : given) prompts.push_back(prompt_after(shown, each.prompt));
-  encoded.prompt = split_prompts(std::move(prompts), options);
-  encoded.options = std::make_shared<const OptionTokens>(std::move(options));
-}
-
-std::size_t ExampleEncoder::fitting(const std::string& text, std::size_t added) const {
+std::size_t ExampleEncoder::fitting(std::string_view text, std::size_t added) const {
   return data::demonstrations_that_fit(
-      demonstrations_, task_->separator, text, [&](const std::string& whole) {
+      demonstrations_, task_->separator, std::string(text), [&](const std::string& whole) {
         const std::size_t length = encode_prompt(*model_, whole).size();
         return length + added + reserved_ <= model_->parameters.config().context &&
                (task_->max_prompt_tokens == 0 || length <= task_->max_prompt_tokens);
       });
 }
 
-Tokens ExampleEncoder::prompt_after(std::size_t demonstrations, const std::string& text) const {
-  Tokens ids = encode_prompt(
-      *model_, data::with_demonstrations(demonstrations_, demonstrations, task_->separator, text));
-  task_->shorten(ids);
-  return ids;
+std::string ExampleEncoder::prompt_text(std::size_t demonstrations, std::string_view text) const {
+  return data::with_demonstrations(demonstrations_, demonstrations, task_->separator, std::string(text));
 }
 
-Tokens ExampleEncoder::prompt(const std::string& text, std::size_t added) const {
-  return prompt_after(fitting(text, added), text);
+Tokens ExampleEncoder::prompt(std::string_view text) const {
+  Tokens ids = encode_prompt(*model_, prompt_text(fitting(text, 1), text));
+  shorten_prompt(*model_, ids, task_->max_prompt_tokens);
+  return ids;
 }
 
 std::vector<EncodedExample> encode_examples(const ExampleEncoder& encoder,

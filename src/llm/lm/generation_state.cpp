@@ -3,25 +3,10 @@
 #include <algorithm>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "zofo/core/error.hpp"
 
 namespace zofo::llm {
-namespace {
-
-// True for a control token: its spelling encodes to the token only where control tokens are recognised.
-bool is_control(const Model& model, std::int32_t id) {
-  const std::string spelled = model.tokenizer.decode(std::span(&id, 1));
-  const std::vector<std::int32_t> only{id};
-  try {
-    return model.tokenizer.encode(spelled, true) == only && model.tokenizer.encode(spelled) != only;
-  } catch (const Error&) {  // the token is a part of a character
-    return false;
-  }
-}
-
-}  // namespace
 
 void EndOfText::check() const {
   require(max_tokens >= 1, "end of text: max_tokens = 0: must be at least 1");
@@ -36,12 +21,12 @@ std::size_t EndOfText::first_stop(const std::string& text) const {
 }
 
 bool Generation::add(const Model& model, std::int32_t id, const EndOfText& end) {
-  if (id == model.tokenizer.eos() || is_control(model, id)) {
+  if (model.tokenizer.ends(id) || model.tokenizer.is_control(id)) {
     ending = Ending::control;
     return false;
   }
   tokens.push_back(id);
-  text = model.tokenizer.decode(std::span(tokens).subspan(prompt));
+  text = model.tokenizer.decode(std::span(tokens).subspan(prompt), true);
   const std::size_t at = end.first_stop(text);
   if (at != std::string::npos) {
     text.erase(at);

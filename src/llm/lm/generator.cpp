@@ -6,7 +6,7 @@ namespace zofo::llm {
 
 std::vector<Tokens> prompts_of(std::span<const EncodedExample> examples) {
   std::vector<Tokens> prompts;
-  for (const EncodedExample& example : examples) prompts.push_back(example.prompt);
+  for (const EncodedExample& example : examples) prompts.push_back(example.before_answer());
   return prompts;
 }
 

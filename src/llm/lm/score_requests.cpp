@@ -37,20 +37,18 @@ Request parse_request(const Model& model, const data::JsonLine& line, std::span<
           prompt.type_name());
   require(words.is_array() && !words.empty(), "{}: field 'options': must be a list of at least one string",
           line.location());
-  OptionTokens options;
+  std::vector<PromptAndText> choices;
   for (const nlohmann::json& word : words) {
     require(word.is_string(), "{}: field 'options': holds {}: must hold strings", line.location(),
             word.type_name());
-    options.options.push_back(model.tokenizer.encode(word.get_ref<const std::string&>()));
-    require(!options.options.back().empty(), "{}: options[{}]: has zero tokens: must have at least 1",
-            line.location(), options.options.size() - 1);
+    choices.push_back({prompt.get_ref<const std::string&>(), word.get_ref<const std::string&>()});
   }
   const int adapter = adapter_of(line, names, fallback);
-  EncodedExample example{encode_prompt(model, prompt.get_ref<const std::string&>())};
-  data::keep_last(example.prompt, max_prompt_tokens);
-  check_length(model, example.prompt.size(), options, line.location(),
+  EncodedChoices encoded = encode_choices(model, choices, max_prompt_tokens);
+  check_length(model, encoded.prompt.size(), encoded.options, line.location(),
                adapter < 0 ? 0 : reserved(static_cast<std::size_t>(adapter)));
-  example.options = std::make_shared<const OptionTokens>(std::move(options));
+  EncodedExample example{std::move(encoded.prompt)};
+  example.options = std::make_shared<const OptionTokens>(std::move(encoded.options));
   return {std::move(example), adapter};
 }
 

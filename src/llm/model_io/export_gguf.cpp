@@ -5,76 +5,35 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "architectures.hpp"
+#include "gguf_config_writer.hpp"
+#include "gguf_rope.hpp"
 #include "rotary_weights.hpp"
+#include "stored_weights.hpp"
 #include "zofo/checkpoint/quantize.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/model/rotary.hpp"
-#include "zofo/model_io/gguf_config.hpp"
 
 namespace zofo::llm {
 
 std::string gguf_architecture(const model::Config& c) {
-  if (c.family == model::Family::opt) return "opt";
-  return c.attention_bias ? "qwen2" : "llama";
+  return std::string(detail::names_of(detail::architecture_in_gguf(c)).gguf);
 }
 
 namespace {
 
-void write_rotary_keys(checkpoint::GgufWriter& file, const std::string& prefix, const model::Config& c) {
-  using Kind = model::RopeScaling::Kind;
-  file.unsigned_integer(prefix + "rope.dimension_count", c.head_dim);
-  file.number(prefix + "rope.freq_base", c.rope_base);
-  if (c.window > 0) file.unsigned_integer(prefix + "attention.sliding_window", c.window);
-  if (c.rope_scaling.kind == Kind::linear) {
-    file.string(prefix + "rope.scaling.type", "linear");
-    file.number(prefix + "rope.scaling.factor", c.rope_scaling.factor);
-  }
-  if (c.rope_scaling.kind != Kind::llama3) return;
-  file.number(gguf_keys::low_freq_factor, c.rope_scaling.low_freq_factor);
-  file.number(gguf_keys::high_freq_factor, c.rope_scaling.high_freq_factor);
-  file.unsigned_integer(gguf_keys::original_context, c.rope_scaling.original_context);
-}
-
-void write_gguf_keys(checkpoint::GgufWriter& file, const model::Config& c, GgufFileType type) {
-  const std::string architecture = gguf_architecture(c), prefix = architecture + ".";
-  file.string("general.architecture", architecture);
-  file.unsigned_integer("general.file_type", info(type).number);
-  if (checkpoint::find_format(info(type).type)->quantised())
-    file.unsigned_integer("general.quantization_version", 2);  // of the blocks' layouts (ggml.h)
-  file.unsigned_integer(prefix + "embedding_length", c.width);
-  file.unsigned_integer(prefix + "block_count", c.layers);
-  file.unsigned_integer(prefix + "attention.head_count", c.heads);
-  file.unsigned_integer(prefix + "attention.head_count_kv", c.kv_heads);
-  file.unsigned_integer(prefix + "attention.key_length", c.head_dim);
-  file.unsigned_integer(prefix + "attention.value_length", c.head_dim);
-  file.unsigned_integer(prefix + "feed_forward_length", c.ffn);
-  file.unsigned_integer(prefix + "context_length", c.context);
-  file.unsigned_integer(prefix + "vocab_size", c.vocab);
-  if (c.rotary()) {
-    file.number(prefix + "attention.layer_norm_rms_epsilon", c.norm_eps);
-    return write_rotary_keys(file, prefix, c);
-  }
-  file.number(prefix + "attention.layer_norm_epsilon", c.norm_eps);
-  file.boolean(gguf_keys::pre_norm, c.pre_norm);
-  file.unsigned_integer(gguf_keys::embedding_width, c.embedded());
-}
-
-// The factors by which Llama 3's scaling divides the frequencies, as llama.cpp reads them.
-std::vector<float> rope_factor_values(const model::Config& c) {
-  model::Config plain = c;
-  plain.rope_scaling = {};
-  std::vector<float> factors(c.head_dim / 2);
-  for (std::size_t j = 0; j < factors.size(); ++j)
-    factors[j] = static_cast<float>(model::rotary_frequency(plain, j) / model::rotary_frequency(c, j));
-  return factors;
+// The storage type of a tensor of the file: that of its first weight.
+checkpoint::GgmlType type_of(GgufFileType type, const model::Parameters& theta,
+                             const detail::StoredWeight& weight) {
+  return stored_type(type, theta.config(), theta.tensors()[weight.first]);
 }
 
 // Throws Error naming the weight that has a value which its type cannot store.
-std::vector<std::byte> stored(const model::Tensor& weight, checkpoint::GgmlType type,
+std::vector<std::byte> stored(const detail::StoredWeight& weight, checkpoint::GgmlType type,
                               std::span<const float> values) {
   try {
     return checkpoint::quantize(type, values);
@@ -91,24 +50,37 @@ void write_gguf(const std::filesystem::path& path, const model::Parameters& thet
   std::error_code ignored;
   require(!std::filesystem::exists(path, ignored), "{}: already exists: name a new file", path.string());
   const model::Config& c = theta.config();
+  const detail::ArchitectureNames& names = detail::names_of(detail::architecture_in_gguf(c));
   checkpoint::GgufWriter file;
-  write_gguf_keys(file, c, type);
+  file.string("general.architecture", std::string(names.gguf));
+  file.unsigned_integer("general.file_type", info(type).number);
+  if (checkpoint::find_format(info(type).type)->quantised())
+    file.unsigned_integer("general.quantization_version", 2);  // of the blocks' layouts (ggml.h)
+  detail::write_gguf_config(file, c);
   put_tokenizer(file);
-  const bool factors = c.rope_scaling.kind == model::RopeScaling::Kind::llama3;
-  if (factors) file.declare(rope_factors_tensor, std::array<std::uint64_t, 1>{c.head_dim / 2}, GgmlType::F32);
-  for (const model::Tensor& weight : theta.tensors()) {
+  const std::vector<detail::RopeFactors> factors = detail::rope_factors(c);
+  for (const detail::RopeFactors& each : factors)
+    file.declare(each.name, std::array<std::uint64_t, 1>{each.values.size()}, GgmlType::F32);
+  const auto weights = detail::stored_weights(
+      theta.layout(), [&](std::string_view weight) { return checkpoint::gguf_name(weight, names.naming); });
+  for (const detail::StoredWeight& weight : weights) {
     std::vector<std::uint64_t> shape{weight.cols};
     if (weight.rows > 1) shape.push_back(weight.rows);
-    file.declare(checkpoint::gguf_name(weight.name), shape, stored_type(type, c, weight));
+    file.declare(weight.name, shape, type_of(type, theta, weight));
   }
-  const bool halves = gguf_architecture(c) == "qwen2";
+  const bool halves = checkpoint::gguf_holds_halves(names.gguf);
   file.stream(path, [&](std::size_t index) {
-    if (factors && index == 0) return checkpoint::quantize(GgmlType::F32, rope_factor_values(c));
-    const std::size_t i = index - (factors ? 1 : 0);
-    const model::Tensor& weight = theta.tensors()[i];
-    std::vector<float> values(theta.data(i), theta.data(i) + weight.size());
-    if (halves) to_rotary_halves(values, c, weight);
-    return stored(weight, stored_type(type, c, weight), values);
+    if (index < factors.size()) return checkpoint::quantize(GgmlType::F32, factors[index].values);
+    const detail::StoredWeight& weight = weights[index - factors.size()];
+    std::vector<float> values(theta.data(weight.first), theta.data(weight.first) + weight.size());
+    for (std::size_t i = weight.first; i < weight.first + weight.count; ++i) {
+      const model::Tensor& tensor = theta.tensors()[i];
+      const std::span part(values.data() + (tensor.offset - weight.offset),
+                           static_cast<std::size_t>(tensor.size()));
+      if (halves) to_rotary_halves(part, c, tensor);
+      add_gain_offset(part, c, tensor, 1.0F);
+    }
+    return stored(weight, type_of(type, theta, weight), values);
   });
 }
 

@@ -1,14 +1,17 @@
 #include "zofo/model_io/export_hugging_face.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "naming.hpp"
+#include "architectures.hpp"
 #include "rotary_weights.hpp"
+#include "stored_weights.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/atomic_file.hpp"
 #include "zofo/core/error.hpp"
@@ -19,23 +22,27 @@ void write_hugging_face(const std::filesystem::path& folder, const model::Parame
                         checkpoint::SafetensorsType type, const nlohmann::json& tokens) {
   const model::Config& config = theta.config();
   const nlohmann::json described = hugging_face_config(config, type, tokens);
-  const checkpoint::Naming naming = naming_of(config);
+  const checkpoint::Naming naming = detail::names_of(hugging_face_architecture(config)).naming;
+  const auto stored = detail::stored_weights(theta.layout(), [&](std::string_view weight) {
+    return checkpoint::hugging_face_name(weight, naming, checkpoint::default_prefix(naming));
+  });
   std::vector<checkpoint::SafetensorsSpec> specs;
-  for (const model::Tensor& tensor : theta.tensors()) {
-    std::vector<std::uint64_t> shape{tensor.cols};
-    const bool vector = tensor.rows == 1 && (tensor.name.ends_with("norm") || tensor.name.ends_with(".bias"));
-    if (!vector) shape.insert(shape.begin(), tensor.rows);
-    specs.push_back({checkpoint::hugging_face_name(tensor.name, naming, checkpoint::default_prefix(naming)),
-                     std::move(shape)});
+  for (const detail::StoredWeight& weight : stored) {
+    std::vector<std::uint64_t> shape{weight.cols};
+    if (!weight.vector) shape.insert(shape.begin(), weight.rows);
+    specs.push_back({weight.name, std::move(shape)});
   }
-  const std::vector<checkpoint::SafetensorsSpec> names = specs;
   checkpoint::SafetensorsWriter file(folder / "model.safetensors", std::move(specs), type);
   std::vector<float> rows;
-  for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
-    const auto size = static_cast<std::size_t>(theta.tensors()[i].size());
-    rows.assign(theta.data(i), theta.data(i) + size);
-    to_rotary_halves(rows, config, theta.tensors()[i]);
-    file.tensor(names[i].name, rows);
+  for (const detail::StoredWeight& weight : stored) {
+    rows.assign(theta.data(weight.first), theta.data(weight.first) + weight.size());
+    for (std::size_t i = weight.first; i < weight.first + weight.count; ++i) {
+      const model::Tensor& tensor = theta.tensors()[i];
+      to_rotary_halves(
+          {rows.data() + (tensor.offset - weight.offset), static_cast<std::size_t>(tensor.size())}, config,
+          tensor);
+    }
+    file.tensor(weight.name, rows);
   }
   file.finish();
   AtomicFile text(folder / "config.json");

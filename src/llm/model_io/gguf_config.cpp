@@ -5,101 +5,48 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
+#include "architectures.hpp"
+#include "gguf_keys.hpp"
+#include "gguf_rope.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/model/rotary.hpp"
 
 namespace zofo::llm {
 
 namespace {
 
-// The metadata of one architecture: `key` stands for `ARCHITECTURE.key`.
-class GgufKeys {
- public:
-  GgufKeys(const checkpoint::GgufFile& file, std::string architecture)
-      : file_(file), architecture_(std::move(architecture)) {}
+using detail::GgufKeys;
+using model::Architecture;
 
-  [[nodiscard]] std::string full(const std::string& key) const { return architecture_ + "." + key; }
-  [[nodiscard]] bool has(const std::string& key) const { return file_.has(full(key)); }
-  [[nodiscard]] std::uint32_t integer(const std::string& key) const { return exact(full(key)); }
-  [[nodiscard]] std::uint32_t integer_or(const std::string& key, std::uint32_t otherwise) const {
-    return has(key) ? integer(key) : otherwise;
-  }
-  [[nodiscard]] float number(const std::string& key) const {
-    return static_cast<float>(file_.number(full(key)));
-  }
-  [[nodiscard]] std::uint32_t exact(const std::string& key) const {
-    const std::uint64_t value = file_.unsigned_integer(key);
-    require(value <= 0xFFFFFFFFU, "{}: {} = {}: too large", file_.path().string(), key, value);
-    return static_cast<std::uint32_t>(value);
-  }
-  [[nodiscard]] const checkpoint::GgufFile& file() const { return file_; }
-
- private:
-  const checkpoint::GgufFile& file_;
-  std::string architecture_;
+// Keys that change what a model computes; a reader that does not use one refuses values that are not neutral.
+struct MeaningfulKey {
+  std::string_view key;
+  double neutral;
 };
+constexpr MeaningfulKey meaningful_keys[] = {{"attention.scale", 0.0},
+                                             {"attention.clamp_kqv", 0.0},
+                                             {"attention.max_alibi_bias", 0.0},
+                                             {"attention.temperature_scale", 0.0},
+                                             {"attention.sliding_window", 0.0},
+                                             {"attn_logit_softcapping", 0.0},
+                                             {"final_logit_softcapping", 0.0},
+                                             {"logit_scale", 1.0},
+                                             {"residual_scale", 1.0},
+                                             {"embedding_scale", 1.0},
+                                             {"expert_count", 0.0}};
 
-// Throws Error unless the file's factors are those of the config's scaling, up to float rounding.
-void check_rope_factors(const checkpoint::GgufFile& file, const model::Config& scaled,
-                        const std::vector<float>& factors) {
-  model::Config plain = scaled;
-  plain.rope_scaling = {};
-  for (std::size_t j = 0; j < factors.size(); ++j) {
-    const double wanted = model::rotary_frequency(plain, j) / model::rotary_frequency(scaled, j);
-    require(
-        std::abs(static_cast<double>(factors[j]) - wanted) <= 1e-5 * wanted,
-        "{}: tensor '{}': value {} = {}: must be {}, that of Llama 3's scaling by {} from a context of {} "
-        "(low_freq_factor {}, high_freq_factor {}); other scalings are not supported",
-        file.path().string(), rope_factors_tensor, j, factors[j], wanted, scaled.rope_scaling.factor,
-        scaled.rope_scaling.original_context, scaled.rope_scaling.low_freq_factor,
-        scaled.rope_scaling.high_freq_factor);
+void check_unused(const GgufKeys& keys) {
+  for (const auto& [key, neutral] : meaningful_keys) {
+    if (!keys.has(key) || keys.used(key)) continue;
+    const double value = keys.any_number(key);
+    require(value == neutral || value == 0.0, "{}: {} = {}: not supported for this architecture", keys.name(),
+            keys.full(key), value);
   }
-}
-
-// Llama 3's scaling from its factors: the largest is the scaling's factor. All published models (Llama 3.1,
-// 3.2, 3.3) have low_freq_factor 1, high_freq_factor 4 and 8192 tokens; keys of this library override them.
-void read_rope_factors(const GgufKeys& keys, model::Config& c) {
-  const checkpoint::GgufFile& file = keys.file();
-  const auto& info = file.tensor(rope_factors_tensor);
-  require(info.elements == c.head_dim / 2, "{}: tensor '{}': {} values: must be {}, half the head dimension",
-          file.path().string(), rope_factors_tensor, info.elements, c.head_dim / 2);
-  std::vector<float> factors(static_cast<std::size_t>(info.elements));
-  file.read(rope_factors_tensor, factors);
-  model::RopeScaling& scaling = c.rope_scaling;
-  scaling.kind = model::RopeScaling::Kind::llama3;
-  scaling.factor = *std::ranges::max_element(factors);
-  if (file.has(gguf_keys::low_freq_factor))
-    scaling.low_freq_factor = static_cast<float>(file.number(gguf_keys::low_freq_factor));
-  if (file.has(gguf_keys::high_freq_factor))
-    scaling.high_freq_factor = static_cast<float>(file.number(gguf_keys::high_freq_factor));
-  if (file.has(gguf_keys::original_context))
-    scaling.original_context = keys.exact(gguf_keys::original_context);
-  scaling.check();
-  check_rope_factors(file, c, factors);
-}
-
-void read_rotary(const GgufKeys& keys, model::Config& c) {
-  const checkpoint::GgufFile& file = keys.file();
-  const std::string name = file.path().string();
-  if (keys.has("rope.freq_base")) c.rope_base = keys.number("rope.freq_base");
-  require(keys.integer_or("rope.dimension_count", c.head_dim) == c.head_dim,
-          "{}: {} differs from the head dimension {}: partial rotary positions are not supported", name,
-          keys.full("rope.dimension_count"), c.head_dim);
-  const std::string type =
-      keys.has("rope.scaling.type") ? file.string(keys.full("rope.scaling.type")) : "none";
-  require(type == "none" || type == "linear", "{}: {} = '{}': must be none or linear", name,
-          keys.full("rope.scaling.type"), type);
-  if (type == "linear") {
-    c.rope_scaling.kind = model::RopeScaling::Kind::linear;
-    c.rope_scaling.factor = keys.number("rope.scaling.factor");
-  }
-  if (!file.has_tensor(rope_factors_tensor)) return;
-  require(type == "none", "{}: tensor '{}' and {} = '{}': only one of them is allowed", name,
-          rope_factors_tensor, keys.full("rope.scaling.type"), type);
-  read_rope_factors(keys, c);
+  constexpr const char* causal = "attention.causal";
+  require(!keys.has(causal) || keys.file().boolean(keys.full(causal)), "{}: {} = false: not supported",
+          keys.name(), keys.full(causal));
 }
 
 void read_vocabulary(const checkpoint::GgufFile& file, model::Config& c) {
@@ -111,32 +58,94 @@ void read_vocabulary(const checkpoint::GgufFile& file, model::Config& c) {
 }
 
 void read_opt_keys(const GgufKeys& keys, model::Config& c) {
-  c.family = model::Family::opt;
   c.norm_eps = keys.number("attention.layer_norm_epsilon");
-  c.pre_norm = keys.file().boolean(gguf_keys::pre_norm);
+  if (!keys.file().boolean(gguf_keys::pre_norm)) c.placement = model::NormPlacement::after_sum;
   const std::uint32_t embedded = keys.exact(gguf_keys::embedding_width);
   c.embedding_width = embedded == c.width ? 0 : embedded;
 }
 
-void read_llama_keys(const GgufKeys& keys, model::Config& c) {
+// Whether layer l of a model whose windows or positions repeat every `period` layers is not the period's
+// last.
+bool within(std::uint32_t l, std::uint32_t period) { return (l + 1) % period != 0; }
+
+void read_gemma_keys(const GgufKeys& keys, model::Config& c) {
+  const bool second = c.architecture == Architecture::gemma2;
+  c.activation = model::MlpActivation::geglu;
+  c.placement = model::NormPlacement::around;
+  c.gain_offset = 1.0F;
+  if (!second) c.qk_norm = model::QkNorm::heads;
+  c.embedding_scale = std::sqrt(static_cast<float>(c.width));
+  c.attention_scale = detail::gemma_score_scale(c);
+  if (second) c.attention_cap = keys.number_or("attn_logit_softcapping", 50.0F);
+  c.logit_cap = keys.number_or("final_logit_softcapping", second ? 30.0F : 0.0F);
+  constexpr const char* pattern = "attention.sliding_window_pattern";
+  const std::uint32_t period = keys.integer_or(pattern, second ? 2 : 6);
+  require(period >= 1, "{}: {} = 0: must be at least 1", keys.name(), keys.full(pattern));
+  if (second && c.window == 0) c.window = 4096;
+  const bool local = !second && c.window > 0;  // llama.cpp's layers without windows have global positions
+  if (local) c.local_rope_base = keys.number_or("rope.freq_base_swa", 10000.0F);
+  for (std::uint32_t l = 0; l < c.layers; ++l)
+    c.kinds.push_back({c.window > 0 && within(l, period),
+                       local && within(l, period) ? model::LayerRope::local : model::LayerRope::global});
+}
+
+void read_granite_keys(const GgufKeys& keys, model::Config& c) {
+  c.embedding_scale = keys.number_or("embedding_scale", 1.0F);
+  c.scales_prompts = c.embedding_scale != 1.0F;
+  c.residual_scale = keys.number_or("residual_scale", 1.0F);
+  c.logit_scale = static_cast<float>(1.0 / static_cast<double>(keys.number_or("logit_scale", 1.0F)));
+  const float scale = keys.number_or("attention.scale", 0.0F);
+  c.attention_scale = scale == 1.0F / std::sqrt(static_cast<float>(c.head_dim)) ? 0.0F : scale;
+}
+
+void read_llama_like_keys(const GgufKeys& keys, model::Config& c) {
+  const checkpoint::GgufFile& file = keys.file();
   c.norm_eps = keys.number("attention.layer_norm_rms_epsilon");
-  c.attention_bias = keys.file().has_tensor("blk.0.attn_q.bias");
-  read_rotary(keys, c);
-  const std::uint32_t window = keys.integer_or("attention.sliding_window", 0);
-  c.window = window < c.context ? window : 0;  // a window of the context or longer masks nothing
+  c.qkv_bias = file.has_tensor("blk.0.attn_q.bias") || file.has_tensor("blk.0.attn_qkv.bias");
+  c.output_bias = file.has_tensor("blk.0.attn_output.bias");
+  c.mlp_bias = file.has_tensor("blk.0.ffn_down.bias");
+  detail::read_gguf_rope(keys, c);
+  const Architecture a = c.architecture;
+  if (a != Architecture::olmo2 && a != Architecture::granite && a != Architecture::smollm3)
+    c.window = keys.integer_or("attention.sliding_window", 0);
+  if (a == Architecture::qwen3) c.qk_norm = model::QkNorm::heads;
+  if (a == Architecture::olmo2) {
+    c.qk_norm = model::QkNorm::rows;
+    c.placement = model::NormPlacement::after;
+  }
+  if (a == Architecture::smollm3)
+    for (std::uint32_t l = 0; l < c.layers; ++l)
+      c.kinds.push_back({true, within(l, 4) ? model::LayerRope::global : model::LayerRope::none});
+  if (a == Architecture::granite) read_granite_keys(keys, c);
+  if (a == Architecture::gemma2 || a == Architecture::gemma3) read_gemma_keys(keys, c);
+}
+
+// The architecture of a name; Mistral's files have LLaMA's.
+Architecture read_architecture(const std::string& file, const std::string& given) {
+  std::vector<std::string_view> known;
+  for (const detail::ArchitectureNames& names : detail::architecture_names) {
+    if (names.gguf == given) return names.architecture;
+    if (names.architecture != Architecture::mistral) known.push_back(names.gguf);
+  }
+  fail("{}: general.architecture = '{}': must be one of {}", file, given, fmt::join(known, ", "));
 }
 
 }  // namespace
 
 model::Config read_gguf_config(const checkpoint::GgufFile& file) {
   const std::string name = file.path().string();
+  constexpr const char* type = "general.type";
+  require(!file.has(type) || file.string(type) == "model", "{}: {} = '{}': must be model", name, type,
+          file.has(type) ? file.string(type) : "");
   const std::string architecture = file.string("general.architecture");
-  require(architecture == "llama" || architecture == "qwen2" || architecture == "opt",
-          "{}: general.architecture = '{}': must be llama, qwen2 or opt", name, architecture);
+  const Architecture read = read_architecture(name, architecture);
   const GgufKeys keys(file, architecture);
-  model::Config c;
+  model::Config c = read == Architecture::opt ? model::opt_parts() : model::Config();
+  c.architecture = read;
   c.width = keys.integer("embedding_length");
   c.layers = keys.integer("block_count");
+  require(c.layers <= 1U << 10U, "{}: {} = {}: must be at most {}", name, keys.full("block_count"), c.layers,
+          1U << 10U);
   c.heads = keys.integer("attention.head_count");
   c.kv_heads = keys.integer_or("attention.head_count_kv", c.heads);
   c.ffn = keys.integer("feed_forward_length");
@@ -147,10 +156,12 @@ model::Config read_gguf_config(const checkpoint::GgufFile& file) {
           "{}: {} differs from the keys' {}: not supported", name, keys.full("attention.value_length"),
           c.head_dim);
   read_vocabulary(file, c);
-  if (architecture == "opt")
+  if (read == Architecture::opt)
     read_opt_keys(keys, c);
   else
-    read_llama_keys(keys, c);
+    read_llama_like_keys(keys, c);
+  check_unused(keys);
+  detail::tidy(c);
   return c;
 }
 

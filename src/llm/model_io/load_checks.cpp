@@ -2,7 +2,7 @@
 
 namespace zofo::llm::detail {
 
-void check_shape(const model::Tensor& wanted, std::span<const std::uint64_t> shape,
+void check_shape(const StoredWeight& wanted, std::span<const std::uint64_t> shape,
                  const std::string& location) {
   const bool vector = wanted.rows == 1 && shape.size() == 1 && shape[0] == wanted.cols;
   const bool matrix = shape.size() == 2 && shape[0] == wanted.rows && shape[1] == wanted.cols;

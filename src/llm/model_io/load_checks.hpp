@@ -7,15 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "stored_weights.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/model/layout.hpp"
 
 namespace zofo::llm::detail {
 
 /// Throws Error, starting with `location`, unless a row-major shape is that of a weight; a vector may have
 /// one extent or two. Loaders compare shapes before they allocate the weights: a hostile config must not
 /// allocate memory for weights that the file does not have.
-void check_shape(const model::Tensor& wanted, std::span<const std::uint64_t> shape,
+void check_shape(const StoredWeight& wanted, std::span<const std::uint64_t> shape,
                  const std::string& location);
 
 /// Returns the result of `read`. Its errors get the file's name, which checks of values do not know.

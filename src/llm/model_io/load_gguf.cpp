@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "architectures.hpp"
 #include "load_checks.hpp"
 #include "rotary_weights.hpp"
+#include "stored_weights.hpp"
 #include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/error.hpp"
@@ -20,21 +22,27 @@ namespace zofo::llm {
 
 namespace {
 
-void check_tensors(const checkpoint::GgufFile& file, const model::Config& config) {
+std::vector<detail::StoredWeight> check_tensors(const checkpoint::GgufFile& file,
+                                                const model::Layout& layout) {
   std::set<std::string> used;
-  const model::Layout layout(config);
-  for (const model::Tensor& tensor : layout.tensors()) {
-    const std::string name = checkpoint::gguf_name(tensor.name);
-    std::vector<std::uint64_t> shape = file.tensor(name).shape;
+  const checkpoint::Naming naming = detail::names_of(layout.config().architecture).naming;
+  const auto stored = detail::stored_weights(
+      layout, [&](std::string_view weight) { return checkpoint::gguf_name(weight, naming); });
+  for (const detail::StoredWeight& weight : stored) {
+    std::vector<std::uint64_t> shape = file.tensor(weight.name).shape;
     std::ranges::reverse(shape);  // in ggml the contiguous extent is the first
-    detail::check_shape(tensor, shape, fmt::format("{}: tensor '{}'", file.path().string(), name));
-    used.insert(name);
+    detail::check_shape(weight, shape, fmt::format("{}: tensor '{}'", file.path().string(), weight.name));
+    used.insert(weight.name);
   }
   // Additional weights would change what the model computes.
+  const auto factors = [&](const std::string& name) {
+    return name == rope_factors_tensor || name == long_factors_tensor || name == short_factors_tensor;
+  };
   for (const std::string& name : file.tensor_names())
-    require(used.contains(name) || (config.rotary() && name == rope_factors_tensor),
+    require(used.contains(name) || (layout.config().rotary && factors(name)),
             "{}: tensor '{}': the model that the metadata describes has no such weight", file.path().string(),
             name);
+  return stored;
 }
 
 }  // namespace
@@ -45,16 +53,19 @@ model::Parameters load_parameters(const checkpoint::GgufFile& file) {
     read.check();
     return read;
   });
-  check_tensors(file, config);
-  const bool halves = file.string("general.architecture") == "qwen2";
+  const auto stored = check_tensors(file, model::Layout(config));
+  const bool halves = checkpoint::gguf_holds_halves(file.string("general.architecture"));
   model::Parameters theta(config);
+  for (const detail::StoredWeight& weight : stored) {
+    const std::span values(theta.data(weight.first), static_cast<std::size_t>(weight.size()));
+    file.read(weight.name, values);
+    checkpoint::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), weight.name));
+  }
   for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
     const model::Tensor& tensor = theta.tensors()[i];
     const std::span values(theta.data(i), static_cast<std::size_t>(tensor.size()));
-    const std::string name = checkpoint::gguf_name(tensor.name);
-    file.read(name, values);
-    checkpoint::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), name));
     if (halves) to_rotary_pairs(values, config, tensor);
+    add_gain_offset(values, config, tensor, -1.0F);
   }
   return theta;
 }

@@ -23,12 +23,14 @@ tokenize::Tokenizer load_tokenizer(const std::filesystem::path& path) {
 }
 
 Model load_model(const std::filesystem::path& path) {
-  auto tokenizer = load_tokenizer(path);
+  const tokenize::Tokenizer tokenizer = load_tokenizer(path);
   auto parameters = load_backbone(path);
-  require(tokenizer.size() <= parameters.config().vocab,
-          "{}: the tokenizer has {} tokens but the embedding only {} rows", path.string(), tokenizer.size(),
-          parameters.config().vocab);
-  return {std::move(parameters), std::move(tokenizer)};
+  const std::size_t rows = parameters.config().vocab;
+  try {
+    return {std::move(parameters), tokenizer.with_rows(rows)};
+  } catch (const Error& error) {
+    fail("{}: {}", path.string(), error.what());
+  }
 }
 
 }  // namespace zofo::llm

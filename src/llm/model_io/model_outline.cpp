@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "zofo/checkpoint/gguf.hpp"
-#include "zofo/checkpoint/json_document.hpp"
 #include "zofo/model_io/gguf_config.hpp"
-#include "zofo/model_io/hugging_face_config.hpp"
 #include "zofo/model_io/load_model.hpp"
 
 namespace zofo::llm {
@@ -26,8 +24,7 @@ std::uint64_t weights_size(const std::filesystem::path& folder) {
 }
 
 ModelShape shape_of(const std::filesystem::path& path) {
-  if (is_folder(path))
-    return {read_hugging_face_config(checkpoint::JsonFields::load(path / "config.json")), weights_size(path)};
+  if (is_folder(path)) return {read_hugging_face_shape(path), weights_size(path)};
   const checkpoint::GgufFile file(path);
   return {read_gguf_config(file), file.bytes()};
 }
@@ -50,7 +47,8 @@ ModelShape read_shape(const std::filesystem::path& path) {
 }
 
 ModelOutline read_outline(const std::filesystem::path& path) {
-  return {read_shape(path), load_tokenizer(path)};
+  ModelShape shape = read_shape(path);
+  return {std::move(shape), load_tokenizer(path).with_rows(shape.config.vocab)};
 }
 
 }  // namespace zofo::llm

@@ -1,4 +1,4 @@
-/// @file Converts weights between this library's and Hugging Face's order of rotary rows.
+/// @file Weights in the order and with the offset of a file.
 #pragma once
 
 #include <span>
@@ -8,11 +8,16 @@
 
 namespace zofo::llm {
 
-/// Converts a weight from Hugging Face's order to this library's (checkpoint::interleave_rotary), in place.
-/// Changes only q, k and their biases in models with rotary positions.
+///@{
+/// Converts the rows of q, k, their biases and the gains of their norms from Hugging Face's order to this
+/// library's, or back; other weights are not changed.
 void to_rotary_pairs(std::span<float> values, const model::Config& config, const model::Tensor& weight);
-
-/// The inverse of to_rotary_pairs.
 void to_rotary_halves(std::span<float> values, const model::Config& config, const model::Tensor& weight);
+///@}
+
+/// Adds the offset of the norms' gains, which GGUF files contain and Hugging Face's files do not, times
+/// `sign`; other weights are not changed.
+void add_gain_offset(std::span<float> values, const model::Config& config, const model::Tensor& weight,
+                     float sign);
 
 }  // namespace zofo::llm

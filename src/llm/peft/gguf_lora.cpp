@@ -35,8 +35,8 @@ std::string factor_name(std::uint32_t layer, std::size_t projection, std::string
   return fmt::format("blk.{}.{}.weight.{}", layer, detail::projection_weights[projection], factor);
 }
 
-// All factors, in the flat vector's order. llama.cpp stores the rows of q and k of llama as this library
-// does.
+// All factors, in the flat vector's order. llama.cpp stores the rows of q and k of some architectures as this
+// library does.
 std::vector<GgufFactor> gguf_factors(const ModelShape& shape, std::string_view architecture,
                                      const Lora& lora) {
   std::vector<GgufFactor> factors;
@@ -45,7 +45,11 @@ std::vector<GgufFactor> gguf_factors(const ModelShape& shape, std::string_view a
       const auto projection = static_cast<Projection>(p);
       const Lora::Factors& pair = lora.factors(layer, projection);
       if (!pair.used) continue;
-      const bool halves = architecture == "qwen2";
+      require(!detail::is_fused(detail::naming_of(shape), projection),
+              "lora targets: '{}': this model's files hold q, k and v in one matrix, and gate and up in "
+              "another; only o and down can be written",
+              projection_names[p]);
+      const bool halves = shape.rotary_dim > 0 && checkpoint::gguf_holds_halves(architecture);
       const std::size_t heads = !halves                       ? 0
                                 : projection == Projection::q ? shape.heads
                                 : projection == Projection::k ? shape.kv_heads
@@ -119,7 +123,8 @@ PeftAdapter read_gguf_lora(const checkpoint::GgufFile& file, const ModelShape& s
     file.read(factor.name, into);
     checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.path().string(), factor.name));
     if (factor.rotary_heads > 0)
-      checkpoint::interleave_rotary(into, factor.rotary_heads, shape.head_dim, lora.rank());
+      checkpoint::interleave_rotary(into, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
+                                    lora.rank());
   }
   return {std::move(lora), std::move(values)};
 }
@@ -142,7 +147,7 @@ void write_gguf_lora(const std::filesystem::path& path, const ModelShape& shape,
     const auto from = values.subspan(factor.offset, factor.size());
     std::vector<float> rows(from.begin(), from.end());
     if (factor.rotary_heads > 0)
-      checkpoint::halve_rotary(rows, factor.rotary_heads, shape.head_dim, lora.rank());
+      checkpoint::halve_rotary(rows, {factor.rotary_heads, shape.head_dim, shape.rotary_dim}, lora.rank());
     return checkpoint::quantize(checkpoint::GgmlType::F32, rows);
   });
 }

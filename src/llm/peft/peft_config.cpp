@@ -18,8 +18,10 @@ namespace {
 
 using checkpoint::JsonFields;
 
-// peft's name of a projection: the last part of Hugging Face's (`q_proj`); empty if the family lacks it.
+// peft's name of a projection: the last part of Hugging Face's (`q_proj`); empty if the family lacks it, or
+// has it in one matrix with others.
 std::string_view peft_target(checkpoint::Naming naming, std::size_t projection) {
+  if (detail::is_fused(naming, static_cast<Projection>(projection))) return {};
   for (const checkpoint::NamePair& pair : checkpoint::block_names(naming))
     if (pair.layout == detail::projection_weights[projection])
       return pair.hugging_face.substr(pair.hugging_face.rfind('.') + 1);  // npos + 1 = 0: the whole name
@@ -58,7 +60,10 @@ std::vector<std::string> read_targets(const JsonFields& file, checkpoint::Naming
   for (const nlohmann::json& name : given) {
     const auto found =
         std::ranges::find_if(known, [&](const std::string& n) { return !n.empty() && name == n; });
-    if (found == known.end()) file.refuse("target_modules", fmt::format("some of {}", fmt::join(known, " ")));
+    if (found == known.end()) {
+      std::erase(known, "");
+      file.refuse("target_modules", fmt::format("some of {}", fmt::join(known, " ")));
+    }
     targets.emplace_back(projection_names[static_cast<std::size_t>(found - known.begin())]);
   }
   return targets;

@@ -18,7 +18,19 @@ inline constexpr std::array<std::string_view, projection_names.size()> projectio
 
 /// The naming scheme of a model's modules.
 inline checkpoint::Naming naming_of(const ModelShape& shape) {
-  return shape.opt_names ? checkpoint::Naming::opt : checkpoint::Naming::llama;
+  switch (shape.modules) {
+    case ModuleNames::opt:
+      return checkpoint::Naming::opt;
+    case ModuleNames::phi3:
+      return checkpoint::Naming::phi3;
+    default:
+      return checkpoint::Naming::llama;
+  }
+}
+
+/// Whether a family's files hold a projection in one matrix with others.
+inline bool is_fused(checkpoint::Naming naming, Projection projection) {
+  return naming == checkpoint::Naming::phi3 && projection != Projection::o && projection != Projection::down;
 }
 
 /// Throws Error naming a field that is not one of `read`, changes a trained adapter's output, and is not

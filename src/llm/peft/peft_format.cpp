@@ -32,7 +32,7 @@ struct PeftFactor {
 
 // Heads of B's rows that rotary positions rotate in pairs (q and k); 0 for other projections.
 std::size_t rotary_heads(const ModelShape& shape, Projection projection) {
-  if (!shape.rotary) return 0;
+  if (shape.rotary_dim == 0) return 0;
   if (projection == Projection::q) return shape.heads;
   return projection == Projection::k ? shape.kv_heads : 0;
 }
@@ -46,6 +46,11 @@ std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) 
       const auto projection = static_cast<Projection>(p);
       const Lora::Factors& pair = lora.factors(layer, projection);
       if (!pair.used) continue;
+      require(
+          !detail::is_fused(naming, projection),
+          "lora targets: '{}': this model's files hold q, k and v in one matrix, and gate and up in another, "
+          "which peft adapts as one; only o and down have a peft file",
+          projection_names[p]);
       const std::string name = fmt::format("blk.{}.{}", layer, detail::projection_weights[p]);
       const std::string module = "base_model.model." + checkpoint::hugging_face_module(
                                                            name, naming, checkpoint::default_prefix(naming));
@@ -86,7 +91,8 @@ PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& s
     file.read(factor.name, into);
     checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.name(), factor.name));
     if (factor.rotary_heads > 0)
-      checkpoint::interleave_rotary(into, factor.rotary_heads, shape.head_dim, factor.cols);
+      checkpoint::interleave_rotary(into, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
+                                    factor.cols);
   }
   std::string base;
   if (described.has("base_model_name_or_path")) base = described.string("base_model_name_or_path");
@@ -106,7 +112,7 @@ void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shap
     const auto from = values.subspan(factor.offset, factor.size());
     std::vector<float> rows(from.begin(), from.end());
     if (factor.rotary_heads > 0)
-      checkpoint::halve_rotary(rows, factor.rotary_heads, shape.head_dim, factor.cols);
+      checkpoint::halve_rotary(rows, {factor.rotary_heads, shape.head_dim, shape.rotary_dim}, factor.cols);
     file.tensor(factor.name, rows);
   }
   file.finish();

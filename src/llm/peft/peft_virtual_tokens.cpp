@@ -40,6 +40,11 @@ PeftExtents peft_extents(const ModelShape& shape, Kind kind) {
   return {shape.heads, shape.embedded, shape.embedded};
 }
 
+// The rows of a key.
+checkpoint::RotaryRows rotary_rows(const ModelShape& shape) {
+  return {shape.kv_heads, shape.head_dim, shape.rotary_dim};
+}
+
 // Throws Error unless the field is missing or has this model's value.
 void same_model(const JsonFields& file, std::string_view field, std::uint32_t value) {
   if (file.has(field) && file.integer(field) != value)
@@ -104,7 +109,7 @@ PeftVirtualTokens read_peft_virtual_tokens(const std::filesystem::path& folder, 
   for_each_piece(shape, adapter, [&](std::size_t from, std::size_t to, std::size_t length, bool key) {
     const std::span piece(values.data() + to, length);
     std::ranges::copy(std::span(stored).subspan(from, length), piece.begin());
-    if (key && shape.rotary) checkpoint::interleave_rotary(piece, shape.kv_heads, shape.head_dim, 1);
+    if (key && shape.rotary_dim > 0) checkpoint::interleave_rotary(piece, rotary_rows(shape), 1);
   });
   return {std::move(adapter), std::move(values)};
 }
@@ -120,7 +125,7 @@ void write_peft_virtual_tokens(const std::filesystem::path& folder, const ModelS
   for_each_piece(shape, adapter, [&](std::size_t to, std::size_t from, std::size_t length, bool key) {
     const std::span piece = std::span(stored).subspan(to, length);
     std::ranges::copy(values.subspan(from, length), piece.begin());
-    if (key && shape.rotary) checkpoint::halve_rotary(piece, shape.kv_heads, shape.head_dim, 1);
+    if (key && shape.rotary_dim > 0) checkpoint::halve_rotary(piece, rotary_rows(shape), 1);
   });
   const PeftExtents extents = peft_extents(shape, kind);
   const std::uint32_t tokens = virtual_tokens(adapter);

@@ -18,30 +18,74 @@ std::string hash_of(const Eigen::VectorXf& x) {
   return zofo::hash_text(zofo::Hash64().update(values).value());
 }
 
+namespace {
+
+// Appends what models of the first versions of this library do not have, so that their fingerprints stay the
+// same.
+void append_parts(const model::Config& c, nlohmann::json& shape) {
+  model::Config plain = c.norm == model::NormKind::layer ? model::opt_parts() : model::Config();
+  const auto parts = [](const model::Config& of) {
+    const model::RopeScaling& s = of.rope_scaling;
+    nlohmann::json list = {static_cast<int>(of.activation),
+                           of.output_bias,
+                           of.mlp_bias,
+                           static_cast<int>(of.qk_norm),
+                           of.gain_offset,
+                           of.position_offset,
+                           of.rotary_dim,
+                           of.local_rope_base,
+                           of.embedding_scale,
+                           of.scales_prompts,
+                           of.residual_scale,
+                           of.attention_scale,
+                           of.attention_cap,
+                           of.logit_scale,
+                           of.logit_cap,
+                           of.norms_inputs(),
+                           of.norms_outputs(),
+                           s.beta_fast,
+                           s.beta_slow,
+                           s.whole_pairs,
+                           s.magnitude,
+                           s.short_factors,
+                           s.long_factors};
+    for (const model::LayerKind& kind : of.kinds)
+      list.push_back({kind.windowed, static_cast<int>(kind.rope)});
+    return list;
+  };
+  if (c.norms_sums()) plain.placement = c.placement;
+  const nlohmann::json list = parts(c);
+  if (list != parts(plain)) shape.push_back(list);
+}
+
+}  // namespace
+
 std::string hash_of_model(const model::Parameters& theta) {
   const model::Config& c = theta.config();
-  const nlohmann::json shape = {static_cast<int>(c.family),
-                                c.vocab,
-                                c.width,
-                                c.layers,
-                                c.heads,
-                                c.kv_heads,
-                                c.head_dim,
-                                c.ffn,
-                                c.context,
-                                c.rope_base,
-                                c.norm_eps,
-                                c.tied,
-                                c.attention_bias,
-                                c.pre_norm,
-                                c.embedding_width,
-                                c.window,
-                                static_cast<int>(c.rope_scaling.kind),
-                                c.rope_scaling.factor,
-                                c.rope_scaling.low_freq_factor,
-                                c.rope_scaling.high_freq_factor,
-                                c.rope_scaling.original_context,
-                                hash_of(theta)};
+  const bool opt = c.norm == model::NormKind::layer;
+  nlohmann::json shape = {opt ? 1 : 0,
+                          c.vocab,
+                          c.width,
+                          c.layers,
+                          c.heads,
+                          c.kv_heads,
+                          c.head_dim,
+                          c.ffn,
+                          c.context,
+                          c.rope_base,
+                          c.norm_eps,
+                          c.tied,
+                          c.qkv_bias && !opt,
+                          !c.norms_sums(),
+                          c.embedding_width,
+                          c.window,
+                          static_cast<int>(c.rope_scaling.kind),
+                          c.rope_scaling.factor,
+                          c.rope_scaling.low_freq_factor,
+                          c.rope_scaling.high_freq_factor,
+                          c.rope_scaling.original_context};
+  append_parts(c, shape);
+  shape.push_back(hash_of(theta));
   return zofo::hash_text(zofo::Hash64().update(shape.dump()).value());
 }
 

@@ -57,7 +57,7 @@ std::vector<std::int32_t> ByteBpe::encode(std::string_view text, bool parse_spec
   return ids;
 }
 
-std::string ByteBpe::decode(std::span<const std::int32_t> ids) const {
+std::string ByteBpe::decode(std::span<const std::int32_t> ids, bool /*continues*/) const {
   std::string text;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     require(ids[i] >= 0 && static_cast<std::size_t>(ids[i]) < size(), "token {} = {}: must be in [0, {}]", i,

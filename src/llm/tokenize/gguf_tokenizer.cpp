@@ -22,23 +22,29 @@ bool is_byte_level(const JsonPath& step, bool splits) {
          step.boolean("use_regex", true) == splits;
 }
 
-/// The name of a `pre_tokenizer` in GGUF files, if it has one.
-std::optional<std::string> pretokenizer_name(const JsonPath& place) {
-  if (place.at("type").string() != "Sequence")
-    return is_byte_level(place, true) ? std::optional<std::string>("gpt-2") : std::nullopt;
-  const std::vector<JsonPath> steps = place.at("pretokenizers").elements();
-  if (steps.size() != 2) return std::nullopt;
-  const std::string type = steps[0].at("type").string();
-  if (type == "Digits" && steps[0].boolean("individual_digits", false) && is_byte_level(steps[1], true))
-    return "smollm";
-  if (type != "Split" || !is_byte_level(steps[1], false)) return std::nullopt;
-  if (steps[0].at("behavior").string() != "Isolated" || steps[0].boolean("invert", false))
-    return std::nullopt;
-  const JsonPath pattern = steps[0].at("pattern");
-  if (!pattern.has("Regex")) return std::nullopt;
-  for (const char* name : {"llama-bpe", "qwen2"})
-    if (pattern.at("Regex").string() == json_split_pattern(name)) return name;
-  return std::nullopt;
+/// The patterns of a `pre_tokenizer`, if it has no other steps than those of a GGUF file's.
+std::optional<std::vector<std::string>> patterns_of(const JsonPath& place) {
+  std::vector<std::string> patterns;
+  const bool sequence = place.at("type").string() == "Sequence";
+  const std::vector<JsonPath> steps =
+      sequence ? place.at("pretokenizers").elements() : std::vector<JsonPath>{place};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const std::string type = steps[i].at("type").string();
+    if (i + 1 == steps.size()) {
+      if (is_byte_level(steps[i], true))
+        patterns.emplace_back(kGpt2Pattern);
+      else if (!is_byte_level(steps[i], false))
+        return std::nullopt;
+    } else if (type == "Digits" && steps[i].boolean("individual_digits", false)) {
+      patterns.emplace_back(R"(\p{N})");
+    } else if (type == "Split" && steps[i].at("behavior").string() == "Isolated" &&
+               !steps[i].boolean("invert", false) && steps[i].at("pattern").has("Regex")) {
+      patterns.push_back(steps[i].at("pattern").at("Regex").string());
+    } else {
+      return std::nullopt;
+    }
+  }
+  return patterns;
 }
 
 void put_token(GgufTokenizer& into, std::size_t id, const std::string& token, TokenType type) {
@@ -73,12 +79,17 @@ void read_tokens(const JsonPath& document, GgufTokenizer& into) {
 /// Reads the pre-tokenizer and refuses settings that GGUF's model `gpt2` lacks.
 void read_model(const JsonPath& document, GgufTokenizer& into) {
   const JsonPath model = document.at("model");
-  const std::optional<std::string> name =
-      document.has("pre_tokenizer") ? pretokenizer_name(document.at("pre_tokenizer")) : std::nullopt;
-  if (!name)
+  const bool whole_words = model.boolean("ignore_merges", false);
+  std::optional<std::vector<std::string>> patterns;
+  if (document.has("pre_tokenizer")) patterns = patterns_of(document.at("pre_tokenizer"));
+  if (patterns) into.pre = pretokenizer_name(*patterns, whole_words);
+  const std::string otherwise = patterns ? pretokenizer_name(*patterns, !whole_words) : "";
+  require(!into.pre.empty() || otherwise.empty(),
+          "model.ignore_merges: must be {} with the pre_tokenizer that GGUF calls {}", !whole_words,
+          otherwise);
+  if (into.pre.empty())
     document.at("pre_tokenizer")
-        .refuse("that of GPT-2, SmolLM, Llama 3 or Qwen 2, which have names in GGUF files");
-  into.pre = *name;
+        .refuse("that of GPT-2, SmolLM, Llama 3 or Qwen 2, or another that has a name in GGUF files");
   if (document.has("normalizer")) {
     const JsonPath normalizer = document.at("normalizer");
     if (into.pre != "qwen2" || normalizer.at("type").string() != "NFC")
@@ -86,9 +97,6 @@ void read_model(const JsonPath& document, GgufTokenizer& into) {
     into.loses_nfc = true;
   }
   if (model.boolean("byte_fallback", false)) model.at("byte_fallback").refuse("false");
-  const bool whole_words = Pretokenizer(into.pre).takes_whole_words();
-  require(model.boolean("ignore_merges", false) == whole_words,
-          "model.ignore_merges: must be {} with the pre_tokenizer that GGUF calls {}", whole_words, into.pre);
 }
 
 }  // namespace
@@ -124,7 +132,7 @@ GgufTokenizer read_gguf_tokenizer(const std::filesystem::path& folder) {
   made.bos = checked.bos();
   made.eos = checked.eos();
   made.add_bos = made.bos.has_value();
-  const TokenizerConfig config = read_tokenizer_config(folder / "tokenizer_config.json");
+  const TokenizerConfig config = read_tokenizer_config(folder);
   for (std::size_t id = 0; !made.bos && config.bos && id < made.tokens.size(); ++id)
     if (made.tokens[id] == *config.bos) made.bos = static_cast<std::int32_t>(id);
   return made;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "zofo/core/atomic_file.hpp"
@@ -50,15 +51,18 @@ json byte_level(bool splits) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", splits}};
 }
 
-json pre_tokenizer(const std::string& name) {
-  if (name == "gpt-2") return byte_level(true);
-  const bool digits = name == "smollm";
-  const json first = digits ? json{{"type", "Digits"}, {"individual_digits", true}}
-                            : json{{"type", "Split"},
-                                   {"pattern", {{"Regex", json_split_pattern(name)}}},
-                                   {"behavior", "Isolated"},
-                                   {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", {first, byte_level(digits)}}};
+json pre_tokenizer(const PretokenizerRules& rules) {
+  json steps = json::array();
+  const bool splits = rules.patterns.back() == kGpt2Pattern;  // ByteLevel has this pattern
+  const json digits = {{"type", "Digits"}, {"individual_digits", true}};
+  for (const std::string& pattern : std::span(rules.patterns).first(rules.patterns.size() - (splits ? 1 : 0)))
+    steps.push_back(pattern == R"(\p{N})" ? digits
+                                          : json{{"type", "Split"},
+                                                 {"pattern", {{"Regex", pattern}}},
+                                                 {"behavior", "Isolated"},
+                                                 {"invert", false}});
+  steps.push_back(byte_level(splits));
+  return steps.size() == 1 ? steps.front() : json{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
 }
 
 /// A model of type BPE without its options.
@@ -79,7 +83,7 @@ json bpe(const Source& source, const std::vector<Merge>& merges) {
 }
 
 /// Tokens that are found in texts: control tokens and the unknown one as special, and user-defined ones.
-json added_tokens(const Source& source, bool normalized) {
+json added_tokens(const Source& source) {
   json tokens = json::array();
   for (std::size_t id = 0; id < source.tokens.size(); ++id) {
     const auto type = static_cast<TokenType>(source.types[id]);
@@ -91,7 +95,7 @@ json added_tokens(const Source& source, bool normalized) {
                       {"single_word", false},
                       {"lstrip", false},
                       {"rstrip", false},
-                      {"normalized", user && normalized},
+                      {"normalized", false},
                       {"special", !user}});
   }
   return tokens;
@@ -125,10 +129,10 @@ json document(json added, json normalizer, json splitter, json processor, json d
 }
 
 json byte_level_document(const Source& source) {
-  const std::string name = source.file.string("tokenizer.ggml.pre");
+  const PretokenizerRules rules = pretokenizer_rules(source.file.string("tokenizer.ggml.pre"));
   json model = bpe(source, split_merges(source.file.strings("tokenizer.ggml.merges")));
-  model["ignore_merges"] = Pretokenizer(name).takes_whole_words();
-  return document(added_tokens(source, false), nullptr, pre_tokenizer(name),
+  model["ignore_merges"] = rules.whole_words;
+  return document(added_tokens(source), nullptr, pre_tokenizer(rules),
                   post_processor(source, byte_level(true)), byte_level(true), std::move(model));
 }
 
@@ -152,17 +156,11 @@ json sentencepiece_document(const Source& source) {
   for (std::size_t id = 0; id < source.tokens.size(); ++id) {
     const auto type = static_cast<TokenType>(source.types[id]);
     if (type == TokenType::unknown) model["unk_token"] = source.tokens[id];
-    // The space is put before a whole text here, and before each text between added tokens there.
-    require(type != TokenType::user_defined || !pieces.add_dummy_prefix,
-            "tokenizer.ggml.token_type {} = 4: the user-defined token '{}' cannot be written to "
-            "tokenizer.json with "
-            "tokenizer.ggml.add_space_prefix = true: no setting puts the space where SentencePiece does",
-            id, source.tokens[id]);
   }
   json steps = json::array();
   if (pieces.add_dummy_prefix) steps.push_back({{"type", "Prepend"}, {"prepend", kSpaceSymbol}});
   steps.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpaceSymbol}});
-  return document(added_tokens(source, true), {{"type", "Sequence"}, {"normalizers", std::move(steps)}},
+  return document(added_tokens(source), {{"type", "Sequence"}, {"normalizers", std::move(steps)}},
                   nullptr, post_processor(source, nullptr), spaces_decoder(pieces.add_dummy_prefix),
                   std::move(model));
 }

@@ -164,7 +164,8 @@ class OnigurumaReader {
   /// characters that the script shares with others.
   void property(std::size_t from, char c) {
     constexpr std::string_view categories =
-        " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp ";
+        " L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Cn "
+        "Co ";
     const std::size_t close = source_.find('}', at_);
     if (peek() != '{' || close == std::string_view::npos) refuse(from, R"(must be written \p{NAME})");
     std::string_view name = source_.substr(at_ + 1, close - at_ - 1);

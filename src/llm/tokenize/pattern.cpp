@@ -37,6 +37,8 @@ Pattern::Pattern(const std::string& source) {
   require(code != nullptr, "pattern '{}', offset {}: {}", source, offset, message(error));
   code_ = std::shared_ptr<const pcre2_code>(
       code, [](const pcre2_code* c) { pcre2_code_free(const_cast<pcre2_code*>(c)); });
+  std::string own;
+  names_newer_ = with_older_characters(source, own).data() != source.data();
   // On failure matching is interpreted, which is slower and gives the same result.
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <unordered_set>
 #include <utility>
 
 #include "zofo/core/error.hpp"
@@ -39,7 +40,21 @@ bool may_cut(const SentencePieceModel& model) {
          });
 }
 
-std::vector<std::optional<std::string>> bytes_of(const SentencePieceModel& model) {
+Vocabulary vocabulary_of(const SentencePieceModel& model, const std::vector<AddedToken>& added) {
+  model.check();
+  Vocabulary all(id_limit(model.pieces.size() + added.size()));
+  for (std::size_t i = 0; i < model.pieces.size(); ++i) {
+    const std::string& text = model.pieces[i].text;
+    require(!all.id(text), "piece {} = '{}': another piece has the same text", i, text);
+    all.add(text, static_cast<std::int64_t>(i));
+  }
+  for (const AddedToken& token : added)
+    if (!all.id(token.content)) all.add(token.content, token.id);
+  return all;
+}
+
+std::vector<std::optional<std::string>> bytes_of(const SentencePieceModel& model,
+                                                 const std::vector<AddedToken>& added, std::size_t size) {
   std::vector<std::optional<std::string>> bytes;
   for (const auto& [text, score, type] : model.pieces) {
     std::string spelled = text;
@@ -53,6 +68,8 @@ std::vector<std::optional<std::string>> bytes_of(const SentencePieceModel& model
     }
     bytes.emplace_back(std::move(spelled));
   }
+  bytes.resize(size);
+  for (const AddedToken& token : added) bytes[static_cast<std::size_t>(token.id)] = token.content;
   return bytes;
 }
 
@@ -73,56 +90,66 @@ void call_library(const char* complaint, Call&& call) {
 
 }  // namespace
 
-struct SentencePiece::Library : sentencepiece::SentencePieceProcessor {};
+struct SentencePiece::Library : sentencepiece::SentencePieceProcessor {
+  Library(SentencePieceModel model, bool space) {
+    model.add_dummy_prefix = space;
+    call_library("the SentencePiece library refuses the model",
+                 [&] { return LoadFromSerializedProto(model.serialized()); });
+  }
+};
 
-SentencePiece::SentencePiece(SentencePieceModel model)
+SentencePiece::SentencePiece(SentencePieceModel model, SentencePieceOptions options)
     : model_(std::move(model)),
       by_words_(may_cut(model_)),
-      bytes_(bytes_of(model_), model_.add_dummy_prefix),
-      library_(std::make_shared<Library>()) {
-  model_.check();
+      after_token_(options.after_token),
+      vocabulary_(vocabulary_of(model_, options.added)),
+      bytes_(bytes_of(model_, options.added, vocabulary_.size()), model_.add_dummy_prefix) {
+  std::unordered_set<std::string_view> added;
+  for (const AddedToken& token : options.added) {
+    added.insert(token.content);
+    tokens_.add(token, token.content);
+  }
   for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
     const auto& [text, score, type] = model_.pieces[i];
-    const auto id = static_cast<std::int32_t>(i);
-    require(ids_.emplace(text, id).second, "piece {} = '{}': another piece has the same text", i, text);
-    if (is(type, TokenType::control) || is(type, TokenType::unknown)) literals_.add(text, id);
+    const bool special = is(type, TokenType::control) || is(type, TokenType::unknown);
+    const bool apart = options.user_defined_apart && is(type, TokenType::user_defined);
+    if ((special || apart) && !added.contains(text))
+      tokens_.add({.id = static_cast<std::int32_t>(i), .content = text, .special = special}, text);
   }
-  SentencePieceModel loaded = model_;
-  if (by_words_) loaded.add_dummy_prefix = false;  // encode_plain puts it before the first word
-  call_library("the SentencePiece library refuses the model",
-               [&] { return library_->LoadFromSerializedProto(loaded.serialized()); });
+  // Of words, encode_plain puts the space before the first.
+  library_ = std::make_shared<Library>(model_, model_.add_dummy_prefix && !by_words_);
+  if (model_.add_dummy_prefix && !by_words_) no_space_ = std::make_shared<Library>(model_, false);
 }
 
 std::vector<std::int32_t> SentencePiece::encode(std::string_view text, bool parse_special) const {
   utf8::require_valid(text, "text to tokenize");
   std::vector<std::int32_t> ids;
-  std::size_t done = 0;
-  while (const auto found = parse_special ? literals_.find(text, done) : std::nullopt) {
-    encode_plain(text.substr(done, found->position - done), ids);
-    ids.push_back(found->id);
-    done = found->position + found->length;
-  }
-  encode_plain(text.substr(done), ids);
+  tokens_.split(
+      text, parse_special,
+      [&](std::string_view stretch) {
+        const bool first = stretch.data() == text.data();
+        const bool begins = stretch.starts_with(' ') || stretch.starts_with(kSpace);
+        const bool wanted =
+            after_token_ == AfterToken::space || (after_token_ == AfterToken::space_if_none && !begins);
+        encode_plain(stretch, first || wanted, ids);
+      },
+      [&](std::int32_t id) { ids.push_back(id); });
   return ids;
 }
 
-std::optional<std::int32_t> SentencePiece::id(std::string_view piece) const {
-  const auto found = ids_.find(piece);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
-}
-
-void SentencePiece::encode_plain(std::string_view text, std::vector<std::int32_t>& ids) const {
-  if (text.empty()) return;
+void SentencePiece::encode_plain(std::string_view text, bool space, std::vector<std::int32_t>& ids) const {
+  space = space && model_.add_dummy_prefix;
   if (!by_words_) {
-    const auto found = ids_of(text);
+    const auto found = ids_of(space || no_space_ == nullptr ? *library_ : *no_space_, text);
     ids.insert(ids.end(), found.begin(), found.end());
     return;
   }
   WordCaches::Lease cache(caches_);
-  const std::string own = std::string(model_.add_dummy_prefix ? " " : "").append(text);
+  const std::string own = std::string(space ? " " : "").append(text);
   const std::string_view whole = own;
   const auto word = [&](std::size_t begin, std::size_t end) {
-    cache.append(whole.substr(begin, end - begin), ids, [this](std::string_view w) { return ids_of(w); });
+    cache.append(whole.substr(begin, end - begin), ids,
+                 [this](std::string_view w) { return ids_of(*library_, w); });
   };
   std::size_t begin = 0;
   for (std::size_t at = whole.find(' ', 1); at != std::string_view::npos; at = whole.find(' ', at + 1)) {
@@ -133,16 +160,31 @@ void SentencePiece::encode_plain(std::string_view text, std::vector<std::int32_t
   word(begin, whole.size());
 }
 
-std::vector<std::int32_t> SentencePiece::ids_of(std::string_view text) const {
+std::vector<std::int32_t> SentencePiece::ids_of(const Library& library, std::string_view text) {
   std::vector<int> ids;
   call_library("tokenizing: the SentencePiece library reports",
-               [&] { return library_->Encode({text.data(), text.size()}, &ids); });
+               [&] { return library.Encode({text.data(), text.size()}, &ids); });
   return ids;
 }
 
-SentencePiece read_sentencepiece(const std::filesystem::path& path) {
+SentencePiece read_sentencepiece(const std::filesystem::path& path, const TokenizerConfig& config) {
   const std::string bytes = parse::read_file(path);
-  return parse::with_path(path.string(), [&] { return SentencePiece(parse_sentencepiece_model(bytes)); });
+  return parse::with_path(path.string(), [&] {
+    SentencePieceModel model = parse_sentencepiece_model(bytes);
+    SentencePieceOptions options;
+    Vocabulary vocabulary(
+        id_limit(model.pieces.size() + config.added_tokens.size() + config.special_tokens.size()));
+    for (std::size_t i = 0; i < model.pieces.size(); ++i)
+      if (!vocabulary.id(model.pieces[i].text))
+        vocabulary.add(model.pieces[i].text, static_cast<std::int64_t>(i));
+    add_configured_tokens(config, vocabulary, options.added);
+    const bool llama = config.class_name == "LlamaTokenizer";
+    if (config.legacy.value_or(!llama))
+      options.after_token = llama ? AfterToken::space_if_none : AfterToken::space;
+    else
+      options.after_token = AfterToken::nothing;
+    return SentencePiece(std::move(model), std::move(options));
+  });
 }
 
 }  // namespace zofo::tokenize

@@ -6,7 +6,7 @@
 
 namespace zofo::tokenize {
 
-std::string TokenBytes::decode(std::span<const std::int32_t> ids) const {
+std::string TokenBytes::decode(std::span<const std::int32_t> ids, bool continues) const {
   std::string text;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     require(ids[i] >= 0 && static_cast<std::size_t>(ids[i]) < bytes_.size(),
@@ -15,7 +15,7 @@ std::string TokenBytes::decode(std::span<const std::int32_t> ids) const {
     require(bytes.has_value(), "token {} = {}: the vocabulary has no such token", i, ids[i]);
     text += *bytes;
   }
-  if (leading_space_ && text.starts_with(' ')) text.erase(0, 1);
+  if (leading_space_ && !continues && text.starts_with(' ')) text.erase(0, 1);
   return text;
 }
 

@@ -15,7 +15,7 @@
 
 namespace zofo::tokenize {
 
-TokenizerJson parse_tokenizer_json(std::string_view text) {
+TokenizerJson parse_tokenizer_json(std::string_view text, const TokenizerConfig& config) {
   const nlohmann::json json = parse::parse_json(text);
   const JsonPath document(json);
   const JsonPath model = document.at("model");
@@ -23,11 +23,13 @@ TokenizerJson parse_tokenizer_json(std::string_view text) {
   const JsonPath vocab = model.at("vocab");
   const std::size_t added_entries =
       document.has("added_tokens") ? document.at("added_tokens").value().size() : 0;
-  Vocabulary vocabulary(id_limit(vocab.object().size() + added_entries));
+  const std::size_t configured = config.added_tokens.size() + config.special_tokens.size();
+  Vocabulary vocabulary(id_limit(vocab.object().size() + added_entries + configured));
   read_vocabulary(vocab, vocabulary);
   ReadSplitter splitter = read_splitter(document);
   const BpeOptions options = read_bpe_options(model, vocabulary, splitter.byte_level);
-  const std::vector<AddedToken> added = read_added_tokens(document, vocabulary);
+  std::vector<AddedToken> added = read_added_tokens(document, vocabulary);
+  add_configured_tokens(config, vocabulary, added);
   const auto bos = read_post_processor(document, vocabulary);
   const std::vector<Merge> merges = read_merges(model.at("merges"));
   return {
@@ -35,9 +37,9 @@ TokenizerJson parse_tokenizer_json(std::string_view text) {
       bos};
 }
 
-TokenizerJson read_tokenizer_json(const std::filesystem::path& path) {
+TokenizerJson read_tokenizer_json(const std::filesystem::path& path, const TokenizerConfig& config) {
   const std::string text = parse::read_file(path);
-  return parse::with_path(path.string(), [&] { return parse_tokenizer_json(text); });
+  return parse::with_path(path.string(), [&] { return parse_tokenizer_json(text, config); });
 }
 
 }  // namespace zofo::tokenize

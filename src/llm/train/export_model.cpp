@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "zofo/checkpoint/atomic_folder.hpp"
 #include "zofo/checkpoint/gguf.hpp"
@@ -23,6 +24,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/model_io/export_gguf.hpp"
 #include "zofo/model_io/export_hugging_face.hpp"
+#include "zofo/model_io/hugging_face_config.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/model_io/merge_lora.hpp"
 #include "zofo/peft/gguf_lora.hpp"
@@ -151,7 +153,7 @@ void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter, cons
 // What transformers 5 changes: for Qwen 2's models it takes only tokens and merges of tokenizer.json.
 std::string other_steps(const ExportOptions& o, const model::Config& config,
                         const std::optional<tokenize::HuggingFaceTokenizer>& tokenizer) {
-  if (!tokenizer || !config.attention_bias || config.family == model::Family::opt) return "";
+  if (!tokenizer || hugging_face_architecture(config) != model::Architecture::qwen2) return "";
   if (tokenizer->pre == "qwen2")
     return fmt::format(
         "{}: transformers 5 composes characters (NFC) before Qwen 2's tokenizer, the GGUF file does not: "
@@ -233,14 +235,20 @@ Exported export_file(const ExportOptions& o, const model::Parameters& theta,
                [&](checkpoint::GgufWriter& file) { tokenizer->write(file, theta.config().vocab); });
   else
     write_gguf(o.out, theta, o.dtype, checkpoint::GgufFile(o.model));
-  Exported done{fmt::format("a GGUF file ({})", weights(o)), ""};
+  const std::uint32_t window = theta.config().window;
+  std::vector<std::string> differences;
   if (tokenizer && tokenizer->loses_nfc)
-    done.warning = fmt::format(
-        "{}: the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: texts that are "
-        "not "
-        "composed get other tokens",
-        o.out);
-  return done;
+    differences.emplace_back(
+        "the folder's tokenizer composes characters (NFC) first, a GGUF file's does not: texts that are not "
+        "composed get other tokens");
+  if (window > 0)
+    differences.push_back(
+        fmt::format("llama.cpp does not read the window of this model: it computes something else for texts "
+                    "of more than {} "
+                    "tokens",
+                    window));
+  return {fmt::format("a GGUF file ({})", weights(o)),
+          differences.empty() ? "" : fmt::format("{}: {}", o.out, fmt::join(differences, "; "))};
 }
 
 }  // namespace

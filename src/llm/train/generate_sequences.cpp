@@ -40,7 +40,7 @@ Tokens checked_prompt(const Model& model, std::size_t reserved, const std::strin
                       std::string_view location, std::size_t max_prompt_tokens) {
   check_prompt(text, location);
   Tokens ids = encode_prompt(model, text);
-  data::keep_last(ids, max_prompt_tokens);
+  shorten_prompt(model, ids, max_prompt_tokens);
   require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
   const std::size_t context = model.parameters.config().context;
   require(ids.size() + reserved <= context, "{}: prompt of {} tokens: the model's context is {}{}{}",

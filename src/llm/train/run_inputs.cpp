@@ -27,10 +27,17 @@ std::string choose_model(const std::string& model, const std::string& run, std::
   return path;
 }
 
+bool reads_special(const std::string& run) {
+  Hints ignored;
+  return !run.empty() && read_options(run, &ignored).special;
+}
+
 Model load_chosen_model(const std::string& model, const std::string& run,
-                        const std::function<void(const std::string&)>& warn, std::string_view dashes) {
+                        const std::function<void(const std::string&)>& warn, bool special,
+                        std::string_view dashes) {
   const std::string path = choose_model(model, run, dashes);
   Model loaded = load_model(path);
+  loaded.tokenizer = loaded.tokenizer.with_special(special || reads_special(run));
   if (run.empty()) return loaded;
   const std::string difference = model_difference(run, path, loaded.parameters);
   require(difference.empty() || !model.empty(), "{}; {}model {} uses it all the same", difference, dashes,

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-PATH = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "bf16_error.json"
+PATH = pathlib.Path(__file__).resolve().parents[1] / "bf16_error.json"
 EPS = 1e-5
 ROPE_BASE = 10000.0
 

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
 """Golden values of every family of models from Hugging Face's transformers: tests/golden/families.json.
 
-Tiny LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM and OPTForCausalLM models get the weights of the formula
-u(stream, i) of llama_numpy.py; adapters (LoRA) are forward hooks, gradients are autograd's. The models run in float64
+Tiny models of the classes of KINDS get the weights of the formula u(stream, i) of llama_numpy.py; adapters (LoRA) are forward hooks, gradients are autograd's. The models run in float64
 but for RMSNorm and the rotary tables, which transformers computes in float32 whatever the model's type. `float32` says
 how far the same program in float32 is from these values, and tests take their tolerances from it.
 Runs on the CPU; pip install torch transformers numpy.
 
 Tensor number s in the order of `tensor_shapes`, whose rows of q and k have rotary pairs side by side, is 1 + u(s, i)/4
-for norm gains, u/4 for biases, u for the embeddings and u/2 for matrices; adapter a is u(1000 + a, i)/4 over its flat
-vector. Hugging Face's LLaMA, Mistral and Qwen2 turn the halves of a head, so their rows of q and k, biases and LoRA's B
-are these in another order (`halved`).
+for norm gains (u/4 where the class adds 1), u/4 for biases, u for the embeddings and u/2 for matrices; adapter a is
+u(1000 + a, i)/4 over its flat vector. Hugging Face's models turn the halves of a head, so their rows of q and k, biases,
+gains of their norms and LoRA's B are these in another order (`halved`).
 
 Of an adapter's gradient g the file holds its 2-norm, the sum of g_i·u(3000 + a, i), to which every entry adds in its
 place, and its largest entries.
 """
+import math
+
 import numpy as np
 import torch
 import transformers
@@ -27,7 +28,15 @@ EVERY = ["q", "k", "v", "o", "gate", "up", "down"]
 ENTRIES = 5
 KINDS = {"llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
          "mistral": (transformers.MistralConfig, transformers.MistralForCausalLM),
+         "ministral": (transformers.MinistralConfig, transformers.MinistralForCausalLM),
          "qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
+         "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
+         "smollm3": (transformers.SmolLM3Config, transformers.SmolLM3ForCausalLM),
+         "phi3": (transformers.Phi3Config, transformers.Phi3ForCausalLM),
+         "granite": (transformers.GraniteConfig, transformers.GraniteForCausalLM),
+         "olmo2": (transformers.Olmo2Config, transformers.Olmo2ForCausalLM),
+         "gemma2": (transformers.Gemma2Config, transformers.Gemma2ForCausalLM),
+         "gemma3": (transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM),
          "opt": (transformers.OPTConfig, transformers.OPTForCausalLM)}
 
 
@@ -35,26 +44,37 @@ def is_opt(c):
     return c["family"] == "opt"
 
 
+def placement(c):
+    """Where the norms are: before, after_sum, after or around the sublayers."""
+    return c.get("placement", "before" if c["pre_norm"] else "after_sum")
+
+
 def block_shapes(c):
     width, ffn = c["width"], c["ffn"]
     rows = {"q": c["heads"] * c["head_dim"], "k": c["kv_heads"] * c["head_dim"], "v": c["kv_heads"] * c["head_dim"]}
+    inputs, outputs = placement(c) in ("before", "around"), placement(c) in ("after", "around")
 
-    def norm(name):
-        return [(name, (width,))] + ([(name + ".bias", (width,))] if is_opt(c) else [])
+    def norm(name, there):
+        return ([(name, (width,))] + ([(name + ".bias", (width,))] if is_opt(c) else [])) if there else []
 
-    def bias(name, size):
-        return [(name + ".bias", (size,))] if is_opt(c) else []
+    def bias(name, size, there):
+        return [(name + ".bias", (size,))] if is_opt(c) or there else []
 
-    shapes = norm("attn_norm") if c["pre_norm"] else []
+    shapes = norm("attn_norm", inputs)
     shapes += [(f"attn_{p}", (rows[p], width)) for p in "qkv"]
-    if is_opt(c) or c["attention_bias"]:
-        shapes += [(f"attn_{p}.bias", (rows[p],)) for p in "qkv"]
-    shapes += [("attn_output", (width, rows["q"]))] + bias("attn_output", width)
-    shapes += norm("ffn_norm" if c["pre_norm"] else "attn_norm")
+    for p in "qkv":
+        shapes += bias(f"attn_{p}", rows[p], c["attention_bias"])
+    for p in "qk" if "qk_norm" in c else "":
+        shapes += [(f"attn_{p}_norm", (c["head_dim"] if c["qk_norm"] == "heads" else rows[p],))]
+    shapes += [("attn_output", (width, rows["q"]))] + bias("attn_output", width, c.get("output_bias"))
+    shapes += norm("post_attention_norm", outputs) + norm("attn_norm", placement(c) == "after_sum")
+    shapes += norm("ffn_norm", inputs)
     shapes += [] if is_opt(c) else [("ffn_gate", (ffn, width))]
-    shapes += [("ffn_up", (ffn, width))] + bias("ffn_up", ffn)
-    shapes += [("ffn_down", (width, ffn))] + bias("ffn_down", width)
-    return shapes + ([] if c["pre_norm"] else norm("ffn_norm"))
+    shapes += [("ffn_up", (ffn, width))]
+    shapes += [] if is_opt(c) else bias("ffn_gate", ffn, c.get("mlp_bias"))
+    shapes += bias("ffn_up", ffn, c.get("mlp_bias"))
+    shapes += [("ffn_down", (width, ffn))] + bias("ffn_down", width, c.get("mlp_bias"))
+    return shapes + norm("post_ffw_norm", outputs) + norm("ffn_norm", placement(c) == "after_sum")
 
 
 def tensor_shapes(c):
@@ -73,15 +93,17 @@ def weights_of(c):
     weights = {}
     for stream, (name, shape) in enumerate(tensor_shapes(c)):
         u = formula(stream, int(np.prod(shape))).reshape(shape)
-        weights[name] = (u / 4 if name.endswith("bias") else 1 + u / 4 if name.endswith("norm")
+        weights[name] = (u / 4 if name.endswith("bias") else 1 - c.get("gain_offset", 0) + u / 4 if name.endswith("norm")
                          else u if name.endswith("embd") else u / 2)
     return weights
 
 
 def halved(rows, c):
-    """Rows with pairs 2j, 2j + 1 side by side in the order in which j and j + head_dim/2 make a pair."""
-    heads = rows.unflatten(0, (-1, c["head_dim"] // 2, 2))
-    return heads.transpose(1, 2).flatten(0, 2)
+    """Rows with pairs 2j, 2j + 1 side by side in the order in which j and j + half the rotated rows make a pair."""
+    rotated = c.get("rotary_dim") or c["head_dim"]
+    heads = rows.unflatten(0, (-1, c["head_dim"]))
+    turned = heads[:, :rotated].unflatten(1, (rotated // 2, 2)).transpose(1, 2).flatten(1, 2)
+    return torch.cat([turned, heads[:, rotated:]], dim=1).flatten(0, 1)
 
 
 OPT_NAMES = {"token_embd": "embed_tokens", "position_embd": "embed_positions", "output_norm": "final_layer_norm",
@@ -90,8 +112,14 @@ OPT_NAMES = {"token_embd": "embed_tokens", "position_embd": "embed_positions", "
              "attn_output": "self_attn.out_proj", "ffn_norm": "final_layer_norm", "ffn_up": "fc1", "ffn_down": "fc2"}
 LLAMA_NAMES = {"token_embd": "embed_tokens", "output_norm": "norm", "attn_norm": "input_layernorm",
                "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+               "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
+               "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
                "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj",
                "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+GEMMA_NAMES = LLAMA_NAMES | {"ffn_norm": "pre_feedforward_layernorm"}
+PHI3_NAMES = LLAMA_NAMES | {"attn_q": "self_attn.qkv_proj", "attn_k": "self_attn.qkv_proj",
+                            "attn_v": "self_attn.qkv_proj", "ffn_gate": "mlp.gate_up_proj",
+                            "ffn_up": "mlp.gate_up_proj"}
 PROJECTIONS = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate", "up": "ffn_up",
                "down": "ffn_down"}
 
@@ -102,7 +130,8 @@ def their_name(c, ours):
     base = ours.removesuffix(".bias")
     if base == "output":
         return "lm_head.weight"
-    names, top = (OPT_NAMES, "model.decoder") if is_opt(c) else (LLAMA_NAMES, "model")
+    names = {"opt": OPT_NAMES, "gemma": GEMMA_NAMES, "phi3": PHI3_NAMES}.get(c.get("names", c["family"]), LLAMA_NAMES)
+    top = "model.decoder" if is_opt(c) else "model"
     if base.startswith("blk."):
         _, layer, part = base.split(".")
         return f"{top}.layers.{layer}.{names[part]}.{kind}"
@@ -120,6 +149,12 @@ def their_config(c, kind):
     scaling = c["rope_scaling"]
     if scaling["kind"] == "linear":
         rope.update(rope_type="linear", factor=scaling["factor"])
+    elif scaling["kind"] == "yarn":
+        rope.update(rope_type="yarn", factor=scaling["factor"], beta_fast=scaling["beta_fast"],
+                    beta_slow=scaling["beta_slow"], original_max_position_embeddings=scaling["original_context"])
+    elif scaling["kind"] == "longrope":
+        rope.update(rope_type="longrope", short_factor=scaling["short_factors"], long_factor=scaling["long_factors"],
+                    original_max_position_embeddings=scaling["original_context"])
     elif scaling["kind"] == "llama3":
         rope.update(rope_type="llama3", factor=scaling["factor"], low_freq_factor=scaling["low_freq_factor"],
                     high_freq_factor=scaling["high_freq_factor"],
@@ -128,9 +163,29 @@ def their_config(c, kind):
                     num_hidden_layers=c["layers"], num_attention_heads=c["heads"], head_dim=c["head_dim"],
                     num_key_value_heads=c["kv_heads"], max_position_embeddings=c["context"],
                     rms_norm_eps=c["norm_eps"], tie_word_embeddings=c["tied"], rope_parameters=rope,
-                    attention_dropout=0.0)
-    if kind == "mistral":
+                    attention_dropout=0.0, pad_token_id=None, bos_token_id=None, eos_token_id=None)
+    if kind in ("mistral", "ministral", "gemma2", "gemma3"):
         settings["sliding_window"] = c["window"]
+    if "windowed" in c:
+        settings["layer_types"] = ["sliding_attention" if each else "full_attention" for each in c["windowed"]]
+    if kind in ("llama", "smollm3", "granite"):
+        settings.update(attention_bias=c.get("output_bias", False), mlp_bias=c.get("mlp_bias", False))
+    if kind == "smollm3":
+        settings["no_rope_layers"] = [0 if each == "none" else 1 for each in c["ropes"]]
+    if kind == "phi3":
+        del settings["head_dim"]
+        settings["original_max_position_embeddings"] = scaling["original_context"]
+        rope["partial_rotary_factor"] = c["rotary_dim"] / c["head_dim"]
+    if kind == "granite":
+        settings.update(embedding_multiplier=c["embedding_scale"], residual_multiplier=c["residual_scale"],
+                        attention_multiplier=c["attention_scale"], logits_scaling=1 / c["logit_scale"])
+    if kind in ("gemma2", "gemma3"):
+        settings.update(query_pre_attn_scalar=round(c["attention_scale"] ** -2), final_logit_softcapping=c.get("logit_cap"))
+    if kind == "gemma2":
+        settings["attn_logit_softcapping"] = c["attention_cap"]
+    if kind == "gemma3":
+        settings["rope_parameters"] = {"full_attention": rope, "sliding_attention": {
+            "rope_type": "default", "rope_theta": c["local_rope_base"]}}
     return settings
 
 
@@ -142,10 +197,14 @@ class Model:
         make_config, make_model = KINDS[case["kind"]]
         config = make_config(**their_config(self.c, case["kind"]), attn_implementation="eager")
         self.model = make_model(config).to(dtype).eval().requires_grad_(False)
-        given = {}
+        given, self.rows = {}, {}
         for name, value in weights_of(self.c).items():
-            turned = not is_opt(self.c) and name.split(".")[-1 - name.endswith("bias")] in ("attn_q", "attn_k")
-            given[their_name(self.c, name)] = (halved(value, self.c) if turned else value).to(dtype)
+            part = name.removesuffix(".bias").split(".")[-1]
+            turned = not is_opt(self.c) and part in ("attn_q", "attn_k", "attn_q_norm", "attn_k_norm")
+            value = (halved(value, self.c) if turned else value).to(dtype)
+            theirs = their_name(self.c, name)
+            self.rows[name] = len(given[theirs]) if theirs in given else 0
+            given[theirs] = torch.cat([given[theirs], value]) if theirs in given else value
         left = self.model.load_state_dict(given, strict=False)
         assert left.missing_keys in ([], ["lm_head.weight"]) and not left.unexpected_keys, left
         if self.c["tied"]:
@@ -157,10 +216,12 @@ class Model:
         made = []
         for (layer, p), (a, b) in llama_numpy.unpack(self.c, lora, flat).items():
             b = halved(b, self.c) if p in "qk" and not is_opt(self.c) else b
-            path = their_name(self.c, f"blk.{layer}.{PROJECTIONS[p]}").removesuffix(".weight")
+            ours = f"blk.{layer}.{PROJECTIONS[p]}"
+            path = their_name(self.c, ours).removesuffix(".weight")
             made.append(self.model.get_submodule(path).register_forward_hook(
-                lambda _, inputs, y, a=a, b=b, layer=layer, p=p:
-                    y + scale * (self.seen(layer, p, inputs[0]) @ a.T) @ b.T))
+                lambda _, inputs, y, a=a, b=b, layer=layer, p=p, first=self.rows[ours]:
+                    y + torch.nn.functional.pad(scale * (self.seen(layer, p, inputs[0]) @ a.T) @ b.T,
+                                                (first, y.shape[-1] - first - len(b)))))
         return made
 
     def seen(self, layer, projection, x):
@@ -204,6 +265,14 @@ def cases():
     lora = {"rank": 2, "alpha": 3.0, "targets": EVERY}
     opt_lora = dict(lora, targets=[p for p in EVERY if p != "gate"])
     lengths, which = [5, 1, 19, 8], [1, -1, 0, 0]
+    yarn = {"kind": "yarn", "factor": 4.0, "beta_fast": 4.0, "beta_slow": 1.0, "original_context": 32,
+            "magnitude": 0.1 * math.log(4.0) + 1}
+    # A sequence of 19 tokens is a long one.
+    longrope = {"kind": "longrope", "factor": 1.0, "original_context": 16, "short_factors": [1.0, 1.25, 1.5],
+                "long_factors": [1.5, 3.0, 5.0], "magnitude": math.sqrt(1 + math.log(32 / 16) / math.log(16))}
+    biased = dict(base, attention_bias=True, output_bias=True, mlp_bias=True)
+    around = dict(base, names="gemma", placement="around", gain_offset=1, activation="geglu", tied=True,
+                  embedding_scale=4.0, attention_scale=0.25, window=6)
     for name, kind, c, adapters in [
             ("llama 2", "llama", dict(base, kv_heads=4), lora),
             ("llama 3.1", "llama", dict(base, rope_scaling=llama3, norm_eps=1e-6, context=128), lora),
@@ -212,7 +281,19 @@ def cases():
             ("qwen2", "qwen2", dict(base, attention_bias=True, tied=True, rope_base=1e6, norm_eps=1e-6), lora),
             ("125m type", "opt", opt, opt_lora),
             ("350m type", "opt", dict(opt, pre_norm=False, embedding_width=8), opt_lora),
-            ("projected", "opt", dict(opt, embedding_width=24), opt_lora)]:
+            ("projected", "opt", dict(opt, embedding_width=24), opt_lora),
+            ("biases", "llama", biased, lora),
+            ("yarn", "llama", dict(base, rope_scaling=yarn, context=128), lora),
+            ("ministral", "ministral", dict(base, layers=3, window=5, windowed=[False, True, False]), lora),
+            ("qwen3", "qwen3", dict(base, qk_norm="heads", tied=True, rope_base=1e6, norm_eps=1e-6), lora),
+            ("gemma 2", "gemma2", dict(around, attention_cap=3.0, logit_cap=5.0, windowed=[True, False]), lora),
+            ("gemma 3", "gemma3", dict(around, qk_norm="heads", rope_base=1e6, local_rope_base=1e4, layers=3,
+                                       windowed=[True, False, True], ropes=["local", "global", "local"]), lora),
+            ("smollm3", "smollm3", dict(base, tied=True, rope_base=5e4, ropes=["global", "none"]), lora),
+            ("phi-3", "phi3", dict(base, names="phi3", width=32, rotary_dim=6, rope_scaling=longrope, context=32), lora),
+            ("olmo 2", "olmo2", dict(base, placement="after", qk_norm="rows", norm_eps=1e-6), lora),
+            ("granite", "granite", dict(base, tied=True, embedding_scale=3.0, scales_prompts=True, residual_scale=0.5,
+                                        attention_scale=0.25, logit_scale=0.25), lora)]:
         yield dict(llama_numpy.tiny_case(name, c, lengths, which, adapters), kind=kind)
 
 

@@ -11,7 +11,8 @@ logits are those of the folder read again, in float64 (transformers' norms and r
 
 Configs come in the form of transformers 5 (`rope_parameters`) as it saves them, and for the cases of LEGACY in the form
 of transformers 4 (`rope_theta`, `rope_scaling`, `torch_dtype`), which is what most folders on the hub still hold. The
-weights of `opt-bare` have the hub's old names, without the leading `model.`.
+weights of `opt-bare` have the hub's old names, without the leading `model.`. The config of `llama-head` says that the
+head is the embedding, but the folder has another one, which transformers 5 uses.
 """
 import argparse
 import json
@@ -20,15 +21,19 @@ import shutil
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, MistralConfig, OPTConfig, Qwen2Config
+from transformers import (AutoConfig, AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GraniteConfig, LlamaConfig,
+                          MinistralConfig, MistralConfig, Olmo2Config, OPTConfig, Phi3Config, Qwen2Config, Qwen3Config,
+                          SmolLM3Config)
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden" / "hub"
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "hub"
 TOKENS = [3, 61, 17, 17, 0, 42, 8, 5, 29, 33, 50, 12, 2, 63]
 SMALL = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "bos_token_id": 1,
          "eos_token_id": 2, "max_position_embeddings": 64}
 ROTARY = SMALL | {"intermediate_size": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-5}
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 16}
+NO_PAD = {"pad_token_id": None}
+LONGROPE = {"rope_type": "longrope", "short_factor": [1.0, 1.5, 2.0], "long_factor": [1.0, 3.0, 5.0]}
 OPT = SMALL | {"ffn_dim": 40, "pad_token_id": 1}
 
 # name: (config, dtype of the file, largest shard)
@@ -44,10 +49,40 @@ CASES = {
     "opt": (OPTConfig(**OPT), torch.float16, None),
     "opt-bare": (OPTConfig(**OPT), torch.float32, None),
     "opt-350m": (OPTConfig(**OPT, do_layer_norm_before=False, word_embed_proj_dim=8), torch.float32, None),
+    "llama-head": (LlamaConfig(**ROTARY, tie_word_embeddings=False), torch.bfloat16, None),
+    "llama-biases": (LlamaConfig(**ROTARY, attention_bias=True, mlp_bias=True), torch.bfloat16, None),
+    "llama-yarn": (LlamaConfig(**ROTARY, rope_parameters={
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 3.0,
+        "original_max_position_embeddings": 16}), torch.bfloat16, None),
+    "llama-dynamic": (LlamaConfig(**ROTARY, rope_parameters={
+        "rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}), torch.bfloat16, None),
+    "mistral-layers": (MinistralConfig(**ROTARY, head_dim=4, sliding_window=5,
+                                       layer_types=["full_attention", "sliding_attention"]),
+                       torch.bfloat16, None),
+    "qwen3": (Qwen3Config(**ROTARY, head_dim=8, tie_word_embeddings=True), torch.bfloat16, None),
+    "gemma2": (Gemma2Config(**ROTARY, **NO_PAD, head_dim=6, sliding_window=5, query_pre_attn_scalar=9,
+                            final_logit_softcapping=5.0, attn_logit_softcapping=3.0), torch.bfloat16, None),
+    "gemma3": (Gemma3TextConfig(**ROTARY | {"num_hidden_layers": 3}, **NO_PAD, head_dim=8, sliding_window=5,
+                                query_pre_attn_scalar=9,
+                                layer_types=["sliding_attention", "sliding_attention", "full_attention"],
+                                rope_parameters={"full_attention": {"rope_type": "linear", "rope_theta": 1e6,
+                                                                    "factor": 8.0},
+                                                 "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}),
+               torch.bfloat16, None),
+    "smollm3": (SmolLM3Config(**ROTARY, **NO_PAD, no_rope_layers=[1, 0]), torch.bfloat16, None),
+    "phi3": (Phi3Config(**ROTARY | {"hidden_size": 32}, **NO_PAD, original_max_position_embeddings=8,
+                        rope_parameters=LONGROPE | {"rope_theta": 10000.0, "partial_rotary_factor": 0.75}),
+             torch.bfloat16, None),
+    "olmo2": (Olmo2Config(**ROTARY, **NO_PAD), torch.bfloat16, None),
+    "granite": (GraniteConfig(**ROTARY, embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.3,
+                              logits_scaling=3.0), torch.bfloat16, None),
 }
 LEGACY = {
     "llama-linear": {"rope_theta": 20000.0, "rope_scaling": {"type": "linear", "factor": 4.0}},
     "mistral": {"rope_theta": 10000.0, "rope_scaling": None},
+    "gemma3": {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
+    "phi3": {"rope_theta": 10000.0, "partial_rotary_factor": 0.75,
+             "rope_scaling": {key.removeprefix("rope_"): value for key, value in LONGROPE.items()}},
 }
 
 
@@ -83,6 +118,14 @@ def write(name, seed):
         weights = load_file(folder / "model.safetensors")
         save_file({key.removeprefix("model."): value for key, value in weights.items()},
                   folder / "model.safetensors", {"format": "pt"})
+    if name == "llama-head":
+        saved = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(saved | {"tie_word_embeddings": True}, indent=2) + "\n")
+        config.tie_word_embeddings = True
+    if name == "mistral-layers":  # as Mistral's own files are: transformers reads them as Ministral
+        saved = json.loads((folder / "config.json").read_text())
+        saved |= {"architectures": ["MistralForCausalLM"], "model_type": "mistral"}
+        (folder / "config.json").write_text(json.dumps(saved, indent=2) + "\n")
     if name in LEGACY:
         saved = json.loads((folder / "config.json").read_text())
         del saved["rope_parameters"]
@@ -92,7 +135,8 @@ def write(name, seed):
     for field in ("sliding_window", "head_dim", "tie_word_embeddings"):
         assert getattr(again, field, None) == getattr(config, field, None), (name, field)
     rope, meant = (getattr(c, "rope_parameters", None) or {} for c in (again, config))
-    assert {key: rope[key] for key in meant} == meant, (name, rope, meant)  # the old form adds `type`
+    # The old form adds `type`, and partial_rotary_factor to Gemma's rope.
+    assert {key: rope[key] for key in meant} == meant or name in ("gemma3",), (name, rope, meant)
     logits = logits_of(folder)
     rows = [[round(x, 7) for x in row] for row in logits.tolist()]
     (folder / "logits.json").write_text(json.dumps({"tokens": TOKENS, "logits": rows}) + "\n")

@@ -20,7 +20,7 @@ import pathlib
 
 import numpy as np
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
+FOLDER = pathlib.Path(__file__).resolve().parents[1]
 PROJECTIONS = ["q", "k", "v", "o", "gate", "up", "down"]
 MASK = (1 << 64) - 1
 

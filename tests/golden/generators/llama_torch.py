@@ -27,7 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parents[1]
 PROJECTIONS = {"q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output", "gate": "ffn_gate", "up": "ffn_up",
                "down": "ffn_down"}
 ENTRIES = 5

@@ -123,6 +123,7 @@ class CudaBackend : public CudaHead<T> {
                                           .gain = w.gain,
                                           .bias = w.bias,
                                           .eps = c.norm_eps,
+                                          .offset = c.gain_offset,
                                           .x = x.data});
   }
   /// dx += the gradient through LoRA of `modules`, then dh += the gradient of norm at h; one probe.
@@ -135,6 +136,7 @@ class CudaBackend : public CudaHead<T> {
                                                    .h = h.data,
                                                    .gain = w.gain,
                                                    .eps = c.norm_eps,
+                                                   .offset = c.gain_offset,
                                                    .dx = dx.data,
                                                    .products = input_products_of(call, list),
                                                    .accumulate = true,
@@ -165,21 +167,41 @@ class CudaBackend : public CudaHead<T> {
     tensor::cuda::prompt_gradients<T>(call.stream(), call.prompted(), static_cast<std::uint32_t>(dh.cols),
                                       call.shape().prompts, dh.data, call.gradients_data(peft::Kind::prompt));
   }
+  /// to = from + factor·x; all are dense.
+  void add_scaled(Call& call, ConstView from, ConstView x, float factor, View to) const {
+    tensor::cuda::scaled_sum<T>(call.stream(), x.rows * x.cols, from.data, x.data, factor, to.data);
+  }
+  /// to = factor·x; `to` may be x; both are dense.
+  void scaled(Call& call, ConstView x, float factor, View to) const {
+    tensor::cuda::scaled_sum<T>(call.stream(), x.rows * x.cols, nullptr, x.data, factor, to.data);
+  }
+  /// Norms of queries and keys at each probe, in place.
+  void qk_norm(Call& call, const Config& c, tensor::PerProbe<T> q_gain, tensor::PerProbe<T> k_gain,
+               View qkv) const {
+    tensor::cuda::segment_norm<T>(call.stream(), qk_norms(call, c, q_gain, k_gain, qkv));
+  }
+  /// The gradient of qk_norm at `raw`, in place of the output gradient d_qkv; one probe.
+  void qk_norm_backward(Call& call, const Config& c, tensor::PerProbe<T> q_gain, tensor::PerProbe<T> k_gain,
+                        ConstView raw, View d_qkv) const {
+    tensor::cuda::segment_norm_backward<T>(call.stream(), qk_norms(call, c, q_gain, k_gain, d_qkv), raw.data);
+  }
   /// qkv += the products of LoRA and low-rank probes, then queries and keys are rotated by their positions.
-  void finish_qkv(Call& call, const Config& c, const TargetModules& modules, View qkv) {
-    turn(call, c, low_rank_projections(call, modules), 1.0F, qkv);
+  void finish_qkv(Call& call, const Config& c, std::size_t layer, const TargetModules& modules, View qkv) {
+    turn(call, c, layer, low_rank_projections(call, modules), 1.0F, qkv);
   }
   /// Gradient of the rotation.
-  void rotate_back(Call& call, const Config& c, View d_qkv) { turn(call, c, {}, -1.0F, d_qkv); }
+  void rotate_back(Call& call, const Config& c, std::size_t layer, View d_qkv) {
+    turn(call, c, layer, {}, -1.0F, d_qkv);
+  }
   /// out = attention; stores keys and values in the call's cache, if there is one.
   void attention(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out,
                  FloatBuffer& log_sums) {
     if (call.caches())
-      tensor::cuda::cache_rows<T>(call.stream(), heads(c), call.cached_rows(), prefix_of(call, layer),
+      tensor::cuda::cache_rows<T>(call.stream(), heads(c, layer), call.cached_rows(), prefix_of(call, layer),
                                   call.packed_prefixes().adapter, qkv.data, call.template cache<T>(layer));
     if (call.decodes()) return decode_step(call, c, layer, qkv, out);
     float* const sums = call.saves_activations() ? float_view(log_sums, qkv.rows, c.heads).data : nullptr;
-    tensor::cuda::attention(call.stream(), heads(c), rows_of(call, qkv.rows), call.packed_prefixes(),
+    tensor::cuda::attention(call.stream(), heads(c, layer), rows_of(call, qkv.rows), call.packed_prefixes(),
                             prefix_of(call, layer), qkv.data, out.data, sums);
   }
   /// d_qkv = the gradient of attention for d_out; gradients of prefixes are added to the call's.
@@ -192,10 +214,10 @@ class CudaBackend : public CudaHead<T> {
       float* const to = call.gradients_data(peft::Kind::prefix);
       gradient = {to + call.layouts().prefix().keys(layer), to + call.layouts().prefix().values(layer)};
     }
-    grow(state_->sums.memory,
-         tensor::cuda::attention_backward_workspace(heads(c), rows, call.shape().sequences, prefix.length));
+    grow(state_->sums.memory, tensor::cuda::attention_backward_workspace(
+                                  heads(c, layer), rows, call.shape().sequences, prefix.length));
     tensor::cuda::attention_backward(
-        call.stream(), tensor::cuda::AttentionBackward<T>{.shape = heads(c),
+        call.stream(), tensor::cuda::AttentionBackward<T>{.shape = heads(c, layer),
                                                           .rows = rows,
                                                           .packed = call.packed_prefixes(),
                                                           .prefix = prefix,
@@ -234,9 +256,9 @@ class CudaBackend : public CudaHead<T> {
  private:
   // Attention of one token per sequence to its cached positions.
   void decode_step(Call& call, const Config& c, std::size_t layer, ConstView qkv, View out) {
-    const std::uint32_t rows = call.shape().tokens, split = splits(heads(c), rows, call.shape().keys);
-    grow(state_->steps.memory, tensor::cuda::decode_workspace(heads(c), rows, split));
-    tensor::cuda::decode_attention<T>(call.stream(), heads(c), call.cached_rows(), split, qkv.data,
+    const std::uint32_t rows = call.shape().tokens, split = splits(heads(c, layer), rows, call.shape().keys);
+    grow(state_->steps.memory, tensor::cuda::decode_workspace(heads(c, layer), rows, split));
+    tensor::cuda::decode_attention<T>(call.stream(), heads(c, layer), call.cached_rows(), split, qkv.data,
                                       call.template cache<T>(layer), out.data, state_->steps.memory.data());
   }
 
@@ -257,13 +279,36 @@ class CudaBackend : public CudaHead<T> {
     return tensor::cuda::Distribution::none;
   }
   static tensor::cuda::Norm kind(const Config& c) {
-    return c.family == Family::opt ? tensor::cuda::Norm::layer : tensor::cuda::Norm::rms;
+    return c.norm == NormKind::layer ? tensor::cuda::Norm::layer : tensor::cuda::Norm::rms;
   }
   static tensor::cuda::Activation activation(const Config& c) {
-    return c.gated() ? tensor::cuda::Activation::swiglu : tensor::cuda::Activation::relu;
+    switch (c.activation) {
+      case MlpActivation::swiglu:
+        return tensor::cuda::Activation::swiglu;
+      case MlpActivation::geglu:
+        return tensor::cuda::Activation::geglu;
+      default:
+        return tensor::cuda::Activation::relu;
+    }
   }
-  static tensor::cuda::AttentionShape heads(const Config& c) {
-    return {c.heads, c.kv_heads, c.head_dim, c.window};
+  static tensor::cuda::AttentionShape heads(const Config& c, std::size_t layer) {
+    return {c.heads, c.kv_heads, c.head_dim, c.window_of(layer), c.score_scale(), c.attention_cap};
+  }
+  // The arguments of norms of queries and keys; x: what is normalised in place.
+  static tensor::cuda::SegmentNorm<T> qk_norms(const Call& call, const Config& c, tensor::PerProbe<T> q_gain,
+                                               tensor::PerProbe<T> k_gain, View x) {
+    const bool rows = c.qk_norm == QkNorm::rows;
+    const auto queries = static_cast<std::uint32_t>(c.query_width());
+    const auto keys = static_cast<std::uint32_t>(c.key_width());
+    return {.rows = rows_of(call, x.rows),
+            .stride = static_cast<std::uint32_t>(x.stride),
+            .segments = {rows ? 1 : c.heads, rows ? queries : c.head_dim, rows ? 1 : c.kv_heads,
+                         rows ? keys : c.head_dim},
+            .query_gain = q_gain,
+            .key_gain = k_gain,
+            .offset = c.gain_offset,
+            .eps = c.norm_eps,
+            .x = x.data};
   }
   // Products of t for outputs, and of dt for the gradients of inputs.
   [[nodiscard]] tensor::cuda::LowRankProducts products_of(
@@ -274,13 +319,18 @@ class CudaBackend : public CudaHead<T> {
       const Call& call, const tensor::cuda::LowRankProjections& modules) const {
     return {modules, call.packed().adapter, state_->dt.memory.data()};
   }
-  void turn(Call& call, const Config& c, const tensor::cuda::LowRankProjections& modules, float direction,
-            View qkv) {
+  void turn(Call& call, const Config& c, std::size_t layer, const tensor::cuda::LowRankProjections& modules,
+            float direction, View qkv) {
     tensor::cuda::Rotation rotation;
-    if (c.rotary())
-      rotation = {(c.heads + c.kv_heads) * c.head_dim, c.head_dim, call.cosines(), call.sines(), direction};
+    if (const LayerRope rope = c.rope_of(layer); rope != LayerRope::none)
+      rotation = {(c.heads + c.kv_heads) * c.head_dim,
+                  c.head_dim,
+                  c.rotated(),
+                  call.cosines(rope),
+                  call.sines(rope),
+                  direction};
     tensor::cuda::finish_qkv<T>(call.stream(), {.rows = rows_of(call, qkv.rows),
-                                                .position = call.packed().position,
+                                                .position = call.rotary_rows(),
                                                 .rotation = rotation,
                                                 .products = products_of(call, modules),
                                                 .stride = static_cast<std::uint32_t>(qkv.stride),

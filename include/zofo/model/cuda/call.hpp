@@ -206,9 +206,11 @@ class CudaCall {
   [[nodiscard]] std::int32_t* best() { return best_.data(); }
   [[nodiscard]] double* log_p() { return log_p_.data(); }
   [[nodiscard]] const double* dlogprobs() const { return dlogprobs_.data(); }
-  [[nodiscard]] const float* cosines() const { return cosines_.data(); }
-  [[nodiscard]] const float* sines() const { return sines_.data(); }
+  [[nodiscard]] const float* cosines(LayerRope rope) const { return cosines_.data() + rotary_at(rope); }
+  [[nodiscard]] const float* sines(LayerRope rope) const { return sines_.data() + rotary_at(rope); }
   ///@}
+  /// Each row's row of the rotary tables.
+  [[nodiscard]] const std::uint32_t* rotary_rows() const { return upload_.rotary_rows(); }
   /// Increases when a buffer is reallocated: graphs recorded before must not run.
   [[nodiscard]] std::uint64_t generation() const { return generation_ + upload_.generation(); }
 
@@ -271,14 +273,18 @@ class CudaCall {
     tensor::cuda::check(cudaMemcpyAsync(to, from, size * sizeof(float), cudaMemcpyDeviceToDevice, stream()),
                         "copying an adapter");
   }
+  [[nodiscard]] std::size_t rotary_at(LayerRope rope) const {
+    return packing_.rotary().offset(config_, rope);
+  }
   // Uploads the rotary tables if they have grown.
   void send_rotary() {
-    if (packing_.cosines().size() <= rotary_sent_) return;
-    rotary_sent_ = packing_.cosines().size();
+    const RotaryTables& tables = packing_.rotary();
+    if (tables.cosines().size() <= rotary_sent_) return;
+    rotary_sent_ = tables.cosines().size();
     grow(cosines_, rotary_sent_);
     grow(sines_, rotary_sent_);
     for (auto [from, to] :
-         {std::pair{packing_.cosines(), cosines_.data()}, std::pair{packing_.sines(), sines_.data()}})
+         {std::pair{tables.cosines(), cosines_.data()}, std::pair{tables.sines(), sines_.data()}})
       tensor::cuda::check(
           cudaMemcpyAsync(to, from.data(), rotary_sent_ * sizeof(float), cudaMemcpyHostToDevice, stream()),
           "uploading rotary tables");

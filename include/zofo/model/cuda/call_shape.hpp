@@ -37,7 +37,7 @@ struct CallShape {
 struct CallOffsets {
   ///@{
   /// Arrays with one entry per token.
-  std::size_t tokens = 0, positions = 0, adapters = 0, prefixes = 0, slots = 0;
+  std::size_t tokens = 0, positions = 0, rotary = 0, adapters = 0, prefixes = 0, slots = 0;
   ///@}
   ///@{
   /// Arrays with one entry per sequence.
@@ -64,6 +64,7 @@ struct CallOffsets {
     };
     tokens = place(4 * shape.tokens);
     positions = place(4 * shape.tokens);
+    rotary = place(4 * shape.tokens);
     adapters = place(4 * shape.tokens);
     prefixes = place(4 * shape.tokens);
     slots = place(4 * shape.tokens);

@@ -40,6 +40,7 @@ class CallUpload {
     std::memset(host_.data(), 0, at_.end);
     std::ranges::copy(packing.row_tokens(), host<std::int32_t>(at_.tokens));
     std::ranges::copy(packing.positions(), host<std::uint32_t>(at_.positions));
+    std::ranges::copy(packing.rotary_rows(), host<std::uint32_t>(at_.rotary));
     std::int32_t* adapters = host<std::int32_t>(at_.adapters);
     std::fill_n(adapters, shape_.tokens, -1);
     for (const AdapterRun& run : packing.runs()) std::fill_n(adapters + run.first, run.count, run.adapter);
@@ -82,10 +83,12 @@ class CallUpload {
   }
 
   ///@{
-  /// Each row's token and position; LoRA adapter and prefix, −1: none; each sequence's prompt, −1: none; each
-  /// row's cache slot, −1: none; first row of each sequence; the token of each head row; the targets.
+  /// Each row's token, position and row of the rotary tables; LoRA adapter and prefix, −1: none; each
+  /// sequence's prompt, −1: none; each row's cache slot, −1: none; first row of each sequence; the token of
+  /// each head row; the targets.
   [[nodiscard]] const std::int32_t* tokens() const { return device<std::int32_t>(at_.tokens); }
   [[nodiscard]] const std::uint32_t* positions() const { return device<std::uint32_t>(at_.positions); }
+  [[nodiscard]] const std::uint32_t* rotary_rows() const { return device<std::uint32_t>(at_.rotary); }
   [[nodiscard]] const std::int32_t* adapters() const { return device<std::int32_t>(at_.adapters); }
   [[nodiscard]] const std::int32_t* prefixes() const { return device<std::int32_t>(at_.prefixes); }
   [[nodiscard]] const std::int32_t* prompts() const { return device<std::int32_t>(at_.prompts); }

@@ -46,6 +46,14 @@ class CudaHead : public CudaProducts<T> {
     state_->blas.multiply(product(call, x, w, y.stride), x.data, w.matrix.data, w.bias.data, y.data);
     if (state_->rank > 0) add_head_noise(call, x, y, first);
   }
+  /// Logits are scaled and capped, in place.
+  void adjust_logits(Call& call, const Config& c, FloatView logits) {
+    tensor::cuda::soft_cap(call.stream(), cap_of(c, logits), logits.data);
+  }
+  /// The gradient of adjust_logits, in place of the output gradient; `logits`: what it wrote.
+  void adjust_logits_backward(Call& call, const Config& c, FloatView logits, View d_logits) {
+    tensor::cuda::soft_cap_backward<T>(call.stream(), cap_of(c, logits), logits.data, d_logits.data);
+  }
   /// Adds a slice of logits, of the tokens from `first` on, to the running sums; stores the targets' logits.
   void add_slice(Call& call, FloatView logits, std::size_t first) {
     tensor::cuda::add_slice(call.stream(), slice(call, logits, first), call.targets(), call.sums(),
@@ -76,6 +84,10 @@ class CudaHead : public CudaProducts<T> {
   using Base::state_;
 
  private:
+  static tensor::cuda::SoftCap cap_of(const Config& c, FloatView logits) {
+    return {static_cast<std::uint32_t>(logits.rows), static_cast<std::uint32_t>(logits.cols),
+            static_cast<std::uint32_t>(logits.stride), c.logit_scale, c.logit_cap};
+  }
   // The logits of the vocabulary's entries from `first` on.
   static tensor::cuda::LogitSlice slice(const Call& call, FloatView logits, std::size_t first) {
     return {.logits = logits.data,

@@ -77,7 +77,7 @@ class CudaPlan : public PassPlan {
     const std::size_t copies = e.recompute ? 1 : c.layers;
     const std::size_t log_sums = copies * rows * c.heads * sizeof(float);
     const std::size_t partial = tensor::cuda::attention_backward_workspace(
-        {c.heads, c.kv_heads, c.head_dim, c.window}, {static_cast<std::uint32_t>(rows), 1},
+        {c.heads, c.kv_heads, c.head_dim, 0}, {static_cast<std::uint32_t>(rows), 1},
         CallShape::bucket(e.sequences, 8), adapters().virtual_tokens(peft::Kind::prefix));
     return log_sums + partial * sizeof(float);
   }
@@ -92,7 +92,7 @@ class CudaPlan : public PassPlan {
 
   void steps(const PassBounds& e, std::size_t rows) {
     const Config& c = layout().config();
-    const tensor::cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim, c.window};
+    const tensor::cuda::AttentionShape shape{c.heads, c.kv_heads, c.head_dim, c.widest_window()};
     const auto count = static_cast<std::uint32_t>(rows);
     const std::uint32_t splits = CudaBackend<T>::splits(shape, count, CallShape::bucket(e.cached, 128));
     raise(Part::steps, tensor::cuda::decode_workspace(shape, count, splits) * sizeof(float));

@@ -58,7 +58,7 @@ void embed_rows(const CudaParameters<T>& theta, const CudaCall& call, tensor::cu
   e.add = !tables.tokens;
   if (learned) {
     e.position_stream = static_cast<std::uint32_t>(layout.positions());
-    e.position_offset = Config::position_offset;
+    e.position_offset = layout.config().position_offset;
     e.position_noise = tables.position_noise;
   }
   tensor::cuda::embed<T>(call.stream(), e, call.row_shape(), call.packed(),

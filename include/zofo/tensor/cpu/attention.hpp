@@ -27,7 +27,7 @@ inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head
   for (std::size_t i = 0; i < length; ++i) {
     float* to = out.row(i) + head * dim;
     const Seen seen(shape, prefix.length, i);
-    causal_row(qkv.row(i) + shape.q_at(head), keys + seen.first, total, seen.count(), dim, p + seen.first);
+    causal_row(qkv.row(i) + shape.q_at(head), keys + seen.first, total, seen.count(), shape, p + seen.first);
     weighted_sum<false>(p + seen.own, 1, values + seen.own_row() * qkv.stride, qkv.stride, seen.own_count(),
                         dim, to);
     if (seen.prefix_count() > 0)
@@ -36,14 +36,19 @@ inline void head_forward(ConstView qkv, const HeadShape& shape, std::size_t head
   }
 }
 
-// ds = gradient of the scaled scores of query i from its probabilities p and dp = its output gradient times
-// vᵀ.
+// ds = gradient of the scores of query i from its probabilities p and dp = its output gradient times vᵀ.
 inline void score_gradient(const float* p, const float* dp, std::size_t n, float scale, float* ds) {
   float mean = 0.0F;
 #pragma omp simd reduction(+ : mean)
   for (std::size_t j = 0; j < n; ++j) mean += p[j] * dp[j];
 #pragma omp simd
   for (std::size_t j = 0; j < n; ++j) ds[j] = p[j] * (dp[j] - mean) * scale;
+}
+
+// ds times the derivative of the cap.
+inline void cap_gradient(const float* tanhs, std::size_t n, float* ds) {
+#pragma omp simd
+  for (std::size_t j = 0; j < n; ++j) ds[j] *= 1.0F - tanhs[j] * tanhs[j];
 }
 
 // Intermediate results of one head's backward pass: probabilities and gradients of the scores, [query, key],
@@ -68,13 +73,15 @@ inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape
   const std::size_t length = qkv.rows;
   const std::size_t total = prefix.length + length;
   const std::size_t dim = shape.dim;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  scratch.resize(2 * total * dim + 2 * length * total + total);
+  const float scale = shape.score_scale();
+  const bool capped = shape.cap > 0.0F;
+  scratch.resize(2 * total * dim + 2 * length * total + (capped ? 2 : 1) * total);
   float* keys = scratch.data();
   float* values = keys + total * dim;
   float* p = values + total * dim;
   float* ds = p + length * total;
   float* dp = ds + length * total;
+  float* const tanhs = capped ? dp + total : nullptr;
   gather(prefix.keys, prefix, qkv, shape.k_at(head), dim, keys);
   gather(prefix.values, prefix, qkv, shape.v_at(head), dim, values);
   const ConstView q = qkv.cols_from(shape.q_at(head), dim);
@@ -85,9 +92,10 @@ inline void head_backward(ConstView qkv, ConstView d_out, const HeadShape& shape
     float* d_query = d_qkv.row(i) + shape.q_at(head);
     float* p_row = p + i * total;
     float* ds_row = ds + i * total;
-    causal_row(q.row(i), keys + seen.first, total, seen.count(), dim, p_row + seen.first);
+    causal_row(q.row(i), keys + seen.first, total, seen.count(), shape, p_row + seen.first, tanhs);
     weighted_sum<false>(go.row(i), 1, values + seen.first, total, dim, seen.count(), dp);
     score_gradient(p_row + seen.first, dp, seen.count(), scale, ds_row + seen.first);
+    if (capped) cap_gradient(tanhs, seen.count(), ds_row + seen.first);
     weighted_sum<true>(ds_row + seen.own, 1, k + seen.own_row() * qkv.stride, qkv.stride, seen.own_count(),
                        dim, d_query);
     if (seen.prefix_count() > 0)

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-#include "zofo/tensor/cpu/elementwise.hpp"
+#include "zofo/tensor/cpu/geglu.hpp"
 
 namespace zofo::tensor::cpu {
 
@@ -18,6 +18,8 @@ struct HeadShape {
   std::size_t kv_heads = 0;  ///< key/value heads; divides `heads`
   std::size_t dim = 0;       ///< entries of a head
   std::size_t window = 0;    ///< keys that a query attends to, its own the last; 0: all up to its own
+  float scale = 0.0F;        ///< multiplies scores; 0: 1/√dim
+  float cap = 0.0F;          ///< scaled scores become cap·tanh(score/cap); 0: no cap
 
   /// First key that the query of key n − 1 attends to.
   [[nodiscard]] std::size_t first_key(std::size_t n) const {
@@ -27,6 +29,10 @@ struct HeadShape {
   [[nodiscard]] std::size_t end_query(std::size_t key, std::size_t before, std::size_t length) const {
     if (window == 0 || key + window >= length + before) return length;
     return key + window > before ? key + window - before : 0;
+  }
+  /// What multiplies scores.
+  [[nodiscard]] float score_scale() const {
+    return scale > 0.0F ? scale : 1.0F / std::sqrt(static_cast<float>(dim));
   }
   /// Query heads that share a key/value head.
   [[nodiscard]] std::size_t group() const { return heads / kv_heads; }
@@ -139,9 +145,20 @@ inline void gather(const float* prefix, const HeadPrefix& shape, ConstView qkv, 
   transpose(qkv.data + column, qkv.stride, qkv.rows, dim, out + shape.length, total);
 }
 
-// p[0..n−1] = softmax(p/√dim).
-inline void softmax_row(float* p, std::size_t n, std::size_t dim) {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
+// p[0..n−1] = the scores of a query, capped but not yet scaled; returns what is left to multiply them by.
+inline float cap_scores(float* p, std::size_t n, const HeadShape& shape) {
+  const float scale = shape.score_scale();
+  if (shape.cap <= 0.0F) return scale;
+  const float inverse = scale / shape.cap;
+#pragma omp simd
+  for (std::size_t j = 0; j < n; ++j) p[j] = fast_tanh(inverse * p[j]);
+  return shape.cap;
+}
+
+// p[0..n−1] = softmax(scale·p), or that of the capped scores; tanhs: null, or receives tanh(scale·p/cap).
+inline void softmax_row(float* p, std::size_t n, const HeadShape& shape, float* tanhs = nullptr) {
+  const float scale = cap_scores(p, n, shape);
+  if (tanhs != nullptr) std::copy_n(p, n, tanhs);
   float high = p[0];
 #pragma omp simd reduction(max : high)
   for (std::size_t j = 0; j < n; ++j) high = std::max(high, p[j]);
@@ -156,11 +173,12 @@ inline void softmax_row(float* p, std::size_t n, std::size_t dim) {
   for (std::size_t j = 0; j < n; ++j) p[j] *= inverse;
 }
 
-// softmax(q kᵀ/√dim) of a query over n of `total` keys, written to p[0..n−1].
-inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n, std::size_t dim,
-                       float* p) {
-  weighted_sum<false>(q, 1, keys, total, dim, n, p);
-  softmax_row(p, n, dim);
+// The softmax of a query's scaled and capped scores over n of `total` keys, written to p[0..n−1]; tanhs as in
+// softmax_row.
+inline void causal_row(const float* q, const float* keys, std::size_t total, std::size_t n,
+                       const HeadShape& shape, float* p, float* tanhs = nullptr) {
+  weighted_sum<false>(q, 1, keys, total, shape.dim, n, p);
+  softmax_row(p, n, shape, tanhs);
 }
 
 // The keys that query i attends to, numbered with the prefix first: first … end − 1; from `own` on they are

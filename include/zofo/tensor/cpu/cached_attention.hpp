@@ -55,7 +55,7 @@ inline void cached_attention(ConstView qkv, const HeadShape& shape, const CacheL
     detail::best_cached_scores(fused, qkv.row(row) + shape.q_at(head), group, cache.keys + from, count, dim,
                                p, cache.positions);
     for (std::size_t h = 0; h < group; ++h) {
-      detail::softmax_row(p + h * cache.positions, count, dim);
+      detail::softmax_row(p + h * cache.positions, count, shape);
       detail::weighted_sum<false>(p + h * cache.positions, 1, cache.values + from, dim, count, dim,
                                   out.row(row) + (head + h) * dim);
     }

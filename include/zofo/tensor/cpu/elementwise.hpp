@@ -37,20 +37,21 @@ inline float inverse_rms(const float* x, std::size_t n, float eps) {
   return 1.0F / std::sqrt(sum / static_cast<float>(n) + eps);
 }
 
-/// y = x / rms(x) ∘ gain, row by row. Source: Zhang & Sennrich 2019, eq. 4.
-inline void rms_norm(ConstView x, const float* gain, float eps, View y) {
+/// y = x / rms(x) ∘ (gain + offset), row by row. Source: Zhang & Sennrich 2019, eq. 4.
+inline void rms_norm(ConstView x, const float* gain, float eps, View y, float offset = 0.0F) {
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < x.rows; ++i) {
     const float* xi = x.row(i);
     float* yi = y.row(i);
     const float inverse = inverse_rms(xi, x.cols, eps);
 #pragma omp simd
-    for (std::size_t j = 0; j < x.cols; ++j) yi[j] = xi[j] * inverse * gain[j];
+    for (std::size_t j = 0; j < x.cols; ++j) yi[j] = xi[j] * inverse * (gain[j] + offset);
   }
 }
 
 /// dx += the gradient of rms_norm at x for the output gradient dy.
-inline void rms_norm_backward(ConstView x, const float* gain, float eps, ConstView dy, View dx) {
+inline void rms_norm_backward(ConstView x, const float* gain, float eps, ConstView dy, View dx,
+                              float offset = 0.0F) {
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < x.rows; ++i) {
     const float* xi = x.row(i);
@@ -59,10 +60,10 @@ inline void rms_norm_backward(ConstView x, const float* gain, float eps, ConstVi
     const float inverse = inverse_rms(xi, x.cols, eps);
     float dot = 0.0F;
 #pragma omp simd reduction(+ : dot)
-    for (std::size_t j = 0; j < x.cols; ++j) dot += gi[j] * gain[j] * xi[j];
+    for (std::size_t j = 0; j < x.cols; ++j) dot += gi[j] * (gain[j] + offset) * xi[j];
     const float shrink = dot * inverse * inverse * inverse / static_cast<float>(x.cols);
 #pragma omp simd
-    for (std::size_t j = 0; j < x.cols; ++j) di[j] += gi[j] * gain[j] * inverse - xi[j] * shrink;
+    for (std::size_t j = 0; j < x.cols; ++j) di[j] += gi[j] * (gain[j] + offset) * inverse - xi[j] * shrink;
   }
 }
 
@@ -98,18 +99,25 @@ inline void swiglu_backward(ConstView gate_up, ConstView dy, View d_gate_up) {
   }
 }
 
-/// Rotates the pairs (2i, 2i+1) of each head by position·base^(−2i/head_dim); `direction` −1 is the inverse,
-/// which is the gradient. x: [tokens, ≥ heads·head_dim]; positions: one entry per token; cosines, sines:
-/// [positions, head_dim/2]. Source: Su et al. 2021, eq. 34.
-inline void rotary(View x, std::size_t heads, std::size_t head_dim, std::span<const std::uint32_t> positions,
+/// Heads at the beginning of a row, of whose entries the first are rotated by their position.
+struct RotaryHeads {
+  std::size_t count = 0;    ///< heads
+  std::size_t dim = 0;      ///< entries of a head
+  std::size_t rotated = 0;  ///< rotated entries of a head
+};
+
+/// Rotates the pairs (2i, 2i+1) of each head by the angle of the row's position; `direction` −1 is the
+/// gradient. x: [tokens, ≥ count·dim]; rows: each
+/// token's row of the tables; cosines, sines: [rows, rotated/2]. Source: Su et al. 2021, eq. 34.
+inline void rotary(View x, const RotaryHeads& heads, std::span<const std::uint32_t> rows,
                    std::span<const float> cosines, std::span<const float> sines, float direction) {
-  const std::size_t half = head_dim / 2;
+  const std::size_t half = heads.rotated / 2;
 #pragma omp parallel for schedule(static)
   for (std::size_t i = 0; i < x.rows; ++i) {
-    const float* c = cosines.data() + positions[i] * half;
-    const float* s = sines.data() + positions[i] * half;
-    for (std::size_t h = 0; h < heads; ++h) {
-      float* head = x.row(i) + h * head_dim;
+    const float* c = cosines.data() + rows[i] * half;
+    const float* s = sines.data() + rows[i] * half;
+    for (std::size_t h = 0; h < heads.count; ++h) {
+      float* head = x.row(i) + h * heads.dim;
       for (std::size_t j = 0; j < half; ++j) {
         const float a = head[2 * j];
         const float b = head[2 * j + 1];

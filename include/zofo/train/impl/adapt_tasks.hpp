@@ -14,6 +14,7 @@
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/adapt_tasks.hpp"
 #include "zofo/train/few_shot_adaptation.hpp"
+#include "zofo/train/run_inputs.hpp"
 
 namespace zofo::llm {
 
@@ -46,6 +47,7 @@ template <class Device>
 void adapt(Device& device, Model& model, std::span<const data::TaskData> tasks, const AdaptRequest& request,
            const AdaptObserver& observer) {
   const std::optional<RunDescription> described = detail::check_adaptation(request, tasks);
+  model.tokenizer = model.tokenizer.with_special(request.special || reads_special(request.run.string()));
   std::vector<TrajectoryStep> trajectory;
   if (described) {
     described->check_backbone(request.run, model.parameters);

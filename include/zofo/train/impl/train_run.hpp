@@ -50,6 +50,7 @@ auto with_training(Device& device, Model& model, std::vector<data::TaskData> dat
     for (const std::string& note : task.notes) progress.note(note);
   const RunFolder folder = settings.saved ? RunFolder::open(settings.out) : RunFolder(settings.out);
   try {
+    model.tokenizer = model.tokenizer.with_special(limited.special);
     const std::vector<RunTask> tasks = encode_tasks(model, std::move(data), limited);
     const RunOptions o = with_epochs(limited, given.has_budget(), tasks, progress);
     const std::string model_hash = hash_of_model(model.parameters);

@@ -11,6 +11,8 @@ struct AttentionShape {
   std::uint32_t kv_heads = 0;  ///< key/value heads; divides `heads`
   std::uint32_t dim = 0;       ///< entries of a head
   std::uint32_t window = 0;    ///< keys that a query attends to, its own the last; 0: all up to its own
+  float scale = 0.0F;          ///< multiplies scores; 0: 1/√dim
+  float cap = 0.0F;            ///< scaled scores become cap·tanh(score/cap); 0: no cap
 };
 
 /// Keys and values that precede each sequence's own (prefix tuning), [length, kv_heads·dim] each. All queries
@@ -31,9 +33,9 @@ struct PrefixGradient {
 
 ///@{
 /// out[row, heads·dim] = causal attention within each sequence, at each probe; lse (null, or [rows, heads]
-/// fp32) receives log Σ exp of the scaled scores. bf16 with dim 64, 80 or 128 uses tensor cores; other dims
-/// up to 256 and fp32 use a slower general kernel. Source: Vaswani et al. 2017, eq. 1; Dao 2023
-/// (FlashAttention-2, the order of sums).
+/// fp32) receives log Σ exp of the scaled and capped scores. bf16 with dim 64, 80 or 128 and no cap uses
+/// tensor cores; other dims up to 256, caps and fp32 use a slower general kernel. Source: Vaswani et al.
+/// 2017, eq. 1; Dao 2023 (FlashAttention-2, the order of sums).
 void attention(cudaStream_t stream, const AttentionShape& shape, const Rows& rows, const PackedTokens& packed,
                const AttentionPrefix<bf16>& prefix, const bf16* qkv, bf16* out, float* lse);
 void attention(cudaStream_t stream, const AttentionShape& shape, const Rows& rows, const PackedTokens& packed,

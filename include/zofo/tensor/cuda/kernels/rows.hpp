@@ -52,11 +52,12 @@ struct NormForward {
   PerProbe<T> gain{};          ///< [width]
   PerProbe<T> bias{};          ///< [width]; unused by RMSNorm
   float eps = 0.0F;            ///< added to the mean square or variance
+  float offset = 0.0F;         ///< added to the gain
   T* x = nullptr;              ///< the result, [rows, width]
 };
 
-/// x[row] = norm(h[row])·gain (+ bias), after h[row] += the pending products. Throws zofo::Error if width is
-/// above 16,384, which registers do not hold; so does norm_backward.
+/// x[row] = norm(h[row])·(gain + offset) (+ bias), after h[row] += the pending products. Throws zofo::Error
+/// if width is above 16,384, which registers do not hold; so does norm_backward.
 template <class T>
 void norm(cudaStream_t stream, const NormForward<T>& arguments);
 
@@ -69,6 +70,7 @@ struct NormBackward {
   const T* h = nullptr;        ///< what norm normalised, [rows, width]
   PerProbe<T> gain{};          ///< [width]
   float eps = 0.0F;            ///< as in norm
+  float offset = 0.0F;         ///< as in norm
   const T* dx = nullptr;       ///< gradient of the output, [rows, width]
   LowRankProducts products{};  ///< Σ dt A of these projections is added to dx first; `t` is their dt
   bool accumulate = true;      ///< false: dh is overwritten
@@ -79,13 +81,14 @@ struct NormBackward {
 template <class T>
 void norm_backward(cudaStream_t stream, const NormBackward<T>& arguments);
 
-/// Rotation by positions: the first `columns` columns of a row are heads of `dim` entries; pairs (2i, 2i+1)
-/// are rotated by the angle of the row's position.
+/// Rotation by positions: the first `columns` columns of a row are heads of `dim` entries; of the first
+/// `turned` entries of each, pairs (2i, 2i+1) are rotated by the angle of the row's position.
 struct Rotation {
   std::uint32_t columns = 0;       ///< 0: no rotation
   std::uint32_t dim = 0;           ///< entries of a head
-  const float* cosines = nullptr;  ///< [positions, dim/2]; sines likewise
-  const float* sines = nullptr;    ///< [positions, dim/2]
+  std::uint32_t turned = 0;        ///< rotated entries of a head, even
+  const float* cosines = nullptr;  ///< [positions, turned/2]; sines likewise
+  const float* sines = nullptr;    ///< [positions, turned/2]
   float direction = 1.0F;          ///< −1: the inverse rotation
 };
 
@@ -93,7 +96,7 @@ struct Rotation {
 template <class T>
 struct QkvFinish {
   Rows rows{};                              ///< of all probes
-  const std::uint32_t* position = nullptr;  ///< of each token; may be null without rotation
+  const std::uint32_t* position = nullptr;  ///< row of the tables of each token; may be null without rotation
   Rotation rotation{};                      ///< of queries and keys
   LowRankProducts products{};               ///< added first
   std::uint32_t stride = 0;                 ///< distance of two rows
@@ -104,8 +107,58 @@ struct QkvFinish {
 template <class T>
 void finish_qkv(cudaStream_t stream, const QkvFinish<T>& arguments);
 
-/// Which activation: swiglu takes [gate | up] rows of 2·ffn, relu rows of ffn.
-enum class Activation : std::uint8_t { swiglu, relu };
+/// The segments of a row that segment_norm normalises: query_count segments of query_size columns, then
+/// key_count of key_size. Sizes are multiples of 8.
+struct NormSegments {
+  ///@{
+  /// Number and size of the segments of queries, and of those of keys.
+  std::uint32_t query_count = 0, query_size = 0, key_count = 0, key_size = 0;
+  ///@}
+};
+
+/// Arguments of segment_norm.
+template <class T>
+struct SegmentNorm {
+  Rows rows{};               ///< of all probes
+  std::uint32_t stride = 0;  ///< distance of two rows
+  NormSegments segments{};   ///< of each row
+  PerProbe<T> query_gain{};  ///< [query_size]
+  PerProbe<T> key_gain{};    ///< [key_size]
+  float offset = 0.0F;       ///< added to the gains
+  float eps = 0.0F;          ///< added to the mean square
+  T* x = nullptr;            ///< [rows, stride]
+};
+
+/// Each segment becomes its RMSNorm, in place.
+template <class T>
+void segment_norm(cudaStream_t stream, const SegmentNorm<T>& arguments);
+/// The gradient of segment_norm at `raw`, in place of the output gradient, which is the arguments' x.
+template <class T>
+void segment_norm_backward(cudaStream_t stream, const SegmentNorm<T>& arguments, const T* raw);
+
+/// to[i] = from[i] + factor·x[i] for i < count, a multiple of 8; `from` null: 0. `to` may be `from` or x.
+template <class T>
+void scaled_sum(cudaStream_t stream, std::size_t count, const T* from, const T* x, float factor, T* to);
+
+/// A scale and a cap of logits: x becomes scale·x, or cap·tanh(scale·x/cap) where cap > 0.
+struct SoftCap {
+  ///@{
+  /// The logits: rows, columns, distance of two rows.
+  std::uint32_t rows = 0, columns = 0, stride = 0;
+  ///@}
+  float scale = 1.0F;  ///< multiplies logits
+  float cap = 0.0F;    ///< 0: no cap
+};
+
+/// Logits are scaled and capped, in place.
+void soft_cap(cudaStream_t stream, const SoftCap& cap, float* logits);
+/// The gradient of soft_cap, in place of the output gradient; `logits`: what it wrote. Both have the cap's
+/// stride.
+template <class T>
+void soft_cap_backward(cudaStream_t stream, const SoftCap& cap, const float* logits, T* d_logits);
+
+/// Which activation: swiglu and geglu take [gate | up] rows of 2·ffn, relu rows of ffn.
+enum class Activation : std::uint8_t { swiglu, relu, geglu };
 
 /// Arguments of activate.
 template <class T>
