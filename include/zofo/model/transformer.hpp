@@ -29,8 +29,7 @@ template <class Backend>
 class BasicTransformer {
  public:
   ///@{
-  /// The backend's types of weights and adapters; of a call, adapters, where their gradients are stored,
-  /// slots.
+  /// The backend's types of weights and adapters; a call's adapters, their gradients, its cache's slots.
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
   using AdapterList = std::span<const Vector* const>;
@@ -118,9 +117,8 @@ class BasicTransformer {
   }
 
   /// log P of each target at θ; keys and values are stored in the slots of `cache`, one per sequence. With
-  /// empty slots the call is a prefill of whole sequences; else it is a decode step, in which each sequence
-  /// is one token that follows its slot's positions. Throws Error if the batch does not fit the model or the
-  /// cache.
+  /// empty slots the call is a prefill of whole sequences; else a decode step, in which each sequence is one
+  /// token that follows its slot's positions. Throws Error if the batch does not fit the model or cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
                                         KvCache<Backend>& cache, Slots slots) {
     cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
