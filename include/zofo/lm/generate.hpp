@@ -60,25 +60,25 @@ model::CacheCapacity cache_capacity(const model::BasicTransformer<Backend>& tran
   return cache_capacity<Backend>(options, transformer.config(), prompts.size(), positions);
 }
 
-/// How the tokens of texts are chosen.
-struct Sampling {
-  SamplingOptions options{};          ///< the default is greedy
+/// How texts are decoded.
+struct Decoding {
+  DecoderOptions limits{};            ///< how many together
+  SamplingOptions sampling{};         ///< how tokens are chosen; the default is greedy
   std::span<const SampleKey> keys{};  ///< of each text; empty: text i is sample 0 of prompt i
 };
 
-/// Decoding with a key/value cache: each step chooses a token by `sampling`; greedily the most probable, of
+/// Decoding with a key/value cache: each step chooses a token by the options; greedily the most probable, of
 /// equal ones that of the lowest id. `on_token`, if given, is called after each token. Throws Error for a
 /// prompt that is empty or longer than the context, or if there is not one key per prompt.
 template <class Backend>
 std::vector<Generation> decode(const Model& model, model::BasicTransformer<Backend>& transformer,
                                const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
                                std::span<const Tokens> prompts, const EndOfText& end,
-                               const DecoderOptions& options = {}, const Sampling& sampling = {},
-                               const TokenObserver& on_token = {}) {
-  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, options);
-  require(sampling.keys.empty() || sampling.keys.size() == prompts.size(), "sampling: {} keys for {} prompts",
-          sampling.keys.size(), prompts.size());
-  Sampler sampler(sampling.options);
+                               const Decoding& how = {}, const TokenObserver& on_token = {}) {
+  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, how.limits);
+  require(how.keys.empty() || how.keys.size() == prompts.size(), "sampling: {} keys for {} prompts",
+          how.keys.size(), prompts.size());
+  Sampler sampler(how.sampling);
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
   Decoder<Backend> decoder(transformer, capacity);
@@ -88,12 +88,11 @@ std::vector<Generation> decode(const Model& model, model::BasicTransformer<Backe
     return more;
   };
   const auto sample = [&](std::size_t i, std::span<const float> logits) {
-    const SampleKey key =
-        sampling.keys.empty() ? SampleKey{static_cast<std::uint32_t>(i), 0} : sampling.keys[i];
+    const SampleKey key = how.keys.empty() ? SampleKey{static_cast<std::uint32_t>(i), 0} : how.keys[i];
     return sampler.next(logits, all[i].tokens, key, static_cast<std::uint32_t>(all[i].generated()));
   };
   const std::size_t limit = model.tokenizer.rows();
-  if (sampling.options.takes_best())
+  if (how.sampling.takes_best())
     decoder.generate(theta, adapter, prompts, limit, MostProbable{}, add);
   else
     decoder.generate(theta, adapter, prompts, limit, sample, add);
@@ -107,7 +106,7 @@ std::vector<std::string> cached_greedy_sequences(const Model& model,
                                                  const typename Backend::Vector* adapter,
                                                  std::span<const Tokens> prompts, const EndOfText& end,
                                                  const DecoderOptions& options = {}) {
-  return detail::generated_texts(decode(model, transformer, theta, adapter, prompts, end, options));
+  return detail::generated_texts(decode(model, transformer, theta, adapter, prompts, end, {options}));
 }
 
 /// The reference of greedy decoding without a cache: each step reads the whole sequence again. Slow. Of
