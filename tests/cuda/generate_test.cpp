@@ -299,7 +299,7 @@ TEST_CASE("a model's generated sequences on the GPU equal those of the CPU", "[c
   const auto sampled = [&](auto& transformer, const auto& weights) {
     std::vector<Tokens> texts;
     for (const llm::Generation& each :
-         llm::decode(model, transformer, weights, nullptr, requested, end, {3}, {options}))
+         llm::decode(model, transformer, weights, nullptr, requested, end, {{3}, options}))
       texts.push_back(each.tokens);
     return texts;
   };

@@ -143,7 +143,7 @@ TEST_CASE("decode generates the texts of the slow generator", "[train]") {
       const auto slow = greedy_sequences(model, transformer, model.parameters, adapter, requested, end);
       std::vector<std::string> observed(requested.size());
       const auto all =
-          decode(model, transformer, model.parameters, adapter, requested, end, {2}, {},
+          decode(model, transformer, model.parameters, adapter, requested, end, {{2}},
                  [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
       const auto fast =
           cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
@@ -168,7 +168,7 @@ TEST_CASE("sampled texts are those of whole passes, in any company", "[train]") 
   const EndOfText end{{"e"}, 12};
   SamplingOptions options{.temperature = 1.5, .top_k = 60, .top_p = 0.95, .seed = 3};
   const auto sampled = [&](std::size_t at_once) {
-    return decode(model, transformer, model.parameters, nullptr, requested, end, {at_once}, {options, keys});
+    return decode(model, transformer, model.parameters, nullptr, requested, end, {{at_once}, options, keys});
   };
   const auto all = sampled(2);
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -206,8 +206,8 @@ TEST_CASE("sampled texts are those of whole passes, in any company", "[train]") 
     CHECK(std::ranges::adjacent_find(made) == made.end());
   }
   CHECK(message([&] {
-          decode(model, transformer, model.parameters, nullptr, requested, end, {},
-                 {{}, std::span(keys).first(2)});
+          decode(model, transformer, model.parameters, nullptr, requested, end,
+                 {{}, {}, std::span(keys).first(2)});
         }) == "sampling: 2 keys for 5 prompts");
 }
 

@@ -50,7 +50,7 @@ std::vector<Generation> generate_numbered(RunModel<Device>& model, std::span<con
       cache_capacity(*of.transformer, of.adapter_or_null(), texts, options.end, options.decoder),
       prefill_tokens<typename Device::Backend>(texts));
   std::vector<Generation> all = decode(of.model, *of.transformer, of.theta, of.adapter_or_null(), texts,
-                                       options.end, options.decoder, {options.sampling, keys}, on_token);
+                                       options.end, {options.decoder, options.sampling, keys}, on_token);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].sample = keys[i].sample;
   return all;
 }
