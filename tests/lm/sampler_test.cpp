@@ -52,7 +52,7 @@ std::map<std::int32_t, double> probabilities(const SamplingOptions& options, std
   std::map<std::int32_t, double> chances;
   double sum = 0.0;
   Sampler sampler(options);
-  for (const Candidate& each : sampler.candidates(logits, tokens)) sum += chances[each.id] = each.weight;
+  for (const TokenCandidate& each : sampler.candidates(logits, tokens)) sum += chances[each.id] = each.weight;
   for (auto& [id, chance] : chances) chance /= sum;
   return chances;
 }
@@ -95,7 +95,7 @@ TEST_CASE("filters keep the tokens that transformers keeps, with its probabiliti
     std::vector<std::int32_t> ids;
     std::vector<double> weights;
     double sum = 0.0;
-    for (const Candidate& each : sampler.candidates(c.logits, c.tokens)) {
+    for (const TokenCandidate& each : sampler.candidates(c.logits, c.tokens)) {
       if (each.weight == 0.0) continue;
       ids.push_back(each.id);
       weights.push_back(each.weight);

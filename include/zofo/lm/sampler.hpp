@@ -17,7 +17,7 @@ struct SampleKey {
 };
 
 /// A token that may be next.
-struct Candidate {
+struct TokenCandidate {
   std::int32_t id = 0;  ///< the token
   float score = 0.0F;   ///< its logit after penalty and temperature
   double weight = 0.0;  ///< exp(score − the highest score)
@@ -36,7 +36,8 @@ class Sampler {
   /// probabilities. logits[id] is that of a token; `tokens`: the prompt and the text so far. At temperature 0
   /// only the best, of equal ones that of the lowest id. Valid until the next call. Throws Error if a logit
   /// is NaN, the highest is infinite, or there are none.
-  std::span<const Candidate> candidates(std::span<const float> logits, std::span<const std::int32_t> tokens);
+  std::span<const TokenCandidate> candidates(std::span<const float> logits,
+                                             std::span<const std::int32_t> tokens);
 
   /// Token number `step` of a text, from `candidates`. Its random number is a function of the seed, the key
   /// and the step only.
@@ -51,7 +52,7 @@ class Sampler {
   void keep_min_p();
 
   SamplingOptions options_;
-  std::vector<Candidate> candidates_, order_;
+  std::vector<TokenCandidate> candidates_, order_;
   std::vector<float> scores_;
 };
 

@@ -11,19 +11,19 @@
 namespace zofo::llm {
 namespace {
 
-double sum_of_weights(const std::vector<Candidate>& candidates) {
+double sum_of_weights(const std::vector<TokenCandidate>& candidates) {
   double sum = 0.0;
-  for (const Candidate& each : candidates) sum += each.weight;
+  for (const TokenCandidate& each : candidates) sum += each.weight;
   return sum;
 }
 
 // As softmax in float32 gives it.
-float probability(const Candidate& candidate, float sum) {
+float probability(const TokenCandidate& candidate, float sum) {
   return static_cast<float>(candidate.weight) / sum;
 }
 
 // Descending order; its reverse is the stable ascending order in which top-p adds probabilities.
-bool before(const Candidate& a, const Candidate& b) {
+bool before(const TokenCandidate& a, const TokenCandidate& b) {
   return a.score > b.score || (a.score == b.score && a.id > b.id);
 }
 
@@ -56,12 +56,12 @@ void Sampler::keep_top_k() {
   if (options_.top_k == 0 || options_.top_k >= scores_.size()) return;
   const auto last = scores_.begin() + static_cast<std::ptrdiff_t>(options_.top_k - 1);
   std::ranges::nth_element(scores_, last, std::ranges::greater{});
-  std::erase_if(candidates_, [lowest = *last](const Candidate& each) { return each.score < lowest; });
+  std::erase_if(candidates_, [lowest = *last](const TokenCandidate& each) { return each.score < lowest; });
 }
 
 void Sampler::weigh() {
-  const float highest = std::ranges::max_element(candidates_, {}, &Candidate::score)->score;
-  for (Candidate& each : candidates_)
+  const float highest = std::ranges::max_element(candidates_, {}, &TokenCandidate::score)->score;
+  for (TokenCandidate& each : candidates_)
     each.weight = std::exp(static_cast<double>(each.score) - static_cast<double>(highest));
 }
 
@@ -70,7 +70,7 @@ void Sampler::keep_top_p() {
   const auto removed = static_cast<float>(1.0 - options_.top_p);
   const auto sum = static_cast<float>(sum_of_weights(candidates_));
   double all = 0.0;
-  for (const Candidate& each : candidates_) all += static_cast<double>(probability(each, sum));
+  for (const TokenCandidate& each : candidates_) all += static_cast<double>(probability(each, sum));
   // Few tokens are kept as a rule: sorts so many of the most probable ones as contain the last that is kept.
   order_ = candidates_;
   for (std::size_t most = 64;; most *= 8) {
@@ -81,7 +81,7 @@ void Sampler::keep_top_p() {
     for (auto each = order_.begin(); each != end; ++each) {
       // The probability of this token and all below it.
       if (each != order_.begin() && static_cast<float>(all - above) <= removed) {
-        std::erase_if(candidates_, [last = each[-1]](const Candidate& c) { return before(last, c); });
+        std::erase_if(candidates_, [last = each[-1]](const TokenCandidate& c) { return before(last, c); });
         return;
       }
       above += static_cast<double>(probability(*each, sum));
@@ -94,11 +94,11 @@ void Sampler::keep_min_p() {
   if (options_.min_p == 0.0) return;
   const auto sum = static_cast<float>(sum_of_weights(candidates_));
   const float lowest = static_cast<float>(options_.min_p) * (1.0F / sum);
-  std::erase_if(candidates_, [=](const Candidate& each) { return probability(each, sum) < lowest; });
+  std::erase_if(candidates_, [=](const TokenCandidate& each) { return probability(each, sum) < lowest; });
 }
 
-std::span<const Candidate> Sampler::candidates(std::span<const float> logits,
-                                               std::span<const std::int32_t> tokens) {
+std::span<const TokenCandidate> Sampler::candidates(std::span<const float> logits,
+                                                    std::span<const std::int32_t> tokens) {
   score(logits, tokens);
   if (options_.temperature == 0.0) {
     const auto best = std::ranges::max_element(scores_);
@@ -118,7 +118,7 @@ std::int32_t Sampler::next(std::span<const float> logits, std::span<const std::i
   const double threshold = token_uniform(options_.seed, key, step) * sum_of_weights(candidates_);
   double sum = 0.0;
   std::int32_t chosen = -1;
-  for (const Candidate& each : candidates_) {
+  for (const TokenCandidate& each : candidates_) {
     if (each.weight == 0.0) continue;
     chosen = each.id;
     sum += each.weight;
