@@ -153,7 +153,7 @@ class Entry {
     must(cudaDeviceSynchronize());
     finish_qkv<bf16>(stream(), {.rows = packed.rows,
                                 .position = packed.tokens.position,
-                                .rotation = {heads * dim, dim, c.data(), s.data(), 1.0F},
+                                .rotation = {heads * dim, dim, dim, c.data(), s.data(), 1.0F},
                                 .stride = heads * dim,
                                 .qkv = x.data()});
     return relative_error(x.host(), reference::rotary(exact("x"), heads, dim, base_));

@@ -103,7 +103,7 @@ TEMPLATE_TEST_CASE("finish_qkv adds products, then turns", "[cuda]", float, bf16
         finish_qkv<TestType>(nullptr,
                              {.rows = rows,
                               .position = packed.position,
-                              .rotation = {(heads + kv) * dim, dim, rotary ? cosines.data() : nullptr,
+                              .rotation = {(heads + kv) * dim, dim, dim, rotary ? cosines.data() : nullptr,
                                            rotary ? sines.data() : nullptr, 1.0F},
                               .products = {projections.on_gpu(), packed.adapter, t.gpu.data()},
                               .stride = stride,
@@ -131,7 +131,7 @@ TEMPLATE_TEST_CASE("finish_qkv turns bf16 as it turns fp32, and leaves the rest 
   CHECK(relative_error(qkv.gpu.host(), qkv.exact) == 0.0);
   finish_qkv<TestType>(nullptr, {.rows = rows,
                                  .position = packed.position,
-                                 .rotation = {heads * dim, dim, cosines.data(), sines.data(), 1.0F},
+                                 .rotation = {heads * dim, dim, dim, cosines.data(), sines.data(), 1.0F},
                                  .stride = stride,
                                  .qkv = qkv.gpu.data()});
   auto expected = qkv.exact;

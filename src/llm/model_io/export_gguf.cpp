@@ -15,6 +15,7 @@
 #include "rotary_weights.hpp"
 #include "stored_weights.hpp"
 #include "zofo/checkpoint/quantize.hpp"
+#include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/error.hpp"
 

@@ -13,6 +13,7 @@
 #include "rotary_weights.hpp"
 #include "stored_weights.hpp"
 #include "zofo/checkpoint/check_finite.hpp"
+#include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model_io/gguf_config.hpp"

@@ -47,8 +47,8 @@ ModelShape read_shape(const std::filesystem::path& path) {
 }
 
 ModelOutline read_outline(const std::filesystem::path& path) {
-  ModelShape shape = read_shape(path);
-  return {std::move(shape), load_tokenizer(path).with_rows(shape.config.vocab)};
+  const ModelShape shape = read_shape(path);
+  return {shape, load_tokenizer(path).with_rows(shape.config.vocab)};
 }
 
 }  // namespace zofo::llm
