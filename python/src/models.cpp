@@ -161,7 +161,8 @@ class Model {
       return of_->generate(prompts, options, watch);
     });
     nb::list list;
-    for (const llm::Generation& each : generations) list.append(llm::to_json_line(each));
+    for (const llm::Generation& each : generations)
+      list.append(llm::to_json_line(each, options.num_return_sequences));
     return list;
   }
 
@@ -248,16 +249,21 @@ void bind_models(nb::module_& m) {
       .def(
           "generate",
           [](Model& of, const std::vector<std::string>& prompts, std::size_t max_new_tokens,
-             const std::string& stop, std::size_t batch_size, std::size_t max_prompt_tokens,
-             nb::handle on_text) {
+             const std::vector<std::string>& stop, std::size_t batch_size, std::size_t max_prompt_tokens,
+             double temperature, std::size_t top_k, double top_p, double min_p, double repetition_penalty,
+             std::uint64_t seed, std::size_t num_return_sequences, nb::handle on_text) {
             llm::GenerateOptions options;
             options.end = {stop, max_new_tokens};
-            options.greedy.sequences = batch_size;
+            options.decoder.sequences = batch_size;
             options.max_prompt_tokens = max_prompt_tokens;
+            options.sampling = {temperature, top_k, top_p, min_p, repetition_penalty, seed};
+            options.num_return_sequences = num_return_sequences;
             return of.generate(prompts, options, on_text);
           },
           nb::arg("prompts"), nb::arg("max_new_tokens"), nb::arg("stop"), nb::arg("batch_size"),
-          nb::arg("max_prompt_tokens"), nb::arg("on_text").none())
+          nb::arg("max_prompt_tokens"), nb::arg("temperature"), nb::arg("top_k"), nb::arg("top_p"),
+          nb::arg("min_p"), nb::arg("repetition_penalty"), nb::arg("seed"), nb::arg("num_return_sequences"),
+          nb::arg("on_text").none())
       .def("tokenize", &Model::tokenize, nb::arg("texts"), nb::arg("special"));
   m.def(
       "model_of_run", [](const std::string& run) { return llm::choose_model("", run, ""); }, nb::arg("run"));

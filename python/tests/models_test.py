@@ -52,6 +52,14 @@ def test_score_and_generate(tiny: SimpleNamespace, run: zofo.Run) -> None:
     assert (generation.text, generation.tokens, generation.end) == (expected, 1, "length")
     assert len(texts) == 1
     assert model.generate([]) == []
+    samples = model.generate([prompt, " a"], max_new_tokens=8, temperature=1.5, top_k=50, num_return_sequences=3, seed=1)
+    assert [each.sample for each in samples] == [0, 1, 2] * 2 and len({each.text for each in samples}) > 2
+    again = model.generate([prompt, " a"], max_new_tokens=8, temperature=1.5, top_k=50, seed=1, batch_size=1)
+    assert [each.text for each in again] == [samples[0].text, samples[3].text]
+    [one, both] = (model.generate(prompt, max_new_tokens=8, stop=stop)[0] for stop in (expected, ["none", expected]))
+    assert one == both and one.end == "stop"
+    with pytest.raises(zofo.Error, match="top_p = 0.5: has no effect at temperature 0"):
+        model.generate(prompt, top_p=0.5)
     with pytest.raises(zofo.Error, match=r"prompts\[1\]"):
         model.generate([prompt, ""])
     with pytest.raises(zofo.Error, match="max-new-tokens 0: must be between 1 and"):

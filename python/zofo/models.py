@@ -144,24 +144,37 @@ class Model:
         prompts: str | Sequence[str],
         *,
         max_new_tokens: int = 64,
-        stop: str = "",
+        stop: str | Sequence[str] = "",
         batch_size: int = 0,
         max_prompt_tokens: int = 0,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        seed: int = 0,
+        num_return_sequences: int = 1,
         on_text: Callable[[int, str], None] | None = None,
     ) -> list[Generation]:
-        """Generates a text after each prompt by greedy decoding.
+        """Generates texts after each prompt.
 
-        A text ends before `stop`, at the model's end of text, or after `max_new_tokens`. `batch_size` is the
-        largest number of sequences that are decoded together; 0: chosen automatically. A prompt of more than
-        `max_prompt_tokens` tokens keeps its last ones; 0: one longer than the context is an error. `on_text(i, text)`
-        is called after each token, with the text generated so far for prompt i.
+        A text ends before the first `stop` (a text or several), at the model's end of text, or after `max_new_tokens`.
+        `batch_size` is the largest number of sequences that are decoded together; 0: chosen automatically. A prompt of
+        more than `max_prompt_tokens` tokens keeps its last ones; 0: one longer than the context is an error.
+
+        At `temperature` 0 each token is the most probable one. Above, it is sampled; `top_k`, `top_p`, `min_p` and
+        `repetition_penalty` are those of transformers' GenerationConfig, but top_k is off (0) by default. The result
+        has `num_return_sequences` texts of the first prompt, then those of the next. A text depends on the `seed`, the
+        number of its prompt and its `sample`, not on the other prompts or `batch_size`. `on_text(i, text)` is called
+        after each token, with the text generated so far for entry i of the result.
         """
         given = [prompts] if isinstance(prompts, str) else list(prompts)
         watch = None if on_text is None else _decoded(on_text)
-        lines = self._core.generate(given, max_new_tokens, stop, batch_size, max_prompt_tokens, watch) if given else []
+        stops = ([stop] if stop else []) if isinstance(stop, str) else list(stop)
+        lines = self._core.generate(given, max_new_tokens, stops, batch_size, max_prompt_tokens, temperature, top_k,
+                                    top_p, min_p, repetition_penalty, seed, num_return_sequences, watch) if given else []
         answers = [json.loads(line) for line in lines]
-        return [Generation(a["text"], a["tokens"], a["prompt_tokens"], a["end"]) for a in answers]
-
+        return [Generation(a["text"], a["tokens"], a["prompt_tokens"], a["end"], a.get("sample", 0)) for a in answers]
 
     def tokenize(self, texts: str | Sequence[str], *, special: bool = False) -> list[list[int]]:
         """The token ids of each text, without the token that begins a sequence.

@@ -147,3 +147,5 @@ class Generation:
     """Number of tokens of the prompt."""
     end: str
     """Why it ended: stop, control (an end-of-text token of the model) or length."""
+    sample: int = 0
+    """Its number among the texts of its prompt."""

@@ -95,6 +95,37 @@ class Texts(Generate):
             checked += 1
         self.assertGreater(checked, 2)
 
+    def test_several_stops(self):
+        (whole,) = self.texts([PROMPTS[0]], "--max-new-tokens", 12)
+        letters = [c for c in dict.fromkeys(whole["text"]) if c.isascii() and c.isprintable()]
+        for stops in (letters[:2], letters[1::-1], [letters[-1], "not there"]):
+            (cut,) = self.texts([PROMPTS[0]], "--max-new-tokens", 12, *(flag for stop in stops for flag in ("--stop", stop)))
+            at = min(whole["text"].find(stop) for stop in stops if stop in whole["text"])
+            self.assertEqual((cut["text"].rstrip("\ufffd"), cut["end"]), (whole["text"][:at].rstrip("\ufffd"), "stop"))
+
+    def test_samples_are_keyed_by_seed_prompt_and_number(self):
+        sampling = ("--temperature", 1.2, "--max-new-tokens", 6)
+        samples = self.good(self.generate("--prompt", PROMPTS[0], "--prompt", PROMPTS[1], *sampling, "--num-return-sequences", 3,
+                                          "--seed", 4, "--json")).lines()
+        self.assertEqual([answer.pop("sample") for answer in samples], [0, 1, 2] * 2)
+        self.assertGreater(len({answer["text"] for answer in samples}), 3)
+        # Fewer of each, one at a time, and without the other prompt.
+        lines = "".join(json.dumps({"prompt": prompt, "id": prompt}) + "\n" for prompt in PROMPTS[:2])
+        for batch in (1, 2, 5):
+            result = self.generate(*sampling, "--num-return-sequences", 2, "--seed", 4, "--batch-size", batch, stdin=lines)
+            answers = self.good(result).lines()
+            self.assertEqual([answer.pop("id") for answer in answers], [PROMPTS[0]] * 2 + [PROMPTS[1]] * 2)
+            self.assertEqual([answer.pop("sample") for answer in answers], [0, 1, 0, 1])
+            self.assertEqual(answers, [samples[0], samples[1], samples[3], samples[4]])
+        for first in ("\n", "{}\n"):  # the number of a prompt is that of its line
+            result = self.generate(*sampling, "--seed", 4, stdin=first + json.dumps({"prompt": PROMPTS[1]}))
+            self.assertEqual(result.lines()[-1], samples[3])
+        self.assertNotEqual(self.texts(PROMPTS[:2], *sampling, "--seed", 5), [samples[0], samples[3]])
+        shown = self.good(self.generate("--prompt", PROMPTS[0], "--max-new-tokens", 6, "--temperature", 1e-6)).out
+        self.assertEqual(shown, self.good(self.generate("--prompt", PROMPTS[0], "--max-new-tokens", 6)).out)
+        for filters in (("--top-k", 1), ("--top-p", 0), ("--min-p", 1)):
+            self.assertEqual(self.texts(PROMPTS, *sampling, *filters), self.texts(PROMPTS, "--max-new-tokens", 6))
+
     def test_the_context_may_be_filled_but_not_passed(self):
         full, almost = self.texts(["a" * CONTEXT, "a" * (CONTEXT - 3)], "--max-new-tokens", 50)
         self.assertEqual((full["tokens"], full["end"]), (1, "length"))
@@ -201,6 +232,16 @@ class BadInput(Generate):
         self.refused(self.generate("--prompt", "a", "--max-new-tokens", -3), "--max-new-tokens", "-3")
         self.refused(self.generate("--prompt", "a", "--batch-size", 1_000_000), "sequences = 1000000", "[0, 65536]")
         self.refused(self.generate("--prompt", ""), "--prompt: must not be empty")
+        self.refused(self.generate("--prompt", "a", "--temperature", -1), "temperature = -1: must be 0", "[1e-6, 1e6]")
+        self.refused(self.generate("--prompt", "a", "--temperature", "nan"), "temperature")
+        self.refused(self.generate("--prompt", "a", "--temperature", 1, "--top-p", 1.5), "top_p = 1.5: must be in [0, 1]")
+        self.refused(self.generate("--prompt", "a", "--temperature", 1, "--min-p", -1), "min_p = -1: must be in [0, 1]")
+        self.refused(self.generate("--prompt", "a", "--repetition-penalty", 0), "repetition_penalty = 0: must be in")
+        self.refused(self.generate("--prompt", "a", "--top-k", 5), "top_k = 5: has no effect at temperature 0")
+        self.refused(self.generate("--prompt", "a", "--top-k", -5), "--top-k", "-5")
+        self.refused(self.generate("--prompt", "a", "--num-return-sequences", 0), "num_return_sequences = 0: must be in [1, 65536]")
+        self.refused(self.generate("--prompt", "a", "--num-return-sequences", 2), "num_return_sequences = 2", "temperature 0")
+        self.refused(self.generate("--prompt", "a", "--stop", "x", "--stop", ""), "stop[1]: must not be empty")
         self.refused(self.generate("--prompt", "a", "--prompt", ""), "--prompt number 2: must not be empty")
         self.refused(self.generate("--prompt", b"ab\xff".decode(errors="surrogateescape")), "--prompt", "byte 2 = 0xFF")
         longer = self.generate("--prompt", "a" * (CONTEXT + 1))

@@ -32,6 +32,7 @@ TEST_CASE("saved runs depend on the numbers: they are these", "[rng_streams]") {
   STATIC_REQUIRE(zofo::streams_of(ExtraStream::rounding).last == 0x5FFFFFFFU);
   STATIC_REQUIRE(stream_number(SingleStream::task_choice) == 0xFFFF0001U);
   STATIC_REQUIRE(stream_number(SingleStream::random_sign) == 0xFFFF0002U);
+  STATIC_REQUIRE(stream_number(SingleStream::generated_token) == 0xFFFF0003U);
   STATIC_REQUIRE(zofo::query_number(zofo::QueryWord::dropout) == 0xD209U);
   STATIC_REQUIRE(zofo::masked_seed(5, zofo::SeedMask::rows) == (5 ^ 0x9b1f5c3d7a2e4860U));
   STATIC_REQUIRE(zofo::masked_seed(5, zofo::SeedMask::noise) == (5 ^ 0x5d8e1b72c49f3a06U));

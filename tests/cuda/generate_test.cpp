@@ -66,13 +66,13 @@ std::vector<Tokens> written(BasicTransformer<Backend>& transformer, const typena
   const Config& config = transformer.config();
   const std::size_t taken =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
-  llm::GreedyDecoder<Backend> writer(transformer,
-                                     {at_once, llm::sequence_positions(config, prompts, most, taken)});
+  llm::Decoder<Backend> writer(transformer, {at_once, llm::sequence_positions(config, prompts, most, taken)});
   std::vector<Tokens> sequences(prompts.size());
-  writer.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
-    sequences[i].push_back(id);
-    return sequences[i].size() < most + i % 2;  // some leave before the others
-  });
+  writer.generate(theta, adapter, prompts, config.vocab, llm::MostProbable{},
+                  [&](std::size_t i, std::int32_t id) {
+                    sequences[i].push_back(id);
+                    return sequences[i].size() < most + i % 2;  // some leave before the others
+                  });
   return sequences;
 }
 
@@ -266,10 +266,10 @@ TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") 
     Context context;
     const CudaParameters<float> theta(context, c.theta);
     BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), c.shape, c.lora);
-    llm::GreedyDecoder<CudaBackend<float>> writer(gpu, {16, 700});
+    llm::Decoder<CudaBackend<float>> writer(gpu, {16, 700});
     const std::vector<Tokens> requested(16, Tokens(500, 5));
     std::vector<std::size_t> counts(requested.size(), 0);
-    writer.generate(theta, nullptr, requested, c.shape.vocab,
+    writer.generate(theta, nullptr, requested, c.shape.vocab, llm::MostProbable{},
                     [&](std::size_t i, std::int32_t) { return ++counts[i] < 200; });
     CudaPlan<float> plan(c.shape, c.lora);
     plan.cache({16, 700}, 16 * 500);
@@ -281,8 +281,7 @@ TEST_CASE("the memory planned for generation equals the memory used", "[cuda]") 
   }
 }
 
-TEST_CASE("a model's generated sequences on the GPU equal those of the uncached generator on the CPU",
-          "[cuda]") {
+TEST_CASE("a model's generated sequences on the GPU equal those of the CPU", "[cuda]") {
   const testing::TinyFixture files("cuda_generate");
   const llm::Model model = files.model();
   std::vector<Tokens> requested;
@@ -293,9 +292,18 @@ TEST_CASE("a model's generated sequences on the GPU equal those of the uncached 
   Context context;
   const CudaParameters<float> theta(context, model.parameters);
   BasicTransformer<CudaBackend<float>> gpu(CudaBackend<float>(context), config, peft::Lora(config, {}));
-  const llm::EndOfText end{"e", 10};
+  const llm::EndOfText end{{"e"}, 10};
   CHECK(llm::cached_greedy_sequences(model, gpu, theta, nullptr, requested, end) ==
         llm::greedy_sequences(model, cpu, model.parameters, nullptr, requested, end));
+  const llm::SamplingOptions options{.temperature = 1.5, .top_p = 0.9, .seed = 2};
+  const auto sampled = [&](auto& transformer, const auto& weights) {
+    std::vector<Tokens> texts;
+    for (const llm::Generation& each :
+         llm::decode(model, transformer, weights, nullptr, requested, end, {{3}, options}))
+      texts.push_back(each.tokens);
+    return texts;
+  };
+  CHECK(sampled(gpu, theta) == sampled(cpu, model.parameters));
 }
 
 TEST_CASE("time of a decode step on the GPU", "[.time]") {

@@ -135,6 +135,36 @@ TEST_CASE("the best token is the one of the highest log-probability", "[model]")
   CHECK(differ == 1);  // the limit leaves some out
 }
 
+TEST_CASE("logits less the logarithm of their exponentials' sum are log-probabilities", "[model]") {
+  const golden::Mixed mixed("mistral");
+  const golden::Case& c = mixed.c;
+  Transformer transformer(c.shape, peft::Adapters(mixed.layouts));
+  const auto adapters = pointers(mixed.values);
+  Cache cache(transformer.backend(), c.shape, {c.batch.sequences(), 11});
+  std::vector<std::uint32_t> slots(c.batch.sequences());
+  std::iota(slots.begin(), slots.end(), 0U);
+  Batch batch = c.batch;  // targets of one position have one row
+  batch.targets.insert(batch.targets.begin(), c.batch.targets.back());
+  const auto log_p = transformer.log_probabilities(c.theta, batch, adapters);
+  const std::size_t vocab = c.shape.vocab;
+  const auto logits = transformer.logits(c.theta, batch, adapters, cache, slots, vocab);
+  REQUIRE(logits.size() == batch.targets.size() * vocab);
+  for (std::size_t t = 0; t < batch.targets.size(); ++t) {
+    const auto row = std::span(logits).subspan(t * vocab, vocab);
+    double sum = 0.0;
+    for (const float logit : row) sum += std::exp(static_cast<double>(logit));
+    const auto id = static_cast<std::size_t>(batch.targets[t].token);
+    CHECK(std::abs(static_cast<double>(row[id]) - std::log(sum) - log_p[t]) < 1e-5);
+  }
+  for (const std::uint32_t slot : slots) cache.clear(slot);
+  const auto few = transformer.logits(c.theta, batch, adapters, cache, slots, 3);
+  REQUIRE(few.size() == 3 * batch.targets.size());
+  for (std::size_t i = 0; i < few.size(); ++i) CHECK(few[i] == logits[i / 3 * vocab + i % 3]);
+  CHECK(call_refusal([&] {
+          transformer.logits(c.theta, batch, adapters, cache, slots, vocab + 1);
+        }).find("must be in [1, ") != std::string::npos);
+}
+
 TEST_CASE("equal logits go to the lowest id, and a logit that is no number is refused", "[model]") {
   golden::Case c = golden::one("llama 2");
   Transformer transformer(c.shape, c.lora);

@@ -8,10 +8,12 @@
 
 #include "catch.hpp"
 #include "hub.hpp"
+#include "message.hpp"
 #include "tiny_fixture.hpp"
 #include "zofo/core/random.hpp"
 #include "zofo/lm/encode_examples.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
+#include "zofo/train/generate_sequences.hpp"
 
 using namespace zofo;
 using namespace zofo::llm;
@@ -30,7 +32,7 @@ Eigen::VectorXf random_adapter(std::size_t size, std::uint64_t seed) {
   return 0.4F * x;
 }
 
-/// The tokens that GreedyDecoder generates after each prompt: `most`, or up to `eos`.
+/// The tokens that Decoder generates after each prompt: `most`, or up to `eos`.
 std::vector<Tokens> decoded(model::Transformer& transformer, const model::Parameters& theta,
                             const Eigen::VectorXf* adapter, std::span<const Tokens> prompts, std::size_t most,
                             std::int32_t eos, std::size_t at_once) {
@@ -38,12 +40,13 @@ std::vector<Tokens> decoded(model::Transformer& transformer, const model::Parame
   const std::size_t reserved =
       adapter == nullptr ? 0 : transformer.adapters().virtual_tokens(transformer.adapters().first());
   const std::size_t positions = sequence_positions(config, prompts, most, reserved);
-  GreedyDecoder<model::CpuBackend> decoder(transformer, {at_once, positions});
+  Decoder<model::CpuBackend> decoder(transformer, {at_once, positions});
   std::vector<Tokens> texts(prompts.size());
-  decoder.generate(theta, adapter, prompts, config.vocab, [&](std::size_t i, std::int32_t id) {
-    texts[i].push_back(id);
-    return id != eos && texts[i].size() < most;
-  });
+  decoder.generate(theta, adapter, prompts, config.vocab, MostProbable{},
+                   [&](std::size_t i, std::int32_t id) {
+                     texts[i].push_back(id);
+                     return id != eos && texts[i].size() < most;
+                   });
   return texts;
 }
 
@@ -124,7 +127,7 @@ TEST_CASE("with every kind of adapter the cache changes no token", "[train]") {
   }
 }
 
-TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") {
+TEST_CASE("decode generates the texts of the slow generator", "[train]") {
   const testing::TinyFixture files("generate");
   const Model model = files.model();
   const model::Config& config = model.parameters.config();
@@ -135,12 +138,13 @@ TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") 
   model::Transformer transformer(config, peft::Prefix(config, {5}));
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
   for (const Eigen::VectorXf* adapter : {static_cast<const Eigen::VectorXf*>(nullptr), &prefix})
-    for (const EndOfText& end : {EndOfText{"no such text", 9}, EndOfText{"", 5}, EndOfText{"e", 30}}) {
+    for (const EndOfText& end :
+         {EndOfText{{"no such text"}, 9}, EndOfText{{}, 5}, EndOfText{{"e", "t"}, 30}}) {
       const auto slow = greedy_sequences(model, transformer, model.parameters, adapter, requested, end);
       std::vector<std::string> observed(requested.size());
-      const auto all = greedy_decode(
-          model, transformer, model.parameters, adapter, requested, end, {2},
-          [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
+      const auto all =
+          decode(model, transformer, model.parameters, adapter, requested, end, {{2}},
+                 [&](std::size_t i, const Generation& generation) { observed.at(i) = generation.text; });
       const auto fast =
           cached_greedy_sequences(model, transformer, model.parameters, adapter, requested, end, {2});
       for (std::size_t i = 0; i < all.size(); ++i) {
@@ -153,6 +157,73 @@ TEST_CASE("greedy_decode generates the texts of the slow generator", "[train]") 
     }
 }
 
+TEST_CASE("sampled texts are those of whole passes, in any company", "[train]") {
+  const testing::TinyFixture files("generate_samples");
+  const Model model = files.model();
+  const model::Config& config = model.parameters.config();
+  const std::vector<SampleKey> keys{{4, 0}, {4, 1}, {4, 2}, {9, 0}, {0, 0}};
+  const Tokens same = encode_prompt(model, " stone river");
+  const std::vector<Tokens> requested{same, same, same, same, encode_prompt(model, " awful")};
+  model::Transformer transformer(config, peft::Lora(config, {}));
+  const EndOfText end{{"e"}, 12};
+  SamplingOptions options{.temperature = 1.5, .top_k = 60, .top_p = 0.95, .seed = 3};
+  const auto sampled = [&](std::size_t at_once) {
+    return decode(model, transformer, model.parameters, nullptr, requested, end, {{at_once}, options, keys});
+  };
+  const auto all = sampled(2);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    // The same filters of log-probabilities, which differ from the logits by a constant, without a cache.
+    Sampler sampler(options);
+    Generation generation{requested[i], requested[i].size()};
+    while (generation.ending == Ending::none) {
+      model::Batch batch;
+      batch.add(generation.tokens, -1);
+      const auto last = static_cast<std::uint32_t>(generation.tokens.size() - 1);
+      for (std::size_t id = 0; id < model.tokenizer.size(); ++id)
+        batch.targets.push_back({0, last, static_cast<std::int32_t>(id)});
+      std::vector<float> log_p;
+      for (const double each : log_probabilities(transformer, model.parameters, nullptr, batch))
+        log_p.push_back(static_cast<float>(each));
+      const auto step = static_cast<std::uint32_t>(generation.generated());
+      generation.add(model, sampler.next(log_p, generation.tokens, keys[i], step), end);
+    }
+    CHECK(all[i].tokens == generation.tokens);
+    CHECK(all[i].text == generation.text);
+    CHECK(all[i].ending == generation.ending);
+  }
+  for (const std::size_t at_once : {1, 5}) {
+    const auto others = sampled(at_once);
+    for (std::size_t i = 0; i < all.size(); ++i) CHECK(others[i].tokens == all[i].tokens);
+  }
+  CHECK(all[0].tokens != all[1].tokens);
+  CHECK(all[1].tokens != all[2].tokens);
+  CHECK(all[0].tokens != all[3].tokens);
+  // Greedily with a penalty no token comes twice where it excludes those so far.
+  options = {.repetition_penalty = 1e6};
+  for (const Generation& each : sampled(3)) {
+    Tokens made(each.tokens.begin() + static_cast<std::ptrdiff_t>(each.prompt), each.tokens.end());
+    std::ranges::sort(made);
+    CHECK(std::ranges::adjacent_find(made) == made.end());
+  }
+  CHECK(message([&] {
+          decode(model, transformer, model.parameters, nullptr, requested, end,
+                 {{}, {}, std::span(keys).first(2)});
+        }) == "sampling: 2 keys for 5 prompts");
+}
+
+TEST_CASE("a text ends before the first of several stops", "[train]") {
+  const EndOfText end{{"abc", "b", "xyzw"}, 9};
+  CHECK(end.first_stop("xx abc") == 3);
+  CHECK(end.first_stop("xx bca") == 3);
+  CHECK(end.first_stop("xyz") == std::string::npos);
+  Generation generation{{1}, 1};
+  generation.text = "so xyz";
+  CHECK(settled_bytes(generation, end) == 3);  // the rest may begin a stop
+  generation.ending = Ending::length;
+  CHECK(settled_bytes(generation, end) == 6);
+  CHECK(message([&] { EndOfText{{"a", ""}, 9}.check(); }) == "end of text: stop[1]: must not be empty");
+}
+
 TEST_CASE("generation ends at the end of the context, which includes the adapter's positions", "[train]") {
   const testing::TinyFixture files("generate_context");
   const Model model = files.model();
@@ -160,7 +231,7 @@ TEST_CASE("generation ends at the end of the context, which includes the adapter
   const std::size_t context = config.context;
   model::Transformer transformer(config, peft::Prefix(config, {6}));
   const Eigen::VectorXf prefix = random_adapter(transformer.adapters().size(peft::Kind::prefix), 1);
-  const EndOfText end{"", 2 * context};
+  const EndOfText end{{}, 2 * context};
   const std::vector<Tokens> close{Tokens(context - 8, 70), Tokens(context - 6, 71)};
   const auto fast = cached_greedy_sequences(model, transformer, model.parameters, &prefix, close, end);
   CHECK(fast == greedy_sequences(model, transformer, model.parameters, &prefix, close, end));
@@ -185,7 +256,7 @@ TEST_CASE("a control token ends a text and is no part of it", "[train]") {
   const Model model{load_hugging_face(hub::folder("llama")), tokenize::load_tokenizer(folder)};
   const std::optional<std::int32_t> control = model.tokenizer.id("<|im_end|>");
   REQUIRE(control);
-  const EndOfText end{"", 9};
+  const EndOfText end{{}, 9};
   Generation generation{{1, 2, 3}, 3};
   const Tokens hello = model.tokenizer.encode("no");
   for (const std::int32_t id : hello) CHECK(generation.add(model, id, end));
@@ -211,6 +282,6 @@ TEST_CASE("the cache respects its memory limit, but holds at least one sequence"
   CHECK(sequences(8, 5 * one + 1, 20) == 5);
   CHECK(sequences(8, one / 2, 20) == 1);
   CHECK(sequences(0, 100 * one, 99) == model::CpuBackend::max_batch_sequences);
-  CHECK_THROWS_AS((GreedyOptions{1U << 20U, one}.check()), Error);
-  CHECK_THROWS_AS((EndOfText{"x", 0}.check()), Error);
+  CHECK_THROWS_AS((DecoderOptions{1U << 20U, one}.check()), Error);
+  CHECK_THROWS_AS((EndOfText{{"x"}, 0}.check()), Error);
 }

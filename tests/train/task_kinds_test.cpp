@@ -184,7 +184,7 @@ TEST_CASE("texts of a generator are compared with the references", "[train]") {
   KindFixture f(generated);
   const std::vector<EncodedExample> examples = f.encoded(Purpose::scoring);
   const Generator first_right = [&](std::span<const Tokens> prompts, const EndOfText& end) {
-    CHECK(end.stop == "\n");
+    CHECK(end.stop == std::vector<std::string>{"\n"});
     std::vector<std::string> texts(prompts.size(), "nothing of it");
     texts[0] = " The " + f.data.train[0].references.front() + ".";
     return texts;

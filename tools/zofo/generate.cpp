@@ -15,7 +15,7 @@
 namespace zofo::cli {
 namespace {
 
-// Prompts of the command line result in texts; a single one is printed during its generation. Prompts on
+// Prompts of the command line result in texts; a single text is printed during its generation. Prompts on
 // standard input, one JSON object on each line, result in JSON objects.
 struct Generate {
   std::string model;
@@ -43,7 +43,7 @@ struct Generate {
     std::vector<llm::Tokens> requested;
     for (std::size_t i = 0; i < prompts.size(); ++i)
       requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
-    const bool streams = prompts.size() == 1 && !json;
+    const bool streams = prompts.size() == 1 && options.num_return_sequences == 1 && !json;
     std::size_t shown = 0;
     const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
       if (!streams) return;
@@ -57,7 +57,8 @@ struct Generate {
         llm::generate(of, std::span<const llm::Tokens>(requested), options, print_settled);
     if (streams) write_text(generations[0].text.substr(shown) + "\n");
     for (const llm::Generation& each : generations)
-      if (!streams) write_text((json ? llm::to_json_line(each) : each.text) + "\n");
+      if (!streams)
+        write_text((json ? llm::to_json_line(each, options.num_return_sequences) : each.text) + "\n");
     return 0;
   }
 
@@ -66,6 +67,30 @@ struct Generate {
     return prompts.size() == 1 ? "--prompt" : fmt::format("--prompt number {}", i + 1);
   }
 };
+
+void add_sampling(const Subcommand& command, llm::GenerateOptions& options) {
+  llm::SamplingOptions& sampling = options.sampling;
+  command
+      .add("--temperature", sampling.temperature,
+           "logits are divided by it before a token is sampled; 0: the most probable token")
+      .show_default();
+  command.add("--top-k", sampling.top_k, "sample among the k most probable tokens; 0: all").show_default();
+  command
+      .add("--top-p", sampling.top_p,
+           "sample among the most probable tokens that together exceed this probability")
+      .show_default();
+  command
+      .add("--min-p", sampling.min_p,
+           "sample among tokens at least this fraction as probable as the most probable one")
+      .show_default();
+  command
+      .add("--repetition-penalty", sampling.repetition_penalty,
+           "above 1: tokens of the prompt and the answer so far become less probable")
+      .show_default();
+  command.add("--seed", sampling.seed, "of the sampled tokens").show_default();
+  command.add("--num-return-sequences", options.num_return_sequences, "answers of each prompt")
+      .show_default();
+}
 
 }  // namespace
 
@@ -83,21 +108,30 @@ void add_generate(CLI::App& app, Action& action) {
       .add("--max-prompt-tokens", options.max_prompt_tokens,
            "longer prompts keep their last tokens only; 0: a prompt longer than the context is an error")
       .show_default();
-  command.add("--stop", options.end.stop, "text before which the answer ends, e.g. $'\\n'");
+  command.add("--stop", options.end.stop, "text before which the answer ends, e.g. $'\\n' (repeatable)")
+      .one_value_each();
+  add_sampling(command, options);
   command
-      .add("--batch-size", options.greedy.sequences,
+      .add("--batch-size", options.decoder.sequences,
            "maximum sequences decoded together; 0: device default; lower it to save memory")
       .show_default();
   command.add_old("--max-tokens", "--max-new-tokens", options.end.max_tokens);
-  command.add_old("--batch", "--batch-size", options.greedy.sequences);
+  command.add_old("--batch", "--batch-size", options.decoder.sequences);
   command.add("--json", arguments->json,
               "print a JSON object for each prompt, as for prompts on standard input");
   device->add(command);
   command.footer(
-      "Decoding is greedy. Without --prompt it reads {\"prompt\": TEXT} on each line of "
+      "Without --temperature each token is the most probable one. The filters are those of transformers and "
+      "apply in\n"
+      "its order: repetition penalty, temperature, top-k, top-p, min-p. A sampled answer depends on the "
+      "seed, "
+      "the\n"
+      "number of its prompt or line, and its own number, not on the other prompts or --batch-size.\n"
+      "Without --prompt it reads {\"prompt\": TEXT} on each line of "
       "standard\n"
-      "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each; the "
-      "reason is\n"
+      "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each, "
+      "with\n"
+      "\"sample\": i where --num-return-sequences is above 1; the reason is\n"
       "stop, control (the model's own end of text) or length (--max-new-tokens or the model's context). "
       "Other "
       "fields\n"

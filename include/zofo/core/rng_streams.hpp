@@ -65,8 +65,9 @@ enum class ExtraStream : std::uint32_t {
 
 /// Random numbers that belong to no tensor; each use is one stream.
 enum class SingleStream : std::uint32_t {
-  task_choice = 0xFFFF0001,  ///< the tasks of an outer step (bilevel/task_sampling.hpp)
-  random_sign = 0xFFFF0002   ///< the sign of an estimate (estimate/random_sign.hpp)
+  task_choice = 0xFFFF0001,     ///< the tasks of an outer step (bilevel/task_sampling.hpp)
+  random_sign = 0xFFFF0002,     ///< the sign of an estimate (estimate/random_sign.hpp)
+  generated_token = 0xFFFF0003  ///< a token of a text; step: the prompt, query: the sample (lm/sampler.hpp)
 };
 
 /// A stream is use · 2^kTensorBits + tensor; use 0 is the entries of the tensor's directions.
@@ -108,7 +109,8 @@ inline constexpr std::array kPhiloxStreams{kTensorStreams,
                                            streams_of(ExtraStream::rounding),
                                            kUserStreams,
                                            streams_of(SingleStream::task_choice),
-                                           streams_of(SingleStream::random_sign)};
+                                           streams_of(SingleStream::random_sign),
+                                           streams_of(SingleStream::generated_token)};
 }  // namespace detail
 static_assert(detail::disjoint(detail::kPhiloxStreams), "zofo: two uses of Philox share a stream");
 

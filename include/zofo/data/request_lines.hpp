@@ -30,10 +30,10 @@ std::string with_fields(const std::string& answer, const nlohmann::json& fields)
 std::string error_answer(std::string_view message);
 
 /// Answers rows in groups. `parse(row)` makes a request of a row, `full(requests)` is true when a group is
-/// large enough, and `answer(requests)` returns a line for each; the fields that `others(fields)` returns of
-/// a row's are added to it (with_fields). A group also ends when the next row has not arrived, so that a
-/// client that waits for each answer gets it. A row that cannot be read, or for which parse() throws Error,
-/// is answered by
+/// large enough, and `answer(requests)` returns a line for each, or the same number of lines; the fields that
+/// `others(fields)` returns of a row's are added to it (with_fields). A group also ends when the next row has
+/// not arrived, so that a client that waits for each answer gets it. A row that cannot be read, or for which
+/// parse() throws Error, is answered by
 /// {"error": …} in its place. Returns the number of these. `write(line)` gets every answer, `flush()` is
 /// called after each group.
 template <class Others, class Parse, class Full, class Answer>
@@ -52,8 +52,12 @@ std::size_t answer_requests(RowSource& rows, Others&& others, Parse&& parse, Ful
     std::vector<std::string> answers;
     if (!requests.empty()) answers = answer(std::as_const(requests));
     std::size_t next = 0;
-    for (const Waiting& each : waiting)
-      write(with_fields(each.error ? error_answer(*each.error) : answers[next++], each.others));
+    const std::size_t of_each = requests.empty() ? 0 : answers.size() / requests.size();
+    for (const Waiting& each : waiting) {
+      if (each.error) write(with_fields(error_answer(*each.error), each.others));
+      for (std::size_t i = 0; !each.error && i < of_each; ++i)
+        write(with_fields(answers[next++], each.others));
+    }
     flush();  // a client that sends line by line waits for the answer
     waiting.clear();
     requests.clear();

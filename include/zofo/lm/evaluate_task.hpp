@@ -20,7 +20,7 @@ SequenceBounds generation_bounds(const model::Config& config, std::size_t reserv
   if (task.kind != data::Kind::generate) return {};
   const std::vector<Tokens> prompts = prompts_of(examples);
   const std::size_t positions = sequence_positions(config, prompts, task.max_new_tokens, reserved);
-  return {cache_capacity<Backend>(GreedyOptions{}, config, prompts.size(), positions),
+  return {cache_capacity<Backend>(DecoderOptions{}, config, prompts.size(), positions),
           prefill_tokens<Backend>(prompts)};
 }
 

@@ -1,4 +1,4 @@
-/// @file Greedy generation of texts: with a key/value cache, and a simple reference without one.
+/// @file Generation of texts: with a key/value cache, and a simple greedy reference without one.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "zofo/lm/decoder.hpp"
 #include "zofo/lm/evaluate.hpp"
 #include "zofo/lm/generation_state.hpp"
 #include "zofo/lm/generator.hpp"
-#include "zofo/lm/greedy_decoder.hpp"
 #include "zofo/lm/language_model.hpp"
+#include "zofo/lm/sampler.hpp"
 
 namespace zofo::llm {
 
@@ -47,11 +48,11 @@ inline std::vector<std::string> generated_texts(std::vector<Generation>&& all) {
 
 }  // namespace detail
 
-/// The capacity of the cache that greedy_decode uses. Throws Error as greedy_decode does.
+/// The capacity of the cache that `decode` uses. Throws Error as `decode` does.
 template <class Backend>
 model::CacheCapacity cache_capacity(const model::BasicTransformer<Backend>& transformer,
                                     const typename Backend::Vector* adapter, std::span<const Tokens> prompts,
-                                    const EndOfText& end, const GreedyOptions& options) {
+                                    const EndOfText& end, const DecoderOptions& options) {
   options.check();
   end.check();
   const std::size_t reserved = detail::reserved_positions(transformer, adapter);
@@ -59,40 +60,58 @@ model::CacheCapacity cache_capacity(const model::BasicTransformer<Backend>& tran
   return cache_capacity<Backend>(options, transformer.config(), prompts.size(), positions);
 }
 
-/// Greedy decoding with a key/value cache: each step generates the most probable token, of equal ones the
-/// lowest id. `on_token`, if given, is called after each token. Throws Error for a prompt that is empty or
-/// longer than the context.
+/// How texts are decoded.
+struct Decoding {
+  DecoderOptions limits{};            ///< how many together
+  SamplingOptions sampling{};         ///< how tokens are chosen; the default is greedy
+  std::span<const SampleKey> keys{};  ///< of each text; empty: text i is sample 0 of prompt i
+};
+
+/// Decoding with a key/value cache: each step chooses a token by the options; greedily the most probable, of
+/// equal ones that of the lowest id. `on_token`, if given, is called after each token. Throws Error for a
+/// prompt that is empty or longer than the context, or if there is not one key per prompt.
 template <class Backend>
-std::vector<Generation> greedy_decode(const Model& model, model::BasicTransformer<Backend>& transformer,
-                                      const typename Backend::Theta& theta,
-                                      const typename Backend::Vector* adapter,
-                                      std::span<const Tokens> prompts, const EndOfText& end,
-                                      const GreedyOptions& options = {}, const TokenObserver& on_token = {}) {
-  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, options);
+std::vector<Generation> decode(const Model& model, model::BasicTransformer<Backend>& transformer,
+                               const typename Backend::Theta& theta, const typename Backend::Vector* adapter,
+                               std::span<const Tokens> prompts, const EndOfText& end,
+                               const Decoding& how = {}, const TokenObserver& on_token = {}) {
+  const model::CacheCapacity capacity = cache_capacity(transformer, adapter, prompts, end, how.limits);
+  require(how.keys.empty() || how.keys.size() == prompts.size(), "sampling: {} keys for {} prompts",
+          how.keys.size(), prompts.size());
+  Sampler sampler(how.sampling);
   std::vector<Generation> all = detail::generations(transformer, adapter, prompts);
   if (all.empty()) return all;
-  GreedyDecoder<Backend> decoder(transformer, capacity);
-  decoder.generate(theta, adapter, prompts, model.tokenizer.rows(), [&](std::size_t i, std::int32_t id) {
+  Decoder<Backend> decoder(transformer, capacity);
+  const auto add = [&](std::size_t i, std::int32_t id) {
     const bool more = all[i].add(model, id, end);
     if (on_token) on_token(i, all[i]);
     return more;
-  });
+  };
+  const auto sample = [&](std::size_t i, std::span<const float> logits) {
+    const SampleKey key = how.keys.empty() ? SampleKey{static_cast<std::uint32_t>(i), 0} : how.keys[i];
+    return sampler.next(logits, all[i].tokens, key, static_cast<std::uint32_t>(all[i].generated()));
+  };
+  const std::size_t limit = model.tokenizer.rows();
+  if (how.sampling.takes_best())
+    decoder.generate(theta, adapter, prompts, limit, MostProbable{}, add);
+  else
+    decoder.generate(theta, adapter, prompts, limit, sample, add);
   return all;
 }
-/// The texts of greedy_decode.
+/// The texts of greedy decoding.
 template <class Backend>
 std::vector<std::string> cached_greedy_sequences(const Model& model,
                                                  model::BasicTransformer<Backend>& transformer,
                                                  const typename Backend::Theta& theta,
                                                  const typename Backend::Vector* adapter,
                                                  std::span<const Tokens> prompts, const EndOfText& end,
-                                                 const GreedyOptions& options = {}) {
-  return detail::generated_texts(greedy_decode(model, transformer, theta, adapter, prompts, end, options));
+                                                 const DecoderOptions& options = {}) {
+  return detail::generated_texts(decode(model, transformer, theta, adapter, prompts, end, {options}));
 }
 
-/// The reference of greedy_decode without a cache: each step reads the whole sequence again. Slow. Of equally
-/// probable tokens the lowest id is generated. Throws Error for a prompt that is empty or longer than the
-/// context.
+/// The reference of greedy decoding without a cache: each step reads the whole sequence again. Slow. Of
+/// equally probable tokens the lowest id is generated. Throws Error for a prompt that is empty or longer than
+/// the context.
 template <class Backend>
 std::vector<std::string> greedy_sequences(const Model& model, model::BasicTransformer<Backend>& transformer,
                                           const typename Backend::Theta& theta,

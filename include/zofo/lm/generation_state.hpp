@@ -6,20 +6,23 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "zofo/lm/language_model.hpp"
 #include "zofo/lm/tokens.hpp"
 
 namespace zofo::llm {
 
-/// When a generated text ends: before the text `stop` (empty: no stop), at a control token, or after
+/// When a generated text ends: before the first of the texts `stop`, at a control token, or after
 /// `max_tokens` tokens.
 struct EndOfText {
-  std::string stop = "\n";      ///< not part of the generated text
-  std::size_t max_tokens = 32;  ///< at least 1
+  std::vector<std::string> stop = {"\n"};  ///< not part of the generated text; none of them is empty
+  std::size_t max_tokens = 32;             ///< at least 1
 
   /// Throws Error naming the field out of range.
   void check() const;
+  /// Where the first stop begins in a text, or npos.
+  [[nodiscard]] std::size_t first_stop(const std::string& text) const;
 };
 
 /// What ended a generated text. `length`: max_tokens or the end of the model's context.
@@ -37,6 +40,7 @@ struct Generation {
   std::size_t reserved = 0;      ///< positions of the context for the adapter's virtual tokens
   std::string text = {};         ///< the generated text before the stop
   Ending ending = Ending::none;  ///< none: not ended
+  std::uint32_t sample = 0;      ///< number among the texts of the prompt
 
   /// Number of generated tokens.
   [[nodiscard]] std::size_t generated() const { return tokens.size() - prompt; }

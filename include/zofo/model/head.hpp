@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
+#include "zofo/core/error.hpp"
 #include "zofo/model/layer_weights.hpp"
 #include "zofo/model/target_modules.hpp"
 
@@ -25,6 +28,11 @@ class Head {
   /// A head of a model of this shape.
   explicit Head(const Config& config) : config_(config) {}
 
+  /// Throws Error unless 1 ≤ limit ≤ the vocabulary.
+  void check_limit(std::size_t limit) const {
+    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
+            config_.vocab);
+  }
   /// Appends the weights that log_probabilities reads, in its order: those of the norm and the projection, if
   /// the model has them, then slices of at most `slice` rows of the head's matrix.
   static void append_ranges(const Layout& layout, std::size_t slice, std::vector<WeightRange>& ranges) {
@@ -59,16 +67,43 @@ class Head {
     slice(b, call, x, {theta.data(theta.layout().head()), 0}, 0, config_.vocab);
     b.finish_head(call);
   }
-  /// Stores the most probable of the first `limit` tokens at every target's position in the call, at θ.
+  /// Stores the logits at every target's position, at θ; returns them.
   template <class Theta>
-  void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
+  tensor::MatrixView<float> logits(Backend& b, Call& call, const Theta& theta, View hidden) {
     const View x = head_input(b, call, theta, hidden);
-    const auto logits =
-        b.float_view(logits_, x.rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+    const auto logits = stored_logits(b, x.rows);
     b.logits(call, x, {{theta.data(theta.layout().head()), 0}, {}, config_.vocab, config_.embedded()}, 0,
              logits);
     if (config_.adjusts_logits()) b.adjust_logits(call, config_, logits);
-    b.pick_best(call, logits.cols_from(0, limit));
+    return logits;
+  }
+  /// Stores the most probable of the first `limit` tokens at every target's position in the call, at θ.
+  template <class Theta>
+  void best_tokens(Backend& b, Call& call, const Theta& theta, View hidden, std::size_t limit) {
+    b.pick_best(call, logits(b, call, theta, hidden).cols_from(0, limit));
+  }
+  /// What best_tokens has stored, one of the targets after the other; waits for the device. Throws Error if a
+  /// logit is NaN.
+  std::vector<std::int32_t> read_best_tokens(Backend& b, Call& call) {
+    std::vector<std::int32_t> best = call.best_tokens(b);
+    require(std::ranges::find(best, -1) == best.end(),
+            "transformer: a logit is NaN: the weights or the adapter are too large");
+    return best;
+  }
+  /// The first `limit` of the logits that `logits` has stored, one of the `targets` after the other. Waits
+  /// for the device.
+  std::vector<float> read_logits(Backend& b, const Call& call, std::size_t targets, std::size_t limit) {
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < targets; ++i) used = std::max(used, call.head_row(i) + 1);
+    const std::vector<float> rows =
+        b.read(stored_logits(b, call.head_rows()).rows_from(0, used).cols_from(0, limit));
+    if (used == targets) return rows;  // each target has its own row, and rows are in the order of targets
+    std::vector<float> of_targets;
+    for (std::size_t i = 0; i < targets; ++i) {
+      const auto row = std::span(rows).subspan(call.head_row(i) * limit, limit);
+      of_targets.insert(of_targets.end(), row.begin(), row.end());
+    }
+    return of_targets;
   }
 
   /// dh = the gradient in the last hidden states, from the derivatives in the log-probabilities, which the
@@ -79,7 +114,7 @@ class Head {
     const Layout& layout = theta.layout();
     const View rows = b.view(gathered_, n, config_.width);
     const View d_logits = b.view(d_logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
-    const auto logits = b.float_view(logits_, n, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+    const auto logits = stored_logits(b, n);
     b.logit_gradient(call, logits, d_logits);
     if (config_.adjusts_logits()) b.adjust_logits_backward(call, config_, logits, d_logits);
     const View dx = b.view(normed_, n, config_.width);
@@ -98,6 +133,9 @@ class Head {
   }
 
  private:
+  tensor::MatrixView<float> stored_logits(Backend& b, std::size_t rows) {
+    return b.float_view(logits_, rows, b.logit_stride(config_.vocab)).cols_from(0, config_.vocab);
+  }
   // The input of the head's matrix at θ.
   template <class Theta>
   View head_input(Backend& b, Call& call, const Theta& theta, View hidden) {

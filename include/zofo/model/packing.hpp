@@ -37,6 +37,13 @@ inline void check_kinds(const peft::Adapters& layouts, const Batch& batch, std::
             peft::name(kind));
 }
 
+/// Throws Error unless adapter i of a batch has as many entries as its layout.
+inline void check_adapter_size(const peft::Adapters& layouts, const Batch& batch, std::size_t i,
+                               std::size_t entries) {
+  const std::size_t size = layouts.size(kind_of(layouts, batch, i));
+  require(entries == size, "transformer: adapter {}: {} entries: its layout has {}", i, entries, size);
+}
+
 /// Throws Error unless the model can compute every sequence, adapter, token and target of the batch.
 /// `cached`: cached positions of each sequence, its adapter's included; empty: there is no cache.
 inline void check_batch(const Config& config, const peft::Adapters& layouts, const Batch& batch,

@@ -29,11 +29,12 @@ template <class Backend>
 class BasicTransformer {
  public:
   ///@{
-  /// The backend's types of weights and adapters; adapters of a call, and where their gradients are stored.
+  /// The backend's types of weights and adapters; a call's adapters, their gradients, its cache's slots.
   using Theta = typename Backend::Theta;
   using Vector = typename Backend::Vector;
   using AdapterList = std::span<const Vector* const>;
   using GradientList = std::span<Vector* const>;
+  using Slots = std::span<const std::uint32_t>;
   ///@}
 
   ///@{
@@ -116,11 +117,10 @@ class BasicTransformer {
   }
 
   /// log P of each target at θ; keys and values are stored in the slots of `cache`, one per sequence. With
-  /// empty slots the call is a prefill of whole sequences; else it is a decode step, in which each sequence
-  /// is one token that follows its slot's positions. Throws Error if the batch does not fit the model or the
-  /// cache.
+  /// empty slots the call is a prefill of whole sequences; else a decode step, in which each sequence is one
+  /// token that follows its slot's positions. Throws Error if the batch does not fit the model or cache.
   std::vector<double> log_probabilities(const Theta& theta, const Batch& batch, AdapterList adapters,
-                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots) {
+                                        KvCache<Backend>& cache, Slots slots) {
     cached_pass(theta, batch, adapters, cache, slots, "cached log-probabilities",
                 [&](View h) { head_.forward_and_save(backend_, call_, theta, h); });
     return std::move(call_.results(backend_).front());
@@ -128,16 +128,19 @@ class BasicTransformer {
   /// The same for the most probable of the first `limit` tokens at each target's position; of equally
   /// probable ones the lowest. Throws Error if a logit is NaN.
   std::vector<std::int32_t> best_tokens(const Theta& theta, const Batch& batch, AdapterList adapters,
-                                        KvCache<Backend>& cache, std::span<const std::uint32_t> slots,
-                                        std::size_t limit) {
-    require(limit >= 1 && limit <= config_.vocab, "transformer: best of {} tokens: must be in [1, {}]", limit,
-            config_.vocab);
+                                        KvCache<Backend>& cache, Slots slots, std::size_t limit) {
+    head_.check_limit(limit);
     cached_pass(theta, batch, adapters, cache, slots, fmt::format("best of {} tokens", limit),
                 [&](View h) { head_.best_tokens(backend_, call_, theta, h, limit); });
-    std::vector<std::int32_t> best = call_.best_tokens(backend_);
-    require(std::ranges::find(best, -1) == best.end(),
-            "transformer: a logit is NaN: the weights or the adapter are too large");
-    return best;
+    return head_.read_best_tokens(backend_, call_);
+  }
+  /// The same for the first `limit` logits at each target's position, one target after the other; any value.
+  std::vector<float> logits(const Theta& theta, const Batch& batch, AdapterList adapters,
+                            KvCache<Backend>& cache, Slots slots, std::size_t limit) {
+    head_.check_limit(limit);
+    cached_pass(theta, batch, adapters, cache, slots, "logits",
+                [&](View h) { head_.logits(backend_, call_, theta, h); });
+    return head_.read_logits(backend_, call_, batch.targets.size(), limit);
   }
 
   /// Keys (rotated to the positions 0 … n − 1) and values of n tokens in every layer, laid out as a prefix of
@@ -176,11 +179,8 @@ class BasicTransformer {
              std::span<const std::uint32_t> cached = {}) const {
     require(theta.config() == config_, "transformer: the weights belong to a model of another shape");
     check_batch(config_, adapters_, batch, adapters.size(), cached);
-    for (std::size_t i = 0; i < adapters.size(); ++i) {
-      const std::size_t size = adapters_.size(kind_of(adapters_, batch, i));
-      require(static_cast<std::size_t>(adapters[i]->size()) == size,
-              "transformer: adapter {}: {} entries: its layout has {}", i, adapters[i]->size(), size);
-    }
+    for (std::size_t i = 0; i < adapters.size(); ++i)
+      check_adapter_size(adapters_, batch, i, static_cast<std::size_t>(adapters[i]->size()));
   }
   // Starts a call whose activations are read.
   void begin_reading(const Theta& theta, std::span<const std::int32_t> tokens) {
@@ -221,7 +221,7 @@ class BasicTransformer {
   // One pass at θ that stores keys and values in the cache; ends with head(last hidden states).
   template <class HeadPass>
   void cached_pass(const Theta& theta, const Batch& batch, AdapterList adapters, KvCache<Backend>& cache,
-                   std::span<const std::uint32_t> slots, std::string_view name, HeadPass&& head) {
+                   Slots slots, std::string_view name, HeadPass&& head) {
     const auto reserved = [&](std::size_t i) { return virtual_tokens(adapters_, batch, i); };
     cache.lengths(config_, batch, slots, cached_);
     check(theta, batch, adapters, cached_);

@@ -8,18 +8,21 @@
 #include <string_view>
 #include <vector>
 
+#include "zofo/lm/decoder_options.hpp"
 #include "zofo/lm/generation_state.hpp"
-#include "zofo/lm/greedy_options.hpp"
+#include "zofo/lm/sampling_options.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/run_model.hpp"
 
 namespace zofo::llm {
 
-/// When a text ends, and how many are generated together.
+/// When a text ends, how its tokens are chosen, and how many texts are generated.
 struct GenerateOptions {
-  EndOfText end{"", 64};              ///< of each text
-  GreedyOptions greedy{};             ///< limits of a pass
-  std::size_t max_prompt_tokens = 0;  ///< longer prompts keep their last tokens; 0: no limit
+  EndOfText end{{}, 64};                 ///< of each text
+  DecoderOptions decoder{};              ///< limits of a pass
+  std::size_t max_prompt_tokens = 0;     ///< longer prompts keep their last tokens; 0: no limit
+  SamplingOptions sampling{};            ///< the default is greedy
+  std::size_t num_return_sequences = 1;  ///< texts of each prompt
 
   /// Throws Error naming the field out of range.
   void check() const;
@@ -34,8 +37,10 @@ template <class Device>
 Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location,
                      std::size_t max_prompt_tokens = 0);
 
-/// Generates a text after each prompt, always the most probable token. `on_token`, if given, is called after
-/// each token. Throws Error where the device has not enough memory. A program with its own Device includes
+/// Generates texts after each prompt, those of a prompt one after the other. The texts of prompt i do not
+/// depend on the others: the random numbers are keyed by i, the number of the text, and the token's position
+/// in it. `on_token`, if given, is called after each token with the number of the text in the result. Throws
+/// Error where the device has not enough memory. A program with its own Device includes
 /// train/impl/generate_sequences.hpp.
 template <class Device>
 std::vector<Generation> generate(RunModel<Device>& of, std::span<const Tokens> prompts,
@@ -47,15 +52,16 @@ std::vector<Generation> generate(RunModel<Device>& of, std::span<const std::stri
 
 /// A generated text as a JSON object; the bytes of a character that the last token left incomplete are
 /// replaced.
-std::string to_json_line(const Generation& generation);
+/// `samples`: texts of each prompt; if there are several, it has its number.
+std::string to_json_line(const Generation& generation, std::size_t samples = 1);
 
 /// Number of bytes of an unfinished text that are final: neither the stop nor the rest of a character changes
 /// them.
 std::size_t settled_bytes(const Generation& generation, const EndOfText& end);
 
 /// Answers lines {"prompt": TEXT} with generated texts as JSON objects; other fields of a line come back in
-/// its answer. `write(line)` gets each, `flush()` is called after every group. A line that cannot be answered
-/// gets {"error": …} in its place; returns their number.
+/// its answers. The first line of the file is prompt 0. `write(line)` gets each, `flush()` is called after
+/// every group. A line that cannot be answered gets {"error": …} in its place; returns their number.
 template <class Device>
 std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
                            const std::function<void(const std::string&)>& write,

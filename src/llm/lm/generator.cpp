@@ -14,7 +14,7 @@ data::AnswerScore evaluate_generated(const Generator& generator, std::span<const
                                      const data::Task& task) {
   require(!examples.empty(), "examples to evaluate: 0: must be at least 1");
   const std::vector<Tokens> prompts = prompts_of(examples);
-  const std::vector<std::string> texts = generator(prompts, {task.stop, task.max_new_tokens});
+  const std::vector<std::string> texts = generator(prompts, {{task.stop}, task.max_new_tokens});
   require(texts.size() == examples.size(), "generator: {} texts for {} prompts", texts.size(),
           examples.size());
   data::AnswerScore sum;

@@ -18,7 +18,15 @@ void GenerateOptions::check() const {
   constexpr std::size_t most = std::size_t{1} << 22U;  // the longest context that a model may have
   require(end.max_tokens >= 1 && end.max_tokens <= most, "--max-new-tokens {}: must be between 1 and {}",
           end.max_tokens, most);
-  greedy.check();
+  end.check();
+  decoder.check();
+  sampling.check();
+  constexpr std::size_t most_texts = std::size_t{1} << 16U;
+  require(num_return_sequences >= 1 && num_return_sequences <= most_texts,
+          "num_return_sequences = {}: must be in [1, {}]", num_return_sequences, most_texts);
+  require(num_return_sequences == 1 || sampling.temperature > 0.0,
+          "num_return_sequences = {}: the texts would be equal at temperature 0: set temperature above 0",
+          num_return_sequences);
 }
 
 void check_prompt(const std::string& text, std::string_view location) {
@@ -53,18 +61,21 @@ Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::Json
 
 }  // namespace detail
 
-std::string to_json_line(const Generation& generation) {
-  const nlohmann::json object = {{"text", generation.text},
-                                 {"tokens", generation.generated()},
-                                 {"prompt_tokens", generation.prompt},
-                                 {"end", name_of(generation.ending)}};
+std::string to_json_line(const Generation& generation, std::size_t samples) {
+  nlohmann::json object = {{"text", generation.text},
+                           {"tokens", generation.generated()},
+                           {"prompt_tokens", generation.prompt},
+                           {"end", name_of(generation.ending)}};
+  if (samples > 1) object["sample"] = generation.sample;
   return parse::json_text(object);
 }
 
 std::size_t settled_bytes(const Generation& generation, const EndOfText& end) {
   const std::string& text = generation.text;
   if (generation.ending != Ending::none) return text.size();
-  const std::size_t open = std::min(text.size(), end.stop.empty() ? 0 : end.stop.size() - 1);
+  std::size_t open = 0;  // bytes at the end that may begin a stop
+  for (const std::string& stop : end.stop) open = std::max(open, stop.size() - 1);
+  open = std::min(open, text.size());
   const std::string_view settled = std::string_view(text).substr(0, text.size() - open);
   const std::size_t tail = settled.size() - std::min<std::size_t>(settled.size(), 3);
   // An incomplete character is at most three bytes; its first byte determines how many follow.

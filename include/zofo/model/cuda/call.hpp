@@ -85,6 +85,8 @@ class CudaCall {
     for (const std::uint32_t row : head_rows_.row_of) of_target.push_back(host_best_.data()[row]);
     return of_target;
   }
+  /// The head row of a target.
+  [[nodiscard]] std::size_t head_row(std::size_t target) const { return head_rows_.row_of[target]; }
   /// Sets the derivative of the loss in each target's log-probability.
   template <class Backend>
   void set_dlogprobs(Backend& /*backend*/, std::span<const double> dlogprobs) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "zofo/model/cuda/call.hpp"
@@ -80,17 +82,23 @@ class CudaWork {
                         "copying rows");
   }
   /// A view's entries in host memory, row by row; waits for the GPU.
-  [[nodiscard]] std::vector<float> read(ConstView x) const {
-    std::vector<T> values(x.rows * x.cols);
+  template <class Entry>
+  [[nodiscard]] std::vector<float> read(tensor::MatrixView<Entry> x) const {
+    using Value = std::remove_const_t<Entry>;
+    std::vector<Value> values(x.rows * x.cols);
     tensor::cuda::check(
-        cudaMemcpy2DAsync(values.data(), x.cols * sizeof(T), x.data, x.stride * sizeof(T), x.cols * sizeof(T),
-                          x.rows, cudaMemcpyDeviceToHost, context().stream()),
+        cudaMemcpy2DAsync(values.data(), x.cols * sizeof(Value), x.data, x.stride * sizeof(Value),
+                          x.cols * sizeof(Value), x.rows, cudaMemcpyDeviceToHost, context().stream()),
         "reading rows");
     context().synchronise();
-    std::vector<float> wide;
-    wide.reserve(values.size());
-    for (const T& value : values) wide.push_back(static_cast<float>(value));
-    return wide;
+    if constexpr (std::same_as<Value, float>) {
+      return values;
+    } else {
+      std::vector<float> wide;
+      wide.reserve(values.size());
+      for (const Value& value : values) wide.push_back(static_cast<float>(value));
+      return wide;
+    }
   }
 
   /// Runs a pass at θ; `name` identifies its operations.

@@ -64,7 +64,7 @@ Predictions predict_rows(RunModel<Device>& model, const data::TaskData& data, da
     if (generates) {
       std::vector<Tokens> prompts;
       for (const detail::PredictRequest& each : requests) prompts.push_back(each.encoded.before_answer());
-      const GenerateOptions limits{{task.stop, task.max_new_tokens}};
+      const GenerateOptions limits{.end = {{task.stop}, task.max_new_tokens}};
       const auto texts = generate(model, std::span<const Tokens>(prompts), limits);
       for (std::size_t i = 0; i < requests.size(); ++i)
         answers.push_back(detail::text_answer(task, requests[i], texts[i], predictions));

@@ -1,13 +1,15 @@
-/// @file Greedy decoding with a key/value cache: one prefill of each prompt, then one token per decode step.
+/// @file Decoding with a key/value cache: one prefill of each prompt, then one token per decode step.
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
-#include "zofo/lm/greedy_options.hpp"
+#include "zofo/lm/decoder_options.hpp"
 #include "zofo/lm/tokens.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/transformer.hpp"
@@ -17,7 +19,7 @@ namespace zofo::llm {
 /// The capacity of a cache for `count` sequences of at most `positions` positions, within the limits of
 /// `options`; at least one sequence.
 template <class Backend>
-model::CacheCapacity cache_capacity(const GreedyOptions& options, const model::Config& config,
+model::CacheCapacity cache_capacity(const DecoderOptions& options, const model::Config& config,
                                     std::size_t count, std::size_t positions) {
   const std::size_t one = model::KvCache<Backend>::bytes(config, {1, positions});
   const std::size_t bytes =
@@ -32,25 +34,28 @@ model::CacheCapacity cache_capacity(const GreedyOptions& options, const model::C
 std::size_t sequence_positions(const model::Config& config, std::span<const Tokens> prompts,
                                std::size_t max_tokens, std::size_t reserved);
 
+/// The choice of the most probable token, of equal ones that of the lowest id, which the device makes.
+struct MostProbable {};
+
 /// Decodes as many sequences together as the cache holds; a sequence that ends frees its slot for the next
 /// prompt.
 template <class Backend>
-class GreedyDecoder {
+class Decoder {
  public:
   using Theta = typename Backend::Theta;    ///< the backbone
   using Vector = typename Backend::Vector;  ///< an adapter
 
   /// A decoder with a cache of this capacity. Borrows the transformer.
-  GreedyDecoder(model::BasicTransformer<Backend>& transformer, model::CacheCapacity capacity)
+  Decoder(model::BasicTransformer<Backend>& transformer, model::CacheCapacity capacity)
       : transformer_(transformer), cache_(transformer.backend(), transformer.config(), capacity) {}
 
-  /// Generates the most probable of the first `limit` tokens in each decode step; of equal ones the lowest
-  /// id. add(i, id) is called with each token of sequence i and returns false if the sequence ends with it. A
-  /// null adapter means only the backbone. Throws Error if a sequence needs more positions than the cache
-  /// has.
-  template <class Add>
+  /// Generates one of the first `limit` tokens in each decode step: choose(i, logits) returns that of
+  /// sequence i, `choose` being MostProbable or a function. add(i, id) is called with each token of sequence
+  /// i and returns false if the sequence ends with it. A null adapter means only the backbone. Throws Error
+  /// if a sequence needs more positions than the cache has.
+  template <class Choose, class Add>
   void generate(const Theta& theta, const Vector* adapter, std::span<const Tokens> prompts, std::size_t limit,
-                Add&& add) {
+                Choose&& choose, Add&& add) {
     const int index = adapter == nullptr ? -1 : 0;
     reset();
     std::size_t next = 0;
@@ -65,10 +70,10 @@ class GreedyDecoder {
           free_.pop_back();
           append(batch, prompts[next++], index);
         }
-        pass(theta, adapter, batch, before, limit, add);
+        pass(theta, adapter, batch, before, limit, choose, add);
       } else {
         for (const Active& each : active_) append(batch, std::span(&each.last, 1), index);
-        pass(theta, adapter, batch, 0, limit, add);
+        pass(theta, adapter, batch, 0, limit, choose, add);
       }
     }
   }
@@ -98,18 +103,24 @@ class GreedyDecoder {
     batch.targets.push_back({sequence, static_cast<std::uint32_t>(tokens.size() - 1), 0});
   }
   // Generates the next token of every active sequence from `first` on; the batch holds their tokens.
-  template <class Add>
+  template <class Choose, class Add>
   void pass(const Theta& theta, const Vector* adapter, const model::Batch& batch, std::size_t first,
-            std::size_t limit, Add&& add) {
+            std::size_t limit, Choose&& choose, Add&& add) {
     slots_.clear();
     for (std::size_t i = first; i < active_.size(); ++i) slots_.push_back(active_[i].slot);
     const std::span<const Vector* const> adapters(&adapter, adapter == nullptr ? 0 : 1);
-    const std::vector<std::int32_t> best =
-        transformer_.best_tokens(theta, batch, adapters, cache_, slots_, limit);
+    std::vector<std::int32_t> chosen;
+    if constexpr (std::same_as<std::remove_cvref_t<Choose>, MostProbable>) {
+      chosen = transformer_.best_tokens(theta, batch, adapters, cache_, slots_, limit);
+    } else {
+      const std::vector<float> logits = transformer_.logits(theta, batch, adapters, cache_, slots_, limit);
+      for (std::size_t i = first; i < active_.size(); ++i)
+        chosen.push_back(choose(active_[i].prompt, std::span(logits).subspan((i - first) * limit, limit)));
+    }
     std::size_t end = first;
     for (std::size_t i = first; i < active_.size(); ++i) {
       Active each = active_[i];
-      each.last = best[i - first];
+      each.last = chosen[i - first];
       if (add(each.prompt, each.last)) {
         active_[end++] = each;
       } else {

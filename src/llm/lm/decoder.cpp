@@ -1,4 +1,4 @@
-#include "zofo/lm/greedy_decoder.hpp"
+#include "zofo/lm/decoder.hpp"
 
 #include <fmt/format.h>
 
