@@ -169,7 +169,7 @@ TEST_CASE(
         // Where rounding might choose, other tokens would say nothing: the first adapter that leaves it no
         // choice.
         for (std::uint64_t tries = 0;; ++tries) {
-          REQUIRE(tries < 8);
+          REQUIRE(tries < 64);
           adapter = golden::adapter(tries, layout.size(layout.first()));
           expected = written(cpu, c.theta, &adapter, most, 6);
           if (smallest_gap(c, cpu, adapter, expected) > 10 * rounding) break;
