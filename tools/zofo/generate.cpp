@@ -23,6 +23,7 @@ struct Generate {
   std::vector<std::string> prompts;
   llm::GenerateOptions options;
   bool json = false;
+  bool chat = false;
 
   // Throws Error naming the flag out of range. Checks the prompts before a model is loaded.
   void check() const {
@@ -42,7 +43,9 @@ struct Generate {
     }
     std::vector<llm::Tokens> requested;
     for (std::size_t i = 0; i < prompts.size(); ++i)
-      requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
+      requested.push_back(
+          chat ? llm::chat_tokens(of, llm::user_message(prompts[i]), flag_name(i), options.max_prompt_tokens)
+               : llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
     const bool streams = prompts.size() == 1 && !json;
     std::size_t shown = 0;
     const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
@@ -92,10 +95,13 @@ void add_generate(CLI::App& app, Action& action) {
   command.add_old("--batch", "--batch-size", options.greedy.sequences);
   command.add("--json", arguments->json,
               "print a JSON object for each prompt, as for prompts on standard input");
+  command.add("--chat", arguments->chat,
+              "each --prompt is a message of the user: the model's chat template is applied");
   device->add(command);
   command.footer(
-      "Decoding is greedy. Without --prompt it reads {\"prompt\": TEXT} on each line of "
-      "standard\n"
+      "Decoding is greedy. Without --prompt it reads {\"prompt\": TEXT}, or {\"messages\": [{\"role\": "
+      "\"user\",\n"
+      "\"content\": TEXT}, ...]} for the model's chat template, on each line of standard\n"
       "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each; the "
       "reason is\n"
       "stop, control (the model's own end of text) or length (--max-new-tokens or the model's context). "

@@ -5,6 +5,7 @@
 
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/model_io/load_chat.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 
 namespace zofo::llm {
@@ -27,7 +28,7 @@ Model load_model(const std::filesystem::path& path) {
   auto parameters = load_backbone(path);
   const std::size_t rows = parameters.config().vocab;
   try {
-    return {std::move(parameters), tokenizer.with_rows(rows)};
+    return {std::move(parameters), tokenizer.with_rows(rows), load_chat_source(path)};
   } catch (const Error& error) {
     fail("{}: {}", path.string(), error.what());
   }
