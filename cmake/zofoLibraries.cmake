@@ -46,7 +46,7 @@ endif()
 
 # ---- targets ---------------------------------------------------------------------------------------------------------
 set(ZOFO_BASE_MODULES core perturb estimate variance inner outer bilevel hypergradient problems)
-set(ZOFO_LLM_MODULES parse tensor machine model peft tokenize checkpoint data lm config runtime model_io run train compare)
+set(ZOFO_LLM_MODULES parse tensor machine model peft tokenize chat checkpoint data lm config runtime model_io run train compare)
 set(ZOFO_CUDA_MODULES tensor/cuda model/cuda train/cuda)
 
 # zofo_add_headers(COMPONENT SCOPE MODULE...): the headers of the modules, for the target zofo_COMPONENT. A module's folder

@@ -250,12 +250,33 @@ def toml_seeds():
     }
 
 
+def chat_seeds():
+    loop = "{% for m in messages %}<{{ m['role'] }}>{{ m.content | trim }}{{ eos_token }}\n{% endfor %}"
+    chat = json.dumps([{"role": "user", "content": "caf\u00e9 {{ x }}"}, {"role": "assistant", "content": None, "n": [1, 0.5, True]}])
+    texts = {
+        "text": "no tags", "loop": loop, "messages": loop + "\0" + chat, "prompt": "{% if add_generation_prompt %}{{ bos_token }}{% endif %}",
+        "raise": "{{ raise_exception('no ' ~ messages | length) }}", "json": "{{ messages | tojson(indent=2) }}{{ messages }}\0" + chat,
+        "space": "  {%- if true -%}  a  {%+ endif +%}\n  {# c #}\n\t{% raw %} {{ }} {% endraw %}\n",
+        "scopes": "{% set ns = namespace(a=1) %}{% for i in range(3) if i %}{% set ns.a = ns.a * i + 2 %}{% break %}{% else %}x{% endfor %}{{ ns.a }}",
+        "macro": "{% macro m(a, b=2) %}{% if a > 0 %}{{ b }}{{ m(a - 1, b=a) }}{% endif %}{% endmacro %}{{ m(4) }}{% set x | upper %}b{% endset %}{{ x }}",
+        "texts": "{{ 'A b'.split()[::-1] }}{{ 'x' * 3 }}{{ 'abc'[1:] }}{{ 'a-b'.replace('-', '+') | title }}{{ '%d' | replace('%', '\\u00e9') }}",
+        "filters": "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | list | join(',') }}{{ [3, 1] | sort | last }}",
+        "tests": "{{ 1 is odd }}{{ x is defined or none is none }}{{ 'a' in messages[0] and not 1 in [2] }}{{ 7 // 2 ** 2 % 3 - 1.5e0 }}",
+        "marked": "{% generation %}{{ messages[-1].content }}{% endgeneration %}{{ strftime_now('%d %b %Y') }}",
+        "hostile_loops": "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}",
+        "hostile_double": "{% set n = namespace(s='ab', l=[]) %}{% for a in range(99) %}{% set n.s = n.s + n.s %}{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}",
+        "hostile_macro": "{% macro m(a) %}{{ m([a]) }}{% endmacro %}{{ m(1) }}", "hostile_nesting": "{{ " + "(" * 999 + "1" + ")" * 999 + " }}",
+        "hostile_sum": "{{ 1" + " + 1" * 999 + " }}", "hostile_numbers": "{{ 9223372036854775807 + 1 }}{{ 2 ** 64 }}{{ 'a' * 9223372036854775807 }}",
+        "hostile_open": "{{ 'a", "hostile_self": "{% set n = namespace() %}{% set n.n = n %}{{ n.n }}"}
+    return {name: value.encode() for name, value in texts.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent.parent / "tests/fuzz/corpus")
     folder = parser.parse_args().out
     for name, seeds in {"gguf": gguf_seeds(), "safetensors": safetensors_seeds(), "tokenizer": tokenizer_seeds(),
-                        "jsonl": jsonl_seeds(), "template": template_seeds(), "toml": toml_seeds()}.items():
+                        "jsonl": jsonl_seeds(), "template": template_seeds(), "toml": toml_seeds(), "chat": chat_seeds()}.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for old in (folder / name).iterdir():
             old.unlink()

@@ -122,7 +122,8 @@ void write_text(const std::string& text) {
 void find_definitions(const std::string& flag, const std::vector<std::string>& tasks,
                       std::string& definitions) {
   const auto is_name = [](const std::string& task) {
-    return !std::filesystem::exists(std::filesystem::path(task) / "task.toml");
+    return !std::filesystem::exists(std::filesystem::path(task) / "task.toml") &&
+           !std::filesystem::is_regular_file(task);
   };
   if (!definitions.empty() || std::none_of(tasks.begin(), tasks.end(), is_name)) return;
   llm::InstalledData wanted = llm::task_definitions;
@@ -214,13 +215,20 @@ void Subcommand::add_definitions(const std::string& flag, std::string& definitio
 void Subcommand::add_input_paths(llm::InputPaths& paths, bool required) const {
   app_->add_option("--model", paths.model, "GGUF file or Hugging Face folder of the model")
       ->required(required);
-  app_->add_option("--task", paths.tasks, "folder with task.toml, or the name of a definition")
+  app_->add_option("--task", paths.tasks,
+                   "folder with task.toml, the name of a definition, or a file of rows of free text")
       ->expected(1)
       ->allow_extra_args(false)  // a word behind it is the command's
       ->required(required);
-  add("--data", paths.data, "folder with NAME/train.jsonl and NAME/validation.jsonl (or .csv, .tsv)");
+  add("--data", paths.data,
+      "folder with NAME/train.jsonl and NAME/validation.jsonl (or .csv, .tsv); without --task a file of rows "
+      "of free "
+      "text");
   add_definitions("--tasks", paths.definitions);
-  app_->parse_complete_callback([&paths] { find_definitions("--tasks", paths.tasks, paths.definitions); });
+  app_->parse_complete_callback([&paths] {
+    llm::take_rows_as_task(paths);
+    find_definitions("--tasks", paths.tasks, paths.definitions);
+  });
 }
 
 Flag Subcommand::add_several_input_paths(llm::InputPaths& paths, const char* flag, const char* help) const {

@@ -1,4 +1,5 @@
 // zofo evaluate: scores a model, or the result of a run, on the validation or test examples of a task.
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -25,6 +26,7 @@ struct Evaluate {
   bool json = false;
   PromptFlags prompts;
   bool all_templates = false;
+  std::size_t max_length = 0;
   std::string split = "validation";
   llm::EvaluateOptions options;
 
@@ -55,7 +57,9 @@ struct Evaluate {
   }
   [[nodiscard]] data::TaskData load(const PromptFlags& made) const {
     check_split(split);
-    data::TaskData data = made.load(llm::choose_task(paths, from.run), split);
+    llm::TaskChoice chosen = llm::choose_task(paths, from.run);
+    if (max_length > 0) chosen.max_length = max_length;
+    data::TaskData data = made.load(chosen, split);
     llm::require_calibratable(data.task, options);
     return data;
   }
@@ -73,6 +77,12 @@ nlohmann::json Evaluate::report(const data::Task& task, const llm::Scores& score
                         {"rows", scores.examples},
                         {"seconds", scores.seconds},
                         {"peak_mib", peak}};
+  if (task.kind == data::Kind::text) {
+    out.update({{"perplexity", scores.perplexity()},
+                {"answer_tokens", scores.answer_tokens},
+                {"tokens_per_second", static_cast<double>(scores.tokens) / std::max(scores.seconds, 1e-9)}});
+    return out;
+  }
   if (task.kind != data::Kind::generate) {
     out["accuracy"] = scores.accuracy;
     if (task.fixed_labels()) out["macro_f1"] = scores.macro_f1;
@@ -87,6 +97,12 @@ nlohmann::json Evaluate::report(const data::Task& task, const llm::Scores& score
 
 void Evaluate::print(const data::Task& task, const llm::Scores& scores, double peak) const {
   if (json) return write_text(report(task, scores, peak).dump() + "\n");
+  if (task.kind == data::Kind::text) {
+    write_out("loss       {:.4f}\nperplexity {:.4f}\n{} answer tokens of {} {} examples, {:.0f} tokens/s\n",
+              scores.loss, scores.perplexity(), scores.answer_tokens, scores.examples, split,
+              static_cast<double>(scores.tokens) / std::max(scores.seconds, 1e-9));
+    return;
+  }
   if (task.kind != data::Kind::generate) write_out("accuracy {:.4f}\n", scores.accuracy);
   if (task.fixed_labels()) write_out("macro-F1 {:.4f}\n", scores.macro_f1);
   if (task.metric == data::Metric::balanced_accuracy)
@@ -139,6 +155,10 @@ void add_evaluate(CLI::App& app, Action& action) {
       .show_default();
   command.add("--json", arguments->json, "print one JSON object");
   arguments->prompts.add(command);
+  command
+      .add("--max-length", arguments->max_length,
+           "rows of free text (kind text) are cut to so many tokens; 0: as the task or the run defines")
+      .show_default();
   command.add("--all-templates", arguments->all_templates,
               "score under every template: each metric, their mean, standard deviation and range");
   command.add("--calibrate", arguments->options.calibrate,

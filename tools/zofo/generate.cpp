@@ -23,6 +23,7 @@ struct Generate {
   std::vector<std::string> prompts;
   llm::GenerateOptions options;
   bool json = false;
+  bool chat = false;
 
   // Throws Error naming the flag out of range. Checks the prompts before a model is loaded.
   void check() const {
@@ -42,7 +43,9 @@ struct Generate {
     }
     std::vector<llm::Tokens> requested;
     for (std::size_t i = 0; i < prompts.size(); ++i)
-      requested.push_back(llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
+      requested.push_back(
+          chat ? llm::chat_tokens(of, llm::user_message(prompts[i]), flag_name(i), options.max_prompt_tokens)
+               : llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
     const bool streams = prompts.size() == 1 && options.num_return_sequences == 1 && !json;
     std::size_t shown = 0;
     const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
@@ -119,6 +122,8 @@ void add_generate(CLI::App& app, Action& action) {
   command.add_old("--batch", "--batch-size", options.decoder.sequences);
   command.add("--json", arguments->json,
               "print a JSON object for each prompt, as for prompts on standard input");
+  command.add("--chat", arguments->chat,
+              "each --prompt is a message of the user: the model's chat template is applied");
   device->add(command);
   command.footer(
       "Without --temperature each token is the most probable one. The filters are those of transformers and "
@@ -127,8 +132,8 @@ void add_generate(CLI::App& app, Action& action) {
       "seed, "
       "the\n"
       "number of its prompt or line, and its own number, not on the other prompts or --batch-size.\n"
-      "Without --prompt it reads {\"prompt\": TEXT} on each line of "
-      "standard\n"
+      "Without --prompt it reads {\"prompt\": TEXT}, or {\"messages\": [{\"role\": \"user\",\n"
+      "\"content\": TEXT}, ...]} for the model's chat template, on each line of standard\n"
       "input and prints {\"text\": TEXT, \"tokens\": n, \"prompt_tokens\": n, \"end\": REASON} for each, "
       "with\n"
       "\"sample\": i where --num-return-sequences is above 1; the reason is\n"

@@ -35,10 +35,11 @@ struct File {
   std::size_t rows = 0;
 };
 
-constexpr std::array<std::pair<std::string_view, data::Kind>, 3> kinds{
+constexpr std::array<std::pair<std::string_view, data::Kind>, 4> kinds{
     {{"classification", data::Kind::choice},
      {"choice", data::Kind::candidates},
-     {"generation", data::Kind::generate}}};
+     {"generation", data::Kind::generate},
+     {"text", data::Kind::text}}};
 
 std::string_view name_of(data::Kind kind) {
   for (const auto& [name, each] : kinds)
@@ -52,7 +53,8 @@ std::optional<data::Kind> kind_of(const std::string& name) {
     if (each == name) return kind;
   fail(
       "--kind {}: must be classification (the same classes for every row), choice (every row has its own "
-      "choices) or generation (free text)",
+      "choices), generation (free text that is compared with answers) or text (conversations and other text "
+      "to learn)",
       name);
 }
 
@@ -133,8 +135,13 @@ void write_files(const fs::path& folder, const std::vector<File>& files, bool fo
 
 void report(const Arguments& arguments, const fs::path& folder, const data::TaskDraft& draft,
             const std::vector<File>& files) {
-  write_out("{}: {}, label '{}' ({})\n", folder.string(), name_of(draft.kind), draft.label_column, draft.why);
-  write_out("prompt: {}\n", fmt::join(draft.prompt_columns, ", "));
+  if (draft.kind == data::Kind::text) {
+    write_out("{}: text: {}\n", folder.string(), draft.why);
+  } else {
+    write_out("{}: {}, label '{}' ({})\n", folder.string(), name_of(draft.kind), draft.label_column,
+              draft.why);
+    write_out("prompt: {}\n", fmt::join(draft.prompt_columns, ", "));
+  }
   for (const auto& [column, reason] : draft.left_out)
     write_out("not in the prompt: {} ({})\n", column, reason);
   for (std::size_t i = 0; i < draft.options.size(); ++i)
@@ -180,9 +187,11 @@ void add_task(CLI::App& app, Action& action) {
   command.add("ROWS", arguments->rows, "file with the rows: .csv, .tsv or .jsonl").required();
   command.add("--label", arguments->label,
               "column with the label or the answer; default: by its name, or the only one with few values");
-  command.add("--kind", arguments->kind,
-              "classification (the same classes for every row), choice (every row has its own choices) or "
-              "generation (free text); default: inferred");
+  command.add(
+      "--kind", arguments->kind,
+      "classification (the same classes for every row), choice (every row has its own choices), "
+      "generation (free text that is compared with answers) or text (conversations, completions and other "
+      "text to learn); default: inferred");
   command.add("--out", arguments->out, "new folder of the task; default: the file's name without its ending");
   command.add("--validation", arguments->validation,
               "file with the validation rows; default: a tenth of ROWS, of each class");

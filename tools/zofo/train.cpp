@@ -1,4 +1,5 @@
 // zofo finetune and zofo meta-train: a training run in a new folder, or the resumption of one.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -139,7 +140,8 @@ Train resumed(const Subcommand& command, const Arguments& arguments) {
 
 Train started(const Subcommand& command, const Arguments& arguments) {
   const bool one = arguments.run.options.command == Command::finetune;
-  for (const char* flag : {"--model", one ? "--task" : "--tasks", "--out"}) command.require_given(flag);
+  for (const char* flag : {"--model", "--out"}) command.require_given(flag);
+  if (arguments.run.paths.tasks.empty()) command.require_given(one ? "--task" : "--tasks");
   require(!command.given("--from-step"), "--from-step: only with --resume");
   Train run = arguments.run;
   run.options = merged(command, arguments);
@@ -179,6 +181,9 @@ void print_line(const llm::RunResult& result) {
   if (scores.answers)
     figures +=
         fmt::format("exact match {:.3f}, F1 {:.3f}, ", scores.answers->exact_match, scores.answers->f1);
+  if (scores.answer_tokens > 0)
+    figures += fmt::format("perplexity {:.3f}, {:.0f} tokens/s, ", scores.perplexity(),
+                           static_cast<double>(scores.tokens) / std::max(scores.seconds, 1e-9));
   write_out(
       "{}: {}loss {:.3f} on {} validation examples ({} selected); {} steps, {:.1f} s of training, {:.1f} s "
       "of "

@@ -53,17 +53,18 @@ struct RunOptions : ZerothOrderOptions {
   std::string start_adapter;                          ///< folder in peft's format; "": a new adapter
   std::uint32_t max_train_samples = 0;                ///< training examples of each task; 0: all
   std::uint32_t max_eval_samples = 0;                 ///< validation examples of each task; 0: all
-  std::uint32_t max_prompt_tokens = 0;         ///< longer prompts keep their last tokens; 0: the task's limit
-  bool special = false;                        ///< prompts may contain control tokens
-  std::string template_name;                   ///< name of a prompt template of the task; "": its first
-  std::uint32_t shots = 0;                     ///< training examples of each class; 0: all
-  std::uint32_t demonstrations = 0;            ///< solved examples in front of every prompt
-  std::uint32_t curve_points = 6;              ///< points of the learning curve
-  std::uint32_t curve_samples = 96;            ///< validation examples in a point; 0: all
-  double save_seconds = 30.0;                  ///< training seconds between two saved states; 0: none
-  std::uint32_t save_steps = 0;                ///< outer steps between two saved states; 0: none
-  bool tensorboard = true;                     ///< write TensorBoard's event files
-  bool csv = false;                            ///< write metrics.csv
+  std::uint32_t max_prompt_tokens = 0;  ///< longer prompts keep their last tokens; 0: the task's limit
+  std::uint32_t max_length = 0;         ///< rows of free text are cut to so many tokens; 0: the task's limit
+  bool special = false;                 ///< prompts may contain control tokens
+  std::string template_name;            ///< name of a prompt template of the task; "": its first
+  std::uint32_t shots = 0;              ///< training examples of each class; 0: all
+  std::uint32_t demonstrations = 0;     ///< solved examples in front of every prompt
+  std::uint32_t curve_points = 6;       ///< points of the learning curve
+  std::uint32_t curve_samples = 96;     ///< validation examples in a point; 0: all
+  double save_seconds = 30.0;           ///< training seconds between two saved states; 0: none
+  std::uint32_t save_steps = 0;         ///< outer steps between two saved states; 0: none
+  bool tensorboard = true;              ///< write TensorBoard's event files
+  bool csv = false;                     ///< write metrics.csv
   DeviceKind device = DeviceKind::automatic;   ///< where the run computes
   Precision precision = Precision::automatic;  ///< of the weights
   bool deterministic = false;                  ///< bit-identical repetition on the same GPU
@@ -213,6 +214,9 @@ void for_each_option_member(Visit&& visit) {
   visit("special", &RunOptions::special,
         "recognise control tokens, such as <|im_start|>, written in the texts; set it for prompts in a chat "
         "model's format");
+  visit("max_length", &RunOptions::max_length,
+        "rows of free text (kind text) are cut to so many tokens; 0: a row longer than the context is an "
+        "error");
   visit("template", &RunOptions::template_name, "prompt template of the task; empty: its first");
   visit("shots", &RunOptions::shots,
         "training examples of each class, sampled by the seed; 0: all; for few-shot experiments");

@@ -16,6 +16,11 @@ struct JsonLine {
   nlohmann::json fields;  ///< always an object
   std::string file;       ///< the file's name
   std::size_t line = 0;   ///< counted from 1
+  std::string source =
+      {};  ///< the line as the file has it, if it has a conversation (a key "role"); else empty
+
+  /// The fields with their keys in the order of the file, where the line has a conversation; else sorted.
+  [[nodiscard]] nlohmann::ordered_json ordered() const;
 
   /// "file:line", the start of every message about this line.
   [[nodiscard]] std::string location() const;

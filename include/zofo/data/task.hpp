@@ -36,7 +36,7 @@ std::vector<Example> examples(const Task& task, const std::filesystem::path& fil
 
 /// Where a task and its examples are.
 struct TaskPlace {
-  std::string task;  ///< folder with `task.toml`, or name of a folder in `definitions`
+  std::string task;  ///< folder with `task.toml`, name of a folder in `definitions`, or file for text_task
   std::optional<std::filesystem::path> data;  ///< folder with NAME/train.jsonl, or train.jsonl
   std::filesystem::path definitions;          ///< folder with the folders of task definitions
 };
@@ -55,6 +55,11 @@ struct TaskParts {
 /// Throws Error when the task (the message lists the existing ones), the template or a file does not exist,
 /// or no example remains.
 TaskData load_task(const TaskPlace& place, const TaskParts& parts = {});
+
+/// The task whose examples are the rows of free text in a file (text_rows.hpp). With `parts.train` the
+/// validation examples are a tenth of the rows, sampled by the seed 0; without, they are all rows. Throws
+/// Error as read_row_lines and text_example, and where a row is needed for each.
+TaskData text_task(const std::filesystem::path& file, const TaskParts& parts = {});
 
 /// The file of a split of the task. Throws Error as load_task.
 std::filesystem::path split_file(const TaskPlace& place, const std::string& split);

@@ -22,7 +22,8 @@ struct JsonLine;
 enum class Kind {
   choice,      ///< the task's answer choices, the same for every example
   candidates,  ///< texts of the example itself
-  generate     ///< none: the model generates a text, which is compared with the example's answers
+  generate,    ///< none: the model generates a text, which is compared with the example's answers
+  text         ///< none: the loss is that of a text's tokens (text_rows.hpp)
 };
 
 /// How the log-probabilities of a continuation's tokens are combined to its score.
@@ -31,7 +32,8 @@ enum class Score { sum, mean };
 /// The training loss.
 enum class Loss {
   choices,  ///< minus the log-softmax of the correct continuation's score among all
-  answer    ///< minus the score of the correct continuation (language modelling)
+  answer,   ///< minus the score of the correct continuation (language modelling)
+  tokens    ///< minus the mean log-probability of all tokens of a mini-batch (kind text)
 };
 
 /// The metric of a task.
@@ -66,6 +68,8 @@ struct Example {
   std::vector<std::string> references = {};  ///< accepted answers, if the file lists them
   bool fixed_labels = true;  ///< the label is a class of the task: its index means the same in every example
   bool answer_only = false;  ///< no candidates except the answer: usable only for Loss::answer
+  std::string conversation = {};    ///< kind text: {"messages": […], "tools": […]}, for a chat template
+  std::size_t prompt_messages = 0;  ///< of the conversation: those before it have no answer that is learnt
 };
 
 /// A mark that splits a field into "{before}" and "{after}" for templates.
@@ -123,6 +127,7 @@ struct Task {
   std::string stop = "\n";                          ///< kind generate: ends an answer
   std::size_t max_new_tokens = 32;                  ///< kind generate: longest answer in tokens
   AnswerRule answer_rule = AnswerRule::squad;       ///< comparison with references
+  std::size_t max_length = 0;                       ///< kind text: rows of more tokens are cut; 0: an error
   bool two_blanks = false;                          ///< kind choice: at the prompt's end and a choice's start
   std::string template_name = "default";            ///< the chosen template
   std::vector<std::string> template_names = {"default"};  ///< all templates of the file

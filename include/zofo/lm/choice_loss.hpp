@@ -30,10 +30,14 @@ double example_loss(std::span<const double> logprobs, const OptionTokens& option
 /// The number of log-probabilities of packed examples.
 std::size_t targets_of(std::span<const EncodedExample* const> examples);
 
+/// What an example counts in a mean loss: 1, or its number of scored tokens where the loss is a mean over
+/// tokens.
+double loss_units(const OptionTokens& options);
+
 /// Mean over packed examples of each one's loss times its own weight (EncodedExample::weight); the divisor is
-/// the number of examples, so that the mean of two halves is that of the whole. `logprobs` holds
-/// targets_of(examples) numbers. `gradient` is empty, or of the same length: weight × the gradient of the
-/// mean is added to it.
+/// the sum of their loss_units: the number of examples, so that the mean of two halves is that of the whole,
+/// or of tokens for Loss::tokens. `logprobs` holds targets_of(examples) numbers. `gradient` is empty, or of
+/// the same length: weight × the gradient of the mean is added to it.
 double mean_loss(std::span<const double> logprobs, std::span<const EncodedExample* const> examples,
                  double weight = 1.0, std::span<double> gradient = {});
 

@@ -1,6 +1,7 @@
 /// @file A task's examples and their answer choices as token ids, checked against the model's context.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -50,6 +51,7 @@ class ExampleEncoder {
   [[nodiscard]] EncodedExample neutral(const EncodedExample& example, std::string_view location) const;
 
  private:
+  [[nodiscard]] const chat::ChatFormat& chat_format(bool with_tools) const;
   // The choices that are encoded of an example, each after its own prompt.
   [[nodiscard]] std::vector<PromptAndText> choices_of(const data::Example& example) const;
   // Choices with the last `demonstrations` before their prompts.
@@ -68,6 +70,7 @@ class ExampleEncoder {
   std::uint32_t reserved_;
   bool correct_only_ = false;  // only the correct choice of each example
   mutable std::map<std::vector<Tokens>, std::shared_ptr<const OptionTokens>> known_;  // by the choices' ids
+  mutable std::array<std::shared_ptr<const chat::ChatFormat>, 2> formats_;  // of chats without and with tools
 };
 
 /// The first `limit` examples (0: all) as token ids; they borrow the examples. Throws Error starting with

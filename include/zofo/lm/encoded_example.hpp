@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct OptionTokens {
   data::Score score = data::Score::sum;   ///< how the log-probabilities of a choice become its score
   data::Loss loss = data::Loss::choices;  ///< how the scores become the loss
   std::vector<double> offsets = {};       ///< subtracted from the scores (calibration); empty: 0
+  /// Free text (Loss::tokens): the prompt is the whole sequence, and token j of the only choice is predicted
+  /// after position positions[j] of it. Empty: the choices follow the prompt.
+  std::vector<std::uint32_t> positions = {};
 
   /// Throws Error unless there are at least two choices (one for Loss::answer) of at least one token each,
   /// with as many contexts and offsets as choices, or none.

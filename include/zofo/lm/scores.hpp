@@ -21,6 +21,10 @@ struct Scores {
   std::size_t tokens = 0;                         ///< tokens read
   double balanced_accuracy = 0.0;                 ///< mean recall over the classes
   std::optional<data::AnswerScore> answers = {};  ///< means, where the examples list accepted answers
+  std::size_t answer_tokens = 0;                  ///< kind text: tokens whose mean `loss` is; else 0
+
+  /// exp(loss) where the loss is a mean over tokens; NaN elsewhere.
+  [[nodiscard]] double perplexity() const;
 };
 
 /// The value of a task's metric; NaN where the scores have none.

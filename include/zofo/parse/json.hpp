@@ -23,4 +23,7 @@ std::string json_text(const nlohmann::json& value, int indent = -1);
 /// deeper than deepest_json, and for an object with a duplicate key.
 nlohmann::json parse_json(std::string_view text);
 
+/// The same with the keys of objects in the document's order.
+nlohmann::ordered_json parse_ordered_json(std::string_view text);
+
 }  // namespace zofo::parse

@@ -28,6 +28,9 @@ struct GenerateOptions {
   void check() const;
 };
 
+/// The conversation of one message of the user.
+chat::Conversation user_message(const std::string& text);
+
 /// Throws Error starting with `location` for a prompt that is empty or no valid UTF-8.
 void check_prompt(const std::string& text, std::string_view location);
 
@@ -36,6 +39,12 @@ void check_prompt(const std::string& text, std::string_view location);
 template <class Device>
 Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location,
                      std::size_t max_prompt_tokens = 0);
+
+/// A conversation as ids with the generation prompt after it, by the model's chat template. Throws Error as
+/// prompt_tokens, and where the model has no template.
+template <class Device>
+Tokens chat_tokens(const RunModel<Device>& of, const chat::Conversation& conversation,
+                   std::string_view location, std::size_t max_prompt_tokens = 0);
 
 /// Generates texts after each prompt, those of a prompt one after the other. The texts of prompt i do not
 /// depend on the others: the random numbers are keyed by i, the number of the text, and the token's position
@@ -59,9 +68,10 @@ std::string to_json_line(const Generation& generation, std::size_t samples = 1);
 /// them.
 std::size_t settled_bytes(const Generation& generation, const EndOfText& end);
 
-/// Answers lines {"prompt": TEXT} with generated texts as JSON objects; other fields of a line come back in
-/// its answers. The first line of the file is prompt 0. `write(line)` gets each, `flush()` is called after
-/// every group. A line that cannot be answered gets {"error": …} in its place; returns their number.
+/// Answers lines {"prompt": TEXT}, or {"messages": [...]} of a conversation, with generated texts as JSON
+/// objects; other fields of a line come back in its answers. The first line of the file is prompt 0.
+/// `write(line)` gets each, `flush()` is called after every group. A line that cannot be answered gets
+/// {"error": …} in its place; returns their number.
 template <class Device>
 std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const GenerateOptions& options,
                            const std::function<void(const std::string&)>& write,
@@ -71,6 +81,8 @@ std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const
 #define ZOFO_GENERATE_INSTANCES(PREFIX, DEVICE)                                                             \
   PREFIX template Tokens prompt_tokens(const RunModel<DEVICE>&, const std::string&, std::string_view,       \
                                        std::size_t);                                                        \
+  PREFIX template Tokens chat_tokens(const RunModel<DEVICE>&, const chat::Conversation&, std::string_view,  \
+                                     std::size_t);                                                          \
   PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const Tokens>,              \
                                                    const GenerateOptions&, const TokenObserver&);           \
   PREFIX template std::vector<Generation> generate(RunModel<DEVICE>&, std::span<const std::string>,         \

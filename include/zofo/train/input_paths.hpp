@@ -12,7 +12,7 @@ namespace zofo::llm {
 /// The names that a command is given.
 struct InputPaths {
   std::string model;               ///< GGUF file or Hugging Face folder
-  std::vector<std::string> tasks;  ///< folders with a task.toml, or names of definitions
+  std::vector<std::string> tasks;  ///< folders with a task.toml, names of definitions, or files of rows
   std::string data;                ///< folder with NAME/train.jsonl and NAME/validation.jsonl; may be empty
   std::string definitions;         ///< folder with task definitions
 
@@ -21,6 +21,9 @@ struct InputPaths {
     return data.empty() ? std::nullopt : std::optional<std::filesystem::path>(data);
   }
 };
+
+/// Without a task, a file in the place of the data folder is the task (data::text_task).
+void take_rows_as_task(InputPaths& paths);
 
 /// The paths as a saved state records them: absolute where they exist.
 nlohmann::json to_json(const InputPaths& paths);

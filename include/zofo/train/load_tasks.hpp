@@ -13,6 +13,9 @@ namespace zofo::llm {
 /// Limits prompts to their last `max_tokens` tokens (0: as the task defines).
 void limit_prompts(data::Task& task, std::size_t max_tokens);
 
+/// Cuts rows of free text to `max_length` tokens (0: as the task defines).
+void limit_lengths(data::Task& task, std::size_t max_length);
+
 /// Throws Error for a task with generated answers.
 void require_choices(const data::Task& task);
 

@@ -38,6 +38,7 @@ struct TaskChoice {
   std::string template_name = {};                ///< prompt template; "": the first
   std::size_t max_prompt_tokens = 0;             ///< longer prompts keep their last tokens; 0: no limit
   std::vector<std::string> demonstrations = {};  ///< of the run
+  std::size_t max_length = 0;  ///< rows of free text are cut to so many tokens; 0: the task's limit
 
   /// The task under a template ("": the chosen one), with the examples of a split ("": none). Prompts are
   /// limited to `max_tokens` too (0: not), and `count` demonstrations (0: those of the run) are sampled by

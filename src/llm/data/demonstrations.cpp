@@ -20,6 +20,8 @@ std::string demonstration_text(const Task& task, const Example& example) {
 
 void take_demonstrations(TaskData& data, std::size_t count, std::uint64_t seed) {
   if (count == 0) return;
+  require(data.task.kind != Kind::text,
+          "demonstrations = {}: task {} has free text, no examples with answers", count, data.task.name);
   require(count < data.train.size(), "demonstrations = {}: must be below {}, the number of training examples",
           count, data.train.size());
   std::vector<bool> moved(data.train.size(), false);

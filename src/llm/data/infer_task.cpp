@@ -9,6 +9,7 @@
 #include "text_forms.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/data/label_text.hpp"
+#include "zofo/data/text_rows.hpp"
 
 namespace zofo::data {
 
@@ -182,6 +183,28 @@ void check_label(const RowTable& table, const Column& label) {
           label.written.empty() ? "" : label.written.begin()->second);
 }
 
+// Rows of one of the shapes of free text that need no label: a plain text only where no other column is.
+bool is_free_text(const RowTable& table, const InferOptions& options) {
+  const std::optional<TextShape> shape = text_shape(table.columns);
+  if (options.kind == Kind::text) {
+    require(shape.has_value(),
+            "{}: --kind text: its columns are {}: must be messages; prompt and completion; instruction and "
+            "output; or "
+            "text",
+            table.file, detail::quoted_names(table.columns));
+    return true;
+  }
+  if (options.kind || !options.label.empty() || !shape) return false;
+  return shape != TextShape::plain || table.columns.size() == 1;
+}
+
+TaskDraft text_draft(const RowTable& table) {
+  TaskDraft draft;
+  draft.kind = Kind::text;
+  draft.why = name_of(*text_shape(table.columns));
+  return draft;
+}
+
 Kind infer_kind(const RowTable& table, const std::vector<Column>& columns, const Column& label,
                 const InferOptions& options, TaskDraft& draft) {
   if (options.kind != Kind::choice && options.kind != Kind::generate &&
@@ -208,6 +231,7 @@ Kind infer_kind(const RowTable& table, const std::vector<Column>& columns, const
 }  // namespace
 
 TaskDraft infer_task(const RowTable& table, const InferOptions& options) {
+  if (is_free_text(table, options)) return text_draft(table);
   require(table.columns.size() >= 2, "{}: has only the column {}: must have a text and a label", table.file,
           detail::quoted_names(table.columns));
   const std::vector<Column> columns = detail::columns_of(table);
@@ -233,6 +257,7 @@ TaskDraft infer_task(const RowTable& table, const InferOptions& options) {
 }
 
 std::string class_of(const TaskDraft& draft, const JsonLine& row) {
+  if (draft.kind == Kind::text) return "";
   require(row.has(draft.label_column), "{}: no label in column '{}'", row.location(), draft.label_column);
   return draft.kind == Kind::choice ? plain_label(row.text(draft.label_column)) : "";
 }

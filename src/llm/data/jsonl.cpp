@@ -111,6 +111,11 @@ bool has_long_run(const std::string& text) {
 
 }  // namespace
 
+nlohmann::ordered_json JsonLine::ordered() const {
+  if (source.empty()) return nlohmann::ordered_json::parse(parse::json_text(fields));
+  return parse::with_path(location(), [&] { return parse::parse_ordered_json(source); });
+}
+
 std::string JsonLine::location() const { return fmt::format("{}:{}", file, line); }
 
 const nlohmann::json& JsonLine::at(std::string_view path) const {
@@ -168,6 +173,7 @@ JsonLine parse_json_line(const std::string& text, const std::string& file, std::
   });
   require(parsed.fields.is_object(), "{}: must be a JSON object, is {}", parsed.location(),
           parsed.fields.type_name());
+  if (text.find("\"role\"") != std::string::npos) parsed.source = text;
   return parsed;
 }
 

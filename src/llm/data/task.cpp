@@ -34,8 +34,10 @@ std::filesystem::path definition_folder(const std::string& folder_or_name,
   const bool is_name = !folder_or_name.empty() && folder_or_name.find_first_of("/\\") == std::string::npos &&
                        folder_or_name.front() != '.';
   if (is_name && fs::exists(definitions / folder_or_name / "task.toml")) return definitions / folder_or_name;
-  fail("task '{}': neither a folder with a task.toml nor a task defined in {} (these are: {})",
-       folder_or_name, definitions.string(), task_names(definitions));
+  fail(
+      "task '{}': neither a file of rows nor a folder with a task.toml nor a task defined in {} (these are: "
+      "{})",
+      folder_or_name, definitions.string(), task_names(definitions));
 }
 
 // Endings of the examples' files, in the order in which they are looked for.
@@ -103,6 +105,10 @@ std::vector<Example> examples(const Task& task, const std::filesystem::path& fil
 }
 
 TaskData load_task(const TaskPlace& place, const TaskParts& parts) {
+  if (std::filesystem::is_regular_file(place.task)) {
+    require(!place.data, "task {}: a file of rows takes no data folder", place.task);
+    return text_task(place.task, parts);
+  }
   const std::filesystem::path definition = definition_folder(place.task, place.definitions);
   TaskData data{Task::load(definition / "task.toml", parts.template_name), {}, {}};
   data.definition = definition / "task.toml";

@@ -104,6 +104,7 @@ bool Task::fixed_labels() const {
 }
 
 void Task::check(std::string_view where) const {
+  if (kind == Kind::text) return require(loss == Loss::tokens, "{}: loss: must be that of the tokens", where);
   require(!prompt.fields().empty(), "{}: prompt '{}': must have a {{field}}", where, prompt.text());
   require(!gap || (!gap->field.empty() && !gap->mark.empty()), "{}: gap: field and mark must not be empty",
           where);

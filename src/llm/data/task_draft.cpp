@@ -100,6 +100,11 @@ std::string generation(const TaskDraft& draft) {
 std::string task_toml(const TaskDraft& draft) {
   const std::string head = "# Made by `zofo task init`; docs/guide/own-task.md explains all keys.\nname = " +
                            toml_quoted(draft.name) + "\n";
+  if (draft.kind == Kind::text)
+    return head +
+           "\n# Rows of free text, read by the fields that they have; the loss is that of the answers' "
+           "tokens.\n"
+           "kind = 'text'\n# max_length = 1024   # longer rows are cut to so many tokens\n";
   if (draft.kind == Kind::choice) return head + "\n" + classification(draft);
   return head + (draft.kind == Kind::candidates ? choice(draft) : generation(draft));
 }

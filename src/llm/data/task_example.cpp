@@ -9,6 +9,7 @@
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
 #include "zofo/data/label_text.hpp"
+#include "zofo/data/text_rows.hpp"
 
 namespace zofo::data {
 
@@ -169,6 +170,7 @@ bool is_given(const JsonLine& line, const std::string& field) {
 }
 
 Example example_of(const Task& task, const JsonLine& line, bool labelled) {
+  if (task.kind == Kind::text) return text_example(line);
   JsonLine seen = prepared(task, line);
   Example made;
   made.line = line.line;
@@ -204,6 +206,7 @@ Example Task::unlabelled(const JsonLine& line) const { return example_of(*this, 
 
 bool Task::labelled(const JsonLine& line) const {
   const auto given = [&](const std::string& field) { return is_given(line, field); };
+  if (kind == Kind::text) return true;
   if (!one_hot_fields.empty()) return std::ranges::any_of(one_hot_fields, given);
   if (label_field.empty()) return given(answers_field);
   return given(label_field) || std::ranges::any_of(more_label_fields, given);

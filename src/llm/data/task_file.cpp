@@ -9,6 +9,7 @@
 #include "task_table.hpp"
 #include "text_forms.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/data/text_rows.hpp"
 #include "zofo/parse/toml.hpp"
 
 namespace zofo::data {
@@ -17,7 +18,7 @@ namespace {
 
 using detail::TaskTable;
 
-constexpr std::array<std::string_view, 26> task_keys{"name",
+constexpr std::array<std::string_view, 27> task_keys{"name",
                                                      "kind",
                                                      "prompt",
                                                      "options",
@@ -42,6 +43,7 @@ constexpr std::array<std::string_view, 26> task_keys{"name",
                                                      "stop",
                                                      "max_new_tokens",
                                                      "answer_rule",
+                                                     "max_length",
                                                      "templates"};
 constexpr std::array<std::string_view, 6> variant_keys{"name",         "prompt",  "options",
                                                        "continuation", "neutral", "separator"};
@@ -143,19 +145,35 @@ void read_labels(const TaskTable& toml, Task& task) {
   }
 }
 
+// A task of free text: the rows themselves determine how they are read.
+Task read_text(const TaskTable& toml, std::string default_name) {
+  for (const std::string_view key : task_keys)
+    if (key != "name" && key != "kind" && key != "max_length") refuse_keys(toml, "text", {key});
+  return text_definition(toml.string_or("name", std::move(default_name)), toml.count_or("max_length", 0));
+}
+
 // Everything except the further templates.
 Task read_base(const TaskTable& toml, std::string default_name) {
   using enum Metric;
-  const Kind kind = toml.word_or<Kind>(
-      "kind", Kind::choice,
-      {{"choice", Kind::choice}, {"candidates", Kind::candidates}, {"generate", Kind::generate}});
+  const Kind kind = toml.word_or<Kind>("kind", Kind::choice,
+                                       {{"choice", Kind::choice},
+                                        {"candidates", Kind::candidates},
+                                        {"generate", Kind::generate},
+                                        {"text", Kind::text}});
+  if (kind == Kind::text) return read_text(toml, std::move(default_name));
+  require(!toml.has("max_length"), "{}: max_length: only for kind \"text\"", toml.file());
   refuse_foreign_keys(toml, kind);
-  Task task{.name = toml.string_or("name", std::move(default_name)),
-            .prompt = toml.text("prompt"),
-            .choices = kind == Kind::choice ? toml.strings("options") : std::vector<std::string>{},
+  std::string name = toml.string_or("name", std::move(default_name));
+  Template prompt = toml.text("prompt");
+  std::vector<std::string> choices =
+      kind == Kind::choice ? toml.strings("options") : std::vector<std::string>{};
+  const std::size_t most = toml.count_or("max_prompt_tokens", 0);
+  Task task{.name = std::move(name),
+            .prompt = std::move(prompt),
+            .choices = std::move(choices),
             .label_field = {},
             .label_map = {},
-            .max_prompt_tokens = toml.count_or("max_prompt_tokens", 0)};
+            .max_prompt_tokens = most};
   task.kind = kind;
   const bool generated = kind == Kind::generate;
   task.score = toml.word_or<Score>("score", Score::sum, {{"sum", Score::sum}, {"mean", Score::mean}});

@@ -56,9 +56,14 @@ std::size_t targets_of(std::span<const EncodedExample* const> examples) {
   return sum;
 }
 
+double loss_units(const OptionTokens& options) {
+  return options.loss == data::Loss::tokens ? static_cast<double>(options.targets()) : 1.0;
+}
+
 double mean_loss(std::span<const double> logprobs, std::span<const EncodedExample* const> examples,
                  double weight, std::span<double> gradient) {
-  const auto count = static_cast<double>(examples.size());
+  double count = 0.0;
+  for (const EncodedExample* example : examples) count += loss_units(*example->options);
   double sum = 0.0;
   std::size_t at = 0;
   for (const EncodedExample* example : examples) {

@@ -8,6 +8,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/demonstrations.hpp"
+#include "zofo/lm/free_text.hpp"
 
 namespace zofo::llm {
 
@@ -43,7 +44,17 @@ ExampleEncoder::ExampleEncoder(const Model& model, const data::Task& task, Purpo
   correct_only_ = purpose == Purpose::training && task.loss == data::Loss::answer;
 }
 
+const chat::ChatFormat& ExampleEncoder::chat_format(bool with_tools) const {
+  auto& parsed = formats_.at(with_tools ? 1 : 0);  // once, by the first conversation
+  if (parsed == nullptr) parsed = std::make_shared<const chat::ChatFormat>(model_->chat.format(with_tools));
+  return *parsed;
+}
+
 EncodedExample ExampleEncoder::operator()(const data::Example& example, std::string_view location) const {
+  if (task_->kind == data::Kind::text)
+    return encode_text(
+        *model_, *task_, example, location, reserved_,
+        [this](bool with_tools) -> const chat::ChatFormat& { return chat_format(with_tools); });
   const std::vector<PromptAndText> choices = choices_of(example);
   std::size_t shown = demonstrations_.size();
   if (shown > 0) {

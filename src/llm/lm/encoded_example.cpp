@@ -7,10 +7,13 @@
 namespace zofo::llm {
 
 void OptionTokens::check() const {
-  const std::size_t least = loss == data::Loss::answer ? 1 : 2;
+  const std::size_t least = loss == data::Loss::choices ? 2 : 1;
   require(options.size() >= least, "options: {} given: a task needs at least {}", options.size(), least);
   for (std::size_t i = 0; i < options.size(); ++i)
     require(!options[i].empty(), "options[{}]: has zero tokens: must have at least 1", i);
+  require(
+      positions.empty() || (options.size() == 1 && positions.size() == options[0].size() && contexts.empty()),
+      "positions: {} for {} options", positions.size(), options.size());
   require(contexts.empty() || contexts.size() == options.size(), "contexts: {} for {} options",
           contexts.size(), options.size());
   require(offsets.empty() || offsets.size() == options.size(), "offsets: {} for {} options", offsets.size(),
@@ -18,7 +21,8 @@ void OptionTokens::check() const {
 }
 
 bool OptionTokens::single() const {
-  return contexts.empty() && std::ranges::all_of(options, [](const Tokens& o) { return o.size() == 1; });
+  return contexts.empty() && positions.empty() &&
+         std::ranges::all_of(options, [](const Tokens& o) { return o.size() == 1; });
 }
 
 std::size_t OptionTokens::targets() const {
@@ -28,6 +32,7 @@ std::size_t OptionTokens::targets() const {
 }
 
 std::size_t OptionTokens::added(std::size_t i) const {
+  if (!positions.empty()) return 0;
   return options[i].size() - 1 + (contexts.empty() ? 0 : contexts[i].size());
 }
 

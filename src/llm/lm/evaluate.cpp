@@ -66,7 +66,14 @@ Scores scores_of(std::span<const EncodedExample> examples, std::span<const std::
     scores.balanced_accuracy = data::balanced_accuracy(labels, predictions, static_cast<int>(classes));
   }
   scores.answers = chosen_answers(examples, predictions, rule);
-  scores.loss = data::mean_loss(losses);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const OptionTokens& options = *examples[i].options;
+    if (options.loss == data::Loss::tokens) scores.answer_tokens += options.targets();
+    sum += losses[i];
+  }
+  scores.loss =
+      scores.answer_tokens > 0 ? sum / static_cast<double>(scores.answer_tokens) : data::mean_loss(losses);
   return scores;
 }
 

@@ -15,6 +15,15 @@ void pack_example(model::Batch& batch, const Tokens& prompt, const OptionTokens&
     for (const Tokens& option : options.options) batch.targets.push_back({sequence, last, option.front()});
     return;
   }
+  if (!options.positions.empty()) {
+    const std::uint32_t sequence = batch.add(prompt, adapter);
+    for (std::size_t j = 0; j < options.positions.size(); ++j) {
+      require(options.positions[j] < prompt.size(), "positions[{}] = {}: the sequence has {} tokens", j,
+              options.positions[j], prompt.size());
+      batch.targets.push_back({sequence, options.positions[j], options.options[0][j]});
+    }
+    return;
+  }
   for (std::size_t i = 0; i < options.options.size(); ++i) {
     const Tokens& option = options.options[i];
     Tokens tokens = prompt;

@@ -1,8 +1,13 @@
 #include "zofo/lm/scores.hpp"
 
+#include <cmath>
 #include <limits>
 
 namespace zofo::llm {
+
+double Scores::perplexity() const {
+  return answer_tokens > 0 ? std::exp(loss) : std::numeric_limits<double>::quiet_NaN();
+}
 
 double figure(const Scores& scores, data::Metric metric) {
   constexpr double none = std::numeric_limits<double>::quiet_NaN();

@@ -5,6 +5,7 @@
 
 #include "zofo/checkpoint/gguf.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/model_io/load_chat.hpp"
 #include "zofo/tokenize/load_tokenizer.hpp"
 
 namespace zofo::llm {
@@ -25,9 +26,10 @@ tokenize::Tokenizer load_tokenizer(const std::filesystem::path& path) {
 Model load_model(const std::filesystem::path& path) {
   const tokenize::Tokenizer tokenizer = load_tokenizer(path);
   auto parameters = load_backbone(path);
+  ChatSource chat = load_chat_source(path);
   const std::size_t rows = parameters.config().vocab;
   try {
-    return {std::move(parameters), tokenizer.with_rows(rows)};
+    return {std::move(parameters), tokenizer.with_rows(rows), std::move(chat)};
   } catch (const Error& error) {
     fail("{}: {}", path.string(), error.what());
   }

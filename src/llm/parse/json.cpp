@@ -12,18 +12,19 @@ namespace zofo::parse {
 namespace {
 
 /// Refuses deep nesting and duplicate keys, which the parser itself accepts.
+template <class Json>
 class JsonWatch {
  public:
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
+  bool operator()(int depth, typename Json::parse_event_t event, Json& parsed) {
+    using Event = typename Json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
       require(depth < deepest_json, "broken JSON: nested deeper than {} levels", deepest_json);
       keys_.emplace_back();
     } else if (event == Event::object_end || event == Event::array_end) {
       keys_.pop_back();
     } else if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      require(keys_.back().insert(key).second, "duplicate key {}", shown(parsed));
+      const auto& key = parsed.template get_ref<const std::string&>();
+      require(keys_.back().insert(key).second, "duplicate key {}", shown(nlohmann::json(key)));
     }
     return true;
   }
@@ -46,6 +47,20 @@ std::string json_reason(const nlohmann::json::exception& error) {
   return reason;
 }
 
+template <class Json>
+Json parsed(std::string_view text) {
+  try {
+    JsonWatch<Json> watch;
+    // The parser copies the callback, so the callback holds the state by reference.
+    return Json::parse(text,
+                       [&watch](int depth, auto event, Json& value) { return watch(depth, event, value); });
+  } catch (const nlohmann::json::parse_error& error) {
+    fail("broken JSON at byte {}: {}", error.byte, json_reason(error));
+  } catch (const nlohmann::json::exception& error) {  // e.g. a number too large for a double
+    fail("broken JSON: {}", json_reason(error));
+  }
+}
+
 }  // namespace
 
 std::string shown(const nlohmann::json& value) {
@@ -59,18 +74,10 @@ std::string json_text(const nlohmann::json& value, int indent) {
   return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-nlohmann::json parse_json(std::string_view text) {
-  try {
-    JsonWatch watch;
-    // The parser copies the callback, so the callback holds the state by reference.
-    return nlohmann::json::parse(text, [&watch](int depth, auto event, nlohmann::json& parsed) {
-      return watch(depth, event, parsed);
-    });
-  } catch (const nlohmann::json::parse_error& error) {
-    fail("broken JSON at byte {}: {}", error.byte, json_reason(error));
-  } catch (const nlohmann::json::exception& error) {  // e.g. a number too large for a double
-    fail("broken JSON: {}", json_reason(error));
-  }
+nlohmann::json parse_json(std::string_view text) { return parsed<nlohmann::json>(text); }
+
+nlohmann::ordered_json parse_ordered_json(std::string_view text) {
+  return parsed<nlohmann::ordered_json>(text);
 }
 
 }  // namespace zofo::parse

@@ -102,6 +102,7 @@ void hash_options(zofo::Hash64& hash, const OptionTokens& options) {
   hash.update(std::span<const std::uint64_t>(form));
   for (const auto* list : {&options.options, &options.contexts})
     for (const Tokens& tokens : *list) hash_tokens(hash, tokens);
+  hash.update(std::span<const std::uint32_t>(options.positions));
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ constexpr std::pair<const char*, const char*> step_tags[] = {{"upper", "train/up
                                                              {"seconds", "time/seconds"},
                                                              {"peak_mib", "memory/peak_mib"}};
 
-constexpr const char* score_fields_of_a_line[] = {"accuracy", "balanced_accuracy", "macro_f1",
-                                                  "loss",     "exact_match",       "f1"};
+constexpr const char* score_fields_of_a_line[] = {
+    "accuracy", "balanced_accuracy", "macro_f1", "loss", "exact_match", "f1", "perplexity"};
 
 // TensorBoard's group of the scores of an event. The curve is of the first held-out examples, the others of
 // all.

@@ -27,6 +27,7 @@ nlohmann::json to_json(std::span<const Scores> tasks) {
   nlohmann::json list = nlohmann::json::array();
   for (const Scores& each : tasks) {
     list.push_back({each.accuracy, each.macro_f1, each.loss, each.examples, each.balanced_accuracy});
+    if (each.answer_tokens > 0) list.back().push_back(each.answer_tokens);
     if (each.answers) list.back().insert(list.back().end(), {each.answers->exact_match, each.answers->f1});
   }
   return list;
@@ -47,7 +48,8 @@ std::vector<Scores> task_scores_from(const checkpoint::RunState& saved, const ch
       one.loss = number(each.at(2));
       one.examples = each.at(3).get<std::size_t>();
       one.balanced_accuracy = number(each.at(4));
-      if (each.size() > 5) one.answers = {number(each.at(5)), number(each.at(6))};
+      if (each.size() == 6) one.answer_tokens = each.at(5).get<std::size_t>();
+      if (each.size() > 6) one.answers = {number(each.at(5)), number(each.at(6))};
       tasks.push_back(one);
     }
   } catch (const nlohmann::json::exception& error) {

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
 #include "zofo/lm/encode_examples.hpp"
+#include "zofo/parse/file.hpp"
 #include "zofo/parse/json.hpp"
 #include "zofo/tokenize/utf8.hpp"
 #include "zofo/train/impl/prompts.hpp"
@@ -29,6 +31,13 @@ void GenerateOptions::check() const {
           num_return_sequences);
 }
 
+chat::Conversation user_message(const std::string& text) {
+  nlohmann::ordered_json message;
+  message["role"] = "user";
+  message["content"] = text;
+  return {chat::value_of(nlohmann::ordered_json::array({message}))};
+}
+
 void check_prompt(const std::string& text, std::string_view location) {
   require(!text.empty(), "{}: must not be empty", location);
   tokenize::utf8::require_valid(text, location);
@@ -36,10 +45,10 @@ void check_prompt(const std::string& text, std::string_view location) {
 
 namespace detail {
 
-Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
-                      std::string_view location, std::size_t max_prompt_tokens) {
-  check_prompt(text, location);
-  Tokens ids = encode_prompt(model, text);
+namespace {
+
+Tokens fitting_prompt(const Model& model, std::size_t reserved, Tokens ids, std::string_view location,
+                      std::size_t max_prompt_tokens) {
   shorten_prompt(model, ids, max_prompt_tokens);
   require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
   const std::size_t context = model.parameters.config().context;
@@ -50,8 +59,31 @@ Tokens checked_prompt(const Model& model, std::size_t reserved, const std::strin
   return ids;
 }
 
+}  // namespace
+
+Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
+                      std::string_view location, std::size_t max_prompt_tokens) {
+  check_prompt(text, location);
+  return fitting_prompt(model, reserved, encode_prompt(model, text), location, max_prompt_tokens);
+}
+
+Tokens checked_chat(const Model& model, std::size_t reserved, const chat::Conversation& conversation,
+                    std::string_view location, std::size_t max_prompt_tokens) {
+  Tokens ids = parse::with_path(location, [&] {
+    const chat::ChatFormat format = model.chat.format(!conversation.tools.none());
+    return model.tokenizer.with_special(true).encode(chat::render_chat(format, conversation, true).text);
+  });
+  return fitting_prompt(model, reserved, std::move(ids), location, max_prompt_tokens);
+}
+
 Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::JsonLine& line,
                       std::size_t max_prompt_tokens) {
+  if (line.has("messages") && !line.has("prompt")) {
+    const nlohmann::ordered_json row = line.ordered();
+    chat::Conversation conversation{chat::value_of(row.at("messages"))};
+    if (line.has("tools")) conversation.tools = chat::value_of(row.at("tools"));
+    return checked_chat(model, reserved, conversation, line.location(), max_prompt_tokens);
+  }
   const nlohmann::json& prompt = line.at("prompt");
   require(prompt.is_string(), "{}: field 'prompt' is {}: must be a string", line.location(),
           prompt.type_name());

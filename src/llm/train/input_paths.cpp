@@ -7,6 +7,13 @@
 
 namespace zofo::llm {
 
+void take_rows_as_task(InputPaths& paths) {
+  std::error_code ignored;
+  if (!paths.tasks.empty() || !std::filesystem::is_regular_file(paths.data, ignored)) return;
+  paths.tasks = {paths.data};
+  paths.data.clear();
+}
+
 nlohmann::json to_json(const InputPaths& paths) {
   const auto whole = [](const std::string& path) {
     std::error_code ignored;

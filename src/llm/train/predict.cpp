@@ -45,6 +45,10 @@ std::vector<double> softmax(std::span<const double> scores) {
 
 PredictRequest predict_request(const ExampleEncoder& encoder, const data::Task& task,
                                const data::JsonLine& row) {
+  require(task.kind != data::Kind::text,
+          "task {}: rows of free text have no answer to predict: zofo generate answers "
+          "messages",
+          task.name);
   PredictRequest request;
   request.labelled = task.labelled(row);
   request.example =

@@ -29,6 +29,7 @@ std::vector<std::string> figures_of(std::span<const Scores> tasks) {
     if (tasks.front().answers) add("F1", tasks.front().answers->f1);
   }
   add("loss", mean_loss(tasks));
+  if (tasks.size() == 1) add("perplexity", tasks.front().perplexity());
   return figures;
 }
 

@@ -61,7 +61,8 @@ TaskChoice choose_task(const InputPaths& paths, const std::string& run, std::str
   return {{(std::filesystem::path(run) / task.folder).string(), paths.data_folder(), ""},
           task.template_name,
           options.max_prompt_tokens,
-          task.demonstrations};
+          task.demonstrations,
+          options.max_length};
 }
 
 data::TaskData TaskChoice::load(const std::string& name, const std::string& split, std::size_t max_tokens,
@@ -69,6 +70,7 @@ data::TaskData TaskChoice::load(const std::string& name, const std::string& spli
   data::TaskData data = data::load_task(place, {name.empty() ? template_name : name, split, count > 0});
   limit_prompts(data.task, max_prompt_tokens);
   limit_prompts(data.task, max_tokens);
+  limit_lengths(data.task, max_length);
   if (count == 0)
     data.demonstrations = demonstrations;
   else

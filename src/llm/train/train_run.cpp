@@ -20,7 +20,10 @@ namespace zofo::llm::detail {
 namespace {
 
 std::string_view kind_name(data::Kind kind) {
-  return kind == data::Kind::choice ? "choice" : kind == data::Kind::candidates ? "candidates" : "generate";
+  return kind == data::Kind::choice       ? "choice"
+         : kind == data::Kind::candidates ? "candidates"
+         : kind == data::Kind::text       ? "text"
+                                          : "generate";
 }
 
 // Copies the definition and the held-out examples of a task into the run's folder; returns the folder's path

@@ -23,6 +23,13 @@ Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::s
   return detail::checked_prompt(of.state().model, of.state().reserved(), text, location, max_prompt_tokens);
 }
 
+template <class Device>
+Tokens chat_tokens(const RunModel<Device>& of, const chat::Conversation& conversation,
+                   std::string_view location, std::size_t max_prompt_tokens) {
+  return detail::checked_chat(of.state().model, of.state().reserved(), conversation, location,
+                              max_prompt_tokens);
+}
+
 namespace detail {
 
 /// A prompt with its number, which keys its texts.
@@ -86,7 +93,10 @@ std::size_t generate_lines(RunModel<Device>& of, parse::LineSource& lines, const
   const std::size_t most = 8 * (sequences == 0 ? Device::Backend::max_batch_sequences : sequences);
   data::JsonRows rows(lines);
   return data::answer_requests(
-      rows, [](const nlohmann::json& fields) { return data::other_fields(fields, {"prompt"}); },
+      rows,
+      [](const nlohmann::json& fields) {
+        return data::other_fields(fields, {"prompt", "messages", "tools"});
+      },
       [&](const data::JsonLine& line) {
         return Prompt{
             detail::prompt_of_line(of.state().model, of.state().reserved(), line, options.max_prompt_tokens),

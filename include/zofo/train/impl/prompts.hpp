@@ -17,8 +17,13 @@ namespace zofo::llm::detail {
 Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
                       std::string_view location, std::size_t max_prompt_tokens);
 
-/// The prompt of a line {"prompt": TEXT}; other fields are ignored. Throws Error starting with file and
-/// number.
+/// The ids of a conversation and the generation prompt, by the model's chat template. Throws Error as
+/// checked_prompt.
+Tokens checked_chat(const Model& model, std::size_t reserved, const chat::Conversation& conversation,
+                    std::string_view location, std::size_t max_prompt_tokens);
+
+/// The prompt of a line {"prompt": TEXT}, or of {"messages": [...], "tools": [...]} by the model's chat
+/// template; other fields are ignored. Throws Error starting with file and number.
 Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::JsonLine& line,
                       std::size_t max_prompt_tokens);
 
