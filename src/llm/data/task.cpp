@@ -35,8 +35,8 @@ std::filesystem::path definition_folder(const std::string& folder_or_name,
                        folder_or_name.front() != '.';
   if (is_name && fs::exists(definitions / folder_or_name / "task.toml")) return definitions / folder_or_name;
   fail(
-      "task '{}': neither a file of rows nor a folder with a task.toml nor a task defined in {} (these are: "
-      "{})",
+      "task '{}': neither a folder with a task.toml nor a task defined in {} (these are: {}) nor a file of "
+      "rows",
       folder_or_name, definitions.string(), task_names(definitions));
 }
 
