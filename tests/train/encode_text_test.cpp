@@ -99,7 +99,7 @@ TEST_CASE("generated text keeps the blank that it begins with", "[train]") {
     const Model model = encoding_model(family);
     const EncodedPair pair = encode_pair(model, {"the old", " bridge there"});
     Generation generation{pair.prompt, pair.prompt.size()};
-    for (const std::int32_t id : pair.text) generation.add(model, id, {"", 100});
+    for (const std::int32_t id : pair.text) generation.add(model, id, {{}, 100});
     INFO(family);
     CHECK(generation.text == " bridge there");
   }

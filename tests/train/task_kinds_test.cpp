@@ -158,7 +158,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
   const std::vector<EncodedExample> examples = f.encoded(Purpose::scoring);
   const std::vector<Tokens> prompts{examples[0].prompt, examples[1].prompt};
   const auto texts =
-      greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr, prompts, {"no such text", 5});
+      greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr, prompts, {{"no such text"}, 5});
   REQUIRE(texts.size() == 2);
   OptionTokens every;
   for (std::int32_t id = 0; id < static_cast<std::int32_t>(f.model.tokenizer.size()); ++id)
@@ -175,7 +175,7 @@ TEST_CASE("a greedy text is the most probable token each time", "[train]") {
     // A stop ends the text before it.
     const std::string stop = texts[i].substr(texts[i].size() / 2, 1);
     const auto cut = greedy_sequences(f.model, f.transformer, f.model.parameters, nullptr,
-                                      std::span(&prompts[i], 1), {stop, 5});
+                                      std::span(&prompts[i], 1), {{stop}, 5});
     CHECK(cut.front() == texts[i].substr(0, texts[i].find(stop)));
   }
 }
