@@ -243,9 +243,9 @@ TEST_CASE("files of all types are read back near their weights", "[train]") {
     CHECK(worst > 0.0F);
   }
   theta.data(0)[0] = 1e9F;
-  CHECK_THAT(
-      message_of([&] { write_gguf(folder.path() / "x", theta, GgufFileType::f16, source.file()); }),
-      ContainsSubstring("weight 'token_embd.weight': value 1000000000: F16 stores magnitudes of at most 65504"));
+  CHECK_THAT(message_of([&] { write_gguf(folder.path() / "x", theta, GgufFileType::f16, source.file()); }),
+             ContainsSubstring(
+                 "weight 'token_embd.weight': value 1000000000: F16 stores magnitudes of at most 65504"));
   CHECK_FALSE(std::filesystem::exists(folder.path() / "x"));
 }
 

@@ -160,9 +160,8 @@ json sentencepiece_document(const Source& source) {
   json steps = json::array();
   if (pieces.add_dummy_prefix) steps.push_back({{"type", "Prepend"}, {"prepend", kSpaceSymbol}});
   steps.push_back({{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", kSpaceSymbol}});
-  return document(added_tokens(source), {{"type", "Sequence"}, {"normalizers", std::move(steps)}},
-                  nullptr, post_processor(source, nullptr), spaces_decoder(pieces.add_dummy_prefix),
-                  std::move(model));
+  return document(added_tokens(source), {{"type", "Sequence"}, {"normalizers", std::move(steps)}}, nullptr,
+                  post_processor(source, nullptr), spaces_decoder(pieces.add_dummy_prefix), std::move(model));
 }
 
 /// The chat template, or, where the file has several, all of them by name.
