@@ -29,7 +29,11 @@ std::string choose_model(const std::string& model, const std::string& run, std::
 
 bool reads_special(const std::string& run) {
   Hints ignored;
-  return !run.empty() && read_options(run, &ignored).special;
+  std::error_code error;
+  // What else a folder without options lacks is named where the run is read.
+  if (run.empty() || !std::filesystem::exists(std::filesystem::path(run) / "options.toml", error))
+    return false;
+  return read_options(run, &ignored).special;
 }
 
 Model load_chosen_model(const std::string& model, const std::string& run,
