@@ -121,15 +121,17 @@ class BadModel(Case):
             ("llama.embedding_length", (U32, struct.pack("<I", 65)), ()),
             ("llama.embedding_length", (U32, struct.pack("<I", 0)), ()),
             ("llama.block_count", (U32, struct.pack("<I", 3)), ("blk.2.",)),
-            ("llama.block_count", (U32, struct.pack("<I", 2**32 - 1)), ("layers",)),
+            ("llama.block_count", (U32, struct.pack("<I", 2**32 - 1)), ("block_count",)),
             ("llama.attention.head_count", (U32, struct.pack("<I", 0)), ("head_count",)),
             ("llama.attention.head_count_kv", (U32, struct.pack("<I", 3)), ()),
             ("llama.context_length", (U32, struct.pack("<I", 0)), ("context",)),
-            ("llama.rope.dimension_count", (U32, struct.pack("<I", 8)), ("rope",)),
+            ("llama.rope.dimension_count", (U32, struct.pack("<I", 7)), ("rope",)),
         ):
             with self.subTest(key):
+                before = dict(self.gguf.keys)
                 self.gguf.keys[key] = value
                 self.refuse(*parts)
+                self.gguf.keys = before
 
     def test_tokens_outside_the_vocabulary(self):
         self.gguf.keys["tokenizer.ggml.add_bos_token"] = (BOOL, b"\x01")
