@@ -103,9 +103,16 @@ class Model:
         self,
         prompts: list[str],
         max_new_tokens: int,
-        stop: str,
+        stop: list[str],
         batch_size: int,
         max_prompt_tokens: int,
+        temperature: float,
+        top_k: int,
+        top_p: float,
+        min_p: float,
+        repetition_penalty: float,
+        seed: int,
+        num_return_sequences: int,
         on_text: Callable[[int, bytes], None] | None,
     ) -> list[str]: ...
     def tokenize(self, texts: list[str], special: bool) -> list[list[int]]: ...
