@@ -49,17 +49,23 @@ class Value {
 
   /// What the value holds.
   [[nodiscard]] const Data& data() const { return data_; }
+  /// Whether it is undefined, which a variable without a value is.
   [[nodiscard]] bool undefined() const { return std::holds_alternative<Undefined>(data_); }
+  /// Whether it is none (null in JSON).
   [[nodiscard]] bool none() const { return std::holds_alternative<std::nullptr_t>(data_); }
+  ///@{
   /// The text, the list, the mapping or the object; null for values of other types.
   [[nodiscard]] const std::string* text() const { return pointer<const std::string>(); }
   [[nodiscard]] const Sequence* sequence() const { return pointer<const Sequence>(); }
   [[nodiscard]] const Mapping* mapping() const { return pointer<const Mapping>(); }
   [[nodiscard]] Object* object() const { return pointer<Object>(); }
+  ///@}
+  ///@{
   /// The number; null for values of other types. A boolean is no integer here.
   [[nodiscard]] const std::int64_t* integer() const { return std::get_if<std::int64_t>(&data_); }
   [[nodiscard]] const double* real() const { return std::get_if<double>(&data_); }
   [[nodiscard]] const bool* boolean() const { return std::get_if<bool>(&data_); }
+  ///@}
 
   /// The number of lists and mappings around the innermost value.
   [[nodiscard]] std::size_t depth() const;

@@ -38,12 +38,13 @@ struct EncodedPair {
 /// both.
 EncodedPair encode_pair(const Model& model, const PromptAndText& pair);
 
-/// Answer choices after their prompts as ids; the prompts, cut to `max_prompt_tokens` (0: no limit), are
-/// divided into what they have in common and a context for each choice.
+/// Answer choices after their prompts as ids.
 struct EncodedChoices {
   Tokens prompt;         ///< the common begin of all prompts
   OptionTokens options;  ///< the choices; score and loss are the defaults
 };
+/// Encodes answer choices after their prompts. The prompts, cut to `max_prompt_tokens` (0: no limit), are
+/// divided into what they have in common and a context for each choice.
 EncodedChoices encode_choices(const Model& model, std::span<const PromptAndText> choices,
                               std::size_t max_prompt_tokens);
 
