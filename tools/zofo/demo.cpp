@@ -140,10 +140,11 @@ class Demo {
     methods_.push_back(std::move(result));
   }
 
-  // The baselines use their best learning rates (docs/results/demo.md), Bilevel-ZOFO the program's defaults.
+  // The learning rates of docs/results/demo.md: for the baselines the best of a search there.
   [[nodiscard]] std::vector<std::string> rates_of(std::string_view method) const {
     if (arguments_.tiny)
       return {"--lower-learning-rate", "0.01", "--upper-learning-rate", "0.01", "--zo-learning-rate", "1e-4"};
+    if (method == "bilevel") return {"--lower-learning-rate", "2e-3", "--upper-learning-rate", "2e-3"};
     if (method == "lora") return {"--lower-learning-rate", "5e-4"};
     if (method == "mezo") return {"--zo-learning-rate", "3e-5"};
     return {};
