@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "zofo/core/chunks.hpp"
+
 namespace zofo {
 
 inline constexpr std::size_t kChunk = std::size_t{1} << 16U;  ///< coordinates per chunk of a thread
@@ -15,14 +17,7 @@ inline constexpr std::size_t kLanes = 16;                     ///< partial sums 
 /// Calls body(first, size) on chunks of [0, n), shared among OpenMP threads.
 template <class Body>
 void for_each_chunk(std::size_t n, const Body& body) {
-  const auto chunks = static_cast<std::int64_t>((n + kChunk - 1) / kChunk);
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) if (chunks > 1)
-#endif
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::size_t first = static_cast<std::size_t>(chunk) * kChunk;
-    body(first, std::min(kChunk, n - first));
-  }
+  for_each_chunk(n, kChunk, body);
 }
 
 /// Calls body(first, size) on blocks of the range [begin, begin + size).

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "block_loop.hpp"
+#include "zofo/core/chunks.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {

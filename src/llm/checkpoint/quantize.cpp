@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "block_loop.hpp"
+#include "zofo/core/chunks.hpp"
 #include "zofo/core/error.hpp"
 
 namespace zofo::checkpoint {
