@@ -29,6 +29,8 @@ if(ZOFO_LLM AND ZOFO_BUILD_EXAMPLES)
   install(DIRECTORY tasks measured DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo" COMPONENT program)
   install(PROGRAMS scripts/compare_figures.py scripts/compare_report.py scripts/fetch.py scripts/make_demo_data.py
           DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo/scripts" COMPONENT program)
+  install(FILES scripts/fetch_models.py scripts/package_index.py
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/zofo/scripts" COMPONENT program)
   configure_file(packaging/zofo.1 "${PROJECT_BINARY_DIR}/zofo.1" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/zofo.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT program)
 endif()
