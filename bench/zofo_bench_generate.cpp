@@ -106,6 +106,9 @@ class Texts {
 nlohmann::json measure(const model::Parameters& theta, std::size_t batch, std::size_t length,
                        std::size_t steps, const Clock& clock) {
   Texts texts(theta, batch, length + steps + 1);
+  Texts again(theta, batch, length + steps + 1);
+  again.read(length);
+  again.step();
   texts.read(length);  // warms up
   const double read = clock.seconds_of([&] { texts.read(length); });
   texts.step();
@@ -115,11 +118,16 @@ nlohmann::json measure(const model::Parameters& theta, std::size_t batch, std::s
     step.push_back(clock.seconds_of([&] { texts.step(); }));
     attention.push_back(clock.seconds_of([&] { texts.attention(length + i); }));
   }
+  // The program generates without this measurement's attention in between.
+  const double alone = clock.seconds_of([&] {
+    for (std::size_t i = 1; i < steps; ++i) again.step();
+  });
   const double reread = clock.seconds_of([&] { texts.reread(length); });
   return {{"batch", batch},
           {"prompt", length},
           {"read_ms", 1e3 * read},
           {"step_ms", 1e3 * median(step)},
+          {"tokens_per_second", static_cast<double>(batch * (steps - 1)) / alone},
           {"attention_ms", 1e3 * median(attention)},
           {"reread_ms", 1e3 * reread}};
 }

@@ -73,7 +73,7 @@ class GgufFile {
   /// A tensor's location and shape. Throws Error naming file and tensor when it is missing.
   [[nodiscard]] const TensorInfo& tensor(std::string_view name) const;
   /// Converts a tensor to floats, shape[0] fastest. Throws Error unless `out` has exactly its number of
-  /// elements.
+  /// elements, and naming a value that is NaN or infinite.
   void read(std::string_view name, std::span<float> out) const;
 
  private:

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "zofo/model/arena.hpp"
 #include "zofo/model/layout.hpp"
 
 namespace zofo::model {
@@ -35,8 +36,8 @@ class Parameters {
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return layout_.tensors(); }
   ///@{
   /// All weights.
-  [[nodiscard]] std::span<float> values() { return values_; }
-  [[nodiscard]] std::span<const float> values() const { return values_; }
+  [[nodiscard]] std::span<float> values() { return values_.values(); }
+  [[nodiscard]] std::span<const float> values() const { return values_.values(); }
   ///@}
   ///@{
   /// The weights of tensor number `tensor`, row-major.
@@ -50,7 +51,7 @@ class Parameters {
   Parameters(const Parameters&) = default;
 
   Layout layout_;
-  std::vector<float> values_;
+  Arena values_;
 };
 
 ///@{

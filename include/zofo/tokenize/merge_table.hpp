@@ -3,25 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "zofo/tokenize/string_map.hpp"
+
 namespace zofo::tokenize {
-
-/// A hash of strings that accepts a string_view without a copy.
-struct StringHash {
-  /// Enables lookups by other types than the key's.
-  using is_transparent = void;
-  /// The hash of `text`.
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
-/// A map keyed by strings, searchable by string_view.
-template <class Value>
-using StringMap = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
 
 /// Two tokens that are merged into one.
 struct Merge {
@@ -44,18 +31,27 @@ class MergeTable {
   void apply(std::vector<std::int32_t>& symbols) const;
 
  private:
+  static constexpr std::uint64_t no_pair = ~std::uint64_t{0};  // ids are not negative
+  static constexpr std::uint32_t no_rank = ~std::uint32_t{0};
+
   struct Join {
-    std::uint32_t rank;
-    std::int32_t product;
+    std::uint64_t pair = no_pair;  // both ids
+    std::uint32_t rank = no_rank;
+    std::int32_t product = 0;
   };
   struct Candidate;
   struct Chain;
 
   void add(const Merge& merge, std::size_t rank, const StringMap<std::int32_t>& ids);
+  [[nodiscard]] std::size_t place(std::uint64_t pair) const;
+  [[nodiscard]] const Join& find(std::int32_t left, std::int32_t right) const;
+  void apply_short(std::vector<std::int32_t>& symbols) const;
+  void apply_long(std::vector<std::int32_t>& symbols) const;
   void offer(Chain& chain, std::size_t left) const;
   void join(Chain& chain, const Candidate& best) const;
 
-  std::unordered_map<std::uint64_t, Join> joins_;
+  // Open addressing: a power of two of places, at most two thirds of them taken.
+  std::vector<Join> joins_;
 };
 
 }  // namespace zofo::tokenize

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "zofo/tokenize/merge_table.hpp"
+#include "zofo/tokenize/string_map.hpp"
 
 namespace zofo::tokenize {
 
@@ -28,8 +28,8 @@ class Vocabulary {
 
   /// The id of a spelling, if it has one.
   std::optional<std::int32_t> id(std::string_view token) const {
-    const auto found = ids_.find(token);
-    return found == ids_.end() ? std::nullopt : std::optional(found->second);
+    const std::int32_t* const found = ids_.find(token);
+    return found == nullptr ? std::nullopt : std::optional(*found);
   }
 
   /// The spelling of an id; null for a gap and outside of the range.

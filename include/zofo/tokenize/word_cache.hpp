@@ -5,25 +5,41 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "zofo/tokenize/merge_table.hpp"
+#include "zofo/tokenize/string_map.hpp"
 
 namespace zofo::tokenize {
 
 /// Word -> ids, bounded in the number of words and in their length.
 class WordCache {
  public:
-  /// The ids of `word` if cached, else null; valid until the next put().
-  const std::vector<std::int32_t>* get(std::string_view word) const;
+  /// Appends the ids of `word` if it is cached; returns whether it is.
+  bool get(std::string_view word, std::vector<std::int32_t>& ids) const {
+    const Ids* const known = words_.find(word);
+    if (known == nullptr) return false;
+    if (known->count == 1) {  // most words
+      ids.push_back(static_cast<std::int32_t>(known->begin));
+      return true;
+    }
+    const auto begin = ids_.begin() + static_cast<std::ptrdiff_t>(known->begin);
+    ids.insert(ids.end(), begin, begin + static_cast<std::ptrdiff_t>(known->count));
+    return true;
+  }
 
   /// Caches `word` unless it is long; a full cache is emptied first.
-  void put(std::string_view word, std::vector<std::int32_t> ids);
+  void put(std::string_view word, std::span<const std::int32_t> ids);
 
  private:
-  StringMap<std::vector<std::int32_t>> words_;
+  // Where the ids are; if it is only one, `begin` is that id.
+  struct Ids {
+    std::uint32_t begin = 0, count = 0;
+  };
+
+  StringMap<Ids> words_;
+  std::vector<std::int32_t> ids_;
 };
 
 /// The caches of one tokenizer, one for each concurrent call of encode. A copy of the tokenizer starts with
@@ -46,13 +62,10 @@ class WordCaches {
     /// Appends the ids of `word`; compute(std::string_view) returns the ids of a word that is not cached.
     template <class Compute>
     void append(std::string_view word, std::vector<std::int32_t>& ids, Compute&& compute) {
-      if (const auto* known = cache_->get(word)) {
-        ids.insert(ids.end(), known->begin(), known->end());
-        return;
-      }
-      std::vector<std::int32_t> made = compute(word);
+      if (cache_->get(word, ids)) return;
+      const std::vector<std::int32_t> made = compute(word);
       ids.insert(ids.end(), made.begin(), made.end());
-      cache_->put(word, std::move(made));
+      cache_->put(word, made);
     }
 
    private:

@@ -9,6 +9,7 @@
 #include "gguf_metadata.hpp"
 #include "gguf_split.hpp"
 #include "gguf_tensors.hpp"
+#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/dequantize.hpp"
 #include "zofo/checkpoint/mapped_file.hpp"
 #include "zofo/core/error.hpp"
@@ -159,7 +160,8 @@ void GgufFile::read(std::string_view name, std::span<float> out) const {
   const TensorInfo& info = part.tensors.tensor(name);
   require(out.size() == info.elements, "{}: tensor '{}' has {} elements, {} are requested", part.name, name,
           info.elements, out.size());
-  dequantize(info.type, part.bytes.subspan(info.offset, info.bytes), out);
+  if (!dequantize(info.type, part.bytes.subspan(info.offset, info.bytes), out))
+    check_finite(out, fmt::format("{}: tensor '{}'", part.name, name));
 }
 
 }  // namespace zofo::checkpoint

@@ -12,7 +12,6 @@
 #include "load_checks.hpp"
 #include "rotary_weights.hpp"
 #include "stored_weights.hpp"
-#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/rotary_order.hpp"
 #include "zofo/checkpoint/weight_names.hpp"
 #include "zofo/core/error.hpp"
@@ -60,7 +59,6 @@ model::Parameters load_parameters(const checkpoint::GgufFile& file) {
   for (const detail::StoredWeight& weight : stored) {
     const std::span values(theta.data(weight.first), static_cast<std::size_t>(weight.size()));
     file.read(weight.name, values);
-    checkpoint::check_finite(values, fmt::format("{}: tensor '{}'", file.path().string(), weight.name));
   }
   for (std::size_t i = 0; i < theta.tensors().size(); ++i) {
     const model::Tensor& tensor = theta.tensors()[i];

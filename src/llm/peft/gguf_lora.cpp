@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "peft_fields.hpp"
-#include "zofo/checkpoint/check_finite.hpp"
 #include "zofo/checkpoint/gguf_writer.hpp"
 #include "zofo/checkpoint/quantize.hpp"
 #include "zofo/checkpoint/rotary_order.hpp"
@@ -121,7 +120,6 @@ PeftAdapter read_gguf_lora(const checkpoint::GgufFile& file, const ModelShape& s
   for (const GgufFactor& factor : factors) {
     const std::span into(values.data() + factor.offset, factor.size());
     file.read(factor.name, into);
-    checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.path().string(), factor.name));
     if (factor.rotary_heads > 0)
       checkpoint::interleave_rotary(into, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
                                     lora.rank());

@@ -30,8 +30,8 @@ std::vector<std::int32_t> Bpe::ids_of(std::string_view word) const {
 }
 
 std::optional<std::int32_t> Bpe::find(std::string_view token) const {
-  const auto found = ids_.find(token);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  const std::int32_t* const found = ids_.find(token);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 /// The ids of the characters of a word, before merging.

@@ -19,8 +19,8 @@ StringMap<std::int32_t> index(const std::vector<std::string>& tokens) {
   ids.reserve(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     utf8::require_valid(tokens[i], fmt::format("token {}", i));
-    const auto [at, fresh] = ids.emplace(tokens[i], static_cast<std::int32_t>(i));
-    require(fresh, "token {} = '{}': already token {}", i, tokens[i], at->second);
+    const auto [id, fresh] = ids.add(tokens[i], static_cast<std::int32_t>(i));
+    require(fresh, "token {} = '{}': already token {}", i, tokens[i], *id);
   }
   return ids;
 }
@@ -68,8 +68,8 @@ std::string ByteBpe::decode(std::span<const std::int32_t> ids, bool /*continues*
 }
 
 std::optional<std::int32_t> ByteBpe::id(std::string_view token) const {
-  const auto found = ids_.find(token);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  const std::int32_t* const found = ids_.find(token);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 void ByteBpe::add_token(std::size_t index, std::int64_t type) {

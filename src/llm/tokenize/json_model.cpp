@@ -86,7 +86,7 @@ std::vector<AddedToken> read_added_tokens(const JsonPath& document, Vocabulary& 
   for (const JsonPath& place : document.at("added_tokens").elements()) {
     const std::string content = place.at("content").string();
     if (content.empty()) place.at("content").refuse("a text of at least one character");
-    if (!seen.emplace(content, true).second) place.at("content").refuse("listed once");
+    if (!seen.add(content, true).second) place.at("content").refuse("listed once");
     const std::int64_t id = place.at("id").integer();
     const auto known = vocabulary.id(content);
     if (known && *known != id)

@@ -24,7 +24,7 @@ class Pieces {
  public:
   explicit Pieces(const SentencePieceModel& model) : model_(model) {
     for (std::size_t i = 0; i < model.pieces.size(); ++i)
-      ids_.emplace(model.pieces[i].text, static_cast<std::int32_t>(i));
+      ids_.add(model.pieces[i].text, static_cast<std::int32_t>(i));
   }
 
   /// Whether the library may hold `text` as a symbol: any character, or what a merge makes.
@@ -40,9 +40,9 @@ class Pieces {
     return end == text.size();
   }
   [[nodiscard]] bool merged(std::string_view text) const {
-    const auto found = ids_.find(text);
-    if (found == ids_.end()) return false;
-    const Piece& piece = model_.pieces[static_cast<std::size_t>(found->second)];
+    const std::int32_t* const found = ids_.find(text);
+    if (found == nullptr) return false;
+    const Piece& piece = model_.pieces[static_cast<std::size_t>(*found)];
     return is(piece, TokenType::normal) || is(piece, TokenType::unused);
   }
 

@@ -13,7 +13,7 @@ void Vocabulary::add(const std::string& token, std::int64_t id) {
   if (index >= spellings_.size()) spellings_.resize(index + 1);
   require(!spellings_[index], "token '{}': id {}: is already that of '{}'", token, id,
           spellings_[index].value_or(""));
-  require(ids_.emplace(token, static_cast<std::int32_t>(id)).second,
+  require(ids_.add(token, static_cast<std::int32_t>(id)).second,
           "token '{}': id {}: the token already has another id", token, id);
   spellings_[index] = token;
 }

@@ -5,19 +5,24 @@ namespace zofo::tokenize {
 namespace {
 
 constexpr std::size_t kWords = 1u << 16;
-constexpr std::size_t kLongest = 64;  // longer words rarely occur twice
+constexpr std::size_t kLongest = 64;   // bytes; longer words rarely occur twice
+constexpr std::size_t kMostIds = 512;  // of a word; a byte has few
 
 }  // namespace
 
-const std::vector<std::int32_t>* WordCache::get(std::string_view word) const {
-  const auto found = words_.find(word);
-  return found == words_.end() ? nullptr : &found->second;
-}
-
-void WordCache::put(std::string_view word, std::vector<std::int32_t> ids) {
-  if (word.size() > kLongest) return;
-  if (words_.size() >= kWords) words_.clear();
-  words_.emplace(word, std::move(ids));
+void WordCache::put(std::string_view word, std::span<const std::int32_t> ids) {
+  if (word.size() > kLongest || ids.size() > kMostIds) return;
+  if (words_.size() >= kWords) {
+    words_.clear();
+    ids_.clear();
+  }
+  const auto count = static_cast<std::uint32_t>(ids.size());
+  if (count == 1) {
+    words_.add(word, {static_cast<std::uint32_t>(ids[0]), 1});
+    return;
+  }
+  words_.add(word, {static_cast<std::uint32_t>(ids_.size()), count});
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
 }
 
 std::unique_ptr<WordCache> WordCaches::take() {
