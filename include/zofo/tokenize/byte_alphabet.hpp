@@ -3,10 +3,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace zofo::tokenize {
 
@@ -27,7 +27,9 @@ class ByteAlphabet {
 
  private:
   std::array<std::string, 256> letters_;
-  std::unordered_map<char32_t, char> bytes_;
+  static constexpr std::int16_t none = -1;
+  // By letter: 188 bytes have their own, the other 68 those from U+0100.
+  std::array<std::int16_t, 0x144> bytes_{};
 };
 
 }  // namespace zofo::tokenize

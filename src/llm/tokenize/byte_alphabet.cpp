@@ -15,11 +15,12 @@ bool printable(unsigned byte) {
 }  // namespace
 
 ByteAlphabet::ByteAlphabet() {
+  bytes_.fill(none);
   char32_t substitute = 0x100;  // bytes without a glyph of their own get U+0100, U+0101, ... in order
   for (unsigned byte = 0; byte < 256; ++byte) {
     const char32_t letter = printable(byte) ? static_cast<char32_t>(byte) : substitute++;
     utf8::append(letters_[byte], letter);
-    bytes_.emplace(letter, static_cast<char>(byte));
+    bytes_.at(letter) = static_cast<std::int16_t>(byte);
   }
 }
 
@@ -32,9 +33,9 @@ std::string ByteAlphabet::spell(std::string_view bytes) const {
 std::optional<std::string> ByteAlphabet::bytes(std::string_view spelling) const {
   std::string bytes;
   for (std::size_t position = 0; position < spelling.size();) {
-    const auto found = bytes_.find(utf8::next(spelling, position));
-    if (found == bytes_.end()) return std::nullopt;
-    bytes += found->second;
+    const char32_t letter = utf8::next(spelling, position);
+    if (letter >= bytes_.size() || bytes_[letter] == none) return std::nullopt;
+    bytes += static_cast<char>(bytes_[letter]);
   }
   return bytes;
 }

@@ -18,7 +18,7 @@ StringMap<std::int32_t> index(const std::vector<std::string>& tokens) {
   StringMap<std::int32_t> ids;
   ids.reserve(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    utf8::require_valid(tokens[i], fmt::format("token {}", i));
+    if (utf8::first_invalid(tokens[i])) utf8::require_valid(tokens[i], fmt::format("token {}", i));
     const auto [id, fresh] = ids.add(tokens[i], static_cast<std::int32_t>(i));
     require(fresh, "token {} = '{}': already token {}", i, tokens[i], *id);
   }
