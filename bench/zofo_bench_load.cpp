@@ -97,13 +97,16 @@ nlohmann::json measure(const std::filesystem::path& path, std::size_t rounds) {
 
 int main(int argc, char** argv) try {
   CLI::App app{
-      "Times loading a GGUF file, relative to reading its bytes and writing its floats into new memory, on all "
+      "Times loading a GGUF file, relative to reading its bytes and writing its floats into new memory, on "
+      "all "
       "threads.\nExample: zofo_bench_load --model model.gguf"};
   std::filesystem::path file;
   std::size_t rounds = 9;
   bool as_json = false;
   app.add_option("--model", file, "GGUF file")->required()->check(CLI::ExistingFile);
-  app.add_option("--rounds", rounds, "of which the medians are printed")->capture_default_str()->check(CLI::Range(1, 1000));
+  app.add_option("--rounds", rounds, "of which the medians are printed")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   app.add_flag("--json", as_json, "one JSON object");
   CLI11_PARSE(app, argc, argv);
   const nlohmann::json made = measure(file, rounds);

@@ -1,4 +1,5 @@
-// Times tokenising on one thread: `zofo_bench_tokenize --model model.gguf --text rows.jsonl`, one string a line.
+// Times tokenising on one thread: `zofo_bench_tokenize --model model.gguf --text rows.jsonl`, one string a
+// line.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -33,7 +34,8 @@ std::uint64_t hashed(std::uint64_t hash, std::uint32_t value) {
   return hash;
 }
 
-nlohmann::json pass(const tokenize::Tokenizer& tokenizer, const std::vector<std::string>& rows, bool special) {
+nlohmann::json pass(const tokenize::Tokenizer& tokenizer, const std::vector<std::string>& rows,
+                    bool special) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::vector<std::int32_t>> all;
   all.reserve(rows.size());
@@ -57,7 +59,8 @@ nlohmann::json pass(const tokenize::Tokenizer& tokenizer, const std::vector<std:
 
 int main(int argc, char** argv) try {
   CLI::App app{
-      "Times tokenising rows of text on one thread: a first pass, for which no word is cached, and later ones.\n"
+      "Times tokenising rows of text on one thread: a first pass, for which no word is cached, and later "
+      "ones.\n"
       "Example: zofo_bench_tokenize --model model.gguf --text rows.jsonl"};
   std::filesystem::path model, text;
   std::size_t passes = 3;

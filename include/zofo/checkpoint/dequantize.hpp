@@ -28,9 +28,9 @@ inline float bfloat16_to_float(std::uint16_t value) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
 }
 
-/// Writes the floats that `bytes` stores, in parallel under OpenMP, and returns whether all are finite. Throws
-/// Error unless `type` can be read and `bytes` and `out` hold the same whole number of its blocks. Source:
-/// ggml-quants.c, dequantize_row_*.
+/// Writes the floats that `bytes` stores, in parallel under OpenMP, and returns whether all are finite.
+/// Throws Error unless `type` can be read and `bytes` and `out` hold the same whole number of its blocks.
+/// Source: ggml-quants.c, dequantize_row_*.
 bool dequantize(GgmlType type, std::span<const std::byte> bytes, std::span<float> out);
 
 }  // namespace zofo::checkpoint

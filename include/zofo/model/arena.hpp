@@ -18,12 +18,13 @@
 
 namespace zofo::model {
 
-/// A fixed number of floats, at first zero. Large arenas cost nothing before they are written: the system then
-/// supplies zeroed pages, large ones where it has them, to whichever threads write first.
+/// A fixed number of floats, at first zero. Large arenas cost nothing before they are written: the system
+/// then supplies zeroed pages, large ones where it has them, to whichever threads write first.
 class Arena {
  public:
   /// `size` zeros. Throws std::bad_alloc.
-  explicit Arena(std::size_t size) : data_(static_cast<float*>(std::calloc(size, sizeof(float)))), size_(size) {
+  explicit Arena(std::size_t size)
+      : data_(static_cast<float*>(std::calloc(size, sizeof(float)))), size_(size) {
     if (data_ == nullptr && size > 0) throw std::bad_alloc();
     ask_for_large_pages();
   }

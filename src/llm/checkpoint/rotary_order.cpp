@@ -20,15 +20,16 @@ void reorder_rotary(std::span<float> weights, const RotaryRows& order, std::size
               weights.size() / cols / head_dim == heads,
           "rotary order: {} weights: must be {} heads of {} rows and {} columns", weights.size(), heads,
           head_dim, cols);
-  for_each_chunk(heads, cols < 64 ? std::max<std::size_t>(1, heads) : 1, [&](std::size_t first, std::size_t count) {
-    std::vector<float> head(rotated * cols);
-    for (std::size_t h = first; h < first + count; ++h) {
-      const std::span<float> rows = weights.subspan(h * head_dim * cols, head.size());
-      for (std::size_t r = 0; r < rotated; ++r)
-        std::copy_n(rows.data() + from(r) * cols, cols, head.data() + r * cols);
-      std::ranges::copy(head, rows.begin());
-    }
-  });
+  for_each_chunk(heads, cols < 64 ? std::max<std::size_t>(1, heads) : 1,
+                 [&](std::size_t first, std::size_t count) {
+                   std::vector<float> head(rotated * cols);
+                   for (std::size_t h = first; h < first + count; ++h) {
+                     const std::span<float> rows = weights.subspan(h * head_dim * cols, head.size());
+                     for (std::size_t r = 0; r < rotated; ++r)
+                       std::copy_n(rows.data() + from(r) * cols, cols, head.data() + r * cols);
+                     std::ranges::copy(head, rows.begin());
+                   }
+                 });
 }
 
 }  // namespace
