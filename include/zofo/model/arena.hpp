@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -12,21 +11,16 @@
 
 #include "zofo/core/chunks.hpp"
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 namespace zofo::model {
 
 /// A fixed number of floats, at first zero. Large arenas cost nothing before they are written: the system
-/// then supplies zeroed pages, large ones where it has them, to whichever threads write first.
+/// then supplies zeroed pages to whichever threads write first.
 class Arena {
  public:
   /// `size` zeros. Throws std::bad_alloc.
   explicit Arena(std::size_t size)
       : data_(static_cast<float*>(std::calloc(size, sizeof(float)))), size_(size) {
     if (data_ == nullptr && size > 0) throw std::bad_alloc();
-    ask_for_large_pages();
   }
   Arena(const Arena& other) : Arena(other.size_) {
     for_each_chunk(size_, std::size_t{1} << 20U, [&](std::size_t first, std::size_t count) {
@@ -57,17 +51,6 @@ class Arena {
   struct Free {
     void operator()(float* data) const { std::free(data); }
   };
-
-  // The default page has 4 KiB, so that a large model has half a million of them.
-  void ask_for_large_pages() {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    constexpr std::uintptr_t page = std::uintptr_t{1} << 21U;
-    const auto begin = reinterpret_cast<std::uintptr_t>(data()), end = begin + size_ * sizeof(float);
-    const std::uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
-    // A system without such pages refuses, which changes the speed only.
-    if (first < last) (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-#endif
-  }
 
   std::unique_ptr<float[], Free> data_;
   std::size_t size_;

@@ -28,7 +28,7 @@ PROMPTS = [
     "\u0421\u0442\u043e\u043b\u0438\u0446\u0430 \u0420\u043e\u0441\u0441\u0438\u0438 \u2014", "The quick brown fox jumps over the lazy", "1, 1, 2, 3, 5, 8, 13,",
     "Dear Sir or Madam,\n\nI am writing to", "{\"name\": \"Ada\", \"born\":", "an hour and a half of boredom . It was", "Once upon a time there was a",
 ]
-OPTIONS = [" terrible", " great", " 5", " b", "\n", " good and bad"]
+OPTIONS = [" terrible", " great", " 5", " b", " the", " good and bad"]
 
 
 def scores(model):
