@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "zofo/peft/backbone_changes.hpp"
 #include "zofo/peft/lora.hpp"
 #include "zofo/peft/model_shape.hpp"
 #include "zofo/peft/peft_config.hpp"
@@ -16,11 +17,12 @@ namespace zofo::peft {
 struct PeftLora {
   Lora lora;               ///< options and layout
   Eigen::VectorXf values;  ///< [lora.size()], in the layout's order
+  BackboneChanges changes;  ///< of DoRA and modules_to_save
   std::string base_model;  ///< the model it was trained on; empty if the config does not name it
 };
 
 /// Reads a LoRA adapter for a model of this shape. Throws Error naming the file and the field or tensor at
-/// fault; memory is allocated only for an adapter that the file holds.
+/// fault; memory is allocated only for what the file holds.
 PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& shape);
 
 /// Writes a LoRA adapter into an existing folder in fp32; peft's `PeftModel.from_pretrained` and
