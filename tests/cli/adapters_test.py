@@ -51,7 +51,7 @@ class Adapters(Base):
     def test_what_is_not_supported_is_named(self):
         folder = self.adapter("lora")
         config = json.loads((folder / "adapter_config.json").read_text())
-        for field, value in (("use_dora", True), ("modules_to_save", ["lm_head"]), ("peft_type", "IA3"), ("rank_pattern", {"q": 1})):
+        for field, value in (("lora_bias", True), ("modules_to_save", ["norm"]), ("peft_type", "IA3"), ("rank_pattern", {"q_proj": 0})):
             (folder / "adapter_config.json").write_text(json.dumps({**config, field: value}))
             for result in (self.evaluate("--adapter", folder), self.finetune(self.here / "x", "--start-adapter", folder)):
                 self.refused(result, "adapter_config.json", field)
