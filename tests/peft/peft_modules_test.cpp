@@ -1,5 +1,5 @@
-/// @file Which modules the config of a peft adapter names, and with which ranks and scales: logits are those of
-/// peft (tests/golden/hub_peft), and configs that mean something else, or attack the reader, are refused.
+/// @file Which modules the config of a peft adapter names, and with which ranks and scales: logits are those
+/// of peft (tests/golden/hub_peft), and configs that mean something else, or attack the reader, are refused.
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -32,7 +32,8 @@ using Golden = std::pair<const char*, const char*>;
 constexpr Golden plain[] = {{"llama-patterns", "llama"}, {"qwen2-patterns-rslora", "qwen2"},
                             {"llama-layers", "llama"},   {"llama-regex", "llama"},
                             {"opt-paths", "opt"},        {"qwen2-all-linear", "qwen2"}};
-constexpr Golden changing[] = {{"qwen2-dora", "qwen2"}, {"llama-dora-head", "llama"}, {"llama-saved", "llama"}};
+constexpr Golden changing[] = {
+    {"qwen2-dora", "qwen2"}, {"llama-dora-head", "llama"}, {"llama-saved", "llama"}};
 
 model::Config shape_of(const std::string& model) {
   return llm::read_hugging_face_config(checkpoint::JsonFields::load(hub::folder(model) / "config.json"));
@@ -202,7 +203,8 @@ TEST_CASE("configs of what is not supported are refused by name", "[peft]") {
       {"init_lora_weights", "corda", "init_lora_weights = \"corda\""},
       {"init_lora_weights", "loftq", "init_lora_weights = \"loftq\""},
       {"bias", "lora_only", "merge it with peft"},
-      {"lora_bias", true, "lora_bias = true: must be null, false or empty: not supported; merge it with peft"},
+      {"lora_bias", true,
+       "lora_bias = true: must be null, false or empty: not supported; merge it with peft"},
       {"fan_in_fan_out", true, "fan_in_fan_out = true"},
       {"trainable_token_indices", {5}, "trainable_token_indices = [5]"},
       {"layer_replication", {{0, 1}}, "layer_replication"},
@@ -223,9 +225,9 @@ TEST_CASE("configs of what is not supported are refused by name", "[peft]") {
 TEST_CASE("configs of older versions of peft are read", "[peft]") {
   Config config;
   nlohmann::json old = nlohmann::json::object();
-  for (const char* field : {"base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode",
-                            "init_lora_weights", "lora_alpha", "lora_dropout", "modules_to_save", "peft_type",
-                            "r", "target_modules", "task_type"})
+  for (const char* field :
+       {"base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode", "init_lora_weights",
+        "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "target_modules", "task_type"})
     old[field] = config.fields.at(field);
   old.update({{"enable_lora", nullptr}, {"merge_weights", false}});
   config.fields = old;
@@ -276,9 +278,8 @@ TEST_CASE("tensors that do not fit the config or the model are refused by name",
     config.fields.update(fields);
     static_cast<void>(config.written());
     model::Parameters theta = llm::load_hugging_face(hub::folder(base));
-    return any_message_of([&] {
-      llm::apply_changes(theta, read_peft_with_changes(config.folder.path(), theta.config()));
-    });
+    return any_message_of(
+        [&] { llm::apply_changes(theta, read_peft_with_changes(config.folder.path(), theta.config())); });
   };
   CHECK_THAT(refusal("llama-patterns", "llama", {{"rank_pattern", nullptr}}),
              ContainsSubstring("its shape [2, 16] is not [3, 16]"));
@@ -295,7 +296,8 @@ TEST_CASE("tensors that do not fit the config or the model are refused by name",
   CHECK(refusal("llama-saved", "llama", {{"modules_to_save", nullptr}}).empty());  // peft replaces them too
 }
 
-TEST_CASE("saved embeddings of a model whose head shares them, or of another vocabulary, are refused", "[peft]") {
+TEST_CASE("saved embeddings of a model whose head shares them, or of another vocabulary, are refused",
+          "[peft]") {
   const model::Parameters theta = llm::load_hugging_face(hub::folder("qwen2"));
   const model::Config& shape = theta.config();
   const auto change = [&](std::size_t rows, bool separate, float head) {

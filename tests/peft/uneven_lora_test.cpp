@@ -15,8 +15,11 @@ using peft::Projection;
 namespace {
 
 std::vector<peft::LoraModule> uneven() {
-  return {{1, Projection::down, 3, 4.5F}, {0, Projection::q, 1, 2.0F}, {0, Projection::k, 5, 1.0F},
-          {1, Projection::q, 4, 3.0F},    {1, Projection::up, 2, 6.0F}};
+  return {{1, Projection::down, 3, 4.5F},
+          {0, Projection::q, 1, 2.0F},
+          {0, Projection::k, 5, 1.0F},
+          {1, Projection::q, 4, 3.0F},
+          {1, Projection::up, 2, 6.0F}};
 }
 
 struct Result {
@@ -69,9 +72,9 @@ TEST_CASE("values and gradients of ranks and scales of their own are those of on
           const double expected =
               factor * static_cast<double>(common.gradients[a][static_cast<Eigen::Index>(there)]);
           high = std::max(high, std::abs(expected));
-          worst = std::max(worst,
-                           std::abs(static_cast<double>(own.gradients[a][static_cast<Eigen::Index>(here)]) -
-                                    expected));
+          worst = std::max(
+              worst,
+              std::abs(static_cast<double>(own.gradients[a][static_cast<Eigen::Index>(here)]) - expected));
         };
         for (std::size_t i = 0; i < std::size_t{small.rank} * small.in; ++i)
           compare(small.a + i, large.a + i, 1.0);

@@ -30,12 +30,11 @@ void add_export(CLI::App& app, Action& action) {
   command.add(
       "--without-backbone", options->without_backbone,
       "peft, gguf-lora: write the adapter also of a run that updated the backbone, which it then lacks");
-  command.add_choice(
-      "--format", options->format,
-      "hf (a folder for transformers; without --merge, the adapter is in its folder adapter), "
-      "gguf (a file for llama.cpp), peft (only the adapter), gguf-lora (only the LoRA, for "
-      "llama.cpp)",
-      "--format");
+  command.add_choice("--format", options->format,
+                     "hf (a folder for transformers; without --merge, the adapter is in its folder adapter), "
+                     "gguf (a file for llama.cpp), peft (only the adapter), gguf-lora (only the LoRA, for "
+                     "llama.cpp)",
+                     "--format");
   command.add_choice(
       "--dtype", options->dtype,
       "f32, bf16, or (only gguf) f16, q8_0, q4_0, q4_k_m, q6_k: llama.cpp's types of files; vectors "

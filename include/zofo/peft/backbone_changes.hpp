@@ -19,11 +19,11 @@ struct DoraMagnitude {
 
 /// A weight that the adapter's file holds in full: the embedding or the head.
 struct SavedWeight {
-  std::string tensor;         ///< its name in the file, for messages
-  std::string module;         ///< name in model::Layout: token_embd or output
-  bool separate = false;      ///< a copy of the adapter's own (modules_to_save), also where both share a matrix
-  std::size_t rows = 0;       ///< tokens
-  std::size_t cols = 0;       ///< entries of a token
+  std::string tensor;     ///< its name in the file, for messages
+  std::string module;     ///< name in model::Layout: token_embd or output
+  bool separate = false;  ///< a copy of the adapter's own (modules_to_save), also where both share a matrix
+  std::size_t rows = 0;   ///< tokens
+  std::size_t cols = 0;   ///< entries of a token
   std::vector<float> values;  ///< [rows, cols]
 };
 
@@ -42,8 +42,9 @@ struct BackboneChanges {
         "{}: {} the model's own weights, which other adapters and trainings share: make a model of both by "
         "zofo export --model MODEL --adapter FOLDER --merge --out NEW",
         source,
-        magnitudes.empty() ? fmt::format("holds tensor '{}', which replaces a part of", weights.front().tensor)
-                           : "use_dora = true rescales");
+        magnitudes.empty()
+            ? fmt::format("holds tensor '{}', which replaces a part of", weights.front().tensor)
+            : "use_dora = true rescales");
   }
 };
 

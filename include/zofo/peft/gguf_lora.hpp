@@ -18,7 +18,8 @@ PeftAdapter read_gguf_lora(const checkpoint::GgufFile& file, const ModelShape& s
 
 /// Writes the factors of a LoRA as F32: `blk.0.attn_q.weight.lora_a` [in, rank] and `lora_b` [rank, out] in
 /// ggml's order of extents. `architecture` is that of the model's GGUF file; in those of qwen2 the rows of q
-/// and k have Hugging Face's order. Where modules have an α of their own, B has the difference. Throws Error naming the file when it exists or the disk refuses.
+/// and k have Hugging Face's order. Where modules have an α of their own, B has the difference. Throws Error
+/// naming the file when it exists or the disk refuses.
 void write_gguf_lora(const std::filesystem::path& path, const ModelShape& shape,
                      std::string_view architecture, const Lora& lora, std::span<const float> values);
 

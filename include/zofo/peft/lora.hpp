@@ -143,8 +143,9 @@ class Lora {
       const LoraModule& module = modules[i];
       const auto p = static_cast<std::size_t>(module.projection);
       require(module.layer < layers, "lora modules: block {}: the model has {} blocks", module.layer, layers);
-      require(i == 0 || modules[i - 1].layer != module.layer || modules[i - 1].projection != module.projection,
-              "lora modules: '{}' of block {} is named twice", projection_names[p], module.layer);
+      require(
+          i == 0 || modules[i - 1].layer != module.layer || modules[i - 1].projection != module.projection,
+          "lora modules: '{}' of block {} is named twice", projection_names[p], module.layer);
       alike = alike && module.rank == modules.front().rank && module.alpha == modules.front().alpha;
       options.rank = std::max(options.rank, module.rank);
       ++blocks[p];

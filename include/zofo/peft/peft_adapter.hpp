@@ -14,8 +14,8 @@ namespace zofo::peft {
 
 /// An adapter read from a folder.
 struct PeftAdapter {
-  Adapter layout;          ///< kind and sizes
-  Eigen::VectorXf values;  ///< [size(layout)], in the layout's order
+  Adapter layout;                ///< kind and sizes
+  Eigen::VectorXf values;        ///< [size(layout)], in the layout's order
   BackboneChanges changes = {};  ///< of the model's own weights; none in an adapter from read_peft
 };
 
@@ -24,7 +24,8 @@ struct PeftAdapter {
 /// adapter that changes the model's own weights.
 PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape);
 
-/// The same with what the adapter changes of the model's own weights, for apply_changes (model_io/merge_lora.hpp).
+/// The same with what the adapter changes of the model's own weights, for apply_changes
+/// (model_io/merge_lora.hpp).
 PeftAdapter read_peft_with_changes(const std::filesystem::path& folder, const ModelShape& shape);
 
 /// Writes an adapter into an existing folder; peft and read_peft read the same values bit for bit. Throws

@@ -26,8 +26,8 @@ struct PeftLoraConfig {
   std::string base_model;          ///< the model it was trained on; empty if the config does not name it
 };
 
-/// Reads the config of a LoRA adapter for a model of this shape, as peft 0.21 does. Refuses every field that is
-/// neither read, nor known to leave a trained adapter's output unchanged, nor null, false or empty. Throws
+/// Reads the config of a LoRA adapter for a model of this shape, as peft 0.21 does. Refuses every field that
+/// is neither read, nor known to leave a trained adapter's output unchanged, nor null, false or empty. Throws
 /// Error naming file, field, value and what is allowed.
 PeftLoraConfig read_peft_lora_config(const std::filesystem::path& path, const ModelShape& shape);
 

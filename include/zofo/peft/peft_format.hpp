@@ -15,10 +15,10 @@ namespace zofo::peft {
 
 /// A LoRA adapter read from a folder.
 struct PeftLora {
-  Lora lora;               ///< options and layout
-  Eigen::VectorXf values;  ///< [lora.size()], in the layout's order
+  Lora lora;                ///< options and layout
+  Eigen::VectorXf values;   ///< [lora.size()], in the layout's order
   BackboneChanges changes;  ///< of DoRA and modules_to_save
-  std::string base_model;  ///< the model it was trained on; empty if the config does not name it
+  std::string base_model;   ///< the model it was trained on; empty if the config does not name it
 };
 
 /// Reads a LoRA adapter for a model of this shape. Throws Error naming the file and the field or tensor at

@@ -91,8 +91,7 @@ peft::Lora make_lora(const model::Config& config, std::uint32_t rank, double alp
     require(found != peft::projection_names.end(),
             "lora targets: '{}' is not one of q, k, v, o, gate, up, down", each.projection);
     const auto add = [&](std::uint32_t layer) {
-      options.modules.push_back({layer,
-                                 static_cast<peft::Projection>(found - peft::projection_names.begin()),
+      options.modules.push_back({layer, static_cast<peft::Projection>(found - peft::projection_names.begin()),
                                  each.rank.value_or(rank), each.alpha.value_or(options.alpha)});
     };
     if (each.layer) add(*each.layer);
@@ -114,10 +113,10 @@ std::string targets_of(const peft::Lora& lora, const model::Config& config) {
     std::vector<peft::LoraModule> modules;
     for (const peft::LoraModule& each : lora.options().modules)
       if (static_cast<std::size_t>(each.projection) == p) modules.push_back(each);
-    const bool everywhere = modules.size() == config.layers &&
-                            std::ranges::all_of(modules, [&](const peft::LoraModule& each) {
-                              return each.rank == modules[0].rank && each.alpha == modules[0].alpha;
-                            });
+    const bool everywhere =
+        modules.size() == config.layers && std::ranges::all_of(modules, [&](const peft::LoraModule& each) {
+          return each.rank == modules[0].rank && each.alpha == modules[0].alpha;
+        });
     if (everywhere) modules.resize(1);
     for (const peft::LoraModule& each : modules)
       parts.push_back(target_text(lora, everywhere ? "" : fmt::format("{}.", each.layer), each));

@@ -37,17 +37,19 @@ void rescale_rows(model::Parameters& theta, const peft::DoraMagnitude& magnitude
 void replace(model::Parameters& theta, const peft::BackboneChanges& changes, const peft::SavedWeight& saved) {
   const bool tied = theta.config().tied;
   const std::string place = fmt::format("{}: tensor '{}'", changes.source, saved.tensor);
-  require(!tied || !saved.separate,
-          "{}: the model's head and embedding share one matrix, the adapter has one of its own: merge it with "
-          "peft (merge_and_unload) and use the merged model",
-          place);
+  require(
+      !tied || !saved.separate,
+      "{}: the model's head and embedding share one matrix, the adapter has one of its own: merge it with "
+      "peft (merge_and_unload) and use the merged model",
+      place);
   const std::string name = tied ? "token_embd" : saved.module;
   const auto found = std::ranges::find(theta.tensors(), name, &model::Tensor::name);
   require(found != theta.tensors().end(), "{}: the model has no weight {}", place, name);
-  require(found->rows == saved.rows && found->cols == saved.cols,
-          "{}: its shape [{}, {}] is not the model's [{}, {}] (a vocabulary that grew? merge the adapter with "
-          "peft, merge_and_unload, and use the merged model)",
-          place, saved.rows, saved.cols, found->rows, found->cols);
+  require(
+      found->rows == saved.rows && found->cols == saved.cols,
+      "{}: its shape [{}, {}] is not the model's [{}, {}] (a vocabulary that grew? merge the adapter with "
+      "peft, merge_and_unload, and use the merged model)",
+      place, saved.rows, saved.cols, found->rows, found->cols);
   std::ranges::copy(saved.values, theta.data(static_cast<std::size_t>(found - theta.tensors().begin())));
 }
 

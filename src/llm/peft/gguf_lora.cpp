@@ -83,9 +83,10 @@ LoraOptions read_options(const checkpoint::GgufFile& file, const ModelShape& sha
       const std::string name = factor_name(layer, p, "lora_a");
       if (!file.has_tensor(name)) continue;
       const auto& extents = file.tensor(name).shape;
-      require(extents.size() == 2 && extents[1] >= 1 && extents[1] <= 1024,
-              "{}: tensor '{}': its shape [{}]: must have two extents, and the second, the rank, be at most 1024",
-              file.path().string(), name, fmt::join(extents, ", "));
+      require(
+          extents.size() == 2 && extents[1] >= 1 && extents[1] <= 1024,
+          "{}: tensor '{}': its shape [{}]: must have two extents, and the second, the rank, be at most 1024",
+          file.path().string(), name, fmt::join(extents, ", "));
       const auto projection = static_cast<Projection>(p);
       require(shape.gated || projection != Projection::gate,
               "{}: has factors of ffn_gate: the model has no gate", file.path().string());
@@ -108,8 +109,7 @@ void check_factors(const checkpoint::GgufFile& file, const std::vector<GgufFacto
   }
   for (const std::string& name : file.tensor_names())
     require(std::ranges::find(factors, name, &GgufFactor::name) != factors.end(),
-            "{}: tensor '{}': the model has no such weight",
-            file.path().string(), name);
+            "{}: tensor '{}': the model has no such weight", file.path().string(), name);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "zofo/core/error.hpp"
@@ -86,8 +86,8 @@ NamePattern::NamePattern(const std::string& pattern, std::string_view before, st
   require(pattern.size() <= longest_pattern, "pattern {}: {} bytes: must have at most {}", shown_,
           pattern.size(), longest_pattern);
   const std::string unshared = unshared_part(pattern);
-  require(unshared.empty(), "pattern {}: {}: must be a part of Python's syntax that PCRE2 reads alike", shown_,
-          parse::shown(nlohmann::json(unshared)));
+  require(unshared.empty(), "pattern {}: {}: must be a part of Python's syntax that PCRE2 reads alike",
+          shown_, parse::shown(nlohmann::json(unshared)));
   const std::string source = std::string(before).append(pattern).append(after);
   int error = 0;
   std::size_t offset = 0;

@@ -28,17 +28,21 @@ using checkpoint::JsonFields;
 // Fields that do not change the output of a trained adapter. All other fields must be read, or be null, false
 // or empty, so that fields of later versions are not silently ignored.
 bool is_harmless(std::string_view field) {
-  static constexpr std::array<std::string_view, 16> harmless{
-      "auto_mapping",   "base_model_name_or_path", "corda_config",   "eva_config",    "inference_mode",
-      "init_lora_weights", "loftq_config",         "lora_ga_config", "megatron_core", "merge_weights",
-      "peft_version",   "peft_type",               "qalora_group_size", "revision",   "runtime_config",
-      "task_type"};
+  static constexpr std::array<std::string_view, 16> harmless{"auto_mapping",      "base_model_name_or_path",
+                                                             "corda_config",      "eva_config",
+                                                             "inference_mode",    "init_lora_weights",
+                                                             "loftq_config",      "lora_ga_config",
+                                                             "megatron_core",     "merge_weights",
+                                                             "peft_version",      "peft_type",
+                                                             "qalora_group_size", "revision",
+                                                             "runtime_config",    "task_type"};
   return std::ranges::find(harmless, field) != harmless.end();
 }
 
 // The way out of an adapter that only peft can apply.
 constexpr std::string_view merged_by_peft =
-    "merge it with peft, PeftModel.from_pretrained(BASE, FOLDER).merge_and_unload().save_pretrained(NEW), and "
+    "merge it with peft, PeftModel.from_pretrained(BASE, FOLDER).merge_and_unload().save_pretrained(NEW), "
+    "and "
     "use NEW as the model";
 
 // Accepts initialisations that keep the backbone's weights. Others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) move
@@ -51,7 +55,8 @@ void check_initialization(const JsonFields& file) {
     if (value == kept) return;
   file.refuse(
       "init_lora_weights",
-      "true, false, \"gaussian\", \"orthogonal\", \"eva\" or \"mica\": others move a part of the base's weights "
+      "true, false, \"gaussian\", \"orthogonal\", \"eva\" or \"mica\": others move a part of the base's "
+      "weights "
       "into the adapter; save it again relative to the base by "
       "save_pretrained(NEW, path_initial_model_for_weight_conversion=INITIAL), or merge it with peft");
 }
@@ -84,15 +89,16 @@ void read_modules(const JsonFields& file, const nlohmann::ordered_json& document
     if (module.outer.empty()) ends.insert(module.name.substr(module.name.rfind('.') + 1));
     if (rules.saves(module)) {
       require(module.outer == "token_embd" || module.outer == "output",
-              "{}: modules_to_save: has '{}': only the embedding and the head can be read; {}", file.location(),
-              module.name, merged_by_peft);
+              "{}: modules_to_save: has '{}': only the embedding and the head can be read; {}",
+              file.location(), module.name, merged_by_peft);
       config.saved.push_back(module.outer);
     }
     if (!rules.adapts(module)) continue;
     require(module.projection.has_value(), "{}: target_modules: adapts '{}': {}; {}", file.location(),
             module.name,
-            module.outer.empty() ? "one matrix of several projections, which peft adapts as one and zofo apart"
-                                 : "LoRA is supported only in the blocks",
+            module.outer.empty()
+                ? "one matrix of several projections, which peft adapts as one and zofo apart"
+                : "LoRA is supported only in the blocks",
             merged_by_peft);
     const std::uint32_t own = own_rank(file, ranks, module.name, rank);
     config.options.modules.push_back(
@@ -118,7 +124,8 @@ void check_rest(const JsonFields& file, const std::vector<std::string_view>& rea
     if (neutral || is_harmless(field) || std::ranges::find(read, field) != read.end()) continue;
     require(checkpoint::is_printable_utf8(field), "{}: a field's name must be printable UTF-8",
             file.location());
-    file.refuse(field, fmt::format("null, false or empty: not supported{}{}", way_out.empty() ? "" : "; ", way_out));
+    file.refuse(field,
+                fmt::format("null, false or empty: not supported{}{}", way_out.empty() ? "" : "; ", way_out));
   }
 }
 
@@ -127,10 +134,11 @@ void check_rest(const JsonFields& file, const std::vector<std::string_view>& rea
 PeftLoraConfig read_peft_lora_config(const std::filesystem::path& path, const ModelShape& shape) {
   const auto file = JsonFields::load(path);
   if (file.string("peft_type") != "LORA") file.refuse("peft_type", "LORA");
-  detail::check_rest(file, {"r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform",
-                            "layers_pattern", "rank_pattern", "alpha_pattern", "modules_to_save",
-                            "lora_dropout", "bias", "use_rslora", "use_dora"},
-                     merged_by_peft);
+  detail::check_rest(
+      file,
+      {"r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
+       "rank_pattern", "alpha_pattern", "modules_to_save", "lora_dropout", "bias", "use_rslora", "use_dora"},
+      merged_by_peft);
   check_initialization(file);
   if (file.has("bias") && file.at("bias") != "none")
     file.refuse("bias", fmt::format("\"none\": trained biases are not read; {}", merged_by_peft));

@@ -35,9 +35,8 @@ std::vector<std::string> read_list(const JsonFields& file, const char* field, co
 // Reads a pattern of a field; its errors get the file's and the field's name.
 NamePattern field_pattern(const JsonFields& file, const char* field, const std::string& pattern,
                           std::string_view before, std::string_view after, bool whole, std::uint32_t steps) {
-  return parse::with_path(fmt::format("{}: {}", file.location(), field), [&] {
-    return NamePattern(pattern, before, after, whole, steps);
-  });
+  return parse::with_path(fmt::format("{}: {}", file.location(), field),
+                          [&] { return NamePattern(pattern, before, after, whole, steps); });
 }
 
 // Calls use(end) with the name and each of its ends behind a dot until one call returns true.
@@ -53,8 +52,8 @@ bool any_end(std::string_view name, Use&& use) {
 
 bool is_literal(std::string_view key) {
   return std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -78,10 +77,9 @@ std::vector<NamedModule> named_modules(const ModelShape& shape) {
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
       if (projection == Projection::gate && !shape.gated) continue;
-      NamedModule module{
-          checkpoint::hugging_face_module(fmt::format("blk.{}.{}", layer, projection_weights[p]), naming,
-                                          prefix),
-          layer, projection, "", true};
+      NamedModule module{checkpoint::hugging_face_module(
+                             fmt::format("blk.{}.{}", layer, projection_weights[p]), naming, prefix),
+                         layer, projection, "", true};
       if (is_fused(naming, projection)) {
         module.projection.reset();
         if (modules.empty() || modules.back().name != module.name) modules.push_back(std::move(module));
@@ -99,7 +97,8 @@ std::vector<NamedModule> named_modules(const ModelShape& shape) {
   return modules;
 }
 
-TargetRules::TargetRules(const JsonFields& file) : saved_(read_list(file, "modules_to_save", "a list of names")) {
+TargetRules::TargetRules(const JsonFields& file)
+    : saved_(read_list(file, "modules_to_save", "a list of names")) {
   const nlohmann::json& targets = file.at("target_modules");
   all_linear_ = targets.is_string() && lower(targets.get<std::string>()) == "all-linear";
   if (!all_linear_) targets_ = read_names(file, "target_modules");
@@ -109,8 +108,8 @@ TargetRules::TargetRules(const JsonFields& file) : saved_(read_list(file, "modul
   if (saved_.size() > most_key_patterns)
     file.refuse("modules_to_save", fmt::format("a list of at most {} names", most_key_patterns));
   for (const std::string& each : saved_)
-    saved_patterns_.push_back(field_pattern(file, "modules_to_save", each, R"((^|.*\.))", R"(($|\..*))", false,
-                                            NamePattern::few_steps));
+    saved_patterns_.push_back(field_pattern(file, "modules_to_save", each, R"((^|.*\.))", R"(($|\..*))",
+                                            false, NamePattern::few_steps));
   read_layers(file);
 }
 
@@ -204,8 +203,7 @@ PatternNumbers::PatternNumbers(const JsonFields& file, const nlohmann::ordered_j
     if (!is_literal(key)) {
       require(++patterns <= most_key_patterns, "{}: {}: more than {} patterns: name modules by their paths",
               file.location(), field, most_key_patterns);
-      entry.pattern =
-          field_pattern(file, field, key, R"((.*\.)?()", ")$", false, NamePattern::few_steps);
+      entry.pattern = field_pattern(file, field, key, R"((.*\.)?()", ")$", false, NamePattern::few_steps);
     }
     entries_.push_back(std::move(entry));
   }
@@ -213,8 +211,9 @@ PatternNumbers::PatternNumbers(const JsonFields& file, const nlohmann::ordered_j
 
 std::optional<double> PatternNumbers::of(std::string_view name) const {
   for (const Entry& entry : entries_) {
-    if (entry.pattern ? entry.pattern->matches(name)
-                      : any_end(name, [&](std::string_view end) { return same_as_literal(entry.literal, end); }))
+    if (entry.pattern ? entry.pattern->matches(name) : any_end(name, [&](std::string_view end) {
+          return same_as_literal(entry.literal, end);
+        }))
       return entry.number;
   }
   return std::nullopt;

@@ -30,8 +30,8 @@ struct NamedModule {
 /// The modules of a model of this shape, but for norms of blocks.
 std::vector<NamedModule> named_modules(const ModelShape& shape);
 
-/// What `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern` and `modules_to_save` say
-/// about a module's name, as peft applies them to the names of the whole model.
+/// What `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern` and `modules_to_save`
+/// say about a module's name, as peft applies them to the names of the whole model.
 class TargetRules {
  public:
   /// Throws Error naming file and field where one has another form.
@@ -55,8 +55,8 @@ class TargetRules {
 
   Names targets_, excluded_;
   bool all_linear_ = false;
-  std::vector<std::string> saved_;            // ends of names
-  std::vector<NamePattern> saved_patterns_;   // of modules that are therefore no targets
+  std::vector<std::string> saved_;           // ends of names
+  std::vector<NamePattern> saved_patterns_;  // of modules that are therefore no targets
   std::optional<std::set<std::uint64_t>> layers_;
   std::vector<NamePattern> layer_patterns_;
 };

@@ -279,8 +279,8 @@ Exported export_model(const ExportOptions& o) {
   require(adapter || !o.merge, "--merge: {} selected only the backbone: there is no adapter to merge", o.run);
   if (adapter && !o.merge) adapter->changes.refuse_any();
   if (o.only_adapter()) {
-    require(adapter.has_value(),
-            "--format {}: {} selected only the backbone: there is no adapter to write", o.format, o.run);
+    require(adapter.has_value(), "--format {}: {} selected only the backbone: there is no adapter to write",
+            o.format, o.run);
     return export_adapter(o, *theta_0, theta, *adapter);
   }
   if (o.merge) merge_into(theta, *adapter, o);

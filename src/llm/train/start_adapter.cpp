@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <system_error>
 #include <string>
+#include <system_error>
 #include <variant>
 
 #include "zofo/checkpoint/json_document.hpp"
