@@ -18,7 +18,7 @@ inline constexpr const char* peft_weights_file = "adapter_model.safetensors";
 /// Name of the file of weights as a pickle, which is not read.
 inline constexpr const char* peft_pickle_file = "adapter_model.bin";
 
-/// What the config of a LoRA adapter says.
+/// The contents of the config of a LoRA adapter.
 struct PeftLoraConfig {
   LoraOptions options;             ///< with the modules that it adapts
   bool dora = false;               ///< use_dora

@@ -111,7 +111,7 @@ void read_modules(const JsonFields& file, const nlohmann::ordered_json& document
 }
 
 // A number of the config, as peft writes it, without the difference of its float.
-nlohmann::json number(float value) { return checkpoint::shortest(value); }
+nlohmann::json config_number(float value) { return checkpoint::shortest(value); }
 
 }  // namespace
 
@@ -166,7 +166,7 @@ nlohmann::json peft_lora_config(const Lora& lora, const ModelShape& shape, const
     if (found == options.modules.end()) return;
     targets.insert(module.name);
     if (found->rank != options.rank) ranks[module.name] = found->rank;
-    if (found->alpha != options.alpha) alphas[module.name] = number(found->alpha);
+    if (found->alpha != options.alpha) alphas[module.name] = config_number(found->alpha);
   };
   for (const detail::NamedModule& module : detail::named_modules(shape)) {
     if (!module.projection || !lora.factors(module.layer, *module.projection).used) continue;
@@ -180,8 +180,8 @@ nlohmann::json peft_lora_config(const Lora& lora, const ModelShape& shape, const
                            {"base_model_name_or_path", base_model},
                            {"inference_mode", true},
                            {"r", options.rank},
-                           {"lora_alpha", number(options.alpha)},
-                           {"lora_dropout", number(options.dropout)},
+                           {"lora_alpha", config_number(options.alpha)},
+                           {"lora_dropout", config_number(options.dropout)},
                            {"target_modules", targets},
                            {"bias", "none"},
                            {"fan_in_fan_out", false},

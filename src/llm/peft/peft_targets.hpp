@@ -30,8 +30,8 @@ struct NamedModule {
 /// The modules of a model of this shape, but for norms of blocks.
 std::vector<NamedModule> named_modules(const ModelShape& shape);
 
-/// What `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern` and `modules_to_save`
-/// say about a module's name, as peft applies them to the names of the whole model.
+/// The rules of `target_modules`, `exclude_modules`, `layers_to_transform`, `layers_pattern` and
+/// `modules_to_save` for a module's name, as peft applies them to the names of the whole model.
 class TargetRules {
  public:
   /// Throws Error naming file and field where one has another form.
