@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "zofo/core/error.hpp"
 #include "zofo/peft/lora.hpp"
 
 namespace zofo::peft {
@@ -24,7 +25,7 @@ struct SavedWeight {
   bool separate = false;  ///< a copy of the adapter's own (modules_to_save), also where both share a matrix
   std::size_t rows = 0;   ///< tokens
   std::size_t cols = 0;   ///< entries of a token
-  std::vector<float> values;  ///< [rows, cols]
+  std::vector<float> values = {};  ///< [rows, cols]
 };
 
 /// The changes, which model_io's apply_changes puts on θ. LoRA without DoRA has none.

@@ -25,9 +25,9 @@ class NamePattern {
 
   /// Throws Error if the match takes too many steps.
   [[nodiscard]] bool matches(std::string_view name) const { return find(name, nullptr).has_value(); }
-  /// The text of the group `group` in a match, empty if the group takes no part in it; none: no match.
-  [[nodiscard]] std::optional<std::string> group(std::string_view name, const char* group) const {
-    return find(name, group);
+  /// The text of the group `of` in a match, empty if the group takes no part in it; none: no match.
+  [[nodiscard]] std::optional<std::string> group(std::string_view name, const char* of) const {
+    return find(name, of);
   }
 
  private:
