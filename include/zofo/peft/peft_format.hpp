@@ -25,6 +25,10 @@ struct PeftLora {
 /// fault; memory is allocated only for what the file holds.
 PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& shape);
 
+/// Throws Error naming a projection that the family's files hold in one matrix with others: peft adapts that
+/// matrix as one, so an adapter of the projection has no file.
+void check_peft_can_write(const ModelShape& shape, const Lora& lora);
+
 /// Writes a LoRA adapter into an existing folder in fp32; peft's `PeftModel.from_pretrained` and
 /// read_peft_lora read the same values bit for bit. The config is written last. Throws Error naming the file
 /// when the disk refuses.

@@ -94,16 +94,14 @@ void read_modules(const JsonFields& file, const nlohmann::ordered_json& document
       config.saved.push_back(module.outer);
     }
     if (!rules.adapts(module)) continue;
-    require(module.projection.has_value(), "{}: target_modules: adapts '{}': {}; {}", file.location(),
-            module.name,
-            module.outer.empty()
-                ? "one matrix of several projections, which peft adapts as one and zofo apart"
-                : "LoRA is supported only in the blocks",
-            merged_by_peft);
+    require(!module.projections.empty(),
+            "{}: target_modules: adapts '{}': LoRA is supported only in the blocks; {}", file.location(),
+            module.name, merged_by_peft);
     const std::uint32_t own = own_rank(file, ranks, module.name, rank);
-    config.options.modules.push_back(
-        {module.layer, *module.projection, own,
-         alpha_of(alphas.of(module.name).value_or(alpha), own, rank_stabilised)});
+    for (const Projection projection : module.projections)
+      config.options.modules.push_back(
+          {module.layer, projection, own,
+           alpha_of(alphas.of(module.name).value_or(alpha), own, rank_stabilised)});
   }
   if (config.options.modules.empty())
     file.refuse("target_modules", fmt::format("names, paths or a pattern of some of the model's modules {}",
@@ -161,7 +159,7 @@ nlohmann::json peft_lora_config(const Lora& lora, const ModelShape& shape, const
   // Modules of their own are named by their paths, which peft also reads as patterns.
   const auto own = [&](const detail::NamedModule& module) {
     const auto found = std::ranges::find_if(options.modules, [&](const LoraModule& each) {
-      return each.layer == module.layer && each.projection == *module.projection;
+      return each.layer == module.layer && each.projection == module.projections.front();
     });
     if (found == options.modules.end()) return;
     targets.insert(module.name);
@@ -169,7 +167,7 @@ nlohmann::json peft_lora_config(const Lora& lora, const ModelShape& shape, const
     if (found->alpha != options.alpha) alphas[module.name] = config_number(found->alpha);
   };
   for (const detail::NamedModule& module : detail::named_modules(shape)) {
-    if (!module.projection || !lora.factors(module.layer, *module.projection).used) continue;
+    if (module.projections.empty() || !lora.factors(module.layer, module.projections.front()).used) continue;
     if (options.modules.empty())
       targets.insert(module.name.substr(module.name.rfind('.') + 1));
     else

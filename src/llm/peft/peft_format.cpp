@@ -25,6 +25,12 @@ namespace {
 
 constexpr std::string_view peft_prefix = "base_model.model.";
 
+// A part of the rows of a tensor: one matrix of a file may hold several projections, one below the other.
+struct FusedRows {
+  std::size_t first = 0;
+  std::size_t all = 0;
+};
+
 // One factor of one projection: its location in the flat vector and in the file.
 struct PeftFactor {
   std::string name;
@@ -32,6 +38,7 @@ struct PeftFactor {
   std::uint32_t rows = 0;
   std::uint32_t cols = 0;
   std::size_t rotary_heads = 0;  // heads whose rows have another order in the file; 0: none
+  FusedRows in_file = {};        // where its rows are in the tensor
   [[nodiscard]] std::size_t size() const { return std::size_t{rows} * cols; }
 };
 
@@ -52,24 +59,31 @@ std::string peft_module(const ModelShape& shape, std::size_t layer, std::size_t 
   return peft_module(shape, fmt::format("blk.{}.{}", layer, detail::projection_weights[projection]));
 }
 
+// The rows of a projection's weight in the file's matrix.
+FusedRows rows_in_file(const ModelShape& shape, const Lora& lora, std::size_t layer, std::size_t projection) {
+  FusedRows rows;
+  const std::string module = peft_module(shape, layer, projection);
+  for (std::size_t p = 0; p < projection_names.size(); ++p) {
+    const Lora::Factors& pair = lora.factors(layer, static_cast<Projection>(p));
+    if (!pair.used || peft_module(shape, layer, p) != module) continue;
+    if (p < projection) rows.first += pair.out;
+    rows.all += pair.out;
+  }
+  return rows;
+}
+
 // All factors of an adapter, in the flat vector's order.
 std::vector<PeftFactor> peft_factors(const ModelShape& shape, const Lora& lora) {
-  const checkpoint::Naming naming = detail::naming_of(shape);
   std::vector<PeftFactor> factors;
   for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
       const Lora::Factors& pair = lora.factors(layer, projection);
       if (!pair.used) continue;
-      require(
-          !detail::is_fused(naming, projection),
-          "lora targets: '{}': this model's files hold q, k and v in one matrix, and gate and up in another, "
-          "which peft adapts as one; only o and down have a peft file",
-          projection_names[p]);
       const std::string module = peft_module(shape, layer, p);
-      factors.push_back({module + ".lora_A.weight", pair.a, pair.rank, pair.in, 0});
-      factors.push_back(
-          {module + ".lora_B.weight", pair.b, pair.out, pair.rank, rotary_heads(shape, projection)});
+      factors.push_back({module + ".lora_A.weight", pair.a, pair.rank, pair.in, 0, {0, pair.rank}});
+      factors.push_back({module + ".lora_B.weight", pair.b, pair.out, pair.rank,
+                         rotary_heads(shape, projection), rows_in_file(shape, lora, layer, p)});
     }
   return factors;
 }
@@ -79,9 +93,9 @@ void check_factors(const checkpoint::SafetensorsFile& file, const std::vector<Pe
                    std::set<std::string>& known) {
   for (const PeftFactor& factor : factors) {
     const auto& shape = file.tensor(factor.name).shape;
-    require(shape.size() == 2 && shape[0] == factor.rows && shape[1] == factor.cols,
+    require(shape.size() == 2 && shape[0] == factor.in_file.all && shape[1] == factor.cols,
             "{}: tensor '{}': its shape [{}] is not [{}, {}] (an adapter of another model?)", file.name(),
-            factor.name, fmt::join(shape, ", "), factor.rows, factor.cols);
+            factor.name, fmt::join(shape, ", "), factor.in_file.all, factor.cols);
     known.insert(factor.name);
   }
 }
@@ -95,9 +109,18 @@ void check_rest_of_file(const checkpoint::SafetensorsFile& file, const std::set<
             file.name(), entry.name, peft_config_file);
 }
 
-void read_finite(const checkpoint::SafetensorsFile& file, const std::string& name, std::span<float> into) {
-  file.read(name, into);
-  checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.name(), name));
+// Reads rows of a tensor of `cols` columns.
+void read_finite(const checkpoint::SafetensorsFile& file, const std::string& name, FusedRows rows,
+                 std::size_t cols, std::span<float> into) {
+  const std::string place = fmt::format("{}: tensor '{}'", file.name(), name);
+  if (rows.all * cols == into.size()) {
+    file.read(name, into);
+    return checkpoint::check_finite(into, place);
+  }
+  std::vector<float> all(rows.all * cols);
+  file.read(name, all);
+  checkpoint::check_finite(all, place);
+  std::ranges::copy(std::span(all).subspan(rows.first * cols, into.size()), into.begin());
 }
 
 // The magnitudes of DoRA; the names of their tensors are added to `known`.
@@ -112,11 +135,12 @@ std::vector<DoraMagnitude> read_magnitudes(const checkpoint::SafetensorsFile& fi
       std::string name = peft_module(shape, layer, p) + ".lora_magnitude_vector";
       if (!file.has(name) && file.has(name + ".weight")) name += ".weight";
       const auto& extents = file.tensor(name).shape;
-      require(extents.size() == 1 && extents[0] == pair.out,
+      const FusedRows rows = rows_in_file(shape, lora, layer, p);
+      require(extents.size() == 1 && extents[0] == rows.all,
               "{}: tensor '{}': its shape [{}] is not [{}] (an adapter of another model?)", file.name(), name,
-              fmt::join(extents, ", "), pair.out);
+              fmt::join(extents, ", "), rows.all);
       DoraMagnitude magnitude{layer, projection, std::vector<float>(pair.out)};
-      read_finite(file, name, magnitude.values);
+      read_finite(file, name, rows, 1, magnitude.values);
       if (const std::size_t heads = rotary_heads(shape, projection); heads > 0)
         checkpoint::interleave_rotary(magnitude.values, {heads, shape.head_dim, shape.rotary_dim}, 1);
       magnitudes.push_back(std::move(magnitude));
@@ -140,7 +164,7 @@ std::vector<SavedWeight> read_saved(const checkpoint::SafetensorsFile& file, con
     weight.rows = static_cast<std::size_t>(entry.shape[0]);
     weight.cols = static_cast<std::size_t>(entry.shape[1]);
     weight.values.resize(static_cast<std::size_t>(entry.elements));
-    read_finite(file, weight.tensor, weight.values);
+    read_finite(file, weight.tensor, {0, weight.rows}, weight.cols, weight.values);
     known.insert(weight.tensor);
     weights.push_back(std::move(weight));
   }
@@ -177,7 +201,7 @@ PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& s
   Eigen::VectorXf values(static_cast<Eigen::Index>(lora.size()));
   for (const PeftFactor& factor : factors) {
     const std::span into(values.data() + factor.offset, factor.size());
-    read_finite(file, factor.name, into);
+    read_finite(file, factor.name, factor.in_file, factor.cols, into);
     if (factor.rotary_heads > 0)
       checkpoint::interleave_rotary(into, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
                                     factor.cols);
@@ -185,10 +209,23 @@ PeftLora read_peft_lora(const std::filesystem::path& folder, const ModelShape& s
   return {std::move(lora), std::move(values), std::move(changes), std::move(config.base_model)};
 }
 
+void check_peft_can_write(const ModelShape& shape, const Lora& lora) {
+  for (const std::string& target : lora.options().targets) {
+    const auto* const found = std::ranges::find(projection_names, target);
+    require(!detail::is_fused(detail::naming_of(shape),
+                              static_cast<Projection>(found - projection_names.begin())),
+            "lora targets: '{}': this model's files hold q, k and v in one matrix, and gate and up in "
+            "another, which "
+            "peft adapts as one; only o and down have a peft file",
+            target);
+  }
+}
+
 void write_peft_lora(const std::filesystem::path& folder, const ModelShape& shape, const Lora& lora,
                      std::span<const float> values, const std::string& base_model) {
   require(values.size() == lora.size(), "adapter of {} numbers: its layout has {}", values.size(),
           lora.size());
+  check_peft_can_write(shape, lora);
   const std::vector<PeftFactor> factors = peft_factors(shape, lora);
   std::vector<checkpoint::SafetensorsSpec> specs;
   for (const PeftFactor& factor : factors) specs.push_back({factor.name, {factor.rows, factor.cols}});

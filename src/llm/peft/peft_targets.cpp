@@ -77,22 +77,19 @@ std::vector<NamedModule> named_modules(const ModelShape& shape) {
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
       const auto projection = static_cast<Projection>(p);
       if (projection == Projection::gate && !shape.gated) continue;
-      NamedModule module{checkpoint::hugging_face_module(
-                             fmt::format("blk.{}.{}", layer, projection_weights[p]), naming, prefix),
-                         layer, projection, "", true};
-      if (is_fused(naming, projection)) {
-        module.projection.reset();
-        if (modules.empty() || modules.back().name != module.name) modules.push_back(std::move(module));
-      } else {
-        modules.push_back(std::move(module));
-      }
+      std::string name = checkpoint::hugging_face_module(
+          fmt::format("blk.{}.{}", layer, projection_weights[p]), naming, prefix);
+      if (!modules.empty() && modules.back().name == name)
+        modules.back().projections.push_back(projection);
+      else
+        modules.push_back({std::move(name), layer, {projection}, "", true});
     }
-  modules.push_back({"lm_head", 0, std::nullopt, "output", true});
+  modules.push_back({"lm_head", 0, {}, "output", true});
   for (const checkpoint::NamePair& pair : checkpoint::outer_names(naming)) {
     const bool projects = pair.layout == "project_in" || pair.layout == "project_out";
     if (projects && shape.embedded == shape.width) continue;
-    modules.push_back({fmt::format("{}{}", prefix, pair.hugging_face), 0, std::nullopt,
-                       std::string(pair.layout), projects});
+    modules.push_back(
+        {fmt::format("{}{}", prefix, pair.hugging_face), 0, {}, std::string(pair.layout), projects});
   }
   return modules;
 }

@@ -19,11 +19,12 @@ namespace zofo::peft::detail {
 
 /// A module that a config can name.
 struct NamedModule {
-  std::string name;                      ///< model.layers.0.self_attn.q_proj
-  std::uint32_t layer = 0;               ///< block of a projection
-  std::optional<Projection> projection;  ///< none: outside the blocks, or one matrix of several projections
-  std::string outer;                     ///< name in model::Layout of a module outside the blocks
-  bool linear = true;                    ///< a linear layer: all but embeddings and norms
+  std::string name;         ///< model.layers.0.self_attn.q_proj
+  std::uint32_t layer = 0;  ///< block of a projection
+  std::vector<Projection>
+      projections;     ///< whose matrices it holds, one below the other; none: outside the blocks
+  std::string outer;   ///< name in model::Layout of a module outside the blocks
+  bool linear = true;  ///< a linear layer: all but embeddings and norms
 };
 
 /// The modules of a model of this shape, but for norms of blocks.

@@ -15,6 +15,7 @@
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/peft/peft_config.hpp"
+#include "zofo/peft/peft_format.hpp"
 
 namespace zofo::llm {
 
@@ -57,6 +58,7 @@ RunOptions with_start_adapter(RunOptions o, const model::Config& config, const s
   const peft::Adapter layout = peft::read_peft(folder, config).layout;
   const RunOptions preset = llm::preset(o.command, o.method);
   if (const auto* lora = std::get_if<peft::Lora>(&layout)) {
+    parse::with_path(folder.string(), [&] { peft::check_peft_can_write(config, *lora); });
     const std::string unchanged = target_modules(preset.lora_target_modules);
     if (o.lora_target_modules != unchanged)  // in the order of the adapter's
       o.lora_target_modules =
