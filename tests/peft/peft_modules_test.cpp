@@ -23,7 +23,7 @@ namespace hub = zofo::llm::hub;
 
 namespace {
 
-std::filesystem::path saved_by_peft(const std::string& name) {
+std::filesystem::path peft_folder(const std::string& name) {
   return std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden/hub_peft" / name;
 }
 
@@ -35,7 +35,7 @@ constexpr Golden plain[] = {{"llama-patterns", "llama"}, {"qwen2-patterns-rslora
 constexpr Golden changing[] = {
     {"qwen2-dora", "qwen2"}, {"llama-dora-head", "llama"}, {"llama-saved", "llama"}, {"phi3-dora", "phi3"}};
 
-model::Config shape_of(const std::string& model) {
+model::Config hub_shape(const std::string& model) {
   return llm::read_hugging_face_config(checkpoint::JsonFields::load(hub::folder(model) / "config.json"));
 }
 
@@ -51,9 +51,9 @@ std::string any_message_of(F&& f) {
 }
 
 /// A config in a folder of its own, which a test modifies.
-struct Config {
-  explicit Config(const std::string& of = "llama-lora") {
-    std::ifstream file(saved_by_peft(of) / peft_config_file);
+struct EditedConfig {
+  explicit EditedConfig(const std::string& of = "llama-lora") {
+    std::ifstream file(peft_folder(of) / peft_config_file);
     fields = nlohmann::json::parse(file);
   }
   [[nodiscard]] std::filesystem::path written() const {
@@ -63,7 +63,7 @@ struct Config {
   [[nodiscard]] std::vector<LoraModule> modules(const model::Config& shape) const {
     return read_peft_lora_config(written(), shape).options.modules;
   }
-  [[nodiscard]] std::string refusal(const model::Config& shape = shape_of("llama")) const {
+  [[nodiscard]] std::string refusal(const model::Config& shape = hub_shape("llama")) const {
     return message_of([&] { read_peft_lora_config(written(), shape); });
   }
   TemporaryFolder folder;
@@ -75,8 +75,8 @@ struct Config {
 TEST_CASE("adapters with ranks, scales and modules by pattern compute peft's logits", "[peft]") {
   for (const auto& [name, base] : plain) {
     const model::Parameters theta = llm::load_hugging_face(hub::folder(base));
-    const PeftAdapter read = read_peft(saved_by_peft(name), theta.config());
-    const double difference = hub::largest_difference(theta, saved_by_peft(name), read.layout, &read.values);
+    const PeftAdapter read = read_peft(peft_folder(name), theta.config());
+    const double difference = hub::largest_difference(theta, peft_folder(name), read.layout, &read.values);
     INFO(name << ": " << difference);
     CHECK(difference < 1e-4);
   }
@@ -84,8 +84,8 @@ TEST_CASE("adapters with ranks, scales and modules by pattern compute peft's log
 
 TEST_CASE("an adapter of matrices that hold several projections computes peft's logits", "[peft]") {
   const model::Parameters theta = llm::load_hugging_face(hub::folder("phi3"));
-  const PeftLora read = read_peft_lora(saved_by_peft("phi3-lora"), theta.config());
-  CHECK(hub::largest_difference(theta, saved_by_peft("phi3-lora"), read.lora, &read.values) < 1e-4);
+  const PeftLora read = read_peft_lora(peft_folder("phi3-lora"), theta.config());
+  CHECK(hub::largest_difference(theta, peft_folder("phi3-lora"), read.lora, &read.values) < 1e-4);
   const TemporaryFolder folder;
   CHECK_THAT(message_of([&] {
                write_peft_lora(folder.path(), theta.config(), read.lora,
@@ -97,10 +97,10 @@ TEST_CASE("an adapter of matrices that hold several projections computes peft's 
 TEST_CASE("a merged LoRA of several ranks computes peft's logits", "[peft]") {
   for (const auto& [name, base] : plain) {
     model::Parameters theta = llm::load_hugging_face(hub::folder(base));
-    const PeftAdapter read = read_peft(saved_by_peft(name), theta.config());
+    const PeftAdapter read = read_peft(peft_folder(name), theta.config());
     llm::merge_lora(theta, std::get<Lora>(read.layout), read.values);
     const double difference =
-        hub::largest_difference(theta, saved_by_peft(name), Lora(theta.config(), {}), nullptr);
+        hub::largest_difference(theta, peft_folder(name), Lora(theta.config(), {}), nullptr);
     INFO(name << ": " << difference);
     CHECK(difference < 1e-4);
   }
@@ -109,15 +109,15 @@ TEST_CASE("a merged LoRA of several ranks computes peft's logits", "[peft]") {
 TEST_CASE("DoRA and saved embeddings and heads on the weights compute peft's logits", "[peft]") {
   for (const auto& [name, base] : changing) {
     model::Parameters theta = llm::load_hugging_face(hub::folder(base));
-    PeftAdapter read = read_peft_with_changes(saved_by_peft(name), theta.config());
+    PeftAdapter read = read_peft_with_changes(peft_folder(name), theta.config());
     CHECK(read.changes.any());
-    CHECK_THAT(message_of([&] { read_peft(saved_by_peft(name), theta.config()); }),
+    CHECK_THAT(message_of([&] { read_peft(peft_folder(name), theta.config()); }),
                ContainsSubstring("zofo export --model MODEL --adapter FOLDER --merge"));
     const bool dora = !read.changes.magnitudes.empty();
     const auto rest = llm::apply_changes(theta, std::move(read));
     CHECK(rest.has_value() == !dora);
     const double difference =
-        hub::largest_difference(theta, saved_by_peft(name), rest ? rest->layout : Lora(theta.config(), {}),
+        hub::largest_difference(theta, peft_folder(name), rest ? rest->layout : Lora(theta.config(), {}),
                                 rest ? &rest->values : nullptr);
     INFO(name << ": " << difference);
     CHECK(difference < 1e-4);
@@ -127,8 +127,8 @@ TEST_CASE("DoRA and saved embeddings and heads on the weights compute peft's log
 TEST_CASE("a written adapter of several ranks is read back bit for bit", "[peft]") {
   for (const auto& [name, base] : plain) {
     INFO(name);
-    const model::Config config = shape_of(base);
-    const PeftLora read = read_peft_lora(saved_by_peft(name), config);
+    const model::Config config = hub_shape(base);
+    const PeftLora read = read_peft_lora(peft_folder(name), config);
     const TemporaryFolder folder;
     write_peft_lora(folder.path(), config, read.lora, {read.values.data(), read.lora.size()}, "base");
     const PeftLora again = read_peft_lora(folder.path(), config);
@@ -140,7 +140,7 @@ TEST_CASE("a written adapter of several ranks is read back bit for bit", "[peft]
 }
 
 TEST_CASE("the first key of a pattern that matches counts, in the file's order", "[peft]") {
-  Config config;
+  EditedConfig config;
   config.fields["target_modules"] = {"q_proj"};
   const std::string text = config.fields.dump();
   const auto ranks = [&](const std::string& pattern) {
@@ -149,7 +149,7 @@ TEST_CASE("the first key of a pattern that matches counts, in the file's order",
     config.folder.write(peft_config_file, other);
     std::vector<std::uint32_t> found;
     for (const LoraModule& each :
-         read_peft_lora_config(config.folder.path() / peft_config_file, shape_of("llama")).options.modules)
+         read_peft_lora_config(config.folder.path() / peft_config_file, hub_shape("llama")).options.modules)
       found.push_back(each.rank);
     return found;
   };
@@ -164,11 +164,11 @@ TEST_CASE("the first key of a pattern that matches counts, in the file's order",
 
 TEST_CASE("targets are ends of names, whole names or a pattern, in some blocks", "[peft]") {
   const auto names = [](const char* targets, const nlohmann::json& fields = nlohmann::json::object()) {
-    Config config;
+    EditedConfig config;
     config.fields["target_modules"] = nlohmann::json::parse(targets);
     config.fields.update(fields);
     std::string found;
-    for (const LoraModule& each : config.modules(shape_of("llama")))
+    for (const LoraModule& each : config.modules(hub_shape("llama")))
       found += fmt::format("{}{} ", each.layer, projection_names[static_cast<std::size_t>(each.projection)]);
     return found;
   };
@@ -224,7 +224,7 @@ TEST_CASE("configs of what is not supported are refused by name", "[peft]") {
       {"some_later_idea", 0.5, "some_later_idea = 0.5"},
   };
   for (const Change& change : changes) {
-    Config config;
+    EditedConfig config;
     config.fields[change.field] = change.value;
     CHECK_THAT(config.refusal(), ContainsSubstring(change.part));
     CHECK_THAT(config.refusal(), ContainsSubstring(peft_config_file));
@@ -232,7 +232,7 @@ TEST_CASE("configs of what is not supported are refused by name", "[peft]") {
 }
 
 TEST_CASE("configs of older versions of peft are read", "[peft]") {
-  Config config;
+  EditedConfig config;
   nlohmann::json old = nlohmann::json::object();
   for (const char* field :
        {"base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode", "init_lora_weights",
@@ -240,7 +240,7 @@ TEST_CASE("configs of older versions of peft are read", "[peft]") {
     old[field] = config.fields.at(field);
   old.update({{"enable_lora", nullptr}, {"merge_weights", false}});
   config.fields = old;
-  CHECK(config.modules(shape_of("llama")).size() == 8);
+  CHECK(config.modules(hub_shape("llama")).size() == 8);
 }
 
 TEST_CASE("patterns that explode or are not Python's are refused soon", "[peft]") {
@@ -258,32 +258,32 @@ TEST_CASE("patterns that explode or are not Python's are refused soon", "[peft]"
       {std::string(70000, 'a'), "70000 bytes"},
   };
   for (const auto& [pattern, part] : patterns) {
-    Config config;
+    EditedConfig config;
     config.fields["target_modules"] = pattern;
     const std::string message = config.refusal();
     CHECK_THAT(message, ContainsSubstring(part));
     CHECK_THAT(message, ContainsSubstring("target_modules"));
   }
-  Config many;
+  EditedConfig many;
   for (int i = 0; i < 40; ++i) many.fields["alpha_pattern"][fmt::format("(.*.*.*)*[xy]{}", i)] = 1;
   CHECK_THAT(many.refusal(), ContainsSubstring("alpha_pattern"));
-  Config nested;
+  EditedConfig nested;
   nested.fields["alpha_pattern"] = {{"(.*.*.*.*)*[xy]", 1}};
   CHECK_THAT(nested.refusal(), ContainsSubstring("alpha_pattern"));
-  Config saves;
+  EditedConfig saves;
   saves.fields["modules_to_save"] = {"(.*.*.*.*.*)*[xy]"};
   CHECK_THAT(saves.refusal(), ContainsSubstring("modules_to_save"));
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   const TemporaryFolder folder;
   folder.write(peft_config_file, "{\"peft_type\": \"LORA\", \"target_modules\": \"\xff\"}");
-  CHECK_THAT(message_of([&] { read_peft_lora_config(folder.path() / peft_config_file, shape_of("llama")); }),
+  CHECK_THAT(message_of([&] { read_peft_lora_config(folder.path() / peft_config_file, hub_shape("llama")); }),
              ContainsSubstring("invalid UTF-8"));
 }
 
 TEST_CASE("tensors that do not fit the config or the model are refused by name", "[peft]") {
   const auto refusal = [](const std::string& of, const std::string& base, const nlohmann::json& fields) {
-    Config config(of);
-    std::filesystem::copy(saved_by_peft(of) / peft_weights_file, config.folder.path());
+    EditedConfig config(of);
+    std::filesystem::copy(peft_folder(of) / peft_weights_file, config.folder.path());
     config.fields.update(fields);
     static_cast<void>(config.written());
     model::Parameters theta = llm::load_hugging_face(hub::folder(base));
@@ -328,10 +328,10 @@ TEST_CASE("saved embeddings of a model whose head shares them, or of another voc
 }
 
 TEST_CASE("a folder with a pickle is refused with the command that converts it", "[peft]") {
-  Config config;
+  EditedConfig config;
   config.folder.write(peft_pickle_file, "x");
   static_cast<void>(config.written());
-  const std::string message = message_of([&] { read_peft_lora(config.folder.path(), shape_of("llama")); });
+  const std::string message = message_of([&] { read_peft_lora(config.folder.path(), hub_shape("llama")); });
   CHECK_THAT(message, ContainsSubstring("adapter_model.bin: weights as a pickle are not read"));
   CHECK_THAT(message, ContainsSubstring("save_file({k: v.contiguous()"));
 }

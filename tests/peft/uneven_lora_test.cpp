@@ -22,15 +22,15 @@ std::vector<peft::LoraModule> uneven() {
           {1, Projection::up, 2, 6.0F}};
 }
 
-struct Result {
+struct UnevenResult {
   double value = 0.0;
   std::vector<Eigen::VectorXf> gradients;
 };
 
-Result value_and_gradient(const golden::Case& c, const peft::Lora& lora,
-                          const std::vector<Eigen::VectorXf>& values) {
+UnevenResult uneven_gradient(const golden::Case& c, const peft::Lora& lora,
+                             const std::vector<Eigen::VectorXf>& values) {
   Transformer transformer(c.shape, lora);
-  Result r;
+  UnevenResult r;
   r.gradients.resize(values.size());
   std::vector<const Eigen::VectorXf*> adapters;
   std::vector<Eigen::VectorXf*> pointers;
@@ -56,7 +56,7 @@ TEST_CASE("values and gradients of ranks and scales of their own are those of on
     padded.push_back(peft::widen(c.shape, lora, x, wide));
     values.push_back(std::move(x));
   }
-  const Result own = value_and_gradient(c, lora, values), common = value_and_gradient(c, wide, padded);
+  const UnevenResult own = uneven_gradient(c, lora, values), common = uneven_gradient(c, wide, padded);
   CHECK(own.value == Approx(common.value).epsilon(1e-6));
   for (std::size_t a = 0; a < values.size(); ++a)
     for (std::size_t layer = 0; layer < c.shape.layers; ++layer)
@@ -87,7 +87,7 @@ TEST_CASE("values and gradients of ranks and scales of their own are those of on
 }
 
 TEST_CASE("modules that are alike in all blocks are the targets", "[peft]") {
-  const Config shape = golden::one("two adapters").shape;
+  const model::Config shape = golden::one("two adapters").shape;
   std::vector<peft::LoraModule> modules;
   for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (const Projection p : {Projection::v, Projection::q}) modules.push_back({layer, p, 3, 6.0F});
@@ -104,7 +104,7 @@ TEST_CASE("modules that are alike in all blocks are the targets", "[peft]") {
 }
 
 TEST_CASE("target modules are written and read as text", "[peft]") {
-  const Config shape = golden::one("two adapters").shape;
+  const model::Config shape = golden::one("two adapters").shape;
   const peft::Lora lora(shape, {8, 16.0F, {}, 0.0F, uneven()});
   const std::string text = llm::targets_of(lora, shape);
   CHECK(text == "0.q_proj:1,1.q_proj:4:3,0.k_proj:5:1,1.up_proj:2:6,1.down_proj:3:4.5");
