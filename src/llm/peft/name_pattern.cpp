@@ -80,14 +80,14 @@ struct FreeMatchData {
 
 }  // namespace
 
-NamePattern::NamePattern(const std::string& pattern, std::string_view before, std::string_view after,
-                         bool whole, std::uint32_t steps)
-    : shown_(parse::shown(nlohmann::json(pattern))), steps_(steps) {
-  require(pattern.size() <= longest_pattern, "pattern {}: {} bytes: must have at most {}", shown_,
-          pattern.size(), longest_pattern);
+NamePattern::NamePattern(const std::string& place, const std::string& pattern, std::string_view before,
+                         std::string_view after, bool whole, std::uint32_t steps)
+    : shown_(fmt::format("{}: pattern {}", place, parse::shown(nlohmann::json(pattern)))), steps_(steps) {
+  require(pattern.size() <= longest_pattern, "{}: {} bytes: must have at most {}", shown_, pattern.size(),
+          longest_pattern);
   const std::string unshared = unshared_part(pattern);
-  require(unshared.empty(), "pattern {}: {}: must be a part of Python's syntax that PCRE2 reads alike",
-          shown_, parse::shown(nlohmann::json(unshared)));
+  require(unshared.empty(), "{}: {}: must be a part of Python's syntax that PCRE2 reads alike", shown_,
+          parse::shown(nlohmann::json(unshared)));
   const std::string source = std::string(before).append(pattern).append(after);
   int error = 0;
   std::size_t offset = 0;
@@ -95,7 +95,7 @@ NamePattern::NamePattern(const std::string& pattern, std::string_view before, st
       PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_ANCHORED | (whole ? PCRE2_ENDANCHORED : 0U);
   pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options,
                                    &error, &offset, nullptr);
-  require(code != nullptr, "pattern {}: {}", shown_, pcre2_message(error));
+  require(code != nullptr, "{}: {}", shown_, pcre2_message(error));
   code_ = std::shared_ptr<const pcre2_code>(
       code, [](const pcre2_code* c) { pcre2_code_free(const_cast<pcre2_code*>(c)); });
 }
@@ -110,10 +110,10 @@ std::optional<std::string> NamePattern::find(std::string_view name, const char* 
   const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(name.data()), name.size(), 0, 0,
                                 data.get(), context.get());
   if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  require(count >= 0, "pattern {}: on the module '{}': {}", shown_, name, pcre2_message(count));
+  require(count >= 0, "{}: on the module '{}': {}", shown_, name, pcre2_message(count));
   if (group == nullptr) return "";
   const int number = pcre2_substring_number_from_name(code_.get(), reinterpret_cast<PCRE2_SPTR>(group));
-  require(number > 0, "pattern {}: has no group '{}'", shown_, group);
+  require(number > 0, "{}: has no group '{}'", shown_, group);
   const std::size_t* span = pcre2_get_ovector_pointer(data.get()) + 2 * static_cast<std::size_t>(number);
   return span[0] == PCRE2_UNSET ? std::string() : std::string(name.substr(span[0], span[1] - span[0]));
 }
