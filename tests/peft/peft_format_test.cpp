@@ -184,7 +184,7 @@ TEST_CASE("the error of an adapter of another model has tensor and shape", "[pef
   shallower.layers = 1;
   CHECK_THAT(copy.refusal(shallower), ContainsSubstring("layers.1."));
   CHECK_THAT(copy.refusal(shape_of("opt")),
-             ContainsSubstring("layers.0.self_attn.k_proj.lora_A.weight' is missing"));
+             ContainsSubstring("model.decoder.layers.0.self_attn.q_proj.lora_A.weight' is missing"));
   copy.config["r"] = 4;
   CHECK_THAT(copy.refusal(shape_of("llama")), ContainsSubstring("its shape [3, 16] is not [4, 16]"));
   const model::Config model = shape_of("mistral");  // heads of 6, and the same layer names

@@ -40,6 +40,8 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
                              const Lora& to) {
   require(static_cast<std::size_t>(values.size()) == from.size(), "adapter: {} entries: its layout has {}",
           values.size(), from.size());
+  require(from.rank() <= to.rank(), "adapter: rank = {}: the common layout has rank {}", from.rank(),
+          to.rank());
   Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
   for (std::size_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
@@ -47,8 +49,8 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
       const Lora::Factors& large = to.factors(layer, static_cast<Projection>(p));
       if (!small.used) continue;
       require(large.used, "adapter: projection '{}' is not part of the common layout", projection_names[p]);
-      require(small.rank <= large.rank, "adapter: rank = {}: the common layout has rank {}", small.rank,
-              large.rank);
+      require(small.rank <= large.rank, "adapter: projection '{}': rank = {}: the common layout has rank {}",
+              projection_names[p], small.rank, large.rank);
       const float ratio = small.scale / large.scale;
       std::copy_n(values.data() + small.a, std::size_t{small.rank} * small.in, wide.data() + large.a);
       for (std::size_t row = 0; row < small.out; ++row)

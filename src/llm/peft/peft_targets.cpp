@@ -7,7 +7,6 @@
 
 #include "peft_fields.hpp"
 #include "zofo/core/error.hpp"
-#include "zofo/parse/file.hpp"
 #include "zofo/parse/json.hpp"
 
 namespace zofo::peft::detail {
@@ -32,11 +31,10 @@ std::vector<std::string> read_list(const JsonFields& file, const char* field, co
   return list;
 }
 
-// Reads a pattern of a field; its errors get the file's and the field's name.
+// The pattern of a field.
 NamePattern field_pattern(const JsonFields& file, const char* field, const std::string& pattern,
                           std::string_view before, std::string_view after, bool whole, std::uint32_t steps) {
-  return parse::with_path(fmt::format("{}: {}", file.location(), field),
-                          [&] { return NamePattern(pattern, before, after, whole, steps); });
+  return NamePattern(fmt::format("{}: {}", file.location(), field), pattern, before, after, whole, steps);
 }
 
 // Calls use(end) with the name and each of its ends behind a dot until one call returns true.
