@@ -13,6 +13,7 @@
 #include "zofo/checkpoint/safetensors.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model_io/hugging_face_config.hpp"
+#include "zofo/model_io/load_hugging_face.hpp"
 #include "zofo/peft/peft_format.hpp"
 
 using namespace zofo;
@@ -124,6 +125,20 @@ TEST_CASE("a LoRA is read back bit for bit, and one of another model is refused"
     other.layers -= 1;
     CHECK_THAT(message_of([&] { read_peft(saved.path, other); }),
                ContainsSubstring("the model has no such weight"));
+  }
+}
+
+TEST_CASE("a LoRA with ranks and scales of its modules' own computes the same from a GGUF file", "[peft]") {
+  for (const auto& [model, adapter] : {std::pair{"llama", "llama-patterns"},
+                                       {"qwen2", "qwen2-patterns-rslora"},
+                                       {"llama", "llama-layers"}}) {
+    INFO(adapter);
+    const SavedLora saved(model, adapter, model);
+    const PeftAdapter again = read_peft(saved.path, saved.config);
+    const model::Parameters theta = llm::load_hugging_face(llm::hub::folder(model));
+    const std::filesystem::path golden =
+        std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden/hub_peft" / adapter;
+    CHECK(llm::hub::largest_difference(theta, golden, again.layout, &again.values) < 1e-4);
   }
 }
 
