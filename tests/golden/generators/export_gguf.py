@@ -31,6 +31,8 @@ def serve(model, lora):
     p.n_ctx, p.n_parallel, p.warmup, p.n_predict, p.verbosity, p.fit_params = 256, 1, False, 1, 0, False
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
     p.cache_type_k = p.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    # Its flash attention on the CPU rounds to fp16.
+    p.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     if lora:
         p.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(lora, 1.0)]
     server = xllamacpp.Server(p)
