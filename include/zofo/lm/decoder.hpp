@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "zofo/lm/decoder_options.hpp"
+#include "zofo/lm/pass_adapters.hpp"
 #include "zofo/lm/tokens.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/transformer.hpp"
@@ -87,7 +88,7 @@ class Decoder {
     std::size_t count = 0;
     while (true) {
       model::Batch batch;
-      batch.kinds.assign(adapters.kinds.begin(), adapters.kinds.end());
+      used_.clear();
       const std::size_t before = active_.size();
       while (!free_.empty()) {
         const std::size_t full =
@@ -97,13 +98,13 @@ class Decoder {
         if (!prompt) break;
         active_.push_back({count++, free_.back(), 0, prompt->adapter});
         free_.pop_back();
-        append(batch, prompt->tokens, prompt->adapter);
+        append(batch, prompt->tokens, adapters, prompt->adapter);
       }
       if (active_.empty()) return;
       const bool prefills = active_.size() > before;
       if (!prefills)
-        for (const Active& each : active_) append(batch, std::span(&each.last, 1), each.adapter);
-      pass(theta, adapters, batch, prefills ? before : 0, limits, choose, add);
+        for (const Active& each : active_) append(batch, std::span(&each.last, 1), adapters, each.adapter);
+      pass(theta, batch, prefills ? before : 0, limits, choose, add);
       // Neighbours of one adapter share a product.
       if (prefills && !adapters.values.empty()) std::ranges::stable_sort(active_, {}, &Active::adapter);
     }
@@ -142,8 +143,16 @@ class Decoder {
       free_.push_back(static_cast<std::uint32_t>(slot));
     }
   }
-  static void append(model::Batch& batch, std::span<const std::int32_t> tokens, int adapter) {
-    const std::uint32_t sequence = batch.add(tokens, adapter);
+  void append(model::Batch& batch, std::span<const std::int32_t> tokens, const Adapters& adapters,
+              int adapter) {
+    const Vector* values = nullptr;
+    std::optional<peft::Kind> kind;
+    if (adapter >= 0) {
+      const auto i = static_cast<std::size_t>(adapter);
+      values = adapters.values[i];
+      if (!adapters.kinds.empty()) kind = adapters.kinds[i];
+    }
+    const std::uint32_t sequence = batch.add(tokens, used_.index(batch, values, kind));
     batch.targets.push_back({sequence, static_cast<std::uint32_t>(tokens.size() - 1), 0});
   }
   // Whether the device chooses.
@@ -156,16 +165,16 @@ class Decoder {
   }
   // Generates the next token of every active sequence from `first` on; the batch holds their tokens.
   template <class Choose, class Add>
-  void pass(const Theta& theta, const Adapters& adapters, const model::Batch& batch, std::size_t first,
-            TokenLimits limits, Choose&& choose, Add&& add) {
+  void pass(const Theta& theta, const model::Batch& batch, std::size_t first, TokenLimits limits,
+            Choose&& choose, Add&& add) {
     slots_.clear();
     for (std::size_t i = first; i < active_.size(); ++i) slots_.push_back(active_[i].slot);
     std::vector<std::int32_t> chosen;
     if (takes_best(choose))
-      chosen = transformer_.best_tokens(theta, batch, adapters.values, cache_, slots_, limits.chosen);
+      chosen = transformer_.best_tokens(theta, batch, used_.all(), cache_, slots_, limits.chosen);
     else if constexpr (!std::same_as<std::remove_cvref_t<Choose>, MostProbable>) {
       const std::size_t n = limits.logits;
-      const std::vector<float> logits = transformer_.logits(theta, batch, adapters.values, cache_, slots_, n);
+      const std::vector<float> logits = transformer_.logits(theta, batch, used_.all(), cache_, slots_, n);
       for (std::size_t i = first; i < active_.size(); ++i)
         chosen.push_back(choose(active_[i].number, std::span(logits).subspan((i - first) * n, n)));
     }
@@ -185,6 +194,7 @@ class Decoder {
 
   model::BasicTransformer<Backend>& transformer_;
   model::KvCache<Backend> cache_;
+  PassAdapters<Vector> used_;  // of the pass
   std::vector<std::uint32_t> free_, slots_;
   std::vector<Active> active_;
 };

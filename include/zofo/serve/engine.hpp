@@ -16,7 +16,7 @@
 
 namespace zofo::serve {
 
-/// What is served, and how.
+/// The adapters and limits of a server.
 struct EngineOptions {
   std::string name;                                 ///< of the model in requests
   std::filesystem::path run = {};                   ///< of a fine-tuning or a meta-training; empty: none
@@ -27,7 +27,7 @@ struct EngineOptions {
 /// Puts the model and its adapters on the device, calls open(model) and answers the requests of the queue
 /// until it is closed. What open() returns is destroyed before the model: it ends all that uses it. Requests
 /// for any adapters and with any options are decoded together, and those that arrive join the others as soon
-/// as there is room. A request that fails does not stop the others. Throws Error where an adapter does not
+/// as a slot is free. A request that fails does not stop the others. Throws Error where an adapter does not
 /// fit the model or has the model's name. A program with its own Device includes serve/impl/engine.hpp.
 template <class Device>
 void answer_requests(Device& device, llm::Model model, const EngineOptions& options, Queue& queue,

@@ -1,4 +1,4 @@
-/// @file Requests of OpenAI's API for texts, read from JSON of strangers.
+/// @file Requests of OpenAI's API for texts, read from untrusted JSON.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@ struct ServedName {
   std::size_t reserved = 0;  ///< positions of the context for its virtual tokens
 };
 
-/// A model that is served. Threads may share it.
+/// A model behind a server. Threads may share it.
 struct ServedModel {
   const llm::Model* model = nullptr;   ///< borrowed
   std::vector<ServedName> names = {};  ///< the first answers requests that name none

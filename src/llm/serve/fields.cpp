@@ -61,7 +61,7 @@ std::string Fields::text(std::string_view name) {
 
 void Fields::not_supported(std::string_view name, std::initializer_list<nlohmann::ordered_json> same) {
   const nlohmann::ordered_json* value = find(name);
-  if (value == nullptr || std::ranges::find(same, *value) != same.end()) return;
+  if (value == nullptr || std::find(same.begin(), same.end(), *value) != same.end()) return;
   refuse(name, "{} = {}: zofo serve does not support this option", name, shown_value(*value));
 }
 

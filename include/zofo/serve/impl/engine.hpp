@@ -50,7 +50,7 @@ class Engine {
 
   /// Works until the queue is closed.
   void run() {
-    while (queue_.wait()) {
+    while (!queue_.closed() && (!ready_.empty() || queue_.wait())) {
       try {
         answer();
       } catch (const std::bad_alloc&) {
@@ -82,7 +82,8 @@ class Engine {
 
   // Generates until nothing waits.
   void answer() {
-    if (ready_.empty() && !fetch()) return;
+    if (ready_.empty()) fetch();
+    if (ready_.empty()) return;
     make_decoder(positions(ready_.front()));
     number_ = 0;
     const llm::TokenLimits limits{set_.model.tokenizer.rows(), set_.model.parameters.config().vocab};
@@ -95,7 +96,8 @@ class Engine {
   std::optional<llm::DecoderPrompt> next(std::size_t most) {
     if (queue_.closed()) return {};
     while (!ready_.empty() && ready_.front().job->is_settled()) ready_.pop_front();
-    if (ready_.empty() && !fetch()) return {};
+    if (ready_.empty()) fetch();
+    if (ready_.empty()) return {};
     const Place& place = ready_.front();
     const Choice& choice = place.answer();
     if (choice.generation.prompt > most || positions(place) > decoder_->capacity().positions) return {};
@@ -110,19 +112,17 @@ class Engine {
     return llm::DecoderPrompt{entry->second.place.answer().generation.tokens, adapter};
   }
 
-  // Takes the next answer from the queue to those that are ready for the decoder. False if none waits.
-  bool fetch() {
-    while (ready_.empty()) {
-      std::optional<Place> place = queue_.take();
-      if (!place) return false;
-      if (place->job->reads_prompt())
-        read_prompts(std::move(*place));
-      else if (place->job->request.max_tokens == 0)
-        finish(*place);
-      else
-        ready_.push_back(std::move(*place));
-    }
-    return true;
+  // Takes the next answer from the queue. One of which tokens have to be generated is then ready for the
+  // decoder. Prompts are scored, one pass of them: the decoder's answers go on before the next one.
+  void fetch() {
+    std::optional<Place> place = queue_.take();
+    if (!place) return;
+    if (place->job->reads_prompt())
+      read_prompts(std::move(*place));
+    else if (place->job->request.max_tokens == 0)
+      finish(*place);
+    else
+      ready_.push_back(std::move(*place));
   }
 
   // Scores the prompts of the answer and of those behind it that fit into one pass.
@@ -224,7 +224,7 @@ class Engine {
     decoder_.emplace(*set_.transformer, wanted);
   }
 
-  // Ends all requests that have been begun.
+  // Ends all requests that have started.
   void give_up(const std::string& why) {
     for (const auto& [number, active] : active_) active.place.job->fail(why);
     for (const Place& each : ready_) each.job->fail(why);

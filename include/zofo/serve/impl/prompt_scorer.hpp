@@ -13,6 +13,7 @@
 
 #include "zofo/core/chunks.hpp"
 #include "zofo/core/error.hpp"
+#include "zofo/lm/pass_adapters.hpp"
 #include "zofo/lm/score_requests.hpp"
 #include "zofo/lm/token_logprob.hpp"
 #include "zofo/model/kv_cache.hpp"
@@ -51,19 +52,19 @@ class PromptScorer {
   Scores score(const Theta& theta, std::span<const Place> group) {
     Scores scores;
     model::Batch batch;
-    std::vector<const Vector*> used;
+    llm::PassAdapters<Vector> used;
     std::vector<std::uint32_t> slots;
     std::vector<model::Target> targets;
     std::size_t longest = 0;
     for (const Place& each : group) {
       const llm::Tokens& tokens = each.answer().generation.tokens;
-      const std::uint32_t sequence = batch.add(tokens, adapter_in_pass(each.job->adapter, batch, used));
+      const std::uint32_t sequence = batch.add(tokens, adapter_of(each.job->adapter, batch, used));
       slots.push_back(sequence);
       longest = std::max(longest, length(each));
       for (std::uint32_t p = 0; p < tokens.size(); ++p)
         targets.push_back({sequence, p, p + 1 < tokens.size() ? tokens[p + 1] : -1});
-      scores.tokens.push_back({{tokens.front(), std::numeric_limits<double>::quiet_NaN()}});
-      scores.tokens.back().resize(tokens.size());
+      std::vector<llm::TokenLogprob>& of_prompt = scores.tokens.emplace_back(tokens.size());
+      of_prompt.front() = {tokens.front(), std::numeric_limits<double>::quiet_NaN()};
       scores.last.emplace_back();
     }
     model::KvCache<Backend>& cache = cache_of({group.size(), longest});
@@ -74,8 +75,7 @@ class PromptScorer {
       for (model::Target& each : batch.targets) each.token = 0;
       for (const std::uint32_t slot : slots) cache.clear(slot);
       const std::size_t vocab = transformer_.config().vocab;
-      const std::vector<float> logits =
-          transformer_.logits(theta, batch, std::span<const Vector* const>(used), cache, slots, vocab);
+      const std::vector<float> logits = transformer_.logits(theta, batch, used.all(), cache, slots, vocab);
       take(group, part, logits, scores);
     }
     return scores;
@@ -90,15 +90,11 @@ class PromptScorer {
   [[nodiscard]] std::size_t most_targets() const {
     return std::max<std::size_t>((std::size_t{1} << 26U) / transformer_.config().vocab, 1);
   }
-  // The index of an adapter among those of the pass.
-  int adapter_in_pass(int adapter, model::Batch& batch, std::vector<const Vector*>& used) const {
+  // The index of an adapter in the pass.
+  int adapter_of(int adapter, model::Batch& batch, llm::PassAdapters<Vector>& used) const {
     if (adapter < 0) return -1;
     const auto& selected = adapters_.adapters[static_cast<std::size_t>(adapter)];
-    const auto found = std::ranges::find(used, selected.values);
-    if (found != used.end()) return static_cast<int>(found - used.begin());
-    used.push_back(selected.values);
-    batch.kinds.push_back(selected.kind);
-    return static_cast<int>(used.size()) - 1;
+    return used.index(batch, selected.values, selected.kind);
   }
   model::KvCache<Backend>& cache_of(model::CacheCapacity capacity) {
     const bool enough = cache_ && cache_->capacity().sequences >= capacity.sequences &&
@@ -107,7 +103,7 @@ class PromptScorer {
     cache_.reset();  // before the next one is allocated
     return cache_.emplace(transformer_.backend(), transformer_.config(), capacity);
   }
-  // Writes what the logits of some targets say.
+  // Takes the log-probabilities of some targets from their logits.
   void take(std::span<const Place> group, std::span<const model::Target> targets,
             std::span<const float> logits, Scores& scores) const {
     const std::size_t vocab = transformer_.config().vocab;
