@@ -37,15 +37,15 @@ bool open_and_read_safetensors(std::string_view text) {
   return true;
 }
 
-constexpr std::string_view header =
+constexpr std::string_view small_header =
     R"({"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},)"
     R"("h":{"dtype":"F16","shape":[3],"data_offsets":[8,14]},)"
     R"("i":{"dtype":"I64","shape":[1],"data_offsets":[14,22]}})";
 
-std::string small_safetensors() { return safetensors_text(header, std::string(22, '\1')); }
+std::string small_safetensors() { return safetensors_text(small_header, std::string(22, '\1')); }
 
 std::string replaced(std::string_view from, std::string_view to) {
-  std::string text(header);
+  std::string text(small_header);
   const std::size_t at = text.find(from);
   REQUIRE(at != std::string::npos);
   return safetensors_text(text.replace(at, from.size(), to), std::string(22, '\1'));

@@ -19,10 +19,10 @@ using namespace zofo::llm;
 
 namespace {
 
-const std::filesystem::path golden = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
+const std::filesystem::path golden_folder = std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden";
 
 nlohmann::ordered_json golden_file(const char* name) {
-  return nlohmann::ordered_json::parse(std::ifstream(golden / name));
+  return nlohmann::ordered_json::parse(std::ifstream(golden_folder / name));
 }
 
 EncodedExample with_targets(Tokens targets, std::vector<std::uint32_t> positions) {
@@ -44,7 +44,7 @@ TEST_CASE("ids of conversations and the assistant's tokens are the reference's",
                name = each.at("template").get<std::string>();
     const auto chat = each.at("conversation").get<std::string>();
     INFO(family << ", " << name << ", " << chat);
-    const tokenize::Tokenizer tokenizer = tokenize::load_tokenizer(golden / "tokenizers" / family);
+    const tokenize::Tokenizer tokenizer = tokenize::load_tokenizer(golden_folder / "tokenizers" / family);
     const chat::ChatFormat format{chat::ChatTemplate(chats.at("templates").at(name).get<std::string>()),
                                   *chat::value_of(chats.at("tokens")).mapping()};
     const MarkedTokens made = encode_conversation(
@@ -58,7 +58,7 @@ TEST_CASE("ids of conversations and the assistant's tokens are the reference's",
 
 TEST_CASE("spans of tokens cover a text", "[lm]") {
   for (const char* family : {"smollm2", "qwen2", "llama3", "llama2", "mistral", "metaspace_always"}) {
-    const tokenize::Tokenizer tokenizer = tokenize::load_tokenizer(golden / "tokenizers" / family);
+    const tokenize::Tokenizer tokenizer = tokenize::load_tokenizer(golden_folder / "tokenizers" / family);
     for (const std::string text :
          {" two  blanks", "caf\u00e9 \u4f60\u597d \U0001f600!", "a\n\nb\t c", "</s> x"}) {
       INFO(family << ": " << text);

@@ -16,7 +16,15 @@ using namespace zofo::model;
 
 namespace {
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__)
+#define ZOFO_TEST_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)  // clang's name
+#define ZOFO_TEST_UNDER_ASAN 1
+#endif
+#endif
+
+#if defined(__GLIBC__) && !defined(ZOFO_TEST_UNDER_ASAN)
 constexpr bool countable = true;
 std::size_t in_use() {
   const struct mallinfo2 info = mallinfo2();

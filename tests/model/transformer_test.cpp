@@ -25,12 +25,15 @@ Batch alone(const Batch& batch, std::uint32_t i) {
 
 }  // namespace
 
+// Some 20 units in the last place of the largest log-probability, 10.8: compilers order the sums differently.
+constexpr double rounding = 2e-5;
+
 TEST_CASE("log-probabilities equal the NumPy reference", "[model]") {
   for (const golden::Case& c : golden::all()) {
     INFO(c.name);
     Transformer transformer(c.shape, c.lora);
     const auto log_p = transformer.log_probabilities(c.theta, c.batch, c.adapters());
-    CHECK(golden::largest_difference(log_p, c.log_probabilities) < 1e-5);
+    CHECK(golden::largest_difference(log_p, c.log_probabilities) < rounding);
   }
 }
 

@@ -19,18 +19,18 @@ using zofo::llm::InstalledData;
 
 namespace {
 
-constexpr InstalledData tasks{"the task definitions", "tasks", "ZOFO_TEST_TASKS", "--tasks"};
+constexpr InstalledData task_data{"the task definitions", "tasks", "ZOFO_TEST_TASKS", "--tasks"};
 
 // A folder bin, with or without share/zofo/tasks next to it, and no variable set.
 class Installation {
  public:
   explicit Installation(bool with_tasks) {
-    unsetenv(tasks.variable);
+    unsetenv(task_data.variable);
     fs::create_directories(root_ / "pre fix é/bin");
     if (with_tasks) fs::create_directories(root_ / "pre fix é/share/zofo/tasks");
   }
   ~Installation() {
-    unsetenv(tasks.variable);
+    unsetenv(task_data.variable);
     std::error_code ignored;
     fs::remove_all(root_, ignored);
   }
@@ -47,7 +47,7 @@ class Installation {
 
 std::string message_of(const fs::path& bin) {
   try {
-    return "found: " + find_data(tasks, bin).string();
+    return "found: " + find_data(task_data, bin).string();
   } catch (const zofo::Error& error) {
     return error.what();
   }
@@ -57,20 +57,20 @@ std::string message_of(const fs::path& bin) {
 
 TEST_CASE("data next to the program is found") {
   const Installation installation(true);
-  CHECK(find_data(tasks, installation.bin()) == installation.share());
+  CHECK(find_data(task_data, installation.bin()) == installation.share());
 }
 
 TEST_CASE("the environment variable comes first, and an empty one is ignored") {
   const Installation installation(true);
-  setenv(tasks.variable, installation.root().c_str(), 1);
-  CHECK(find_data(tasks, installation.bin()) == installation.root());
-  setenv(tasks.variable, "", 1);
-  CHECK(find_data(tasks, installation.bin()) == installation.share());
+  setenv(task_data.variable, installation.root().c_str(), 1);
+  CHECK(find_data(task_data, installation.bin()) == installation.root());
+  setenv(task_data.variable, "", 1);
+  CHECK(find_data(task_data, installation.bin()) == installation.share());
 }
 
 TEST_CASE("a variable that names a missing folder is an error, whatever else exists") {
   const Installation installation(true);
-  setenv(tasks.variable, "/nowhere/tasks", 1);
+  setenv(task_data.variable, "/nowhere/tasks", 1);
   CHECK(message_of(installation.bin()) ==
         "the task definitions: not found: $ZOFO_TEST_TASKS = '/nowhere/tasks' does not exist");
 }

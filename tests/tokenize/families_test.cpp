@@ -13,11 +13,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path folder = golden::folder() / "tokenizers";
+const fs::path families_folder = golden::folder() / "tokenizers";
 
 std::vector<std::string> families() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const auto& entry : fs::directory_iterator(families_folder)) {
     if (entry.is_directory()) names.push_back(entry.path().filename().string());
   }
   return names;
@@ -26,12 +26,12 @@ std::vector<std::string> families() {
 }  // namespace
 
 TEST_CASE("ids of every family equal the reference's", "[tokenize]") {
-  const auto texts = golden::read_json(folder / "texts.json").get<std::vector<std::string>>();
+  const auto texts = golden::read_json(families_folder / "texts.json").get<std::vector<std::string>>();
   REQUIRE(texts.size() > 60);
   REQUIRE(families().size() >= 12);
   for (const std::string& family : families()) {
-    const Tokenizer tokenizer = load_tokenizer(folder / family);
-    const auto golden = golden::read_json(folder / family / "ids.json");
+    const Tokenizer tokenizer = load_tokenizer(families_folder / family);
+    const auto golden = golden::read_json(families_folder / family / "ids.json");
     for (const bool special : {false, true}) {
       if (special && !golden.contains("special")) continue;
       const auto& wanted = golden.at(special ? "special" : "plain");
@@ -49,11 +49,11 @@ TEST_CASE("ids of every family equal the reference's", "[tokenize]") {
 }
 
 TEST_CASE("decoding returns the text where the family preserves it", "[tokenize]") {
-  const auto texts = golden::read_json(folder / "texts.json").get<std::vector<std::string>>();
+  const auto texts = golden::read_json(families_folder / "texts.json").get<std::vector<std::string>>();
   for (const std::string& family : families()) {
-    const Tokenizer tokenizer = load_tokenizer(folder / family);
+    const Tokenizer tokenizer = load_tokenizer(families_folder / family);
     const bool composes = family == "qwen2";
-    const bool symbols = fs::exists(folder / family / "tokenizer.model") || tokenizer.id("<0x00>");
+    const bool symbols = fs::exists(families_folder / family / "tokenizer.model") || tokenizer.id("<0x00>");
     const bool first_space_is_lost = family == "mistral" || family.starts_with("metaspace");
     std::size_t preserved = 0;
     for (const std::string& text : texts) {

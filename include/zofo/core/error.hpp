@@ -17,7 +17,8 @@ template <class... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Throws Error unless `condition`; the message is formatted only on failure.
+/// Throws Error unless `condition`; the message is formatted only on failure, but its arguments are evaluated
+/// always: they must not read what the condition guards.
 template <class... Args>
 void require(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) fail(format, std::forward<Args>(args)...);

@@ -55,19 +55,18 @@ inline void check_batch(const Config& config, const peft::Adapters& layouts, con
             "transformer: sequence {}: adapter = {}: must be -1 (none) or below {}", i, batch.adapter[i],
             adapters);
     const std::uint32_t length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    const bool follows = !cached.empty() && cached[i] > 0;
+    const std::uint32_t kept = cached.empty() ? 0 : cached[i];
     require(
-        !follows || config.rope_scaling.is_long(cached[i]) == config.rope_scaling.is_long(cached[i] + length),
+        kept == 0 || config.rope_scaling.is_long(kept) == config.rope_scaling.is_long(kept + length),
         "transformer: sequence {}: {} cached positions and {} tokens: this model has other rotary positions "
-        "in "
-        "sequences longer than {} tokens, so the cached keys are not valid: shorten the prompt, or generate "
-        "fewer tokens",
-        i, cached[i], length, config.rope_scaling.original_context);
-    const std::uint32_t reserved = follows ? cached[i] : virtual_tokens(layouts, batch, i);
+        "in sequences longer than {} tokens, so the cached keys are not valid: shorten the prompt, or "
+        "generate fewer tokens",
+        i, kept, length, config.rope_scaling.original_context);
+    const std::uint32_t reserved = kept > 0 ? kept : virtual_tokens(layouts, batch, i);
     require(length >= 1 && reserved < config.context && length <= config.context - reserved,
             "transformer: sequence {} has {} tokens: must be in [1, {}] (the model's context{})", i, length,
             config.context > reserved ? config.context - reserved : 0,
-            follows        ? " less the cached positions"
+            kept > 0       ? " less the cached positions"
             : reserved > 0 ? " less the adapter's virtual tokens"
                            : "");
   }

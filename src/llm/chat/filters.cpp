@@ -73,8 +73,9 @@ template <class Number>
 bool read_number(std::string_view text, Number& number) {
   text = stripped(text, {}, true, true);
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  const char* const end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, number);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto result = std::from_chars(begin, end, number);
   return !text.empty() && result.ec == std::errc() && result.ptr == end;
 }
 

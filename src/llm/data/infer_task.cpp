@@ -137,9 +137,9 @@ void set_options(const RowTable& table, const Column& label, const Column* names
                                    : truth          ? (i == 0 ? "no" : "yes")
                                                     : written);
     const auto same = std::find(draft.options.begin(), draft.options.end(), option);
-    require(same == draft.options.end(),
-            "{}: column '{}': the labels '{}' and '{}' differ only in blanks or '_'", table.file, label.name,
-            written, labels[static_cast<std::size_t>(same - draft.options.begin())]);
+    if (same != draft.options.end())
+      fail("{}: column '{}': the labels '{}' and '{}' differ only in blanks or '_'", table.file, label.name,
+           written, labels[static_cast<std::size_t>(same - draft.options.begin())]);
     draft.options.push_back(std::move(option));
     draft.label_map.emplace_back(written, static_cast<int>(i));
   }

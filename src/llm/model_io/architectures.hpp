@@ -43,7 +43,8 @@ constexpr const ArchitectureNames& names_of(model::Architecture architecture) {
 /// by their layers, differ from 1/√head_dim.
 inline float gemma_score_scale(const model::Config& c) {
   const bool largest = c.layers == (c.architecture == model::Architecture::gemma2 ? 46U : 62U);
-  const float scale = 1.0F / std::sqrt(static_cast<float>(c.width / c.heads));
+  const std::size_t dim = c.width / c.heads;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
   return largest && scale != 1.0F / std::sqrt(static_cast<float>(c.head_dim)) ? scale : 0.0F;
 }
 

@@ -127,7 +127,7 @@ State from_version_1(const State& old, const RunOptions& options) {
   if (old.json().contains("best")) {
     nlohmann::json best = old.json().at("best");
     best["selected"] = best.at("what");
-    const Eigen::VectorXf& adapter = vector(old, "best");
+    const Eigen::VectorXf adapter = vector(old, "best");
     best["adapters"] = adapter.size() > 0 ? 1U : 0U;
     if (adapter.size() > 0) out.vectors["best 0"] = adapter;
     out.json()["best"] = best;

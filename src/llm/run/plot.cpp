@@ -181,10 +181,13 @@ std::string plots_svg(std::string_view title, std::span<const Plot> plots) {
   std::string drawn;
   const double top = plots.empty() ? 50 : draw_legend(drawn, plots.front().lines);
   constexpr double row = 340;
-  for (std::size_t i = 0; i < plots.size(); ++i)
-    Panel({i % 2 == 0 ? 64.0 : 548.0, top + 50 + row * static_cast<double>(i / 2), 380, 270}, plots[i])
+  for (std::size_t i = 0; i < plots.size(); ++i) {
+    const std::size_t above = i / 2;
+    Panel({i % 2 == 0 ? 64.0 : 548.0, top + 50 + row * static_cast<double>(above), 380, 270}, plots[i])
         .draw(drawn);
-  const double height = top + 50 + row * static_cast<double>((plots.size() + 1) / 2);
+  }
+  const std::size_t rows = (plots.size() + 1) / 2;
+  const double height = top + 50 + row * static_cast<double>(rows);
   return fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' width='960' height='{0:.0f}' viewBox='0 0 960 {0:.0f}' "
       "font-family='Helvetica, Arial, sans-serif'>\n"

@@ -95,16 +95,15 @@ std::vector<Merge> piece_merges(const SentencePieceModel& model) {
   });
   std::vector<Merge> merges;
   merges.reserve(ranked.size());
-  for (std::size_t i = 0; i < ranked.size(); ++i) {
-    // Of equal scores the library takes the leftmost pair of a text, a list of merges the first of the list.
+  // Of equal scores the library takes the leftmost pair of a text, a list of merges the first of the list.
+  for (std::size_t i = 1; i < ranked.size(); ++i)
     require(
-        i == 0 || ranked[i - 1].id == ranked[i].id || ranked[i - 1].score != ranked[i].score,
+        ranked[i - 1].id == ranked[i].id || ranked[i - 1].score != ranked[i].score,
         "tokenizer.ggml.scores: tokens {} = '{}' and {} = '{}' both have {}: must differ, since merges in "
         "tokenizer.json have an order",
         ranked[i - 1].id, model.pieces[ranked[i - 1].id].text, ranked[i].id, model.pieces[ranked[i].id].text,
         ranked[i].score);
-    merges.push_back(std::move(ranked[i].merge));
-  }
+  for (Ranked& division : ranked) merges.push_back(std::move(division.merge));
   return merges;
 }
 

@@ -62,11 +62,16 @@ struct PrefixGradient {
 
 namespace detail {
 
-// Eight floats at any address; the compiler splits them where registers are narrower.
-using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
+// Eight floats; the compiler splits them where registers are narrower.
+using Lanes = float __attribute__((vector_size(32)));
 
-inline Lanes& lanes(float* p) { return *reinterpret_cast<Lanes*>(p); }
-inline const Lanes& lanes(const float* p) { return *reinterpret_cast<const Lanes*>(p); }
+// Eight floats at the address of any float. A reference to Lanes would promise an alignment of 32 bytes.
+struct __attribute__((packed, aligned(4), may_alias)) LanesAt {
+  Lanes value;
+};
+
+inline LanesAt& lanes(float* p) { return *reinterpret_cast<LanesAt*>(p); }
+inline const LanesAt& lanes(const float* p) { return *reinterpret_cast<const LanesAt*>(p); }
 
 // out[c] (+)= Σ_j weights[j·weight_stride]·rows[j·row_stride + c]: the product that attention consists of.
 // Sums stay in registers, 32 columns at a time; a triangular product by a BLAS would compute its zeros.
@@ -79,28 +84,28 @@ void weighted_sum(const float* weights, std::size_t weight_stride, const float* 
     for (std::size_t j = 0; j < count; ++j) {
       const float w = weights[j * weight_stride];
       const float* row = rows + j * row_stride + c;
-      a0 += w * lanes(row);
-      a1 += w * lanes(row + 8);
-      a2 += w * lanes(row + 16);
-      a3 += w * lanes(row + 24);
+      a0 += w * lanes(row).value;
+      a1 += w * lanes(row + 8).value;
+      a2 += w * lanes(row + 16).value;
+      a3 += w * lanes(row + 24).value;
     }
     if constexpr (add) {
-      a0 += lanes(out + c);
-      a1 += lanes(out + c + 8);
-      a2 += lanes(out + c + 16);
-      a3 += lanes(out + c + 24);
+      a0 += lanes(out + c).value;
+      a1 += lanes(out + c + 8).value;
+      a2 += lanes(out + c + 16).value;
+      a3 += lanes(out + c + 24).value;
     }
-    lanes(out + c) = a0;
-    lanes(out + c + 8) = a1;
-    lanes(out + c + 16) = a2;
-    lanes(out + c + 24) = a3;
+    lanes(out + c).value = a0;
+    lanes(out + c + 8).value = a1;
+    lanes(out + c + 16).value = a2;
+    lanes(out + c + 24).value = a3;
   }
   for (; c + 8 <= columns; c += 8) {
     Lanes a{};
     for (std::size_t j = 0; j < count; ++j)
-      a += weights[j * weight_stride] * lanes(rows + j * row_stride + c);
-    if constexpr (add) a += lanes(out + c);
-    lanes(out + c) = a;
+      a += weights[j * weight_stride] * lanes(rows + j * row_stride + c).value;
+    if constexpr (add) a += lanes(out + c).value;
+    lanes(out + c).value = a;
   }
   for (; c < columns; ++c) {
     float a = add ? out[c] : 0.0F;

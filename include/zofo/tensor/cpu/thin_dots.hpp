@@ -14,14 +14,14 @@
 #define ZOFO_HAS_AVX2_DOTS 0
 #endif
 
-namespace zofo::tensor::cpu::detail {
+namespace zofo::tensor::cpu::detail::portable {
 
 // A processor without fused multiply-adds rounds the product and the sum.
-inline void add_product(const Lanes& a, const Lanes& b, Lanes& sum) { sum += a * b; }
+inline void add_product(const LanesAt& a, const LanesAt& b, Lanes& sum) { sum += a.value * b.value; }
 
 #include "zofo/tensor/cpu/thin_dots_text.hpp"
 
-}  // namespace zofo::tensor::cpu::detail
+}  // namespace zofo::tensor::cpu::detail::portable
 
 #if ZOFO_HAS_AVX2_DOTS
 
@@ -41,7 +41,9 @@ namespace zofo::tensor::cpu::detail::avx2 {
 
 // Fused explicitly. By itself a compiler fuses in some functions and not in others (GCC avoids chains of
 // fused sums for some processors), and a result would depend on which of them computed a row.
-inline void add_product(const Lanes& a, const Lanes& b, Lanes& sum) { sum = _mm256_fmadd_ps(a, b, sum); }
+inline void add_product(const LanesAt& a, const LanesAt& b, Lanes& sum) {
+  sum = _mm256_fmadd_ps(a.value, b.value, sum);
+}
 
 #include "zofo/tensor/cpu/thin_dots_text.hpp"
 
@@ -73,7 +75,7 @@ inline void best_thin_column(bool fused, ConstView x, const float* w, float beta
   if (fused) return avx2::thin_column(x, w, beta, y, column);
 #endif
   (void)fused;
-  thin_column(x, w, beta, y, column);
+  portable::thin_column(x, w, beta, y, column);
 }
 
 /// cached_scores of the fastest instructions that the processor has.
@@ -83,7 +85,7 @@ inline void best_cached_scores(bool fused, const float* q, std::size_t heads, co
   if (fused) return avx2::cached_scores(q, heads, keys, n, dim, p, stride);
 #endif
   (void)fused;
-  cached_scores(q, heads, keys, n, dim, p, stride);
+  portable::cached_scores(q, heads, keys, n, dim, p, stride);
 }
 
 }  // namespace zofo::tensor::cpu::detail

@@ -1,5 +1,5 @@
 /// @file Dot products of few rows as text, read once in each namespace whose functions are compiled for other
-/// instructions (thin_dots.hpp): zofo::tensor::cpu::detail for any processor, and
+/// instructions (thin_dots.hpp): zofo::tensor::cpu::detail::portable, for any processor, and
 /// zofo::tensor::cpu::detail::avx2. No include guard, therefore. The namespace has defined
 /// add_product(a, b, sum): sum += a·b in each lane.
 #include <cstddef>
@@ -12,9 +12,9 @@ inline float lane_sum(const Lanes& x) {
 }
 
 /// The first `count` floats from p on, then zeros.
-inline void load_first(const float* p, std::size_t count, Lanes& padded) {
-  padded = Lanes{};
-  for (std::size_t i = 0; i < count; ++i) padded[i] = p[i];
+inline void load_first(const float* p, std::size_t count, LanesAt& padded) {
+  padded = LanesAt{};
+  for (std::size_t i = 0; i < count; ++i) padded.value[i] = p[i];
 }
 
 /// out[r·out_stride + o] = x_r · w_o for `rows` rows of x and `outs` rows of w. A sum consists of the same
@@ -32,7 +32,7 @@ void dots(const float* x, std::size_t x_stride, const float* w, std::size_t w_st
         add_product(lanes(w + o * w_stride + k), lanes(x + r * x_stride + k), sum[r][o]);
   if (k < n)
     for (std::size_t o = 0; o < outs; ++o) {
-      Lanes last_w, last_x;
+      LanesAt last_w, last_x;
       load_first(w + o * w_stride + k, n - k, last_w);
       for (std::size_t r = 0; r < rows; ++r) {
         load_first(x + r * x_stride + k, n - k, last_x);
