@@ -14,11 +14,11 @@
 #include "zofo/core/chunks.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/lm/pass_adapters.hpp"
-#include "zofo/lm/score_requests.hpp"
 #include "zofo/lm/token_logprob.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/transformer.hpp"
 #include "zofo/serve/queue.hpp"
+#include "zofo/train/impl/adapter_set.hpp"
 
 namespace zofo::serve {
 
