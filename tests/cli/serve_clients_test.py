@@ -140,7 +140,7 @@ class RealHarness(Case):
         with serve("--model", self.model) as server:
             model = LocalCompletionsAPI(base_url=f"http://127.0.0.1:{server.port}/v1/completions", model="tiny",
                                         tokenizer_backend="None", batch_size=len(PAIRS), num_concurrent=1)
-            model.tokenized_requests = True
+            model.tokenized_requests, model.tokenizer = True, self  # the ids are given
             keys = [((context, text), self.ids(context), self.ids(text)) for context, text in PAIRS]
             got = model._loglikelihood_tokens(keys, disable_tqdm=True)
         requests = "".join(json.dumps({"prompt": p, "options": [o]}) + "\n" for p, o in PAIRS)

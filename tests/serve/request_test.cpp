@@ -125,7 +125,7 @@ TEST_CASE("a wrong completion is refused by the field's name", "[serve]") {
       {R"({"prompt": "a", "max_tokens": 1.5})", "max_tokens", "integer"},
       {R"({"prompt": "a", "temperature": "hot"})", "temperature", "must be a number"},
       {R"({"prompt": "a", "temperature": -1})", "temperature", "must be in [0"},
-      {R"({"prompt": "a", "temperature": 1e-9})", "temperature", "1e-06"},
+      {R"({"prompt": "a", "temperature": 1e-9})", "temperature", "[1e-6, 1e6]"},
       {R"({"prompt": "a", "top_p": 1.5})", "top_p", "must be in [0, 1]"},
       {R"({"prompt": "a", "min_p": true})", "min_p", "must be a number"},
       {R"({"prompt": "a", "top_k": -1})", "top_k", "integer"},
@@ -166,7 +166,7 @@ TEST_CASE("a wrong chat is refused by the field's name", "[serve]") {
       {R"({"messages": [{"content": "a"}]})", "messages", "messages[0].role"},
       {R"({"messages": [{"role": "user", "content": 7}]})", "messages", "messages[0].content = 7"},
       {R"({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})", "messages", "text only"},
-      {R"({"messages": [{"role": "user", "content": "a", "n": 99999999999999999999}]})", "messages", ""},
+      {R"({"messages": [{"role": "user", "content": "a", "n": 9999999999999999999}]})", "messages", "64 bits"},
       {"{" + good + R"(, "tools": [{"type": "function"}]})", "tools", "not support"},
       {"{" + good + R"(, "tool_choice": "required"})", "tool_choice", "not support"},
       {"{" + good + R"(, "response_format": {"type": "json_object"}})", "response_format", "not support"},
@@ -181,10 +181,8 @@ TEST_CASE("a wrong chat is refused by the field's name", "[serve]") {
     INFO(each.body);
     const ApiError error = refusal(Endpoint::chat, each.body);
     CHECK(error.status() == 400);
-    if (!each.part.empty()) {
-      CHECK(error.param() == each.param);
-      CHECK_THAT(error.what(), contains(each.part));
-    }
+    CHECK(error.param() == each.param);
+    CHECK_THAT(error.what(), contains(each.part));
   }
 }
 
