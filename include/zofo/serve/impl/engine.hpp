@@ -113,7 +113,7 @@ class Engine {
   }
 
   // Takes the next answer from the queue. One of which tokens have to be generated is then ready for the
-  // decoder. Prompts are scored, one pass of them: the decoder's answers go on before the next one.
+  // decoder. Prompts are scored, one pass of them: the decoder continues before the next one.
   void fetch() {
     std::optional<Place> place = queue_.take();
     if (!place) return;
