@@ -45,8 +45,10 @@ class BadOptions(Case):
         self.assertFalse(run.exists())
 
     def test_values_that_are_no_numbers_of_their_kind(self):
-        for flag, value in (("--inner-steps", "-1"), ("--inner-steps", "1.5"), ("--inner-steps", "4294967296"),
-                            ("--lower-learning-rate", "fast"), ("--seed", "-1"), ("--lower-learning-rate", ""), ("--method", "")):
+        whole = ("-1", "1.5", "4294967296", "18446744073709551616", "0x10", "010", "+1", " 1", "1 ", "1_0", "1e3", "")
+        real = ("fast", "", "1e400", "-1e400", "1e-400", "0x10", " 1", "1 ", "+1", "1x")
+        cases = [("--inner-steps", value) for value in whole] + [("--lower-learning-rate", value) for value in real]
+        for flag, value in [*cases, ("--seed", "-1"), ("--seed", "18446744073709551616"), ("--seed", "0x10"), ("--method", "")]:
             with self.subTest(flag, value=value):
                 self.refused(self.finetune(self.here / "run", f"{flag}={value}"), flag)
         self.assertFalse((self.here / "run").exists())

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import pty
+import subprocess
 import unittest
 
 import program
@@ -108,6 +111,33 @@ class Chat(Case):
         same = self.good(zofo("generate", "--model", self.chat_model, "--prompt", "<user> awful\n<assistant>", "--json")).json()
         self.assertEqual(one, same)
         self.refused(zofo("generate", "--model", self.model, "--chat", "--prompt", "a"), "no chat template")
+
+    def test_a_conversation_in_a_terminal(self):
+        def converse(*lines, model=self.chat_model):
+            ours, theirs = pty.openpty()
+            try:
+                os.write(ours, "".join(line + "\n" for line in lines).encode() + b"\x04")  # Ctrl-D ends it
+                return subprocess.run([program.PROGRAM, "generate", "--model", model, "--chat", "--max-new-tokens", "5"],
+                                      stdin=theirs, capture_output=True, text=True, timeout=60, env=program.ENVIRONMENT)
+            finally:
+                os.close(theirs)
+                os.close(ours)
+
+        def answer(*messages):
+            line = json.dumps({"messages": list(messages)}) + "\n"
+            return self.good(zofo("generate", "--model", self.chat_model, "--max-new-tokens", 5, stdin=line)).lines()[0]["text"]
+
+        first = answer(say("user", "stone river"))
+        second = answer(say("user", "stone river"), say("assistant", first), say("user", "awful"))
+        done = converse("stone river", "", "awful", "/reset", "stone river")
+        self.assertEqual((done.returncode, done.stdout), (0, f"{first}\n{second}\n{first}\n"))
+        # A message that does not fit is left out, with the reason.
+        done = converse("stone " * 600, "stone river", "/exit", "awful")
+        self.assertEqual((done.returncode, done.stdout), (0, f"{first}\n"))
+        self.assertIn("the model's context is 256", done.stderr)
+        done = converse("stone", model=self.model)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no chat template", done.stderr)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <type_traits>
 
@@ -39,16 +41,32 @@ bool has(const CLI::Option* option) {
   return false;
 }
 
+// The type of a number that an option takes, or void.
 template <class T>
-inline constexpr bool is_unsigned = std::is_unsigned_v<T> && !std::is_same_v<T, bool>;
+struct NumberOf {
+  using type = std::conditional_t<std::is_arithmetic_v<T> && !std::is_same_v<T, bool>, T, void>;
+};
 template <class T>
-inline constexpr bool is_unsigned<std::vector<T>> = is_unsigned<T>;
+struct NumberOf<std::vector<T>> : NumberOf<T> {};
 
-// Refuses "-1", which CLI11 would read as a very large unsigned number.
-void refuse_negative(CLI::Option* option) {
-  option->check([](const std::string& text) {
-    return text.starts_with('-') ? fmt::format("{}: must not be negative", text) : std::string();
-  });
+constexpr const char* must_not_be_negative = "{}: must not be negative";
+
+// Why a text is no number of type T; empty: it is one. CLI11 would also read numbers in octal and hexadecimal
+// notation, and blanks, and would read "-1" as a very large unsigned number and 2^64 as the largest one.
+template <class T>
+std::string number_fault(const std::string& text) {
+  if (std::is_unsigned_v<T> && text.starts_with('-')) return fmt::format(must_not_be_negative, text);
+  T value{};
+  const char* const end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  const bool octal = std::is_integral_v<T> && text.size() > 1 && text.starts_with('0');
+  if (error == std::errc::result_out_of_range && read == end)
+    return fmt::format("{}: must be in [{}, {}]", text, std::numeric_limits<T>::lowest(),
+                       std::numeric_limits<T>::max());
+  if (error != std::errc() || read != end || octal)
+    return fmt::format("'{}': must be a {} in decimal digits", text,
+                       std::is_integral_v<T> ? "whole number" : "number");
+  return {};
 }
 
 template <class T>
@@ -57,7 +75,8 @@ CLI::Option* add_value(CLI::App& app, const std::string& flag, T& field, const s
     return app.add_flag(flag, field, help);
   } else {
     CLI::Option* option = app.add_option(flag, field, help);
-    if constexpr (is_unsigned<T>) refuse_negative(option);
+    using Number = typename NumberOf<T>::type;
+    if constexpr (!std::is_void_v<Number>) option->check(number_fault<Number>);
     return option;
   }
 }
@@ -151,7 +170,9 @@ const Flag& Flag::show_default() const {
   return *this;
 }
 const Flag& Flag::not_negative() const {
-  refuse_negative(option_);
+  option_->check([](const std::string& text) {
+    return text.starts_with('-') ? fmt::format(must_not_be_negative, text) : std::string();
+  });
   return *this;
 }
 const Flag& Flag::not_empty() const {

@@ -1,4 +1,6 @@
 // zofo generate: the text that a model, or the result of a run, generates after prompts.
+#include <unistd.h>
+
 #include <memory>
 #include <span>
 #include <string>
@@ -6,8 +8,10 @@
 #include <vector>
 
 #include "cli.hpp"
+#include "conversation.hpp"
 #include "device_flags.hpp"
 #include "run_flags.hpp"
+#include "streamed_text.hpp"
 #include "zofo/model_io/load_model.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/generate_sequences.hpp"
@@ -16,7 +20,8 @@ namespace zofo::cli {
 namespace {
 
 // Prompts of the command line result in texts; a single text is printed during its generation. Prompts on
-// standard input, one JSON object on each line, result in JSON objects.
+// standard input, one JSON object on each line, result in JSON objects. With --chat, standard input may be a
+// terminal: a conversation.
 struct Generate {
   std::string model;
   RunFlags from;
@@ -29,12 +34,15 @@ struct Generate {
   void check() const {
     options.check();
     for (std::size_t i = 0; i < prompts.size(); ++i) llm::check_prompt(prompts[i], flag_name(i));
+    require(!converses() || options.num_return_sequences == 1,
+            "--num-return-sequences {}: must be 1 in a conversation", options.num_return_sequences);
   }
 
   template <class Device>
   int on(Device& device) const {
     check();
     llm::RunModel<Device> of(device, from.load(model), from.parts());
+    if (converses()) return converse(of, options);
     if (prompts.empty()) {
       parse::LineSource lines(0, "stdin");
       return exit_of_lines(llm::generate_lines(
@@ -47,18 +55,13 @@ struct Generate {
           chat ? llm::chat_tokens(of, llm::user_message(prompts[i]), flag_name(i), options.max_prompt_tokens)
                : llm::prompt_tokens(of, prompts[i], flag_name(i), options.max_prompt_tokens));
     const bool streams = prompts.size() == 1 && options.num_return_sequences == 1 && !json;
-    std::size_t shown = 0;
-    const auto print_settled = [&](std::size_t, const llm::Generation& generation) {
-      if (!streams) return;
-      const std::size_t settled = llm::settled_bytes(generation, options.end);
-      if (settled <= shown) return;
-      write_text(generation.text.substr(shown, settled - shown));
-      flush_output();
-      shown = settled;
-    };
+    StreamedText streamed(options.end);
     const std::vector<llm::Generation> generations =
-        llm::generate(of, std::span<const llm::Tokens>(requested), options, print_settled);
-    if (streams) write_text(generations[0].text.substr(shown) + "\n");
+        llm::generate(of, std::span<const llm::Tokens>(requested), options,
+                      [&](std::size_t, const llm::Generation& generation) {
+                        if (streams) streamed.show(generation);
+                      });
+    if (streams) streamed.finish(generations[0]);
     for (const llm::Generation& each : generations)
       if (!streams)
         write_text((json ? llm::to_json_line(each, options.num_return_sequences) : each.text) + "\n");
@@ -66,6 +69,9 @@ struct Generate {
   }
 
  private:
+  [[nodiscard]] bool converses() const {
+    return chat && prompts.empty() && !json && isatty(STDIN_FILENO) != 0;
+  }
   [[nodiscard]] std::string flag_name(std::size_t i) const {
     return prompts.size() == 1 ? "--prompt" : fmt::format("--prompt number {}", i + 1);
   }
@@ -122,8 +128,10 @@ void add_generate(CLI::App& app, Action& action) {
   command.add_old("--batch", "--batch-size", options.decoder.sequences);
   command.add("--json", arguments->json,
               "print a JSON object for each prompt, as for prompts on standard input");
-  command.add("--chat", arguments->chat,
-              "each --prompt is a message of the user: the model's chat template is applied");
+  command.add(
+      "--chat", arguments->chat,
+      "each --prompt is a message of the user: the model's chat template is applied; without --prompt, "
+      "in a terminal: a conversation");
   device->add(command);
   command.footer(
       "Without --temperature each token is the most probable one. The filters are those of transformers and "
