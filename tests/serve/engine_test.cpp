@@ -238,6 +238,10 @@ TEST_CASE("what does not fit the model is refused", "[serve]") {
   };
   CHECK_THAT(refusal(greedy(std::string(300, 'a'), 1), 400), contains("--max-prompt-tokens 256"));
   CHECK_THAT(refusal({{"prompt", {1, 100000}}}, 400), contains("token 100000: must be in [0, "));
+  json large = greedy("a", 4096);
+  large["n"] = 100;
+  large["logprobs"] = 20;
+  CHECK_THAT(refusal(large, 400), contains("8603700 tokens of prompts, answers and alternatives"));
   CHECK_THAT(refusal(greedy("", 1), 400), contains("prompt: must not be empty"));
   CHECK_THAT(refusal({{"prompt", "a"}, {"model", "other"}}, 404), contains("must be one of tiny"));
   CHECK_THAT(refusal({{"messages", {{{"role", "user"}, {"content", "a"}}}}}, 400, Endpoint::chat),

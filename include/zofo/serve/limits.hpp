@@ -19,6 +19,9 @@ struct Limits {
 
 /// Answers of a prompt, at most.
 inline constexpr std::size_t most_samples = 128;
+/// Tokens of a request's prompts and answers together, each counted once for itself and once for each of its
+/// alternatives: what is in memory until the answer is sent.
+inline constexpr std::size_t most_request_tokens = std::size_t{1} << 22U;
 /// Texts that end an answer, at most.
 inline constexpr std::size_t most_stops = 64;
 /// Alternatives to a token whose log-probabilities a request may ask for, as in OpenAI's API.

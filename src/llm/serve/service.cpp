@@ -27,6 +27,19 @@ llm::Tokens encoded(const llm::Model& model, const Prompt& prompt, std::size_t r
   return llm::checked_chat(model, reserved, std::get<chat::Conversation>(prompt), place, most);
 }
 
+// Throws ApiError if the answers of a request would take too much memory.
+void check_memory(const Job& job, std::size_t prompt_tokens) {
+  const Request& request = job.request;
+  const std::size_t answers = request.n * request.prompts.size();
+  const std::size_t each = 1 + request.logprobs.value_or(0);
+  const std::size_t tokens = (request.n * prompt_tokens + answers * request.max_tokens) * each;
+  if (tokens > most_request_tokens)
+    throw ApiError(400, "", "",
+                   fmt::format("request: {} tokens of prompts, answers and alternatives: must be at most {}: "
+                               "lower n, max_tokens or logprobs, or send fewer prompts",
+                               tokens, most_request_tokens));
+}
+
 }  // namespace
 
 Service::Service(ServedModel model, Queue& queue, const Limits& limits)
@@ -50,6 +63,7 @@ void Service::add_choices(Job& job, const ServedName& name) const {
       throw ApiError(400, field, "", error.what());
     }
     job.prompt_tokens += ids.size();
+    check_memory(job, job.prompt_tokens);
     // The token that begins every sequence is not written in a text.
     const bool text = std::holds_alternative<std::string>(prompts[i]);
     const bool begins =
