@@ -43,11 +43,13 @@ class PromptScorer {
     return (group.size() + 1) * longest <= Backend::max_batch_tokens && targets <= most_targets();
   }
 
-  /// The log-probabilities of every prompt's tokens, NaN for the first, and the logits after each prompt.
+  /// What the prompts of a group give.
   struct Scores {
-    std::vector<std::vector<llm::TokenLogprob>> tokens;  ///< [prompt][token]
-    std::vector<std::vector<float>> last;                ///< [prompt][token of the vocabulary]
+    std::vector<std::vector<llm::TokenLogprob>> tokens = {};  ///< [prompt][token]
+    std::vector<std::vector<float>> last = {};                ///< [prompt][token of the vocabulary]
   };
+  /// The log-probabilities of every prompt's tokens, NaN for the first, and the logits after each prompt.
+  /// Throws Error if a logit is NaN, or where memory is short.
   template <class Theta>
   Scores score(const Theta& theta, std::span<const Place> group) {
     Scores scores;
