@@ -269,10 +269,12 @@ void bind_models(nb::module_& m) {
       "model_of_run", [](const std::string& run) { return llm::choose_model("", run, ""); }, nb::arg("run"));
   m.def(
       "export_model",
-      [](const std::string& model, const std::string& run, const std::string& out, const std::string& format,
-         const std::string& dtype, bool merge, bool no_tokenizer, bool without_backbone) {
+      [](const std::string& model, const std::string& run, const std::string& adapter, const std::string& out,
+         const std::string& format, const std::string& dtype, bool merge, bool no_tokenizer,
+         bool without_backbone) {
         llm::ExportOptions options{.model = model,
                                    .run = run,
+                                   .adapter = adapter,
                                    .out = out,
                                    .merge = merge,
                                    .no_tokenizer = no_tokenizer,
@@ -283,8 +285,8 @@ void bind_models(nb::module_& m) {
         const llm::Exported exported = released([&] { return llm::export_model(options); });
         return std::pair(exported.what, exported.warning);
       },
-      nb::arg("model"), nb::arg("run"), nb::arg("out"), nb::arg("format"), nb::arg("dtype"), nb::arg("merge"),
-      nb::arg("no_tokenizer"), nb::arg("without_backbone"));
+      nb::arg("model"), nb::arg("run"), nb::arg("adapter"), nb::arg("out"), nb::arg("format"),
+      nb::arg("dtype"), nb::arg("merge"), nb::arg("no_tokenizer"), nb::arg("without_backbone"));
   m.def(
       "write_tiny_model", [](const std::string& path) { released([&] { llm::write_tiny_model(path); }); },
       nb::arg("path"));

@@ -29,6 +29,7 @@ def export(
     out: Pathlike,
     *,
     run: Pathlike | Run | None = None,
+    adapter: Pathlike | None = None,
     format: str = "hf",
     dtype: str = "f32",
     merge: bool = False,
@@ -38,16 +39,18 @@ def export(
     """Writes a model, or the result of a run, for other programs.
 
     `format`: hf (a folder for transformers), gguf (a file for llama.cpp), peft (the adapter) or gguf-lora (a LoRA for
-    llama.cpp). `dtype`: f32 or bf16; for gguf also f16, q8_0, q6_k, q4_k_m and q4_0. `merge` merges the run's adapter into the weights. `no_tokenizer` omits the tokenizer's files from a
-    folder. `without_backbone` writes only the adapter of a run that also updated the backbone. Raises zofo.Error naming
-    the option at fault.
+    llama.cpp). `dtype`: f32 or bf16; for gguf also f16, q8_0, q6_k, q4_k_m and q4_0. `adapter` is a folder in peft's
+    format, or a GGUF file of a LoRA, that takes the place of the run's adapter. `merge` merges the adapter, a LoRA or
+    DoRA, into the weights. `no_tokenizer` omits the tokenizer's files from a folder. `without_backbone` writes only the
+    adapter of a run that also updated the backbone. Raises zofo.Error naming the option at fault.
     """
     source = model.path if isinstance(model, Model) else os.fspath(model)
     if run is None and isinstance(model, Model):
         run = model.run
     folder = run.out if isinstance(run, Run) else ("" if run is None else os.fspath(run))
+    given = "" if adapter is None else os.fspath(adapter)
     what, warning = _core.export_model(
-        source, folder, os.fspath(out), format, dtype, merge, no_tokenizer, without_backbone
+        source, folder, given, os.fspath(out), format, dtype, merge, no_tokenizer, without_backbone
     )
     return Exported(os.fspath(out), what, warning)
 

@@ -51,14 +51,79 @@ class Adapters(Base):
     def test_what_is_not_supported_is_named(self):
         folder = self.adapter("lora")
         config = json.loads((folder / "adapter_config.json").read_text())
-        for field, value in (("use_dora", True), ("modules_to_save", ["lm_head"]), ("peft_type", "IA3"), ("rank_pattern", {"q": 1})):
+        for field, value in (("lora_bias", True), ("modules_to_save", ["norm"]), ("peft_type", "IA3"), ("rank_pattern", {"q_proj": 0})):
             (folder / "adapter_config.json").write_text(json.dumps({**config, field: value}))
             for result in (self.evaluate("--adapter", folder), self.finetune(self.here / "x", "--start-adapter", folder)):
                 self.refused(result, "adapter_config.json", field)
             self.assertFalse((self.here / "x").exists())
 
 
+    def dora(self):
+        """A DoRA made of a LoRA, with magnitudes of 0.5 for every row."""
+        folder = self.adapter("lora", "--lower-learning-rate", 0.05)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        (folder / "adapter_config.json").write_text(json.dumps({**config, "use_dora": True}))
+        tensors = program.safetensors(folder / "adapter_model.safetensors")
+        for name in list(tensors):
+            if name.endswith("lora_B.weight"):
+                rows = tensors[name][0][0]
+                tensors[name.replace("lora_B.weight", "lora_magnitude_vector")] = ([rows], [0.5] * rows)
+        program.write_safetensors(folder / "adapter_model.safetensors", tensors)
+        return folder
+
+    def test_dora_is_merged(self):
+        folder, merged = self.dora(), self.here / "merged"
+        self.assertGreater(abs(self.loss("--adapter", folder) - self.loss()), 1e-3)
+        self.good(zofo("export", "--model", self.model, "--adapter", folder, "--merge", "--out", merged))
+        by = [self.good(zofo("evaluate", "--model", model, "--task", self.task, "--json", *more)).json()["loss"]
+              for model, more in ((self.model, ("--adapter", folder)), (merged, ()))]
+        self.assertAlmostEqual(*by, delta=1e-6)
+        scores = [self.good(zofo("score", "--model", model, *more, stdin=REQUEST)).json()["logprobs"]
+                  for model, more in ((self.model, ("--adapter", folder)), (merged, ()))]
+        for one, other in zip(*scores):
+            self.assertAlmostEqual(one, other, delta=1e-4)
+        advice = ("use_dora = true", "zofo export --model MODEL --adapter FOLDER --merge")
+        self.refused(zofo("score", "--model", self.model, "--adapter", f"a={folder}", stdin=REQUEST), *advice)
+        self.refused(zofo("export", "--model", self.model, "--adapter", folder, "--out", self.here / "x"), *advice)
+        self.refused(self.finetune(self.here / "x", "--method", "lora", "--start-adapter", folder), *advice)
+        self.refused(self.evaluate("--run", self.here / "lora", "--adapter", folder), "--merge")
+        self.assertFalse((self.here / "x").exists())
+
+    def test_an_adapter_is_exported(self):
+        folder, out = self.adapter("lora", "--lower-learning-rate", 0.05), self.here / "a.gguf"
+        self.good(zofo("export", "--model", self.model, "--adapter", folder, "--format", "gguf-lora", "--out", out))
+        self.assertEqual(self.loss("--adapter", out), self.loss("--adapter", folder))
+        self.good(zofo("export", "--model", self.model, "--adapter", out, "--merge", "--out", self.here / "merged"))
+        by = self.good(zofo("evaluate", "--model", self.here / "merged", "--task", self.task, "--json")).json()["loss"]
+        self.assertAlmostEqual(by, self.loss("--adapter", folder), delta=1e-5)
+        self.refused(zofo("export", "--model", self.model, "--adapter", "", "--out", self.here / "x"), "--adapter")
+
+    def test_a_pickle_is_named(self):
+        folder = self.adapter("lora")
+        (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+        self.refused(self.evaluate("--adapter", folder), "adapter_model.bin", "pickle", "save_file")
+
+
 class Start(Base):
+    def test_ranks_and_blocks_that_differ(self):
+        targets = "1.q_proj:2:4,v_proj:3"
+        folder = self.adapter("lora", "--lower-learning-rate", 0.05, "--lora-target-modules", targets)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        self.assertEqual(set(config["rank_pattern"].values()) | {config["r"]}, {2, 3})
+        self.assertIn("model.layers.1.self_attn.q_proj", config["target_modules"])
+        self.assertNotIn("model.layers.0.self_attn.q_proj", config["target_modules"])
+        self.assertEqual(self.loss("--adapter", folder), self.loss("--run", self.here / "lora"))
+        weights = "adapter_model.safetensors"
+        for method, flags in (("lora", ("--lower-learning-rate", 0)), ("mezo-lora", ("--zo-learning-rate", 0))):
+            run = self.here / f"{method}-again"
+            self.good(self.finetune(run, "--method", method, "--start-adapter", folder, *flags))
+            self.assertEqual((run / "adapter" / weights).read_bytes(), (folder / weights).read_bytes())
+            self.good(zofo("finetune", "--resume", run, "--max-steps", 5))
+        self.good(zofo("replay", "--model", self.model, "--run", self.here / "mezo-lora-again"))
+        moved = self.here / "moved"
+        self.good(self.finetune(moved, "--method", "lora", "--start-adapter", folder, "--lower-learning-rate", 0.05))
+        self.assertNotEqual((moved / "adapter" / weights).read_bytes(), (folder / weights).read_bytes())
+
     def test_a_training_starts_there(self):
         for method, sizes in (("lora", ("--lora-rank", 3, "--lora-alpha", 5, "--lora-target-modules", "q_proj,o_proj")),
                               ("prefix", ("--num-virtual-tokens", 3)), ("prompt", ("--num-virtual-tokens", 2))):

@@ -8,21 +8,7 @@ import unittest
 
 import program
 from gguf import ARRAY, BOOL, STRING, U32, Gguf, text
-from program import Case, zofo
-
-
-def safetensors(path):
-    """The tensors of an F32 file as {name: (shape, floats)}, read without any library."""
-    data = path.read_bytes()
-    length = struct.unpack_from("<Q", data)[0]
-    header = json.loads(data[8 : 8 + length])
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            assert entry["dtype"] == "F32", entry
-            begin, end = (8 + length + at for at in entry["data_offsets"])
-            tensors[name] = (entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", data[begin:end]))
-    return tensors
+from program import Case, safetensors, zofo
 
 
 NASTY = [" a superb stone", "  two  spaces ", "naïve ﬁ É e\u0301 ß", "東京 雨が降る 😀👨‍👩‍👧", "1234567890 3.14 ٣²", "don't I'LL 'S", "\t\r\n\n x",

@@ -10,6 +10,7 @@ import os
 import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,31 @@ def untimed_metrics(run: Path) -> list:
     """The lines of metrics.jsonl without what a clock or a machine decides."""
     return [{name: value for name, value in row.items() if name not in ("seconds", "step_seconds", "peak_mib")}
             for row in rows(run / "metrics.jsonl")]
+
+
+def safetensors(path):
+    """The tensors of an F32 file as {name: (shape, floats)}, read without any library."""
+    data = path.read_bytes()
+    length = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8 : 8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            assert entry["dtype"] == "F32", entry
+            begin, end = (8 + length + at for at in entry["data_offsets"])
+            tensors[name] = (entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", data[begin:end]))
+    return tensors
+
+
+def write_safetensors(path, tensors):
+    """Writes {name: (shape, floats)} as an F32 file."""
+    header, data = {}, b""
+    for name, (shape, values) in tensors.items():
+        part = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 class Case(unittest.TestCase):

@@ -13,6 +13,7 @@
 #include "zofo/checkpoint/safetensors.hpp"
 #include "zofo/core/error.hpp"
 #include "zofo/model_io/hugging_face_config.hpp"
+#include "zofo/model_io/load_hugging_face.hpp"
 #include "zofo/peft/peft_format.hpp"
 
 using namespace zofo;
@@ -127,6 +128,20 @@ TEST_CASE("a LoRA is read back bit for bit, and one of another model is refused"
   }
 }
 
+TEST_CASE("a LoRA with ranks and scales of its modules' own computes the same from a GGUF file", "[peft]") {
+  for (const auto& [model, adapter] : {std::pair{"llama", "llama-patterns"},
+                                       {"qwen2", "qwen2-patterns-rslora"},
+                                       {"llama", "llama-layers"}}) {
+    INFO(adapter);
+    const SavedLora saved(model, adapter, model);
+    const PeftAdapter again = read_peft(saved.path, saved.config);
+    const model::Parameters theta = llm::load_hugging_face(llm::hub::folder(model));
+    const std::filesystem::path golden =
+        std::filesystem::path(ZOFO_SOURCE_DIR) / "tests/golden/hub_peft" / adapter;
+    CHECK(llm::hub::largest_difference(theta, golden, again.layout, &again.values) < 1e-4);
+  }
+}
+
 TEST_CASE("GGUF files that are no LoRA are refused", "[peft]") {
   const SavedLora saved("llama", "llama-lora", "llama");
   const auto refusal = [&](const std::string& type, const std::string& adapter, const std::string& tensor,
@@ -145,7 +160,7 @@ TEST_CASE("GGUF files that are no LoRA are refused", "[peft]") {
   CHECK_THAT(refusal("adapter", "control", "a", {1}),
              ContainsSubstring("adapter.type = 'control': must be lora"));
   CHECK_THAT(refusal("adapter", "lora", "a", {1}),
-             ContainsSubstring("has no tensor blk.0.NAME.weight.lora_a"));
+             ContainsSubstring("has no tensor blk.N.NAME.weight.lora_a"));
   CHECK_THAT(refusal("adapter", "lora", "blk.0.attn_q.weight.lora_a", {16}),
              ContainsSubstring("its shape [16]"));
   CHECK_THAT(refusal("adapter", "lora", "blk.0.attn_q.weight.lora_a", {16, 2000}),

@@ -21,17 +21,20 @@ void add_export(CLI::App& app, Action& action) {
   auto options = std::make_shared<llm::ExportOptions>();
   command.add("--model", options->model, "GGUF file or Hugging Face folder of the model").required();
   command.add("--run", options->run, "run folder of a fine-tuning of this model");
-  command.add("--merge", options->merge, "merge the run's adapter into the weights");
+  command
+      .add("--adapter", options->adapter,
+           "folder of an adapter in peft's format, or GGUF file of a LoRA, instead of the run's")
+      .not_empty();
+  command.add("--merge", options->merge, "merge the adapter, a LoRA or DoRA, into the weights");
   command.add("--no-tokenizer", options->no_tokenizer, "hf: leave the tokenizer's files out");
   command.add(
       "--without-backbone", options->without_backbone,
       "peft, gguf-lora: write the adapter also of a run that updated the backbone, which it then lacks");
-  command.add_choice(
-      "--format", options->format,
-      "hf (a folder for transformers; without --merge, the run's adapter is in its folder adapter), "
-      "gguf (a file for llama.cpp), peft (only the run's adapter), gguf-lora (only the run's LoRA, for "
-      "llama.cpp)",
-      "--format");
+  command.add_choice("--format", options->format,
+                     "hf (a folder for transformers; without --merge, the adapter is in its folder adapter), "
+                     "gguf (a file for llama.cpp), peft (only the adapter), gguf-lora (only the LoRA, for "
+                     "llama.cpp)",
+                     "--format");
   command.add_choice(
       "--dtype", options->dtype,
       "f32, bf16, or (only gguf) f16, q8_0, q4_0, q4_k_m, q6_k: llama.cpp's types of files; vectors "

@@ -93,8 +93,8 @@ std::string renaming_hint(std::string_view old_name, std::string_view name);
 std::string_view current_value(std::string_view option, std::string_view value, std::string_view where,
                                Hints* hints);
 
-/// Module names of Hugging Face for a list separated by commas: "q,v" as "q_proj,v_proj". A part that is not
-/// a projection stays as it is; the adapter's layout refuses it.
+/// Module names of Hugging Face for a list separated by commas: "q,v" as "q_proj,v_proj", "3.q:4" as
+/// "3.q_proj:4". A part that is not a projection stays as it is; the adapter's layout refuses it.
 [[nodiscard]] std::string target_modules(std::string_view text);
 
 }  // namespace zofo::llm

@@ -198,7 +198,7 @@ void for_each_option_member(Visit&& visit) {
         "LoRA scale is lora_alpha / lora_rank; change it together with lora_rank");
   visit("lora_target_modules", &RunOptions::lora_target_modules,
         "modules with LoRA, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; "
-        "short: q,v");
+        "short: q,v; 3.q: only of block 3; q:4:8: with rank 4 and alpha 8 of its own");
   visit("num_virtual_tokens", &RunOptions::num_virtual_tokens,
         "virtual tokens of prefix and prompt adapters; larger: more capacity, longer sequences");
   visit(

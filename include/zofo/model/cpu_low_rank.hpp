@@ -40,7 +40,7 @@ class CpuLowRank {
   /// y += (α/r)·t Bᵀ at the columns of every module.
   void low_rank_out(Call& call, const TargetModules& modules, View y) {
     for_products(call, modules, y.rows, [&](const Product& s) {
-      tensor::cpu::gemm_nt(call.lora().scale(), t_of(s), s.b, 1.0F,
+      tensor::cpu::gemm_nt(s.scale, t_of(s), s.b, 1.0F,
                            y.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
     });
   }
@@ -48,15 +48,14 @@ class CpuLowRank {
   void low_rank_gradient(Call& call, const TargetModules& modules, ConstView x, ConstView dy) {
     low_rank_in(call, modules, x);
     for_products(call, modules, x.rows, [&](const Product& s) {
-      const float scale = call.lora().scale();
       const View dt = View(tensor::view(dt_.data(), s.t.rows, s.t.cols))
                           .rows_from(s.first, s.count)
                           .cols_from(s.t_column, s.a.rows);
       const ConstView dy_s = ConstView(dy.rows_from(s.first, s.count).cols_from(s.column, s.b.rows));
-      tensor::cpu::gemm_nn(scale, dy_s, s.b, 0.0F, dt);
+      tensor::cpu::gemm_nn(s.scale, dy_s, s.b, 0.0F, dt);
       float* const gradient =
           call.gradients(peft::Kind::lora) + static_cast<std::size_t>(s.adapter) * call.lora().size();
-      tensor::cpu::gemm_tn(scale, dy_s, t_of(s), 1.0F, tensor::view(gradient + s.b_at, s.b.rows, s.b.cols));
+      tensor::cpu::gemm_tn(s.scale, dy_s, t_of(s), 1.0F, tensor::view(gradient + s.b_at, s.b.rows, s.b.cols));
       tensor::cpu::gemm_tn(1.0F, dt, input_of(call, s, x), 1.0F,
                            tensor::view(gradient + s.a_at, s.a.rows, s.a.cols));
     });
@@ -81,6 +80,7 @@ class CpuLowRank {
     std::size_t first, count;
     int adapter;
     std::uint32_t mask_id;  // of the module's dropout mask
+    float scale;
     ConstView a, b;
     std::size_t a_at, b_at;
     std::size_t column;    // of y
@@ -124,10 +124,10 @@ class CpuLowRank {
         for (const AdapterRun& run : call.packing().runs()) {
           const float* values =
               call.values(peft::Kind::lora) + static_cast<std::size_t>(run.adapter) * lora.size();
-          use(Product{first + run.first, run.count, run.adapter, mask_id,
-                      ConstView(tensor::view(values + factors.a, rank, factors.in)),
-                      ConstView(tensor::view(values + factors.b, factors.out, rank)), factors.a, factors.b,
-                      column, i * rank, t});
+          use(Product{first + run.first, run.count, run.adapter, mask_id, factors.scale,
+                      ConstView(tensor::view(values + factors.a, factors.rank, factors.in)),
+                      ConstView(tensor::view(values + factors.b, factors.out, factors.rank)), factors.a,
+                      factors.b, column, i * rank, t});
         }
       });
     }

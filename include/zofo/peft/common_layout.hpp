@@ -42,7 +42,6 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
           values.size(), from.size());
   require(from.rank() <= to.rank(), "adapter: rank = {}: the common layout has rank {}", from.rank(),
           to.rank());
-  const float ratio = from.scale() / to.scale();
   Eigen::VectorXf wide = Eigen::VectorXf::Zero(static_cast<Eigen::Index>(to.size()));
   for (std::size_t layer = 0; layer < shape.layers; ++layer)
     for (std::size_t p = 0; p < projection_names.size(); ++p) {
@@ -50,11 +49,14 @@ inline Eigen::VectorXf widen(const ModelShape& shape, const Lora& from, const Ei
       const Lora::Factors& large = to.factors(layer, static_cast<Projection>(p));
       if (!small.used) continue;
       require(large.used, "adapter: projection '{}' is not part of the common layout", projection_names[p]);
-      std::copy_n(values.data() + small.a, std::size_t{from.rank()} * small.in, wide.data() + large.a);
+      require(small.rank <= large.rank, "adapter: projection '{}': rank = {}: the common layout has rank {}",
+              projection_names[p], small.rank, large.rank);
+      const float ratio = small.scale / large.scale;
+      std::copy_n(values.data() + small.a, std::size_t{small.rank} * small.in, wide.data() + large.a);
       for (std::size_t row = 0; row < small.out; ++row)
-        for (std::size_t r = 0; r < from.rank(); ++r)
-          wide[static_cast<Eigen::Index>(large.b + row * to.rank() + r)] =
-              ratio * values[static_cast<Eigen::Index>(small.b + row * from.rank() + r)];
+        for (std::size_t r = 0; r < small.rank; ++r)
+          wide[static_cast<Eigen::Index>(large.b + row * large.rank + r)] =
+              ratio * values[static_cast<Eigen::Index>(small.b + row * small.rank + r)];
     }
   return wide;
 }

@@ -33,14 +33,15 @@ inline constexpr std::array<std::string_view, gguf_file_types.size()> enum_names
 struct ExportOptions {
   std::string model;                       ///< GGUF file or Hugging Face folder
   std::string run;                         ///< folder of a fine-tuning of this model; empty: the model itself
+  std::string adapter;                     ///< an adapter that takes the place of the run's; empty: the run's
   std::string out;                         ///< a new folder, or a new file for gguf and gguf-lora
   ExportFormat format = ExportFormat::hf;  ///< of the output
   ExportType dtype = ExportType::f32;      ///< of the weights
-  bool merge = false;                      ///< add the run's adapter to the weights
+  bool merge = false;                      ///< add the adapter to the weights
   bool no_tokenizer = false;               ///< hf: without the tokenizer's files
   bool without_backbone = false;           ///< an adapter: also of a run that updated the backbone
 
-  /// Whether only the run's adapter is written.
+  /// Whether only the adapter is written.
   [[nodiscard]] bool only_adapter() const {
     return format == ExportFormat::peft || format == ExportFormat::gguf_lora;
   }
@@ -59,6 +60,7 @@ struct Exported {
 /// * Quantised weights are dequantised.
 /// * A folder gets the tokenizer of the model, that of a GGUF file by hugging_face_tokenizer(), and
 ///   generation_config.json.
+/// * An adapter that changes the model's own weights (DoRA, a saved embedding or head) must be merged.
 /// * An adapter names its base: the exported folder as an absolute path, or with `peft` the model. If the run
 ///   updated the backbone, `peft` and `gguf_lora` throw Error with the relative norm of the change of θ
 ///   unless `without_backbone` is set.

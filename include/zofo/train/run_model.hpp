@@ -3,9 +3,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "zofo/lm/language_model.hpp"
+#include "zofo/model/parameters.hpp"
+#include "zofo/peft/peft_adapter.hpp"
 #include "zofo/train/device.hpp"
 
 namespace zofo::llm {
@@ -15,6 +18,11 @@ struct ModelParts {
   std::filesystem::path run = {};      ///< folder of a fine-tuning that started with this model; empty: none
   std::filesystem::path adapter = {};  ///< folder in peft's format, instead of the run's; empty: none
 };
+
+/// Reads the adapter of `parts` and puts on θ what it changes of the model's own weights (DoRA, a saved
+/// embedding or head). Returns the adapter that remains; none: `parts` names none, or θ has all of it. Throws
+/// Error where it does not fit the model, or changes weights that a run changes too.
+std::optional<peft::PeftAdapter> take_adapter(model::Parameters& theta, const ModelParts& parts);
 
 /// θ on a device with at most one adapter, ready to score and to generate. Borrows the device.
 template <class Device>

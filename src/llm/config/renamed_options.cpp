@@ -32,8 +32,12 @@ std::string target_modules(std::string_view text) {
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string_view part = text.substr(begin, end - begin);
-    out.append(begin == 0 ? "" : ",").append(part);
-    if (std::ranges::find(projections, part) != projections.end()) out.append("_proj");
+    const std::size_t numbers = std::min(part.find(':'), part.size());
+    const std::size_t dot = part.find('.');
+    const std::string_view name = part.substr(0, numbers).substr(dot < numbers ? dot + 1 : 0);
+    out.append(begin == 0 ? "" : ",").append(part.substr(0, numbers));
+    if (std::ranges::find(projections, name) != projections.end()) out.append("_proj");
+    out.append(part.substr(numbers));
     begin = end + 1;
   }
   return out;

@@ -28,6 +28,7 @@ struct GgufFactor {
   std::size_t offset = 0;
   std::array<std::uint64_t, 2> shape{};
   std::size_t rotary_heads = 0;  // heads whose rows have Hugging Face's order in the file; 0: none
+  float scale = 1.0F;            // of the numbers in the file
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(shape[0] * shape[1]); }
 };
 
@@ -54,8 +55,11 @@ std::vector<GgufFactor> gguf_factors(const ModelShape& shape, std::string_view a
                                 : projection == Projection::q ? shape.heads
                                 : projection == Projection::k ? shape.kv_heads
                                                               : 0;
-      factors.push_back({factor_name(layer, p, "lora_a"), pair.a, {pair.in, lora.rank()}, 0});
-      factors.push_back({factor_name(layer, p, "lora_b"), pair.b, {lora.rank(), pair.out}, heads});
+      // A file has one α; llama.cpp divides it by the rank of each module.
+      const float common = lora.options().alpha / static_cast<float>(pair.rank);
+      const float ratio = pair.scale == common ? 1.0F : pair.scale / common;
+      factors.push_back({factor_name(layer, p, "lora_a"), pair.a, {pair.in, pair.rank}, 0});
+      factors.push_back({factor_name(layer, p, "lora_b"), pair.b, {pair.rank, pair.out}, heads, ratio});
     }
   return factors;
 }
@@ -70,29 +74,28 @@ void check_is_lora(const checkpoint::GgufFile& file) {
   require_text("adapter.type", "lora");
 }
 
-// Rank, target modules and α, from the first block's factors and the metadata.
+// The modules that the file has factors of, with their ranks, and α.
 LoraOptions read_options(const checkpoint::GgufFile& file, const ModelShape& shape) {
   LoraOptions options;
-  options.targets.clear();
-  for (std::size_t p = 0; p < projection_names.size(); ++p) {
-    const std::string name = factor_name(0, p, "lora_a");
-    if (!file.has_tensor(name)) continue;
-    const auto& extents = file.tensor(name).shape;
-    require(
-        extents.size() == 2 && extents[1] <= 1024 && (options.targets.empty() || extents[1] == options.rank),
-        "{}: tensor '{}': its shape [{}]: must have two extents, and the second, the rank, be at most 1024 "
-        "and that of all other factors",
-        file.path().string(), name, fmt::join(extents, ", "));
-    options.rank = static_cast<std::uint32_t>(extents[1]);
-    options.targets.emplace_back(projection_names[p]);
-  }
-  require(!options.targets.empty(), "{}: has no tensor blk.0.NAME.weight.lora_a with NAME one of {}",
-          file.path().string(), fmt::join(detail::projection_weights, ", "));
   const double alpha = file.has(alpha_key) ? file.number(alpha_key) : 0.0;
-  options.alpha = alpha == 0.0 ? static_cast<float>(options.rank) : static_cast<float>(alpha);
-  require(
-      shape.gated || !file.has_tensor(factor_name(0, static_cast<std::size_t>(Projection::gate), "lora_a")),
-      "{}: has factors of ffn_gate: the model has no gate", file.path().string());
+  for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
+    for (std::size_t p = 0; p < projection_names.size(); ++p) {
+      const std::string name = factor_name(layer, p, "lora_a");
+      if (!file.has_tensor(name)) continue;
+      const auto& extents = file.tensor(name).shape;
+      require(
+          extents.size() == 2 && extents[1] >= 1 && extents[1] <= 1024,
+          "{}: tensor '{}': its shape [{}]: must have two extents, and the second, the rank, be at most 1024",
+          file.path().string(), name, fmt::join(extents, ", "));
+      const auto projection = static_cast<Projection>(p);
+      require(shape.gated || projection != Projection::gate,
+              "{}: has factors of ffn_gate: the model has no gate", file.path().string());
+      const auto rank = static_cast<std::uint32_t>(extents[1]);
+      options.modules.push_back(
+          {layer, projection, rank, alpha == 0.0 ? static_cast<float>(rank) : static_cast<float>(alpha)});
+    }
+  require(!options.modules.empty(), "{}: has no tensor blk.N.NAME.weight.lora_a with NAME one of {}",
+          file.path().string(), fmt::join(detail::projection_weights, ", "));
   return options;
 }
 
@@ -106,8 +109,7 @@ void check_factors(const checkpoint::GgufFile& file, const std::vector<GgufFacto
   }
   for (const std::string& name : file.tensor_names())
     require(std::ranges::find(factors, name, &GgufFactor::name) != factors.end(),
-            "{}: tensor '{}': the model has no such weight, or the first block has no factors of it",
-            file.path().string(), name);
+            "{}: tensor '{}': the model has no such weight", file.path().string(), name);
 }
 
 }  // namespace
@@ -124,7 +126,7 @@ PeftAdapter read_gguf_lora(const checkpoint::GgufFile& file, const ModelShape& s
     checkpoint::check_finite(into, fmt::format("{}: tensor '{}'", file.path().string(), factor.name));
     if (factor.rotary_heads > 0)
       checkpoint::interleave_rotary(into, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
-                                    lora.rank());
+                                    static_cast<std::size_t>(factor.shape[0]));
   }
   return {std::move(lora), std::move(values)};
 }
@@ -147,7 +149,10 @@ void write_gguf_lora(const std::filesystem::path& path, const ModelShape& shape,
     const auto from = values.subspan(factor.offset, factor.size());
     std::vector<float> rows(from.begin(), from.end());
     if (factor.rotary_heads > 0)
-      checkpoint::halve_rotary(rows, {factor.rotary_heads, shape.head_dim, shape.rotary_dim}, lora.rank());
+      checkpoint::halve_rotary(rows, {factor.rotary_heads, shape.head_dim, shape.rotary_dim},
+                               static_cast<std::size_t>(factor.shape[0]));
+    if (factor.scale != 1.0F)
+      for (float& each : rows) each *= factor.scale;
     return checkpoint::quantize(checkpoint::GgmlType::F32, rows);
   });
 }

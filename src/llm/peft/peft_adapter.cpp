@@ -13,13 +13,19 @@
 namespace zofo::peft {
 
 PeftAdapter read_peft(const std::filesystem::path& folder, const ModelShape& shape) {
+  PeftAdapter adapter = read_peft_with_changes(folder, shape);
+  adapter.changes.refuse_any();
+  return adapter;
+}
+
+PeftAdapter read_peft_with_changes(const std::filesystem::path& folder, const ModelShape& shape) {
   std::error_code ignored;
   if (std::filesystem::is_regular_file(folder, ignored))
     return read_gguf_lora(checkpoint::GgufFile(folder), shape);
   const auto described = checkpoint::JsonFields::load(folder / peft_config_file);
   if (described.string("peft_type") == "LORA") {
     PeftLora read = read_peft_lora(folder, shape);
-    return {std::move(read.lora), std::move(read.values)};
+    return {std::move(read.lora), std::move(read.values), std::move(read.changes)};
   }
   PeftVirtualTokens read = read_peft_virtual_tokens(folder, shape);
   return {std::move(read.adapter), std::move(read.values)};

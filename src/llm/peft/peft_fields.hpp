@@ -34,7 +34,8 @@ inline bool is_fused(checkpoint::Naming naming, Projection projection) {
 }
 
 /// Throws Error naming a field that is not one of `read`, changes a trained adapter's output, and is not
-/// null, false or empty.
-void check_rest(const checkpoint::JsonFields& file, const std::vector<std::string_view>& read);
+/// null, false or empty; `way_out` is what to do instead.
+void check_rest(const checkpoint::JsonFields& file, const std::vector<std::string_view>& read,
+                std::string_view way_out = "");
 
 }  // namespace zofo::peft::detail

@@ -190,7 +190,7 @@ bool same_layout(const peft::Adapter& a, const peft::Adapter& b) {
   if (const auto* lora = std::get_if<peft::Lora>(&a)) {
     const auto& other = std::get<peft::Lora>(b);
     return lora->options().targets == other.options().targets && lora->rank() == other.rank() &&
-           lora->scale() == other.scale();
+           lora->scale() == other.scale() && lora->options().modules == other.options().modules;
   }
   return peft::virtual_tokens(a) == peft::virtual_tokens(b);
 }
@@ -215,6 +215,7 @@ peft::PeftAdapter mean_adapter(const std::filesystem::path& run, const RunDescri
 void merge_run(const std::filesystem::path& run, const RunDescription& described, model::Parameters& theta) {
   if (!described.merged) return;
   const peft::PeftLora merged = peft::read_peft_lora(run / RunDescription::merged_folder, theta.config());
+  merged.changes.refuse_any();
   merge_lora(theta, merged.lora, merged.values);
 }
 

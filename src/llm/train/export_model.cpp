@@ -42,7 +42,8 @@ void ExportOptions::check() const {
           "--dtype {}: must be f32 or bf16, or with --format gguf one of {}", dtype, all_names<ExportType>());
   require(!only_adapter() || dtype == ExportType::f32, "--dtype {}: adapters are written as f32", dtype);
   require(!only_adapter() || !merge, "--merge: --format {} writes only the adapter", format);
-  require(!run.empty() || (!only_adapter() && !merge), "--run: must name the run whose adapter is exported");
+  require(!run.empty() || !adapter.empty() || (!only_adapter() && !merge),
+          "--run or --adapter: must name the run whose adapter is exported, or an adapter");
   require(!no_tokenizer || format == ExportFormat::hf, "--no-tokenizer: only --format hf can do without one");
   require(!without_backbone || only_adapter(),
           "--without-backbone: only with --format peft or gguf-lora, which write no backbone");
@@ -137,17 +138,23 @@ std::optional<tokenize::HuggingFaceTokenizer> folder_tokenizer(const ExportOptio
   }
 }
 
+// Where the adapter comes from, and its kind.
+std::string kind_of(const ExportOptions& o, const peft::PeftAdapter& adapter) {
+  const std::string_view kind = peft::name(peft::kind(adapter.layout));
+  return o.adapter.empty() ? fmt::format("{} selected a {}", o.run, kind)
+                           : fmt::format("--adapter {} is a {}", o.adapter, kind);
+}
+
 void write_adapter(const std::filesystem::path& folder, const model::Config& config,
                    const peft::PeftAdapter& adapter, const std::string& base) {
   const Eigen::VectorXf& x = adapter.values;
   peft::write_peft(folder, config, adapter.layout, {x.data(), static_cast<std::size_t>(x.size())}, base);
 }
 
-void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter, const std::string& run) {
+void merge_into(model::Parameters& theta, const peft::PeftAdapter& adapter, const ExportOptions& o) {
   const auto* lora = std::get_if<peft::Lora>(&adapter.layout);
-  require(lora != nullptr, "--merge: {} selected a {}: only LoRA can be added to the weights", run,
-          peft::name(peft::kind(adapter.layout)));
-  merge_lora(theta, *lora, adapter.values);
+  require(lora != nullptr, "--merge: {}: only LoRA can be added to the weights", kind_of(o, adapter));
+  if (const auto rest = apply_changes(theta, adapter)) merge_lora(theta, *lora, rest->values);
 }
 
 // What transformers 5 changes: for Qwen 2's models it takes only tokens and merges of tokenizer.json.
@@ -198,8 +205,7 @@ Exported export_folder(const ExportOptions& o, const model::Parameters& theta,
 // The adapter as a file for llama.cpp, which knows only LoRA.
 void write_lora_file(const ExportOptions& o, const model::Config& config, const peft::PeftAdapter& adapter) {
   const auto* lora = std::get_if<peft::Lora>(&adapter.layout);
-  require(lora != nullptr, "--format gguf-lora: {} selected a {}: only a LoRA can be written", o.run,
-          peft::name(peft::kind(adapter.layout)));
+  require(lora != nullptr, "--format gguf-lora: {}: only a LoRA can be written", kind_of(o, adapter));
   const Eigen::VectorXf& x = adapter.values;
   peft::write_gguf_lora(o.out, config, gguf_architecture(config), *lora,
                         {x.data(), static_cast<std::size_t>(x.size())});
@@ -265,18 +271,22 @@ Exported export_model(const ExportOptions& o) {
   if (o.only_adapter()) theta_0 = theta.clone();
   std::optional<SelectedModel> restored;
   if (!o.run.empty()) restored.emplace(restore(o.run, theta));
-  const peft::PeftAdapter* const adapter = restored && restored->adapter ? &*restored->adapter : nullptr;
-  require(adapter != nullptr || !o.merge,
-          "--merge: {} selected only the backbone: there is no adapter to merge", o.run);
+  std::optional<peft::PeftAdapter> adapter;
+  if (!o.adapter.empty())
+    adapter = peft::read_peft_with_changes(o.adapter, theta.config());
+  else if (restored)
+    adapter = std::move(restored->adapter);
+  require(adapter || !o.merge, "--merge: {} selected only the backbone: there is no adapter to merge", o.run);
+  if (adapter && !o.merge) adapter->changes.refuse_any();
   if (o.only_adapter()) {
-    require(adapter != nullptr, "--format {}: {} selected only the backbone: there is no adapter to write",
+    require(adapter.has_value(), "--format {}: {} selected only the backbone: there is no adapter to write",
             o.format, o.run);
     return export_adapter(o, *theta_0, theta, *adapter);
   }
-  if (o.merge) merge_into(theta, *adapter, o.run);
-  const peft::PeftAdapter* const separate = o.merge ? nullptr : adapter;
+  if (o.merge) merge_into(theta, *adapter, o);
+  const peft::PeftAdapter* const separate = o.merge || !adapter ? nullptr : &*adapter;
   if (o.format == ExportFormat::hf) return export_folder(o, theta, separate, tokenizer);
-  require(separate == nullptr, "--format gguf: holds only a backbone: --merge adds the run's adapter to it");
+  require(separate == nullptr, "--format gguf: holds only a backbone: --merge adds the adapter to it");
   return export_file(o, theta, file_tokenizer);
 }
 

@@ -1,13 +1,13 @@
 #include "zofo/train/start_adapter.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <string>
 #include <system_error>
 #include <variant>
-#include <vector>
 
 #include "zofo/checkpoint/json_document.hpp"
+#include "zofo/config/make_adapter.hpp"
 #include "zofo/config/method_presets.hpp"
 #include "zofo/config/renamed_options.hpp"
 #include "zofo/core/atomic_file.hpp"
@@ -15,6 +15,7 @@
 #include "zofo/parse/file.hpp"
 #include "zofo/peft/peft_adapter.hpp"
 #include "zofo/peft/peft_config.hpp"
+#include "zofo/peft/peft_format.hpp"
 
 namespace zofo::llm {
 
@@ -57,12 +58,14 @@ RunOptions with_start_adapter(RunOptions o, const model::Config& config, const s
   const peft::Adapter layout = peft::read_peft(folder, config).layout;
   const RunOptions preset = llm::preset(o.command, o.method);
   if (const auto* lora = std::get_if<peft::Lora>(&layout)) {
-    std::vector<std::string> targets;
-    for (const std::string& each : lora->options().targets) targets.push_back(each + "_proj");
+    parse::with_path(folder.string(), [&] { peft::check_peft_can_write(config, *lora); });
+    const std::string unchanged = target_modules(preset.lora_target_modules);
+    if (o.lora_target_modules != unchanged)  // in the order of the adapter's
+      o.lora_target_modules =
+          targets_of(make_lora(config, o.lora_rank, o.lora_alpha, o.lora_target_modules), config);
     take("lora_rank", o.lora_rank, preset.lora_rank, lora->options().rank, folder);
     take("lora_alpha", o.lora_alpha, preset.lora_alpha, static_cast<double>(lora->options().alpha), folder);
-    take("lora_target_modules", o.lora_target_modules, target_modules(preset.lora_target_modules),
-         fmt::format("{}", fmt::join(targets, ",")), folder);
+    take("lora_target_modules", o.lora_target_modules, unchanged, targets_of(*lora, config), folder);
   } else {
     take("num_virtual_tokens", o.num_virtual_tokens, preset.num_virtual_tokens, peft::virtual_tokens(layout),
          folder);

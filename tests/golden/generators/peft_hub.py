@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """LoRA, prefix and prompt adapters as Hugging Face's peft library saves them, for the checkpoints of hub_torch.py.
 
-peft_hub.py             writes tests/golden/hub_peft/NAME/{adapter_config.json, adapter_model.safetensors, logits.json}
+peft_hub.py [NAME...]   writes tests/golden/hub_peft/NAME/{adapter_config.json, adapter_model.safetensors, logits.json}
 peft_hub.py --check FOLDER NAME
                         loads FOLDER with PeftModel.from_pretrained on the checkpoint of NAME and compares each tensor,
                         bit for bit, and the logits with those of tests/golden/hub_peft/NAME
@@ -12,6 +12,7 @@ import argparse
 import json
 import pathlib
 import shutil
+import zlib
 
 import torch
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
@@ -30,10 +31,36 @@ CASES = {
     "qwen2-rslora": ("qwen2", LoraConfig(r=4, lora_alpha=4, use_rslora=True,
                                          target_modules=["q_proj", "o_proj", "gate_proj", "up_proj"], **LORA)),
     "opt-lora": ("opt", LoraConfig(r=2, lora_alpha=3, target_modules=["q_proj", "k_proj", "out_proj", "fc1", "fc2"], **LORA)),
+    # What else configs say about which modules are adapted, and how. The order of a pattern's keys counts.
+    "llama-patterns": ("llama", LoraConfig(
+        r=3, lora_alpha=6, target_modules=["q_proj", "v_proj", "down_proj"],
+        rank_pattern={"layers.1.self_attn.q_proj": 5, "v_proj": 4, r".*\.0\..*(q|v)_proj": 2, "q_proj": 1}, alpha_pattern={"v_proj": 9, "down_proj": 1.5}, **LORA)),
+    "qwen2-patterns-rslora": ("qwen2", LoraConfig(
+        r=4, lora_alpha=4, use_rslora=True, target_modules=["q_proj", "k_proj", "o_proj", "up_proj"],
+        rank_pattern={"k_proj": 1, "up_proj": 6}, alpha_pattern={r"layers\.[1-9]\.mlp\..*": 2}, **LORA)),
+    "llama-layers": ("llama", LoraConfig(r=2, lora_alpha=5, target_modules=["q_proj", "gate_proj", "model.layers.0.self_attn.o_proj"],
+                                         layers_to_transform=[1], layers_pattern="layers", **LORA)),
+    "llama-regex": ("llama", LoraConfig(r=2, lora_alpha=3, target_modules=r".*\.(?:self_attn\.(?P<part>q|v)|mlp\.(?!down)\w+)_proj",
+                                        exclude_modules=r".*\.0\.self_attn\.v_proj", **LORA)),
+    "opt-paths": ("opt", LoraConfig(r=2, lora_alpha=2, target_modules=["model.decoder.layers.1.fc1", "self_attn.out_proj", "v_proj"],
+                                    exclude_modules=["layers.0.self_attn.out_proj"], **LORA)),
+    "qwen2-all-linear": ("qwen2", LoraConfig(r=1, lora_alpha=2, target_modules="all-linear", **LORA)),
+    "qwen2-dora": ("qwen2", LoraConfig(r=2, lora_alpha=4, use_dora=True, target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"],
+                                       rank_pattern={"o_proj": 1}, **LORA)),
+    "llama-dora-head": ("llama", LoraConfig(r=2, lora_alpha=4, use_dora=True, target_modules=["q_proj", "up_proj"],
+                                            modules_to_save=["lm_head"], **LORA)),
+    "llama-saved": ("llama", LoraConfig(r=2, lora_alpha=2, target_modules=["v_proj"], modules_to_save=["embed_tokens", "lm_head"], **LORA)),
+    "phi3-lora": ("phi3", LoraConfig(r=2, lora_alpha=3, target_modules=["qkv_proj", "o_proj", "gate_up_proj"],
+                                     rank_pattern={"gate_up_proj": 1}, layers_to_transform=[1], **LORA)),
+    "phi3-dora": ("phi3", LoraConfig(r=1, lora_alpha=3, use_dora=True, target_modules=["qkv_proj"], **LORA)),
     "llama-prefix": ("llama", PrefixTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")),
     "opt-prefix": ("opt", PrefixTuningConfig(num_virtual_tokens=2, task_type="CAUSAL_LM")),
     "llama-prompt": ("llama", PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")),
 }
+
+
+# Of the first adapters, whose files stay as they are.
+SEEDS = {"llama-lora": 100, "qwen2-rslora": 101, "opt-lora": 102, "llama-prefix": 103, "opt-prefix": 104, "llama-prompt": 105}
 
 
 def base_of(name):
@@ -50,16 +77,28 @@ def write(name, seed):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(HUB / base, dtype=torch.float32), config)
-    generator = torch.Generator().manual_seed(100 + seed)
+    generator = torch.Generator().manual_seed(SEEDS.get(name, seed))
     for key, weight in model.named_parameters():
         if weight.requires_grad:
-            weight.data = torch.randn(weight.shape, generator=generator) / (4 if "lora" in key else 1)
+            noise = torch.randn(weight.shape, generator=generator)
+            if "magnitude" in key:
+                weight.data *= 1 + noise / 4
+            elif "modules_to_save" in key:
+                weight.data += noise / 4
+            else:
+                weight.data = noise / (4 if "lora" in key else 1)
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     saved = json.loads((folder / "adapter_config.json").read_text())
     saved["base_model_name_or_path"] = f"hub/{base}"  # the script's own folders are nobody's business
-    if "target_modules" in saved and saved["target_modules"]:
-        saved["target_modules"].sort()  # a set in peft: another order every time
+    for field in ("target_modules", "exclude_modules"):
+        if isinstance(saved.get(field), list):
+            saved[field].sort()  # a set in peft: another order every time
+    for field in ("rank_pattern", "alpha_pattern"):
+        if saved.get(field):  # peft sorts the keys, and takes the first that matches
+            saved[field] = {key: getattr(config, field)[key] for key in getattr(config, field)}
+    if config.peft_type == "LORA" and name == "qwen2-all-linear":
+        saved["target_modules"] = "all-linear"  # peft writes the list, and reads both
     (folder / "adapter_config.json").write_text(json.dumps(saved, indent=2) + "\n")
     logits = logits_of(PeftModel.from_pretrained(base_of(name), folder).double())
     rows = [[round(x, 7) for x in row] for row in logits.tolist()]
@@ -82,12 +121,14 @@ def check(folder, name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="cases; default: all")
     parser.add_argument("--check", nargs=2, metavar=("FOLDER", "NAME"))
     arguments = parser.parse_args()
     if arguments.check:
         raise SystemExit(check(*arguments.check))
-    for seed, name in enumerate(CASES):
-        write(name, seed)
+    for name in CASES:
+        if not arguments.names or name in arguments.names:
+            write(name, zlib.crc32(name.encode()))
 
 
 if __name__ == "__main__":

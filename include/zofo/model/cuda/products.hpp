@@ -187,12 +187,12 @@ class CudaProducts : public CudaWork<T> {
       s.a = call.adapters(peft::Kind::lora) + factors.a;
       s.b = call.adapters(peft::Kind::lora) + factors.b;
       s.stride = call.lora().size();
-      s.rank = call.lora().rank();
+      s.rank = factors.rank;
       s.in = factors.in;
       s.out = factors.out;
       s.b_row = s.rank;
       s.b_col = 1;
-      s.scale = call.lora().scale();
+      s.scale = factors.scale;
       put(list, s, output_column(call.config(), modules.projection[i]));
     }
     for (std::size_t i = 0; i < modules.count && state_->rank > 0; ++i) {

@@ -19,6 +19,7 @@
 #include "zofo/run/restore.hpp"
 #include "zofo/run/run_description.hpp"
 #include "zofo/train/adapter_set.hpp"
+#include "zofo/train/run_model.hpp"
 
 namespace zofo::llm {
 
@@ -51,11 +52,7 @@ class AdapterSet {
   /// the same name.
   AdapterSet(Device& device, Model loaded, const std::filesystem::path& run,
              std::span<const NamedFolder> given)
-      : model(std::move(loaded)), theta(place(device, run)) {
-    for (const NamedFolder& each : given) {
-      read(each.name, each.folder);
-      if (each.name.empty()) selected.fallback = static_cast<int>(read_.size()) - 1;
-    }
+      : model(std::move(loaded)), theta(place(device, run, given)) {
     const peft::Adapters layouts = detail::unite_layouts(model.parameters.config(), selected.names, read_);
     for (peft::PeftAdapter& each : read_) {
       const peft::Kind kind = peft::kind(each.layout);
@@ -75,27 +72,44 @@ class AdapterSet {
   std::optional<model::BasicTransformer<Backend>> transformer;  ///< set by the constructor
 
  private:
-  typename Backend::Theta& place(Device& device, const std::filesystem::path& run) {
-    if (run.empty()) return device.place(model.parameters);
+  typename Backend::Theta& place(Device& device, const std::filesystem::path& run,
+                                 std::span<const NamedFolder> given) {
+    // An adapter for all requests may change θ; the others share it.
+    if (run.empty() && given.size() == 1 && given[0].name.empty()) {
+      if (auto rest = take_adapter(model.parameters, {{}, given[0].folder})) add_fallback(std::move(*rest));
+      return device.place(model.parameters);
+    }
+    typename Backend::Theta& placed = run.empty() ? device.place(model.parameters) : place_run(device, run);
+    for (const NamedFolder& each : given) {
+      peft::PeftAdapter adapter = peft::read_peft(each.folder, model.parameters.config());
+      if (each.name.empty())
+        add_fallback(std::move(adapter));
+      else
+        add(each.name, std::move(adapter));
+    }
+    return placed;
+  }
+  // θ with what the run made of it; adds the run's adapters.
+  typename Backend::Theta& place_run(Device& device, const std::filesystem::path& run) {
     if (!std::filesystem::exists(run / RunDescription::file)) {
       typename Backend::Theta& placed = device.place(model.parameters);
       SelectedModel restored = restore(run, placed);
-      if (!restored.adapter) return placed;
-      selected.fallback = 0;
-      add("", std::move(*restored.adapter));
+      if (restored.adapter) add_fallback(std::move(*restored.adapter));
       return placed;
     }
     const RunDescription described = read_description(run);
     described.check_backbone(run, model.parameters);
     for (const std::string& name : described.adapter_names())
-      read(name, run / RunDescription::adapter_folder(name));
+      add(name, peft::read_peft(run / RunDescription::adapter_folder(name), model.parameters.config()));
     merge_run(run, described, model.parameters);
     typename Backend::Theta& placed = device.place(model.parameters);
     replay_run(described, read_trajectory(run / "trajectory.jsonl"), placed);
     return placed;
   }
-  void read(const std::string& name, const std::filesystem::path& folder) {
-    add(name, peft::read_peft(folder, model.parameters.config()));
+  // Adds an adapter of requests that name none.
+  void add_fallback(peft::PeftAdapter adapter) {
+    add("", std::move(adapter));
+    selected.fallback = static_cast<int>(read_.size()) - 1;
   }
   void add(const std::string& name, peft::PeftAdapter adapter) {
     detail::add_adapter(name, std::move(adapter), selected.names, read_);

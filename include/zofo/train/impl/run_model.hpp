@@ -21,10 +21,13 @@ struct RunModel<Device>::State {
 
   /// As RunModel.
   State(Device& on, Model loaded, const ModelParts& parts)
-      : device(on), model(std::move(loaded)), theta(device.place(model.parameters)) {
+      : device(on),
+        model(std::move(loaded)),
+        given(take_adapter(model.parameters, parts)),
+        theta(device.place(model.parameters)) {
     SelectedModel selected;
     if (!parts.run.empty()) selected = restore(parts.run, theta);
-    if (!parts.adapter.empty()) selected.adapter = peft::read_peft(parts.adapter, model.parameters.config());
+    if (!parts.adapter.empty()) selected.adapter = std::exchange(given, std::nullopt);
     peft::Adapter layout = peft::Lora(model.parameters.config(), {});
     if (selected.adapter) {
       adapter.emplace(device.vector(std::move(selected.adapter->values)));
@@ -43,6 +46,7 @@ struct RunModel<Device>::State {
 
   Device& device;                                               ///< borrowed
   Model model;                                                  ///< weights and tokenizer
+  std::optional<peft::PeftAdapter> given;                       ///< only during the construction
   typename Backend::Theta& theta;                               ///< the backbone on the device
   std::optional<Vector> adapter;                                ///< on the device
   std::optional<model::BasicTransformer<Backend>> transformer;  ///< set by the constructor
