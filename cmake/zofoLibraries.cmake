@@ -46,8 +46,8 @@ endif()
 
 # ---- targets ---------------------------------------------------------------------------------------------------------
 set(ZOFO_BASE_MODULES core perturb estimate variance inner outer bilevel hypergradient problems)
-set(ZOFO_LLM_MODULES parse tensor machine model peft tokenize chat checkpoint data lm config runtime model_io run train compare)
-set(ZOFO_CUDA_MODULES tensor/cuda model/cuda train/cuda)
+set(ZOFO_LLM_MODULES parse tensor machine model peft tokenize chat checkpoint data lm config runtime model_io run train serve compare)
+set(ZOFO_CUDA_MODULES tensor/cuda model/cuda train/cuda serve/cuda)
 
 # zofo_add_headers(COMPONENT SCOPE MODULE...): the headers of the modules, for the target zofo_COMPONENT. A module's folder
 # cuda belongs to zofo::cuda.
@@ -123,7 +123,8 @@ if(ZOFO_CUDA)
   target_include_directories(zofo_cuda_kernels PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(zofo_cuda_kernels PRIVATE CUDA::cudart)
 
-  file(GLOB cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cuda/*.cpp")
+  file(GLOB cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cuda/*.cpp"
+       "${PROJECT_SOURCE_DIR}/src/cuda/serve/*.cpp")
   zofo_add_compiled(cuda $<TARGET_OBJECTS:zofo_cuda_kernels> ${cuda_sources})
   set_target_properties(zofo_cuda PROPERTIES LINKER_LANGUAGE CXX)
   zofo_add_headers(cuda PUBLIC ${ZOFO_CUDA_MODULES})

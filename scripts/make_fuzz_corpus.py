@@ -271,12 +271,27 @@ def chat_seeds():
     return {name: value.encode() for name, value in texts.items()}
 
 
+def request_seeds():
+    sampling = {"temperature": 0.5, "top_p": 0.9, "top_k": 3, "min_p": 0.1, "repetition_penalty": 1.1, "seed": -7, "n": 2}
+    said = [{"role": "user", "content": [{"type": "text", "text": "caf\u00e9"}]}, {"role": "assistant", "content": None}]
+    requests = {
+        "text": ("t", {"prompt": "a", "max_tokens": 0, "echo": True, "logprobs": 1, "user": "u", **sampling}),
+        "ids": ("t", {"model": "m", "prompt": [[1, 2], [3]], "stop": ["\n", "b"], "stream": True, "stream_options": {"include_usage": True}}),
+        "chat": ("c", {"messages": said, "max_completion_tokens": 9, "logprobs": True, "top_logprobs": 2, "tools": [], **sampling}),
+        "neutral": ("t", {"prompt": ["a", [5]], "best_of": 1, "suffix": None, "logit_bias": {}, "presence_penalty": 0}),
+        "hostile_options": ("c", {"messages": said, "tools": [{}], "n": 1 << 63, "temperature": -1e308}),
+        "hostile_ids": ("t", {"prompt": [1 << 63, -1, 0.5]}), "hostile_stops": ("t", {"prompt": "a", "stop": [""] * 999})}
+    seeds = {name: kind.encode() + json.dumps(value).encode() for name, (kind, value) in requests.items()}
+    return {**seeds, "hostile_depth": b't{"prompt":' + b"[" * 999, "hostile_twice": b't{"prompt":"a","prompt":"b"}', "hostile_bytes": b't{"prompt":"\xff"}'}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent.parent / "tests/fuzz/corpus")
     folder = parser.parse_args().out
     for name, seeds in {"gguf": gguf_seeds(), "safetensors": safetensors_seeds(), "tokenizer": tokenizer_seeds(),
-                        "jsonl": jsonl_seeds(), "template": template_seeds(), "toml": toml_seeds(), "chat": chat_seeds()}.items():
+                        "jsonl": jsonl_seeds(), "template": template_seeds(), "toml": toml_seeds(), "chat": chat_seeds(),
+                        "request": request_seeds()}.items():
         (folder / name).mkdir(parents=True, exist_ok=True)
         for old in (folder / name).iterdir():
             old.unlink()

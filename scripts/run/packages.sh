@@ -1,6 +1,7 @@
 # Packages of Debian and Ubuntu that the commands of ./run need, installed when one is missing.
 build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfmt-dev libopenblas-openmp-dev libpcre2-dev
-                nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libutf8proc-dev libsentencepiece-dev libbenchmark-dev)
+                nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libutf8proc-dev libsentencepiece-dev libcpp-httplib-dev
+                libbenchmark-dev)
 test_packages=(catch2 python3)
 plot_packages=(python3 python3-matplotlib)
 python_packages=(python3 python3-venv python3-dev)

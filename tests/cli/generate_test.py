@@ -228,7 +228,8 @@ class Evaluation(Generate):
 class BadInput(Generate):
     def test_the_option_and_its_value_are_named(self):
         self.refused(self.generate("--prompt", "a", "--max-new-tokens", 0), "--max-new-tokens 0: must be between 1 and 4194304")
-        self.refused(self.generate("--prompt", "a", "--max-new-tokens", "9" * 20), "--max-new-tokens", "between 1 and 4194304")
+        self.refused(self.generate("--prompt", "a", "--max-new-tokens", 4194305), "--max-new-tokens", "between 1 and 4194304")
+        self.refused(self.generate("--prompt", "a", "--max-new-tokens", "9" * 20), "--max-new-tokens: 99999999999999999999")
         self.refused(self.generate("--prompt", "a", "--max-new-tokens", -3), "--max-new-tokens", "-3")
         self.refused(self.generate("--prompt", "a", "--batch-size", 1_000_000), "sequences = 1000000", "[0, 65536]")
         self.refused(self.generate("--prompt", ""), "--prompt: must not be empty")

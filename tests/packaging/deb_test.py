@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 BUILD = SOURCE = WORK = None
-SHARED = ("libc6", "libgomp1", "libfmt9", "libopenblas0", "libpcre2-8-0", "libsentencepiece0", "libstdc++6", "libutf8proc2")
+SHARED = ("libc6", "libcpp-httplib0.11", "libgomp1", "libfmt9", "libopenblas0", "libpcre2-8-0", "libsentencepiece0", "libstdc++6", "libutf8proc2")
 
 
 def run(*command, **options) -> subprocess.CompletedProcess:

@@ -35,6 +35,7 @@ void add_export(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_score(CLI::App& app, Action& action);
 void add_generate(CLI::App& app, Action& action);
+void add_serve(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_meta_train(CLI::App& app, Action& action);
@@ -50,6 +51,8 @@ llm::Provenance& provenance();
 
 // SIGINT ends a run after its current step. The handler only sets a flag.
 void catch_interrupt();
+// The same for SIGTERM, by which others end a server.
+void catch_termination();
 bool interrupted();
 inline constexpr int exit_interrupted = 130;
 

@@ -39,6 +39,14 @@ std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free);  // required of an object in a signal handler
 extern "C" void on_interrupt(int) { stop = true; }
 
+void catch_signal(int number) {
+  struct sigaction action{};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;  // system calls such as write() continue after the signal
+  sigemptyset(&action.sa_mask);
+  sigaction(number, &action, nullptr);
+}
+
 int print_error(const char* message) {
   std::fprintf(stderr, "zofo: error: %s\n", message);
   return 2;
@@ -96,12 +104,11 @@ std::string not_understood(const CLI::App& app) {
 
 namespace zofo::cli {
 
-void catch_interrupt() {
-  struct sigaction action{};
-  action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESTART;  // system calls such as write() continue after the signal
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
+void catch_interrupt() { catch_signal(SIGINT); }
+
+void catch_termination() {
+  catch_signal(SIGINT);
+  catch_signal(SIGTERM);
 }
 
 bool interrupted() { return stop; }
@@ -142,6 +149,7 @@ int main(int argc, char** argv) {
   zofo::cli::add_predict(app, action);
   zofo::cli::add_score(app, action);
   zofo::cli::add_generate(app, action);
+  zofo::cli::add_serve(app, action);
   zofo::cli::add_tokenize(app, action);
   zofo::cli::add_export(app, action);
   try {

@@ -5,11 +5,14 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <vector>
 
 #include "zofo/lm/decoder_options.hpp"
+#include "zofo/lm/pass_adapters.hpp"
 #include "zofo/lm/tokens.hpp"
 #include "zofo/model/kv_cache.hpp"
 #include "zofo/model/transformer.hpp"
@@ -35,47 +38,88 @@ std::size_t sequence_positions(const model::Config& config, std::span<const Toke
                                std::size_t max_tokens, std::size_t reserved);
 
 /// The choice of the most probable token, of equal ones that of the lowest id, which the device makes.
-struct MostProbable {};
+struct MostProbable {
+  [[nodiscard]] static bool takes_best() { return true; }  ///< of every sequence
+};
+
+/// How many of a model's tokens may be chosen.
+struct TokenLimits {
+  std::size_t chosen = 0;  ///< a token is one of the first so many
+  std::size_t logits = 0;  ///< a function that chooses gets the logits of the first so many
+};
+
+/// The adapters of a decoder's calls.
+template <class Vector>
+struct DecoderAdapters {
+  std::span<const Vector* const> values = {};  ///< borrowed
+  std::span<const peft::Kind> kinds = {};      ///< of each; empty: the transformer's first kind for all
+};
+
+/// What a sequence begins with. Borrows the tokens until the next call that asks for one.
+struct DecoderPrompt {
+  std::span<const std::int32_t> tokens = {};  ///< at least one
+  int adapter = -1;                           ///< index of the sequence's adapter; −1: none
+};
 
 /// Decodes as many sequences together as the cache holds; a sequence that ends frees its slot for the next
 /// prompt.
 template <class Backend>
 class Decoder {
  public:
-  using Theta = typename Backend::Theta;    ///< the backbone
-  using Vector = typename Backend::Vector;  ///< an adapter
+  using Theta = typename Backend::Theta;     ///< the backbone
+  using Vector = typename Backend::Vector;   ///< an adapter
+  using Adapters = DecoderAdapters<Vector>;  ///< those of a call
 
   /// A decoder with a cache of this capacity. Borrows the transformer.
   Decoder(model::BasicTransformer<Backend>& transformer, model::CacheCapacity capacity)
       : transformer_(transformer), cache_(transformer.backend(), transformer.config(), capacity) {}
 
-  /// Generates one of the first `limit` tokens in each decode step: choose(i, logits) returns that of
-  /// sequence i, `choose` being MostProbable or a function. add(i, id) is called with each token of sequence
-  /// i and returns false if the sequence ends with it. A null adapter means only the backbone. Throws Error
-  /// if a sequence needs more positions than the cache has.
+  /// Generates a token of every sequence in each decode step: choose(i, logits) returns that of sequence i.
+  /// Where `choose` has takes_best() and it returns true, the device takes the most probable one instead.
+  /// add(i, id) is called with each token of sequence i and returns false if the sequence ends with it.
+  /// next(most) returns the next sequence, whose number is one more than that of the one before, if its
+  /// prompt has at most `most` tokens; else an empty optional. It is called before each pass while slots are
+  /// free, so that sequences may arrive during the generation, which ends when there is none. Throws Error if
+  /// a sequence needs more positions than the cache has.
+  template <class Next, class Choose, class Add>
+  void generate(const Theta& theta, const Adapters& adapters, Next&& next, TokenLimits limits,
+                Choose&& choose, Add&& add) {
+    reset();
+    std::size_t count = 0;
+    while (true) {
+      model::Batch batch;
+      used_.clear();
+      const std::size_t before = active_.size();
+      while (!free_.empty()) {
+        const std::size_t full =
+            Backend::max_batch_tokens - std::min(batch.tokens.size(), Backend::max_batch_tokens);
+        const std::optional<DecoderPrompt> prompt =
+            next(batch.tokens.empty() ? std::numeric_limits<std::size_t>::max() : full);
+        if (!prompt) break;
+        active_.push_back({count++, free_.back(), 0, prompt->adapter});
+        free_.pop_back();
+        append(batch, prompt->tokens, adapters, prompt->adapter);
+      }
+      if (active_.empty()) return;
+      const bool prefills = active_.size() > before;
+      if (!prefills)
+        for (const Active& each : active_) append(batch, std::span(&each.last, 1), adapters, each.adapter);
+      pass(theta, batch, prefills ? before : 0, limits, choose, add);
+      // Neighbours of one adapter share a product.
+      if (prefills && !adapters.values.empty()) std::ranges::stable_sort(active_, {}, &Active::adapter);
+    }
+  }
+  /// The same for prompts that are all known, with at most one adapter; null means only the backbone.
   template <class Choose, class Add>
   void generate(const Theta& theta, const Vector* adapter, std::span<const Tokens> prompts, std::size_t limit,
                 Choose&& choose, Add&& add) {
-    const int index = adapter == nullptr ? -1 : 0;
-    reset();
-    std::size_t next = 0;
-    while (next < prompts.size() || !active_.empty()) {
-      model::Batch batch;
-      if (next < prompts.size() && !free_.empty()) {
-        const std::size_t before = active_.size();
-        while (next < prompts.size() && !free_.empty() &&
-               (batch.tokens.empty() ||
-                batch.tokens.size() + prompts[next].size() <= Backend::max_batch_tokens)) {
-          active_.push_back({next, free_.back(), 0});
-          free_.pop_back();
-          append(batch, prompts[next++], index);
-        }
-        pass(theta, adapter, batch, before, limit, choose, add);
-      } else {
-        for (const Active& each : active_) append(batch, std::span(&each.last, 1), index);
-        pass(theta, adapter, batch, 0, limit, choose, add);
-      }
-    }
+    std::size_t given = 0;
+    const auto next = [&](std::size_t most) -> std::optional<DecoderPrompt> {
+      if (given == prompts.size() || prompts[given].size() > most) return {};
+      return DecoderPrompt{prompts[given++], adapter == nullptr ? -1 : 0};
+    };
+    const std::span<const Vector* const> values(&adapter, adapter == nullptr ? 0 : 1);
+    generate(theta, Adapters{values}, next, {limit, limit}, choose, add);
   }
 
   /// Of the cache.
@@ -84,9 +128,10 @@ class Decoder {
  private:
   // A sequence that is being generated.
   struct Active {
-    std::size_t prompt;
+    std::size_t number;
     std::uint32_t slot;
     std::int32_t last;
+    int adapter;
   };
 
   // Frees all slots: an earlier call that threw may have left some in use.
@@ -98,30 +143,46 @@ class Decoder {
       free_.push_back(static_cast<std::uint32_t>(slot));
     }
   }
-  static void append(model::Batch& batch, std::span<const std::int32_t> tokens, int adapter) {
-    const std::uint32_t sequence = batch.add(tokens, adapter);
+  void append(model::Batch& batch, std::span<const std::int32_t> tokens, const Adapters& adapters,
+              int adapter) {
+    const Vector* values = nullptr;
+    std::optional<peft::Kind> kind;
+    if (adapter >= 0) {
+      const auto i = static_cast<std::size_t>(adapter);
+      values = adapters.values[i];
+      if (!adapters.kinds.empty()) kind = adapters.kinds[i];
+    }
+    const std::uint32_t sequence = batch.add(tokens, used_.index(batch, values, kind));
     batch.targets.push_back({sequence, static_cast<std::uint32_t>(tokens.size() - 1), 0});
+  }
+  // Whether the device chooses.
+  template <class Choose>
+  static bool takes_best(const Choose& choose) {
+    if constexpr (requires { choose.takes_best(); })
+      return choose.takes_best();
+    else
+      return false;
   }
   // Generates the next token of every active sequence from `first` on; the batch holds their tokens.
   template <class Choose, class Add>
-  void pass(const Theta& theta, const Vector* adapter, const model::Batch& batch, std::size_t first,
-            std::size_t limit, Choose&& choose, Add&& add) {
+  void pass(const Theta& theta, const model::Batch& batch, std::size_t first, TokenLimits limits,
+            Choose&& choose, Add&& add) {
     slots_.clear();
     for (std::size_t i = first; i < active_.size(); ++i) slots_.push_back(active_[i].slot);
-    const std::span<const Vector* const> adapters(&adapter, adapter == nullptr ? 0 : 1);
     std::vector<std::int32_t> chosen;
-    if constexpr (std::same_as<std::remove_cvref_t<Choose>, MostProbable>) {
-      chosen = transformer_.best_tokens(theta, batch, adapters, cache_, slots_, limit);
-    } else {
-      const std::vector<float> logits = transformer_.logits(theta, batch, adapters, cache_, slots_, limit);
+    if (takes_best(choose))
+      chosen = transformer_.best_tokens(theta, batch, used_.all(), cache_, slots_, limits.chosen);
+    else if constexpr (!std::same_as<std::remove_cvref_t<Choose>, MostProbable>) {
+      const std::size_t n = limits.logits;
+      const std::vector<float> logits = transformer_.logits(theta, batch, used_.all(), cache_, slots_, n);
       for (std::size_t i = first; i < active_.size(); ++i)
-        chosen.push_back(choose(active_[i].prompt, std::span(logits).subspan((i - first) * limit, limit)));
+        chosen.push_back(choose(active_[i].number, std::span(logits).subspan((i - first) * n, n)));
     }
     std::size_t end = first;
     for (std::size_t i = first; i < active_.size(); ++i) {
       Active each = active_[i];
       each.last = chosen[i - first];
-      if (add(each.prompt, each.last)) {
+      if (add(each.number, each.last)) {
         active_[end++] = each;
       } else {
         cache_.clear(each.slot);
@@ -133,6 +194,7 @@ class Decoder {
 
   model::BasicTransformer<Backend>& transformer_;
   model::KvCache<Backend> cache_;
+  PassAdapters<Vector> used_;  // of the pass
   std::vector<std::uint32_t> free_, slots_;
   std::vector<Active> active_;
 };

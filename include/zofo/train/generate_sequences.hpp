@@ -10,6 +10,7 @@
 
 #include "zofo/lm/decoder_options.hpp"
 #include "zofo/lm/generation_state.hpp"
+#include "zofo/lm/prompt_tokens.hpp"
 #include "zofo/lm/sampling_options.hpp"
 #include "zofo/parse/line_source.hpp"
 #include "zofo/train/run_model.hpp"
@@ -30,9 +31,6 @@ struct GenerateOptions {
 
 /// The conversation of one message of the user.
 chat::Conversation user_message(const std::string& text);
-
-/// Throws Error starting with `location` for a prompt that is empty or no valid UTF-8.
-void check_prompt(const std::string& text, std::string_view location);
 
 /// A prompt as ids, at least one position shorter than the context. Throws Error starting with `location`
 /// where it does not fit. A prompt of more than `max_prompt_tokens` tokens keeps its last ones; 0: no limit.

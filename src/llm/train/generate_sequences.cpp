@@ -8,10 +8,7 @@
 
 #include "zofo/core/error.hpp"
 #include "zofo/data/jsonl.hpp"
-#include "zofo/lm/encode_examples.hpp"
-#include "zofo/parse/file.hpp"
 #include "zofo/parse/json.hpp"
-#include "zofo/tokenize/utf8.hpp"
 #include "zofo/train/impl/prompts.hpp"
 
 namespace zofo::llm {
@@ -38,43 +35,7 @@ chat::Conversation user_message(const std::string& text) {
   return {chat::value_of(nlohmann::ordered_json::array({message}))};
 }
 
-void check_prompt(const std::string& text, std::string_view location) {
-  require(!text.empty(), "{}: must not be empty", location);
-  tokenize::utf8::require_valid(text, location);
-}
-
 namespace detail {
-
-namespace {
-
-Tokens fitting_prompt(const Model& model, std::size_t reserved, Tokens ids, std::string_view location,
-                      std::size_t max_prompt_tokens) {
-  shorten_prompt(model, ids, max_prompt_tokens);
-  require(!ids.empty(), "{}: prompt has zero tokens: must have at least 1", location);
-  const std::size_t context = model.parameters.config().context;
-  require(ids.size() + reserved <= context, "{}: prompt of {} tokens: the model's context is {}{}{}",
-          location, ids.size(), context,
-          reserved > 0 ? fmt::format(", of which the run's adapter takes {}", reserved) : "",
-          shorter_prompts(context, reserved));
-  return ids;
-}
-
-}  // namespace
-
-Tokens checked_prompt(const Model& model, std::size_t reserved, const std::string& text,
-                      std::string_view location, std::size_t max_prompt_tokens) {
-  check_prompt(text, location);
-  return fitting_prompt(model, reserved, encode_prompt(model, text), location, max_prompt_tokens);
-}
-
-Tokens checked_chat(const Model& model, std::size_t reserved, const chat::Conversation& conversation,
-                    std::string_view location, std::size_t max_prompt_tokens) {
-  Tokens ids = parse::with_path(location, [&] {
-    const chat::ChatFormat format = model.chat.format(!conversation.tools.none());
-    return model.tokenizer.with_special(true).encode(chat::render_chat(format, conversation, true).text);
-  });
-  return fitting_prompt(model, reserved, std::move(ids), location, max_prompt_tokens);
-}
 
 Tokens prompt_of_line(const Model& model, std::size_t reserved, const data::JsonLine& line,
                       std::size_t max_prompt_tokens) {

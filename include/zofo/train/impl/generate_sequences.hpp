@@ -20,14 +20,13 @@ namespace zofo::llm {
 template <class Device>
 Tokens prompt_tokens(const RunModel<Device>& of, const std::string& text, std::string_view location,
                      std::size_t max_prompt_tokens) {
-  return detail::checked_prompt(of.state().model, of.state().reserved(), text, location, max_prompt_tokens);
+  return checked_prompt(of.state().model, of.state().reserved(), text, location, max_prompt_tokens);
 }
 
 template <class Device>
 Tokens chat_tokens(const RunModel<Device>& of, const chat::Conversation& conversation,
                    std::string_view location, std::size_t max_prompt_tokens) {
-  return detail::checked_chat(of.state().model, of.state().reserved(), conversation, location,
-                              max_prompt_tokens);
+  return checked_chat(of.state().model, of.state().reserved(), conversation, location, max_prompt_tokens);
 }
 
 namespace detail {
