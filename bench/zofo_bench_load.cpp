@@ -1,4 +1,4 @@
-// Times loading a GGUF file beside reading its bytes and writing as many floats: `zofo_bench_load --model
+// Times loading a GGUF file next to reading its bytes and writing as many floats: `zofo_bench_load --model
 // model.gguf`.
 #include <fmt/format.h>
 

@@ -93,7 +93,7 @@ def main() -> int:
         say(str(error))
         return 2
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on where this one stopped")
+        say("interrupted; the same command resumes the download")
         return 130
     for name, path in paths.items():
         print(f"{name}: {path}")

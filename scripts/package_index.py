@@ -66,7 +66,7 @@ def check(path: pathlib.Path, size: int, expected: str) -> None:
 
 
 def is_valid(path: pathlib.Path, size: int, expected: str) -> bool:
-    """Whether a file exists and is the pinned one; says why if it exists and is not."""
+    """Whether a file exists and is the pinned one; prints why if it exists and is not."""
     if not path.is_file():
         return False
     try:
