@@ -31,10 +31,10 @@ inline constexpr std::array<std::string_view, gguf_file_types.size()> enum_names
 
 /// What is exported, and to where.
 struct ExportOptions {
-  std::string model;                       ///< GGUF file or Hugging Face folder
-  std::string run;                         ///< folder of a fine-tuning of this model; empty: the model itself
-  std::string adapter;                     ///< an adapter that takes the place of the run's; empty: the run's
-  std::string out;                         ///< a new folder, or a new file for gguf and gguf-lora
+  std::string model = {};                  ///< GGUF file or Hugging Face folder
+  std::string run = {};                    ///< folder of a fine-tuning of this model; empty: the model itself
+  std::string adapter = {};                ///< an adapter that takes the place of the run's; empty: the run's
+  std::string out = {};                    ///< a new folder, or a new file for gguf and gguf-lora
   ExportFormat format = ExportFormat::hf;  ///< of the output
   ExportType dtype = ExportType::f32;      ///< of the weights
   bool merge = false;                      ///< add the adapter to the weights
