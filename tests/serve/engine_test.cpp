@@ -219,7 +219,7 @@ TEST_CASE("a stream has the text of the whole answer", "[serve]") {
       request["stream"] = true;
       const auto job = server.submit(request);
       const std::vector<std::string> texts = streamed(*job, server.service().served(), events);
-      for (std::size_t i = 0; i < texts.size(); ++i) CHECK(texts[i] == whole.at("choices").at(i).at("text"));
+      for (std::size_t i = 0; i < texts.size(); ++i) CHECK(whole.at("choices").at(i).at("text") == texts[i]);
     }
   CHECK(events > 4 * prompts.size());
 }
