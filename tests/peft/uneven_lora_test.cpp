@@ -91,11 +91,11 @@ TEST_CASE("modules that are alike in all blocks are the targets", "[peft]") {
   std::vector<peft::LoraModule> modules;
   for (std::uint32_t layer = 0; layer < shape.layers; ++layer)
     for (const Projection p : {Projection::v, Projection::q}) modules.push_back({layer, p, 3, 6.0F});
-  const peft::Lora lora(shape, {8, 16.0F, {}, 0.0F, modules}), plain(shape, {3, 6.0F, {"q", "v"}});
+  const peft::Lora lora(shape, {8, 16.0F, {}, 0.0F, modules}), equal(shape, {3, 6.0F, {"q", "v"}});
   CHECK(lora.options().modules.empty());
-  CHECK(lora.options().targets == plain.options().targets);
-  CHECK(lora.size() == plain.size());
-  CHECK(lora.initial(3) == plain.initial(3));
+  CHECK(lora.options().targets == equal.options().targets);
+  CHECK(lora.size() == equal.size());
+  CHECK(lora.initial(3) == equal.initial(3));
   modules.push_back({0, Projection::q, 3, 6.0F});
   CHECK_THROWS_WITH(peft::Lora(shape, {8, 16.0F, {}, 0.0F, modules}),
                     contains("'q' of block 0 is named twice"));

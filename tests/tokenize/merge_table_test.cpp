@@ -17,7 +17,7 @@ using namespace zofo::tokenize;
 
 namespace {
 
-using Ids = std::vector<std::int32_t>;
+using PairIds = std::vector<std::int32_t>;
 
 // Random merges of a few letters: {"a".."e"}, then products of earlier tokens.
 struct Toy {
@@ -37,7 +37,7 @@ struct Toy {
   }
 
   // The definition: the pair of lowest rank, of equal ones the leftmost, again and again.
-  [[nodiscard]] Ids merged(Ids symbols) const {
+  [[nodiscard]] PairIds merged(PairIds symbols) const {
     for (;;) {
       std::optional<std::size_t> best, at;
       for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
@@ -64,9 +64,9 @@ TEST_CASE("Merges follow their definition in words of every length") {
   std::mt19937 random(11);
   for (std::size_t length = 0; length < 120; ++length)
     for (int trial = 0; trial < 4; ++trial) {
-      Ids symbols(length);
+      PairIds symbols(length);
       for (std::int32_t& symbol : symbols) symbol = static_cast<std::int32_t>(random() % 5);
-      const Ids expected = toy.merged(symbols);
+      const PairIds expected = toy.merged(symbols);
       table.apply(symbols);
       REQUIRE(symbols == expected);
     }
@@ -75,9 +75,9 @@ TEST_CASE("Merges follow their definition in words of every length") {
 TEST_CASE("A pair that is listed twice has its last rank") {
   StringMap<std::int32_t> ids;
   for (const char* token : {"a", "b", "ab", "ba"}) ids.add(token, static_cast<std::int32_t>(ids.size()));
-  Ids symbols{0, 1, 0};
+  PairIds symbols{0, 1, 0};
   MergeTable({{"a", "b"}, {"b", "a"}, {"a", "b"}}, ids).apply(symbols);
-  CHECK(symbols == Ids{0, 3});
+  CHECK(symbols == PairIds{0, 3});
   CHECK_THROWS_WITH(MergeTable({{"a", "x"}}, ids), contains("merge 0 = 'a x': 'x' is not in the vocabulary"));
   CHECK_THROWS_WITH(MergeTable({{"b", "b"}}, ids), contains("'bb' is not in the vocabulary"));
 }
@@ -105,20 +105,20 @@ TEST_CASE("A map of strings holds what a map of the standard library holds") {
 
 TEST_CASE("A cache of words returns what was put into it and forgets the rest") {
   WordCache cache;
-  Ids ids{9};
+  PairIds ids{9};
   CHECK_FALSE(cache.get("word", ids));
-  cache.put("word", Ids{3});
-  cache.put("none", Ids{});
-  cache.put("several", Ids{4, 5, 6});
-  cache.put(std::string(65, 'x'), Ids{1});
+  cache.put("word", PairIds{3});
+  cache.put("none", PairIds{});
+  cache.put("several", PairIds{4, 5, 6});
+  cache.put(std::string(65, 'x'), PairIds{1});
   CHECK(cache.get("word", ids));
   CHECK(cache.get("none", ids));
   CHECK(cache.get("several", ids));
   CHECK_FALSE(cache.get(std::string(65, 'x'), ids));
-  CHECK(ids == Ids{9, 3, 4, 5, 6});
-  for (int i = 0; i < 70000; ++i) cache.put(std::to_string(i), Ids{i, i + 1});
+  CHECK(ids == PairIds{9, 3, 4, 5, 6});
+  for (int i = 0; i < 70000; ++i) cache.put(std::to_string(i), PairIds{i, i + 1});
   CHECK_FALSE(cache.get("several", ids));
   ids.clear();
   CHECK(cache.get("69999", ids));
-  CHECK(ids == Ids{69999, 70000});
+  CHECK(ids == PairIds{69999, 70000});
 }
