@@ -55,6 +55,15 @@ class BadOptions(Case):
 
 
 class RunFolders(Case):
+    def test_a_name_with_a_slash_at_its_end(self):
+        run = self.here / "new" / "run"
+        self.good(self.finetune(f"{run}/"))
+        self.assertTrue((run / "done").is_file())
+        self.refused(self.finetune(f"{run}//"), str(run), "exists")
+        dangling = self.here / "dangling"
+        dangling.symlink_to(self.here / "nowhere")
+        self.refused(self.finetune(f"{dangling}/"), str(dangling), "exists")
+
     def test_an_existing_folder_stays_as_it_is(self):
         run = self.here / "run"
         self.good(self.finetune(run))

@@ -8,14 +8,24 @@
 
 namespace zofo::llm {
 
+namespace {
+
+// "runs/mine" for "runs/mine/", whose parent would be the folder itself.
+std::filesystem::path without_slash(std::filesystem::path path) {
+  if (!path.has_filename() && path.has_relative_path()) return path.parent_path();
+  return path;
+}
+
+}  // namespace
+
 void RunFolder::require_new(const std::filesystem::path& path) {
   require(!path.empty(), "out = \"\": must name a folder");
   std::error_code error;
-  const bool exists = std::filesystem::exists(std::filesystem::symlink_status(path, error));
+  const bool exists = std::filesystem::exists(std::filesystem::symlink_status(without_slash(path), error));
   require(!exists, "{}: already exists: name a new run folder", path.string());
 }
 
-RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
+RunFolder::RunFolder(std::filesystem::path path) : path_(without_slash(std::move(path))) {
   require_new(path_);
   std::error_code error;
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
